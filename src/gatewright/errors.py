@@ -1,0 +1,27 @@
+"""The errors that Gatewright raises on purpose, and the exit status each one means."""
+
+from __future__ import annotations
+
+
+class GatewrightError(Exception):
+    """A failure that a person can act on: one line that names what is wrong and what would be right.
+
+    The command line prints the message on stderr and exits with `exit_status`; the traceback is
+    shown only under `--debug`.
+    """
+
+    exit_status = 2
+
+
+class InputError(GatewrightError):
+    """The input or the command is wrong: a file, a layer, an option, a missing tool."""
+
+
+class UnsupportedError(InputError):
+    """The model asks for something that can't be done exactly; names the layer and the reason."""
+
+
+class DesignFailure(GatewrightError):
+    """It ran and the answer is no: a mismatch, a budget missed, a deadlock, a lint error."""
+
+    exit_status = 1

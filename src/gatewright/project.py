@@ -1,0 +1,97 @@
+"""The manifest of an emitted RTL project: all that simulation and synthesis know of a design."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from gatewright.errors import InputError
+
+MANIFEST = "project.json"
+
+
+@dataclass(frozen=True)
+class Port:
+    """An AXI4-Stream port of the top module: one beat carries `lanes` elements of `width` bits.
+
+    Element 0 stands in the least significant bits; `tdata` is padded with zeros to `tdata_width`,
+    a multiple of 8. A tensor of n elements takes n / lanes beats; `tlast` marks the last one.
+    """
+
+    tensor: str  # name of the tensor in the model
+    prefix: str  # "s_axis", "m_axis", or "s_axis_<tensor>" where there are several
+    shape: tuple[int, ...]
+    type: str  # the element's fixed-point type, as FixedType prints it
+    width: int  # bits of an element
+    lanes: int  # elements per beat
+    tdata_width: int
+
+    @property
+    def elements(self) -> int:
+        """Elements of the whole tensor."""
+        n = 1
+        for extent in self.shape:
+            n *= extent
+        return n
+
+    @property
+    def beats(self) -> int:
+        """Beats of the whole tensor."""
+        return self.elements // self.lanes
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module instantiated in the top: a kernel of the design, or glue between kernels."""
+
+    name: str  # SystemVerilog module name
+    file: str  # file that defines it, relative to the project directory
+    instance: str  # instance name in the top
+    layer: str  # layer of the model that it belongs to; "" for glue
+    kind: str  # kernel class, "fork", "delay"
+    latency: int  # predicted cycles from input to output transfer
+
+
+@dataclass(frozen=True)
+class RtlProject:
+    """An RTL project directory: its files in compile order, its ports, its kernels."""
+
+    directory: Path
+    top: str
+    files: tuple[str, ...]  # SystemVerilog files in compile order, relative to `directory`
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    modules: tuple[Module, ...]
+    target: str
+    clock_ns: float
+    latency: int  # predicted cycles from first input transfer to first output transfer
+    interval: int  # predicted initiation interval, cycles per tensor
+
+    def save(self) -> None:
+        """Write the manifest into the project directory."""
+        fields = asdict(self)
+        del fields["directory"]
+        (self.directory / MANIFEST).write_text(json.dumps(fields, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> RtlProject:
+        """Read the manifest of a project directory.
+
+        Raises:
+            InputError: if there is no readable manifest.
+        """
+        path = directory / MANIFEST
+        try:
+            fields = json.loads(path.read_text())
+            ports = {
+                key: tuple(Port(**{**port, "shape": tuple(port["shape"])}) for port in fields.pop(key))
+                for key in ("inputs", "outputs")
+            }
+            modules = tuple(Module(**module) for module in fields.pop("modules"))
+            files = tuple(fields.pop("files"))
+            return cls(directory=directory, files=files, modules=modules, **ports, **fields)
+        except FileNotFoundError:
+            raise InputError(f"{path}: no RTL project here; run 'gatewright convert' first") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: not a Gatewright RTL manifest ({error})") from None
