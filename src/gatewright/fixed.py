@@ -1,7 +1,8 @@
 """Fixed-point types and the only cast in Python.
 
-The semantics are those of `ap_fixed` and `ap_ufixed` in the `ap_types` headers that ship with hls4ml.
-A value is an integer `raw` (int64) that stands for `raw * 2**-frac`.
+The semantics are those of `ap_fixed` and `ap_ufixed` in the `ap_types` headers that ship with
+hls4ml. A value is an integer `raw` (int64) that stands for `raw * 2**-frac`. docs/semantics.md
+gives the formulas, and the places where the headers depart from them.
 """
 
 from __future__ import annotations
@@ -9,12 +10,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
-from gatewright.errors import InputError
+import numpy as np
+
+from gatewright.errors import InputError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
 
 
 class Rounding(StrEnum):
-    """Quantization modes of `ap_fixed`: what happens to bits below the last one kept."""
+    """Quantization modes of `ap_fixed`: what happens to bits below the last one kept.
+
+    The order of the members numbers them for hardware; see `code`.
+    """
 
     TRN = "TRN"
     TRN_ZERO = "TRN_ZERO"
@@ -24,17 +36,33 @@ class Rounding(StrEnum):
     RND_MIN_INF = "RND_MIN_INF"
     RND_CONV = "RND_CONV"
 
+    @property
+    def code(self) -> int:
+        """The value of gw_cast's parameter `Rounding` that means this mode."""
+        return list(Rounding).index(self)
+
 
 class Overflow(StrEnum):
-    """Overflow modes of `ap_fixed`: what happens to values beyond the range."""
+    """Overflow modes of `ap_fixed`: what happens to values beyond the range.
+
+    The order of the members numbers them for hardware; see `code`.
+    """
 
     WRAP = "WRAP"
     SAT = "SAT"
     SAT_ZERO = "SAT_ZERO"
     SAT_SYM = "SAT_SYM"
 
+    @property
+    def code(self) -> int:
+        """The value of gw_cast's parameter `Overflow` that means this mode."""
+        return list(Overflow).index(self)
 
-_FIXED = re.compile(r"(?:ap_)?(u?)fixed<\s*(\d+)\s*,\s*(-?\d+)\s*(?:,\s*(?:AP_)?(\w+)\s*)?(?:,\s*(?:AP_)?(\w+)\s*)?(?:,\s*0\s*)?>")
+
+_FIXED = re.compile(
+    r"(?:ap_)?(u?)fixed<\s*(\d+)\s*,\s*(-?\d+)\s*"
+    r"(?:,\s*(?:AP_)?(\w+)\s*)?(?:,\s*(?:AP_)?(\w+)\s*)?(?:,\s*0\s*)?>"
+)
 _INT = re.compile(r"(?:ap_)?(u?)int<\s*(\d+)\s*>")
 
 
@@ -66,9 +94,21 @@ class FixedType:
         """The largest raw value that the bits can hold."""
         return (1 << (self.width - self.signed)) - 1
 
+    @property
+    def lowest(self) -> int:
+        """The smallest raw value that a cast can produce: `min`, or its mirror of `max` in SAT_SYM.
+
+        A one-bit signed SAT_SYM saturates to -1, not to -max = 0, in `ap_fixed`.
+        """
+        if self.overflow is Overflow.SAT_SYM and self.signed and self.width > 1:
+            return -self.max
+        return self.min
+
     @classmethod
     def parse(cls, text: str) -> FixedType:
         """Read `fixed<16,6>`, `ap_ufixed<8,0,AP_RND_CONV,AP_SAT>`, `int<8>`, `ap_uint<1>`.
+
+        An integer type rounds towards zero: that is how `ap_int` is assigned from `ap_fixed`.
 
         Raises:
             InputError: if the text is none of these.
@@ -86,7 +126,7 @@ class FixedType:
             result = cls(int(width), int(integer), not unsigned, *mode)
         elif match := _INT.fullmatch(text):
             unsigned, width = match.groups()
-            result = cls(int(width), int(width), not unsigned)
+            result = cls(int(width), int(width), not unsigned, Rounding.TRN_ZERO)
         else:
             raise InputError(
                 f"precision '{text}' is not a fixed-point type; write for example fixed<16,6>, "
@@ -103,3 +143,164 @@ class FixedType:
         if self.rounding is not Rounding.TRN:
             return f"{kind}<{self.width},{self.integer},{self.rounding}>"
         return f"{kind}<{self.width},{self.integer}>"
+
+
+# Whether a value is rounded up from its floor: raw is the value before rounding, floor the integer
+# below it, rest what lies between the two in units of 2*half, half being one half of a unit.
+# Comparisons of Python integers and of NumPy arrays alike, so that there is one cast and not two.
+_ROUNDS_UP: Mapping[Rounding, Callable[[Any, Any, Any, int], Any]] = {
+    Rounding.TRN_ZERO: lambda raw, floor, rest, half: (raw < 0) & (rest > 0),
+    Rounding.RND: lambda raw, floor, rest, half: rest >= half,
+    Rounding.RND_ZERO: lambda raw, floor, rest, half: rest > half - (raw < 0),
+    Rounding.RND_INF: lambda raw, floor, rest, half: rest > half - (raw >= 0),
+    Rounding.RND_MIN_INF: lambda raw, floor, rest, half: rest > half,
+    Rounding.RND_CONV: lambda raw, floor, rest, half: rest > half - (floor & 1),
+}
+
+
+def _round(raw: Any, shift: int, rounding: Rounding) -> Any:
+    """The value raw * 2**-shift rounded to an integer; int or int64 array."""
+    if shift <= 0:
+        return raw << -shift
+    floor = raw >> shift
+    if rounding is Rounding.TRN:
+        return floor
+    rest = raw & ((1 << shift) - 1)
+    return floor + _ROUNDS_UP[rounding](raw, floor, rest, 1 << (shift - 1))
+
+
+def _fit(value: Any, to: FixedType) -> Any:
+    """The integer `value` brought into the range of `to`; int or int64 array."""
+    if to.overflow is Overflow.WRAP:
+        # The sign is that of the top bit kept: flip it and take its weight away.
+        sign = 1 << (to.width - 1) if to.signed else 0
+        return ((value & ((1 << to.width) - 1)) ^ sign) - sign
+    low, high = to.lowest, to.max
+    if to.overflow is Overflow.SAT_ZERO:
+        return value * ((value >= low) & (value <= high))
+    if isinstance(value, int):
+        return low if value < low else high if value > high else value
+    return np.clip(value, low, high)
+
+
+def cast_int(value: int, frac: int, to: FixedType) -> int:
+    """Cast one value, `value * 2**-frac`, to `to`; returns it in units of `2**-to.frac`.
+
+    Takes and returns Python integers of any size.
+    """
+    return int(_fit(_round(value, frac - to.frac, to.rounding), to))
+
+
+def cast(raw: NDArray[np.int64], frac: int, to: FixedType) -> NDArray[np.int64]:
+    """Cast values `raw * 2**-frac` to `to`, as `ap_fixed` is assigned from another `ap_fixed`.
+
+    Args:
+        raw: Integers of any shape, in units of `2**-frac`.
+        frac: Fractional bits of `raw`; may be negative.
+        to: The type to cast to.
+
+    Returns:
+        An int64 array of the same shape, in units of `2**-to.frac`.
+
+    Raises:
+        UnsupportedError: if a value of `to`, or `raw` brought to its unit, does not fit 63 bits.
+    """
+    raw = np.asarray(raw, np.int64)
+    if to.width > 63:
+        raise UnsupportedError(f"cast to {to}: values are held in int64, so at most 63 bits wide")
+    shift = frac - to.frac
+    if shift < 0 and raw.size:
+        largest = max(int(raw.max()), ~int(raw.min()))
+        if largest.bit_length() - shift > 63:
+            raise UnsupportedError(
+                f"cast to {to}: {largest} * 2**{-frac} in its unit of 2**{-to.frac} "
+                "does not fit in int64"
+            )
+    if shift > 62:
+        # A shift by 63 or more is undefined in int64. Bits that far below the last one kept matter
+        # only in that they are not all zero: gather them in one.
+        excess = min(shift - 62, 63)
+        raw = (raw >> excess) | ((raw & ((1 << excess) - 1)) != 0)
+        shift = 62
+    result: NDArray[np.int64] = _fit(_round(raw, shift, to.rounding), to)
+    return result
+
+
+def cast_range(lo: int, hi: int, frac: int, to: FixedType) -> tuple[int, int]:
+    """The interval that the results of casting the integers `lo` to `hi` to `to` span.
+
+    Args:
+        lo: Smallest value, in units of `2**-frac`.
+        hi: Largest value, in units of `2**-frac`.
+        frac: Fractional bits of `lo` and `hi`; may be negative.
+        to: The type to cast to.
+
+    Returns:
+        Smallest and largest result in units of `2**-to.frac`. Exact, except that a cast that wraps
+        is taken to reach every value of `to`.
+    """
+    shift = frac - to.frac
+    first, last = _round(lo, shift, to.rounding), _round(hi, shift, to.rounding)
+    low, high = to.lowest, to.max
+    if low <= first and last <= high:
+        return first, last
+    if to.overflow is Overflow.WRAP:
+        if (first - low) >> to.width == (last - low) >> to.width:
+            return _fit(first, to), _fit(last, to)
+        return low, high
+    if to.overflow is Overflow.SAT_ZERO:
+        # What stays inside are multiples of the source's unit; the others become zero.
+        step = max(-shift, 0)
+        first, last = max(first, -(-low >> step) << step), min(last, high >> step << step)
+        return (min(first, 0), max(last, 0)) if first <= last else (0, 0)
+    return _fit(first, to), _fit(last, to)
+
+
+def is_lossless(lo: int, hi: int, frac: int, to: FixedType) -> bool:
+    """Whether casting any of the integers `lo` to `hi`, in units of `2**-frac`, keeps its value."""
+    shift = frac - to.frac
+    if shift > 0:
+        # Of two neighbours one is odd.
+        if lo != hi or lo & ((1 << shift) - 1):
+            return False
+        lo = hi = lo >> shift
+    else:
+        lo, hi = lo << -shift, hi << -shift
+    return to.lowest <= lo and hi <= to.max
+
+
+def from_float(x: NDArray[np.float32] | NDArray[np.float64], to: FixedType) -> NDArray[np.int64]:
+    """Cast floats to `to`, as `ap_fixed` is constructed from `float` or `double`.
+
+    Args:
+        x: float32 or float64 of any shape.
+        to: The type to cast to.
+
+    Returns:
+        An int64 array of the same shape, in units of `2**-to.frac`.
+
+    Raises:
+        InputError: if a value is NaN or infinite.
+        UnsupportedError: if `to` is wider than 58 bits, or its bits lie beyond 2**900 or 2**-900.
+    """
+    x = np.asarray(x, np.float64)
+    if not np.isfinite(x).all():
+        where = np.argwhere(~np.isfinite(x))[0].tolist()
+        raise InputError(f"value {x[tuple(where)]} at index {where} has no fixed-point equivalent")
+    if to.width > 58 or abs(to.integer) > 900:
+        raise UnsupportedError(f"cast of floats to {to}: at most 58 bits wide, within 2**+-900")
+    # Values far out of range keep what decides the result: the bits below the range if they wrap,
+    # the fact that they are out of range if they saturate.
+    reach = np.ldexp(1.0, to.integer)
+    x = np.fmod(x, reach) if to.overflow is Overflow.WRAP else np.clip(x, -2 * reach, 2 * reach)
+    # Two more bits and one that gathers all below them round as the whole value does. A value that
+    # underflows is not zero.
+    scaled = np.ldexp(x, to.frac + 2)
+    scaled = np.where(scaled == 0, np.sign(x) / 2, scaled)
+    floor = np.floor(scaled)
+    return cast(2 * floor.astype(np.int64) + (scaled != floor), to.frac + 3, to)
+
+
+def to_float(raw: NDArray[np.int64], frac: int) -> NDArray[np.float64]:
+    """The values `raw * 2**-frac` as float64; exact below 2**53, the nearest beyond."""
+    return np.ldexp(np.asarray(raw, np.int64).astype(np.float64), -frac)
