@@ -85,13 +85,17 @@ class RtlProject:
         try:
             fields = json.loads(path.read_text())
             ports = {
-                key: tuple(Port(**{**port, "shape": tuple(port["shape"])}) for port in fields.pop(key))
+                key: tuple(
+                    Port(**{**port, "shape": tuple(port["shape"])}) for port in fields.pop(key)
+                )
                 for key in ("inputs", "outputs")
             }
             modules = tuple(Module(**module) for module in fields.pop("modules"))
             files = tuple(fields.pop("files"))
             return cls(directory=directory, files=files, modules=modules, **ports, **fields)
         except FileNotFoundError:
-            raise InputError(f"{path}: no RTL project here; run 'gatewright convert' first") from None
+            raise InputError(
+                f"{path}: no RTL project here; run 'gatewright convert' first"
+            ) from None
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: not a Gatewright RTL manifest ({error})") from None

@@ -20,6 +20,7 @@ class Delays:
     carry_start: float  # onto the carry chain and off it again, nets included
     carry_bit: float  # per bit of carry chain
     rom: float  # a LUT ROM of up to 64 entries; larger ones add a LUT per factor of 4
+    dsp: float  # through a multiplier, from registered operands to a register
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def load_target(name: str) -> Target:
         fields["dsp_width"] = tuple(fields["dsp_width"])
         return Target(name=path.stem, **fields)
     except FileNotFoundError:
-        raise InputError(f"target '{name}' does not exist; there are {', '.join(target_names())}") from None
+        raise InputError(
+            f"target '{name}' does not exist; there are {', '.join(target_names())}"
+        ) from None
     except (KeyError, TypeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: not a target description ({error})") from None

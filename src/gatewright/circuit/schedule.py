@@ -1,0 +1,95 @@
+"""Assignment of a circuit's operations to pipeline stages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gatewright.circuit.cost import node_delay
+from gatewright.circuit.graph import Circuit, Op
+from gatewright.targets import Target
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Pipeline stages of a circuit; stage 0 is before the first register.
+
+    Attributes:
+        stage: per node, the stage in which it is computed.
+        last_use: per node, the last stage in which it is read; registers carry it there.
+        latency: stage of the outputs, that is the number of register stages.
+        arrival: per output, ns into the last stage at which it is stable.
+    """
+
+    stage: tuple[int, ...]
+    last_use: tuple[int, ...]
+    latency: int
+    arrival: tuple[float, ...]
+
+    def register_bits(self, circuit: Circuit) -> int:
+        """Flip-flops that hold data between stages."""
+        return sum(
+            node.width * (last - first)
+            for node, first, last in zip(circuit.nodes, self.stage, self.last_use, strict=True)
+        )
+
+
+def schedule(
+    circuit: Circuit,
+    target: Target,
+    clock_ns: float,
+    arrival: Sequence[Sequence[float]] = (),
+    *,
+    registered: bool = False,
+) -> Schedule:
+    """Place every operation in the earliest stage in which it settles before the clock edge.
+
+    An operation that is slower than a whole clock period has a stage to itself.
+
+    Args:
+        circuit: what to schedule.
+        target: its delay model says how long an operation takes.
+        clock_ns: clock period to meet.
+        arrival: per port and element, ns into stage 0 at which the input is stable; 0 if empty.
+        registered: whether every output must come straight from a register.
+    """
+    budget = clock_ns - target.delays.register
+    nodes = circuit.nodes
+    stage = [0] * len(nodes)
+    ready: list[tuple[int, float]] = []  # stage and time from which a reader may use the value
+    for index, node in enumerate(nodes):
+        if node.op is Op.INPUT:
+            port, element = node.attr  # type: ignore[misc]
+            ready.append((0, arrival[port][element] if arrival else 0.0))
+            continue
+        start, time = max((ready[arg] for arg in node.args), default=(0, 0.0))
+        delay = node_delay(node, nodes, target)
+        if node.op is Op.MUL:
+            # A multiplier takes its operands from registers and gives its product to one.
+            start += time > 0
+            stage[index] = start
+            ready.append((start + max(1, math.ceil(delay / budget)), 0.0))
+            continue
+        if time > 0 and time + delay > budget:
+            start, time = start + 1, 0.0
+        stage[index] = start
+        ready.append((start, time + delay))
+    latency = max((ready[index][0] for index in circuit.outputs), default=0)
+    if registered and any(
+        ready[i] > (latency, 0.0) for i in circuit.outputs if nodes[i].op is not Op.CONST
+    ):
+        latency += 1
+    last_use = list(stage)
+    for index, node in enumerate(nodes):
+        for arg in node.args:
+            last_use[arg] = max(last_use[arg], stage[index])
+    for index in circuit.outputs:
+        last_use[index] = latency
+    for index, node in enumerate(nodes):
+        if node.op is Op.CONST:
+            last_use[index] = stage[index]
+    times = tuple(
+        ready[index][1] if ready[index][0] == latency else 0.0 for index in circuit.outputs
+    )
+    return Schedule(tuple(stage), tuple(last_use), latency, times)

@@ -1,0 +1,105 @@
+"""What every kernel states, and the tensors that join kernels."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gatewright.circuit import Circuit, Word
+    from gatewright.fixed import FixedType
+    from gatewright.targets import Target
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A typed tensor between kernels; `shape` is without the batch."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: FixedType
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a kernel is built on a target, and why; both go into the report."""
+
+    strategy: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """Compute cost of one inference: counted on the model, not on the hardware."""
+
+    macs: int = 0
+    bops: int = 0  # bit operations: MACs with non-zero weights times both operand widths
+    parameters: int = 0
+    nonzero: int = 0
+    weight_bits: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel(ABC):
+    """One layer of hardware.
+
+    A subclass is a frozen dataclass whose further fields are plain data: int, bool, str,
+    FixedType, tuples of these, and int64 arrays of raw weights. It registers itself by name.
+
+    Attributes:
+        layer: the layer's name in hls4ml's graph.
+        inputs: tensors read, in order.
+        output: tensor written.
+    """
+
+    layer: str
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+
+    #: Works element by element on its only input, so it can join the module of its producer.
+    elementwise: ClassVar[bool] = False
+    registry: ClassVar[dict[str, type[Kernel]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Kernel.registry[cls.__name__] = cls
+
+    @abstractmethod
+    def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Raw outputs of shape (batch, *output.shape) for raw inputs of shape (batch, *shape)."""
+
+    @abstractmethod
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """Add this layer to a circuit.
+
+        Args:
+            circuit: where the operations go.
+            target: the device; decides between adder graphs and multipliers.
+            inputs: per input tensor its elements in C order, as words in the unit of the tensor's
+                type (or finer scaled views of them); their ranges lie within the type's.
+
+        Returns:
+            The output's elements in C order; the value of each, times 2**output.type.frac, is
+            an integer within the range of the output's type.
+        """
+
+    def choice(self, target: Target) -> Choice | None:
+        """How the kernel is built where there is a choice."""
+        del target
+        return None
+
+    def work(self) -> Work:
+        """Compute cost of one inference."""
+        return Work()

@@ -1,0 +1,131 @@
+"""Constant matrix-vector multiplication: y = x @ matrix, unrolled.
+
+Two ways to build it: a graph of shared additions without multipliers (da4ml's solver finds it), or
+one multiplier per weight and an adder tree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gatewright.cache import memory
+from gatewright.circuit.graph import width_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from gatewright.circuit import Circuit, Word
+
+#: da4ml takes the matrix in single precision, which holds integers exactly up to this.
+_LARGEST_WEIGHT = 1 << 24
+
+#: LUTs of an adder graph per signed digit of the matrix and bit of the result: what da4ml's
+#: graphs cost after three-operand fusion (0.22 for a sparse 6-bit network, 0.40 for a dense 16-bit one).
+_LUTS_PER_DIGIT_BIT = 0.35
+
+_Solution = list[
+    tuple[list[tuple[int, int, int, int]], list[int], list[int], list[int], list[bool]]
+]
+
+
+def adder_graph(circuit: Circuit, x: Sequence[Word], matrix: NDArray[np.int64]) -> list[Word]:
+    """Sums of shifted inputs that compute x @ matrix.
+
+    Args:
+        circuit: where the sums go.
+        x: n words.
+        matrix: int64 of shape (n, m), magnitudes up to 2**24.
+    """
+    intervals = tuple((word.lo, word.hi, word.frac) for word in x)
+    buffer = list(x)
+    for ops, in_shifts, out_indices, out_shifts, out_negative in _solve(matrix, intervals):
+        inputs = [word.scaled(shift) for word, shift in zip(buffer, in_shifts, strict=True)]
+        values: list[Word] = []
+        for opcode, id0, id1, shift in ops:
+            if opcode == -1:
+                values.append(inputs[id0])
+            else:
+                sign = -1 if opcode == 1 else 1
+                values.append(
+                    circuit.add_words(((1, values[id0]), (sign, values[id1].scaled(shift))))
+                )
+        buffer = []
+        for index, shift, negative in zip(out_indices, out_shifts, out_negative, strict=True):
+            word = circuit.constant(0) if index < 0 else values[index].scaled(shift)
+            buffer.append(circuit.add_words(((-1, word),)) if negative and index >= 0 else word)
+    return buffer
+
+
+def multipliers(circuit: Circuit, x: Sequence[Word], matrix: NDArray[np.int64]) -> list[Word]:
+    """A multiplier per weight that is no power of two, and an adder tree per column."""
+    columns = []
+    for column in matrix.T:
+        rows = np.flatnonzero(column)
+        columns.append(
+            circuit.sum((1, circuit.mul(x[i], circuit.constant(int(column[i])))) for i in rows)
+        )
+    return columns
+
+
+def adder_graph_luts(matrix: NDArray[np.int64], input_width: int) -> float:
+    """Estimated LUTs of `adder_graph`, without solving it."""
+    return (
+        _LUTS_PER_DIGIT_BIT * int(signed_digits(matrix).sum()) * _result_width(matrix, input_width)
+    )
+
+
+def multiplier_luts(matrix: NDArray[np.int64], input_width: int, dsp_price: float) -> float:
+    """Price of `multipliers` in LUTs: the multipliers themselves and three-operand adder trees."""
+    products = int((signed_digits(matrix) > 1).sum())
+    terms = int(np.count_nonzero(matrix))
+    return products * dsp_price + terms / 2 * _result_width(matrix, input_width)
+
+
+def signed_digits(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of non-zero digits of each value in canonical signed-digit form.
+
+    The form has a non-zero digit where 3v and v differ in binary (Prodinger 2000).
+    """
+    magnitude = np.abs(values)
+    differing = (magnitude * 3) ^ magnitude
+    return np.bitwise_count(differing).astype(np.int64)
+
+
+def _result_width(matrix: NDArray[np.int64], input_width: int) -> int:
+    gain = int(np.abs(matrix).sum(axis=0).max(initial=1))
+    return input_width + width_of(-gain, gain) - 1
+
+
+def _solve(matrix: NDArray[np.int64], intervals: tuple[tuple[int, int, int], ...]) -> _Solution:
+    if np.abs(matrix).max(initial=0) > _LARGEST_WEIGHT:
+        raise ValueError("weights beyond 24 bits have no adder graph")
+    solution: _Solution = memory().cache(_solve_with_da4ml)(np.ascontiguousarray(matrix), intervals)
+    return solution
+
+
+def _solve_with_da4ml(
+    matrix: NDArray[np.int64], intervals: tuple[tuple[int, int, int], ...]
+) -> Any:
+    from da4ml.cmvm import QInterval, solve
+
+    pipeline = solve(
+        matrix.astype(np.float32),
+        qintervals=[
+            QInterval(lo * 2.0**-frac, hi * 2.0**-frac, 2.0**-frac) for lo, hi, frac in intervals
+        ],
+        latencies=[0.0] * len(intervals),
+    )
+    return [
+        (
+            [(op.opcode, op.id0, op.id1, op.data) for op in stage.ops],
+            [int(s) for s in stage.inp_shifts],
+            [int(i) for i in stage.out_idxs],
+            [int(s) for s in stage.out_shifts],
+            [bool(n) for n in stage.out_negs],
+        )
+        for stage in pipeline.solutions
+    ]
