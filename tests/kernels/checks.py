@@ -1,0 +1,74 @@
+"""What must hold of every kernel's circuit, and inputs to try it on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gatewright.circuit import Circuit, optimize, schedule
+from gatewright.targets import load_target
+
+if TYPE_CHECKING:
+    from gatewright.fixed import FixedType
+    from gatewright.kernels import Kernel
+
+TARGET = load_target("xcup")
+
+
+def values(t: FixedType, size: int, seed: int = 0, samples: int = 512) -> np.ndarray:
+    """Raw inputs of shape (batch, size): every value up to 10 bits, else edges and random ones."""
+    rng = np.random.default_rng(seed)
+    if t.width <= 10:
+        every = np.arange(t.min, t.max + 1)
+    else:
+        edges = np.array([t.min, t.min + 1, -1, 0, 1, t.max - 1, t.max])
+        # Of all magnitudes, so that small values are tried as much as large ones.
+        scale = rng.integers(1, t.width + 1, samples)
+        spread = rng.integers(t.min, t.max + 1, samples) >> (t.width - scale)
+        every = np.concatenate([edges[(edges >= t.min) & (edges <= t.max)], spread])
+    return np.stack([rng.permutation(every) for _ in range(size)], axis=1)
+
+
+def check_circuit(kernel: Kernel, *inputs: np.ndarray) -> None:
+    """The circuit computes the golden outputs, before and after optimization.
+
+    Also that every node stays within its stated range, that the outputs lie within the range of
+    the output's type, and that the circuit can be scheduled.
+    """
+    expected = kernel.golden(*inputs).reshape(len(inputs[0]), -1)
+    flat = [values.reshape(len(values), -1) for values in inputs]
+    circuit, fracs = build(kernel)
+    for candidate in (circuit, optimize(circuit)):
+        outputs = candidate.outputs
+        candidate.outputs = [*range(len(candidate.nodes))]
+        every = candidate.evaluate(*flat)
+        candidate.outputs = outputs
+        for node, seen in zip(candidate.nodes, every.T, strict=True):
+            assert node.lo <= seen.min(), node
+            assert seen.max() <= node.hi, node
+        for index, frac, want in zip(outputs, fracs, expected.T, strict=True):
+            shift = kernel.output.type.frac - frac
+            got = every[:, index]
+            np.testing.assert_array_equal(got << max(shift, 0), want << max(-shift, 0))
+        assert schedule(candidate, TARGET, TARGET.clock_ns).latency >= 0
+    for word, frac in zip(circuit.outputs, fracs, strict=True):
+        node, shift = circuit.nodes[word], frac - kernel.output.type.frac
+        assert node.lo >= kernel.output.type.min << max(shift, 0) >> max(-shift, 0), node
+        assert node.hi <= kernel.output.type.max << max(shift, 0) >> max(-shift, 0), node
+
+
+def build(kernel: Kernel) -> tuple[Circuit, list[int]]:
+    """The kernel's circuit, its inputs taking every value, and each output's fractional bits."""
+    circuit = Circuit()
+    words = [
+        [
+            circuit.input(port, element, tensor.type.min, tensor.type.max, tensor.type.frac)
+            for element in range(tensor.size)
+        ]
+        for port, tensor in enumerate(kernel.inputs)
+    ]
+    result = kernel.build(circuit, TARGET, *words)
+    assert len(result) == kernel.output.size
+    circuit.outputs = [word.node for word in result]
+    return circuit, [word.frac for word in result]
