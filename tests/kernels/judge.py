@@ -67,6 +67,7 @@ class Call:
     def cpp(self, index: int) -> str:
         """The function `run` in a namespace of its own."""
         ports = [*enumerate(self.inputs)]
+        size = self.output.size
         lines = [
             f"namespace call_{index} {{",
             *(f"typedef {array.cpp} X{i};" for i, array in ports),
@@ -74,15 +75,14 @@ class Call:
             self.config,
             "static void run(int64_t n, const int64_t *const *in, int64_t *out) {",
             *(f"  static X{i} x{i}[{array.size}];" for i, array in ports),
-            f"  static Y y[{self.output.size}];",
+            f"  static Y y[{size}];",
             "  for (int64_t s = 0; s < n; s++) {",
             *(
-                f"    for (int i = 0; i < {array.size}; i++) x{i}[i].V = in[{i}][s * {array.size} + i];"
-                for i, array in ports
+                f"    for (int j = 0; j < {a.size}; j++) x{i}[j].V = in[{i}][s * {a.size} + j];"
+                for i, a in ports
             ),
             f"    {self.body}",
-            f"    for (int i = 0; i < {self.output.size}; i++) "
-            f"out[s * {self.output.size} + i] = int64_t(y[i].V);",
+            f"    for (int j = 0; j < {size}; j++) out[s * {size} + j] = int64_t(y[j].V);",
             "  }",
             "}",
             "}",
@@ -108,8 +108,8 @@ class Judge:
                 *(call.cpp(index) for index, call in enumerate(calls)),
                 "typedef void (*Run)(int64_t, const int64_t *const *, int64_t *);",
                 f"static const Run runs[] = {{{names}}};",
-                'extern "C" void run(int64_t i, int64_t n, const int64_t *const *in, int64_t *out) {',
-                "  runs[i](n, in, out);",
+                'extern "C" void run(int64_t call, int64_t n, const void *in, int64_t *out) {',
+                "  runs[call](n, static_cast<const int64_t *const *>(in), out);",
                 "}",
                 "",
             ]
