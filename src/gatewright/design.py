@@ -43,7 +43,7 @@ class Design:
             ],
         }
         with stem.with_suffix(".npz").open("wb") as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, allow_pickle=False, **arrays)
         stem.with_suffix(".json").write_text(json.dumps(fields, indent=1) + "\n")
 
     @classmethod

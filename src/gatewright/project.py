@@ -51,6 +51,9 @@ class Module:
     layer: str  # layer of the model that it belongs to; "" for glue
     kind: str  # kernel class, "fork", "delay"
     latency: int  # predicted cycles from input to output transfer
+    layers: tuple[str, ...] = ()  # all layers in the module, `layer` first
+    strategy: str = ""  # how it is built where there is a choice
+    reason: str = ""  # why
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,10 @@ class RtlProject:
                 )
                 for key in ("inputs", "outputs")
             }
-            modules = tuple(Module(**module) for module in fields.pop("modules"))
+            modules = tuple(
+                Module(**{**module, "layers": tuple(module["layers"])})
+                for module in fields.pop("modules")
+            )
             files = tuple(fields.pop("files"))
             return cls(directory=directory, files=files, modules=modules, **ports, **fields)
         except FileNotFoundError:

@@ -26,7 +26,7 @@ def adder_bits(terms: Sequence[tuple[int, int, int]], width: int) -> int:
 def sum_terms(node: Node, nodes: Sequence[Node]) -> list[tuple[int, int, int]]:
     """The (sign, shift, width) terms of a SUM node; a constant's trailing zeros count as shift."""
     terms = []
-    for (sign, shift), arg in zip(node.attr, node.args, strict=True):  # type: ignore[call-overload]
+    for (sign, shift), arg in zip(node.attr, node.args, strict=True):
         operand = nodes[arg]
         if operand.op is Op.CONST:
             zeros = (operand.lo & -operand.lo).bit_length() - 1
@@ -44,17 +44,19 @@ def node_luts(node: Node, nodes: Sequence[Node]) -> float:
         case Op.CAST:
             assert isinstance(node.attr, Cast)
             luts = 0.0
-            if _rounds(node.attr) and node.attr.to.rounding in _INCREMENTING:
-                luts += 1.0 if node.attr.half_added else node.width + 1
+            if _increments(node.attr):
+                luts += node.width + 1
             if node.attr.to.overflow is not Overflow.WRAP:
                 luts += node.width / 2 + 1
             return luts
+        case Op.ROUND_EVEN:
+            return 2.0
         case Op.COMPARE:
             return 0.0 if _is_sign_test(node, nodes) else max(nodes[a].width for a in node.args) / 2
         case Op.SELECT:
             return node.width / 2 if any(nodes[a].op is Op.CONST for a in node.args) else node.width
         case Op.TABLE:
-            return node.width * max(1.0, len(node.attr) / 64)  # type: ignore[arg-type]
+            return node.width * max(1.0, len(node.attr) / 64)
     return 0.0
 
 
@@ -69,15 +71,13 @@ def node_delay(node: Node, nodes: Sequence[Node], target: Target) -> float:
         case Op.CAST:
             assert isinstance(node.attr, Cast)
             delay = 0.0
-            if _rounds(node.attr) and node.attr.to.rounding in _INCREMENTING:
-                delay += (
-                    delays.lut
-                    if node.attr.half_added
-                    else delays.lut + delays.carry_start + node.width * delays.carry_bit
-                )
+            if _increments(node.attr):
+                delay += delays.lut + delays.carry_start + node.width * delays.carry_bit
             if node.attr.to.overflow is not Overflow.WRAP:
-                delay += delays.lut if node.attr.half_added else 2 * delays.lut
+                delay += 2 * delays.lut
             return delay
+        case Op.ROUND_EVEN:
+            return delays.lut
         case Op.COMPARE:
             if _is_sign_test(node, nodes):
                 return 0.0
@@ -85,17 +85,17 @@ def node_delay(node: Node, nodes: Sequence[Node], target: Target) -> float:
         case Op.SELECT:
             return delays.lut
         case Op.TABLE:
-            depth = (max(1, len(node.attr) - 1).bit_length() - 6 + 1) // 2  # type: ignore[arg-type]
+            depth = (max(1, len(node.attr) - 1).bit_length() - 6 + 1) // 2
             return delays.rom + max(0, depth) * delays.lut
         case Op.MUL:
             return delays.dsp
     return 0.0
 
 
-def _rounds(attr: Cast) -> bool:
-    return attr.frac > attr.to.frac
+def _increments(attr: Cast) -> bool:
+    return attr.frac > attr.to.frac and attr.to.rounding in _INCREMENTING
 
 
 def _is_sign_test(node: Node, nodes: Sequence[Node]) -> bool:
-    relation = node.attr[0]  # type: ignore[index]
+    relation = node.attr[0]
     return relation in ("<", ">=") and nodes[node.args[1]].hi == nodes[node.args[1]].lo == 0

@@ -6,12 +6,12 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.fixed import FixedType, cast, cast_range, is_lossless
+from gatewright.fixed import FixedType, Rounding, cast, cast_range, is_lossless
 
 
 class Op(StrEnum):
@@ -22,6 +22,7 @@ class Op(StrEnum):
     SUM = "sum"  # attr: ((sign, shift), ...) per argument: sum of sign * arg << shift
     MUL = "mul"  # no attr; the product belongs into a DSP block
     CAST = "cast"  # attr: Cast
+    ROUND_EVEN = "round_even"  # attr: bits to drop; half a unit of the result is in the argument
     COMPARE = "compare"  # attr: (relation, shift of a, shift of b); 0 or 1
     SELECT = "select"  # attr: (shift of a, shift of b); args: condition, a, b
     TABLE = "table"  # attr: contents, one integer per index; arg: index, from 0
@@ -29,15 +30,10 @@ class Op(StrEnum):
 
 
 class Cast(NamedTuple):
-    """Attribute of a CAST node: from `frac` fractional bits to `to`.
-
-    `half_added` says that half a unit of the result has been added to the argument already, so
-    that what remains of RND is truncation, and of RND_CONV the clearing of the last bit on a tie.
-    """
+    """Attribute of a CAST node: from `frac` fractional bits to `to`."""
 
     frac: int
     to: FixedType
-    half_added: bool = False
 
 
 class Node(NamedTuple):
@@ -45,7 +41,7 @@ class Node(NamedTuple):
 
     op: Op
     args: tuple[int, ...]
-    attr: object
+    attr: Any
     lo: int
     hi: int
 
@@ -202,6 +198,20 @@ class Circuit:
             return self.constant(lo, to.frac)
         return Word(self, self.add(Op.CAST, (word.node,), Cast(word.frac, to), lo, hi), to.frac)
 
+    def round_even(self, word: Word, dropped: int) -> Word:
+        """Drop the last bits of a sum that half a unit of the result has been added to.
+
+        What remains of convergent rounding then: truncation, and the last bit cleared on a tie,
+        where all dropped bits are zero.
+        """
+        half = 1 << (dropped - 1)
+        unlimited = FixedType(62, 62 - word.frac + dropped, True, Rounding.RND_CONV)
+        lo, hi = cast_range(word.lo - half, word.hi - half, word.frac, unlimited)
+        if lo == hi:
+            return self.constant(lo, word.frac - dropped)
+        node = self.add(Op.ROUND_EVEN, (word.node,), dropped, lo, hi)
+        return Word(self, node, word.frac - dropped)
+
     # Decisions
 
     def compare(self, relation: str, a: Word, b: Word) -> Word:
@@ -268,7 +278,7 @@ class Circuit:
         return Word(self, self.add(Op.TABLE, (index.node,), attr, lo, hi), frac)
 
     def bits(self, word: Word, high: int, low: int) -> Word:
-        """Bits high..low (bit 0 has weight 2**-frac) of the two's complement of a word, unsigned."""
+        """Bits high..low of a word's two's complement, unsigned; bit 0 has weight 2**-frac."""
         if word.lo >= 0 and high >= word.hi.bit_length():
             high = max(low, word.hi.bit_length() - 1)
             if low == 0:
@@ -313,7 +323,7 @@ def _evaluate(
     args: list[NDArray[np.int64]],
     inputs: tuple[NDArray[np.int64], ...],
     batch: int,
-) -> NDArray[np.int64]:
+) -> Any:
     match node.op, node.attr:
         case Op.INPUT, (port, element):
             return inputs[port][:, element]
@@ -326,9 +336,11 @@ def _evaluate(
             return total
         case Op.MUL, _:
             return args[0] * args[1]
-        case Op.CAST, Cast(frac, to, half_added):
-            half = 1 << (frac - to.frac - 1) if half_added else 0
-            return cast(args[0] - half, frac, to)
+        case Op.CAST, Cast(frac, to):
+            return cast(args[0], frac, to)
+        case Op.ROUND_EVEN, int(dropped):
+            tie = args[0] & ((1 << dropped) - 1) == 0
+            return (args[0] >> dropped) & ~tie.astype(np.int64)
         case Op.COMPARE, (relation, shift_a, shift_b):
             return _RELATIONS[relation](args[0] << shift_a, args[1] << shift_b).astype(np.int64)
         case Op.SELECT, (shift_a, shift_b):

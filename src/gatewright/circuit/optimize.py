@@ -13,11 +13,11 @@ programming over the trees.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gatewright.circuit.cost import adder_bits
-from gatewright.circuit.graph import Cast, Circuit, Node, Op, sum_range, width_of
+from gatewright.circuit.graph import Cast, Circuit, Node, Op, Word, sum_range, width_of
 from gatewright.fixed import Rounding
 
 _MAX_OPERANDS = 3
@@ -51,16 +51,16 @@ def optimize(circuit: Circuit, *, three_operand: bool = True) -> Circuit:
     nodes = list(circuit.nodes)
     sums = {index: _split(node, nodes) for index, node in enumerate(nodes) if node.op is Op.SUM}
     _absorb_negations(sums, nodes, circuit.outputs)
-    _fold_rounding(sums, nodes, circuit.outputs)
+    rounded = _fold_rounding(sums, nodes, circuit.outputs)
     if three_operand:
         _merge(sums, nodes, circuit.outputs)
         _sink_constants(sums, nodes, circuit.outputs)
-    return _rebuild(circuit, nodes, sums)
+    return _rebuild(circuit, nodes, sums, rounded)
 
 
 def _split(node: Node, nodes: list[Node]) -> _Sum:
     terms, constant = [], 0
-    for (sign, shift), arg in zip(node.attr, node.args, strict=True):  # type: ignore[call-overload]
+    for (sign, shift), arg in zip(node.attr, node.args, strict=True):
         if nodes[arg].op is Op.CONST:
             constant += sign * nodes[arg].lo << shift
         else:
@@ -89,18 +89,28 @@ def _absorb_negations(sums: dict[int, _Sum], nodes: list[Node], outputs: list[in
                 total.constant += sign * inner.constant << shift
 
 
-def _fold_rounding(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> None:
+def _fold_rounding(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> set[int]:
+    """Add the halves; the casts whose argument has got one."""
     readers = _readers(sums, nodes, outputs)
+    rounded = set()
     for index, node in enumerate(nodes):
         if node.op is not Op.CAST or node.args[0] not in sums or readers[node.args[0]] != 1:
             continue
-        attr = node.attr
-        assert isinstance(attr, Cast)
-        dropped = attr.frac - attr.to.frac
-        if dropped < 1 or attr.to.rounding not in (Rounding.RND, Rounding.RND_CONV):
-            continue
-        sums[node.args[0]].constant += 1 << (dropped - 1)
-        nodes[index] = node._replace(attr=attr._replace(half_added=True))
+        dropped = _dropped(node)
+        if dropped > 0 and _cast(node).to.rounding in (Rounding.RND, Rounding.RND_CONV):
+            sums[node.args[0]].constant += 1 << (dropped - 1)
+            rounded.add(index)
+    return rounded
+
+
+def _cast(node: Node) -> Cast:
+    attr = node.attr
+    assert isinstance(attr, Cast)
+    return attr
+
+
+def _dropped(node: Node) -> int:
+    return _cast(node).frac - _cast(node).to.frac
 
 
 def _merge(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> None:
@@ -140,13 +150,13 @@ def _merge(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> None
                 free[index], choice[index] = value, position
     consumed: set[int] = set()
     for index in reversed(sums):
-        position = choice[index]
-        if index in consumed or position is None:
+        chosen = choice[index]
+        if index in consumed or chosen is None:
             continue
         total = sums[index]
-        arg = total.terms[position].arg
+        arg = total.terms[chosen].arg
         consumed.add(arg)
-        sums[index] = _merged(total, position, sums[arg])
+        sums[index] = _merged(total, chosen, sums[arg])
 
 
 def _merged(outer: _Sum, position: int, inner: _Sum) -> _Sum:
@@ -212,21 +222,34 @@ def _sum_range(total: _Sum, ranges: list[tuple[int, int]]) -> tuple[int, int]:
     return lo, hi
 
 
-def _rebuild(circuit: Circuit, nodes: list[Node], sums: dict[int, _Sum]) -> Circuit:
+def _rebuild(
+    circuit: Circuit, nodes: list[Node], sums: dict[int, _Sum], rounded: set[int]
+) -> Circuit:
     result = Circuit()
     readers = _readers(sums, nodes, circuit.outputs)
     new = [-1] * len(nodes)
     for index, node in enumerate(nodes):
-        if not readers[index] and node.op is not Op.INPUT:
+        if not readers[index]:
             continue
         result.section = circuit.sections[index]
+        args = tuple(new[arg] for arg in node.args)
         if index in sums:
             new[index] = _add_sum(result, sums[index], new)
+        elif index in rounded:
+            new[index] = _add_rounded(result, node, args[0])
         else:
-            args = tuple(new[arg] for arg in node.args)
             new[index] = result.add(node.op, args, node.attr, node.lo, node.hi)
     result.outputs = [new[index] for index in circuit.outputs]
     return result
+
+
+def _add_rounded(circuit: Circuit, node: Node, arg: int) -> int:
+    """What remains of a cast when half a unit of its result is in the argument already."""
+    word = Word(circuit, arg, _cast(node).frac)
+    to = _cast(node).to
+    if to.rounding is Rounding.RND_CONV:
+        word = circuit.round_even(word, _dropped(node))
+    return circuit.cast(word, replace(to, rounding=Rounding.TRN)).node
 
 
 def _add_sum(circuit: Circuit, total: _Sum, new: list[int]) -> int:

@@ -60,7 +60,7 @@ def schedule(
     ready: list[tuple[int, float]] = []  # stage and time from which a reader may use the value
     for index, node in enumerate(nodes):
         if node.op is Op.INPUT:
-            port, element = node.attr  # type: ignore[misc]
+            port, element = node.attr
             ready.append((0, arrival[port][element] if arrival else 0.0))
             continue
         start, time = max((ready[arg] for arg in node.args), default=(0, 0.0))

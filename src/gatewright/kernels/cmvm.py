@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LARGEST_WEIGHT = 1 << 24
 
 #: LUTs of an adder graph per signed digit of the matrix and bit of the result: what da4ml's
-#: graphs cost after three-operand fusion (0.22 for a sparse 6-bit network, 0.40 for a dense 16-bit one).
+#: graphs cost with three-operand adders (0.22 in a sparse 6-bit network, 0.40 in a dense 16-bit one).
 _LUTS_PER_DIGIT_BIT = 0.35
 
 _Solution = list[
@@ -64,7 +64,7 @@ def multipliers(circuit: Circuit, x: Sequence[Word], matrix: NDArray[np.int64]) 
     """A multiplier per weight that is no power of two, and an adder tree per column."""
     columns = []
     for column in matrix.T:
-        rows = np.flatnonzero(column)
+        rows = np.flatnonzero(column).tolist()
         columns.append(
             circuit.sum((1, circuit.mul(x[i], circuit.constant(int(column[i])))) for i in rows)
         )

@@ -129,7 +129,7 @@ class Dense(Kernel):
     ) -> Word:
         products = [
             circuit.mul(x[i], circuit.constant(int(column[i]), self.weight_type.frac))
-            for i in np.flatnonzero(column)
+            for i in np.flatnonzero(column).tolist()
         ]
         return circuit.sum((1, circuit.cast(product, self.accum)) for product in products)
 
