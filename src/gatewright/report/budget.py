@@ -1,0 +1,112 @@
+"""Budgets: limits on the figures of a report, for build scripts to gate on."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from gatewright.errors import InputError
+from gatewright.report.figures import FIGURES, Quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gatewright.report.schema import Report, SweepReport
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A limit on a figure, inclusive."""
+
+    quantity: Quantity  # a resource without a target: on every target that a report knows
+    relation: Literal["<=", ">="]
+    limit: float  # in the figure's unit
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A budget held against one configuration. A figure that is not known does not meet it."""
+
+    config: str
+    figure: str  # name of the figure, qualified by its target where it is a resource
+    relation: Literal["<=", ">="]
+    limit: float
+    actual: float | None
+    ok: bool
+
+    def __str__(self) -> str:
+        """For example "w6: xcup.lut is 21676, budget <= 20000: missed"."""
+        actual = "not known" if self.actual is None else f"{self.actual:.10g}"
+        state = "met" if self.ok else "missed"
+        limit = f"{self.relation} {self.limit:.10g}"
+        return f"{self.config}: {self.figure} is {actual}, budget {limit}: {state}"
+
+
+def parse_budget(text: str) -> Budget:
+    """Parse a budget: FIGURE=LIMIT, FIGURE<=LIMIT or FIGURE>=LIMIT, FIGURE a name of `FIGURES`.
+
+    "=" means "at most", or "at least" for figures of which more is better. A resource may be
+    limited on one target: "xcup.lut=20000"; otherwise it is limited on each. `accuracy` is the
+    RTL's and `latency` the largest.
+
+    Raises:
+        InputError: if the figure does not exist or the limit is no finite number.
+    """
+    match = re.fullmatch(r"\s*(?:(?P<target>[^=<>]*)\.)?(?P<name>[^=<>.]+?)\s*"
+                         r"(?P<relation><=|>=|=)(?P<limit>.*)", text)  # fmt: skip
+    if match is None:
+        raise InputError(f"budget '{text}': write it as FIGURE=LIMIT, for example lut=20000")
+    figure = FIGURES.get(match["name"])
+    if figure is None:
+        names = ", ".join(FIGURES)
+        raise InputError(f"budget '{text}': no figure '{match['name']}'; there are {names}")
+    target = match["target"]
+    if target is not None and not (target and figure.per_target):
+        raise InputError(
+            f"budget '{text}': {figure.name} does not depend on a target; write {figure.name}"
+            if target
+            else f"budget '{text}': no target before the point; write xcup.{figure.name}, say"
+        )
+    try:
+        limit = float(match["limit"])
+    except ValueError:
+        limit = math.nan
+    if not math.isfinite(limit):
+        raise InputError(f"budget '{text}': the limit '{match['limit'].strip()}' is not a number")
+    relation: Literal["<=", ">="]
+    if match["relation"] == "=":
+        relation = "<=" if figure.better == "less" else ">="
+    else:
+        relation = "<=" if match["relation"] == "<=" else ">="
+    return Budget(Quantity(figure, target), relation, limit)
+
+
+def check_budgets(sweep: SweepReport, budgets: Iterable[Budget]) -> list[Verdict]:
+    """Hold every budget against every configuration, in the order of the budgets.
+
+    A figure that a report does not know misses its budget; `all(verdict.ok for ...)` is the gate.
+    """
+    return [
+        _check(budget, quantity, report)
+        for budget in budgets
+        for report in sweep.reports
+        for quantity in _on_targets(budget.quantity, report)
+    ]
+
+
+def _on_targets(quantity: Quantity, report: Report) -> list[Quantity]:
+    if quantity.target or not quantity.figure.per_target or not report.resources:
+        return [quantity]
+    return [Quantity(quantity.figure, target) for target in report.resources]
+
+
+def _check(budget: Budget, quantity: Quantity, report: Report) -> Verdict:
+    actual = quantity.of(report)
+    if actual is None:
+        ok = False
+    else:
+        ok = actual <= budget.limit if budget.relation == "<=" else actual >= budget.limit
+    name = quantity.name
+    return Verdict(report.config.name, name, budget.relation, budget.limit, actual, ok)

@@ -1,0 +1,118 @@
+"""What changed between two sweeps of one model, figure by figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gatewright.errors import InputError
+from gatewright.report.figures import Quantity, quantities
+
+if TYPE_CHECKING:
+    from gatewright.report.schema import Report, SweepReport
+
+
+@dataclass(frozen=True)
+class Change:
+    """A figure of a configuration whose value or whose origin is not what it was."""
+
+    config: str
+    quantity: Quantity
+    old: float | None
+    new: float | None
+    note: str  # how the origin changed; "" where it did not
+
+    @property
+    def percent(self) -> float | None:
+        """Change in percent of the old value; None where there is no such thing."""
+        if self.old is None or self.new is None or not self.old:
+            return None
+        return 100 * (self.new - self.old) / abs(self.old)
+
+    @property
+    def better(self) -> bool | None:
+        """Whether the change is for the better; None where it can't be said."""
+        if self.old is None or self.new is None or self.old == self.new:
+            return None
+        return (self.new < self.old) == (self.quantity.figure.better == "less")
+
+    def format(self) -> tuple[str, str, str]:
+        """Old value, new value and change for people; "?" for what is not known."""
+        delta = "" if self.percent is None else f"{self.percent:+.1f}%"
+        return (
+            self.quantity.figure.format(self.old) or "?",
+            self.quantity.figure.format(self.new) or "?",
+            delta,
+        )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """All that changed from one sweep to another."""
+
+    changes: tuple[Change, ...]
+    verdicts: tuple[tuple[str, str, str], ...]  # configuration, old and new state of verification
+    added: tuple[str, ...]  # configurations
+    removed: tuple[str, ...]  # configurations
+    unchanged: int  # figures that are known and equal, of equal origin
+
+    def remarks(self) -> list[str]:
+        """What is not a changed figure, in sentences."""
+        return [
+            *(f"{config}: was {old}, is {new}" for config, old, new in self.verdicts),
+            *(f"{config}: new, there is nothing to compare with" for config in self.added),
+            *(f"{config}: no longer there" for config in self.removed),
+            f"{self.unchanged} figures unchanged",
+        ]
+
+
+def compare(new: SweepReport, old: SweepReport) -> Difference:
+    """Compare two sweeps of the same model, configuration by configuration.
+
+    Raises:
+        InputError: if they are of different models.
+    """
+    if new.model != old.model:
+        raise InputError(
+            f"reports of model '{new.model}' can't be compared with those of '{old.model}'"
+        )
+    before = {report.config.name: report for report in old.reports}
+    after = {report.config.name: report for report in new.reports}
+    changes: list[Change] = []
+    verdicts: list[tuple[str, str, str]] = []
+    unchanged = 0
+    for config, report in after.items():
+        if config not in before:
+            continue
+        found, same = _changes(report, before[config])
+        changes += found
+        unchanged += same
+        states = before[config].verdict, report.verdict
+        if states[0] != states[1]:
+            verdicts.append((config, *states))
+    return Difference(
+        tuple(changes),
+        tuple(verdicts),
+        tuple(config for config in after if config not in before),
+        tuple(config for config in before if config not in after),
+        unchanged,
+    )
+
+
+def _changes(new: Report, old: Report) -> tuple[list[Change], int]:
+    """The figures of one configuration that changed, and how many did not."""
+    found: list[Change] = []
+    unchanged = 0
+    for quantity in quantities({*old.resources, *new.resources}):
+        values = quantity.of(old), quantity.of(new)
+        if values == (None, None):
+            continue
+        sources = [report.provenance.groups.get(quantity.group) for report in (old, new)]
+        note = ""
+        if None not in values and sources[0] != sources[1]:
+            note = " → ".join(str(source) for source in sources)
+        if values[0] == values[1] and not note:
+            unchanged += 1
+        else:
+            found.append(Change(new.config.name, quantity, *values, note))
+    return found, unchanged

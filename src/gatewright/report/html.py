@@ -1,0 +1,136 @@
+"""The report as one HTML page that needs nothing else: no server, no network, no other file."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatewright.report.pareto import tradeoffs
+from gatewright.report.plots import layer_colours, layer_plots, tradeoff_plot
+from gatewright.report.store import write_text
+from gatewright.report.view import (
+    all_groups,
+    change_table,
+    layer_table,
+    methods,
+    more_table,
+    origins,
+    summary,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gatewright.report.budget import Verdict
+    from gatewright.report.diff import Difference
+    from gatewright.report.schema import SweepReport
+    from gatewright.report.view import Entry
+
+_HERE = Path(__file__).parent
+
+
+def to_html(
+    sweep: SweepReport,
+    *,
+    verdicts: Sequence[Verdict] = (),
+    difference: Difference | None = None,
+) -> str:
+    """The reports as a self-contained HTML page.
+
+    The page carries Plotly's script compressed (2 MB), which a browser of 2023 or later unpacks by
+    itself; without scripts all but the plots is there. Its content security policy forbids every
+    request. All text from reports is escaped.
+
+    Args:
+        sweep: the reports.
+        verdicts: budgets to list, missed ones first.
+        difference: comparison with older reports to add.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    entries = summary(sweep)
+    shared = [e for e in entries if e.constant and e.group != "verification"]
+    plots: dict[str, dict[str, Any]] = {}
+    trades = []
+    for i, trade in enumerate(tradeoffs(sweep)):
+        plots[f"trade-{i}"] = tradeoff_plot(sweep, trade)
+        trades.append((f"trade-{i}", trade))
+    breakdowns = []
+    for i, target in enumerate(sweep.targets):
+        names = []
+        for j, plot in enumerate(layer_plots(sweep, target)):
+            names.append(f"layers-{i}-{j}")
+            plots[names[-1]] = plot
+        if names:
+            how = origins(sweep, f"layers.{target}")
+            breakdowns.append((target, names, layer_colours(sweep, target), how))
+    page: str = environment.get_template("page.html.j2").render(
+        sweep=sweep,
+        css=(_HERE / "page.css").read_text(encoding="utf-8"),
+        script=(_HERE / "page.js").read_text(encoding="utf-8"),
+        plotly=_plotly() if plots else "",
+        plots=plots,
+        shared=shared,
+        sections=_sections(sweep, [entry for entry in entries if entry not in shared]),
+        trades=trades,
+        breakdowns=breakdowns,
+        more=more_table(sweep),
+        methods=methods(sweep, all_groups(sweep)),
+        layer_tables=[layer_table(report) for report in sweep.reports],
+        verdicts=sorted(verdicts, key=lambda verdict: verdict.ok),
+        difference=difference,
+        changes=change_table(difference) if difference and difference.changes else [],
+        maximum=_maximum,
+        origins=origins,
+    )
+    return page
+
+
+def write_html(
+    sweep: SweepReport,
+    path: Path,
+    *,
+    verdicts: Sequence[Verdict] = (),
+    difference: Difference | None = None,
+) -> None:
+    """Write the reports as a self-contained HTML page, see `to_html`.
+
+    Raises:
+        InputError: if the file can't be written.
+    """
+    write_text(path, to_html(sweep, verdicts=verdicts, difference=difference))
+
+
+def _sections(sweep: SweepReport, entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
+    """Neighbouring columns of one origin, with that origin for the row above the headings."""
+    found: list[tuple[str, list[Entry]]] = []
+    for entry in entries:
+        origin = origins(sweep, entry.group) if entry.group else ""
+        if found and found[-1][0] == origin:
+            found[-1][1].append(entry)
+        else:
+            found.append((origin, [entry]))
+    return found
+
+
+def _maximum(entry: Entry) -> float:
+    """The largest value of a column, at least 1, to scale bars by."""
+    return max([1.0, *(value for value in entry.values or () if value is not None)])
+
+
+@cache
+def _plotly() -> str:
+    """Plotly's script, gzip'ed and in base64; the same bytes every time."""
+    from plotly.offline import get_plotlyjs
+
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()

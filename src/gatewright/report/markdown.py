@@ -1,0 +1,103 @@
+"""The report as Markdown, for review beside the code."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from gatewright.report.store import write_text
+from gatewright.report.view import (
+    all_groups,
+    change_table,
+    layer_table,
+    methods,
+    more_table,
+    summary,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from gatewright.report.budget import Verdict
+    from gatewright.report.diff import Difference
+    from gatewright.report.schema import SweepReport
+    from gatewright.report.view import Entry
+
+
+def to_markdown(
+    sweep: SweepReport,
+    *,
+    verdicts: Sequence[Verdict] = (),
+    difference: Difference | None = None,
+) -> str:
+    """The reports as Markdown: the table of configurations, origins, and a table per layer.
+
+    Wall times do not appear: equal figures give equal bytes.
+
+    Args:
+        sweep: the reports.
+        verdicts: budgets to list, missed ones first.
+        difference: comparison with older reports to add.
+    """
+    entries = summary(sweep)
+    shared = [e for e in entries if e.constant and e.group != "verification"]
+    parts = [f"# {_escape(sweep.model)}"]
+    if task := sweep.reports[0].model.task:
+        parts.append(_escape(task))
+    if shared:
+        same = "; ".join(f"{_escape(e.heading)} {_escape(e.cells[0])}" for e in shared)
+        parts.append(f"Same in every configuration: {same}.")
+    parts.append(_table([entry for entry in entries if entry not in shared]))
+    parts += [
+        f"**{_escape(report.config.name)}: first difference:** "
+        + _escape(str(report.verification.first_difference))
+        for report in sweep.reports
+        if report.verification and report.verification.first_difference
+    ]
+    if verdicts:
+        parts += ["## Budgets", _list(map(str, sorted(verdicts, key=lambda v: v.ok)))]
+    if difference is not None:
+        parts += ["## Changes"]
+        parts += [_table(change_table(difference))] if difference.changes else []
+        parts += [_list(difference.remarks())]
+    if len(more := more_table(sweep)) > 1:
+        parts += ["## More figures", _table(more)]
+    parts += ["## Where the figures come from"]
+    parts.append(_list(f"{name}: {origin}" for name, origin in methods(sweep, all_groups(sweep))))
+    parts.append("## Layers")
+    for report in sweep.reports:
+        if report.layers:
+            parts += [f"### {_escape(report.config.name)}", _table(layer_table(report))]
+    return "\n\n".join(parts) + "\n"
+
+
+def write_markdown(
+    sweep: SweepReport,
+    path: Path,
+    *,
+    verdicts: Sequence[Verdict] = (),
+    difference: Difference | None = None,
+) -> None:
+    """Write the reports as Markdown, see `to_markdown`.
+
+    Raises:
+        InputError: if the file can't be written.
+    """
+    write_text(path, to_markdown(sweep, verdicts=verdicts, difference=difference))
+
+
+def _table(entries: Sequence[Entry]) -> str:
+    headings = [_escape(entry.heading) for entry in entries]
+    rules = ["---:" if entry.values is not None else "---" for entry in entries]
+    rows = zip(*(map(_escape, entry.cells) for entry in entries), strict=True)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (headings, rules, *rows))
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {_escape(line)}" for line in lines)
+
+
+def _escape(text: str) -> str:
+    """Text that Markdown and the HTML within it show as it is, on one line."""
+    return re.sub(r"([\\`*_{}\[\]<>|#~&])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,187 @@
+"""The plots of the HTML page, as Plotly figures without colours of their own for text and grid."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from gatewright.report.figures import FIGURES, Figure, Quantity
+
+if TYPE_CHECKING:
+    from gatewright.report.pareto import Tradeoff
+    from gatewright.report.schema import SweepReport
+
+# Okabe and Ito's palette: told apart with every kind of colour vision, on light and dark ground.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#B79F00", "#808080")
+GOOD, BAD, PLAIN = "#009E73", "#D55E00", "#808080"
+
+
+def tradeoff_plot(sweep: SweepReport, tradeoff: Tradeoff) -> dict[str, Any]:
+    """Accuracy against area on one target, with the Pareto front as a line, as Plotly's JSON."""
+    from plotly import graph_objects as go
+
+    figure = go.Figure()
+    accuracy, area = tradeoff.accuracy, tradeoff.area
+    known = [
+        (row, cost, merit)
+        for row, (cost, merit) in enumerate(zip(area.values, accuracy.values, strict=True))
+        if cost is not None and merit is not None
+    ]
+    front = sorted((cost, merit) for row, cost, merit in known if row in tradeoff.front)
+    figure.add_scatter(
+        x=[cost for cost, _ in front],
+        y=[merit for _, merit in front],
+        mode="lines",
+        line={"shape": "hv", "width": 1.5, "dash": "dot", "color": GOOD},
+        name="Pareto front",
+        hoverinfo="skip",
+    )
+    kinds: dict[tuple[str, str, str], list[tuple[int, float, float]]] = {}
+    for point in known:
+        kinds.setdefault(_kind(sweep, tradeoff, point[0]), []).append(point)
+    for (name, colour, symbol), points in kinds.items():
+        figure.add_scatter(
+            x=[cost for _, cost, _ in points],
+            y=[merit for _, _, merit in points],
+            text=[escape(sweep.reports[row].config.name) for row, _, _ in points],
+            hovertext=[_hover(sweep, row, tradeoff) for row, _, _ in points],
+            hovertemplate="%{hovertext}<extra></extra>",
+            mode="markers+text",
+            # Above and left of the front there are no other points, below and right there are.
+            textposition="top left" if name == "on the front" else "bottom right",
+            marker={"color": colour, "symbol": symbol, "size": 10},
+            name=name,
+            cliponaxis=False,
+        )
+    floats = {r.accuracy.float_model for r in sweep.reports if r.accuracy} - {None}
+    if len(floats) == 1:
+        figure.add_hline(
+            y=floats.pop(),
+            line={"width": 1, "dash": "dash", "color": PLAIN},
+            annotation={"text": "float model", "x": 0, "xanchor": "left", "yanchor": "bottom"},
+        )
+    costs = [cost for _, cost, _ in known]
+    wide = min(costs) > 0 and max(costs) > 30 * min(costs)
+    figure.update_layout(
+        template="none",
+        height=420,
+        margin={"l": 70, "r": 30, "t": 20, "b": 60},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        xaxis={
+            "title": {"text": f"{area.heading} on {escape(tradeoff.target)}"},
+            "type": "log" if wide else "linear",
+            "rangemode": "tozero",
+            "zeroline": False,
+        },
+        yaxis={
+            "title": {"text": f"{accuracy.heading} accuracy"},
+            "tickformat": ".3f",
+            "zeroline": False,
+        },
+    )
+    return _plain(figure)
+
+
+def layer_plots(sweep: SweepReport, target: str) -> list[dict[str, Any]]:
+    """Stacked bars of LUT, FF, DSP and BRAM per layer, one bar per configuration, as Plotly's JSON.
+
+    A resource that no layer uses, or that is not known per layer, has no plot. A mark on each bar
+    shows the figure of the whole design, which may differ from the sum over the layers.
+    """
+    plots = (_layer_plot(sweep, target, FIGURES[name]) for name in ("lut", "ff", "dsp", "bram"))
+    return [plot for plot in plots if plot is not None]
+
+
+def layer_colours(sweep: SweepReport, target: str) -> dict[str, str]:
+    """The colour of each layer that has resources on a target, in the order of the network."""
+    names = dict.fromkeys(
+        layer.name
+        for report in sweep.reports
+        for layer in report.layers
+        if target in layer.resources
+    )
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
+
+
+def _layer_plot(sweep: SweepReport, target: str, resource: Figure) -> dict[str, Any] | None:
+    from plotly import graph_objects as go
+
+    figure = go.Figure()
+    used = False
+    rows = list(range(len(sweep.reports)))
+    for layer, colour in layer_colours(sweep, target).items():
+        held = [
+            next((part.resources.get(target) for part in r.layers if part.name == layer), None)
+            for r in sweep.reports
+        ]
+        values = [getattr(resources, resource.field, None) for resources in held]
+        used = used or any(values)
+        figure.add_bar(
+            x=values,
+            y=rows,
+            orientation="h",
+            marker={"color": colour},
+            name=escape(layer),
+            hovertemplate=f"{_literal(layer)}: %{{x:,}} {resource.label}<extra></extra>",
+        )
+    totals = [Quantity(resource, target).of(report) for report in sweep.reports]
+    figure.add_scatter(
+        x=totals,
+        y=rows,
+        mode="markers",
+        marker={"symbol": "line-ns-open", "size": 18, "line": {"width": 2}},
+        name="whole design",
+        meta="ink",  # the page paints it in the colour of its text
+        hovertemplate=f"whole design: %{{x:,}} {resource.label}<extra></extra>",
+    )
+    figure.update_layout(
+        template="none",
+        barmode="stack",
+        height=110 + 30 * len(rows),
+        margin={"l": 20, "r": 20, "t": 40, "b": 40},
+        showlegend=False,
+        title={"text": resource.label, "x": 0, "xref": "paper", "font": {"size": 14}},
+        xaxis={"rangemode": "tozero", "zeroline": False},
+        yaxis={
+            "tickvals": rows,
+            "ticktext": [escape(report.config.name) for report in sweep.reports],
+            "autorange": "reversed",
+            "automargin": True,
+            "zeroline": False,
+            "showgrid": False,
+        },
+    )
+    return _plain(figure) if used else None
+
+
+def _kind(sweep: SweepReport, tradeoff: Tradeoff, row: int) -> tuple[str, str, str]:
+    """Name, colour and symbol of the group of points that a configuration belongs to."""
+    if row in tradeoff.front:
+        return "on the front", GOOD, "diamond"
+    if sweep.reports[row].passed is False:
+        return "verification failed", BAD, "x"
+    return "not on the front", PLAIN, "circle"
+
+
+def _hover(sweep: SweepReport, row: int, tradeoff: Tradeoff) -> str:
+    report = sweep.reports[row]
+    lines = [f"<b>{escape(report.config.name)}</b>"]
+    for name in ("accuracy", "latency", "ii"):
+        quantity = Quantity(FIGURES[name])
+        if (value := quantity.of(report)) is not None:
+            lines.append(f"{quantity.heading}: {quantity.figure.format(value)}")
+    for name in ("lut", "ff", "dsp", "bram", "area"):
+        quantity = Quantity(FIGURES[name], tradeoff.target)
+        if (value := quantity.of(report)) is not None:
+            lines.append(f"{quantity.heading}: {quantity.figure.format(value)}")
+    return "<br>".join([*lines, escape(report.verdict)])
+
+
+def _literal(text: str) -> str:
+    """Text inside a hover template, where %{ would start a variable."""
+    return escape(text).replace("%", "&#37;")
+
+
+def _plain(figure: Any) -> dict[str, Any]:
+    data: dict[str, Any] = figure.to_plotly_json()
+    return data

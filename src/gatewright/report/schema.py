@@ -1,0 +1,500 @@
+"""The schema of a report: every figure of one model under one configuration.
+
+JSON, CSV, Markdown, HTML and the terminal table are views of these classes, and vendor reports are
+parsed into them. A figure that is not known is `None` and left out of the JSON; it is never zero.
+"""
+
+from __future__ import annotations
+
+import numbers
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    model_validator,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+VERSION: Literal[1] = 1
+"""Version of the schema; it rises when a field changes its name or its meaning."""
+
+Method = Literal["simulated", "synthesized", "placed-and-routed", "estimated", "vendor", "counted"]
+"""How a figure was come by. Simulated: something ran and was watched. Estimated: a model of the
+hardware said so. Vendor: parsed from a vendor tool's report. Counted: exact, from the network."""
+
+
+def _integer(value: object) -> object:
+    """NumPy integers are integers; truth values are not."""
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
+    return value
+
+
+def _by_key(value: dict[str, Any]) -> dict[str, Any]:
+    return dict(sorted(value.items()))
+
+
+_Integer = Annotated[int, BeforeValidator(_integer), Strict()]
+_Count = Annotated[_Integer, Field(ge=0)]
+_Positive = Annotated[_Integer, Field(gt=0)]
+_Real = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+_Amount = Annotated[_Real, Field(ge=0)]
+_PositiveReal = Annotated[_Real, Field(gt=0)]
+_Fraction = Annotated[_Real, Field(ge=0, le=1)]
+_Shape = tuple[_Positive, ...]
+_Name = Annotated[str, Field(min_length=1)]
+_ByKey = AfterValidator(_by_key)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+
+class Model(_Part):
+    """The network that the report is about."""
+
+    name: _Name
+    """Name of the model, the same in every configuration of a sweep."""
+    source: str | None = None
+    """File or Python object that it was read from."""
+    task: str | None = None
+    """What it does and on which data, in a few words."""
+    inputs: dict[str, _Shape] = {}
+    """Shape of every input tensor, without the batch, in elements."""
+    outputs: dict[str, _Shape] = {}
+    """Shape of every output tensor, without the batch, in elements."""
+
+
+class LayerConfig(_Part):
+    """What was configured for one layer, or decided for it."""
+
+    name: _Name
+    """Name of the layer in the model."""
+    weight_bits: _Positive | None = None
+    """Width of a weight, in bits."""
+    result_bits: _Positive | None = None
+    """Width of an element of the result, in bits."""
+    reuse_factor: _Positive | None = None
+    """Times a multiplier is used per tensor, after legalization (a number)."""
+    strategy: str | None = None
+    """How the layer is built, for example "adder graph" or "dsp"."""
+    reason: str | None = None
+    """Why that strategy: what was compared, in which unit; or who asked for it."""
+
+
+class Config(_Part):
+    """One configuration of the model: what the figures depend on."""
+
+    name: _Name
+    """Name of the configuration, unique within a sweep."""
+    description: str | None = None
+    """One line for the reader."""
+    io: Literal["io_parallel", "io_stream"]
+    """Whole tensor per beat, or one pixel per beat."""
+    reuse_factor: _Positive | None = None
+    """Reuse factor asked for where a layer names none (a number)."""
+    target: str | None = None
+    """Target whose delay model the pipeline was scheduled for."""
+    layers: tuple[LayerConfig, ...] = ()
+    """Bits, reuse and strategy per layer, in the order of the network."""
+
+    @model_validator(mode="after")
+    def _unique(self) -> Config:
+        _refuse_duplicates("layer", (layer.name for layer in self.layers))
+        return self
+
+
+class Accuracy(_Part):
+    """How well the network does its task, at each step towards hardware, on the same samples."""
+
+    metric: str = "accuracy"
+    """Name of the metric, for example "top-1 accuracy"; it is a fraction, more is better."""
+    samples: _Positive
+    """Samples of the test set that were classified (a number)."""
+    float_model: _Fraction | None = None
+    """Of the floating-point model, as a fraction from 0 to 1."""
+    quantized: _Fraction | None = None
+    """Of the quantized model in Keras, as a fraction from 0 to 1."""
+    rtl: _Fraction | None = None
+    """Of the simulated RTL, as a fraction from 0 to 1."""
+
+
+class Difference(_Part):
+    """The first element, in the order of the network, where two computations differ."""
+
+    layer: _Name
+    """The layer whose result differs."""
+    vector: _Count
+    """Index of the input vector, from 0."""
+    element: _Count
+    """Index of the element in the flattened result, from 0."""
+    expected: _Integer
+    """Value of the reference, in units of 2^-fractional bits of the type."""
+    got: _Integer
+    """Value under test, in units of 2^-fractional bits of the type."""
+    type: str | None = None
+    """Fixed-point type of the result."""
+    reference: str | None = None
+    """What computed the expected value."""
+    subject: str | None = None
+    """What computed the other one."""
+
+    def __str__(self) -> str:
+        """For example "layer fc2, vector 17, element 3: golden 12, RTL -4 (fixed<8,3>)"."""
+        return (
+            f"layer {self.layer}, vector {self.vector}, element {self.element}: "
+            f"{self.reference or 'expected'} {self.expected}, {self.subject or 'got'} {self.got}"
+            + (f" ({self.type})" if self.type else "")
+        )
+
+
+class Comparison(_Part):
+    """How many vectors were compared, and how many differ."""
+
+    vectors: _Count
+    """Vectors compared (a number)."""
+    mismatches: _Count
+    """Vectors with at least one element that differs (a number)."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Comparison:
+        if self.mismatches > self.vectors:
+            raise ValueError("more mismatches than vectors")
+        return self
+
+
+class LayerCheck(Comparison):
+    """The comparison of one layer's result with the reference's."""
+
+    name: _Name
+    """Name of the layer in the model."""
+
+
+class Verification(Comparison):
+    """What was compared with what, and whether it is equal bit for bit.
+
+    `vectors` and `mismatches` are those of the RTL's outputs.
+    """
+
+    reference: str
+    """What the RTL's outputs were held against, in words."""
+    first_difference: Difference | None = None
+    """The first difference found, where there is one."""
+    stalls: tuple[str, ...] = ()
+    """Stall patterns that the ports went through."""
+    layers: tuple[LayerCheck, ...] = ()
+    """Checks of the results between layers, in the order of the network."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Verification:
+        _refuse_duplicates("layer", (layer.name for layer in self.layers))
+        if self.first_difference is not None and not self.differing:
+            raise ValueError("a first difference, but no mismatch")
+        return self
+
+    @property
+    def differing(self) -> list[Comparison]:
+        """The comparisons, of the outputs or of a layer, that found a mismatch."""
+        checks: tuple[Comparison, ...] = (self, *self.layers)
+        return [check for check in checks if check.mismatches]
+
+    @property
+    def passed(self) -> bool:
+        """Whether vectors were compared and all of them, at every layer, are equal."""
+        return self.vectors > 0 and not self.differing
+
+    def __str__(self) -> str:
+        """The state in few words, for example "bit-exact, 10,000 vectors"."""
+        if self.passed:
+            return f"bit-exact, {self.vectors:,} vectors"
+        if not self.differing:
+            return "not verified"
+        worst = max(self.differing, key=lambda check: check.mismatches)
+        return f"FAILED, {worst.mismatches:,} of {worst.vectors:,} vectors differ"
+
+
+class Timing(_Part):
+    """Cycles and clock. A cycle is a period of `clock_ns`."""
+
+    clock_ns: _PositiveReal | None = None
+    """Clock period asked for, in ns."""
+    latency_min: _Count | None = None
+    """Least number of cycles from a tensor's first input transfer to its first output transfer."""
+    latency_max: _Count | None = None
+    """Largest number of cycles from a tensor's first input transfer to its first output transfer,
+    without stalls."""
+    latency_predicted: _Count | None = None
+    """The latency that the schedule promised, in cycles."""
+    ii: _Positive | None = None
+    """Initiation interval as simulated: cycles between two tensors at full rate."""
+    ii_predicted: _Positive | None = None
+    """The initiation interval that the schedule promised, in cycles."""
+    fmax_mhz: _PositiveReal | None = None
+    """Largest clock frequency that meets timing, in MHz."""
+    slack_ns: _Real | None = None
+    """Worst slack at `clock_ns`, in ns; negative where timing is not met."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Timing:
+        low, high = self.latency_min, self.latency_max
+        if low is not None and high is not None and low > high:
+            raise ValueError("latency_min is larger than latency_max")
+        return self
+
+    @property
+    def latency_ns(self) -> float | None:
+        """The largest latency at the clock asked for, in ns."""
+        if self.latency_max is None or self.clock_ns is None:
+            return None
+        return self.latency_max * self.clock_ns
+
+
+class Resources(_Part):
+    """What a design or a layer takes up on one target."""
+
+    lut: _Count | None = None
+    """Look-up tables (a number): logic, inverters and memory together."""
+    ff: _Count | None = None
+    """Flip-flops (a number)."""
+    dsp: _Count | None = None
+    """DSP slices (a number)."""
+    bram: _Amount | None = None
+    """Block RAM, in units of 36 Kb blocks; half of one counts 0.5."""
+    uram: _Count | None = None
+    """UltraRAM blocks (a number)."""
+    lutram: _Count | None = None
+    """Look-up tables used as memory or shift register (a number); part of `lut`."""
+    carry: _Count | None = None
+    """Carry primitives of the family (a number): CARRY4 of four bits, CARRY8 of eight."""
+    area_um2: _Amount | None = None
+    """Cell area of an ASIC target, in um^2."""
+    energy_pj: _Amount | None = None
+    """Energy per inference, in pJ."""
+
+
+class Layer(_Part):
+    """The figures of one layer of the network."""
+
+    name: _Name
+    """Name of the layer in the model."""
+    kind: _Name
+    """Kernel class, for example "Dense"."""
+    input_shapes: tuple[_Shape, ...] = ()
+    """Shape of each input, without the batch, in elements."""
+    output_shapes: tuple[_Shape, ...] = ()
+    """Shape of each output, without the batch, in elements."""
+    types: Annotated[dict[str, str], _ByKey] = {}
+    """Fixed-point type per role: "input", "weight", "bias", "accum", "result"."""
+    latency: _Count | None = None
+    """Cycles that the layer adds to the pipeline by the schedule."""
+    weights: _Count | None = None
+    """Weights (a number)."""
+    weights_nonzero: _Count | None = None
+    """Weights that are not zero after quantization (a number)."""
+    resources: Annotated[dict[str, Resources], _ByKey] = {}
+    """Resources per target."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Layer:
+        total, nonzero = self.weights, self.weights_nonzero
+        if total is not None and nonzero is not None and nonzero > total:
+            raise ValueError("more weights that are not zero than weights")
+        return self
+
+
+class Compute(_Part):
+    """What the network costs by itself, whatever it is built from."""
+
+    macs: _Count | None = None
+    """Multiply-accumulates per inference (a number)."""
+    bops: _Count | None = None
+    """Bit operations per inference (a number)."""
+    parameters: _Count | None = None
+    """Weights and biases (a number)."""
+    weight_bits: _Count | None = None
+    """Storage of all parameters, in bits."""
+    sparsity: _Fraction | None = None
+    """Weights that are zero, as a fraction from 0 to 1."""
+
+
+class Origin(_Part):
+    """Where the figures of a group come from."""
+
+    method: Method
+    """How they were come by."""
+    tool: _Name
+    """The tool that said so."""
+    version: str | None = None
+    """Version of the tool."""
+    details: str | None = None
+    """What a person needs to repeat it: command, family, options."""
+
+    def __str__(self) -> str:
+        """For example "synthesized · Yosys 0.70 (synth_xilinx -family xcup)"."""
+        text = f"{self.method} · {self.tool}"
+        if self.version:
+            text += f" {self.version}"
+        return f"{text} ({self.details})" if self.details else text
+
+
+class Provenance(_Part):
+    """How the figures came about, and what they were made from."""
+
+    gatewright: str
+    """Version of Gatewright that wrote the report."""
+    groups: Annotated[dict[str, Origin], _ByKey] = {}
+    """Origin per group of figures; `Report.groups` names the groups."""
+    inputs: Annotated[dict[str, str], _ByKey] = {}
+    """Hash of every input, for example "weights" to "sha256:..."."""
+    seed: _Integer | None = None
+    """Seed of the random vectors (a number)."""
+    seconds: Annotated[dict[str, _Amount], _ByKey] = {}
+    """Wall time per step, in s: all that may differ between two runs on the same inputs."""
+
+
+class Report(_Part):
+    """The figures of one model under one configuration.
+
+    Raises:
+        pydantic.ValidationError: if a field is unknown or out of range, or if a group of figures
+            has no origin in `provenance.groups`.
+    """
+
+    version: Literal[1] = VERSION
+    """Version of the schema (a number)."""
+    model: Model
+    config: Config
+    accuracy: Accuracy | None = None
+    verification: Verification | None = None
+    timing: Timing | None = None
+    resources: Annotated[dict[str, Resources], _ByKey] = {}
+    """Resources of the whole design per target."""
+    layers: tuple[Layer, ...] = ()
+    """Figures per layer, in the order of the network."""
+    compute: Compute | None = None
+    provenance: Provenance
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups of figures that this report holds; each must have an origin.
+
+        They are accuracy.float_model, accuracy.quantized, accuracy.rtl, verification,
+        timing.simulated (latency_min, latency_max, ii), timing.predicted (latency_predicted,
+        ii_predicted and the latency of layers), timing.analyzed (fmax_mhz, slack_ns),
+        resources.<target>, layers.<target> (resources of layers) and compute (with the weights of
+        layers).
+        """
+        timing = self.timing or Timing()
+        accuracy = self.accuracy
+        held = {
+            "accuracy.float_model": accuracy and accuracy.float_model,
+            "accuracy.quantized": accuracy and accuracy.quantized,
+            "accuracy.rtl": accuracy and accuracy.rtl,
+            "verification": self.verification,
+            "timing.simulated": _any(timing.latency_min, timing.latency_max, timing.ii),
+            "timing.predicted": _any(
+                timing.latency_predicted,
+                timing.ii_predicted,
+                *(layer.latency for layer in self.layers),
+            ),
+            "timing.analyzed": _any(timing.fmax_mhz, timing.slack_ns),
+            **{f"resources.{target}": True for target in self.resources},
+            **{f"layers.{target}": True for layer in self.layers for target in layer.resources},
+            "compute": self.compute or _any(*(layer.weights for layer in self.layers)),
+        }
+        return [group for group, figure in held.items() if figure is not None]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Report:
+        _refuse_duplicates("layer", (layer.name for layer in self.layers))
+        missing = [group for group in self.groups if group not in self.provenance.groups]
+        if missing:
+            raise ValueError(f"provenance.groups has no origin for {', '.join(missing)}")
+        return self
+
+    @property
+    def verdict(self) -> str:
+        """The state of verification in few words, for example "not verified"."""
+        return str(self.verification or "not verified")
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the RTL was found equal bit for bit; None where nothing was compared."""
+        check = self.verification
+        if check is None or (not check.vectors and not check.differing):
+            return None
+        return check.passed
+
+    def layer_config(self, name: str) -> LayerConfig | None:
+        """What was configured for the layer of that name."""
+        return next((layer for layer in self.config.layers if layer.name == name), None)
+
+    def to_json(self, *, wall_times: bool = True) -> str:
+        """The report as JSON, the same bytes for the same figures.
+
+        Args:
+            wall_times: whether to keep `provenance.seconds`, which differs from run to run.
+        """
+        return _dump(self, None if wall_times else {"provenance": {"seconds"}})
+
+
+class SweepReport(_Part):
+    """The reports of one model, one per configuration."""
+
+    version: Literal[1] = VERSION
+    """Version of the schema (a number)."""
+    reports: Annotated[tuple[Report, ...], Field(min_length=1)]
+    """One per configuration, in the order of the sweep."""
+
+    @model_validator(mode="after")
+    def _one_model(self) -> SweepReport:
+        _refuse_duplicates("configuration", (report.config.name for report in self.reports))
+        models = sorted({report.model.name for report in self.reports})
+        if len(models) > 1:
+            raise ValueError(f"reports of several models ({', '.join(models)})")
+        return self
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self.reports[0].model.name
+
+    @property
+    def targets(self) -> list[str]:
+        """Targets that any of the reports has resources for, sorted."""
+        return sorted({target for report in self.reports for target in report.resources})
+
+    def to_json(self, *, wall_times: bool = True) -> str:
+        """The reports as JSON, the same bytes for the same figures.
+
+        Args:
+            wall_times: whether to keep `provenance.seconds`, which differs from run to run.
+        """
+        volatile = {"reports": {"__all__": {"provenance": {"seconds"}}}}
+        return _dump(self, None if wall_times else volatile)
+
+
+def _dump(part: BaseModel, exclude: Any) -> str:
+    return part.model_dump_json(indent=1, exclude_none=True, exclude=exclude) + "\n"
+
+
+def _any(*figures: object) -> bool | None:
+    """True if any of the figures is known, else None."""
+    return True if any(figure is not None for figure in figures) else None
+
+
+def _refuse_duplicates(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{what} '{name}' stands twice")
+        seen.add(name)

@@ -1,0 +1,155 @@
+"""Report files: reads them with errors for people, writes every view whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from gatewright.errors import InputError
+from gatewright.report.schema import VERSION, Report, SweepReport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REPORT = "report.json"
+"""File name of a report in its project directory, and of a sweep's reports together."""
+
+
+def load_reports(paths: Sequence[Path]) -> SweepReport:
+    """Read the reports of one model.
+
+    Args:
+        paths: each a report file; a directory that holds `report.json`; or a directory whose
+            subdirectories hold one per configuration, which come in natural order of their names
+            (files with the reports of a whole sweep, made from these, are passed over there).
+
+    Raises:
+        InputError: if a file is missing or not a report, or if the reports are of several models,
+            or two of the same configuration.
+    """
+    found = [(file, report) for path in paths for file, report in _load(path)]
+    if not found:
+        raise InputError("no report given; name a project directory or a report.json")
+    files: dict[str, Path] = {}
+    first, lead = found[0]
+    for file, report in found:
+        if report.model.name != lead.model.name:
+            raise InputError(
+                f"{file}: a report of model '{report.model.name}', but {first} is one of "
+                f"'{lead.model.name}'; a table holds one model"
+            )
+        other = files.setdefault(report.config.name, file)
+        if other != file:
+            raise InputError(
+                f"{file}: configuration '{report.config.name}' stands in {other} too; name one"
+            )
+    return SweepReport(reports=tuple(report for _, report in found))
+
+
+def write_json(sweep: SweepReport, path: Path, *, wall_times: bool = True) -> None:
+    """Write the reports as one JSON file.
+
+    Args:
+        sweep: the reports.
+        path: the file.
+        wall_times: whether to keep wall times, all that differs between two equal runs.
+
+    Raises:
+        InputError: if the file can't be written.
+    """
+    write_text(path, sweep.to_json(wall_times=wall_times))
+
+
+def write_report(report: Report, directory: Path) -> Path:
+    """Write the report of one configuration as `report.json` into its project directory.
+
+    Raises:
+        InputError: if the file can't be written.
+    """
+    path = directory / REPORT
+    write_text(path, report.to_json())
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name beside it, then rename: it is whole or not there.
+
+    Raises:
+        InputError: if it can't be written.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w",
+            encoding="utf-8",
+            newline="",
+            dir=path.parent,
+            prefix=f".{path.name}.",
+            delete=False,
+        ) as file:
+            temporary = Path(file.name)
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # temporary files are private; this one is a result
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _load(path: Path) -> list[tuple[Path, Report]]:
+    """The reports that a path stands for, each with its file."""
+    if not path.exists():
+        raise InputError(f"{path}: does not exist; name a project directory or a report.json")
+    if not path.is_dir():
+        return [(path, report) for report in _reports(_parse(path))]
+    if (path / REPORT).is_file():
+        return _load(path / REPORT)
+    files = sorted(path.glob(f"*/{REPORT}"), key=lambda file: _natural(file.parent.name))
+    parsed = [(file, _parse(file)) for file in files]
+    found = [(file, report) for file, report in parsed if isinstance(report, Report)]
+    if not found:
+        raise InputError(
+            f"{path}: no {REPORT} here or one directory below; run 'gatewright run' first, "
+            "or 'convert', 'verify' and 'synth'"
+        )
+    return found
+
+
+def _reports(parsed: Report | SweepReport) -> tuple[Report, ...]:
+    return (parsed,) if isinstance(parsed, Report) else parsed.reports
+
+
+def _parse(path: Path) -> Report | SweepReport:
+    try:
+        fields = from_json(path.read_bytes())
+        if not isinstance(fields, dict):
+            raise ValueError("it holds no JSON object")
+        if fields.get("version") != VERSION:
+            raise ValueError(f"schema version {fields.get('version')}, but {VERSION} is known")
+        schema = SweepReport if "reports" in fields else Report
+        return schema.model_validate(fields)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(step) for step in first["loc"]) or "report"
+        raise InputError(f"{path}: not a Gatewright report: {where}: {first['msg']}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not a Gatewright report: {error}") from None
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts u4 before u10."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.findall(r"\d+|\D+", name)
+    ]

@@ -1,0 +1,209 @@
+"""The tables that every view for people shows, as text: terminal, Markdown and HTML print these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gatewright.report.figures import FIGURES, Column, Quantity, columns
+from gatewright.report.pareto import tradeoffs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gatewright.report.diff import Difference
+    from gatewright.report.schema import Config, Layer, Report, SweepReport
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A column of a table."""
+
+    heading: str
+    cells: tuple[str, ...]  # one per row; "" where it is not known
+    values: tuple[float | None, ...] | None = None  # of numeric columns, as they sort
+    group: str = ""  # group of `Report.groups` that the column belongs to, if any
+
+    @property
+    def constant(self) -> bool:
+        """Whether all of several rows say the same."""
+        return len(self.cells) > 1 and len(set(self.cells)) == 1
+
+
+def summary(sweep: SweepReport) -> list[Entry]:
+    """A row per configuration: what it is, then the figures that any report knows."""
+    configs = [report.config for report in sweep.reports]
+    entries = [
+        Entry("config", tuple(config.name for config in configs)),
+        Entry("bits", tuple(map(_bits, configs))),
+        Entry("io", tuple(config.io for config in configs)),
+        Entry("reuse", tuple(str(config.reuse_factor or "") for config in configs)),
+        Entry("target", tuple(config.target or "" for config in configs)),
+        Entry("verification", tuple(r.verdict for r in sweep.reports), group="verification"),
+        *(
+            Entry(_heading(column, sweep.targets), _cells(column), column.values, column.group)
+            for column in _main(sweep)
+        ),
+        *(
+            Entry(
+                "front" if len(sweep.targets) == 1 else f"{tradeoff.target} front",
+                tuple("◆" if row in tradeoff.front else "" for row in range(len(configs))),
+            )
+            for tradeoff in tradeoffs(sweep)
+        ),
+    ]
+    return [entry for entry in entries if any(entry.cells)]
+
+
+def layer_table(report: Report) -> list[Entry]:
+    """A row per layer of one report, without the columns that are empty throughout."""
+    layers = report.layers
+    configs = [report.layer_config(layer.name) for layer in layers]
+    targets = sorted({target for layer in layers for target in layer.resources})
+    entries = [
+        Entry("layer", tuple(layer.name for layer in layers)),
+        Entry("kind", tuple(layer.kind for layer in layers)),
+        Entry("shape", tuple(map(_shapes, layers))),
+        Entry("types", tuple(_types(layer) for layer in layers)),
+        Entry("strategy", tuple(config.strategy or "" if config else "" for config in configs)),
+        Entry("reason", tuple(config.reason or "" if config else "" for config in configs)),
+        _numbers("reuse", [config.reuse_factor if config else None for config in configs]),
+        _numbers("cycles", [layer.latency for layer in layers], "timing.predicted"),
+        _numbers("weights", [layer.weights for layer in layers], "compute"),
+        _numbers("nonzero", [layer.weights_nonzero for layer in layers], "compute"),
+    ]
+    for target in targets:
+        for figure in FIGURES.values():
+            if figure.per_target:
+                held = [layer.resources.get(target) for layer in layers]
+                column = Column(
+                    figure, target, tuple(getattr(part, figure.field, None) for part in held)
+                )
+                entries.append(
+                    Entry(
+                        _heading(column, targets), _cells(column), column.values, f"layers.{target}"
+                    )
+                )
+    return [entry for entry in entries if any(entry.cells)]
+
+
+def more_table(sweep: SweepReport) -> list[Entry]:
+    """A row per configuration: the known figures that `summary` leaves out."""
+    main = _main(sweep)
+    rest = [column for column in columns(sweep) if column.known and column not in main]
+    return [
+        Entry("config", tuple(report.config.name for report in sweep.reports)),
+        *(
+            Entry(_heading(column, sweep.targets), _cells(column), column.values, column.group)
+            for column in rest
+        ),
+    ]
+
+
+def change_table(difference: Difference) -> list[Entry]:
+    """A row per changed figure."""
+    changes = difference.changes
+    formats = [change.format() for change in changes]
+    entries = [
+        Entry("config", tuple(change.config for change in changes)),
+        Entry("figure", tuple(change.quantity.name for change in changes)),
+        Entry("old", tuple(cells[0] for cells in formats), tuple(c.old for c in changes)),
+        Entry("new", tuple(cells[1] for cells in formats), tuple(c.new for c in changes)),
+        Entry("change", tuple(cells[2] for cells in formats), tuple(c.percent for c in changes)),
+        Entry("origin", tuple(change.note for change in changes)),
+    ]
+    return [entry for entry in entries if any(entry.cells)]
+
+
+def methods(sweep: SweepReport, groups: Iterable[str]) -> list[tuple[str, str]]:
+    """How figures were come by: what they are, and where they come from.
+
+    Where configurations differ, each origin names those that it holds for.
+    """
+    lines: dict[str, list[str]] = {}
+    for group in dict.fromkeys(groups):
+        if origin := origins(sweep, group):
+            name = _GROUPS.get(group) or group.replace("layers.", "layers on ")
+            lines.setdefault(origin, []).append(name.replace("resources.", "resources on "))
+    return [(", ".join(names), origin) for origin, names in lines.items()]
+
+
+def origins(sweep: SweepReport, group: str) -> str:
+    """Where the figures of one group come from; "" where no report holds any."""
+    holders: dict[str, list[str]] = {}
+    for report in sweep.reports:
+        if group in report.groups:
+            origin = str(report.provenance.groups[group])
+            holders.setdefault(origin, []).append(report.config.name)
+    if len(holders) == 1:
+        return next(iter(holders))
+    return "; ".join(f"{origin} [{', '.join(names)}]" for origin, names in holders.items())
+
+
+def all_groups(sweep: SweepReport) -> list[str]:
+    """The groups of figures that any of the reports holds."""
+    return list(dict.fromkeys(group for report in sweep.reports for group in report.groups))
+
+
+_GROUPS = {
+    "accuracy.float_model": "float accuracy",
+    "accuracy.quantized": "quantized accuracy",
+    "accuracy.rtl": "RTL accuracy",
+    "verification": "verification",
+    "timing.simulated": "latency, II",
+    "timing.predicted": "predicted latency, II",
+    "timing.analyzed": "Fmax, slack",
+    "compute": "compute",
+}
+
+
+_REPEATS = {"accuracy_quantized": "accuracy", "latency_predicted": "latency", "ii_predicted": "ii"}
+
+
+def _main(sweep: SweepReport) -> list[Column]:
+    """The columns of the main table; a figure that only repeats another has no place there."""
+    known = {column.name: column for column in columns(sweep) if column.known}
+    return [
+        column
+        for name, column in known.items()
+        if column.figure.primary
+        and not (
+            (original := known.get(_REPEATS.get(name, ""))) and original.values == column.values
+        )
+    ]
+
+
+def _heading(column: Quantity, targets: Sequence[str]) -> str:
+    """The heading, with the target where the table holds several."""
+    heading = column.heading
+    if column.group.startswith("accuracy."):
+        heading = f"accuracy {heading}"
+    return f"{column.target} {heading}" if column.target and len(targets) > 1 else heading
+
+
+def _cells(column: Column) -> tuple[str, ...]:
+    return tuple(map(column.figure.format, column.values))
+
+
+def _numbers(heading: str, values: Sequence[int | None], group: str = "") -> Entry:
+    cells = tuple("" if value is None else f"{value:,}" for value in values)
+    return Entry(heading, cells, tuple(values), group)
+
+
+def _bits(config: Config) -> str:
+    """Weight bits per layer: "6", or "8-6-4" where they differ; "" where unknown."""
+    widths = [str(layer.weight_bits) for layer in config.layers if layer.weight_bits is not None]
+    return widths[0] if len(set(widths)) == 1 else "-".join(widths)
+
+
+def _shapes(layer: Layer) -> str:
+    """For example "64 → 32"; several inputs or outputs stand beside each other."""
+    sides = [
+        ", ".join("x".join(map(str, shape)) for shape in shapes)
+        for shapes in (layer.input_shapes, layer.output_shapes)
+    ]
+    return " → ".join(sides) if any(sides) else ""
+
+
+def _types(layer: Layer) -> str:
+    return ", ".join(f"{role} {kind}" for role, kind in layer.types.items())
