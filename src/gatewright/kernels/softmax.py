@@ -1,0 +1,268 @@
+"""Softmax, in hls4ml's four implementations, over slices of a tensor."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from gatewright.errors import InputError, UnsupportedError
+from gatewright.fixed import FixedType, Overflow, cast, cast_int
+from gatewright.kernels.base import Kernel
+from gatewright.kernels.elementwise import non_negative, top_bits
+from gatewright.kernels.table import INT, centred_index, clamped_entry, scaled_index, scaled_to_int
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from gatewright.circuit import Circuit, Word
+    from gatewright.targets import Target
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, eq=False)
+class Sliced(Kernel):
+    """A function of slices along one axis, as `softmax_multidim` of nnet_activation.h cuts them.
+
+    The tensor is taken as (n_outer, n, n_inner); the function works along the middle axis.
+
+    Attributes:
+        n_outer: product of the dimensions before the axis.
+        n_inner: product of those after it.
+    """
+
+    n_outer: int = field(default=1, kw_only=True)
+    n_inner: int = field(default=1, kw_only=True)
+
+    @property
+    def slice_size(self) -> int:
+        """Elements of a slice."""
+        return self.inputs[0].size // (self.n_outer * self.n_inner)
+
+    def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Kernel.golden`."""
+        (x,) = inputs
+        cut = x.reshape(len(x), self.n_outer, self.slice_size, self.n_inner)
+        result = self.golden_slices(np.moveaxis(cut, 2, -1))
+        return np.moveaxis(result, -1, 2).reshape(len(x), *self.output.shape)
+
+    @abstractmethod
+    def golden_slices(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Raw outputs for slices along the last axis."""
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """See `Kernel.build`."""
+        (x,) = inputs
+        result = list(x)
+        stride = self.slice_size * self.n_inner
+        for start in range(0, len(x), stride):
+            for inner in range(self.n_inner):
+                positions = slice(start + inner, start + stride, self.n_inner)
+                result[positions] = self.build_slice(circuit, target, x[positions])
+        return result
+
+    @abstractmethod
+    def build_slice(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
+        """Add the function of one slice to a circuit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax(Sliced):
+    """Exponentials times the inverse of their sum: `softmax_stable` and `softmax_latency`.
+
+    Both tables are indexed by the top bits of a value. Exponentials are held and summed in the
+    accumulator's type, in the order of `reduce` of nnet_common.h.
+
+    Attributes:
+        exp_table: raw int64, a power of two of entries.
+        exp_type: type of an entry of `exp_table`.
+        inv_table: raw int64, a power of two of entries.
+        inv_type: type of an entry of `inv_table`.
+        accum: type of the exponentials and of their sum.
+        inv_input: type whose top bits index `inv_table`.
+        norm: type that holds the greatest input minus each input, and whose top bits index
+            `exp_table`; None for "latency", where the input itself does.
+    """
+
+    exp_table: NDArray[np.int64]
+    exp_type: FixedType
+    inv_table: NDArray[np.int64]
+    inv_type: FixedType
+    accum: FixedType
+    inv_input: FixedType
+    norm: FixedType | None
+
+    def __post_init__(self) -> None:
+        for name, table, index in (
+            ("exponential", self.exp_table, self._exp_index),
+            ("inversion", self.inv_table, self.inv_input),
+        ):
+            if table.size.bit_count() != 1 or not 2 <= table.size <= 1 << index.width:
+                raise InputError(
+                    f"layer '{self.layer}': its {name} table of {table.size} entries cannot be "
+                    f"indexed by the top bits of {index}; its size must be a power of two from 2 "
+                    f"to {1 << index.width}"
+                )
+        if self.accum.width + self.inv_type.width > 62:
+            raise UnsupportedError(
+                f"layer '{self.layer}': a product of {self.accum} and {self.inv_type} is wider "
+                "than 62 bits; narrow the accumulator or the inversion table"
+            )
+
+    @property
+    def _exp_index(self) -> FixedType:
+        return self.norm or self.inputs[0].type
+
+    def golden_slices(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Sliced.golden_slices`."""
+        if self.norm is not None:
+            x = cast(x.max(axis=-1, keepdims=True) - x, self.inputs[0].type.frac, self.norm)
+        exp = self.exp_table[_top_bits(x, self._exp_index, self.exp_table.size)]
+        exp = cast(exp, self.exp_type.frac, self.accum)
+        total = _tree(
+            list(np.moveaxis(exp, -1, 0)), lambda a, b: cast(a + b, self.accum.frac, self.accum)
+        )
+        index = cast(total, self.accum.frac, self.inv_input)
+        inverse = self.inv_table[_top_bits(index, self.inv_input, self.inv_table.size)]
+        product = exp * inverse[..., np.newaxis]
+        return cast(product, self.accum.frac + self.inv_type.frac, self.output.type)
+
+    def build_slice(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
+        """See `Sliced.build_slice`."""
+        del target
+        if self.norm is not None:
+            greatest = _tree(x, circuit.maximum)
+            x = [
+                circuit.cast(
+                    non_negative(circuit, circuit.add_words(((1, greatest), (-1, word)))), self.norm
+                )
+                for word in x
+            ]
+        exp_bits = self.exp_table.size.bit_length() - 1
+        entries = cast(self.exp_table, self.exp_type.frac, self.accum).tolist()
+        exp = [
+            circuit.table(
+                top_bits(circuit, word, self._exp_index, exp_bits), entries, self.accum.frac
+            )
+            for word in x
+        ]
+        index = circuit.cast(self._build_sum(circuit, exp), self.inv_input)
+        inv_bits = self.inv_table.size.bit_length() - 1
+        inverse = circuit.table(
+            top_bits(circuit, index, self.inv_input, inv_bits),
+            self.inv_table.tolist(),
+            self.inv_type.frac,
+        )
+        return [circuit.cast(circuit.mul(word, inverse), self.output.type) for word in exp]
+
+    def _build_sum(self, circuit: Circuit, exp: Sequence[Word]) -> Word:
+        # Where every addition wraps, or all saturate on the same side, one cast at the end does.
+        one_sided = min(word.lo for word in exp) >= 0
+        if self.accum.overflow is Overflow.WRAP or (
+            one_sided and self.accum.overflow is not Overflow.SAT_ZERO
+        ):
+            return circuit.cast(circuit.sum((1, word) for word in exp), self.accum)
+        return _tree(
+            exp, lambda a, b: circuit.cast(circuit.add_words(((1, a), (1, b))), self.accum)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SoftmaxLegacy(Sliced):
+    """1 / sum of exp(x_j - x_i) by two tables, as `softmax_legacy` of nnet_activation.h.
+
+    Attributes:
+        exp_table: raw int64; covers -8 to 8.
+        inv_table: raw int64; covers 0 to 64.
+        table_type: type of the entries of both, and of the sums.
+    """
+
+    exp_table: NDArray[np.int64]
+    inv_table: NDArray[np.int64]
+    table_type: FixedType
+
+    def golden_slices(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Sliced.golden_slices`."""
+        t, size = self.table_type, self.exp_table.size
+        difference = x[..., np.newaxis, :] - x[..., :, np.newaxis]  # [..., i, j] = x_j - x_i
+        index = cast(scaled_to_int(difference, self.inputs[0].type.frac, size, 16), 0, INT)
+        index = np.clip(cast(index + 8 * size // 16, 0, INT), 0, size - 1)
+        exp = cast(self.exp_table[index], t.frac, t)
+        n = self.slice_size
+        exp[..., range(n), range(n)] = cast_int(1, 0, t)
+        total = np.zeros(x.shape, np.int64)
+        for j in range(n):
+            total = cast(total + exp[..., j], t.frac, t)
+        index = cast(scaled_to_int(total, t.frac, self.inv_table.size, 64), 0, INT)
+        entry = self.inv_table[np.clip(index, 0, self.inv_table.size - 1)]
+        return cast(entry, t.frac, self.output.type)
+
+    def build_slice(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
+        """See `Sliced.build_slice`."""
+        t, source = self.table_type, self.inputs[0].type
+        one = circuit.constant(cast_int(1, 0, t), t.frac)
+        inverse = cast(self.inv_table, t.frac, self.output.type)
+        result = []
+        for i, word in enumerate(x):
+            terms = []
+            for j, other in enumerate(x):
+                if i == j:
+                    terms.append(one)
+                    continue
+                difference = circuit.add_words(((1, other), (-1, word)))
+                index = centred_index(
+                    circuit, target, difference, source.frac, self.exp_table.size, 16
+                )
+                terms.append(clamped_entry(circuit, index, self.exp_table, t))
+            total = reduce(lambda a, b: circuit.cast(circuit.add_words(((1, a), (1, b))), t), terms)
+            index = scaled_index(circuit, target, total, t.frac, self.inv_table.size, 64, INT)
+            result.append(clamped_entry(circuit, index, inverse, self.output.type))
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class Argmax(Sliced):
+    """1 for the first greatest element of a slice and 0 for the others, as `softmax_argmax`."""
+
+    def golden_slices(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Sliced.golden_slices`."""
+        first = x.argmax(axis=-1)[..., np.newaxis]
+        one = cast_int(1, 0, self.output.type)
+        return np.where(np.arange(self.slice_size) == first, one, 0).astype(np.int64)
+
+    def build_slice(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
+        """See `Sliced.build_slice`: a knock-out tournament that carries a flag per element."""
+        del target
+        to = self.output.type
+        one, zero = circuit.constant(cast_int(1, 0, to), to.frac), circuit.constant(0)
+
+        def play(a: tuple[Word, list[Word]], b: tuple[Word, list[Word]]) -> tuple[Word, list[Word]]:
+            b_wins = circuit.compare(">", b[0], a[0])
+            flags = [circuit.select(b_wins, zero, flag) for flag in a[1]]
+            flags += [circuit.select(b_wins, flag, zero) for flag in b[1]]
+            return circuit.select(b_wins, b[0], a[0]), flags
+
+        _, flags = _tree([(word, [one]) for word in x], play)
+        return flags
+
+
+def _top_bits(x: NDArray[np.int64], t: FixedType, size: int) -> NDArray[np.int64]:
+    """Table index in the top bits of raw values of type `t`."""
+    return (x & ((1 << t.width) - 1)) >> (t.width - size.bit_length() + 1)
+
+
+def _tree(items: Sequence[_T], function: Callable[[_T, _T], _T]) -> _T:
+    """The items combined in the order of `reduce` of nnet_common.h.
+
+    Its left part has the greatest power of two of items that is less than their number.
+    """
+    if len(items) == 1:
+        return items[0]
+    left = 1 << ((len(items) - 1).bit_length() - 1)
+    return function(_tree(items[:left], function), _tree(items[left:], function))
