@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-
 from checks import build, check_circuit, values
+from judge import Array, Call, Judge
+
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import FixedType
 from gatewright.kernels import Kernel, Tensor
@@ -23,7 +24,6 @@ from gatewright.kernels.activation import (
     TernaryTanh,
     ThresholdedRelu,
 )
-from judge import Array, Call, Judge
 
 if TYPE_CHECKING:
     from pathlib import Path

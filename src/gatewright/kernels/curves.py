@@ -138,6 +138,7 @@ def _from_top_bits(size: int, index: FixedType) -> NDArray[np.float32]:
 
 
 def _entries(x: NDArray[np.float32] | NDArray[np.float64], to: FixedType) -> NDArray[np.int64]:
+    x = x.astype(np.float64)
     return from_float(np.where(np.isinf(x), np.copysign(_INFINITY, x), x), to)
 
 
