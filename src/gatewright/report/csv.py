@@ -6,8 +6,8 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from gatewright.files import write_text
 from gatewright.report.figures import columns
-from gatewright.report.store import write_text
 
 if TYPE_CHECKING:
     from pathlib import Path

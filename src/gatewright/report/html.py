@@ -8,12 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatewright.files import write_text
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.plots import layer_colours, layer_plots, tradeoff_plot
-from gatewright.report.store import write_text
 from gatewright.report.view import (
     all_groups,
     change_table,
+    deviates,
     layer_table,
     methods,
     more_table,
@@ -92,6 +93,7 @@ def to_html(
         changes=change_table(difference) if difference and difference.changes else [],
         maximum=_maximum,
         origins=origins,
+        deviates=deviates,
     )
     return page
 
@@ -115,7 +117,7 @@ def _sections(sweep: SweepReport, entries: Sequence[Entry]) -> list[tuple[str, l
     """Neighbouring columns of one origin, with that origin for the row above the headings."""
     found: list[tuple[str, list[Entry]]] = []
     for entry in entries:
-        origin = origins(sweep, entry.group) if entry.group else ""
+        origin = origins(sweep, entry.group, details=False)
         if found and found[-1][0] == origin:
             found[-1][1].append(entry)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from gatewright.report.store import write_text
+from gatewright.files import write_text
 from gatewright.report.view import (
     all_groups,
     change_table,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
+import html
 from typing import TYPE_CHECKING, Any
 
 from gatewright.report.figures import FIGURES, Figure, Quantity
@@ -36,6 +36,7 @@ def tradeoff_plot(sweep: SweepReport, tradeoff: Tradeoff) -> dict[str, Any]:
         name="Pareto front",
         hoverinfo="skip",
     )
+    crowded = len(known) > 12  # labels would hide one another: the front's are left
     kinds: dict[tuple[str, str, str], list[tuple[int, float, float]]] = {}
     for point in known:
         kinds.setdefault(_kind(sweep, tradeoff, point[0]), []).append(point)
@@ -43,10 +44,10 @@ def tradeoff_plot(sweep: SweepReport, tradeoff: Tradeoff) -> dict[str, Any]:
         figure.add_scatter(
             x=[cost for _, cost, _ in points],
             y=[merit for _, _, merit in points],
-            text=[escape(sweep.reports[row].config.name) for row, _, _ in points],
+            text=[_escape(sweep.reports[row].config.name) for row, _, _ in points],
             hovertext=[_hover(sweep, row, tradeoff) for row, _, _ in points],
             hovertemplate="%{hovertext}<extra></extra>",
-            mode="markers+text",
+            mode="markers+text" if name == "on the front" or not crowded else "markers",
             # Above and left of the front there are no other points, below and right there are.
             textposition="top left" if name == "on the front" else "bottom right",
             marker={"color": colour, "symbol": symbol, "size": 10},
@@ -68,7 +69,7 @@ def tradeoff_plot(sweep: SweepReport, tradeoff: Tradeoff) -> dict[str, Any]:
         margin={"l": 70, "r": 30, "t": 20, "b": 60},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         xaxis={
-            "title": {"text": f"{area.heading} on {escape(tradeoff.target)}"},
+            "title": {"text": f"{area.heading} on {_escape(tradeoff.target)}"},
             "type": "log" if wide else "linear",
             "rangemode": "tozero",
             "zeroline": False,
@@ -100,7 +101,15 @@ def layer_colours(sweep: SweepReport, target: str) -> dict[str, str]:
         for layer in report.layers
         if target in layer.resources
     )
-    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
+    return {name: _colour(i) for i, name in enumerate(names)}
+
+
+def _colour(index: int) -> str:
+    """The palette, then its colours lighter, then darker; from then on they come again."""
+    cycle, place = divmod(index, len(PALETTE))
+    ground, share = ((0, 0.0), (255, 0.5), (0, 0.4))[cycle % 3]
+    channels = bytes.fromhex(PALETTE[place].removeprefix("#"))
+    return "#" + bytes(round(c + share * (ground - c)) for c in channels).hex()
 
 
 def _layer_plot(sweep: SweepReport, target: str, resource: Figure) -> dict[str, Any] | None:
@@ -121,7 +130,7 @@ def _layer_plot(sweep: SweepReport, target: str, resource: Figure) -> dict[str, 
             y=rows,
             orientation="h",
             marker={"color": colour},
-            name=escape(layer),
+            name=_escape(layer),
             hovertemplate=f"{_literal(layer)}: %{{x:,}} {resource.label}<extra></extra>",
         )
     totals = [Quantity(resource, target).of(report) for report in sweep.reports]
@@ -144,7 +153,7 @@ def _layer_plot(sweep: SweepReport, target: str, resource: Figure) -> dict[str, 
         xaxis={"rangemode": "tozero", "zeroline": False},
         yaxis={
             "tickvals": rows,
-            "ticktext": [escape(report.config.name) for report in sweep.reports],
+            "ticktext": [_escape(report.config.name) for report in sweep.reports],
             "autorange": "reversed",
             "automargin": True,
             "zeroline": False,
@@ -165,7 +174,7 @@ def _kind(sweep: SweepReport, tradeoff: Tradeoff, row: int) -> tuple[str, str, s
 
 def _hover(sweep: SweepReport, row: int, tradeoff: Tradeoff) -> str:
     report = sweep.reports[row]
-    lines = [f"<b>{escape(report.config.name)}</b>"]
+    lines = [f"<b>{_escape(report.config.name)}</b>"]
     for name in ("accuracy", "latency", "ii"):
         quantity = Quantity(FIGURES[name])
         if (value := quantity.of(report)) is not None:
@@ -174,12 +183,17 @@ def _hover(sweep: SweepReport, row: int, tradeoff: Tradeoff) -> str:
         quantity = Quantity(FIGURES[name], tradeoff.target)
         if (value := quantity.of(report)) is not None:
             lines.append(f"{quantity.heading}: {quantity.figure.format(value)}")
-    return "<br>".join([*lines, escape(report.verdict)])
+    return "<br>".join([*lines, _escape(report.verdict)])
+
+
+def _escape(text: str) -> str:
+    """Text as it is, where Plotly would take tags and entities for markup."""
+    return html.escape(text, quote=False)
 
 
 def _literal(text: str) -> str:
     """Text inside a hover template, where %{ would start a variable."""
-    return escape(text).replace("%", "&#37;")
+    return _escape(text).replace("%", "&#37;")
 
 
 def _plain(figure: Any) -> dict[str, Any]:

@@ -338,12 +338,14 @@ class Origin(_Part):
     details: str | None = None
     """What a person needs to repeat it: command, family, options."""
 
+    @property
+    def short(self) -> str:
+        """Method and tool, for example "synthesized · Yosys 0.70"."""
+        return f"{self.method} · {self.tool}" + (f" {self.version}" if self.version else "")
+
     def __str__(self) -> str:
-        """For example "synthesized · Yosys 0.70 (synth_xilinx -family xcup)"."""
-        text = f"{self.method} · {self.tool}"
-        if self.version:
-            text += f" {self.version}"
-        return f"{text} ({self.details})" if self.details else text
+        """All of it, for example "synthesized · Yosys 0.70 (synth_xilinx -family xcup)"."""
+        return f"{self.short} ({self.details})" if self.details else self.short
 
 
 class Provenance(_Part):

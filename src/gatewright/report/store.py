@@ -1,10 +1,8 @@
-"""Report files: reads them with errors for people, writes every view whole or not at all."""
+"""Report files: finds, reads and writes reports as JSON."""
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from gatewright.errors import InputError
+from gatewright.files import write_text
 from gatewright.report.schema import VERSION, Report, SweepReport
 
 if TYPE_CHECKING:
@@ -44,11 +43,12 @@ def load_reports(paths: Sequence[Path]) -> SweepReport:
                 f"{file}: a report of model '{report.model.name}', but {first} is one of "
                 f"'{lead.model.name}'; a table holds one model"
             )
-        other = files.setdefault(report.config.name, file)
-        if other != file:
+        if report.config.name in files:
             raise InputError(
-                f"{file}: configuration '{report.config.name}' stands in {other} too; name one"
+                f"{file}: configuration '{report.config.name}' stands in "
+                f"{files[report.config.name]} already; name one of them"
             )
+        files[report.config.name] = file
     return SweepReport(reports=tuple(report for _, report in found))
 
 
@@ -75,35 +75,6 @@ def write_report(report: Report, directory: Path) -> Path:
     path = directory / REPORT
     write_text(path, report.to_json())
     return path
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name beside it, then rename: it is whole or not there.
-
-    Raises:
-        InputError: if it can't be written.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w",
-            encoding="utf-8",
-            newline="",
-            dir=path.parent,
-            prefix=f".{path.name}.",
-            delete=False,
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # temporary files are private; this one is a result
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def _load(path: Path) -> list[tuple[Path, Report]]:

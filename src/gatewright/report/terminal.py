@@ -79,12 +79,13 @@ def _tables(console: Console, entries: Sequence[Entry], styles: Sequence[str]) -
     first, *rest = entries
     while rest:
         shown = len(rest)
-        if console.is_terminal:
-            while shown > 1 and _too_wide(console, _framed([first, *rest[:shown]], styles)):
-                shown -= 1
+        while console.is_terminal and shown and _too_wide(console, [first, *rest[:shown]]):
+            shown -= 1
+        if console.is_terminal and shown:
             console.print(_framed([first, *rest[:shown]], styles))
         else:
-            _plain(console, [first, *rest])
+            shown = shown or 1  # too wide even so: let the terminal break the lines
+            _plain(console, [first, *rest[:shown]])
         rest = rest[shown:]
 
 
@@ -101,8 +102,9 @@ def _framed(entries: Sequence[Entry], styles: Sequence[str]) -> Table:
     return table
 
 
-def _too_wide(console: Console, table: Table) -> bool:
+def _too_wide(console: Console, entries: Sequence[Entry]) -> bool:
     options = console.options.update(width=100_000)
+    table = _framed(entries, [""] * len(entries[0].cells))
     return Measurement.get(console, options, table).maximum > console.width
 
 

@@ -128,16 +128,29 @@ def methods(sweep: SweepReport, groups: Iterable[str]) -> list[tuple[str, str]]:
     return [(", ".join(names), origin) for origin, names in lines.items()]
 
 
-def origins(sweep: SweepReport, group: str) -> str:
-    """Where the figures of one group come from; "" where no report holds any."""
+def origins(sweep: SweepReport, group: str, *, details: bool = True) -> str:
+    """Where the figures of one group come from; "" where no report holds any.
+
+    Where configurations differ, the commonest origin comes first and the others name theirs.
+    `details` adds what a person needs to repeat it.
+    """
     holders: dict[str, list[str]] = {}
     for report in sweep.reports:
         if group in report.groups:
-            origin = str(report.provenance.groups[group])
-            holders.setdefault(origin, []).append(report.config.name)
-    if len(holders) == 1:
-        return next(iter(holders))
-    return "; ".join(f"{origin} [{', '.join(names)}]" for origin, names in holders.items())
+            origin = report.provenance.groups[group]
+            text = str(origin) if details else origin.short
+            holders.setdefault(text, []).append(report.config.name)
+    commonest, *others = sorted(holders, key=lambda text: -len(holders[text])) or [""]
+    named = [f"{origin} [{', '.join(holders[origin])}]" for origin in others]
+    return "; but ".join([commonest, *named])
+
+
+def deviates(sweep: SweepReport, row: int, group: str) -> bool:
+    """Whether a report's figures of a group come from elsewhere than those of most reports."""
+    held = [report.provenance.groups.get(group) for report in sweep.reports]
+    shorts = [origin.short for origin in held if origin is not None]
+    own = held[row]
+    return own is not None and own.short != max(shorts, key=shorts.count)
 
 
 def all_groups(sweep: SweepReport) -> list[str]:

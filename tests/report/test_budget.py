@@ -1,0 +1,98 @@
+"""Budgets: what they mean, and that an unknown figure never meets one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_up import make_report, make_sweep
+
+from gatewright.errors import InputError
+from gatewright.report.budget import check_budgets, parse_budget
+from gatewright.report.figures import FIGURES
+from gatewright.report.schema import SweepReport
+
+
+def check(text, *reports):
+    return check_budgets(SweepReport(reports=reports), [parse_budget(text)])
+
+
+@pytest.mark.parametrize(
+    ("text", "ok"),
+    [
+        ("latency=10", True),
+        ("latency=9", False),
+        ("latency<=10", True),
+        ("latency>=11", False),
+        ("accuracy=0.9611", True),
+        ("accuracy=0.97", False),
+        ("accuracy>=0.95", True),
+        ("accuracy<=0.95", False),
+        (" ii = 1 ", True),
+        ("lut=1e6", True),
+        ("xcup.dsp=0", True),
+        ("mismatches=0", True),
+        ("vectors=10000", True),
+        ("sparsity=0.99", False),
+    ],
+)
+def test_one_report(text, ok):
+    (verdict,) = check(text, make_report())
+    assert verdict.ok is ok
+
+
+@pytest.mark.parametrize("text", ["fmax=1", "fmax<=1000", "bram=9", "xc7.lut=99999999", "slack=-9"])
+def test_an_unknown_figure_misses_its_budget_and_says_so(text):
+    (verdict,) = check(text, make_report())
+    assert not verdict.ok
+    assert verdict.actual is None
+    assert "not known" in str(verdict)
+
+
+def test_no_resources_at_all_misses_the_budget():
+    report = make_report(targets=())
+    (verdict,) = check("lut=99999999", report)
+    assert (verdict.ok, verdict.figure, verdict.actual) == (False, "lut", None)
+
+
+def test_a_resource_is_limited_on_every_target_unless_one_is_named():
+    report = make_report(targets=("xcup", "xc7"))
+    assert [v.figure for v in check("lut=1", report)] == ["xc7.lut", "xcup.lut"]
+    assert [v.figure for v in check("xc7.lut=1", report)] == ["xc7.lut"]
+
+
+def test_every_configuration_is_held_to_every_budget():
+    verdicts = check_budgets(make_sweep(), [parse_budget("lut=17000"), parse_budget("ii=1")])
+    missed = [verdict.config for verdict in verdicts if not verdict.ok]
+    assert len(verdicts) == 14
+    assert missed == ["w8", "w6", "w8_dsp"]
+    assert str(verdicts[0]).endswith("budget <= 17000: missed")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lut", "write it as FIGURE=LIMIT"),
+        ("", "write it as FIGURE=LIMIT"),
+        ("lut<5", "write it as FIGURE=LIMIT"),
+        ("=5", "write it as FIGURE=LIMIT"),
+        ("luts=5", "no figure 'luts'; there are accuracy_float"),
+        ("lut=", "not a number"),
+        ("lut=many", "'many' is not a number"),
+        ("lut=nan", "not a number"),
+        ("lut=inf", "not a number"),
+        ("xcup.latency=5", "does not depend on a target"),
+        (".lut=5", "no target before the point"),
+    ],
+)
+def test_bad_budgets(text, message):
+    with pytest.raises(InputError, match=message) as caught:
+        parse_budget(text)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text())
+def test_any_text_parses_or_is_an_input_error(text):
+    try:
+        budget = parse_budget(text)
+    except InputError:
+        return
+    assert budget.quantity.figure in FIGURES.values()

@@ -1,0 +1,80 @@
+"""Reading report files gives one clear line on failure; writing is all or nothing."""
+
+import json
+
+import pytest
+from made_up import make_fields, make_report, make_sweep
+
+from gatewright.errors import InputError
+from gatewright.report.store import load_reports, write_json, write_report
+
+
+def test_a_project_a_file_a_sweep_file_and_a_directory_of_configurations(tmp_path):
+    sweep = make_sweep()
+    for report in sweep.reports:
+        write_report(report, tmp_path / report.config.name)
+    write_json(sweep, tmp_path / "report" / "report.json")
+    assert load_reports([tmp_path / "w6"]).reports == (sweep.reports[1],)
+    assert load_reports([tmp_path / "w6" / "report.json"]).reports == (sweep.reports[1],)
+    assert load_reports([tmp_path / "report"]) == sweep
+    names = [report.config.name for report in load_reports([tmp_path]).reports]
+    assert names == ["mixed", "mixed_bad", "w3", "w4", "w6", "w8", "w8_dsp"]
+    pair = load_reports([tmp_path / "w8", tmp_path / "w6"])
+    assert [report.config.name for report in pair.reports] == ["w8", "w6"]
+
+
+def test_configurations_come_in_natural_order(tmp_path):
+    for name in ("w10", "w4", "w9"):
+        write_report(make_report(name), tmp_path / name)
+    names = [report.config.name for report in load_reports([tmp_path]).reports]
+    assert names == ["w4", "w9", "w10"]
+
+
+def unknown_field():
+    return json.dumps({**make_fields(), "luts": 3})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not a Gatewright report"),
+        ("{", "not a Gatewright report"),
+        ("[1]", "no JSON object"),
+        ('{"version": 2}', "schema version 2, but 1 is known"),
+        ("{}", "schema version None"),
+        (unknown_field(), "luts: Extra inputs are not permitted"),
+        ("[" * 100_000, "not a Gatewright report"),
+        ("\xff", "not a Gatewright report"),
+    ],
+)
+def test_a_bad_file_gets_one_line(tmp_path, text, message):
+    path = tmp_path / "report.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError) as caught:
+        load_reports([path])
+    assert str(path) in str(caught.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_paths_and_empty_directories(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        load_reports([tmp_path / "nowhere"])
+    with pytest.raises(InputError, match=r"no report\.json here"):
+        load_reports([tmp_path])
+    with pytest.raises(InputError, match="no report given"):
+        load_reports([])
+
+
+def test_two_models_or_one_configuration_twice(tmp_path):
+    write_report(make_report("w6"), tmp_path / "a")
+    write_report(make_report("w6"), tmp_path / "b")
+    with pytest.raises(InputError, match=r"b.*'w6' stands in .*a"):
+        load_reports([tmp_path / "a", tmp_path / "b"])
+    other = make_fields("w4")
+    other["model"]["name"] = "wine_mlp"
+    (tmp_path / "c.json").write_text(json.dumps(other))
+    with pytest.raises(InputError, match=r"'wine_mlp'.*'digits_mlp'"):
+        load_reports([tmp_path / "a", tmp_path / "c.json"])
+    with pytest.raises(InputError, match="'w6' stands in"):
+        load_reports([tmp_path / "a", tmp_path / "a"])

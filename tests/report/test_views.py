@@ -1,0 +1,251 @@
+"""The views show each figure that is known and nothing that is not, and take no text for markup."""
+
+import base64
+import csv
+import gzip
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from made_up import make_fields, make_report, make_sweep
+from plotly import graph_objects as go
+from plotly.offline import get_plotlyjs
+from rich.console import Console
+
+from gatewright.report.budget import check_budgets, parse_budget
+from gatewright.report.csv import to_csv, write_csv
+from gatewright.report.diff import compare
+from gatewright.report.html import to_html, write_html
+from gatewright.report.markdown import to_markdown, write_markdown
+from gatewright.report.plots import layer_colours
+from gatewright.report.schema import Report, SweepReport
+from gatewright.report.terminal import render_terminal
+
+EVIL = """</script><img src=x onerror="alert(1)">|`*%{x}&amp;[red]"""
+
+
+def terminal(sweep, *, width=80, tty=False, **options):
+    text = io.StringIO()
+    render_terminal(sweep, Console(file=text, width=width, force_terminal=tty), **options)
+    return text.getvalue()
+
+
+def evil_sweep():
+    fields = make_fields(EVIL, mismatches=3)
+    fields["model"].update(name=EVIL, task=EVIL)
+    for part in (fields["layers"][0], fields["config"]["layers"][0]):
+        part["name"] = EVIL
+    fields["verification"]["first_difference"]["layer"] = EVIL
+    fields["provenance"]["groups"]["compute"]["tool"] = EVIL
+    fields["provenance"]["inputs"] = {EVIL: EVIL}
+    return SweepReport(reports=(Report.model_validate(fields),))
+
+
+def test_plain_terminal_output_is_whole_lines_without_colour():
+    text = terminal(make_sweep())
+    assert "\x1b" not in text
+    lines = text.splitlines()
+    (heading,) = [line for line in lines if line.startswith("config ")]
+    for column in ("bits", "verification", "accuracy RTL", "latency (cycles)", "LUT", "front"):
+        assert f" {column}" in heading
+    (row,) = [line for line in lines if line.startswith("w6 ")]
+    assert row.split()[-4:] == ["17,572", "4,480", "0", "◆"]
+    assert "fc2, vector 17, element 3: golden 12, RTL -4" in text
+    assert "synthesized · Yosys 0.70" in text
+    assert not any(line != line.rstrip() for line in lines)
+
+
+def test_figures_absent_everywhere_have_no_column():
+    assert "Fmax" not in terminal(make_sweep())
+    assert "BRAM" not in terminal(make_sweep())
+
+
+def test_a_prediction_that_failed_is_shown():
+    assert "predicted" not in terminal(make_sweep())
+    fields = make_fields("w5")
+    fields["timing"]["latency_predicted"] = 11
+    both = SweepReport(reports=(make_report("w6"), Report.model_validate(fields)))
+    assert "predicted latency (cycles)" in terminal(both)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
+def test_on_a_narrow_terminal_every_column_is_still_whole(width):
+    text = terminal(make_sweep(), width=width, tty=True)
+    assert "…" not in text
+    for figure in ("26,906", "bit-exact, 10,000 vectors", "0.9694", "450"):
+        assert figure in text
+
+
+def test_rich_markup_in_names_is_text():
+    assert "[red]" in terminal(evil_sweep())
+    assert "[red]" in terminal(evil_sweep(), width=400, tty=True)
+
+
+def test_budgets_and_changes_in_every_view():
+    sweep = make_sweep()
+    verdicts = check_budgets(sweep, [parse_budget("lut=20000")])
+    old = SweepReport(reports=(make_report("w6", (8, 6, 6)), make_report("gone")))
+    options = {"verdicts": verdicts, "difference": compare(sweep, old)}
+    views = terminal(sweep, **options), to_markdown(sweep, **options), to_html(sweep, **options)
+    for text in views:
+        assert "w8: xcup.lut is 26906, budget" in text
+        assert "gone: no longer there" in text
+        assert re.search(r"-\d+\.\d%", text)
+
+
+def test_csv_names_every_figure_and_leaves_unknown_ones_empty(tmp_path):
+    sweep = make_sweep()
+    rows = list(csv.DictReader(io.StringIO(to_csv(sweep))))
+    assert len(rows) == 7
+    assert rows[1]["xcup.lut"] == "17572"
+    assert rows[1]["xcup.dsp"] == "0"
+    assert rows[1]["xcup.bram"] == rows[1]["fmax"] == ""
+    assert [row["verification"] for row in rows] == ["pass"] * 6 + ["fail"]
+    write_csv(sweep, tmp_path / "r.csv")
+    assert (tmp_path / "r.csv").read_text() == to_csv(sweep)
+
+
+def test_markdown_tables_are_rectangular_and_escape_text(tmp_path):
+    for sweep in (make_sweep(), evil_sweep(), make_sweep(targets=("xcup", "xc7"))):
+        text = to_markdown(sweep)
+        tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
+        assert len(tables) == 2 + len(sweep.reports)
+        for table in tables:
+            assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
+        assert not re.search(r"(?<!\\)<", text)
+    write_markdown(make_sweep(), tmp_path / "r.md")
+    assert (tmp_path / "r.md").read_text() == to_markdown(make_sweep())
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.scripts, self.text, self.stack = [], {}, [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.stack.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop()[0] == tag
+
+    def handle_data(self, data):
+        tag, attrs = self.stack[-1] if self.stack else ("", {})
+        if tag == "script":
+            self.scripts[attrs.get("id")] = data
+        elif tag != "style":
+            self.text.append(data)
+
+
+def test_html_is_well_formed_and_asks_for_nothing():
+    page = Page(to_html(make_sweep(targets=("xcup", "xc7"))))
+    assert not page.stack
+    assert not {"link", "img", "iframe", "object", "base"} & {tag for tag, _ in page.tags}
+    assert not [attrs for _, attrs in page.tags if {"src", "href", "srcset"} & attrs.keys()]
+    policies = [attrs["content"] for tag, attrs in page.tags if "http-equiv" in attrs]
+    assert policies == [
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+        "img-src data: blob:"
+    ]
+    assert "url(" not in "".join(re.findall(r"<style>.*?</style>", to_html(make_sweep()), re.S))
+
+
+def test_html_carries_plotly_and_its_figures():
+    page = Page(to_html(make_sweep()))
+    assert gzip.decompress(base64.b64decode(page.scripts["plotly"])).decode() == get_plotlyjs()
+    plots = json.loads(page.scripts["plots"])
+    shown = [attrs["data-plot"] for _, attrs in page.tags if "data-plot" in attrs]
+    assert sorted(shown) == sorted(plots)
+    assert shown == ["trade-0", "layers-0-0", "layers-0-1", "layers-0-2"]
+    for plot in plots.values():
+        go.Figure(plot)  # raises on what Plotly does not know
+    front, *groups = plots["trade-0"]["data"]
+    assert front["x"] == [6822, 9970, 16108, 17572, 22506]
+    assert {trace["name"]: trace["text"] for trace in groups}["verification failed"] == [
+        "mixed_bad"
+    ]
+    bars = plots["layers-0-0"]["data"]
+    assert sum(trace["x"][0] for trace in bars[:-1]) == bars[-1]["x"][0] == 26906
+
+
+def test_html_shows_text_as_text():
+    text = to_html(evil_sweep())
+    page = Page(text)
+    assert not page.stack
+    assert "img" not in {tag for tag, _ in page.tags}
+    assert not [attrs for _, attrs in page.tags if "onerror" in attrs]
+    assert EVIL in "".join(page.text)
+    plots = json.loads(page.scripts["plots"])
+    for plot in plots.values():
+        # Plotly takes tags and %{...} in its texts for markup.
+        texts = [value for value in strings(plot) if "onerror" in value]
+        assert not any("<img" in value or "</script" in value for value in texts)
+        assert not any("%{x}" in value for trace in plot["data"]
+                       for value in strings(trace.get("hovertemplate", ""))
+                       if "onerror" in value)  # fmt: skip
+
+
+def strings(value):
+    if isinstance(value, dict):
+        return [text for part in value.values() for text in strings(part)]
+    if isinstance(value, list | tuple):
+        return [text for part in value for text in strings(part)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_html_without_figures_has_no_plots_and_says_what_is_unknown():
+    fields = make_fields(targets=())
+    for part in ("accuracy", "verification", "timing", "compute"):
+        del fields[part]
+    fields["layers"] = []
+    fields["provenance"]["groups"] = {}
+    bare = Report.model_validate(fields)
+    page = Page(to_html(SweepReport(reports=(bare,))))
+    assert set(page.scripts) == {None}
+    assert "0 of 1 configurations bit-exact" in "".join(page.text)
+    assert "not verified" in "".join(page.text)
+    assert terminal(SweepReport(reports=(bare,)))
+    assert to_markdown(SweepReport(reports=(bare,)))
+
+
+def test_a_figure_known_to_some_is_marked_unknown_for_the_others():
+    fields = make_fields("w5")
+    fields["resources"]["xcup"]["bram"] = 1.5
+    text = to_html(SweepReport(reports=(make_report("w6"), Report.model_validate(fields))))
+    assert len(re.findall(r'class="number unknown">\?<', text)) == 1
+    assert 'data-value="1.5"' in text
+
+
+def test_a_figure_of_another_origin_than_most_is_marked():
+    fields = make_fields("guess")
+    fields["provenance"]["groups"]["resources.xcup"] = {"method": "estimated", "tool": "Guesser"}
+    odd = Report.model_validate(fields)
+    sweep = SweepReport(reports=(odd, make_report("w6"), make_report("w4", (4, 4, 4))))
+    text = to_html(sweep)
+    marked = re.findall(r'<sup title="([^"]*)">†</sup>', text)
+    assert set(marked) == {"estimated · Guesser"}
+    assert "but estimated · Guesser [guess]" in text
+    assert "but estimated · Guesser [guess]" in terminal(sweep)
+    assert "†</sup>" not in to_html(make_sweep())
+
+
+def test_many_layers_have_colours_of_their_own():
+    fields = make_fields()
+    layers = fields["layers"] * 4
+    fields["layers"] = [{**layer, "name": f"l{i}"} for i, layer in enumerate(layers)]
+    colours = layer_colours(SweepReport(reports=(Report.model_validate(fields),)), "xcup")
+    assert len(colours) == len(set(colours.values())) == 24
+
+
+def test_same_reports_same_bytes(tmp_path):
+    write_html(make_sweep(), tmp_path / "a" / "index.html")
+    write_html(make_sweep(), tmp_path / "b.html")
+    first = (tmp_path / "a" / "index.html").read_bytes()
+    assert first == (tmp_path / "b.html").read_bytes()
+    assert len(first) < 2_500_000
