@@ -1,0 +1,74 @@
+# Every target does the set-up that it needs: a virtual environment in .venv, pinned by constraints.txt.
+
+PYTHON ?= python3
+JOBS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+MODELS := $(notdir $(patsubst %/sweep.yaml,%,$(wildcard models/*/sweep.yaml)))
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo reports test test-full fuzz bench lint format constraints clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## set up .venv (the other targets do it when needed)
+
+# The stamp comes last: an interrupted set-up starts again.
+$(STAMP): constraints.txt pyproject.toml
+	@sh -c 'for tool in g++ perl; do command -v $$tool >/dev/null || { echo "gatewright: $$tool is not installed; install it with your package manager" >&2; exit 1; }; done'
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("gatewright: $(PYTHON) is Python %d.%d; 3.11 or newer is needed (make PYTHON=python3.11 ...)" % sys.version_info[:2])'
+	@echo "Setting up $(VENV): about a minute, 3 GB"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip check
+	@touch $@
+
+demo: $(STAMP) ## the digits classifier through every configuration; ends in a table and an HTML report
+	$(BIN)/gatewright run models/digits_mlp -o build --jobs $(JOBS)
+	@echo "Report: build/digits_mlp/report/index.html"
+
+reports: $(STAMP) ## regenerate reports/ from the model zoo
+	set -e; for model in $(MODELS); do \
+	  $(BIN)/gatewright run models/$$model -o build --jobs $(JOBS); \
+	  mkdir -p reports/$$model; \
+	  $(BIN)/gatewright report build/$$model --json reports/$$model/report.json \
+	    --markdown reports/$$model/README.md; \
+	done
+
+lint: $(STAMP) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## reformat the Python files
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint ## lint and the fast tests
+	$(BIN)/pytest -n $(JOBS) -m "not full"
+
+test-full: lint ## lint and all tests, the wide cases too
+	$(BIN)/pytest -n $(JOBS)
+
+fuzz: $(STAMP) ## the property-based tests, with many more examples than in make test
+	$(BIN)/pytest -n $(JOBS) -m hypothesis --hypothesis-profile=fuzz
+
+bench: $(STAMP) ## speed and quality against peers, see benchmarks/
+	$(BIN)/python -m benchmarks
+
+constraints: ## resolve the dependencies anew and pin what a fresh environment gets
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --editable '.[dev]'
+	{ sed -n '/^#/p' constraints.txt; $(BIN)/pip freeze --exclude-editable; } > constraints.new
+	mv constraints.new constraints.txt
+	$(BIN)/pip check
+	@touch $(STAMP)
+
+clean: ## remove what was built, the environment excepted
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
