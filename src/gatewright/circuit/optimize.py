@@ -1,6 +1,6 @@
 """Rewrites of a circuit that cost nothing and save adders.
 
-- A negation is a sign on the terms that read it.
+- A negation is a sign on the terms that read it; a constant moves to the sum that reads it.
 - RND and RND_CONV after a sum add half a unit of the result; the half joins the sum's constant.
 - A sum with a single reader that is a sum merges into it, up to three operands: a 6-input LUT
   fabric with a carry chain adds three numbers at one LUT per bit, the price of adding two.
@@ -50,7 +50,7 @@ def optimize(circuit: Circuit, *, three_operand: bool = True) -> Circuit:
     """
     nodes = list(circuit.nodes)
     sums = {index: _split(node, nodes) for index, node in enumerate(nodes) if node.op is Op.SUM}
-    _absorb_negations(sums, nodes, circuit.outputs)
+    _absorb_unary(sums, nodes, circuit.outputs)
     rounded = _fold_rounding(sums, nodes, circuit.outputs)
     if three_operand:
         _merge(sums, nodes, circuit.outputs)
@@ -68,11 +68,19 @@ def _split(node: Node, nodes: list[Node]) -> _Sum:
     return _Sum(terms, constant)
 
 
-def _absorb_negations(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> None:
+def _absorb_unary(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> None:
     for total in sums.values():
         for position, term in enumerate(total.terms):
             inner = sums.get(term.arg)
             if inner is not None and len(inner.terms) == 1 and inner.constant == 0:
+                sign, shift, arg = inner.terms[0]
+                total.terms[position] = _Term(term.sign * sign, term.shift + shift, arg)
+    readers = _readers(sums, nodes, outputs)
+    for total in sums.values():
+        for position, term in enumerate(total.terms):
+            inner = sums.get(term.arg)
+            if inner is not None and len(inner.terms) == 1 and readers[term.arg] == 1:
+                total.constant += term.sign * inner.constant << term.shift
                 sign, shift, arg = inner.terms[0]
                 total.terms[position] = _Term(term.sign * sign, term.shift + shift, arg)
     readers = _readers(sums, nodes, outputs)
@@ -83,7 +91,8 @@ def _absorb_negations(sums: dict[int, _Sum], nodes: list[Node], outputs: list[in
             # -(-a - b) has a positive operand again; -(a + b) would have none, and stays as it is
             # unless a constant can lead the sum.
             if inner is not None and (
-                total.constant + inner.constant or any(sign * t.sign > 0 for t in inner.terms)
+                total.constant + (sign * inner.constant << shift)
+                or any(sign * t.sign > 0 for t in inner.terms)
             ):
                 total.terms = [_Term(sign * t.sign, shift + t.shift, t.arg) for t in inner.terms]
                 total.constant += sign * inner.constant << shift
@@ -94,7 +103,9 @@ def _fold_rounding(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int])
     readers = _readers(sums, nodes, outputs)
     rounded = set()
     for index, node in enumerate(nodes):
-        if node.op is not Op.CAST or node.args[0] not in sums or readers[node.args[0]] != 1:
+        if node.op is not Op.CAST or not readers[index]:
+            continue
+        if node.args[0] not in sums or readers[node.args[0]] != 1:
             continue
         dropped = _dropped(node)
         if dropped > 0 and _cast(node).to.rounding in (Rounding.RND, Rounding.RND_CONV):
@@ -169,8 +180,8 @@ def _merged(outer: _Sum, position: int, inner: _Sum) -> _Sum:
 def _sink_constants(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> None:
     """Move a constant that makes a fourth operand to a sum below that has one to spare."""
     readers = _readers(sums, nodes, outputs)
-    for total in list(sums.values()):
-        if total.operands <= _MAX_OPERANDS:
+    for index, total in sums.items():
+        if total.operands <= _MAX_OPERANDS or not readers[index]:
             continue
         pending = [(1, 0, term) for term in total.terms]
         while pending:
@@ -249,7 +260,12 @@ def _add_rounded(circuit: Circuit, node: Node, arg: int) -> int:
     to = _cast(node).to
     if to.rounding is Rounding.RND_CONV:
         word = circuit.round_even(word, _dropped(node))
-    return circuit.cast(word, replace(to, rounding=Rounding.TRN)).node
+    word = circuit.cast(word, replace(to, rounding=Rounding.TRN))
+    value = circuit.value_of(word)
+    if value is not None:  # constants are kept odd; the readers expect units of the type
+        value = value << (to.frac - word.frac) if to.frac > word.frac else value
+        return circuit.add(Op.CONST, (), value, value, value)
+    return word.node
 
 
 def _add_sum(circuit: Circuit, total: _Sum, new: list[int]) -> int:

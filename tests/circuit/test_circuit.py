@@ -1,0 +1,148 @@
+"""The passes over circuits keep their values, and the schedule keeps its promises."""
+
+import numpy as np
+import pytest
+from circuit.circuits import random_circuit, random_inputs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatewright.circuit import Circuit, Op, optimize, schedule, width_of
+from gatewright.circuit.cost import node_delay, node_luts
+from gatewright.fixed import FixedType
+from gatewright.targets import load_target
+
+TARGET = load_target("xcup")
+seeds = st.integers(0, 2**32)
+
+
+@given(seeds)
+@settings(max_examples=150, deadline=None)
+def test_values_stay_within_the_stated_ranges(seed):
+    rng = np.random.default_rng(seed)
+    circuit = random_circuit(rng, 20)
+    inputs = random_inputs(rng, circuit, 50)
+    circuit.outputs = list(range(len(circuit.nodes)))
+    values = circuit.evaluate(inputs)
+    for column, node in zip(values.T, circuit.nodes, strict=True):
+        assert node.lo <= column.min() and column.max() <= node.hi, node
+
+
+@given(seeds, st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_optimize_keeps_every_output(seed, three_operand):
+    rng = np.random.default_rng(seed)
+    circuit = random_circuit(rng, 30)
+    inputs = random_inputs(rng, circuit, 50)
+    optimized = optimize(circuit, three_operand=three_operand)
+    assert np.array_equal(circuit.evaluate(inputs), optimized.evaluate(inputs))
+
+
+@given(seeds)
+@settings(max_examples=100, deadline=None)
+def test_optimize_leaves_three_operands_at_most_and_one_of_them_positive(seed):
+    circuit = optimize(random_circuit(np.random.default_rng(seed), 30))
+    for node in circuit.nodes:
+        if node.op is Op.SUM:
+            assert len(node.args) <= 3
+            assert len(node.args) < 3 or any(sign > 0 for sign, _ in node.attr)
+
+
+@given(seeds, st.floats(0.8, 20.0), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_schedule_reads_values_that_are_there(seed, clock_ns, registered):
+    circuit = optimize(random_circuit(np.random.default_rng(seed), 30))
+    plan = schedule(circuit, TARGET, clock_ns, registered=registered)
+    for index, node in enumerate(circuit.nodes):
+        for arg in node.args:
+            assert plan.stage[arg] <= plan.stage[index]
+            if circuit.nodes[arg].op is not Op.CONST:
+                assert plan.last_use[arg] >= plan.stage[index]
+            if circuit.nodes[arg].op is Op.MUL:
+                assert plan.stage[arg] < plan.stage[index]
+    for index in circuit.outputs:
+        assert plan.stage[index] <= plan.latency
+    if registered:
+        assert set(plan.arrival) <= {0.0}
+
+
+@given(seeds, st.floats(2.0, 20.0))
+@settings(max_examples=100, deadline=None)
+def test_schedule_fits_every_chain_of_operations_into_the_clock(seed, clock_ns):
+    circuit = optimize(random_circuit(np.random.default_rng(seed), 30))
+    plan = schedule(circuit, TARGET, clock_ns)
+    budget = clock_ns - TARGET.delays.register
+    settled = []
+    for index, node in enumerate(circuit.nodes):
+        delay = node_delay(node, circuit.nodes, TARGET)
+        start = max(
+            (settled[arg] for arg in node.args if plan.stage[arg] == plan.stage[index]), default=0.0
+        )
+        settled.append(0.0 if node.op is Op.MUL else start + delay)
+        assert settled[index] <= budget + 1e-9 or start == 0.0
+
+
+def test_a_shorter_clock_makes_a_deeper_pipeline():
+    circuit = Circuit()
+    words = [circuit.input(0, i, -128, 127, 0) for i in range(32)]
+    circuit.outputs = [circuit.sum((1, word) for word in words).node]
+    latencies = [schedule(circuit, TARGET, clock).latency for clock in (1.2, 2.5, 5.0, 50.0)]
+    assert latencies == sorted(latencies, reverse=True)
+    assert latencies[0] > latencies[-1] == 0
+
+
+def test_sums_with_one_reader_merge_into_three_operands():
+    circuit = Circuit()
+    a, b, c, d = (circuit.input(0, i, 0, 255, 0) for i in range(4))
+    inner = circuit.add_words(((1, a), (-1, b)))
+    outer = circuit.add_words(((-1, inner), (1, c)))
+    circuit.outputs = [outer.node]
+    assert [len(n.args) for n in optimize(circuit).nodes if n.op is Op.SUM] == [3]
+    circuit.outputs = [outer.node, circuit.add_words(((1, inner), (1, d))).node]
+    assert [len(n.args) for n in optimize(circuit).nodes if n.op is Op.SUM] == [2, 2, 2]
+
+
+def test_merging_saves_more_than_a_greedy_choice():
+    # A chain of four sums: merging the outer pair first would leave the two wide ones apart.
+    circuit = Circuit()
+    word = circuit.input(0, 0, 0, 1023, 0)
+    for element in range(1, 5):
+        word = circuit.add_words(((1, word), (1, circuit.input(0, element, 0, 1023, 0))))
+    circuit.outputs = [word.node]
+    assert sum(n.op is Op.SUM for n in optimize(circuit).nodes) == 2
+
+
+def test_convergent_rounding_after_a_sum_costs_no_adder():
+    circuit = Circuit()
+    a, b = (circuit.input(0, i, -128, 127, 4) for i in range(2))
+    to = FixedType.parse("fixed<8,6,RND_CONV>")
+    total = circuit.sum(((1, a), (1, b), (1, circuit.constant(3, 4))))
+    circuit.outputs = [circuit.cast(total, to).node]
+    ops = [node.op for node in optimize(circuit).nodes]
+    assert ops.count(Op.SUM) == 1 and Op.ROUND_EVEN in ops and Op.CAST not in ops
+
+
+def test_a_cast_that_loses_nothing_is_a_wire():
+    circuit = Circuit()
+    word = circuit.input(0, 0, 0, 12, 2)
+    assert circuit.cast(word, FixedType.parse("ufixed<4,2>")) == word
+    assert circuit.cast(word, FixedType.parse("fixed<9,5,RND,SAT>")) == word
+    assert circuit.cast(word, FixedType.parse("fixed<4,2,RND,SAT>")) != word
+
+
+@pytest.mark.parametrize(("lo", "hi", "width"), [(0, 0, 1), (0, 1, 1), (0, 8, 4), (-1, 0, 1)])
+def test_width_is_the_narrowest(lo, hi, width):
+    assert width_of(lo, hi) == width
+
+
+def test_a_table_index_must_stay_inside():
+    circuit = Circuit()
+    with pytest.raises(ValueError, match=r"0\.\.15 leaves a table of 8 entries"):
+        circuit.table(circuit.input(0, 0, 0, 15, 0), range(8), 0)
+
+
+def test_wires_cost_nothing():
+    circuit = Circuit()
+    a = circuit.input(0, 0, 0, 255, 0)
+    shifted = circuit.add_words(((1, a.scaled(8)), (1, circuit.input(0, 1, 0, 255, 0))))
+    node = circuit.nodes[shifted.node]
+    assert node_luts(node, circuit.nodes) == node.width - 8
