@@ -58,7 +58,10 @@ async function draw() {
     for (const figure of figures) {
       const inked = figure.data.flatMap((trace, index) => (trace.meta === "ink" ? [index] : []));
       const style = { "marker.color": colours["font.color"] };
-      Plotly.update(figure, inked.length ? style : {}, colours, inked);
+      // Paper is about 1000 pixels wide; on the screen plots are as wide as their place.
+      const width = figure.closest(".plots") ? 470 : 960;
+      const size = printed ? { width } : { width: null, autosize: true };
+      Plotly.update(figure, inked.length ? style : {}, { ...colours, ...size }, inked);
     }
   };
   const options = { responsive: true, displayModeBar: false };

@@ -64,9 +64,7 @@ def layer_table(report: Report) -> list[Entry]:
         Entry("layer", tuple(layer.name for layer in layers)),
         Entry("kind", tuple(layer.kind for layer in layers)),
         Entry("shape", tuple(map(_shapes, layers))),
-        Entry("types", tuple(_types(layer) for layer in layers)),
         Entry("strategy", tuple(config.strategy or "" if config else "" for config in configs)),
-        Entry("reason", tuple(config.reason or "" if config else "" for config in configs)),
         _numbers("reuse", [config.reuse_factor if config else None for config in configs]),
         _numbers("cycles", [layer.latency for layer in layers], "timing.predicted"),
         _numbers("weights", [layer.weights for layer in layers], "compute"),
@@ -84,6 +82,10 @@ def layer_table(report: Report) -> list[Entry]:
                         _heading(column, targets), _cells(column), column.values, f"layers.{target}"
                     )
                 )
+    entries += [
+        Entry("reason", tuple(config.reason or "" if config else "" for config in configs)),
+        Entry("types", tuple(_types(layer) for layer in layers)),
+    ]
     return [entry for entry in entries if any(entry.cells)]
 
 
