@@ -214,6 +214,9 @@ def clamped_entry(
     # Up to a power of two the last entry repeats, so that saturation clamps.
     padded = np.pad(entries, (0, (1 << bits) - entries.size), mode="edge")
     limited = circuit.cast(index, FixedType(bits, bits, False, Rounding.TRN, Overflow.SAT))
+    value = circuit.value_of(limited)
+    if value is not None:
+        limited = circuit.constant(value, limited.frac)  # which drops fractional zeros
     return circuit.table(limited, padded.tolist(), entry_type.frac)
 
 
