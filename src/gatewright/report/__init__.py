@@ -1,0 +1,1 @@
+"""Reports: one schema of figures, and the views of it."""
