@@ -12,6 +12,7 @@ import numpy as np
 
 from gatewright.cache import memory
 from gatewright.circuit.graph import width_of
+from gatewright.kernels.base import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gatewright.circuit import Circuit, Word
+    from gatewright.targets import Target
 
-#: da4ml takes the matrix in single precision, which holds integers exactly up to this.
-_LARGEST_WEIGHT = 1 << 24
+#: The two strategies of `Choice`.
+ADDERS = "adder graph"
+MULTIPLIERS = "multipliers"
+
+#: da4ml takes the matrix in single precision, which holds integers of this many bits exactly.
+WEIGHT_BITS = 24
 
 #: LUTs of an adder graph per signed digit of the matrix and bit of the result: what da4ml's
-#: graphs cost with three-operand adders (0.22 in a sparse 6-bit network, 0.40 in a dense 16-bit one).
+#: graphs cost with three-operand adders (0.22 in a sparse 6-bit network, 0.40 in a
+#: dense 16-bit one).
 _LUTS_PER_DIGIT_BIT = 0.35
 
 _Solution = list[
@@ -71,6 +78,54 @@ def multipliers(circuit: Circuit, x: Sequence[Word], matrix: NDArray[np.int64]) 
     return columns
 
 
+def product(
+    circuit: Circuit, target: Target, x: Word, value: int, frac: int, strategy: str = "latency"
+) -> Word:
+    """A word times value * 2**-frac, as shifted additions or in a multiplier: see `choose`."""
+    width = width_of(x.lo, x.hi)
+    if choose(np.array([[value]]), width, strategy, target).strategy == MULTIPLIERS:
+        return circuit.mul(x, circuit.constant(value, frac))
+    return circuit.sum((sign, x.scaled(place - frac)) for sign, place in _digits(value))
+
+
+def choose(matrix: NDArray[np.int64], input_width: int, strategy: str, target: Target) -> Choice:
+    """Adders or multipliers for x @ matrix: what hls4ml's strategy asks for, or what costs less."""
+    largest = int(np.abs(matrix).max(initial=0))
+    if strategy == "resource":
+        return Choice(MULTIPLIERS, "strategy: resource")
+    if largest >> WEIGHT_BITS:
+        return Choice(MULTIPLIERS, f"weights of {largest.bit_length()} bits")
+    if strategy == "distributed_arithmetic":
+        return Choice(ADDERS, "strategy: distributed_arithmetic")
+    adders = adder_graph_luts(matrix, input_width)
+    products = multiplier_luts(matrix, input_width, target.dsp_price)
+    reason = (
+        f"estimated {adders:.0f} LUT as adders, {products:.0f} LUT-equivalents "
+        f"with multipliers at {target.dsp_price:g} LUT per DSP"
+    )
+    return Choice(ADDERS if adders <= products else MULTIPLIERS, reason)
+
+
+def without_common_factor(matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """The matrix divided by the largest power of two that divides it all, and its exponent."""
+    bits = int(np.bitwise_or.reduce(np.abs(matrix), axis=None))
+    exponent = (bits & -bits).bit_length() - 1 if bits else 0
+    return matrix >> exponent, exponent
+
+
+def _digits(value: int) -> list[tuple[int, int]]:
+    """(sign, place) of the non-zero digits of `value` in canonical signed-digit form."""
+    digits, place = [], 0
+    while value:
+        if value & 1:
+            sign = 2 - (value & 3)
+            digits.append((sign, place))
+            value -= sign
+        value >>= 1
+        place += 1
+    return digits
+
+
 def adder_graph_luts(matrix: NDArray[np.int64], input_width: int) -> float:
     """Estimated LUTs of `adder_graph`, without solving it."""
     return (
@@ -101,8 +156,8 @@ def _result_width(matrix: NDArray[np.int64], input_width: int) -> int:
 
 
 def _solve(matrix: NDArray[np.int64], intervals: tuple[tuple[int, int, int], ...]) -> _Solution:
-    if np.abs(matrix).max(initial=0) > _LARGEST_WEIGHT:
-        raise ValueError("weights beyond 24 bits have no adder graph")
+    if int(np.abs(matrix).max(initial=0)) >> WEIGHT_BITS:
+        raise ValueError(f"weights beyond {WEIGHT_BITS} bits have no adder graph")
     solution: _Solution = memory().cache(_solve_with_da4ml)(np.ascontiguousarray(matrix), intervals)
     return solution
 

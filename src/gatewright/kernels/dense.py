@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: float64 holds integers exactly up to this, so BLAS may do integer arithmetic below it.
 _EXACT_FLOAT = 1 << 53
 
+#: Sums stay below 2**62, so that no step of their arithmetic leaves int64.
+_SUM_BITS = 62
+
 
 @dataclass(frozen=True, eq=False)
 class Dense(Kernel):
@@ -50,6 +53,15 @@ class Dense(Kernel):
     strategy: str = "latency"
 
     def __post_init__(self) -> None:
+        x = self.inputs[0].type
+        largest = int(np.abs(self.weights).sum(axis=0).max(initial=0)) * max(-x.min, x.max)
+        largest <<= max(0, self.accum.frac - self._product_frac)
+        largest += int(np.abs(self._accum_bias()).max(initial=0))
+        if max(largest.bit_length(), self.accum.width) > _SUM_BITS:
+            raise UnsupportedError(
+                f"layer '{self.layer}': its sums of products need more than {_SUM_BITS} bits; "
+                "narrow its input, its weights or its accumulator"
+            )
         if self.accum.overflow is not Overflow.WRAP and self._may_saturate():
             raise UnsupportedError(
                 f"layer '{self.layer}': its accumulator {self.accum} can saturate in mid-sum, so "
@@ -65,22 +77,18 @@ class Dense(Kernel):
         return self.accum.frac >= self._product_frac
 
     def _may_saturate(self) -> bool:
-        """Whether a partial sum, in the order of the C++, can leave the accumulator's range."""
-        x = self.inputs[0].type
-        low = np.minimum(self.weights * x.min, self.weights * x.max)
-        high = np.maximum(self.weights * x.min, self.weights * x.max)
-        low = np.cumsum(
-            np.vstack([self._accum_bias(), cast(low, self._product_frac, self._wide)]), 0
-        )
-        high = np.cumsum(
-            np.vstack([self._accum_bias(), cast(high, self._product_frac, self._wide)]), 0
-        )
-        return bool(low.min() < self.accum.min or high.max() > self.accum.max)
+        """Whether a product or a partial sum, in any order, can leave the accumulator's range.
 
-    @property
-    def _wide(self) -> FixedType:
-        """The accumulator's grid and rounding without its limits."""
-        return FixedType(62, 62 - self.accum.frac, True, self.accum.rounding)
+        The interval of each product includes zero, so partial sums lie within the full sum's.
+        """
+        x = self.inputs[0].type
+        wide = FixedType(_SUM_BITS, _SUM_BITS - self.accum.frac, True, self.accum.rounding)
+        ends = [cast(self.weights * x_end, self._product_frac, wide) for x_end in (x.min, x.max)]
+        low, high = np.minimum(*ends), np.maximum(*ends)
+        bias = cast(self.bias, self.bias_type.frac, wide)
+        least = min(low.min(initial=0), bias.min(), (bias + low.sum(axis=0)).min())
+        most = max(high.max(initial=0), bias.max(), (bias + high.sum(axis=0)).max())
+        return bool(least < self.accum.lowest or most > self.accum.max)
 
     def _accum_bias(self) -> NDArray[np.int64]:
         return cast(self.bias, self.bias_type.frac, self.accum)
@@ -93,12 +101,12 @@ class Dense(Kernel):
         else:
             total = np.empty((*x.shape[:-1], self.weights.shape[1]), np.int64)
             for column, weights in enumerate(self.weights.T):
-                products = cast(x * weights, self._product_frac, self.accum)
+                rows = np.flatnonzero(weights)
+                products = cast(x[..., rows] * weights[rows], self._product_frac, self.accum)
                 total[..., column] = products.sum(axis=-1)
-        return self._finish(total + self._accum_bias())
-
-    def _finish(self, total: NDArray[np.int64]) -> NDArray[np.int64]:
-        return cast(cast(total, self.accum.frac, self.accum), self.accum.frac, self.output.type)
+        total = cast(total + self._accum_bias(), self.accum.frac, self.accum)
+        result = cast(total, self.accum.frac, self.output.type)
+        return result.reshape(len(x), *self.output.shape)
 
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
         """See `Kernel.build`."""
@@ -110,49 +118,39 @@ class Dense(Kernel):
         return result
 
     def _build_vector(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
-        if self._exact_products:
-            matrix, scale = _without_common_factor(self.weights)
-            make = cmvm.multipliers if self._uses_multipliers(target) else cmvm.adder_graph
-            totals = [
-                word.scaled(scale - self.weight_type.frac) for word in make(circuit, x, matrix)
-            ]
-        else:
-            totals = [self._rounded_products(circuit, x, column) for column in self.weights.T]
+        sums = self._exact_sums if self._exact_products else self._rounded_sums
         result = []
-        for total, bias in zip(totals, self._accum_bias(), strict=True):
+        for total, bias in zip(sums(circuit, target, x), self._accum_bias(), strict=True):
             word = circuit.sum(((1, total), (1, circuit.constant(int(bias), self.accum.frac))))
             result.append(circuit.cast(circuit.cast(word, self.accum), self.output.type))
         return result
 
-    def _rounded_products(
-        self, circuit: Circuit, x: Sequence[Word], column: NDArray[np.int64]
-    ) -> Word:
-        products = [
-            circuit.mul(x[i], circuit.constant(int(column[i]), self.weight_type.frac))
-            for i in np.flatnonzero(column).tolist()
-        ]
-        return circuit.sum((1, circuit.cast(product, self.accum)) for product in products)
+    def _exact_sums(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
+        matrix, scale = cmvm.without_common_factor(self.weights)
+        multiplies = self.choice(target).strategy == cmvm.MULTIPLIERS
+        make = cmvm.multipliers if multiplies else cmvm.adder_graph
+        return [word.scaled(scale - self.weight_type.frac) for word in make(circuit, x, matrix)]
+
+    def _rounded_sums(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
+        """Sums of products that are rounded one by one."""
+        totals, frac = [], self.weight_type.frac
+        for column in self.weights.T:
+            products = (
+                cmvm.product(circuit, target, x[i], int(column[i]), frac, self.strategy)
+                for i in np.flatnonzero(column).tolist()
+            )
+            totals.append(circuit.sum((1, circuit.cast(word, self.accum)) for word in products))
+        return totals
 
     def choice(self, target: Target) -> Choice:
         """See `Kernel.choice`."""
-        if not self._exact_products:
-            return Choice("multipliers", f"products are rounded one by one to {self.accum}")
-        if self.strategy == "distributed_arithmetic":
-            return Choice("adder graph", "strategy: distributed_arithmetic")
-        if self.strategy == "resource":
-            return Choice("multipliers", "strategy: resource")
-        matrix, _ = _without_common_factor(self.weights)
         width = self.inputs[0].type.width
-        adders = cmvm.adder_graph_luts(matrix, width)
-        products = cmvm.multiplier_luts(matrix, width, target.dsp_price)
-        reason = (
-            f"estimated {adders:.0f} LUT as adders, {products:.0f} LUT-equivalents "
-            f"with multipliers at {target.dsp_price:g} LUT per DSP"
-        )
-        return Choice("adder graph" if adders <= products else "multipliers", reason)
-
-    def _uses_multipliers(self, target: Target) -> bool:
-        return self.choice(target).strategy == "multipliers"
+        if not self._exact_products:
+            each = np.unique(self.weights)[None, :]
+            strategy = cmvm.choose(each, width, self.strategy, target).strategy
+            return Choice(strategy, f"products are rounded one by one to {self.accum}")
+        matrix, _ = cmvm.without_common_factor(self.weights)
+        return cmvm.choose(matrix, width, self.strategy, target)
 
     def work(self) -> Work:
         """See `Kernel.work`."""
@@ -161,8 +159,9 @@ class Dense(Kernel):
         return Work(
             macs=vectors * self.weights.size,
             bops=vectors * nonzero * self.inputs[0].type.width * self.weight_type.width,
+            weights=self.weights.size,
+            nonzero=nonzero,
             parameters=self.weights.size + self.bias.size,
-            nonzero=nonzero + int(np.count_nonzero(self.bias)),
             weight_bits=self.weights.size * self.weight_type.width
             + self.bias.size * self.bias_type.width,
         )
@@ -173,13 +172,4 @@ def _matmul(x: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.int6
     largest = int(np.abs(x).max(initial=0)) * int(np.abs(weights).sum(axis=0).max(initial=0))
     if largest < _EXACT_FLOAT:
         return (x.astype(np.float64) @ weights.astype(np.float64)).astype(np.int64)
-    if largest >= 1 << 63:
-        raise UnsupportedError("a sum of products leaves 64 bits")
     return x @ weights
-
-
-def _without_common_factor(weights: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """The weights divided by the largest power of two that divides them all, and its exponent."""
-    bits = int(np.bitwise_or.reduce(np.abs(weights), axis=None))
-    exponent = (bits & -bits).bit_length() - 1 if bits else 0
-    return weights >> exponent, exponent

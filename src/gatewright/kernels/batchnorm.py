@@ -1,0 +1,136 @@
+"""Batch normalization by constants, also merged with a binary or ternary activation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType, cast
+from gatewright.kernels import cmvm
+from gatewright.kernels.base import Choice, Work
+from gatewright.kernels.elementwise import Elementwise
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gatewright.circuit import Circuit, Word
+    from gatewright.targets import Target
+
+_SUM_BITS = 62
+
+
+@dataclass(frozen=True, eq=False)
+class BatchNorm(Elementwise):
+    """y = cast(x * scale + bias) with an exact product and sum, as `normalize` of nnet_batchnorm.h.
+
+    Attributes:
+        scale: raw int64 of shape (n,); element i of the input, in C order, takes entry i mod n.
+        bias: raw int64 of shape (n,).
+        scale_type: type of `scale`.
+        bias_type: type of `bias`.
+        strategy: as of `Dense`.
+    """
+
+    scale: NDArray[np.int64]
+    bias: NDArray[np.int64]
+    scale_type: FixedType
+    bias_type: FixedType
+    strategy: str = "latency"
+
+    def __post_init__(self) -> None:
+        x = self.source
+        product = int(np.abs(self.scale).max()) * max(-x.min, x.max)
+        product <<= self._frac - x.frac - self.scale_type.frac
+        bias = int(np.abs(self.bias).max()) << (self._frac - self.bias_type.frac)
+        if (product + bias).bit_length() > _SUM_BITS:
+            raise UnsupportedError(
+                f"layer '{self.layer}': its products and biases need more than {_SUM_BITS} bits; "
+                "narrow its input, its scale or its bias"
+            )
+
+    @property
+    def _frac(self) -> int:
+        """Fractional bits that hold products and biases alike."""
+        return max(self.source.frac + self.scale_type.frac, self.bias_type.frac)
+
+    def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Kernel.golden`."""
+        (x,) = inputs
+        flat = x.reshape(len(x), -1, len(self.scale))
+        products = (flat * self.scale) << (self._frac - self.source.frac - self.scale_type.frac)
+        total = products + (self.bias << (self._frac - self.bias_type.frac))
+        return cast(total, self._frac, self.output.type).reshape(len(x), *self.output.shape)
+
+    def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
+        """See `Elementwise.build_element`."""
+        entry = element % len(self.scale)
+        scale, frac = int(self.scale[entry]), self.scale_type.frac
+        product = cmvm.product(circuit, target, x, scale, frac, self.strategy)
+        bias = circuit.constant(int(self.bias[entry]), self.bias_type.frac)
+        return circuit.cast(circuit.sum(((1, product), (1, bias))), self.output.type)
+
+    def choice(self, target: Target) -> Choice:
+        """See `Kernel.choice`."""
+        width = self.source.width
+        each = {cmvm.choose(v, width, self.strategy, target) for v in self.scale[:, None, None]}
+        strategies = {choice.strategy for choice in each}
+        if len(strategies) == 1:
+            return Choice(strategies.pop(), "the same for every scale")
+        return Choice(f"{cmvm.ADDERS}, {cmvm.MULTIPLIERS}", "whichever costs less for each scale")
+
+    def work(self) -> Work:
+        """See `Kernel.work`."""
+        size = self.inputs[0].size
+        repeats = size // len(self.scale)
+        nonzero = int(np.count_nonzero(self.scale))
+        return Work(
+            macs=size,
+            bops=repeats * nonzero * self.source.width * self.scale_type.width,
+            weights=self.scale.size,
+            nonzero=nonzero,
+            parameters=self.scale.size + self.bias.size,
+            weight_bits=self.scale.size * self.scale_type.width
+            + self.bias.size * self.bias_type.width,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Thresholds(Elementwise):
+    """Batch normalization merged with a quantized tanh: comparisons with thresholds.
+
+    With one threshold t, y is 1 where x >= t, else 0 (`normalize_binary_tanh`); with two, y is 1
+    where x > high, -1 where not so and x <= low, else 0 (`normalize_ternary_tanh`).
+
+    Attributes:
+        thresholds: raw int64 in the unit of the input's type, of shape (1, n) or (2, n), the high
+            ones first; element i of the input, in C order, takes column i mod n.
+    """
+
+    thresholds: NDArray[np.int64]
+
+    def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Kernel.golden`."""
+        (x,) = inputs
+        flat = x.reshape(len(x), -1, self.thresholds.shape[1])
+        if len(self.thresholds) == 1:
+            result = (flat >= self.thresholds[0]).astype(np.int64)
+        else:
+            high, low = self.thresholds
+            result = np.where(flat > high, 1, np.where(flat <= low, -1, 0))
+        return cast(result, 0, self.output.type).reshape(len(x), *self.output.shape)
+
+    def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
+        """See `Elementwise.build_element`."""
+        del target
+        column = self.thresholds[:, element % self.thresholds.shape[1]]
+        limits = [circuit.constant(int(limit), self.source.frac) for limit in column]
+        if len(limits) == 1:
+            word = circuit.compare(">=", x, limits[0])
+        else:
+            below = circuit.compare("<=", x, limits[1])
+            rest = circuit.select(below, circuit.constant(-1), circuit.constant(0))
+            word = circuit.select(circuit.compare(">", x, limits[0]), circuit.constant(1), rest)
+        return circuit.cast(word, self.output.type)

@@ -1,0 +1,161 @@
+"""Layers that join two tensors, element by element or in a dot product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType, Overflow, cast
+from gatewright.kernels.base import Kernel, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from gatewright.circuit import Circuit, Word
+    from gatewright.targets import Target
+
+OPERATIONS = ("add", "subtract", "multiply", "average", "maximum", "minimum")
+
+_WORD_BITS = 62
+
+
+@dataclass(frozen=True, eq=False)
+class Merge(Kernel):
+    """y = cast(a op b), the operation being exact, as in nnet_merge.h.
+
+    A tensor with fewer elements than the other one is repeated in C order.
+
+    Attributes:
+        operation: one of `OPERATIONS`.
+    """
+
+    operation: str
+
+    def __post_init__(self) -> None:
+        a, b = (tensor.type for tensor in self.inputs)
+        width = a.width + b.width
+        if self.operation != "multiply":
+            width = max(a.integer, b.integer) + max(a.frac, b.frac) + 2
+        if width > _WORD_BITS:
+            raise UnsupportedError(
+                f"layer '{self.layer}': {self.operation} of {a} and {b} needs more than "
+                f"{_WORD_BITS} bits; narrow its inputs"
+            )
+
+    def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Kernel.golden`."""
+        fracs = [tensor.type.frac for tensor in self.inputs]
+        size = self.output.size
+        a, b = (
+            x.reshape(len(x), -1)[:, np.arange(size) % tensor.size]
+            for x, tensor in zip(inputs, self.inputs, strict=True)
+        )
+        frac = sum(fracs)
+        if self.operation != "multiply":
+            frac = max(fracs)
+            a, b = a << (frac - fracs[0]), b << (frac - fracs[1])
+        match self.operation:
+            case "add":
+                total = a + b
+            case "subtract":
+                total = a - b
+            case "multiply":
+                total = a * b
+            case "average":
+                total, frac = a + b, frac + 1
+            case "maximum":
+                total = np.maximum(a, b)
+            case _:
+                total = np.minimum(a, b)
+        return cast(total, frac, self.output.type).reshape(-1, *self.output.shape)
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """See `Kernel.build`."""
+        del target
+        first, second = inputs
+        result = []
+        for i in range(self.output.size):
+            a, b = first[i % len(first)], second[i % len(second)]
+            result.append(circuit.cast(self._build_operation(circuit, a, b), self.output.type))
+        return result
+
+    def _build_operation(self, circuit: Circuit, a: Word, b: Word) -> Word:
+        match self.operation:
+            case "add":
+                return circuit.sum(((1, a), (1, b)))
+            case "subtract":
+                return circuit.sum(((1, a), (-1, b)))
+            case "multiply":
+                return circuit.mul(a, b)
+            case "average":
+                return circuit.sum(((1, a), (1, b))).scaled(-1)
+            case "maximum":
+                return circuit.maximum(a, b)
+            case _:
+                return circuit.minimum(a, b)
+
+    def work(self) -> Work:
+        """See `Kernel.work`."""
+        if self.operation != "multiply":
+            return Work()
+        a, b = (tensor.type for tensor in self.inputs)
+        return Work(macs=self.output.size, bops=self.output.size * a.width * b.width)
+
+
+@dataclass(frozen=True, eq=False)
+class Dot(Kernel):
+    """Dot product of two vectors: y = cast(sum of products), as `dot1d` of nnet_merge.h.
+
+    Each product is cast to the accumulator's type before it is added, as there.
+
+    Attributes:
+        accum: type of the accumulator.
+    """
+
+    accum: FixedType
+
+    def __post_init__(self) -> None:
+        a, b = (tensor.type for tensor in self.inputs)
+        frac = max(a.frac + b.frac, self.accum.frac)
+        products = [x * y for x in (a.min, a.max) for y in (b.min, b.max)]
+        low, high = (
+            limit(products) * self.inputs[0].size << (frac - a.frac - b.frac)
+            for limit in (min, max)
+        )
+        if max(abs(low), abs(high)).bit_length() > _WORD_BITS or self.accum.width > _WORD_BITS:
+            raise UnsupportedError(
+                f"layer '{self.layer}': its sum of products needs more than {_WORD_BITS} bits; "
+                "narrow its inputs or its accumulator"
+            )
+        # A product that is rounded up is less than one unit of the accumulator greater.
+        slack, unit = self.inputs[0].size, 1 << (frac - self.accum.frac)
+        fits = (self.accum.lowest + slack) * unit <= low and high <= (self.accum.max - slack) * unit
+        if self.accum.overflow is not Overflow.WRAP and not fits:
+            raise UnsupportedError(
+                f"layer '{self.layer}': its accumulator {self.accum} can saturate in mid-sum, so "
+                "the result would depend on the order of summation; widen it or let it wrap"
+            )
+
+    def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Kernel.golden`."""
+        a, b = inputs
+        frac = sum(tensor.type.frac for tensor in self.inputs)
+        total = cast(a * b, frac, self.accum).sum(axis=1, keepdims=True)
+        return cast(cast(total, self.accum.frac, self.accum), self.accum.frac, self.output.type)
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """See `Kernel.build`."""
+        del target
+        products = (circuit.mul(a, b) for a, b in zip(*inputs, strict=True))
+        total = circuit.sum((1, circuit.cast(product, self.accum)) for product in products)
+        return [circuit.cast(circuit.cast(total, self.accum), self.output.type)]
+
+    def work(self) -> Work:
+        """See `Kernel.work`."""
+        a, b = self.inputs
+        return Work(macs=a.size, bops=a.size * a.type.width * b.type.width)

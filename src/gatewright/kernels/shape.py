@@ -1,0 +1,93 @@
+"""Layers that move elements about: wires, and casts where the output has another type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from gatewright.fixed import cast
+from gatewright.kernels.base import Kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from gatewright.circuit import Circuit, Word
+    from gatewright.targets import Target
+
+
+@dataclass(frozen=True, eq=False)
+class Reshape(Kernel):
+    """The same elements in the same order under another shape; input and output have one type."""
+
+    elementwise: ClassVar[bool] = True
+
+    def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Kernel.golden`."""
+        (x,) = inputs
+        return x.reshape(len(x), *self.output.shape)
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """See `Kernel.build`."""
+        del circuit, target
+        return list(inputs[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Transpose(Kernel):
+    """y[i, j, ...] = cast(x with its axes permuted), as `transpose` of nnet_transpose.h.
+
+    Attributes:
+        perm: the input's axis that becomes each of the output's axes, without the batch.
+    """
+
+    elementwise: ClassVar[bool] = True
+
+    perm: tuple[int, ...]
+
+    def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Kernel.golden`."""
+        (x,) = inputs
+        moved = x.transpose(0, *(axis + 1 for axis in self.perm))
+        return cast(moved, self.inputs[0].type.frac, self.output.type)
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """See `Kernel.build`."""
+        del target
+        shape = self.inputs[0].shape
+        order = np.arange(self.inputs[0].size).reshape(shape).transpose(self.perm)
+        return [circuit.cast(inputs[0][i], self.output.type) for i in order.ravel().tolist()]
+
+
+@dataclass(frozen=True, eq=False)
+class Concatenate(Kernel):
+    """Its inputs, cast, one after the other along an axis, as `concatenate*d` of nnet_merge.h.
+
+    Attributes:
+        axis: the axis, without the batch, from 0.
+    """
+
+    axis: int
+
+    def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Kernel.golden`."""
+        parts = [
+            cast(x, tensor.type.frac, self.output.type)
+            for x, tensor in zip(inputs, self.inputs, strict=True)
+        ]
+        return np.concatenate(parts, axis=self.axis + 1)
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """See `Kernel.build`."""
+        del target
+        words = [word for port in inputs for word in port]
+        starts = np.cumsum([0, *(len(port) for port in inputs)])
+        parts = [
+            np.arange(tensor.size).reshape(tensor.shape) + start
+            for tensor, start in zip(self.inputs, starts, strict=False)
+        ]
+        order = np.concatenate(parts, axis=self.axis)
+        return [circuit.cast(words[i], self.output.type) for i in order.ravel().tolist()]
