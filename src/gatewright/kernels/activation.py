@@ -10,7 +10,7 @@ import numpy as np
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import FixedType, Overflow, cast, cast_int
 from gatewright.kernels import cmvm
-from gatewright.kernels.elementwise import Elementwise, non_negative
+from gatewright.kernels.elementwise import Elementwise, check_product, non_negative
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,7 +102,7 @@ class LeakyRelu(Elementwise):
     alpha_type: FixedType
 
     def __post_init__(self) -> None:
-        self.check_product(self.alpha_type)
+        check_product(self.layer, self.source, self.alpha_type)
         if self.alpha.size not in (1, self.output.size):
             raise InputError(
                 f"layer '{self.layer}': {self.alpha.size} slopes for {self.output.size} elements; "
@@ -183,7 +183,7 @@ class HardSigmoid(Elementwise):
     shift_type: FixedType
 
     def __post_init__(self) -> None:
-        self.check_product(self.slope_type)
+        check_product(self.layer, self.source, self.slope_type)
         if max(self.source.frac + self.slope_type.frac, self.shift_type.frac) < 0:
             raise UnsupportedError(
                 f"layer '{self.layer}': slope * x + shift has no unit that could hold 1; "

@@ -56,17 +56,18 @@ class Elementwise(Kernel):
         del target
         return 0
 
-    def check_product(self, factor: FixedType) -> None:
-        """Refuse a product of the input that leaves 64 bits.
 
-        Raises:
-            UnsupportedError: if the product of the input and a `factor` is too wide.
-        """
-        if self.source.width + factor.width > _PRODUCT_BITS:
-            raise UnsupportedError(
-                f"layer '{self.layer}': a product of {self.source} and {factor} is wider than "
-                f"{_PRODUCT_BITS} bits; narrow one of them"
-            )
+def check_product(layer: str, a: FixedType, b: FixedType) -> None:
+    """Refuse a product that golden outputs, held in int64, have no room for.
+
+    Raises:
+        UnsupportedError: if the product is too wide.
+    """
+    if a.width + b.width > _PRODUCT_BITS:
+        raise UnsupportedError(
+            f"layer '{layer}': a product of {a} and {b} is wider than {_PRODUCT_BITS} bits; "
+            "narrow one of them"
+        )
 
 
 def tabulate(circuit: Circuit, word: Word, function: Callable[[Circuit, Word], Word]) -> Word:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from gatewright.errors import InputError, UnsupportedError
+from gatewright.errors import InputError
 from gatewright.fixed import FixedType, Overflow, cast, cast_int
 from gatewright.kernels.base import Kernel
-from gatewright.kernels.elementwise import non_negative, top_bits
+from gatewright.kernels.elementwise import check_product, non_negative, top_bits
 from gatewright.kernels.table import INT, centred_index, clamped_entry, scaled_index, scaled_to_int
 
 if TYPE_CHECKING:
@@ -109,11 +109,7 @@ class Softmax(Sliced):
                     f"indexed by the top bits of {index}; its size must be a power of two from 2 "
                     f"to {1 << index.width}"
                 )
-        if self.accum.width + self.inv_type.width > 62:
-            raise UnsupportedError(
-                f"layer '{self.layer}': a product of {self.accum} and {self.inv_type} is wider "
-                "than 62 bits; narrow the accumulator or the inversion table"
-            )
+        check_product(self.layer, self.accum, self.inv_type)
 
     @property
     def _exp_index(self) -> FixedType:

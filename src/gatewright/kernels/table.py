@@ -10,7 +10,7 @@ import numpy as np
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType, Overflow, Rounding, cast
 from gatewright.kernels import cmvm
-from gatewright.kernels.elementwise import Elementwise, non_negative, top_bits
+from gatewright.kernels.elementwise import Elementwise, check_product, non_negative, top_bits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +37,10 @@ class _Lookup(Elementwise):
 
     table: NDArray[np.int64]
     table_type: FixedType
+
+    def __post_init__(self) -> None:
+        # The index is the input times the number of entries, before it is divided.
+        check_product(self.layer, self.source, FixedType(self.table.size.bit_length(), 1))
 
     def tabulated(self, target: Target) -> int:
         """See `Elementwise.tabulated`: an input with no more values than the table has entries."""
@@ -84,6 +88,10 @@ class Elu(_Lookup):
     alpha: int
     alpha_type: FixedType
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_product(self.layer, self.alpha_type, self.table_type)
+
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`."""
         (x,) = inputs
@@ -111,7 +119,8 @@ class Selu(_Lookup):
     """y = cast(lambda * x) where x >= 0, else cast(table[-x]), as `selu` of nnet_activation.h."""
 
     def __post_init__(self) -> None:
-        self.check_product(_LAMBDA_TYPE)
+        super().__post_init__()
+        check_product(self.layer, self.source, _LAMBDA_TYPE)
 
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`."""
@@ -144,6 +153,7 @@ class UnaryLut(_Lookup):
     """
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.table.size != 1 << self.source.width:
             raise InputError(
                 f"layer '{self.layer}': a table of {self.table.size} entries for an input of type "
