@@ -1,0 +1,12 @@
+"""Loads a model and has hls4ml turn it into its ModelGraph and its HLS project.
+
+The only package that imports TensorFlow, and only for models that can't be read without it.
+"""
+
+from __future__ import annotations
+
+from gatewright.frontend.convert import convert
+from gatewright.frontend.hls import compile_emulation, write_hls
+from gatewright.frontend.source import load
+
+__all__ = ["compile_emulation", "convert", "load", "write_hls"]

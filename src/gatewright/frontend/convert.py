@@ -1,0 +1,195 @@
+"""From a model to hls4ml's ModelGraph."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import IO, Any
+
+from gatewright.errors import GatewrightError, InputError
+from gatewright.fixed import FixedType
+from gatewright.frontend.config import configure, default_precision
+from gatewright.frontend.precision import freeze_weights, refine, settle_quantizers
+from gatewright.frontend.quiet import import_keras, quiet
+from gatewright.frontend.source import (
+    FmlSource,
+    Keras3Source,
+    KerasSource,
+    Source,
+    first_line,
+    load,
+)
+from gatewright.options import ConvertOptions, resolve
+from gatewright.targets import load_target
+
+BACKEND = "Vitis"
+STRATEGY_ATTRIBUTE = "gatewright_strategy"
+# A choice of types changes the types behind it: one round per layer at most, far fewer in practice.
+_MAX_ROUNDS = 20
+
+Parsed = tuple[list[dict[str, Any]], list[str] | None, list[str] | None]
+
+
+def convert(
+    model: Any,
+    weights: str | Path | None = None,
+    options: ConvertOptions | None = None,
+    output_dir: str | Path = "hls",
+    project_name: str = "model",
+    log: IO[str] | None = None,
+) -> Any:
+    """Have hls4ml convert a model for its Vitis backend.
+
+    Every weight of the result is exactly the value that it has in hardware; every layer has the
+    attribute `gatewright_strategy`, the strategy asked for; every layer is traced.
+
+    Args:
+        model: Path of a model, a live tf-keras or Keras 3 model, or what `load` returned.
+        weights: The `.h5` file of weights where `model` is a `.json`.
+        options: How to convert.
+        output_dir: Where `write_hls` will write the HLS project; nothing is written here yet.
+        project_name: Name of the top function and of the generated files.
+        log: Receives what hls4ml has to say.
+
+    Returns:
+        hls4ml's ModelGraph, its flow applied.
+
+    Raises:
+        InputError: if the model or an option is wrong, naming the file, layer or option.
+    """
+    options = resolve(options or ConvertOptions())
+    if not project_name.isidentifier():
+        raise InputError(f"project name '{project_name}': use letters, digits and _")
+    is_source = isinstance(model, KerasSource | Keras3Source | FmlSource)
+    source: Source = model if is_source else load(model, weights)
+    try:
+        with quiet(log):
+            if isinstance(source, FmlSource):
+                graph = _load_fml(source, Path(output_dir), project_name)
+            else:
+                graph = _convert(source, options, Path(output_dir), project_name)
+            _check_widths(source.origin, graph)
+            freeze_weights(graph)
+            for node in graph.get_layers():
+                node.set_attr("trace", True)
+    except (GatewrightError, MemoryError):
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{source.origin}: hls4ml can't convert it: {first_line(error)}"
+        ) from error
+    return graph
+
+
+def _convert(
+    source: KerasSource | Keras3Source, options: ConvertOptions, directory: Path, project: str
+) -> Any:
+    from hls4ml.backends import get_backend
+    from hls4ml.utils.config import config_from_keras_model
+
+    if isinstance(source, KerasSource) and source.needs_qkeras:
+        import_keras("qkeras")
+    default = default_precision(options)
+    config = config_from_keras_model(
+        source if isinstance(source, KerasSource) else source.model,
+        granularity="name",
+        backend=BACKEND,
+        default_precision=default,
+        default_reuse_factor=options.reuse_factor,
+    )
+    layers = _parse(source)[0]
+    choices, strategies = configure(config, layers, options, get_backend(BACKEND))
+    project_config = _project_config(options, directory, project)
+    for _ in range(_MAX_ROUNDS):
+        graph = _build(source, project_config, config, options)
+        if options.inference == "hls4ml" or not refine(graph, choices, FixedType.parse(default)):
+            break
+    else:
+        raise InputError(f"{source.origin}: the types of its layers don't settle")
+    for node in graph.get_layers():
+        node.set_attr(STRATEGY_ATTRIBUTE, strategies.get(node.name, options.strategy))
+    return graph
+
+
+def _parse(source: KerasSource | Keras3Source) -> Parsed:
+    if isinstance(source, Keras3Source):
+        from hls4ml.converters import parse_keras_v3_model
+
+        layers, inputs, outputs, _ = parse_keras_v3_model(source.model)
+    else:
+        from hls4ml.converters import KerasModelReader, parse_keras_model
+
+        # The parser hands out parts of the architecture, which the passes then change.
+        layers, inputs, outputs, _ = parse_keras_model(
+            copy.deepcopy(dict(source)), KerasModelReader(source)
+        )
+    return layers, inputs, outputs
+
+
+def _project_config(options: ConvertOptions, directory: Path, project: str) -> dict[str, Any]:
+    from hls4ml.utils.config import create_config
+
+    target = load_target(options.target)
+    config: dict[str, Any] = create_config(
+        output_dir=str(directory),
+        project_name=project,
+        backend=BACKEND,
+        part=target.part,
+        clock_period=options.clock_ns or target.clock_ns,
+        io_type=f"io_{options.io}",
+    )
+    config["TraceOutput"] = True
+    return config
+
+
+def _build(
+    source: KerasSource | Keras3Source,
+    project_config: dict[str, Any],
+    config: dict[str, Any],
+    options: ConvertOptions,
+) -> Any:
+    """One conversion; parsed anew, because hls4ml's passes change what they are given."""
+    from hls4ml.model import ModelGraph
+
+    layers, inputs, outputs = _parse(source)
+    if options.inference == "safe":
+        settle_quantizers(layers)
+    full = {**project_config, "HLSConfig": copy.deepcopy(config)}
+    return ModelGraph.from_layer_list(full, layers, inputs, outputs)
+
+
+def _check_widths(origin: str, graph: Any) -> None:
+    """hls4ml believes the weights about the width of a layer's input; so would the C++."""
+    for node in graph.get_layers():
+        weight = (
+            node.weights.get("weight") if node.class_name in ("Dense", "Conv1D", "Conv2D") else None
+        )
+        if weight is None:
+            continue
+        channels = int(node.get_input_variable().shape[-1])
+        rows = int(node.get_attr("n_in" if node.class_name == "Dense" else "n_chan"))
+        if rows != channels:
+            raise InputError(
+                f"{origin}: layer '{node.name}': its weights take {rows} inputs, "
+                f"it is given {channels}"
+            )
+
+
+def _load_fml(source: FmlSource, directory: Path, project: str) -> Any:
+    import tempfile
+
+    from hls4ml.utils.serialization import deserialize_model
+
+    with tempfile.TemporaryDirectory() as scratch:
+        graph = deserialize_model(source.path, output_dir=scratch)
+    backend = graph.config.config.get("Backend")
+    if backend != BACKEND:
+        raise InputError(
+            f"{source.origin}: saved for hls4ml's {backend} backend; save it for {BACKEND}"
+        )
+    graph.config.config.update(OutputDir=str(directory), ProjectName=project, TraceOutput=True)
+    graph.config.config.update(InputData=None, OutputPredictions=None)
+    graph.config.trace_output = True
+    for node in graph.get_layers():
+        node.set_attr(STRATEGY_ATTRIBUTE, node.get_attr("strategy", "latency"))
+    return graph

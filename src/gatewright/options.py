@@ -1,0 +1,136 @@
+"""What a user can ask of a conversion, as plain data, and the presets that bundle it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gatewright.errors import InputError
+from gatewright.fixed import FixedType
+from gatewright.resources import data_dir
+
+Io = Literal["parallel", "stream"]
+Strategy = Literal["latency", "resource", "distributed_arithmetic"]
+Inference = Literal["safe", "hls4ml"]
+
+STRATEGIES: tuple[str, ...] = get_args(Strategy)
+DEFAULT_PRECISION = "fixed<16,6>"
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """How a model becomes hardware. `None` means unset: the preset decides, or else the default.
+
+    Attributes:
+        io: "parallel" (a beat of a stream is a whole tensor) or "stream" (a beat is a pixel).
+        reuse_factor: How many multiplications share a multiplier; default 1, fully unrolled.
+        strategy: Default strategy of the layers: "latency" lets the cost model choose between adder
+            graphs and DSP multipliers, "distributed_arithmetic" asks for adder graphs, "resource"
+            for multipliers.
+        precision: Type of what can't be inferred, taken to the letter. Unset, such values have type
+            fixed<16,6,TRN,SAT>, so that they saturate and never wrap.
+        input_precision: Type of the model's inputs; default fixed<16,6>.
+        inference: "safe" (default) picks types so that nothing wraps unless asked to; "hls4ml"
+            takes hls4ml's own defaults (`config_from_keras_model`, granularity "name") unchanged.
+        preset: Name of a preset in `hls/presets`, or the path of a YAML file.
+        settings: Pairs (`selector.key`, value), later ones win. A selector is a layer's name or the
+            class of layers; keys are `precision.<what>`, `reuse_factor`, `strategy` and what hls4ml
+            lets one configure on the layer (`implementation`, `table_size`, ...).
+        target: Synthesis target, see `gatewright.targets`.
+        clock_ns: Clock period in ns; default the target's.
+    """
+
+    io: Io = "parallel"
+    reuse_factor: int | None = None
+    strategy: Strategy | None = None
+    precision: str | None = None
+    input_precision: str | None = None
+    inference: Inference | None = None
+    preset: str | None = None
+    settings: tuple[tuple[str, str], ...] = ()
+    target: str = "xcup"
+    clock_ns: float | None = None
+
+
+class Preset(BaseModel):
+    """Schema of a preset file: the fields of `ConvertOptions` that don't depend on the target."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str
+    reuse_factor: int | None = None
+    strategy: Strategy | None = None
+    precision: str | None = None
+    input_precision: str | None = None
+    inference: Inference | None = None
+    settings: dict[str, str] = {}
+
+
+def preset_names() -> list[str]:
+    """The presets there are, sorted."""
+    return sorted(path.stem for path in (data_dir("hls") / "presets").glob("*.yaml"))
+
+
+def load_preset(name: str) -> Preset:
+    """Load a preset by name (a file of `hls/presets`) or by the path of a YAML file.
+
+    Raises:
+        InputError: if it doesn't exist, or a field is missing, unknown or of the wrong kind.
+    """
+    is_path = name.endswith((".yaml", ".yml"))
+    path = Path(name) if is_path else data_dir("hls") / "presets" / f"{name}.yaml"
+    try:
+        return Preset.model_validate(yaml.safe_load(path.read_text()))
+    except FileNotFoundError:
+        raise InputError(
+            f"preset '{name}' does not exist; there are {', '.join(preset_names())}"
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"{path}: not a preset: {where}: {first['msg']}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a preset ({reason})") from None
+
+
+def resolve(options: ConvertOptions) -> ConvertOptions:
+    """Fill in what is unset from the preset, then from the defaults, and check every value.
+
+    `precision` stays None where nothing sets it. The preset's settings come before the user's, so
+    that the user's win.
+
+    Raises:
+        InputError: if a preset doesn't exist or a value is not one that it can be.
+    """
+    preset = load_preset(options.preset) if options.preset else Preset(description="")
+    resolved = replace(
+        options,
+        reuse_factor=_first(options.reuse_factor, preset.reuse_factor, 1),
+        strategy=_first(options.strategy, preset.strategy, "latency"),
+        precision=_first(options.precision, preset.precision, None),
+        input_precision=_first(options.input_precision, preset.input_precision, DEFAULT_PRECISION),
+        inference=_first(options.inference, preset.inference, "safe"),
+        settings=(*preset.settings.items(), *options.settings),
+    )
+    for name, value, choices in (
+        ("io", resolved.io, get_args(Io)),
+        ("strategy", resolved.strategy, STRATEGIES),
+        ("inference", resolved.inference, get_args(Inference)),
+    ):
+        if value not in choices:
+            raise InputError(f"{name} '{value}' does not exist; there are {', '.join(choices)}")
+    if resolved.reuse_factor is None or resolved.reuse_factor < 1:
+        raise InputError(f"reuse factor {resolved.reuse_factor}: must be at least 1")
+    for text in (resolved.precision, resolved.input_precision):
+        if text is not None:
+            FixedType.parse(text)
+    return resolved
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values[:-1] if value is not None), values[-1])

@@ -1,0 +1,52 @@
+"""Models to convert: plain ones written by hand, and live ones that share one TensorFlow."""
+
+import os
+import sys
+
+import pytest
+from plain_models import dense, write_model
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """Paths of a 4-3-2 network of plain Dense layers, and its parts to spoil."""
+    fc1, fc1_weights = dense("fc1", 3, 4, "relu")
+    fc2, fc2_weights = dense("fc2", 2, 3, "softmax")
+    layers, weights = [fc1, fc2], {"fc1": fc1_weights, "fc2": fc2_weights}
+    return *write_model(tmp_path, layers, weights), layers, weights
+
+
+@pytest.fixture(scope="session")
+def keras():
+    """tf-keras, with qkeras imported beside it."""
+    from gatewright.frontend.quiet import import_keras
+
+    import_keras("qkeras")
+    return sys.modules["tf_keras"]
+
+
+@pytest.fixture(scope="session")
+def qmodel(keras):
+    """A QKeras MLP whose numbers are all on grids that hls4ml's types hold."""
+    from qkeras import QActivation, QDense, quantized_bits, quantized_relu
+
+    keras.utils.set_random_seed(7)
+    x = inputs = keras.Input((6,), name="x")
+    x = QDense(
+        8,
+        name="fc1",
+        kernel_quantizer=quantized_bits(6, 0, alpha=1),
+        bias_quantizer=quantized_bits(6, 0, alpha=1),
+        bias_initializer="random_uniform",
+    )(x)
+    x = QActivation(quantized_relu(6, 2), name="act1")(x)
+    x = QDense(
+        3,
+        name="fc2",
+        kernel_quantizer=quantized_bits(4, 0, alpha="auto_po2"),
+        bias_quantizer=quantized_bits(6, 1, alpha=1),
+        bias_initializer="random_uniform",
+    )(x)
+    return keras.Model(inputs, x, name="q")

@@ -1,0 +1,282 @@
+"""From models to graphs: all formats agree, every option is heard, every mistake is named."""
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+from plain_models import dense, write_model
+
+from gatewright.errors import GatewrightError, InputError, UnsupportedError
+from gatewright.frontend import convert, load
+from gatewright.frontend.precision import fixed_type
+from gatewright.options import ConvertOptions, load_preset, preset_names, resolve
+
+
+def summary(graph):
+    """All that matters of a graph, comparable."""
+    return [
+        (
+            node.name,
+            node.class_name,
+            {name: str(fixed_type(t.precision)) for name, t in node.types.items()},
+            {name: np.asarray(w.data).tolist() for name, w in node.weights.items()},
+        )
+        for node in graph.get_layers()
+    ]
+
+
+def test_plain_files_need_no_tensorflow(plain):
+    path, weights, *_ = plain
+    code = (
+        "import sys, gatewright.frontend as f; "
+        f"f.convert({str(path)!r}, {str(weights)!r}); "
+        "assert not {'tensorflow', 'keras', 'qkeras'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.fixture(scope="module")
+def expected(qmodel):
+    return summary(convert(qmodel))
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras", ".json"])
+def test_formats_agree(qmodel, expected, tmp_path, suffix):
+    path, weights = tmp_path / f"q{suffix}", None
+    if suffix == ".json":
+        weights = tmp_path / "q_weights.h5"
+        path.write_text(qmodel.to_json())
+        qmodel.save_weights(weights)
+    else:
+        qmodel.save(path)
+    assert summary(convert(path, weights)) == expected
+
+
+def test_fml_agrees(qmodel, expected, tmp_path):
+    path = tmp_path / "q.fml"
+    convert(qmodel).save(path)
+    assert summary(convert(path)) == expected
+
+
+def test_quantizers_give_exact_types(qmodel, expected):
+    types = {name: types for name, _, types, _ in expected}
+    assert types["fc1"]["weight_t"] == "fixed<6,1>"
+    assert types["fc1"]["accum_t"] == "fixed<26,11>"
+    assert types["act1"]["result_t"] == "ufixed<6,2,RND_CONV,SAT>"
+    # The power-of-two scales stand in the weights.
+    assert [name for name, *_ in expected] == ["x", "fc1", "act1", "fc2"]
+    weights = np.array(expected[3][3]["weight"])
+    np.testing.assert_array_equal(
+        weights, qmodel.layers[3].kernel_quantizer_internal(qmodel.layers[3].kernel).numpy()
+    )
+
+
+def test_power_of_two_weights(keras):
+    from qkeras import QDense, quantized_po2
+
+    keras.utils.set_random_seed(3)
+    layer = QDense(4, name="fc", kernel_quantizer=quantized_po2(4), bias_quantizer=quantized_po2(4))
+    graph = convert(keras.Sequential([keras.Input((5,), name="x"), layer]))
+    weight = graph.graph["fc"].weights["weight"]
+    np.testing.assert_array_equal(
+        weight.data, layer.kernel_quantizer_internal(layer.kernel).numpy()
+    )
+    assert fixed_type(weight.type.precision) is not None
+    assert fixed_type(graph.graph["fc"].types["accum_t"].precision).overflow == "WRAP"
+
+
+def test_quantizer_without_negatives_keeps_its_last_bit(keras):
+    from qkeras import QDense, quantized_bits
+
+    keras.utils.set_random_seed(4)
+    quantizer = quantized_bits(4, 0, keep_negative=False, alpha=1)
+    layer = QDense(4, name="fc", kernel_quantizer=quantizer, use_bias=False)
+    graph = convert(keras.Sequential([keras.Input((5,), name="x"), layer]))
+    np.testing.assert_array_equal(
+        graph.graph["fc"].weights["weight"].data, quantizer(layer.kernel).numpy()
+    )
+
+
+def test_keras_3_model():
+    keras3 = pytest.importorskip("keras", minversion="3")
+    keras3.utils.set_random_seed(5)
+    model = keras3.Sequential([keras3.Input((4,), name="x"), keras3.layers.Dense(3, name="fc")])
+    graph = convert(model)
+    np.testing.assert_allclose(
+        graph.graph["fc"].weights["weight"].data, model.layers[0].kernel.numpy(), atol=2**-10
+    )
+
+
+def test_several_inputs_and_outputs(keras):
+    layers = keras.layers
+    a, b = keras.Input((3,), name="a"), keras.Input((3,), name="b")
+    total = layers.Add(name="total")([a, b])
+    model = keras.Model([a, b], [layers.Dense(2, name="fc")(total), total])
+    graph = convert(model)
+    assert (graph.inputs, graph.outputs) == (["a", "b"], ["fc", "total"])
+
+
+def test_input_width_that_does_not_fit(plain):
+    path, weights, *_ = plain
+    content = json.loads(path.read_text())
+    content["config"]["layers"][0]["config"]["batch_input_shape"] = [None, 5]
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="layer 'fc1': its weights take 4 inputs, it is given 5"):
+        convert(path, weights)
+
+
+@pytest.mark.parametrize(
+    ("setting", "layer", "attribute", "expected"),
+    [
+        ("fc1.precision.result=fixed<8,3,RND,SAT>", "fc1", "result_t", "fixed<8,3,RND,SAT>"),
+        ("Dense.precision.accum=fixed<20,9>", "fc2", "accum_t", "fixed<20,9>"),
+        (
+            "fc2_softmax.precision.inv_table=fixed<12,2>",
+            "fc2_softmax",
+            "inv_table_t",
+            "fixed<12,2>",
+        ),
+        ("Softmax.precision.inp_norm=ufixed<8,3>", "fc2_softmax", "inp_norm_t", "ufixed<8,3>"),
+        ("Softmax.implementation=argmax", "fc2_softmax", "implementation", "argmax"),
+        ("fc2_softmax.table_size=512", "fc2_softmax", "table_size", 512),
+        ("fc1.reuse_factor=2", "fc1", "reuse_factor", 2),
+        (
+            "fc1.strategy=distributed_arithmetic",
+            "fc1",
+            "gatewright_strategy",
+            "distributed_arithmetic",
+        ),
+    ],
+)
+def test_settings_reach_the_graph(plain, setting, layer, attribute, expected):
+    path, weights, *_ = plain
+    key, _, value = setting.partition("=")
+    node = convert(path, weights, ConvertOptions(settings=((key, value),))).graph[layer]
+    found = node.get_attr(attribute)
+    assert (str(fixed_type(found.precision)) if attribute.endswith("_t") else found) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "match"),
+    [
+        ("fc_1.reuse_factor", "2", "no layer.* 'fc_1'; did you mean 'fc1'"),
+        ("fc1", "2", "write layer.key=value"),
+        ("fc1.colour", "2", "layer 'fc1' has no 'colour'; there are strategy, reuse_factor"),
+        ("fc1.precision", "fixed<8,3>", "no precision ''; there are precision."),
+        ("fc1.precision.weight", "float", "'fc1.precision.weight': precision 'float'"),
+        ("fc1.reuse_factor", "two", "'two' is not an integer"),
+        ("fc1.strategy", "fast", "strategy 'fast' does not exist; there are latency"),
+        ("Softmax.implementation", "quick", "'quick' does not exist; there are latency, stable"),
+    ],
+)
+def test_wrong_settings_are_named(plain, key, value, match):
+    path, weights, *_ = plain
+    with pytest.raises(InputError, match=match):
+        convert(path, weights, ConvertOptions(settings=((key, value),)))
+
+
+def test_types_of_quantizers_cannot_be_set(qmodel):
+    options = ConvertOptions(settings=(("fc1.precision.weight", "fixed<8,3>"),))
+    with pytest.raises(InputError, match="own quantizer sets the type of 'weight' of layer 'fc1'"):
+        convert(qmodel, None, options)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (ConvertOptions(precision="fixed<16>"), "precision 'fixed<16>'"),
+        (ConvertOptions(input_precision="half"), "precision 'half'"),
+        (ConvertOptions(preset="fastest"), "preset 'fastest' does not exist; there are"),
+        (ConvertOptions(strategy="fast"), "strategy 'fast'"),
+        (ConvertOptions(io="serial"), "io 'serial'"),
+        (ConvertOptions(reuse_factor=0), "reuse factor 0"),
+        (ConvertOptions(target="nosuch"), "target 'nosuch'"),
+    ],
+)
+def test_wrong_options_are_named(plain, options, match):
+    path, weights, *_ = plain
+    with pytest.raises(InputError, match=match):
+        convert(path, weights, options)
+
+
+def test_presets_are_valid_and_the_user_wins():
+    for name in preset_names():
+        assert load_preset(name).description
+    options = resolve(ConvertOptions(preset="compact", precision="fixed<10,4>"))
+    assert (options.precision, options.input_precision) == ("fixed<10,4>", "fixed<8,3,RND,SAT>")
+    settings = (("Softmax.implementation", "stable"),)
+    assert (
+        resolve(ConvertOptions(preset="classifier", settings=settings)).settings[-1] == settings[0]
+    )
+
+
+def test_preset_with_an_unknown_field(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("description: mine\nprecison: fixed<8,3>\n")
+    with pytest.raises(InputError, match=r"own.yaml: not a preset: precison"):
+        load_preset(str(path))
+
+
+def test_unsupported_merge_is_one_line(keras):
+    layers = keras.layers
+    inputs = [keras.Input((3,), name=name) for name in "abc"]
+    with pytest.raises(InputError, match="more than two tensors") as caught:
+        convert(keras.Model(inputs, layers.Add(name="total")(inputs)))
+    assert "\n" not in str(caught.value)
+
+
+def test_keras_file_with_a_lambda_is_refused_unread(keras, tmp_path):
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((3,)), layers.Lambda(lambda x: x * 2, name="twice")])
+    model.save(tmp_path / "evil.keras")
+    with pytest.raises(UnsupportedError, match="layer 'twice' is a Lambda"):
+        load(tmp_path / "evil.keras")
+
+
+def test_fml_with_a_foreign_class_or_a_link_is_refused(qmodel, tmp_path):
+    good, bad = tmp_path / "q.fml", tmp_path / "bad.fml"
+    convert(qmodel).save(good)
+    with tarfile.open(good) as archive, tarfile.open(bad, "w:gz") as forged:
+        for member in archive.getmembers():
+            if not member.isfile():
+                continue
+            content = archive.extractfile(member).read()
+            if member.name == "model_arch.json":
+                content = content.replace(b"hls4ml.model.types.", b"subprocess.", 1)
+                member.size = len(content)
+            forged.addfile(member, io.BytesIO(content))
+    with pytest.raises(InputError, match=r"'subprocess.* is not one of hls4ml"):
+        load(bad)
+    with tarfile.open(bad, "w:gz") as forged:
+        link = tarfile.TarInfo("config.json")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        forged.addfile(link)
+    with pytest.raises(InputError, match=r"'config\.json' in the archive is not a plain file"):
+        load(bad)
+
+
+def test_missing_tensorflow_says_what_to_type(plain, tmp_path):
+    layer, weights = dense("fc1", 3, 4, class_name="QDense")
+    path, h5 = write_model(tmp_path, [layer], {"fc1": weights})
+    code = (
+        "import sys; sys.modules['qkeras'] = None\n"
+        "from gatewright.errors import InputError\nfrom gatewright.frontend import convert\n"
+        f"try: convert({str(path)!r}, {str(h5)!r})\n"
+        "except InputError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "isn't installed; type: pip install 'gatewright[keras]'" in done.stdout
+
+
+def test_errors_are_ours(plain):
+    path, weights, *_ = plain
+    content = json.loads(path.read_text())
+    del content["config"]["layers"][0]["config"]["batch_input_shape"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(GatewrightError):
+        convert(path, weights)
