@@ -1,0 +1,540 @@
+"""Maps sums of up to three operands onto the carry chains of Xilinx 6-LUT fabrics.
+
+Works on a netlist as Yosys' `write_json` prints it, before any arithmetic has been mapped. A sum
+whose parts come from one source line, with inner results that nothing else reads, becomes one row
+of look-up tables and one carry chain. In column i
+
+    O5 (m[i])  = the column's operand bits carry into column i + 1
+    O6 (S[i])  = parity of the operand bits and m[i-1]
+    DI[i]      = m[i-1]
+
+so that the chain adds the parities to the shifted majorities: three operands at a LUT per bit. A
+subtracted bit enters inverted, as -b = (1 - b) - 1, and a sign bit likewise, as its weight is
+negative; the truth tables swallow the inversions and the ones that are left over add up to one
+constant. Nothing is sign-extended, so the bit that a sum grows by costs nothing: it is the carry.
+The constant is spread over columns with fewer than three operand bits, the carry-in and the first
+m; which spread costs fewest LUTs is found by dynamic programming over the columns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import product
+from typing import Any
+
+Bit = int | str  # a net's number, or one of the constants "0", "1", "x", "z"
+Netlist = dict[str, Any]
+
+MIN_COLUMNS = 3  # shorter sums are left to Yosys, which builds them from plain LUTs
+
+# A carry chain is a black box until the LUTs are mapped, then becomes a CARRY4: abc9, which knows
+# what a CARRY4 does, replaces the sum of a first column that has a carry-in by an inverter.
+CARRY = "gw_carry4"
+_CARRY_PORTS = (
+    ("CI", "input", 2, 1),
+    ("CYINIT", "input", 3, 1),
+    ("S", "input", 4, 4),
+    ("DI", "input", 8, 4),
+    ("O", "output", 12, 4),
+    ("CO", "output", 16, 4),
+)
+
+_LUT_PRICE = 1000
+_ROUTE_THROUGH_PRICE = 10  # a carry input fed by a net takes a LUT site when placed
+_DUAL_PRICE = 1
+
+_Literal = tuple[Bit, bool]  # a bit and whether it enters inverted
+
+# Operand ports of the word-level cells, and whether each one is subtracted.
+_OPERATORS = {
+    "$add": {"A": False, "B": False},
+    "$sub": {"A": False, "B": True},
+    "$neg": {"A": True},
+}
+
+
+@dataclass(frozen=True)
+class _Function:
+    """A symmetric function: its value by how many of the literals and `ones` are one."""
+
+    values: tuple[int, ...]
+    literals: tuple[_Literal, ...]
+    ones: int
+
+    @classmethod
+    def parity(cls, literals: list[_Literal], ones: int) -> _Function:
+        return cls((0, 1) * 4, tuple(literals), ones)
+
+    @classmethod
+    def at_least(cls, count: int, literals: list[_Literal], ones: int) -> _Function:
+        return cls((0,) * count + (1,) * 8, tuple(literals), ones)
+
+    def nets(self) -> list[int]:
+        """The nets that it reads, sorted."""
+        return sorted({bit for bit, _ in self.literals if isinstance(bit, int)})
+
+    def table(self, nets: list[int], inputs: int) -> str:
+        """Truth table with `nets` as the first of `inputs` inputs, last entry first."""
+        pattern = tuple(
+            (nets.index(bit) if isinstance(bit, int) else bit, inverted)
+            for bit, inverted in self.literals
+        )
+        return _table(self.values, pattern, self.ones, inputs)
+
+    def wire(self) -> Bit | None:
+        """The net or constant that it equals, or None where it needs a LUT."""
+        nets = self.nets()
+        table = self.table(nets, len(nets))
+        if "1" not in table:
+            return "0"
+        if "0" not in table:
+            return "1"
+        return nets[0] if table == "10" else None
+
+
+@dataclass(frozen=True)
+class _Operand:
+    """A term of a sum: bits from the least significant one, read as signed or not, then negated."""
+
+    bits: tuple[Bit, ...]
+    signed: bool
+    negated: bool
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What one column does: `ones` constant ones among its operands; two operands only or three."""
+
+    ones: int
+    two_operand: bool
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A mapping of columns: what enters the chain's start, then a step per column."""
+
+    cost: int
+    carry_in: int
+    first_majority: int
+    steps: tuple[_Step, ...]
+
+
+def map_adders(netlist: Netlist) -> int:
+    """Map the adders of every module, in place.
+
+    Args:
+        netlist: Yosys' JSON netlist after `proc`, before `opt_merge` and `alumacc`: word-level
+            cells `$add`, `$sub` and `$neg`, with `src` attributes.
+
+    Returns:
+        How many sums have been mapped.
+    """
+    mapped = sum(
+        _ModuleMapper(module).run()
+        for module in netlist["modules"].values()
+        if not int(module.get("attributes", {}).get("blackbox", "0"), 2)
+    )
+    netlist["modules"][CARRY] = {
+        "attributes": {"blackbox": "1"},
+        "ports": {
+            name: {"direction": direction, "bits": [*range(first, first + width)]}
+            for name, direction, first, width in _CARRY_PORTS
+        },
+        "cells": {},
+        "netnames": {},
+    }
+    return mapped
+
+
+class _ModuleMapper:
+    """Maps the adders of one module."""
+
+    def __init__(self, module: dict[str, Any]) -> None:
+        self._module = module
+        self._cells: dict[str, Any] = module["cells"]
+        self._alias: dict[Bit, Bit] = {}
+        self._fanout: Counter[Bit] = Counter()
+        self._driver: dict[Bit, str] = {}
+        top = 1
+        for name, cell in self._cells.items():
+            # An instance of an unknown module has no directions: all its ports count as readers.
+            directions = cell.get("port_directions", {})
+            for port, bits in cell["connections"].items():
+                top = max(top, *(bit for bit in bits if isinstance(bit, int)), top)
+                if directions.get(port) == "output":
+                    self._driver.update((bit, name) for bit in bits)
+                else:
+                    self._fanout.update(bits)
+        for port in module["ports"].values():
+            top = max(top, *(bit for bit in port["bits"] if isinstance(bit, int)), top)
+            if port["direction"] != "input":
+                self._fanout.update(port["bits"])
+        self._next_net = top + 1
+
+    def run(self) -> int:
+        """Map every sum; returns how many."""
+        adders = {name for name, cell in self._cells.items() if cell["type"] in _OPERATORS}
+        adders = {name for name in adders if not self._feeds_on_product(name)}
+        inner = {name: self._inner_sums(name, adders) for name in adders}
+        dissolved = {source for sources in inner.values() for source in sources.values()}
+        mapped = sum(self._map_tree(name, inner) for name in sorted(adders - dissolved))
+        self._resolve_aliases()
+        return mapped
+
+    def _map_tree(self, name: str, inner: dict[str, dict[str, str]]) -> int:
+        """Map a sum as one row, or piece by piece where one row can't hold it."""
+        if self._map_sum(name, self._operands(name, inner)):
+            return 1  # opt_clean removes the inner sums, which nobody reads now
+        mapped = int(bool(inner[name]) and self._map_sum(name, self._operands(name, {name: {}})))
+        return mapped + sum(self._map_tree(source, inner) for source in inner[name].values())
+
+    def _feeds_on_product(self, name: str) -> bool:
+        """Whether an operand comes straight from a multiplier, whose DSP block has an adder."""
+        connections = self._cells[name]["connections"]
+        return any(
+            self._cells[self._driver[bit]]["type"] == "$mul"
+            for port in "AB"
+            for bit in connections.get(port, ())
+            if bit in self._driver
+        )
+
+    def _inner_sums(self, name: str, adders: set[str]) -> dict[str, str]:
+        """By operand port, the adder of the same source line that computes it for `name` alone."""
+        cell = self._cells[name]
+        width = len(cell["connections"]["Y"])
+        found = {}
+        for port in _OPERATORS[cell["type"]]:
+            bits = cell["connections"][port]
+            source = self._driver.get(bits[0])
+            if source is None or source not in adders or _line(self._cells[source]) != _line(cell):
+                continue
+            result = self._cells[source]["connections"]["Y"]
+            # A narrower inner sum wraps where the whole doesn't.
+            whole = len(bits) >= width and result[:width] == bits[:width]
+            if whole and all(self._fanout[bit] == bits.count(bit) for bit in result):
+                found[port] = source
+        return found
+
+    def _operands(
+        self, name: str, inner: dict[str, dict[str, str]], negated: bool = False
+    ) -> list[_Operand]:
+        """The terms of a sum, inner sums dissolved."""
+        cell = self._cells[name]
+        terms: list[_Operand] = []
+        for port, subtracted in _OPERATORS[cell["type"]].items():
+            if port in inner[name]:
+                terms += self._operands(inner[name][port], inner, negated != subtracted)
+            else:
+                signed = bool(int(cell["parameters"][f"{port}_SIGNED"], 2))
+                bits = cell["connections"][port]
+                terms.append(_operand(bits, signed, negated != subtracted))
+        return terms
+
+    def _map_sum(self, name: str, operands: list[_Operand]) -> bool:
+        """Replace the cell `name` by a row that adds `operands`; False where none can."""
+        output: list[Bit] = self._cells[name]["connections"]["Y"]
+        used = max((i + 1 for i, bit in enumerate(output) if self._fanout[bit]), default=0)
+        low, high = _range(operands)
+        needed = high.bit_length()
+        if low < 0:
+            needed = max(needed, (~low).bit_length()) + 1
+        width = min(used, needed)
+        best: tuple[_Plan, list[list[_Literal]], int, int] | None = None
+        signed = [operand.signed and len(operand.bits) < width for operand in operands]
+        for extend in product(*((False, True) if choice else (False,) for choice in signed)):
+            columns, constant = _columns(operands, extend, width)
+            start = _first_sum(columns, constant)
+            shape = tuple(tuple(inverted for _, inverted in column) for column in columns[start:])
+            plan = _plan(shape, (constant >> start) % (1 << (width - start)))
+            if plan and (best is None or plan.cost < best[0].cost):
+                best = plan, columns, constant, start
+        if best is None or 0 < width - best[3] < MIN_COLUMNS:
+            return False
+        plan, columns, constant, start = best
+        result: list[Bit] = [
+            column[0][0] if column else str(constant >> i & 1)
+            for i, column in enumerate(columns[:start])
+        ]
+        result += self._row(name, plan, columns[start:])
+        sign = result[-1] if low < 0 and result else "0"
+        for bit, source in zip(output, result + [sign] * (len(output) - width), strict=True):
+            self._alias[bit] = source
+        del self._cells[name]
+        return True
+
+    def _row(self, name: str, plan: _Plan, columns: list[list[_Literal]]) -> list[Bit]:
+        """Build the LUTs and the carry chain of a plan; returns the sum's bits."""
+        src = self._cells[name]["attributes"].get("src", "")
+        below: _Literal = (str(plan.first_majority), False)
+        selects: list[Bit] = []
+        data: list[Bit] = []
+        for i, (step, literals) in enumerate(zip(plan.steps, columns, strict=True)):
+            column = _column(literals, below, step, last=i == len(columns) - 1)
+            cell = f"{name}$gw{i}"
+            functions = column.functions()
+            select = column.select.wire()
+            made: dict[_Function, Bit] = {}
+            if select is None and functions:
+                select, made[functions[0]] = self._dual(cell, column.select, functions[0], src)
+            elif select is None:
+                select = self._single(cell, column.select, src)
+            for function in functions:
+                if function not in made:
+                    made[function] = self._single(f"{cell}d{len(made)}", function, src)
+            selects.append(select)
+            data.append(made[column.data] if isinstance(column.data, _Function) else column.data)
+            below = (made[column.majority], False) if column.majority else column.above
+        return self._carry(name, plan.carry_in, selects, data, src)
+
+    def _new_net(self) -> int:
+        self._next_net += 1
+        return self._next_net - 1
+
+    def _add(
+        self,
+        name: str,
+        kind: str,
+        inputs: dict[str, Any],
+        outputs: dict[str, Any],
+        src: str,
+        parameters: dict[str, str] | None = None,
+    ) -> None:
+        self._cells[name] = {
+            "hide_name": 1,
+            "type": kind,
+            "parameters": parameters or {},
+            "attributes": {"src": src} if src else {},
+            "port_directions": {
+                **dict.fromkeys(inputs, "input"),
+                **dict.fromkeys(outputs, "output"),
+            },
+            "connections": {**inputs, **outputs},
+        }
+
+    def _single(self, name: str, function: _Function, src: str) -> int:
+        """A function of its own: left generic, so that it may merge with the logic before it."""
+        net, nets = self._new_net(), function.nets()
+        parameters = {"WIDTH": f"{len(nets):032b}", "LUT": function.table(nets, len(nets))}
+        self._add(name, "$lut", {"A": nets}, {"Y": [net]}, src, parameters)
+        return net
+
+    def _dual(self, name: str, upper: _Function, lower: _Function, src: str) -> tuple[int, int]:
+        """Two functions of the same inputs in one LUT; returns O6 and O5."""
+        nets = sorted({*upper.nets(), *lower.nets()})
+        pins: list[Bit] = [*nets, *["0"] * (5 - len(nets)), "1"]
+        o6, o5 = self._new_net(), self._new_net()
+        inputs = {f"I{i}": [pin] for i, pin in enumerate(pins)}
+        init = upper.table(nets, 5) + lower.table(nets, 5)
+        self._add(name, "LUT6_2", inputs, {"O6": [o6], "O5": [o5]}, src, {"INIT": init})
+        return o6, o5
+
+    def _carry(
+        self, name: str, carry_in: int, selects: list[Bit], data: list[Bit], src: str
+    ) -> list[Bit]:
+        total: list[Bit] = []
+        above: Bit = "0"
+        for base in range(0, len(selects), 4):
+            pad: list[Bit] = ["0"] * (base + 4 - len(selects))
+            out, carry = [[self._new_net() for _ in range(4)] for _ in range(2)]
+            inputs = {
+                "CI": [above],
+                "CYINIT": [str(carry_in) if base == 0 else "0"],
+                "S": selects[base : base + 4] + pad,
+                "DI": data[base : base + 4] + pad,
+            }
+            self._add(f"{name}$gwc{base}", CARRY, inputs, {"O": out, "CO": carry}, src)
+            total += out
+            above = carry[3]
+        return total[: len(selects)]
+
+    def _resolve_aliases(self) -> None:
+        """Let every reader of a replaced net read what drives it now."""
+
+        def resolve(bits: list[Bit]) -> None:
+            for i, bit in enumerate(bits):
+                while bit in self._alias:
+                    bit = self._alias[bit]
+                bits[i] = bit
+
+        for cell in self._cells.values():
+            for bits in cell["connections"].values():
+                resolve(bits)
+        for item in (*self._module["ports"].values(), *self._module["netnames"].values()):
+            resolve(item["bits"])
+
+
+@lru_cache(maxsize=1 << 16)
+def _plan(shape: tuple[tuple[bool, ...], ...], constant: int) -> _Plan | None:
+    """Cheapest mapping of columns plus a constant modulo 2^len(shape); None where none fits.
+
+    Args:
+        shape: per column from the least significant, which of its operand bits are inverted.
+        constant: what to add to the operand bits, 0 <= constant < 2^len(shape).
+    """
+    width = len(shape)
+    # By what is left of the constant and the kind of the majority from below: the best so far.
+    best = {
+        ((constant - carry_in - first) % (1 << width), str(first)): _Plan(0, carry_in, first, ())
+        for first, carry_in in ((1, 1), (1, 0), (0, 1), (0, 0))
+    }
+    for i, inverted in enumerate(shape):
+        following: dict[tuple[int, str], _Plan] = {}
+        for (left, below), plan in best.items():
+            for ones in range(left & 1, 4 - len(inverted), 2):
+                left_above = ((left - ones) >> 1) % (1 << (width - i - 1))
+                for two_operand in (False, True):
+                    if two_operand and (below != "0" or len(inverted) + ones > 2):
+                        continue
+                    step = _Step(ones, two_operand)
+                    price, above = _price(inverted, below, step, last=i == width - 1)
+                    candidate = _Plan(
+                        plan.cost + price, plan.carry_in, plan.first_majority, (*plan.steps, step)
+                    )
+                    known = following.get((left_above, above))
+                    if known is None or candidate.cost < known.cost:
+                        following[left_above, above] = candidate
+        best = following
+    return min(best.values(), key=lambda plan: plan.cost, default=None)
+
+
+@cache
+def _table(values: tuple[int, ...], pattern: tuple[_Literal, ...], ones: int, inputs: int) -> str:
+    """Truth table of a symmetric function of inputs, by position, and constants."""
+    bits = []
+    for index in reversed(range(1 << inputs)):
+        count = sum(
+            (index >> bit & 1 if isinstance(bit, int) else int(bit)) ^ inverted
+            for bit, inverted in pattern
+        )
+        bits.append(str(values[count + ones]))
+    return "".join(bits)
+
+
+@cache
+def _price(inverted: tuple[bool, ...], below: str, step: _Step, last: bool) -> tuple[int, str]:
+    """Price of a column, and the kind of its majority ("0", "1", "net", "inverted")."""
+    literals: list[_Literal] = [(1 + i, flag) for i, flag in enumerate(inverted)]
+    column = _column(
+        literals, (0, below == "inverted") if len(below) > 1 else (below, False), step, last
+    )
+    luts = max(column.select.wire() is None, len(column.functions()))
+    bit, flag = column.above if column.majority is None else (99, False)
+    kind = bit if isinstance(bit, str) else "inverted" if flag else "net"
+    price = _LUT_PRICE * luts
+    price += _ROUTE_THROUGH_PRICE * isinstance(column.select.wire(), int)
+    price += _DUAL_PRICE * len(column.functions())
+    return price, kind
+
+
+@dataclass(frozen=True)
+class _Column:
+    """The functions of one column of a row."""
+
+    select: _Function  # S
+    majority: _Function | None  # m, where it takes a LUT
+    above: _Literal  # m, where it takes none
+    data: _Function | Bit  # DI
+
+    def functions(self) -> list[_Function]:
+        """What needs look-up tables beside `select`."""
+        return [item for item in (self.majority, self.data) if isinstance(item, _Function)]
+
+
+def _column(literals: list[_Literal], below: _Literal, step: _Step, last: bool) -> _Column:
+    """The functions of a column with these operand bits and this majority from the column below."""
+    select = _Function.parity([*literals, below], step.ones)
+    if last:
+        return _Column(select, None, ("0", False), "0")
+    addends = len(literals) + step.ones
+    if step.two_operand:
+        # The chain adds two bits itself: DI is either of them.
+        two: list[_Literal] = [*literals, *[("1", False)] * step.ones]
+        data = _upright(two) if addends == 2 else "0"
+        return _Column(select, None, ("0", False), data)
+    # DI is either of the chain's addends: the majority from below or the operand bits' parity.
+    pair: list[_Literal] = [below]
+    if not literals:
+        pair.append((str(step.ones & 1), False))
+    elif len(literals) == 1:
+        pair.append((literals[0][0], literals[0][1] ^ bool(step.ones & 1)))
+    data = _upright(pair)
+    if addends < 2:
+        return _Column(select, None, ("0", False), data)
+    if not literals or step.ones >= 2:
+        return _Column(select, None, ("1", False), data)
+    if len(literals) == 1:
+        return _Column(select, None, literals[0], data)
+    return _Column(select, _Function.at_least(2, literals, step.ones), ("0", False), data)
+
+
+def _upright(choices: list[_Literal]) -> _Function | Bit:
+    """One of the literals: one that needs no inverter where there is one."""
+    for bit, inverted in choices:
+        if not inverted:
+            return bit
+    return _Function.parity(choices[:1], 0)
+
+
+def _columns(
+    operands: list[_Operand], extend: tuple[bool, ...], width: int
+) -> tuple[list[list[_Literal]], int]:
+    """Operand bits per column, and the constant that completes them modulo 2^width.
+
+    Args:
+        operands: the terms of the sum.
+        extend: per operand, whether its sign is repeated up to `width` or enters once, inverted.
+        width: columns of the sum.
+    """
+    columns: list[list[_Literal]] = [[] for _ in range(width)]
+    constant = 0
+    for operand, repeat in zip(operands, extend, strict=True):
+        bits = operand.bits[:width]
+        if repeat:
+            bits += bits[-1:] * (width - len(bits))
+        for i, bit in enumerate(bits):
+            sign = operand.signed and i == len(bits) - 1 and len(bits) < width
+            negative = operand.negated != sign
+            if isinstance(bit, int):
+                columns[i].append((bit, negative))
+                constant -= negative << i
+            elif bit == "1":
+                constant += (-1 if negative else 1) << i
+    return columns, constant % (1 << width)
+
+
+def _first_sum(columns: list[list[_Literal]], constant: int) -> int:
+    """The first column that is more than a wire or a constant."""
+    for i, column in enumerate(columns):
+        wire = len(column) == 1 and not column[0][1] and not constant >> i & 1
+        if column and not wire:
+            return i
+    return len(columns)
+
+
+def _operand(bits: list[Bit], signed: bool, negated: bool) -> _Operand:
+    """A term without repeated sign bits or leading zeros."""
+    known: list[Bit] = [bit if isinstance(bit, int) or bit == "1" else "0" for bit in bits]
+    while known and (known[-2:-1] == known[-1:] if signed else known[-1] == "0"):
+        known.pop()
+    return _Operand(tuple(known), signed, negated)
+
+
+def _range(operands: list[_Operand]) -> tuple[int, int]:
+    """Least and greatest value of a sum."""
+    low = high = 0
+    for operand in operands:
+        for i, bit in enumerate(operand.bits):
+            sign = operand.signed and i == len(operand.bits) - 1
+            weight = (-1 if operand.negated != sign else 1) << i
+            low += weight if bit == "1" else min(weight, 0) if isinstance(bit, int) else 0
+            high += weight if bit == "1" else max(weight, 0) if isinstance(bit, int) else 0
+    return low, high
+
+
+def _line(cell: dict[str, Any]) -> str:
+    """File and line that a cell comes from; unique where unknown."""
+    place: str = cell["attributes"].get("src", "").split("|")[0]
+    file, _, position = place.rpartition(":")
+    return f"{file}:{position.split('.')[0]}" if file else str(id(cell))

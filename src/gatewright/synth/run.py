@@ -1,0 +1,268 @@
+"""Synthesis of a project: a Yosys process per module, each once per content."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewright.cache import cache_dir
+from gatewright.errors import DesignFailure, InputError
+from gatewright.files import write_text
+from gatewright.synth.counts import Resources, count, total
+from gatewright.synth.worker import Job, save
+
+if TYPE_CHECKING:
+    from gatewright.project import RtlProject
+    from gatewright.targets import Target
+
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class SynthResult:
+    """Resources after synthesis, before placement.
+
+    Attributes:
+        total: the whole design.
+        modules: by module name: each kernel's, and under the top's name what joins them.
+        tool: the synthesis tool.
+        version: its version.
+        details: how it was run.
+    """
+
+    total: Resources
+    modules: dict[str, Resources]
+    tool: str
+    version: str
+    details: str
+
+
+def synthesize(
+    project: RtlProject, target: Target, directory: Path, *, jobs: int = 2, flatten: bool = False
+) -> SynthResult:
+    """Synthesize a project, each kernel out of context.
+
+    Args:
+        project: the RTL.
+        target: the device family.
+        directory: exists; logs and cell counts go there, in a folder per module.
+        jobs: Yosys processes at a time.
+        flatten: synthesize the whole design at once instead; no figures per kernel then.
+
+    Raises:
+        DesignFailure: if the RTL does not synthesize; names the module and the error.
+        InputError: if Yosys is not installed, or a file of the project is missing.
+    """
+    files = [project.directory / file for file in project.files]
+    kernels = {
+        module.name: project.directory / module.file for module in project.modules if module.layer
+    }
+    if flatten or not kernels:
+        return synthesize_files(files, project.top, target, directory)
+    library = [file for file in files if file not in kernels.values()]
+    boxes = list(kernels.values())
+    # The top with black boxes goes last: it is small, and the largest kernel decides the time.
+    work = [
+        _job(name, _below(library, project, path), [], target) for name, path in kernels.items()
+    ]
+    work.sort(key=lambda job: -sum(Path(file).stat().st_size for file in job.files))
+    work.append(_job(project.top, library, boxes, target))
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        try:
+            cells = list(pool.map(lambda job: _run(job, directory / job.top), work))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    found = {job.top: _cells(counted, job.top) for job, counted in zip(work, cells, strict=True)}
+    for name in kernels:
+        found[project.top].pop(name, None)
+    modules = {name: count(found[name], name) for name in [*kernels, project.top]}
+    instances = [module.name for module in project.modules if module.layer] + [project.top]
+    whole = total(modules[name] for name in instances)
+    return SynthResult(whole, modules, "Yosys", yosys_version(), _details(target, "per module"))
+
+
+def synthesize_files(
+    files: Sequence[Path],
+    top: str,
+    target: Target,
+    directory: Path,
+) -> SynthResult:
+    """Synthesize SystemVerilog files as one flat module, by the flow that projects go through.
+
+    Args:
+        files: in compile order.
+        top: the top module.
+        target: the device family.
+        directory: exists; log and cell counts go there.
+
+    Raises:
+        DesignFailure: if the RTL does not synthesize.
+        InputError: if Yosys is not installed, or a file is missing.
+    """
+    cells = _run(_job(top, files, [], target), directory)
+    whole = count(_cells(cells, top), top)
+    return SynthResult(whole, {top: whole}, "Yosys", yosys_version(), _details(target, "flat"))
+
+
+def export_netlist(files: Sequence[Path], top: str, target: Target, directory: Path) -> Path:
+    """Write the mapped netlist of SystemVerilog files as Verilog over the family's primitives.
+
+    Args:
+        files: in compile order.
+        top: the top module.
+        target: the device family.
+        directory: exists; the netlist and the log go there.
+
+    Returns:
+        The netlist; `primitives()` defines its cells.
+
+    Raises:
+        DesignFailure: if the RTL does not synthesize.
+        InputError: if Yosys is not installed, or a file is missing.
+    """
+    _execute(replace(_job(top, files, [], target), netlist=True), directory)
+    return directory / "netlist.v"
+
+
+@functools.cache
+def yosys_version() -> str:
+    """Version of the Yosys in this environment.
+
+    Raises:
+        InputError: if there is none.
+    """
+    try:
+        return importlib.metadata.version("pyosys")
+    except importlib.metadata.PackageNotFoundError:
+        raise InputError("Yosys is not installed; type: pip install pyosys") from None
+
+
+def primitives() -> Path:
+    """Yosys' simulation models of the primitives."""
+    yosys_version()
+    from importlib.util import find_spec
+
+    spec = find_spec("pyosys")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "share" / "xilinx" / "cells_sim.v"
+
+
+def _details(target: Target, how: str) -> str:
+    return (
+        f"synth_xilinx -family {target.synth_family}, {how}, before placement;"
+        " netlist not proved against the RTL"
+    )
+
+
+def _job(top: str, files: Sequence[Path], boxes: Sequence[Path], target: Target) -> Job:
+    for file in (*files, *boxes):
+        if not file.is_file():
+            raise InputError(f"{file}: no such file; convert the model again")
+    return Job(
+        top=top,
+        files=tuple(str(file.resolve()) for file in files),
+        black_boxes=tuple(str(file.resolve()) for file in boxes),
+        family=target.synth_family,
+        map_adders=target.three_operand_adders,
+        netlist=False,
+    )
+
+
+def _below(library: list[Path], project: RtlProject, kernel: Path) -> list[Path]:
+    """A kernel's file and the library files; the top would only change the cache key."""
+    top = project.directory / f"{project.top}.sv"
+    return [file for file in library if file != top] + [kernel]
+
+
+def _run(job: Job, directory: Path) -> dict[str, object]:
+    """Cell statistics of a job, from the cache where the same has been asked before."""
+    digest = hashlib.sha256(yosys_version().encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    # Where the files stand doesn't matter; Yosys only writes it into attributes.
+    anonymous = replace(job, files=(), black_boxes=())
+    digest.update(json.dumps(asdict(anonymous)).encode())
+    for kind, names in (("file", job.files), ("box", job.black_boxes)):
+        for name in names:
+            content = Path(name).read_bytes()
+            digest.update(f"{kind} {len(content)} ".encode() + content)
+    stored = cache_dir() / "synth" / f"{digest.hexdigest()}.json"
+    try:
+        cells: dict[str, object] = json.loads(stored.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        cells = _execute(job, directory)
+        write_text(stored, json.dumps(cells))
+    return cells
+
+
+def _execute(job: Job, directory: Path) -> dict[str, object]:
+    """Run a job in a process of its own; returns Yosys' cell statistics."""
+    yosys_version()
+    directory.mkdir(parents=True, exist_ok=True)
+    log, statistics = directory / "yosys.log", directory / "cells.json"
+    statistics.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory) as scratch:
+        save(job, Path(scratch, "job.json"))
+        with log.open("wb") as output:
+            done = subprocess.run(
+                [sys.executable, "-m", "gatewright.synth.worker", "job.json"],
+                cwd=scratch,
+                env=os.environ | {"PYTHONPATH": _python_path()},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        # Status 0 alone doesn't tell: the last command's result must be there.
+        if done.returncode == 0:
+            try:
+                cells: dict[str, object] = json.loads(Path(scratch, "cells.json").read_text())
+            except (FileNotFoundError, json.JSONDecodeError):
+                raise DesignFailure(_failure(job, log, 0)) from None
+            for name in ("cells.json", *(["netlist.v"] if job.netlist else [])):
+                Path(scratch, name).replace(directory / name)
+            return cells
+    raise DesignFailure(_failure(job, log, done.returncode))
+
+
+def _python_path() -> str:
+    inherited = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([str(_PACKAGE_ROOT), *([inherited] if inherited else [])])
+
+
+def _failure(job: Job, log: Path, status: int) -> str:
+    """One line: the module, the step that failed and its error."""
+    lines = log.read_text(errors="replace").splitlines()
+    commands = [line for line in lines if line.startswith("-- Running command")]
+    step = (
+        commands[-1].split("`")[-1].rstrip("'- ").split()[0] if commands else "the start of Yosys"
+    )
+    errors = [line for line in lines if re.search(r"\bERROR\b", line)]
+    if status < 0:
+        reason = f"the process was ended by {signal.Signals(-status).name} (out of memory?)"
+    else:
+        reason = errors[-1].strip() if errors else lines[-1].strip() if lines else "no output"
+    return f"{job.top}: synthesis failed in {step}: {reason} (log: {log})"
+
+
+def _cells(statistics: dict[str, object], top: str) -> dict[str, int]:
+    """Number of cells by type, of Yosys' `stat -json`."""
+    modules = statistics["modules"]
+    assert isinstance(modules, dict)
+    cells: dict[str, int] = modules[f"\\{top}"]["num_cells_by_type"]
+    return dict(cells)

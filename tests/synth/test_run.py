@@ -1,0 +1,155 @@
+"""Synthesis of small designs: counts, cache, failures, and the mapped netlist against the RTL."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from test_adders import prove
+
+from gatewright.errors import DesignFailure, InputError
+from gatewright.project import Module, RtlProject
+from gatewright.synth import Resources, export_netlist, run, synthesize, synthesize_files
+from gatewright.targets import load_target
+
+LAYER = """
+module {name}(input clk, input advance, input signed [7:0] a, b, c,
+              output reg signed [9:0] y, output reg [7:0] r{extra_port});
+  wire signed [9:0] t = a - b + c;  // one row
+  always_ff @(posedge clk) if (advance) begin
+    y <= t;
+    r <= t[9] ? 8'd0 : t[8] ? 8'hff : t[7:0];
+{extra}  end
+endmodule
+"""
+TOP = """
+module top(input clk, input advance, input signed [7:0] a, b, c, output [7:0] r0, r1);
+  wire signed [9:0] y;
+  one u_one(.clk, .advance, .a, .b, .c, .y, .r(r0));
+  two u_two(.clk, .advance(advance & ~r0[0]), .a(y[7:0]), .b, .c, .y(), .r(r1));
+endmodule
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A cache of the test's own."""
+    monkeypatch.setenv("GATEWRIGHT_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def xcup():
+    return load_target("xcup")
+
+
+def layer(path: Path, name: str, port: str = "", statement: str = "") -> Path:
+    text = LAYER.format(name=name, extra_port=port, extra=statement)
+    path.write_text(text)
+    return path
+
+
+def project(directory: Path) -> RtlProject:
+    """Two kernels and a top."""
+    for name in ("one", "two"):
+        layer(directory / f"{name}.sv", name)
+    (directory / "top.sv").write_text(TOP)
+    kernels = tuple(
+        Module(name, f"{name}.sv", f"u_{name}", name, "Dense", 1) for name in ("one", "two")
+    )
+    return RtlProject(
+        directory, "top", ("one.sv", "two.sv", "top.sv"), (), (), kernels, "xcup", 5.0, 2, 1
+    )
+
+
+def test_modules_add_up_and_are_synthesized_once(tmp_path, xcup, monkeypatch):
+    result = synthesize(project(tmp_path), xcup, tmp_path)
+    assert set(result.modules) == {"one", "two", "top"}
+    one, glue = result.modules["one"], result.modules["top"]
+    assert one == result.modules["two"]
+    assert one.ff == 18
+    assert 9 <= one.lut <= 18
+    assert one.carry == 3
+    assert glue == Resources(1, 0, 0, 0, 0, 0, 0)
+    assert result.total.lut == 2 * one.lut + 1
+    assert result.total.ff == 36
+    monkeypatch.setattr(run.subprocess, "run", None)
+    assert synthesize(project(tmp_path), xcup, tmp_path) == result
+
+
+def test_flat_run_counts_the_whole(tmp_path, xcup):
+    result = synthesize(project(tmp_path), xcup, tmp_path, flatten=True)
+    assert set(result.modules) == {"top"}
+    assert result.total.ff <= 36  # what nobody reads is gone
+
+
+@pytest.mark.parametrize(("target", "primitive"), [("xcup", "DSP48E2"), ("xc7", "DSP48E1")])
+def test_products_fill_dsp_slices_with_their_registers(tmp_path, target, primitive):
+    file = layer(
+        tmp_path / "m.sv",
+        "m",
+        ", output reg signed [23:0] p",
+        "    x <= a;\n    p <= x * 16'sd12345;\n",
+    )
+    file.write_text(file.read_text().replace("  wire", "  reg signed [7:0] x;\n  wire", 1))
+    result = synthesize_files([file], "m", load_target(target), tmp_path)
+    assert result.total.dsp == 1
+    assert result.total.ff == 18  # neither x nor p
+    assert f'"{primitive}"' in (tmp_path / "cells.json").read_text()
+
+
+def test_netlist_equals_the_rtl(tmp_path):
+    """Adders, a saturating ReLU, a look-up table and a registered product, over three cycles."""
+    contents = "".join(f"      4'd{i}: w <= 6'd{i * i % 61};\n" for i in range(16))
+    file = layer(
+        tmp_path / "m.sv",
+        "m",
+        ", output reg [5:0] w, output reg signed [10:0] p",
+        f"    unique case (a[3:0])\n{contents}    endcase\n    p <= $signed(a[4:0]) * 6'sd23;\n",
+    )
+    netlist = export_netlist([file], "m", load_target("xc7"), tmp_path)
+    text = netlist.read_text()
+    assert "LUT6_2" in text
+    assert "DSP48E1" in text
+    job = {"kind": "netlist", "source": str(file), "top": "m", "netlist": str(netlist), "steps": 3}
+    assert prove(tmp_path, **job) == "PROVED"
+    first = re.search(r"LUT6_2 #\(\s*\.INIT\(64'h(\w+)\)", text)
+    netlist.write_text(text.replace(first[1], f"{int(first[1], 16) ^ (1 << 64) - 1:016x}", 1))
+    assert "ERROR" in prove(tmp_path, **job)
+
+
+def test_broken_rtl_is_one_line_that_names_module_and_step(tmp_path, xcup):
+    file = tmp_path / "m.sv"
+    file.write_text("module m(input a, output y);\n  assign y = a +;\nendmodule\n")
+    with pytest.raises(DesignFailure) as failure:
+        synthesize_files([file], "m", xcup, tmp_path)
+    message = str(failure.value)
+    assert message.startswith("m: synthesis failed in read_verilog: ")
+    assert "m.sv:2" in message
+    assert "\n" not in message
+
+
+def test_a_module_that_is_missing_is_named(tmp_path, xcup):
+    file = tmp_path / "m.sv"
+    file.write_text("module m(input a, output y);\n  other u(.a, .y);\nendmodule\n")
+    with pytest.raises(DesignFailure, match="other"):
+        synthesize_files([file], "m", xcup, tmp_path)
+
+
+def test_latches_are_refused(tmp_path, xcup):
+    file = tmp_path / "m.sv"
+    file.write_text("module m(input a, b, output reg y);\n always @* if (a) y = b;\nendmodule\n")
+    with pytest.raises(DesignFailure, match="1 latches"):
+        synthesize_files([file], "m", xcup, tmp_path)
+
+
+def test_a_worker_that_is_killed_is_told(tmp_path, xcup, monkeypatch):
+    file = layer(tmp_path / "m.sv", "m")
+    monkeypatch.setattr(run.sys, "executable", "false")
+    with pytest.raises(DesignFailure, match="m: synthesis failed in the start of Yosys: no output"):
+        synthesize_files([file], "m", xcup, tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path, xcup):
+    with pytest.raises(InputError, match=r"gone\.sv: no such file"):
+        synthesize_files([tmp_path / "gone.sv"], "m", xcup, tmp_path)
