@@ -52,7 +52,7 @@ def node_luts(node: Node, nodes: Sequence[Node]) -> float:
         case Op.ROUND_EVEN:
             return 2.0
         case Op.COMPARE:
-            return 0.0 if _is_sign_test(node, nodes) else max(nodes[a].width for a in node.args) / 2
+            return 0.0 if is_sign_test(node, nodes) else max(nodes[a].width for a in node.args) / 2
         case Op.SELECT:
             return node.width / 2 if any(nodes[a].op is Op.CONST for a in node.args) else node.width
         case Op.TABLE:
@@ -79,7 +79,7 @@ def node_delay(node: Node, nodes: Sequence[Node], target: Target) -> float:
         case Op.ROUND_EVEN:
             return delays.lut
         case Op.COMPARE:
-            if _is_sign_test(node, nodes):
+            if is_sign_test(node, nodes):
                 return 0.0
             return delays.carry_start + max(nodes[a].width for a in node.args) * delays.carry_bit
         case Op.SELECT:
@@ -96,6 +96,7 @@ def _increments(attr: Cast) -> bool:
     return attr.frac > attr.to.frac and attr.to.rounding in _INCREMENTING
 
 
-def _is_sign_test(node: Node, nodes: Sequence[Node]) -> bool:
+def is_sign_test(node: Node, nodes: Sequence[Node]) -> bool:
+    """Whether a COMPARE node asks for the sign bit and nothing else."""
     relation = node.attr[0]
     return relation in ("<", ">=") and nodes[node.args[1]].hi == nodes[node.args[1]].lo == 0

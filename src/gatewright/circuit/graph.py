@@ -288,6 +288,8 @@ class Circuit:
         if value is not None:
             return self.constant((value >> low) & mask)
         hi = mask if word.lo < 0 else min(mask, word.hi >> low)
+        if hi == 0:
+            return self.constant(0)
         return Word(self, self.add(Op.BITS, (word.node,), (high, low), 0, hi), 0)
 
     # Evaluation

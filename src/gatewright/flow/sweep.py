@@ -1,0 +1,178 @@
+"""A model of the zoo through every configuration of its sweep."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gatewright.errors import GatewrightError
+from gatewright.fixed import to_float
+from gatewright.flow.convert import convert, load_design
+from gatewright.flow.summary import Labels, summarize
+from gatewright.flow.synthesize import synthesize
+from gatewright.flow.verify import verify
+from gatewright.options import ConvertOptions
+from gatewright.report import schema
+from gatewright.report.html import write_html
+from gatewright.report.markdown import write_markdown
+from gatewright.report.store import write_json, write_report
+from gatewright.zoo import load_sweep, train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gatewright.zoo import Config, Sweep, TrainedModel
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep gave: its reports, the page, and the configurations that failed."""
+
+    reports: schema.SweepReport
+    page: Path
+    failures: tuple[str, ...]
+
+
+def run_sweep(
+    model: Path,
+    names: Sequence[str],
+    output: Path,
+    *,
+    jobs: int = 2,
+    force: bool = False,
+    publish: Path | None = None,
+    say: Callable[[str], None],
+) -> SweepResult:
+    """Train, convert, verify and synthesize configurations of a model, and report on them.
+
+    Args:
+        model: a model folder of the zoo, or a sweep file.
+        names: configurations to run; all if empty.
+        output: build directory; `<output>/<model>/<config>` is a project directory each.
+        jobs: configurations at a time, each in a process of its own.
+        force: forget what was done before.
+        publish: folder for `report.json` (without wall times) and `README.md`.
+        say: takes lines of progress.
+
+    Returns:
+        The reports of the configurations that came through.
+
+    Raises:
+        InputError: if the sweep or a name is wrong.
+        GatewrightError: if no configuration came through.
+    """
+    sweep = load_sweep(model)
+    configs = [sweep.config(name) for name in names] if names else list(sweep.configs)
+    folder = output / sweep.name
+    start = time.monotonic()
+    reports: dict[str, schema.Report] = {}
+    failures: list[GatewrightError] = []
+    # Workers start afresh: a fork of a process with threads may hang.
+    with ProcessPoolExecutor(min(jobs, len(configs)), get_context("spawn")) as pool:
+        running = {
+            pool.submit(_run_config, sweep, config, folder, force): config.name
+            for config in configs
+        }
+        for done, future in enumerate(as_completed(running), 1):
+            name = running[future]
+            elapsed = time.monotonic() - start
+            prefix = f"[{done}/{len(configs)}] {elapsed:4.0f} s  {sweep.name} {name}: "
+            try:
+                reports[name] = future.result()
+                say(prefix + _headline(reports[name]))
+            except GatewrightError as error:
+                failures.append(error)
+                say(f"{prefix}failed: {error}")
+    if not reports:
+        raise failures[0]
+    found = schema.SweepReport(
+        reports=tuple(reports[config.name] for config in configs if config.name in reports)
+    )
+    page = folder / "report" / "index.html"
+    write_html(found, page)
+    if publish is not None:
+        write_json(found, publish / "report.json", wall_times=False)
+        write_markdown(found, publish / "README.md")
+    return SweepResult(found, page, tuple(str(error) for error in failures))
+
+
+def _run_config(sweep: Sweep, config: Config, folder: Path, force: bool) -> schema.Report:
+    directory = folder / config.name
+    if force:
+        shutil.rmtree(directory, ignore_errors=True)
+    trained = train(sweep, config, folder / "trained")
+    options = _options(config)
+    convert(trained.path, None, options, directory, name=sweep.name)
+    samples = directory / "inputs.npy"
+    np.save(samples, trained.x, allow_pickle=False)
+    verify(directory, inputs=samples)
+    synthesize(directory, options.target, jobs=1)
+    report = summarize(
+        directory,
+        labels=Labels(sweep.name, config.name, task=sweep.description),
+        accuracy=_accuracy(directory, trained),
+        accuracy_origins=_accuracy_origins(trained),
+    )
+    write_report(report, directory)
+    return report
+
+
+def _options(config: Config) -> ConvertOptions:
+    asked = config.conversion
+    return ConvertOptions(
+        io=asked.io or "parallel",
+        reuse_factor=asked.reuse,
+        precision=asked.precision,
+        input_precision=config.input_precision,
+        preset=asked.preset,
+        settings=tuple((key, str(value)) for key, value in asked.set.items()),
+        target=asked.target or "xcup",
+        clock_ns=asked.clock_ns,
+    )
+
+
+def _accuracy(directory: Path, trained: TrainedModel) -> schema.Accuracy:
+    design = load_design(directory)
+    with np.load(directory / "sim" / "outputs.npz", allow_pickle=False) as outputs:
+        scores = to_float(outputs["output0"], design.outputs[0].type.frac)
+    rtl = float(np.mean(scores.reshape(len(trained.y), -1).argmax(axis=1) == trained.y))
+    return schema.Accuracy(
+        metric="top-1 accuracy",
+        samples=len(trained.y),
+        float_model=trained.float_accuracy,
+        quantized=trained.quantized_accuracy,
+        rtl=rtl,
+    )
+
+
+def _accuracy_origins(trained: TrainedModel) -> dict[str, schema.Origin]:
+    keras = schema.Origin(
+        method="simulated",
+        tool="Keras",
+        version=trained.versions.get("tf-keras"),
+        details="predictions on the test set",
+    )
+    verilator = schema.Origin(
+        method="simulated", tool="Verilator", details="the RTL's outputs on the test set"
+    )
+    return {
+        "accuracy.float_model": keras,
+        "accuracy.quantized": keras,
+        "accuracy.rtl": verilator,
+    }
+
+
+def _headline(report: schema.Report) -> str:
+    parts = [str(report.verification)] if report.verification else []
+    if report.accuracy and report.accuracy.rtl is not None:
+        parts.append(f"accuracy {report.accuracy.rtl:.3f}")
+    for target, used in report.resources.items():
+        parts.append(f"{used.lut:,} LUT on {target}")
+    return ", ".join(parts)

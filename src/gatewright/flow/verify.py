@@ -1,0 +1,324 @@
+"""Verification: RTL = NumPy golden = C++ emulation, and where it first is not so."""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gatewright import golden, simulate
+from gatewright.emit import isolate
+from gatewright.emulation import LIBRARY, Emulation
+from gatewright.errors import DesignFailure, InputError
+from gatewright.fixed import from_float, to_float
+from gatewright.flow.compare import Difference, differing_vectors, first_difference
+from gatewright.flow.convert import load_design, load_rtl
+from gatewright.flow.steps import Stamp, hash_files, key_of, run_step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from gatewright.design import Design
+    from gatewright.kernels import Tensor
+    from gatewright.project import RtlProject
+
+    Values = NDArray[np.int64]
+
+#: Vectors that are compared at every layer; the outputs are compared on all.
+TRACED = 1000
+
+#: Vectors that a module is simulated with alone, to find the one that differs.
+_ISOLATED = 256
+
+
+def verify(
+    directory: Path,
+    *,
+    inputs: Path | None = None,
+    samples: int = 1000,
+    seed: int = 0,
+    stalls: Sequence[simulate.StallPattern] = simulate.STALLS,
+    waves: bool = False,
+) -> Stamp:
+    """Hold the RTL of a project directory against the golden outputs and the C++ emulation.
+
+    Args:
+        directory: a converted project.
+        inputs: `.npy` with the samples of the only input, or `.npz` with an array per input, each
+            (samples, *shape); floats are cast as the C++ casts them. Random words if None.
+        samples: number of random vectors; each input's extremes and zero are among them.
+        seed: of the random vectors.
+        stalls: patterns of idle cycles and backpressure that the outputs must not depend on.
+        waves: record a waveform.
+
+    Returns:
+        The stamp of the step "verify"; its results say how many vectors differ and where the first
+        difference is (`difference`, None if all are equal).
+
+    Raises:
+        DesignFailure: if the RTL does not pass lint, breaks the stream protocol, or hangs.
+        InputError: if the directory or the inputs are not what they should be.
+    """
+    project = load_rtl(directory)
+    design_files = sorted((directory / "model").iterdir())
+    key = key_of(
+        hash_files(design_files),
+        _hash_rtl(project),
+        hash_files([directory / "hls" / "firmware" / LIBRARY]),
+        hash_files([inputs]) if inputs and inputs.is_file() else str(inputs),
+        samples,
+        seed,
+        [asdict(pattern) for pattern in stalls],
+        waves,
+    )
+    return run_step(
+        directory,
+        "verify",
+        key,
+        lambda: _verify(directory, project, inputs, samples, seed, stalls, waves),
+    )
+
+
+def _hash_rtl(project: RtlProject) -> str:
+    missing = [file for file in project.files if not (project.directory / file).is_file()]
+    if missing:
+        raise InputError(
+            f"{project.directory / missing[0]}: missing; run 'gatewright convert' again"
+        )
+    return hash_files([project.directory / file for file in project.files])
+
+
+def _verify(
+    directory: Path,
+    project: RtlProject,
+    inputs: Path | None,
+    samples: int,
+    seed: int,
+    stalls: Sequence[simulate.StallPattern],
+    waves: bool,
+) -> dict[str, Any]:
+    design = load_design(directory)
+    words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed)
+    count = len(words[0])
+    with ThreadPoolExecutor(1) as pool:
+        # Verilator's build takes longest; the software comparison runs beside it.
+        linted = pool.submit(_lint_and_build, project, directory / "sim", waves)
+        expected = golden.run(design, words)
+        layers, wrong, difference = _against_emulation(
+            design, words, expected, Emulation(directory / "hls")
+        )
+        linted.result()
+    run = simulate.simulate(
+        project,
+        [word.reshape(count, -1) for word in words],
+        build_dir=directory / "sim",
+        stalls=stalls,
+        waves=waves,
+    )
+    outputs = [expected[tensor.name].reshape(count, -1) for tensor in design.outputs]
+    differing = _union(outputs, run.outputs)
+    if difference is None and len(differing):
+        difference = _locate(design, project, expected, outputs, run.outputs, differing)
+    np.savez(
+        directory / "sim" / "outputs.npz",
+        allow_pickle=False,
+        **{f"output{i}": values for i, values in enumerate(run.outputs)},
+    )
+    return {
+        "vectors": count,
+        "source": inputs.name if inputs else f"random words of the input types, seed {seed}",
+        "mismatches": len(differing),
+        "emulation_mismatches": wrong,
+        "difference": asdict(difference) if difference else None,
+        "layers": layers,
+        "stalls": [simulate.FULL_RATE.name, *(pattern.name for pattern in stalls)],
+        "latency_min": run.latency_min,
+        "latency_max": run.latency_max,
+        "interval": run.interval,
+        "cycles": run.cycles,
+        "cycles_per_second": round(run.cycles_per_second),
+        "simulator": simulate.simulator_version(),
+    }
+
+
+def _lint_and_build(project: RtlProject, build_dir: Path, waves: bool) -> None:
+    simulate.lint(project)
+    simulate.build(project, build_dir, waves=waves)
+
+
+# Inputs
+
+
+def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
+    """Random words of the inputs' types, (samples, *shape) each; the first three are extremes."""
+    rng = np.random.default_rng(seed)
+    result = []
+    for tensor in design.inputs:
+        low, high = tensor.type.min, tensor.type.max
+        words = rng.integers(low, high, (samples, *tensor.shape), np.int64, endpoint=True)
+        for vector, value in enumerate((0, low, high)[:samples]):
+            words[vector] = value
+        result.append(words)
+    return result
+
+
+def read_inputs(path: Path, design: Design) -> list[Values]:
+    """Samples from a `.npy` or `.npz` file as raw words, (samples, *shape) per input.
+
+    Raises:
+        InputError: if the file can't be read or doesn't fit the model's inputs.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            arrays = {design.inputs[0].name: loaded}
+        else:
+            with loaded:
+                arrays = {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: can't be read as .npy or .npz ({error})") from None
+    missing = [tensor.name for tensor in design.inputs if tensor.name not in arrays]
+    if missing:
+        raise InputError(
+            f"{path}: no array for input '{missing[0]}'; the model's inputs are "
+            f"{', '.join(tensor.name for tensor in design.inputs)}"
+        )
+    result = [_samples(path, tensor, arrays[tensor.name]) for tensor in design.inputs]
+    if len({len(words) for words in result}) != 1:
+        raise InputError(f"{path}: the inputs have different numbers of samples")
+    return result
+
+
+def _samples(path: Path, tensor: Tensor, array: NDArray[Any]) -> Values:
+    if array.ndim == 0 or array[:1].size != tensor.size or len(array) == 0:
+        raise InputError(
+            f"{path}: input '{tensor.name}' has shape {array.shape}, "
+            f"should be (samples, {', '.join(map(str, tensor.shape))})"
+        )
+    if array.dtype not in (np.float32, np.float64):
+        if not np.issubdtype(array.dtype, np.integer):
+            raise InputError(f"{path}: input '{tensor.name}' holds {array.dtype}, not numbers")
+        array = array.astype(np.float64)
+    return from_float(array, tensor.type).reshape(len(array), *tensor.shape)
+
+
+# Software
+
+
+def _against_emulation(
+    design: Design, words: list[Values], expected: dict[str, Values], emulation: Emulation
+) -> tuple[list[dict[str, Any]], int, Difference | None]:
+    """Compare golden and C++ emulation: per layer on the first vectors, at the outputs on all."""
+    floats = [
+        to_float(word, tensor.type.frac) for word, tensor in zip(words, design.inputs, strict=True)
+    ]
+    difference = None
+    layers = []
+    _, traced = emulation.trace([array[:TRACED] for array in floats])
+    for kernel in design.kernels:
+        if kernel.layer not in traced:
+            continue
+        tensor = kernel.output
+        got = expected[tensor.name][:TRACED]
+        reference = _words(traced[kernel.layer], tensor)
+        layers.append(
+            {
+                "name": kernel.layer,
+                "vectors": len(got),
+                "mismatches": len(differing_vectors(reference, got)),
+            }
+        )
+        difference = difference or _difference(
+            kernel.layer, tensor, reference, got, "C++ emulation", "NumPy golden"
+        )
+    references = [
+        _words(values, tensor)
+        for values, tensor in zip(emulation.predict(floats), design.outputs, strict=True)
+    ]
+    outputs = [expected[tensor.name] for tensor in design.outputs]
+    for tensor, reference, got in zip(design.outputs, references, outputs, strict=True):
+        layer = _producer(design, tensor)
+        difference = difference or _difference(
+            layer, tensor, reference, got, "C++ emulation", "NumPy golden"
+        )
+    return layers, len(_union(references, outputs)), difference
+
+
+def _words(values: NDArray[Any], tensor: Tensor) -> Values:
+    scaled = np.asarray(values, np.float64).reshape(-1, *tensor.shape) * 2.0**tensor.type.frac
+    return np.rint(scaled).astype(np.int64)
+
+
+def _difference(
+    layer: str, tensor: Tensor, expected: Values, got: Values, reference: str, subject: str
+) -> Difference | None:
+    found = first_difference(expected, got)
+    if found is None:
+        return None
+    return Difference(layer, tensor.name, *found, str(tensor.type), reference, subject)
+
+
+def _producer(design: Design, tensor: Tensor) -> str:
+    return next((k.layer for k in design.kernels if k.output.name == tensor.name), tensor.name)
+
+
+def _union(expected: Sequence[Values], got: Sequence[Values]) -> Values:
+    """Indices of vectors that differ in any of several tensors."""
+    found = [differing_vectors(a, b.reshape(a.shape)) for a, b in zip(expected, got, strict=True)]
+    return np.unique(np.concatenate(found))
+
+
+# Hardware
+
+
+def _locate(
+    design: Design,
+    project: RtlProject,
+    expected: dict[str, Values],
+    outputs: list[Values],
+    got: list[Values],
+    differing: Values,
+) -> Difference:
+    """Simulate each module alone on golden inputs: the first that differs names the layer."""
+    chosen = differing[:_ISOLATED]
+    kernels = {kernel.layer: kernel for kernel in design.kernels}
+    for module in project.modules:
+        if not module.layer:
+            continue
+        tensor = kernels[module.layers[-1]].output
+        with tempfile.TemporaryDirectory() as temporary:
+            rtl = Path(temporary) / "rtl"
+            rtl.mkdir()
+            alone = isolate(project, module, design, rtl)
+            words = [
+                expected[port.tensor][chosen].reshape(len(chosen), -1) for port in alone.inputs
+            ]
+            try:
+                run = simulate.simulate(alone, words, build_dir=Path(temporary) / "sim", stalls=())
+            except DesignFailure as error:
+                raise DesignFailure(f"layer '{module.layer}': {error}") from error
+        reference = expected[tensor.name][chosen].reshape(len(chosen), -1)
+        found = first_difference(reference, run.outputs[0])
+        if found is not None:
+            vector, *rest = found
+            return Difference(
+                module.layer,
+                tensor.name,
+                int(chosen[vector]),
+                *rest,
+                str(tensor.type),
+                "golden",
+                "RTL",
+            )
+    # Every module is right by itself: the top that joins them is not.
+    for tensor, reference, values in zip(design.outputs, outputs, got, strict=True):
+        difference = _difference("(top)", tensor, reference, values, "golden", "RTL")
+        if difference is not None:
+            return difference
+    raise AssertionError("no output differs")
