@@ -24,7 +24,7 @@ $(STAMP): constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("gatewright: $(PYTHON) is Python %d.%d; 3.11 or newer is needed (make PYTHON=python3.11 ...)" % sys.version_info[:2])'
 	@echo "Setting up $(VENV): about a minute, 3 GB"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
 	$(BIN)/pip check
 	@touch $@
 
