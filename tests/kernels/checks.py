@@ -34,36 +34,53 @@ def check_circuit(kernel: Kernel, *inputs: np.ndarray) -> None:
     """The circuit computes the golden outputs, before and after optimization.
 
     Also that every node stays within its stated range, that the outputs lie within the range of
-    the output's type, and that the circuit can be scheduled.
+    the output's type, and that the circuit can be scheduled. All that for inputs in the unit of
+    their type, and for inputs that are known to be multiples of four units.
     """
-    expected = kernel.golden(*inputs).reshape(len(inputs[0]), -1)
-    flat = [values.reshape(len(values), -1) for values in inputs]
-    circuit, fracs = build(kernel)
-    for candidate in (circuit, optimize(circuit)):
-        outputs = candidate.outputs
-        candidate.outputs = [*range(len(candidate.nodes))]
-        every = candidate.evaluate(*flat)
-        candidate.outputs = outputs
-        for node, seen in zip(candidate.nodes, every.T, strict=True):
-            assert node.lo <= seen.min(), node
-            assert seen.max() <= node.hi, node
-        for index, frac, want in zip(outputs, fracs, expected.T, strict=True):
-            shift = kernel.output.type.frac - frac
-            got = every[:, index]
-            np.testing.assert_array_equal(got << max(shift, 0), want << max(-shift, 0))
-        assert schedule(candidate, TARGET, TARGET.clock_ns).latency >= 0
-    for word, frac in zip(circuit.outputs, fracs, strict=True):
-        node, shift = circuit.nodes[word], frac - kernel.output.type.frac
-        assert node.lo >= kernel.output.type.min << max(shift, 0) >> max(-shift, 0), node
-        assert node.hi <= kernel.output.type.max << max(shift, 0) >> max(-shift, 0), node
+    for zeros in (0, 2):
+        raw = [values.reshape(len(values), -1) >> zeros for values in inputs]
+        rounded = [r.reshape(x.shape) << zeros for r, x in zip(raw, inputs, strict=True)]
+        expected = kernel.golden(*rounded).reshape(len(inputs[0]), -1)
+        circuit, fracs = build(kernel, zeros)
+        _check_outputs(circuit, fracs, kernel.output.type.frac, raw, expected)
+        _check_outputs(optimize(circuit), fracs, kernel.output.type.frac, raw, expected)
+        for word, frac in zip(circuit.outputs, fracs, strict=True):
+            node, shift = circuit.nodes[word], frac - kernel.output.type.frac
+            assert node.lo >= kernel.output.type.min << max(shift, 0) >> max(-shift, 0), node
+            assert node.hi <= kernel.output.type.max << max(shift, 0) >> max(-shift, 0), node
 
 
-def build(kernel: Kernel) -> tuple[Circuit, list[int]]:
-    """The kernel's circuit, its inputs taking every value, and each output's fractional bits."""
+def _check_outputs(
+    circuit: Circuit, fracs: list[int], frac: int, raw: list[np.ndarray], expected: np.ndarray
+) -> None:
+    outputs = circuit.outputs
+    circuit.outputs = [*range(len(circuit.nodes))]
+    every = circuit.evaluate(*raw)
+    circuit.outputs = outputs
+    for node, seen in zip(circuit.nodes, every.T, strict=True):
+        assert node.lo <= seen.min(), node
+        assert seen.max() <= node.hi, node
+    for index, own, want in zip(outputs, fracs, expected.T, strict=True):
+        got = every[:, index]
+        np.testing.assert_array_equal(got << max(frac - own, 0), want << max(own - frac, 0))
+    assert schedule(circuit, TARGET, TARGET.clock_ns).latency >= 0
+
+
+def build(kernel: Kernel, zeros: int = 0) -> tuple[Circuit, list[int]]:
+    """The kernel's circuit, its inputs taking every value, and each output's fractional bits.
+
+    With `zeros`, the inputs take every value whose last bits are that many zeros.
+    """
     circuit = Circuit()
     words = [
         [
-            circuit.input(port, element, tensor.type.min, tensor.type.max, tensor.type.frac)
+            circuit.input(
+                port,
+                element,
+                tensor.type.min >> zeros,
+                tensor.type.max >> zeros,
+                tensor.type.frac - zeros,
+            )
             for element in range(tensor.size)
         ]
         for port, tensor in enumerate(kernel.inputs)
