@@ -104,12 +104,26 @@ def test_a_moved_project_still_works(project, samples, tmp_path):
     )
 
 
+def test_a_replaced_project_is_loaded_anew(project, samples, tmp_path):
+    again = tmp_path / "again"
+    shutil.copytree(project, again)
+    before = Emulation(again).predict(samples)
+    shutil.rmtree(again)
+    shutil.copytree(project, again)
+    biases = sorted((again / "firmware" / "weights").glob("b*.txt"))
+    for path in biases:
+        path.write_text(",".join("1" for _ in path.read_text().split(",")))
+    after = Emulation(again).predict(samples)
+    assert biases
+    assert (before[1] != after[1]).any()
+
+
 def test_same_model_same_files(model, project, tmp_path):
     again = tmp_path / "hls"
     options = ConvertOptions(input_precision="fixed<27,3>")
     write_hls(convert(model, None, options, again, "tiny"), again, build=False)
     for path in project.rglob("*"):
-        if path.suffix in (".cpp", ".h", ".txt", ".json", ".tcl", ".sh"):
+        if path.suffix in (".cpp", ".h", ".txt", ".json", ".tcl", ".sh", ".yml"):
             assert (again / path.relative_to(project)).read_bytes() == path.read_bytes(), path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import tempfile
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +14,7 @@ from gatewright.frontend.precision import freeze_weights, refine, settle_quantiz
 from gatewright.frontend.quiet import import_keras, quiet
 from gatewright.frontend.source import (
     FmlSource,
+    GraphSource,
     Keras3Source,
     KerasSource,
     Source,
@@ -23,6 +25,7 @@ from gatewright.options import ConvertOptions, resolve
 from gatewright.targets import load_target
 
 BACKEND = "Vitis"
+PLUGIN = "Gatewright"
 STRATEGY_ATTRIBUTE = "gatewright_strategy"
 # A choice of types changes the types behind it: one round per layer at most, far fewer in practice.
 _MAX_ROUNDS = 20
@@ -44,7 +47,7 @@ def convert(
     attribute `gatewright_strategy`, the strategy asked for; every layer is traced.
 
     Args:
-        model: Path of a model, a live tf-keras or Keras 3 model, or what `load` returned.
+        model: What `load` takes, or what it returned. The types of a ModelGraph stay as they are.
         weights: The `.h5` file of weights where `model` is a `.json`.
         options: How to convert.
         output_dir: Where `write_hls` will write the HLS project; nothing is written here yet.
@@ -60,14 +63,13 @@ def convert(
     options = resolve(options or ConvertOptions())
     if not project_name.isidentifier():
         raise InputError(f"project name '{project_name}': use letters, digits and _")
-    is_source = isinstance(model, KerasSource | Keras3Source | FmlSource)
-    source: Source = model if is_source else load(model, weights)
+    source: Source = model if isinstance(model, Source) else load(model, weights)
     try:
         with quiet(log):
-            if isinstance(source, FmlSource):
-                graph = _load_fml(source, Path(output_dir), project_name)
-            else:
+            if isinstance(source, KerasSource | Keras3Source):
                 graph = _convert(source, options, Path(output_dir), project_name)
+            else:
+                graph = _adopt(source, Path(output_dir), project_name)
             _check_widths(source.origin, graph)
             freeze_weights(graph)
             for node in graph.get_layers():
@@ -175,17 +177,19 @@ def _check_widths(origin: str, graph: Any) -> None:
             )
 
 
-def _load_fml(source: FmlSource, directory: Path, project: str) -> Any:
-    import tempfile
+def _adopt(source: FmlSource | GraphSource, directory: Path, project: str) -> Any:
+    """A graph that hls4ml made elsewhere: its types stay, only the project is ours."""
+    if isinstance(source, FmlSource):
+        from hls4ml.utils.serialization import deserialize_model
 
-    from hls4ml.utils.serialization import deserialize_model
-
-    with tempfile.TemporaryDirectory() as scratch:
-        graph = deserialize_model(source.path, output_dir=scratch)
+        with tempfile.TemporaryDirectory() as scratch:
+            graph = deserialize_model(source.path, output_dir=scratch)
+    else:
+        graph = source.graph
     backend = graph.config.config.get("Backend")
-    if backend != BACKEND:
+    if backend not in (BACKEND, PLUGIN):
         raise InputError(
-            f"{source.origin}: saved for hls4ml's {backend} backend; save it for {BACKEND}"
+            f"{source.origin}: made for hls4ml's {backend} backend; make it for {BACKEND}"
         )
     graph.config.config.update(OutputDir=str(directory), ProjectName=project, TraceOutput=True)
     graph.config.config.update(InputData=None, OutputPredictions=None)

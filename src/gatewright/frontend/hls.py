@@ -65,6 +65,9 @@ def write_hls(
         with _without_keras():
             get_writer("Vitis").write_hls(graph)
     (directory / "firmware" / _WEIGHTS_DIR).write_text(_WEIGHTS_DIR_SOURCE)
+    # The project may be renamed, and the same model should give the same files wherever it is.
+    config = directory / "hls4ml_config.yml"
+    config.write_text(config.read_text().replace(f"OutputDir: {directory}", "OutputDir: ."))
     _describe(graph, directory)
     if build:
         compile_emulation(directory)

@@ -71,15 +71,23 @@ class FmlSource:
     path: Path
 
 
-Source = KerasSource | Keras3Source | FmlSource
+@dataclass(frozen=True)
+class GraphSource:
+    """A ModelGraph that hls4ml converted, for its Vitis or our backend."""
+
+    origin: str
+    graph: Any
+
+
+Source = KerasSource | Keras3Source | FmlSource | GraphSource
 
 
 def load(model: Any, weights: str | Path | None = None) -> Source:
     """Read a model and check that it is one that can be converted.
 
     Args:
-        model: A tf-keras or Keras 3 model, or the path of one: a whole model `.h5` or `.keras`, an
-            architecture `.json`, or hls4ml's `.fml`.
+        model: A tf-keras or Keras 3 model, a ModelGraph of hls4ml, or the path of a model: a whole
+            `.h5` or `.keras`, an architecture `.json`, or hls4ml's `.fml`.
         weights: The `.h5` file of weights that belongs to a `.json`.
 
     Raises:
@@ -138,6 +146,8 @@ def _from_object(model: Any) -> Source:
         return _source(origin, architecture, weights, origin)
     if "keras" in modules:
         return Keras3Source(origin, model)
+    if "hls4ml" in modules and hasattr(model, "get_layers"):
+        return GraphSource(f"model graph '{model.config.get_project_name()}'", model)
     raise InputError(f"{type(model).__name__} is neither a Keras model nor the path of one")
 
 
