@@ -58,6 +58,11 @@ def pack(raw: NDArray[np.int64], port: Port) -> NDArray[np.uint32]:
     beats = raw.astype("<i8", copy=False).reshape(-1, port.lanes)
     words = np.zeros((len(beats), words_per_beat(port)), "<u4")
     octets = words.view(np.uint8)
+    if port.width % 8 == 0:  # whole bytes need no bits
+        elements = np.ascontiguousarray(beats).view(np.uint8).reshape(-1, port.lanes, 8)
+        packed = elements[:, :, : port.width // 8].reshape(len(beats), -1)
+        octets[:, : packed.shape[1]] = packed
+        return words
     for rows in _chunks(len(beats), port.tdata_width):
         elements = np.ascontiguousarray(beats[rows]).view(np.uint8).reshape(-1, port.lanes, 8)
         bits = np.unpackbits(elements, axis=2, count=port.width, bitorder="little")
