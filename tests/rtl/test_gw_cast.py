@@ -161,6 +161,7 @@ def check(instances: list[Pair], stimuli: list[int], directory: Path, readers: l
         )
     built = verilator(
         "--cc", "--exe", "--build", "--no-timing", "-Wno-fatal", "-Wno-lint", "-CFLAGS", "-O0",
+        "--preproc-token-limit", "10000000",  # a netlist assigns its wide output in one line
         "--top-module", "bench", "bench.sv", "clock.cpp", "rtl.sv", str(CAST),
         *(f"{reader}.v" for reader in readers), cwd=directory,
     )  # fmt: skip
