@@ -205,7 +205,7 @@ def _dense(layer: _Layer) -> Kernel:
     data = node.get_input_variable().type.precision
     weight = node.weights["weight"].type.precision
     if _is_sign(data) and _is_sign(weight):
-        accum = _check_agreements(layer, n_in, bias, accum)
+        accum, bias = _agreements(layer, n_in, bias, bias_type, accum)
         weights, bias = _of_signs(weights, 0, bias, 0, accum)
         weight_type, bias_type = _holding(weights, 0), _holding(bias, 0)
     elif _is_bit(layer.inputs[0].type, data) and str(weight) == "uint<1>":
@@ -246,19 +246,22 @@ def _of_signs(
     return difference, cast(bias, bias_frac, wide) + minus.sum(axis=0)
 
 
-def _check_agreements(
-    layer: _Layer, n_in: int, bias: NDArray[np.int64], accum: FixedType
-) -> FixedType:
-    """The type in which `both_binary` and `cast` of nnet_mult.h return agreements.
+def _agreements(
+    layer: _Layer, n_in: int, bias: NDArray[np.int64], bias_type: FixedType, accum: FixedType
+) -> tuple[FixedType, NDArray[np.int64]]:
+    """The type in which `both_binary` and `cast` of nnet_mult.h return agreements, and the biases.
 
-    The C++ counts the bits that agree, c, and returns 2 c - n as an integer just wide enough.
+    The C++ adds the bias to the number c of bits that agree and returns twice that less n, which
+    is the sum of the products of signs and twice the bias, as an integer just wide enough.
     """
-    if bias.any():
-        raise layer.refuse("binary weights on binary inputs can't have a bias")
-    if accum.frac < 0 or accum.max < n_in << accum.frac:
+    if (bias % (1 << max(bias_type.frac, 0))).any():
+        raise layer.refuse("binary weights on binary inputs can't have a fractional bias")
+    bias = cast(bias, bias_type.frac, FixedType(62, 62))
+    least, most = min(0, int(bias.min())), n_in + max(0, int(bias.max()))
+    if accum.frac < 0 or accum.lowest > least << accum.frac or accum.max < most << accum.frac:
         raise layer.refuse(f"its accumulator {accum} can't count {n_in} agreements; widen it")
     width = (n_in - 1).bit_length() + 2
-    return FixedType(width, width, True, Rounding.TRN_ZERO)
+    return FixedType(width, width, True, Rounding.TRN_ZERO), 2 * bias
 
 
 def _holding(raw: NDArray[np.int64], frac: int) -> FixedType:
