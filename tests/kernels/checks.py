@@ -38,7 +38,10 @@ def check_circuit(kernel: Kernel, *inputs: np.ndarray) -> None:
     their type, and for inputs that are known to be multiples of four units.
     """
     for zeros in (0, 2):
-        raw = [values.reshape(len(values), -1) >> zeros for values in inputs]
+        raw = [
+            np.maximum(x.reshape(len(x), -1) >> zeros, -(-tensor.type.min >> zeros))
+            for x, tensor in zip(inputs, kernel.inputs, strict=True)
+        ]
         rounded = [r.reshape(x.shape) << zeros for r, x in zip(raw, inputs, strict=True)]
         expected = kernel.golden(*rounded).reshape(len(inputs[0]), -1)
         circuit, fracs = build(kernel, zeros)
@@ -77,7 +80,7 @@ def build(kernel: Kernel, zeros: int = 0) -> tuple[Circuit, list[int]]:
             circuit.input(
                 port,
                 element,
-                tensor.type.min >> zeros,
+                -(-tensor.type.min >> zeros),
                 tensor.type.max >> zeros,
                 tensor.type.frac - zeros,
             )

@@ -136,7 +136,7 @@ class Softmax(Sliced):
             greatest = _tree(x, circuit.maximum)
             x = [
                 circuit.cast(
-                    non_negative(circuit, circuit.add_words(((1, greatest), (-1, word)))), self.norm
+                    non_negative(circuit, circuit.sum(((1, greatest), (-1, word)))), self.norm
                 )
                 for word in x
             ]
@@ -164,9 +164,7 @@ class Softmax(Sliced):
             one_sided and self.accum.overflow is not Overflow.SAT_ZERO
         ):
             return circuit.cast(circuit.sum((1, word) for word in exp), self.accum)
-        return _tree(
-            exp, lambda a, b: circuit.cast(circuit.add_words(((1, a), (1, b))), self.accum)
-        )
+        return _tree(exp, lambda a, b: circuit.cast(circuit.sum(((1, a), (1, b))), self.accum))
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +187,7 @@ class SoftmaxLegacy(Sliced):
         difference = x[..., np.newaxis, :] - x[..., :, np.newaxis]  # [..., i, j] = x_j - x_i
         index = cast(scaled_to_int(difference, self.inputs[0].type.frac, size, 16), 0, INT)
         index = np.clip(cast(index + 8 * size // 16, 0, INT), 0, size - 1)
-        exp = cast(self.exp_table[index], t.frac, t)
+        exp = self.exp_table[index]
         n = self.slice_size
         exp[..., range(n), range(n)] = cast_int(1, 0, t)
         total = np.zeros(x.shape, np.int64)
@@ -211,12 +209,12 @@ class SoftmaxLegacy(Sliced):
                 if i == j:
                     terms.append(one)
                     continue
-                difference = circuit.add_words(((1, other), (-1, word)))
+                difference = circuit.sum(((1, other), (-1, word)))
                 index = centred_index(
                     circuit, target, difference, source.frac, self.exp_table.size, 16
                 )
                 terms.append(clamped_entry(circuit, index, self.exp_table, t))
-            total = reduce(lambda a, b: circuit.cast(circuit.add_words(((1, a), (1, b))), t), terms)
+            total = reduce(lambda a, b: circuit.cast(circuit.sum(((1, a), (1, b))), t), terms)
             index = scaled_index(circuit, target, total, t.frac, self.inv_table.size, 64, INT)
             result.append(clamped_entry(circuit, index, inverse, self.output.type))
         return result

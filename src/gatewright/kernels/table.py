@@ -239,6 +239,6 @@ def _falling_entry(
     entries: NDArray[np.int64],
 ) -> Word:
     """The entry at -x * size / 8 of a table from 0 down to -8, given that x is negative."""
-    magnitude = non_negative(circuit, circuit.add_words(((-1, x),)))
+    magnitude = non_negative(circuit, circuit.sum(((-1, x),)))
     index = scaled_index(circuit, target, magnitude, kernel.source.frac, entries.size, 8, integer)
     return clamped_entry(circuit, index, entries, kernel.output.type)
