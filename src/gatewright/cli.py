@@ -262,13 +262,13 @@ def report(
     verdicts = check_budgets(found, budgets)
     difference = compare(found, load_reports([against])) if against else None
     if html:
-        write_html(found, html)
+        write_html(found, html, verdicts=verdicts, difference=difference)
     if json_file:
         write_json(found, json_file)
     if csv:
         write_csv(found, csv)
     if markdown:
-        write_markdown(found, markdown)
+        write_markdown(found, markdown, verdicts=verdicts, difference=difference)
     render_terminal(found, _console(), verdicts=verdicts, difference=difference)
     _gate(found, verdicts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class GatewrightError(Exception):
-    """A failure that a person can act on: one line that names what is wrong and what would be right.
+    """A failure that a person can act on: one line, what is wrong and what would be right.
 
     The command line prints the message on stderr and exits with `exit_status`; the traceback is
     shown only under `--debug`.

@@ -87,18 +87,12 @@ class RtlProject:
         path = directory / MANIFEST
         try:
             fields = json.loads(path.read_text())
-            ports = {
-                key: tuple(
-                    Port(**{**port, "shape": tuple(port["shape"])}) for port in fields.pop(key)
-                )
-                for key in ("inputs", "outputs")
-            }
             modules = tuple(
                 Module(**{**module, "layers": tuple(module["layers"])})
                 for module in fields.pop("modules")
             )
             files = tuple(fields.pop("files"))
-            return cls(directory=directory, files=files, modules=modules, **ports, **fields)
+            return cls(directory=directory, files=files, modules=modules, **fields)
         except FileNotFoundError:
             raise InputError(
                 f"{path}: no RTL project here; run 'gatewright convert' first"

@@ -27,7 +27,7 @@ class Delays:
 class Target:
     """A synthesis target.
 
-    `dsp_price` is what a DSP multiplier counts in LUTs when adder graphs and multipliers are compared.
+    `dsp_price` is what a DSP multiplier counts in LUTs, against adder graphs.
     """
 
     name: str

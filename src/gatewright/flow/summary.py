@@ -95,7 +95,7 @@ def summarize(
         config=schema.Config(
             name=labels.config or directory.name,
             description=labels.description,
-            io=f"io_{options['io']}",
+            io="io_stream" if options["io"] == "stream" else "io_parallel",
             reuse_factor=options["reuse_factor"],
             target=rtl.target,
             layers=_layer_configs(design, rtl),

@@ -18,7 +18,6 @@ from gatewright.flow.convert import convert, load_design
 from gatewright.flow.summary import Labels, summarize
 from gatewright.flow.synthesize import synthesize
 from gatewright.flow.verify import verify
-from gatewright.options import ConvertOptions
 from gatewright.report import schema
 from gatewright.report.html import write_html
 from gatewright.report.markdown import write_markdown
@@ -107,8 +106,8 @@ def _run_config(sweep: Sweep, config: Config, folder: Path, force: bool) -> sche
     directory = folder / config.name
     if force:
         shutil.rmtree(directory, ignore_errors=True)
-    trained = train(sweep, config, folder / "trained")
-    options = _options(config)
+    trained = train(sweep, config)
+    options = config.options
     convert(trained.path, None, options, directory, name=sweep.name)
     samples = directory / "inputs.npy"
     np.save(samples, trained.x, allow_pickle=False)
@@ -122,20 +121,6 @@ def _run_config(sweep: Sweep, config: Config, folder: Path, force: bool) -> sche
     )
     write_report(report, directory)
     return report
-
-
-def _options(config: Config) -> ConvertOptions:
-    asked = config.conversion
-    return ConvertOptions(
-        io=asked.io or "parallel",
-        reuse_factor=asked.reuse,
-        precision=asked.precision,
-        input_precision=config.input_precision,
-        preset=asked.preset,
-        settings=tuple((key, str(value)) for key, value in asked.set.items()),
-        target=asked.target or "xcup",
-        clock_ns=asked.clock_ns,
-    )
 
 
 def _accuracy(directory: Path, trained: TrainedModel) -> schema.Accuracy:

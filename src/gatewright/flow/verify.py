@@ -132,7 +132,8 @@ def _verify(
     )
     return {
         "vectors": count,
-        "source": inputs.name if inputs else f"random words of the input types, seed {seed}",
+        "source": inputs.name if inputs else "random words of the input types",
+        "seed": None if inputs else seed,
         "mismatches": len(differing),
         "emulation_mismatches": wrong,
         "difference": asdict(difference) if difference else None,
@@ -306,15 +307,17 @@ def _locate(
         reference = expected[tensor.name][chosen].reshape(len(chosen), -1)
         found = first_difference(reference, run.outputs[0])
         if found is not None:
-            vector, *rest = found
+            vector, element, wanted, value = found
             return Difference(
-                module.layer,
-                tensor.name,
-                int(chosen[vector]),
-                *rest,
-                str(tensor.type),
-                "golden",
-                "RTL",
+                layer=module.layer,
+                tensor=tensor.name,
+                vector=int(chosen[vector]),
+                element=element,
+                expected=wanted,
+                got=value,
+                type=str(tensor.type),
+                reference="golden",
+                subject="RTL",
             )
     # Every module is right by itself: the top that joins them is not.
     for tensor, reference, values in zip(design.outputs, outputs, got, strict=True):
