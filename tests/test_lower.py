@@ -304,6 +304,11 @@ def test_the_strategy_asked_for_wins() -> None:
     assert kernel.weight_type == FixedType(16, 6)
 
 
+def test_a_graph_without_weights_is_refused() -> None:
+    message = refused(one_layer(Strategy="distributed_arithmetic"))
+    assert "layer 'fc' (Dense): hls4ml's own distributed arithmetic leaves no weights" in message
+
+
 def test_lowering_imports_neither_hls4ml_nor_tensorflow() -> None:
     code = (
         "import sys, gatewright.lower; "

@@ -191,8 +191,8 @@ def _dense(layer: _Layer) -> Kernel:
     node = layer.node
     if str(layer.attribute("strategy", "latency")).lower() == "distributed_arithmetic":
         raise layer.refuse(
-            "hls4ml's own distributed arithmetic has no accumulator type; convert with another "
-            "strategy"
+            "hls4ml's own distributed arithmetic leaves no weights in its graph; "
+            "convert with hls4ml's strategy Latency"
         )
     weights, weight_type = layer.factors("weight")
     if node.get_attr("_weights_transposed", False):
