@@ -87,6 +87,10 @@ class RtlProject:
         path = directory / MANIFEST
         try:
             fields = json.loads(path.read_text())
+            for key in ("inputs", "outputs"):
+                fields[key] = tuple(
+                    Port(**{**port, "shape": tuple(port["shape"])}) for port in fields[key]
+                )
             modules = tuple(
                 Module(**{**module, "layers": tuple(module["layers"])})
                 for module in fields.pop("modules")

@@ -180,6 +180,9 @@ class Circuit:
             a, b = b, a
         value = self.value_of(b)
         if value is not None:
+            other = self.value_of(a)
+            if other is not None:
+                return self.constant(value * other, a.frac + b.frac)
             if value == 0:
                 return self.constant(0)
             if abs(value) & (abs(value) - 1) == 0:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from gatewright.fixed import FixedType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gatewright.circuit import Circuit, Word
-    from gatewright.fixed import FixedType
     from gatewright.targets import Target
 
 
@@ -46,9 +47,10 @@ class Work:
 
     macs: int = 0
     bops: int = 0  # bit operations: MACs with non-zero weights times both operand widths
-    parameters: int = 0
-    nonzero: int = 0
-    weight_bits: int = 0
+    weights: int = 0  # factors: without biases
+    nonzero: int = 0  # weights that are not zero
+    parameters: int = 0  # weights and biases
+    weight_bits: int = 0  # storage of the parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +101,15 @@ class Kernel(ABC):
         """How the kernel is built where there is a choice."""
         del target
         return None
+
+    def types(self) -> dict[str, FixedType]:
+        """Fixed-point type per role: "input", "result", and what the kernel's fields add."""
+        found = {"input": self.inputs[0].type}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, FixedType):
+                found[item.name.removesuffix("_type")] = value
+        return found | {"result": self.output.type}
 
     def work(self) -> Work:
         """Compute cost of one inference."""

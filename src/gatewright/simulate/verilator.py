@@ -259,7 +259,8 @@ def build(
     flags = (*verilate, *_CXXFLAGS, *define, _FAST, _SLOW, _LIBRARY, str(libraries))
     contents = [path.read_bytes() for path in (main, memory, *sources)]
     key = _digest((tools.versions, *flags, top, *contents))
-    executable = build_dir.resolve() / f"{TOP}-{key}"
+    build_dir = build_dir.resolve()  # Verilator runs in another directory
+    executable = build_dir / f"{TOP}-{key}"
     if executable.is_file():
         return executable
 
