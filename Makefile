@@ -34,10 +34,7 @@ demo: $(STAMP) ## the digits classifier through every configuration; ends in a t
 
 reports: $(STAMP) ## regenerate reports/ from the model zoo
 	set -e; for model in $(MODELS); do \
-	  $(BIN)/gatewright run models/$$model -o build --jobs $(JOBS); \
-	  mkdir -p reports/$$model; \
-	  $(BIN)/gatewright report build/$$model --json reports/$$model/report.json \
-	    --markdown reports/$$model/README.md; \
+	  $(BIN)/gatewright run models/$$model -o build --jobs $(JOBS) --publish reports/$$model; \
 	done
 
 lint: $(STAMP) ## ruff and mypy

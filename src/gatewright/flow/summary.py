@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from gatewright import __version__
@@ -32,6 +33,7 @@ class Labels:
     config: str | None = None
     description: str | None = None
     task: str | None = None
+    source: str | None = None
 
 
 def summarize(
@@ -87,7 +89,7 @@ def summarize(
     return schema.Report(
         model=schema.Model(
             name=labels.model or design.name,
-            source=asked["model"],
+            source=labels.source or PurePath(asked["model"]).name,
             task=labels.task,
             inputs={tensor.name: tensor.shape for tensor in design.inputs},
             outputs={tensor.name: tensor.shape for tensor in design.outputs},

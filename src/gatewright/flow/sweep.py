@@ -109,13 +109,18 @@ def _run_config(sweep: Sweep, config: Config, folder: Path, force: bool) -> sche
     trained = train(sweep, config)
     options = config.options
     convert(trained.path, None, options, directory, name=sweep.name)
-    samples = directory / "inputs.npy"
+    samples = directory / "test_set.npy"
     np.save(samples, trained.x, allow_pickle=False)
     verify(directory, inputs=samples)
     synthesize(directory, options.target, jobs=1)
     report = summarize(
         directory,
-        labels=Labels(sweep.name, config.name, task=sweep.description),
+        labels=Labels(
+            sweep.name,
+            config.name,
+            task=sweep.description,
+            source=f"{sweep.name}/model.py",
+        ),
         accuracy=_accuracy(directory, trained),
         accuracy_origins=_accuracy_origins(trained),
     )

