@@ -20,7 +20,7 @@ venv: $(STAMP) ## set up .venv (the other targets do it when needed)
 
 # The stamp comes last: an interrupted set-up starts again.
 $(STAMP): constraints.txt pyproject.toml
-	@sh -c 'for tool in g++ perl; do command -v $$tool >/dev/null || { echo "gatewright: $$tool is not installed; install it with your package manager" >&2; exit 1; }; done'
+	@command -v g++ >/dev/null || { echo "gatewright: g++ is not installed; install it with your package manager" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("gatewright: $(PYTHON) is Python %d.%d; 3.11 or newer is needed (make PYTHON=python3.11 ...)" % sys.version_info[:2])'
 	@echo "Setting up $(VENV): about a minute, 3 GB"
 	$(PYTHON) -m venv $(VENV)
@@ -67,5 +67,5 @@ constraints: ## resolve the dependencies anew and pin what a fresh environment g
 	$(BIN)/pip check
 	@touch $(STAMP)
 
-clean: ## remove what was built, the environment excepted
+clean: ## remove what was built, except .venv
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
