@@ -33,7 +33,9 @@ def _random_word(rng: np.random.Generator, circuit: Circuit, words: list[Word]) 
     if kind == "sum":
         terms = [(sign(), pick()) for _ in range(int(rng.integers(2, 5)))]
         if rng.random() < 0.4:
-            terms.append((1, circuit.constant(int(rng.integers(-99, 99)), int(rng.integers(-1, 4)))))
+            terms.append(
+                (1, circuit.constant(int(rng.integers(-99, 99)), int(rng.integers(-1, 4))))
+            )
         result = circuit.sum(terms)
     elif kind == "cast":
         result = circuit.cast(pick(), random_type(rng))

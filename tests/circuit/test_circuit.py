@@ -90,15 +90,29 @@ def test_a_shorter_clock_makes_a_deeper_pipeline():
     assert latencies[0] > latencies[-1] == 0
 
 
-def test_sums_with_one_reader_merge_into_three_operands():
+def test_sums_of_two_operands_vanish_into_three_operands():
     circuit = Circuit()
     a, b, c, d = (circuit.input(0, i, 0, 255, 0) for i in range(4))
     inner = circuit.add_words(((1, a), (-1, b)))
     outer = circuit.add_words(((-1, inner), (1, c)))
     circuit.outputs = [outer.node]
     assert [len(n.args) for n in optimize(circuit).nodes if n.op is Op.SUM] == [3]
-    circuit.outputs = [outer.node, circuit.add_words(((1, inner), (1, d))).node]
-    assert [len(n.args) for n in optimize(circuit).nodes if n.op is Op.SUM] == [2, 2, 2]
+    # With two readers it is written out twice; where one has no room, it stays.
+    other = circuit.add_words(((1, inner), (1, d)))
+    circuit.outputs = [outer.node, other.node]
+    assert [len(n.args) for n in optimize(circuit).nodes if n.op is Op.SUM] == [3, 3]
+    circuit.outputs = [outer.node, inner.node]
+    assert [len(n.args) for n in optimize(circuit).nodes if n.op is Op.SUM] == [2, 2]
+
+
+def test_a_sum_is_negated_where_its_low_bits_then_are_wires():
+    circuit = Circuit()
+    a, b, c = (circuit.input(0, i, 0, 255, 0) for i in range(3))
+    inner = circuit.add_words(((1, b.scaled(4)), (-1, a)))
+    outer = circuit.add_words(((1, inner.scaled(5)), (1, c)))
+    circuit.outputs = [outer.node, circuit.add_words(((1, inner.scaled(3)), (1, c))).node]
+    optimized = optimize(circuit, three_operand=False)
+    assert [n.attr for n in optimized.nodes if n.op is Op.SUM] == [((1, 5), (1, 0))] * 2
 
 
 def test_merging_saves_more_than_a_greedy_choice():

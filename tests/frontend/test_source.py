@@ -126,7 +126,7 @@ def test_refusals_of_what_hls4ml_would_misread(tmp_path):
             tmp_path, [{"class_name": class_name, "config": {"name": "a", **config}}], {}
         )
 
-    refused("drops max_value", *layer("ReLU", max_value=6.0), error=UnsupportedError)
+    refused("clips a ReLU at 1 or 6 only", *layer("ReLU", max_value=5.0), error=UnsupportedError)
     refused("no activation 'swish'", *layer("Activation", activation="swish"))
     refused("layer name 'a-b'", *layer("Activation", activation="relu", name="a-b"))
     refused("layer 'a' is a Sequential", *layer("Sequential", layers=[]))

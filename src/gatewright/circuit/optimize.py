@@ -2,19 +2,19 @@
 
 - A negation is a sign on the terms that read it; a constant moves to the sum that reads it.
 - RND and RND_CONV after a sum add half a unit of the result; the half joins the sum's constant.
-- A sum with a single reader that is a sum merges into it, up to three operands: a 6-input LUT
-  fabric with a carry chain adds three numbers at one LUT per bit, the price of adding two.
+- A sum of two operands is written out in the sums that read it, up to three operands: a 6-input
+  LUT fabric with a carry chain adds three numbers at one LUT per bit, the price of adding two.
+  A sum written out in all its readers vanishes; an integer program finds which should.
+- A sum is computed negated where its low bits then pass through on wires.
 - A constant joins a sum that has an operand to spare.
-
-Which sums merge is chosen optimally: the sums with single readers form trees, every sum takes part
-in at most one merger, and the mergers that save the most adder bits are found by dynamic
-programming over the trees.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+import numpy as np
 
 from gatewright.circuit.cost import adder_bits
 from gatewright.circuit.graph import Cast, Circuit, Node, Op, Word, sum_range, width_of
@@ -53,6 +53,7 @@ def optimize(circuit: Circuit, *, three_operand: bool = True) -> Circuit:
     _absorb_unary(sums, nodes, circuit.outputs)
     rounded = _fold_rounding(sums, nodes, circuit.outputs)
     if three_operand:
+        _orient(sums, nodes, circuit.outputs)
         _merge(sums, nodes, circuit.outputs)
         _sink_constants(sums, nodes, circuit.outputs)
     return _rebuild(circuit, nodes, sums, rounded)
@@ -124,50 +125,129 @@ def _dropped(node: Node) -> int:
     return _cast(node).frac - _cast(node).to.frac
 
 
-def _merge(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> None:
-    """Merge single-reader sums into their readers: a maximum-weight matching on each tree."""
-    readers = _readers(sums, nodes, outputs)
-    ranges = _ranges(sums, nodes)
+def _orient(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> None:
+    """Compute a sum or its negative, whichever leaves fewer adder bits in it and its readers.
 
-    def bits(total: _Sum, index: int) -> int:
-        terms = [(t.sign, t.shift, width_of(*ranges[t.arg])) for t in total.terms]
-        return adder_bits(terms, width_of(*ranges[index]))
-
-    children: dict[int, list[tuple[int, int]]] = {}  # sum -> (position of term, bits saved)
-    free: dict[int, int] = {}  # best saving below a sum that may still merge with a child
-    taken: dict[int, int] = {}  # the same for a sum that merges into its reader
-    choice: dict[int, int | None] = {}
-    for index, total in sums.items():
-        candidates = []
-        if len(total.terms) == 2:
-            for position, term in enumerate(total.terms):
-                inner = sums.get(term.arg)
-                if inner is None or readers[term.arg] != 1 or len(inner.terms) != 2:
-                    continue
-                merged = _merged(total, position, inner)
-                if all(t.sign < 0 for t in merged.terms):
-                    continue
-                saved = bits(total, index) + bits(inner, term.arg) - bits(merged, index)
-                if saved > 0:
-                    candidates.append((position, saved))
-        children[index] = candidates
-        below = {t.arg for t in total.terms if t.arg in sums and readers[t.arg] == 1}
-        taken[index] = sum(free[arg] for arg in below)
-        free[index], choice[index] = taken[index], None
-        for position, saved in candidates:
-            arg = total.terms[position].arg
-            value = taken[index] - free[arg] + taken[arg] + saved
-            if value > free[index]:
-                free[index], choice[index] = value, position
-    consumed: set[int] = set()
-    for index in reversed(sums):
-        chosen = choice[index]
-        if index in consumed or chosen is None:
+    b * 2**k - a needs its low bits negated; a - b * 2**k passes them through on wires.
+    """
+    reading = _reading_sums(sums, nodes, outputs)
+    widths = _widths(sums, nodes)
+    for index, readers in reading.items():
+        if not readers:
             continue
+        affected = {index, *readers}
+        before = sum(_bits(sums[i], i, widths) for i in affected)
+        saved = {i: list(sums[i].terms) for i in affected}
         total = sums[index]
-        arg = total.terms[chosen].arg
-        consumed.add(arg)
-        sums[index] = _merged(total, chosen, sums[arg])
+        total.terms = [term._replace(sign=-term.sign) for term in total.terms]
+        total.constant = -total.constant
+        for reader in readers:
+            terms = sums[reader].terms
+            terms[:] = [t._replace(sign=-t.sign) if t.arg == index else t for t in terms]
+        led = all(any(t.sign > 0 for t in sums[i].terms) for i in affected)
+        if not led or sum(_bits(sums[i], i, widths) for i in affected) >= before:
+            total.constant = -total.constant
+            for i, terms in saved.items():
+                sums[i].terms = terms
+
+
+def _merge(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> None:
+    """Write sums of two operands out in the sums that read them, where that saves adder bits.
+
+    A sum that is written out in all its readers vanishes. A reader has room for one such sum, and
+    has none if it vanishes itself: the choice is a maximum-weight independent set.
+    """
+    reading = _reading_sums(sums, nodes, outputs)
+    widths = _widths(sums, nodes)
+    saving: dict[int, int] = {}
+    for index, readers in reading.items():
+        total = sums[index]
+        if not readers or len(total.terms) != 2:
+            continue
+        saved = _bits(total, index, widths)
+        for reader in readers:
+            outer = sums[reader]
+            positions = [p for p, term in enumerate(outer.terms) if term.arg == index]
+            if len(outer.terms) != 2 or len(positions) != 1:
+                break
+            merged = _merged(outer, positions[0], total)
+            if all(term.sign < 0 for term in merged.terms):
+                break
+            saved += _bits(outer, reader, widths) - _bits(merged, reader, widths)
+        else:
+            if saved > 0:
+                saving[index] = saved
+    vanishing = _independent(saving, sums)
+    for index, total in sums.items():
+        if index in vanishing:
+            continue
+        for position, term in enumerate(total.terms):
+            if term.arg in vanishing:
+                sums[index] = _merged(total, position, sums[term.arg])
+                break
+
+
+def _independent(saving: dict[int, int], sums: dict[int, _Sum]) -> set[int]:
+    """The candidates that save most together, no two of them a sum and its operand or siblings."""
+    if not saving:
+        return set()
+    # scipy is slow to import, and most circuits have nothing to merge.
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import csr_array
+
+    column = {index: i for i, index in enumerate(saving)}
+    cliques = []
+    for index, total in sums.items():
+        members = {column[term.arg] for term in total.terms if term.arg in column}
+        if index in column:
+            members.add(column[index])
+        if len(members) > 1:
+            cliques.append(sorted(members))
+    constraints = []
+    if cliques:
+        rows = [row for row, clique in enumerate(cliques) for _ in clique]
+        columns = [member for clique in cliques for member in clique]
+        matrix = csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(cliques), len(column)))
+        constraints.append(LinearConstraint(matrix, ub=1))
+    found = milp(
+        -np.array(list(saving.values()), float),
+        integrality=np.ones(len(column)),
+        bounds=Bounds(0, 1),
+        constraints=constraints,
+        options={"mip_rel_gap": 1e-3},
+    )
+    return {index for index, chosen in zip(saving, found.x, strict=True) if chosen > 0.5}
+
+
+def _reading_sums(
+    sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]
+) -> dict[int, list[int]]:
+    """Per sum that leads to an output, the sums that read it; empty if anything else does."""
+    live = _readers(sums, nodes, outputs)
+    reading: dict[int, list[int]] = {index: [] for index in sums if live[index]}
+    others = set(outputs)
+    for index, node in enumerate(nodes):
+        if not live[index]:
+            continue
+        if index not in sums:
+            others.update(node.args)
+            continue
+        for arg in {term.arg for term in sums[index].terms}:
+            if arg in reading:
+                reading[arg].append(index)
+    return {index: [] if index in others else found for index, found in reading.items()}
+
+
+def _bits(total: _Sum, index: int, widths: list[int]) -> int:
+    terms = [(term.sign, term.shift, widths[term.arg]) for term in total.terms]
+    return adder_bits(terms, widths[index]) if terms else 0
+
+
+def _widths(sums: dict[int, _Sum], nodes: list[Node]) -> list[int]:
+    ranges = [(node.lo, node.hi) for node in nodes]
+    for index, total in sums.items():
+        ranges[index] = _sum_range(total, ranges)
+    return [width_of(lo, hi) for lo, hi in ranges]
 
 
 def _merged(outer: _Sum, position: int, inner: _Sum) -> _Sum:
@@ -215,13 +295,6 @@ def _args(index: int, sums: dict[int, _Sum], nodes: list[Node]) -> list[int]:
     if index in sums:
         return [term.arg for term in sums[index].terms]
     return list(nodes[index].args)
-
-
-def _ranges(sums: dict[int, _Sum], nodes: list[Node]) -> list[tuple[int, int]]:
-    ranges = [(node.lo, node.hi) for node in nodes]
-    for index, total in sums.items():
-        ranges[index] = _sum_range(total, ranges)
-    return ranges
 
 
 def _sum_range(total: _Sum, ranges: list[tuple[int, int]]) -> tuple[int, int]:

@@ -34,6 +34,8 @@ _ACTIVATIONS = {
     "leaky_relu",
     "linear",
     "relu",
+    "relu1",
+    "relu6",
     "selu",
     "sigmoid",
     "softmax",
@@ -169,13 +171,19 @@ def _check_meaning(origin: str, name: str, layer: dict[str, Any]) -> None:
         layer["class_name"] = "Dropout"
     if layer["class_name"] == "ReLU":
         slope = config.get("negative_slope") or 0
-        if config.get("max_value") is not None or (config.get("threshold") or 0) != 0:
+        limit = config.get("max_value")
+        if limit in (1, 6) and not slope and not config.get("threshold"):
+            layer["class_name"], config["activation"] = "Activation", f"relu{limit:.0f}"
+        elif limit is not None or (config.get("threshold") or 0) != 0:
             raise UnsupportedError(
-                f"{origin}: layer '{name}': hls4ml drops max_value and threshold of ReLU; "
-                "use a quantized_relu of that range, or a ThresholdedReLU"
+                f"{origin}: layer '{name}': hls4ml clips a ReLU at 1 or 6 only, without slope or "
+                "threshold; use a quantized_relu of the range wanted, or a ThresholdedReLU"
             )
         if slope:
             layer["class_name"], config["alpha"] = "LeakyReLU", slope
+    if layer["class_name"] == "Softmax" and config.get("axis", -1) == -1:
+        # hls4ml writes C++ for the layer that does not compile, and for the activation it does.
+        layer["class_name"], config["activation"] = "Activation", "softmax"
     activation = config.get("activation")
     if isinstance(activation, str):
         known = activation in _ACTIVATIONS

@@ -170,6 +170,8 @@ def refine(graph: Any, choices: Choices, default: FixedType) -> bool:
             changed |= _refine_weight(node, what, variable, choices, default)
         if node.class_name == "Softmax":
             changed |= _refine_softmax(node, choices)
+        elif node.class_name == "Dense":
+            changed |= _refine_binary_dense(node, choices)
         elif node.class_name == "ParametrizedActivation" and (
             node.get_attr("activation", "").lower() == "thresholdedrelu"
         ):
@@ -195,6 +197,28 @@ def _refine_weight(
     if holds(values, current):
         return False
     return choices.set_precision(node.name, what, widened(values, current))
+
+
+def _refine_binary_dense(node: Any, choices: Choices) -> bool:
+    """Types for the sum over binary weights, which hls4ml does not infer.
+
+    Every weight is 1 or -1, so that the sum of n inputs grows by log2(n) bits and has as many
+    fraction bits as the finer of input and bias.
+    """
+    from hls4ml.model.types import XnorPrecisionType
+
+    inputs = fixed_type(node.get_input_variable().type.precision)
+    bias = fixed_type(node.weights["bias"].type.precision)
+    is_binary = isinstance(node.weights["weight"].type.precision, XnorPrecisionType)
+    if not is_binary or inputs is None or bias is None:
+        return False
+    grown = inputs.integer + (int(node.get_attr("n_in")) - 1).bit_length() + 1
+    # One more bit for the bias, and one for its sign or the input's.
+    integer = max(grown, bias.integer + 1) + 1
+    frac = max(inputs.frac, bias.frac)
+    to = FixedType(integer + frac, integer)
+    changed = choices.set_precision(node.name, "accum", to)
+    return choices.set_precision(node.name, "result", to) or changed
 
 
 def _refine_softmax(node: Any, choices: Choices) -> bool:
