@@ -78,9 +78,9 @@ def test_missing_verilator_is_named(monkeypatch):
 
 def test_cache_that_cannot_be_written_is_named(adder, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("GATEWRIGHT_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(verilator, "_compile", lambda *_: None)
-    with pytest.raises(InputError, match="set XDG_CACHE_HOME"):
+    with pytest.raises(InputError, match="set GATEWRIGHT_CACHE"):
         build(adder(), tmp_path / "build")
 
 

@@ -185,11 +185,11 @@ def _compile_cached(source: Path, flags: Sequence[str], header: Path | None) -> 
         flags: compiler flags, without the include path of `header`.
         header: generated header that `source` includes; its content is part of the key.
     """
-    from platformdirs import user_cache_path
+    from gatewright.cache import cache_dir
 
     contents = [file.read_bytes() for file in (source, header) if file]
     key = _digest((_tools().versions, *_CXXFLAGS, *flags, *contents))
-    cache = user_cache_path("gatewright") / "verilator"
+    cache = cache_dir() / "verilator"
     target = cache / f"{source.stem}-{key}.o"
     if target.is_file():
         return target
@@ -202,7 +202,7 @@ def _compile_cached(source: Path, flags: Sequence[str], header: Path | None) -> 
     except OSError as error:
         raise InputError(
             f"{cache}: cannot keep compiled objects there ({error.strerror}); "
-            "set XDG_CACHE_HOME to a directory that can be written"
+            "set GATEWRIGHT_CACHE to a directory that can be written"
         ) from None
     return target
 
