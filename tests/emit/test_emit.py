@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from circuit.circuits import random_circuit
 
+from circuit.circuits import random_circuit
 from gatewright import golden
-from gatewright.circuit import Word
+from gatewright.circuit import Circuit, Word
 from gatewright.design import Design
 from gatewright.emit import emit, isolate
 from gatewright.fixed import FixedType
 from gatewright.kernels import Dense, Kernel, Tensor
 from gatewright.project import RtlProject
-from gatewright.simulate import FULL_RATE, StallPattern, lint, simulate
+from gatewright.simulate import StallPattern, lint, simulate
 from gatewright.targets import load_target
 
 TARGET = load_target("xcup")
@@ -28,13 +28,9 @@ class RandomKernel(Kernel):
     seed: int = 0
 
     def circuit(self):
-        circuit = random_circuit(np.random.default_rng(self.seed), 40, 5)
-        # The test's input has one type for all elements; give the circuit words of it.
-        return circuit
+        return random_circuit(np.random.default_rng(self.seed), 40, 5)
 
     def golden(self, *inputs):
-        from gatewright.circuit import Circuit
-
         circuit = Circuit()
         words = self.build(circuit, TARGET, *_inputs(circuit, self.inputs))
         circuit.outputs = [word.node for word in words]
@@ -174,7 +170,4 @@ def test_same_design_same_bytes(tmp_path):
 def test_the_manifest_round_trips(tmp_path):
     project = emit(branched_design(np.random.default_rng(3)), TARGET, 5.0, tmp_path)
     assert RtlProject.load(tmp_path) == project
-    assert [port.prefix for port in project.outputs] == ["m_axis_2x", "m_axis_b"] or [
-        port.prefix for port in project.outputs
-    ] == ["m_axis_l2x", "m_axis_b"]
-    assert FULL_RATE.name
+    assert [port.prefix for port in project.outputs] == ["m_axis_l2x", "m_axis_b"]

@@ -52,8 +52,8 @@ def optimize(circuit: Circuit, *, three_operand: bool = True) -> Circuit:
     sums = {index: _split(node, nodes) for index, node in enumerate(nodes) if node.op is Op.SUM}
     _absorb_unary(sums, nodes, circuit.outputs)
     rounded = _fold_rounding(sums, nodes, circuit.outputs)
+    _orient(sums, nodes, circuit.outputs)
     if three_operand:
-        _orient(sums, nodes, circuit.outputs)
         _merge(sums, nodes, circuit.outputs)
         _sink_constants(sums, nodes, circuit.outputs)
     return _rebuild(circuit, nodes, sums, rounded)
