@@ -16,6 +16,7 @@ from gatewright import kernels
 from gatewright.design import Design
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import FixedType, Rounding, cast, from_float
+from gatewright.hlsgraph import printed_values
 from gatewright.kernels import Kernel, Tensor, curves
 
 if TYPE_CHECKING:
@@ -77,17 +78,12 @@ class _Layer:
         return int(from_float(np.array(float(self.attribute(name))), to))
 
     def values(self, name: str) -> tuple[NDArray[np.float64], Any]:
-        """The values of weights as hls4ml writes them, and their precision.
-
-        hls4ml prints as many decimals as the type has fractional bits. On values that are multiples
-        of the type's unit that is exact; others are rounded by it before the C++ reads them.
-        """
+        """The values of weights as hls4ml writes them, and their precision."""
         variable = self.node.weights[name]
-        data = np.asarray(variable.data, np.float64)
-        if not np.isfinite(data).all():
+        values = printed_values(variable)
+        if not np.isfinite(values).all():
             raise InputError(f"layer '{self.name}': {name} holds a value that is not a number")
-        text = [variable.precision_fmt.format(value) for value in data.flat]
-        return np.array(text, np.float64).reshape(data.shape), variable.type.precision
+        return values, variable.type.precision
 
     def weights(self, name: str) -> tuple[NDArray[np.int64], FixedType]:
         """The raw values of weights and their type."""

@@ -167,6 +167,9 @@ def _set(
         entry[attribute.config_name] = value.lower() == "true"
     else:
         try:
-            entry[attribute.config_name] = int(value)
+            number = int(value)
         except ValueError:
             raise InputError(f"setting '{key}': '{value}' is not an integer") from None
+        if path in ("reuse_factor", "table_size") and number < 1:
+            raise InputError(f"setting '{key}': {number}: must be at least 1")
+        entry[attribute.config_name] = number

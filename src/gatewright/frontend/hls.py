@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
+from gatewright import processes
 from gatewright.emulation import EMULATION, LIBRARY
 from gatewright.errors import InputError
-from gatewright.frontend.precision import fixed_type
 from gatewright.frontend.quiet import quiet
+from gatewright.hlsgraph import fixed_type
 
 # hls4ml compiles the path of the weights into the library, and the library ends the process when
 # they aren't there. This finds them beside the library, wherever that stands.
@@ -105,24 +106,21 @@ def compile_emulation(directory: str | Path) -> None:
     project = json.loads((directory / EMULATION).read_text())["project"]
     flags = ["-O3", "-DNDEBUG", "-fPIC", "-std=c++17", "-fno-gnu-unique", "-Ifirmware/ap_types/"]
     flags += ["-include", f"firmware/{_WEIGHTS_DIR}", "-DWEIGHTS_DIR=gatewright_weights_dir()"]
-    jobs = {}
-    for source in (f"firmware/{project}.cpp", f"{project}_bridge.cpp"):
-        target = Path(source).with_suffix(".o").name
-        command = ["g++", *flags, "-c", source, "-o", target]
-        jobs[target] = subprocess.Popen(
-            command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+    commands = [
+        ["g++", *flags, "-c", source, "-o", Path(source).with_suffix(".o").name]
+        for source in (f"firmware/{project}.cpp", f"{project}_bridge.cpp")
+    ]
+    objects = [command[-1] for command in commands]
     try:
-        for job in jobs.values():
-            output, _ = job.communicate()
-            _check(job.returncode, output)
-        link = ["g++", "-shared", *jobs, "-o", f"firmware/{LIBRARY}", "-ldl"]
-        linked = subprocess.run(link, cwd=directory, capture_output=True, text=True, check=False)
+        with ThreadPoolExecutor(len(commands)) as pool:
+            jobs = [pool.submit(processes.run, command, cwd=directory) for command in commands]
+        for job in jobs:
+            _check(job.result().returncode, job.result().stderr)
+        link = ["g++", "-shared", *objects, "-o", f"firmware/{LIBRARY}", "-ldl"]
+        linked = processes.run(link, cwd=directory)
         _check(linked.returncode, linked.stderr)
     finally:
-        for target, job in jobs.items():
-            job.kill()
-            job.wait()
+        for target in objects:
             (directory / target).unlink(missing_ok=True)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.fixed import FixedType, Overflow, Rounding, from_float, to_float
+from gatewright.hlsgraph import fixed_type, printed_values
 
 SAFE_DEFAULT = "fixed<16,6,TRN,SAT>"
 # A power-of-two scale may stand far from the point; its word is short all the same.
@@ -57,15 +58,6 @@ def write_precision(entry: dict[str, Any], what: str, text: str) -> bool:
     changed = place.get(key) != text
     place[key] = text
     return bool(changed)
-
-
-def fixed_type(precision: Any) -> FixedType | None:
-    """hls4ml's precision as a FixedType; None for the kinds that aren't fixed point."""
-    from hls4ml.model.types import FixedPrecisionType, IntegerPrecisionType
-
-    if not isinstance(precision, FixedPrecisionType | IntegerPrecisionType):
-        return None
-    return FixedType.parse(str(precision))
 
 
 def holds(values: NDArray[Any], to: FixedType) -> bool:
@@ -276,10 +268,7 @@ def freeze_weights(graph: Any) -> None:
             to = fixed_type(variable.type.precision)
             if to is None or isinstance(variable, CompressedWeightVariable):
                 continue
-            data = np.asarray(variable.data, np.float64)
-            text = [variable.precision_fmt.format(value) for value in data.flat]
-            values = np.array(text, np.float64).reshape(data.shape)
-            variable.data = to_float(from_float(values, to), to.frac)
+            variable.data = to_float(from_float(printed_values(variable), to), to.frac)
             variable.nonzeros = np.count_nonzero(variable.data)
             variable.nzeros = variable.data.size - variable.nonzeros
             variable.min, variable.max = variable.data.min(), variable.data.max()

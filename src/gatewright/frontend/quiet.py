@@ -34,7 +34,7 @@ def _mute() -> Iterator[None]:
         os.dup2(sink.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             sink.seek(0)
             os.write(saved, sink.read())
             raise
