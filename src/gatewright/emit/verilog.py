@@ -346,21 +346,24 @@ class _Printer:
         }
 
     def _registers(self) -> str:
-        lines = [
-            f"      t{i}_q{delay} <= t{i}{f'_q{delay - 1}' if delay > 1 else ''};"
-            for i, delay in self._delayed()
-        ]
-        if not lines:
-            return ""
-        return "\n".join(
-            [
-                "\n  always_ff @(posedge clk) begin",
+        """One block per stage: a single one for all is slow to elaborate."""
+        blocks: dict[int, list[str]] = {}
+        for index, delay in self._delayed():
+            source = f"t{index}_q{delay - 1}" if delay > 1 else f"t{index}"
+            blocks.setdefault(self.stages[index] + delay, []).append(
+                f"      t{index}_q{delay} <= {source};"
+            )
+        lines = []
+        for stage, moves in sorted(blocks.items()):
+            lines += [
+                f"\n  // Into stage {stage}",
+                "  always_ff @(posedge clk) begin",
                 "    if (advance) begin",
-                *lines,
+                *moves,
                 "    end",
                 "  end",
             ]
-        )
+        return "\n".join(lines)
 
     def _outputs(self) -> str:
         tensor = self.module.output
