@@ -193,6 +193,9 @@ class Verification(Comparison):
     """Stall patterns that the ports went through."""
     layers: tuple[LayerCheck, ...] = ()
     """Checks of the results between layers, in the order of the network."""
+    keras: Comparison | None = None
+    """Keras' own predictions held against the RTL's outputs, bit for bit. A difference is no
+    failure: Keras computes in floating point what hls4ml looks up in tables, a softmax say."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Verification:
