@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import joblib
 import platformdirs
+
+if TYPE_CHECKING:
+    import joblib
 
 
 def cache_dir() -> Path:
@@ -19,4 +22,6 @@ def cache_dir() -> Path:
 @functools.cache
 def memory() -> joblib.Memory:
     """Cache of function results, keyed by the function's source and its arguments."""
+    import joblib  # takes a fifth of a second
+
     return joblib.Memory(cache_dir() / "results", verbose=0)

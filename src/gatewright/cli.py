@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import errno
 import json
+import os
+import signal
 import sys
+import threading
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewright import __version__
-from gatewright.errors import DesignFailure, GatewrightError, InputError
+from gatewright import __version__, processes
+from gatewright.errors import DesignFailure, GatewrightError, InputError, system_message
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
+    from rich.status import Status
 
     from gatewright.report.schema import SweepReport
 
@@ -30,6 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_LONGEST_MESSAGE = 600
+_WHILE = 2.0  # seconds that a step takes before a line says so
+
 _Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A converted project directory.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
 
@@ -38,30 +45,100 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exits with 0 (done), 1 (the answer is no) or 2 (wrong input)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    given = [argument for argument in given if argument != "--debug"]
+    given = [argument for argument in given if argument != "--debug"] or ["--help"]
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         status = app(given, standalone_mode=False)
-    except typer.Abort:
-        status = _complain("interrupted; run the same command again to go on", 130)
-    except KeyboardInterrupt:
-        status = _complain("interrupted; run the same command again to go on", 130)
-    except typer.TyperException as error:
-        status = _complain(" ".join(error.format_message().split()), 2)
-    except GatewrightError as error:
-        if debug:
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 2
+    except BaseException as error:
+        _progress.end()
+        if debug and not isinstance(error, typer.TyperException):
             traceback.print_exc()
-        status = _complain(str(error), error.exit_status)
-    except OSError as error:
-        if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        status = _complain(f"{where}cannot be written ({error.strerror})", 2)
+        status = _complain(*_explain(error))
+    finally:
+        _progress.end()
     sys.exit(status or 0)
 
 
+def _interrupt(*_: object) -> None:
+    """End what runs; the first time, also what this process is doing. Cleaning up goes on."""
+    first = not processes.stopping()
+    processes.stop()
+    if first:
+        raise KeyboardInterrupt
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, and the exit status."""
+    if isinstance(error, GatewrightError):
+        return str(error), error.exit_status
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "interrupted; run the same command again to go on", 2
+    if isinstance(error, typer.TyperException):
+        return error.format_message(), 2
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        return f"{package} is not installed; type 'gatewright doctor' to see what is missing", 2
+    if isinstance(error, OSError):
+        return system_message(error), 2
+    if isinstance(error, MemoryError):
+        return "out of memory; a smaller model or narrower types take less", 2
+    if isinstance(error, RecursionError):
+        return "the input is nested too deeply", 2
+    kind = type(error).__name__
+    return f"internal error, please report it: {kind}: {error} (details with --debug)", 2
+
+
 def _complain(message: str, status: int) -> int:
-    sys.stderr.write(f"gatewright: {message}\n")
+    line = " ".join(message.split())
+    if len(line) > _LONGEST_MESSAGE:
+        line = f"{line[:_LONGEST_MESSAGE]} ..."
+    sys.stderr.write(f"gatewright: {line}\n")
     return status
+
+
+class _Progress:
+    """Says what is being done: live on a terminal, elsewhere a line once it takes a while."""
+
+    def __init__(self) -> None:
+        self._where = ""
+        self._status: Status | None = None
+        self._timer: threading.Timer | None = None
+
+    def begin(self, where: Path) -> Callable[[str], None]:
+        """What takes the progress of a command on a directory."""
+        self._where = str(where)
+        return self._tell
+
+    def end(self) -> None:
+        """Clear the terminal's line."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._status is not None:
+            self._status.stop()
+        self._timer = self._status = None
+
+    def _tell(self, text: str) -> None:
+        line = f"{self._where}: {text}"
+        if sys.stderr.isatty():
+            if self._status is None:
+                from rich.console import Console
+
+                self._status = Console(stderr=True).status(line)
+                self._status.start()
+            self._status.update(line)
+            return
+        self.end()
+        self._timer = threading.Timer(_WHILE, _say, (line,))
+        self._timer.daemon = True
+        self._timer.start()
+
+
+_progress = _Progress()
 
 
 def _console() -> Console:
@@ -135,8 +212,9 @@ def convert(
         target=target,
         clock_ns=clock,
     )
-    stamps = run(model, weights, options, output, name=name)
+    stamp = run(model, weights, options, output, name=name, progress=_progress.begin(output))
     rtl = load_rtl(output)
+    _progress.end()
     if as_json:
         _print_json(
             {
@@ -150,11 +228,11 @@ def convert(
                     for m in rtl.modules
                     if m.layer
                 ],
-                "seconds": {stamp.step: stamp.seconds for stamp in stamps},
+                "seconds": stamp.seconds,
             }
         )
     else:
-        done = "up to date" if not any(stamp.fresh for stamp in stamps) else "written"
+        done = "written" if stamp.fresh else "up to date"
         _say(
             f"{output / 'rtl'}: {done}, {rtl.latency} pipeline stages at {rtl.clock_ns:g} ns "
             f"on {rtl.target}"
@@ -191,7 +269,16 @@ def verify(
     if unknown:
         raise InputError(f"--stall {unknown[0]}: there are {', '.join(patterns)}")
     chosen = [patterns[name] for name in stall] if stall else list(STALLS)
-    stamp = run(directory, inputs=inputs, samples=samples, seed=seed, stalls=chosen, waves=waves)
+    stamp = run(
+        directory,
+        inputs=inputs,
+        samples=samples,
+        seed=seed,
+        stalls=chosen,
+        waves=waves,
+        progress=_progress.begin(directory),
+    )
+    _progress.end()
     results = stamp.results
     if as_json:
         _print_json({**results, "seconds": stamp.seconds})
@@ -222,7 +309,8 @@ def synth(
     """Synthesize with Yosys and count resources, per module too."""
     from gatewright.flow.synthesize import synthesize
 
-    stamp = synthesize(directory, target, jobs=jobs)
+    stamp = synthesize(directory, target, jobs=jobs, progress=_progress.begin(directory))
+    _progress.end()
     if as_json:
         _print_json({**stamp.results, "seconds": stamp.seconds})
     else:
@@ -236,7 +324,9 @@ def report(
         list[Path], typer.Argument(metavar="DIR...", help="Project directories, or report files.")
     ],
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write JSON.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write JSON; - prints it in place of the table.")
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write CSV.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
     budget: Annotated[
@@ -245,31 +335,37 @@ def report(
     against: Annotated[Path | None, typer.Option(help="Older report to compare with.")] = None,
 ) -> None:
     """Show the results of project directories; write them; gate on budgets."""
-    from gatewright.flow.summary import summarize
+    from gatewright.flow.summary import refresh
     from gatewright.report.budget import check_budgets, parse_budget
     from gatewright.report.csv import write_csv
     from gatewright.report.diff import compare
     from gatewright.report.html import write_html
     from gatewright.report.markdown import write_markdown
-    from gatewright.report.store import load_reports, write_json, write_report
+    from gatewright.report.store import load_reports, write_json
     from gatewright.report.terminal import render_terminal
 
     budgets = [parse_budget(text) for text in budget or ()]
     for directory in directories:
-        if (directory / "convert.json").is_file() and not (directory / "report.json").is_file():
-            write_report(summarize(directory), directory)
+        folders = [directory, *sorted(directory.iterdir())] if directory.is_dir() else []
+        for folder in folders:
+            if (folder / "convert.json").is_file() and (folder / "rtl").is_dir():
+                refresh(folder)
     found = load_reports(directories)
     verdicts = check_budgets(found, budgets)
     difference = compare(found, load_reports([against])) if against else None
     if html:
         write_html(found, html, verdicts=verdicts, difference=difference)
-    if json_file:
+    to_stdout = json_file == Path("-")
+    if json_file and not to_stdout:
         write_json(found, json_file)
     if csv:
         write_csv(found, csv)
     if markdown:
         write_markdown(found, markdown, verdicts=verdicts, difference=difference)
-    render_terminal(found, _console(), verdicts=verdicts, difference=difference)
+    if to_stdout:
+        sys.stdout.write(found.to_json())
+    else:
+        render_terminal(found, _console(), verdicts=verdicts, difference=difference)
     _gate(found, verdicts)
 
 
@@ -294,6 +390,7 @@ def run(
     publish: Annotated[
         Path | None, typer.Option(help="Also write JSON and Markdown into this folder.")
     ] = None,
+    as_json: _Json = False,
 ) -> None:
     """Take a model through every configuration of its sweep, then report."""
     from gatewright.flow.sweep import run_sweep
@@ -302,7 +399,10 @@ def run(
     result = run_sweep(
         model, config or [], output, jobs=jobs, force=force, publish=publish, say=_say
     )
-    render_terminal(result.reports, _console())
+    if as_json:
+        sys.stdout.write(result.reports.to_json())
+    else:
+        render_terminal(result.reports, _console())
     _say(f"report: {result.page}")
     if result.failures:
         raise DesignFailure("; ".join(result.failures))
@@ -310,13 +410,16 @@ def run(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(as_json: _Json = False) -> None:
     """Say what is installed, what is missing, and what to type to get it."""
     from gatewright.doctor import examine
 
     checks = examine()
-    for check in checks:
-        sys.stdout.write(f"{check}\n")
+    if as_json:
+        _print_json([asdict(check) for check in checks])
+    else:
+        for check in checks:
+            sys.stdout.write(f"{check}\n")
     missing = [check.name for check in checks if check.required and not check.found]
     if missing:
-        raise InputError(f"missing: {', '.join(missing)}")
+        raise InputError(f"missing: {', '.join(missing)}; the list above says what to type")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import json
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -87,8 +88,9 @@ class Emulation:
                 for key in ("inputs", "outputs", "layers")
             )
             # The library ends the process if its weights aren't there.
-            if not (library.parent / "weights").is_dir():
-                raise FileNotFoundError(library.parent / "weights")
+            source = (library.parent / f"{self.project}.cpp").read_text()
+            for name in re.findall(r'load_\w+_from_txt<.*"(\w+\.txt)"', source):
+                (library.parent / "weights" / name).stat()
             self._library = ctypes.CDLL(_respelled(library))
             self._top = self._library[f"{self.project}_double"]
         except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:

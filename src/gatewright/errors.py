@@ -25,3 +25,9 @@ class DesignFailure(GatewrightError):
     """It ran and the answer is no: a mismatch, a budget missed, a deadlock, a lint error."""
 
     exit_status = 1
+
+
+def system_message(error: OSError) -> str:
+    """One line for an error of the operating system: which file, and what is wrong with it."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"

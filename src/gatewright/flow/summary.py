@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from gatewright import __version__
 from gatewright.errors import InputError
-from gatewright.flow.convert import load_design, load_rtl
+from gatewright.flow.convert import design_files, load_design, load_rtl
 from gatewright.flow.steps import hash_files, read_stamp
+from gatewright.flow.synthesize import synthesized_content
+from gatewright.flow.verify import verified_content
 from gatewright.report import schema
+from gatewright.report.store import REPORT, load_reports, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from gatewright.design import Design
@@ -57,12 +60,11 @@ def summarize(
     labels = labels or Labels()
     design, rtl = load_design(directory), load_rtl(directory)
     asked = _asked(directory)
-    stamps = {path.stem: read_stamp(directory, path.stem) for path in _stamp_files(directory)}
-    done = {name: stamp for name, stamp in stamps.items() if stamp is not None}
-    verified = _current(done.get("verify"))
+    done = _done(directory, rtl)
+    verified = done["verify"].results if "verify" in done else None
     synthesized = {
         name.removeprefix("synth-"): stamp.results
-        for name, stamp in sorted(done.items())
+        for name, stamp in done.items()
         if name.startswith("synth-")
     }
     origins = dict(accuracy_origins or {})
@@ -118,8 +120,43 @@ def summarize(
     )
 
 
-def _stamp_files(directory: Path) -> Iterable[Path]:
-    return sorted((directory / "steps").glob("*.json"))
+def refresh(directory: Path) -> Path:
+    """Bring `report.json` of a project directory up to date with its finished steps.
+
+    What only a sweep knows (names, accuracy) is kept from the report that stands there, as long
+    as the design is the same.
+
+    Returns:
+        The report's path.
+
+    Raises:
+        InputError: if the directory is no converted project.
+    """
+    path = directory / REPORT
+    old = None
+    if path.is_file():
+        with contextlib.suppress(InputError):
+            (old,) = load_reports([path]).reports
+    if old is None or old.provenance.inputs != _inputs(directory):
+        return write_report(summarize(directory), directory)
+    kept = {k: v for k, v in old.provenance.groups.items() if k.startswith("accuracy")}
+    labels = Labels(
+        old.model.name, old.config.name, old.config.description, old.model.task, old.model.source
+    )
+    report = summarize(directory, labels=labels, accuracy=old.accuracy, accuracy_origins=kept)
+    return path if report == old else write_report(report, directory)
+
+
+def _done(directory: Path, rtl: RtlProject) -> dict[str, Stamp]:
+    """Stamps of the finished steps whose results are about what stands in the directory now."""
+    verified, synthesized = verified_content(directory, rtl), synthesized_content(rtl)
+    stamps = {}
+    for path in sorted((directory / "steps").glob("*.json")):
+        stamp = read_stamp(directory, path.stem)
+        subject = {"convert": "", "verify": verified}.get(path.stem, synthesized)
+        if stamp is not None and stamp.subject == subject:
+            stamps[path.stem] = stamp
+    return stamps
 
 
 def _asked(directory: Path) -> dict[str, Any]:
@@ -131,13 +168,8 @@ def _asked(directory: Path) -> dict[str, Any]:
     return asked
 
 
-def _current(stamp: Stamp | None) -> dict[str, Any] | None:
-    return stamp.results if stamp else None
-
-
 def _inputs(directory: Path) -> dict[str, str]:
-    files = sorted((directory / "model").iterdir())
-    return {"design": f"sha256:{hash_files(files)}"}
+    return {"design": f"sha256:{hash_files(design_files(directory))}"}
 
 
 def _verification_origins(verified: dict[str, Any]) -> dict[str, schema.Origin]:

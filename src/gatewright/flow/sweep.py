@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gatewright.errors import GatewrightError
+from gatewright import processes
+from gatewright.errors import GatewrightError, InputError, system_message
+from gatewright.files import replaced_file
 from gatewright.fixed import to_float
 from gatewright.flow.convert import convert, load_design
 from gatewright.flow.summary import Labels, summarize
@@ -74,7 +79,8 @@ def run_sweep(
     reports: dict[str, schema.Report] = {}
     failures: list[GatewrightError] = []
     # Workers start afresh: a fork of a process with threads may hang.
-    with ProcessPoolExecutor(min(jobs, len(configs)), get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(min(jobs, len(configs)), get_context("spawn"), _become_worker)
+    try:
         running = {
             pool.submit(_run_config, sweep, config, folder, force): config.name
             for config in configs
@@ -89,6 +95,16 @@ def run_sweep(
             except GatewrightError as error:
                 failures.append(error)
                 say(f"{prefix}failed: {error}")
+    except BrokenProcessPool:
+        raise InputError(
+            f"{folder}: a worker was killed, out of memory perhaps; try --jobs 1"
+        ) from None
+    except BaseException:
+        for worker in active_children():
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
     if not reports:
         raise failures[0]
     found = schema.SweepReport(
@@ -102,7 +118,38 @@ def run_sweep(
     return SweepResult(found, page, tuple(str(error) for error in failures))
 
 
+def _become_worker() -> None:
+    """Leave interrupts from the keyboard to the process that started us, and do as it says."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end_worker)
+
+
+def _end_worker(*_: object) -> None:
+    global _working
+    processes.stop()
+    if _working:
+        _working = False
+        raise KeyboardInterrupt  # undoes what is half done; the pool takes it from there
+    os._exit(1)
+
+
+_working = False
+
+
 def _run_config(sweep: Sweep, config: Config, folder: Path, force: bool) -> schema.Report:
+    global _working
+    if processes.stopping():
+        raise KeyboardInterrupt
+    _working = True
+    try:
+        return _take_through(sweep, config, folder, force)
+    except OSError as error:
+        raise InputError(f"{config.name}: {system_message(error)}") from error
+    finally:
+        _working = False
+
+
+def _take_through(sweep: Sweep, config: Config, folder: Path, force: bool) -> schema.Report:
     directory = folder / config.name
     if force:
         shutil.rmtree(directory, ignore_errors=True)
@@ -110,7 +157,8 @@ def _run_config(sweep: Sweep, config: Config, folder: Path, force: bool) -> sche
     options = config.options
     convert(trained.path, None, options, directory, name=sweep.name)
     samples = directory / "test_set.npy"
-    np.save(samples, trained.x, allow_pickle=False)
+    with replaced_file(samples) as temporary:
+        np.save(temporary, trained.x, allow_pickle=False)
     verify(directory, inputs=samples)
     synthesize(directory, options.target, jobs=1)
     report = summarize(

@@ -6,22 +6,29 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from gatewright import synth
-from gatewright.files import replaced_directory
+from gatewright.errors import DesignFailure
+from gatewright.files import locked, replaced_directory
 from gatewright.flow.convert import load_rtl
-from gatewright.flow.steps import Stamp, hash_files, key_of, run_step
+from gatewright.flow.steps import Progress, Stamp, hash_files, key_of, run_step, silent
+from gatewright.project import MANIFEST
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gatewright.project import RtlProject
 
-def synthesize(directory: Path, target_name: str, *, jobs: int = 2) -> Stamp:
+
+def synthesize(
+    directory: Path, target_name: str, *, jobs: int = 2, progress: Progress = silent
+) -> Stamp:
     """Synthesize the RTL of a project directory.
 
     Args:
         directory: a converted project.
         target_name: a target of hls/targets, or a YAML file.
         jobs: modules synthesized at a time.
+        progress: is told what is being done.
 
     Returns:
         The stamp of the step "synth-<target>": resources of the design and of each module.
@@ -32,10 +39,24 @@ def synthesize(directory: Path, target_name: str, *, jobs: int = 2) -> Stamp:
     """
     project = load_rtl(directory)
     target = load_target(target_name)
-    key = key_of(hash_files([project.directory / file for file in project.files]), asdict(target))
+    subject = synthesized_content(project)
 
     def action() -> dict[str, object]:
-        with replaced_directory(directory / "synth" / target.name) as workspace:
-            return asdict(synth.synthesize(project, target, workspace, jobs=jobs))
+        folder = directory / "synth" / target.name
+        with replaced_directory(folder) as workspace:
+            try:
+                return asdict(
+                    synth.synthesize(project, target, workspace, jobs=jobs, progress=progress)
+                )
+            except DesignFailure as error:  # its logs are worth keeping
+                failure = str(error).replace(str(workspace), str(folder))
+        raise DesignFailure(failure)
 
-    return run_step(directory, f"synth-{target.name}", key, action)
+    with locked(directory):
+        step = f"synth-{target.name}"
+        return run_step(directory, step, key_of(subject, asdict(target)), action, subject=subject)
+
+
+def synthesized_content(project: RtlProject) -> str:
+    """Hash of the RTL that a synthesis is about."""
+    return hash_files([project.directory / file for file in (*project.files, MANIFEST)])

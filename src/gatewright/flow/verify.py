@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -12,12 +14,14 @@ import numpy as np
 
 from gatewright import golden, simulate
 from gatewright.emit import isolate
-from gatewright.emulation import LIBRARY, Emulation
+from gatewright.emulation import EMULATION, LIBRARY, Emulation
 from gatewright.errors import DesignFailure, InputError
+from gatewright.files import locked, replaced_file
 from gatewright.fixed import from_float, to_float
 from gatewright.flow.compare import Difference, differing_vectors, first_difference
-from gatewright.flow.convert import load_design, load_rtl
-from gatewright.flow.steps import Stamp, hash_files, key_of, run_step
+from gatewright.flow.convert import design_files, load_design, load_rtl
+from gatewright.flow.steps import Progress, Stamp, hash_files, key_of, run_step, silent
+from gatewright.project import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +49,7 @@ def verify(
     seed: int = 0,
     stalls: Sequence[simulate.StallPattern] = simulate.STALLS,
     waves: bool = False,
+    progress: Progress = silent,
 ) -> Stamp:
     """Hold the RTL of a project directory against the golden outputs and the C++ emulation.
 
@@ -56,6 +61,7 @@ def verify(
         seed: of the random vectors.
         stalls: patterns of idle cycles and backpressure that the outputs must not depend on.
         waves: record a waveform.
+        progress: is told what is being done.
 
     Returns:
         The stamp of the step "verify"; its results say how many vectors differ and where the first
@@ -66,32 +72,42 @@ def verify(
         InputError: if the directory or the inputs are not what they should be.
     """
     project = load_rtl(directory)
-    design_files = sorted((directory / "model").iterdir())
+    subject = verified_content(directory, project)
     key = key_of(
-        hash_files(design_files),
-        _hash_rtl(project),
-        hash_files([directory / "hls" / "firmware" / LIBRARY]),
-        hash_files([inputs]) if inputs and inputs.is_file() else str(inputs),
-        samples,
-        seed,
+        subject,
+        hash_files(_emulation_files(directory / "hls")),
+        hash_files([inputs]) if inputs is not None else [samples, seed],
         [asdict(pattern) for pattern in stalls],
         waves,
     )
-    return run_step(
-        directory,
-        "verify",
-        key,
-        lambda: _verify(directory, project, inputs, samples, seed, stalls, waves),
-    )
-
-
-def _hash_rtl(project: RtlProject) -> str:
-    missing = [file for file in project.files if not (project.directory / file).is_file()]
-    if missing:
-        raise InputError(
-            f"{project.directory / missing[0]}: missing; run 'gatewright convert' again"
+    with locked(directory):
+        _remove_litter(directory / "sim")
+        return run_step(
+            directory,
+            "verify",
+            key,
+            lambda: _verify(directory, project, inputs, samples, seed, stalls, waves, progress),
+            subject=subject,
         )
-    return hash_files([project.directory / file for file in project.files])
+
+
+def _emulation_files(hls: Path) -> list[Path]:
+    firmware = hls / "firmware"
+    weights = sorted((firmware / "weights").glob("*.txt"))
+    return [hls / EMULATION, firmware / LIBRARY, *weights]
+
+
+def verified_content(directory: Path, project: RtlProject) -> str:
+    """Hash of the design and the RTL that a verification is about."""
+    rtl = [project.directory / file for file in (*project.files, MANIFEST)]
+    return hash_files([*design_files(directory), *rtl])
+
+
+def _remove_litter(build_dir: Path) -> None:
+    """Remove what a run that was killed has left; the project is locked, so none is running."""
+    for pattern in ("build-*", "job-*"):
+        for folder in build_dir.glob(pattern):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _verify(
@@ -102,10 +118,12 @@ def _verify(
     seed: int,
     stalls: Sequence[simulate.StallPattern],
     waves: bool,
+    progress: Progress,
 ) -> dict[str, Any]:
     design = load_design(directory)
     words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed)
     count = len(words[0])
+    progress("building the simulation, comparing golden outputs with the C++ emulation")
     with ThreadPoolExecutor(1) as pool:
         # Verilator's build takes longest; the software comparison runs beside it.
         linted = pool.submit(_lint_and_build, project, directory / "sim", waves)
@@ -114,6 +132,7 @@ def _verify(
             design, words, expected, Emulation(directory / "hls")
         )
         linted.result()
+    progress(f"simulating {count} vectors, at full rate and under stalls")
     run = simulate.simulate(
         project,
         [word.reshape(count, -1) for word in words],
@@ -124,12 +143,11 @@ def _verify(
     outputs = [expected[tensor.name].reshape(count, -1) for tensor in design.outputs]
     differing = _union(outputs, run.outputs)
     if difference is None and len(differing):
+        progress("looking for the layer that differs")
         difference = _locate(design, project, expected, outputs, run.outputs, differing)
-    np.savez(
-        directory / "sim" / "outputs.npz",
-        allow_pickle=False,
-        **{f"output{i}": values for i, values in enumerate(run.outputs)},
-    )
+    results = {f"output{i}": values for i, values in enumerate(run.outputs)}
+    with replaced_file(directory / "sim" / "outputs.npz") as file:
+        np.savez(file, allow_pickle=False, **results)
     return {
         "vectors": count,
         "source": inputs.name if inputs else "random words of the input types",
@@ -182,7 +200,7 @@ def read_inputs(path: Path, design: Design) -> list[Values]:
         else:
             with loaded:
                 arrays = {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: can't be read as .npy or .npz ({error})") from None
     missing = [tensor.name for tensor in design.inputs if tensor.name not in arrays]
     if missing:
@@ -203,7 +221,7 @@ def _samples(path: Path, tensor: Tensor, array: NDArray[Any]) -> Values:
             f"should be (samples, {', '.join(map(str, tensor.shape))})"
         )
     if array.dtype not in (np.float32, np.float64):
-        if not np.issubdtype(array.dtype, np.integer):
+        if not np.issubdtype(array.dtype, np.integer) and array.dtype != np.float16:
             raise InputError(f"{path}: input '{tensor.name}' holds {array.dtype}, not numbers")
         array = array.astype(np.float64)
     return from_float(array, tensor.type).reshape(len(array), *tensor.shape)

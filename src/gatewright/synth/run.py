@@ -12,12 +12,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatewright import processes
 from gatewright.cache import cache_dir
 from gatewright.errors import DesignFailure, InputError
 from gatewright.files import write_text
@@ -51,7 +52,13 @@ class SynthResult:
 
 
 def synthesize(
-    project: RtlProject, target: Target, directory: Path, *, jobs: int = 2, flatten: bool = False
+    project: RtlProject,
+    target: Target,
+    directory: Path,
+    *,
+    jobs: int = 2,
+    flatten: bool = False,
+    progress: Callable[[str], None] | None = None,
 ) -> SynthResult:
     """Synthesize a project, each kernel out of context.
 
@@ -61,6 +68,7 @@ def synthesize(
         directory: exists; logs and cell counts go there, in a folder per module.
         jobs: Yosys processes at a time.
         flatten: synthesize the whole design at once instead; no figures per kernel then.
+        progress: is told how many modules are done.
 
     Raises:
         DesignFailure: if the RTL does not synthesize; names the module and the error.
@@ -81,8 +89,15 @@ def synthesize(
     work.sort(key=lambda job: -sum(Path(file).stat().st_size for file in job.files))
     work.append(_job(project.top, library, boxes, target))
     with ThreadPoolExecutor(max(1, jobs)) as pool:
+        if progress is not None:
+            progress(f"synthesizing {len(work)} modules")
         try:
-            cells = list(pool.map(lambda job: _run(job, directory / job.top), work))
+            running = [pool.submit(_run, job, directory / job.top) for job in work]
+            for done, future in enumerate(as_completed(running), 1):
+                future.result()
+                if progress is not None:
+                    progress(f"synthesizing, {done} of {len(work)} modules done")
+            cells = [future.result() for future in running]
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -219,14 +234,12 @@ def _execute(job: Job, directory: Path) -> dict[str, object]:
     with tempfile.TemporaryDirectory(dir=directory) as scratch:
         save(job, Path(scratch, "job.json"))
         with log.open("wb") as output:
-            done = subprocess.run(
+            done = processes.run(
                 [sys.executable, "-m", "gatewright.synth.worker", "job.json"],
                 cwd=scratch,
                 env=os.environ | {"PYTHONPATH": _python_path()},
-                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                check=False,
             )
         # Status 0 alone doesn't tell: the last command's result must be there.
         if done.returncode == 0:
