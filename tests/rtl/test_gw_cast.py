@@ -115,7 +115,7 @@ def verilator(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
         "VERILATOR_ROOT": str(root),
-        # The package leaves this variable empty; g++ then takes the precompiled header for an input.
+        # The package leaves it empty; g++ then takes the precompiled header for an input.
         "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
     }
     return subprocess.run(
