@@ -1,0 +1,35 @@
+"""Runs every benchmark and writes benchmarks/results.json: `make bench`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import against_da4ml  # noqa: E402
+import speed  # noqa: E402
+from jet_network import jet_network  # noqa: E402
+
+
+def main() -> None:
+    """Train the network unless it is there, measure, print, and keep the results."""
+    build = HERE.parent / "build" / "bench"
+    network = jet_network(build / "jet.h5")
+    results = {
+        "machine": {"cores": len(os.sched_getaffinity(0)), "cpu": platform.processor()},
+        "flow": speed.flow(network, build / "jet", build / "cache"),
+        "throughput": speed.throughput(build / "jet"),
+        "area": against_da4ml.run(build / "jet", clock_ns=5.0),
+    }
+    text = json.dumps(results, indent=1) + "\n"
+    sys.stdout.write(text)
+    (HERE / "results.json").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
