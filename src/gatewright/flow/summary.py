@@ -45,6 +45,7 @@ def summarize(
     labels: Labels | None = None,
     accuracy: schema.Accuracy | None = None,
     accuracy_origins: dict[str, schema.Origin] | None = None,
+    keras: schema.Comparison | None = None,
 ) -> schema.Report:
     """The report of a project directory: what its finished steps found, and nothing else.
 
@@ -53,6 +54,7 @@ def summarize(
         labels: names to show; by default those of the conversion.
         accuracy: of the model on its test set, where known.
         accuracy_origins: origin per group of `accuracy`.
+        keras: Keras' own predictions against the RTL's outputs, where they are known.
 
     Raises:
         InputError: if the directory is no converted project.
@@ -105,7 +107,7 @@ def summarize(
             layers=_layer_configs(design, rtl),
         ),
         accuracy=accuracy,
-        verification=_verification(verified),
+        verification=_verification(verified, keras),
         timing=_timing(rtl, verified),
         resources={name: _resources(found["total"]) for name, found in synthesized.items()},
         layers=_layers(design, rtl, synthesized),
@@ -183,7 +185,9 @@ def _verification_origins(verified: dict[str, Any]) -> dict[str, schema.Origin]:
     return {"verification": simulated, "timing.simulated": simulated}
 
 
-def _verification(verified: dict[str, Any] | None) -> schema.Verification | None:
+def _verification(
+    verified: dict[str, Any] | None, keras: schema.Comparison | None
+) -> schema.Verification | None:
     if verified is None:
         return None
     found = verified["difference"]
@@ -198,6 +202,7 @@ def _verification(verified: dict[str, Any] | None) -> schema.Verification | None
         first_difference=difference,
         stalls=tuple(verified["stalls"]),
         layers=tuple(schema.LayerCheck(**check) for check in verified["layers"]),
+        keras=keras,
     )
 
 

@@ -32,6 +32,8 @@ from gatewright.zoo import load_sweep, train
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from gatewright.zoo import Config, Sweep, TrainedModel
 
 
@@ -170,17 +172,29 @@ def _take_through(sweep: Sweep, config: Config, folder: Path, force: bool) -> sc
             source=f"{sweep.name}/model.py",
         ),
         accuracy=_accuracy(directory, trained),
+        keras=_against_keras(directory, trained),
         accuracy_origins=_accuracy_origins(trained),
     )
     write_report(report, directory)
     return report
 
 
-def _accuracy(directory: Path, trained: TrainedModel) -> schema.Accuracy:
+def _rtl_outputs(directory: Path) -> NDArray[np.float64]:
+    """What the simulated RTL gave for the test set, (samples, elements)."""
     design = load_design(directory)
     with np.load(directory / "sim" / "outputs.npz", allow_pickle=False) as outputs:
-        scores = to_float(outputs["output0"], design.outputs[0].type.frac)
-    rtl = float(np.mean(scores.reshape(len(trained.y), -1).argmax(axis=1) == trained.y))
+        return to_float(outputs["output0"], design.outputs[0].type.frac)
+
+
+def _against_keras(directory: Path, trained: TrainedModel) -> schema.Comparison:
+    outputs = _rtl_outputs(directory)
+    keras = trained.outputs.astype(np.float64).reshape(outputs.shape)
+    differing = int((outputs != keras).any(axis=1).sum())
+    return schema.Comparison(vectors=len(outputs), mismatches=differing)
+
+
+def _accuracy(directory: Path, trained: TrainedModel) -> schema.Accuracy:
+    rtl = float(np.mean(_rtl_outputs(directory).argmax(axis=1) == trained.y))
     return schema.Accuracy(
         metric="top-1 accuracy",
         samples=len(trained.y),
