@@ -1,5 +1,8 @@
 """Emitted RTL, simulated, against the circuits it was printed from and against golden runs."""
 
+import re
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -171,3 +174,16 @@ def test_the_manifest_round_trips(tmp_path):
     project = emit(branched_design(np.random.default_rng(3)), TARGET, 5.0, tmp_path)
     assert RtlProject.load(tmp_path) == project
     assert [port.prefix for port in project.outputs] == ["m_axis_l2x", "m_axis_b"]
+
+
+@pytest.mark.parametrize("reader", ["read_verilog -sv", "read_slang --top {top}"])
+def test_yosys_reads_it(tmp_path, reader):
+    project = emit(random_design(range(40)), load_target("xcup"), 3.0, tmp_path)
+    command = " ".join([reader.format(top=project.top), *project.files])
+    script = f"from pyosys import libyosys as y; y.run_pass({command!r}, y.Design())"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-500:]
+    texts = [(tmp_path / file).read_text() for file in project.files]
+    assert any(re.search(r"= -\(\d+'\(", text) for text in texts)  # what it once could not

@@ -204,8 +204,11 @@ class _Printer:
                 term = self._sized(arg, node.width, shift, stage, node.signed)
             if text:
                 text += f" {'+' if sign > 0 else '-'} {term}"
+            elif sign > 0:
+                text = term
             else:
-                text = term if sign > 0 else f"-{term}"
+                # Yosys takes -8'(x) for a cast to -8 bits.
+                text = f"-({term})" if "'(" in term else f"-{term}"
         return text
 
     def _sized(self, arg: int, width: int, shift: int, stage: int, signed: bool) -> str:
