@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
+    from gatewright.project import RtlProject
     from gatewright.report.schema import SweepReport
 
 app = typer.Typer(
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         status = app(given, standalone_mode=False)
         sys.stdout.flush()
+        if processes.stopping():  # Typer keeps the exception to itself
+            raise KeyboardInterrupt
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 2
@@ -221,6 +224,7 @@ def convert(
                 "directory": str(output),
                 "top": rtl.top,
                 "latency_predicted": rtl.latency,
+                "path_ns_estimated": rtl.path_ns,
                 "clock_ns": rtl.clock_ns,
                 "target": rtl.target,
                 "modules": [
@@ -235,8 +239,14 @@ def convert(
         done = "written" if stamp.fresh else "up to date"
         _say(
             f"{output / 'rtl'}: {done}, {rtl.latency} pipeline stages at {rtl.clock_ns:g} ns "
-            f"on {rtl.target}"
+            f"on {rtl.target}{_clock_remark(rtl)}"
         )
+
+
+def _clock_remark(rtl: RtlProject) -> str:
+    if rtl.path_ns is None or rtl.path_ns <= rtl.clock_ns:
+        return ""
+    return f"; an operation takes {rtl.path_ns:g} ns by the delay model, so the clock is not met"
 
 
 def _setting(text: str) -> tuple[str, str]:

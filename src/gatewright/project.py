@@ -70,6 +70,7 @@ class RtlProject:
     clock_ns: float
     latency: int  # predicted cycles from first input transfer to first output transfer
     interval: int  # predicted initiation interval, cycles per tensor
+    path_ns: float | None = None  # longest path between registers, by the target's delay model
 
     def save(self) -> None:
         """Write the manifest into the project directory."""

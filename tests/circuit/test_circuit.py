@@ -160,3 +160,11 @@ def test_wires_cost_nothing():
     shifted = circuit.add_words(((1, a.scaled(8)), (1, circuit.input(0, 1, 0, 255, 0))))
     node = circuit.nodes[shifted.node]
     assert node_luts(node, circuit.nodes) == node.width - 8
+
+
+def test_a_clock_that_an_operation_cannot_meet_shows_in_the_path():
+    circuit = Circuit()
+    words = [circuit.input(0, i, -128, 127, 0) for i in range(2)]
+    circuit.outputs = [circuit.sum((1, word) for word in words).node]
+    assert schedule(circuit, TARGET, 5.0).path < 5.0
+    assert schedule(circuit, TARGET, 0.5).path > 0.5

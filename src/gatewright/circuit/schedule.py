@@ -20,12 +20,15 @@ class Schedule:
         last_use: per node, the last stage in which it is read; registers carry it there.
         latency: stage of the outputs, that is the number of register stages.
         arrival: per output, ns into the last stage at which it is stable.
+        path: ns that the slowest stage takes, the register's share included; more than the clock
+            period where an operation is slower than that.
     """
 
     stage: tuple[int, ...]
     last_use: tuple[int, ...]
     latency: int
     arrival: tuple[float, ...]
+    path: float
 
     def register_bits(self, circuit: Circuit) -> int:
         """Flip-flops that hold data between stages."""
@@ -57,6 +60,7 @@ def schedule(
     budget = clock_ns - target.delays.register
     nodes = circuit.nodes
     stage = [0] * len(nodes)
+    slowest = 0.0
     ready: list[tuple[int, float]] = []  # stage and time from which a reader may use the value
     for index, node in enumerate(nodes):
         if node.op is Op.INPUT:
@@ -69,12 +73,15 @@ def schedule(
             # A multiplier takes its operands from registers and gives its product to one.
             start += time > 0
             stage[index] = start
-            ready.append((start + max(1, math.ceil(delay / budget)), 0.0))
+            stages = max(1, math.ceil(delay / budget))
+            slowest = max(slowest, delay / stages)
+            ready.append((start + stages, 0.0))
             continue
         if time > 0 and time + delay > budget:
             start, time = start + 1, 0.0
         stage[index] = start
         ready.append((start, time + delay))
+        slowest = max(slowest, time + delay)
     latency = max((ready[index][0] for index in circuit.outputs), default=0)
     if registered and any(
         ready[i] > (latency, 0.0) for i in circuit.outputs if nodes[i].op is not Op.CONST
@@ -92,4 +99,5 @@ def schedule(
     times = tuple(
         ready[index][1] if ready[index][0] == latency else 0.0 for index in circuit.outputs
     )
-    return Schedule(tuple(stage), tuple(last_use), latency, times)
+    path = slowest + target.delays.register
+    return Schedule(tuple(stage), tuple(last_use), latency, times, path)

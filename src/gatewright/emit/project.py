@@ -70,6 +70,7 @@ def emit(design: Design, target: Target, clock_ns: float, directory: Path) -> Rt
         clock_ns=clock_ns,
         latency=top.latency,
         interval=1,
+        path_ns=round(max((module.schedule.path for module in modules), default=0.0), 3),
     )
     project.save()
     return project
