@@ -87,12 +87,6 @@ def stopping() -> bool:
     return _stopping
 
 
-def resume() -> None:
-    """Allow processes again after `stop`."""
-    global _stopping
-    _stopping = False
-
-
 def _signal(process: subprocess.Popen[str], number: int) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):

@@ -123,14 +123,13 @@ def _verify(
     design = load_design(directory)
     words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed)
     count = len(words[0])
+    emulation = Emulation(directory / "hls")
     progress("building the simulation, comparing golden outputs with the C++ emulation")
     with ThreadPoolExecutor(1) as pool:
         # Verilator's build takes longest; the software comparison runs beside it.
         linted = pool.submit(_lint_and_build, project, directory / "sim", waves)
         expected = golden.run(design, words)
-        layers, wrong, difference = _against_emulation(
-            design, words, expected, Emulation(directory / "hls")
-        )
+        layers, wrong, difference = _against_emulation(design, words, expected, emulation)
         linted.result()
     progress(f"simulating {count} vectors, at full rate and under stalls")
     run = simulate.simulate(
@@ -175,12 +174,22 @@ def _lint_and_build(project: RtlProject, build_dir: Path, waves: bool) -> None:
 
 
 def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
-    """Random words of the inputs' types, (samples, *shape) each; the first three are extremes."""
+    """Random words of the inputs' types, (samples, *shape) each; the first three are extremes.
+
+    Of the others every second vector takes the type's whole range. Sums of such words saturate
+    what follows, which hides most errors; so the rest have a magnitude drawn per vector, and of
+    them every second one is mostly zeros.
+    """
     rng = np.random.default_rng(seed)
     result = []
     for tensor in design.inputs:
         low, high = tensor.type.min, tensor.type.max
         words = rng.integers(low, high, (samples, *tensor.shape), np.int64, endpoint=True)
+        small, sparse = words[1::2], words[3::4]
+        each = (-1, *[1] * len(tensor.shape))
+        small >>= rng.integers(0, tensor.type.width, len(small)).reshape(each)
+        density = rng.random(len(sparse)).reshape(each) / 4
+        sparse[rng.random(sparse.shape) > density] = 0
         for vector, value in enumerate((0, low, high)[:samples]):
             words[vector] = value
         result.append(words)
