@@ -1,6 +1,7 @@
 """The command line: exit status, one line on stderr, results alone on stdout."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +127,7 @@ def test_a_missing_package_is_named(refused, model, monkeypatch):
     ("error", "words"),
     [
         (OSError(28, "No space left on device", "out/x"), "out/x: No space left on device"),
+        (shutil.Error([("a", "out/b", "[Errno 28] No space left")]), "[Errno 28] No space left"),
         (MemoryError(), "out of memory"),
         (RecursionError(), "nested too deeply"),
         (KeyboardInterrupt(), "interrupted; run the same command again"),
