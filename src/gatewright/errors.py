@@ -29,9 +29,7 @@ class DesignFailure(GatewrightError):
 
 def system_message(error: OSError) -> str:
     """One line for an error of the operating system: which file, and what is wrong with it."""
-    if error.args and isinstance(
-        error.args[0], list
-    ):  # of copying a directory: source, target, why
+    if error.args and isinstance(error.args[0], list):
         return str(error.args[0][0][-1])
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or error}"
