@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def main() -> None:
     build = HERE.parent / "build" / "bench"
     network = jet_network(build / "jet.h5")
     results = {
-        "machine": {"cores": len(os.sched_getaffinity(0)), "cpu": platform.processor()},
+        "cores": len(os.sched_getaffinity(0)),
         "flow": speed.flow(network, build / "jet", build / "cache"),
         "throughput": speed.throughput(build / "jet"),
         "area": against_da4ml.run(build / "jet", clock_ns=5.0),
