@@ -168,3 +168,10 @@ def test_a_clock_that_an_operation_cannot_meet_shows_in_the_path():
     circuit.outputs = [circuit.sum((1, word) for word in words).node]
     assert schedule(circuit, TARGET, 5.0).path < 5.0
     assert schedule(circuit, TARGET, 0.5).path > 0.5
+
+
+def test_a_product_of_constants_is_a_constant():
+    circuit = Circuit()
+    product = circuit.mul(circuit.constant(0), circuit.constant(-4, 1))
+    assert circuit.value_of(product) == 0
+    assert circuit.mul(circuit.constant(3), circuit.constant(-4)) == circuit.constant(-12)

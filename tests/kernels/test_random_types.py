@@ -123,15 +123,7 @@ def test_circuit_is_golden(kind: str) -> None:
     check(kind, range(15))
 
 
-_EMPTY_SUM = pytest.mark.xfail(
-    reason="Circuit.mul of the constants 0 and -2**k leaves a sum without operands", strict=True
-)
-
-
 @pytest.mark.full
-@pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, marks=_EMPTY_SUM) if kind == "softmax" else kind for kind in KINDS],
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_circuit_is_golden_for_many_types(kind: str) -> None:
     check(kind, range(100, 500))
