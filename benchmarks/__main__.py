@@ -7,12 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+from benchmarks import against_da4ml, speed
+from benchmarks.jet_network import jet_network
 
-import against_da4ml  # noqa: E402
-import speed  # noqa: E402
-from jet_network import jet_network  # noqa: E402
+HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:

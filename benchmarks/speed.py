@@ -10,8 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jet_network import INPUT_PRECISION
-
+from benchmarks.jet_network import INPUT_PRECISION
 from gatewright import golden
 from gatewright.design import Design
 from gatewright.emulation import Emulation

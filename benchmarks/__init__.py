@@ -1,0 +1,1 @@
+"""Speed and quality against peers, each measured in one run: `python -m benchmarks`."""
