@@ -205,9 +205,9 @@ def convert(
     from gatewright.options import ConvertOptions
 
     options = ConvertOptions(
-        io=io,  # type: ignore[arg-type]
+        io=io,
         reuse_factor=reuse,
-        strategy=strategy,  # type: ignore[arg-type]
+        strategy=strategy,
         precision=precision,
         input_precision=input_precision,
         preset=preset,

@@ -45,12 +45,12 @@ class ConvertOptions:
         clock_ns: Clock period in ns; default the target's.
     """
 
-    io: Io = "parallel"
+    io: str = "parallel"
     reuse_factor: int | None = None
-    strategy: Strategy | None = None
+    strategy: str | None = None
     precision: str | None = None
     input_precision: str | None = None
-    inference: Inference | None = None
+    inference: str | None = None
     preset: str | None = None
     settings: tuple[tuple[str, str], ...] = ()
     target: str = "xcup"
