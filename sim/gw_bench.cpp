@@ -12,7 +12,7 @@ namespace {
 
 struct Buffer {
     uint32_t* words;   // packed beats, `stride` words each
-    uint64_t* stamps;  // clock cycle of the first beat of each vector
+    uint64_t* stamps;  // clock cycles of the first and the last beat of each vector
     size_t stride;
 };
 
@@ -24,9 +24,18 @@ struct Failure {
     std::string rule;
 };
 
+struct Fifo {
+    std::string path;
+    uint32_t depth;
+    uint32_t highest;
+    uint32_t level;
+    bool valid, ready;
+};
+
 constexpr size_t block_words = 16;  // gw_bench_pkg::Block / 32
 
 std::vector<Buffer> buffers;
+std::vector<Fifo> fifos;
 Failure failure;
 
 // Words of a beat that lie in a block; the last block of a beat may be partial.
@@ -52,6 +61,18 @@ extern "C" const char* gw_bench_failure(uint32_t* port, uint32_t* beat, uint64_t
     return failure.rule.c_str();
 }
 
+extern "C" void gw_bench_clear_levels() {
+    for (Fifo& fifo : fifos) fifo.highest = 0;
+}
+
+extern "C" const char* gw_bench_fifo_state(uint32_t number, uint32_t* numbers) {
+    if (number >= fifos.size()) return nullptr;
+    const Fifo& fifo = fifos[number];
+    const uint32_t values[] = {fifo.depth, fifo.highest, fifo.level, fifo.valid, fifo.ready};
+    std::memcpy(numbers, values, sizeof(values));
+    return fifo.path.c_str();
+}
+
 // Called by the simulation.
 
 extern "C" void gw_bench_read(uint32_t port, uint32_t beat, uint32_t block, svBitVecVal* data) {
@@ -67,12 +88,28 @@ extern "C" void gw_bench_write(uint32_t port, uint32_t beat, uint32_t block,
                 words_in_block(buffer, block) * sizeof(uint32_t));
 }
 
-extern "C" void gw_bench_stamp(uint32_t port, uint32_t vector, unsigned long long cycle) {
-    buffers[port].stamps[vector] = cycle;
+extern "C" void gw_bench_stamp(uint32_t port, uint32_t vector, svBit last,
+                               unsigned long long cycle) {
+    buffers[port].stamps[2 * vector + last] = cycle;
 }
 
 extern "C" void gw_bench_fail(uint32_t port, uint32_t beat, unsigned long long cycle,
                               const char* rule) {
     if (failure.present) return;
     failure = Failure{true, port, beat, cycle, rule};
+}
+
+extern "C" uint32_t gw_bench_fifo(const char* path, uint32_t depth) {
+    fifos.push_back(Fifo{path, depth, 0, 0, false, false});
+    return fifos.size() - 1;
+}
+
+extern "C" void gw_bench_level(uint32_t fifo, uint32_t level) {
+    if (level > fifos[fifo].highest) fifos[fifo].highest = level;
+}
+
+extern "C" void gw_bench_state(uint32_t fifo, uint32_t level, svBit valid, svBit ready) {
+    fifos[fifo].level = level;
+    fifos[fifo].valid = valid;
+    fifos[fifo].ready = ready;
 }

@@ -61,8 +61,9 @@ module gw_bench_sink #(
       taken     <= taken + 1;
       in_vector <= in_vector + 1;
       store(taken, tdata);
-      if (in_vector == 0) gw_bench_stamp(Port, vector, cycle);
+      if (in_vector == 0) gw_bench_stamp(Port, vector, 1'b0, cycle);
       if (at_last) begin
+        gw_bench_stamp(Port, vector, 1'b1, cycle);
         in_vector <= '0;
         vector    <= vector + 1;
       end

@@ -1,7 +1,9 @@
 /// Plays a stream of packed beats into an AXI4-Stream port of the design under test.
 ///
 /// Offers a beat in every cycle in which `stall` is low, holds it until it is taken, and starts
-/// again at beat 0 after a reset. With `external` high it hands the port to the `external_*`
+/// again at beat 0 after a reset. `pace` spreads the beats of a vector evenly over so many cycles:
+/// no two beats are offered less than floor(pace / Beats) cycles apart, no two vectors less than
+/// `pace`. Time lost while a beat waits is not made up. With `external` high it hands the port to the `external_*`
 /// signals instead, taken over at the falling clock edge, for drivers that live in the test.
 module gw_bench_source #(
   parameter int unsigned Port,
@@ -13,6 +15,7 @@ module gw_bench_source #(
   input  logic             run,
   input  logic             stall,
   input  logic [31:0]      vectors,
+  input  logic [31:0]      pace,   // least cycles per vector
   input  longint unsigned  cycle,
   output logic             done,   // all vectors have been taken
   output logic             moved,  // a beat moves in this cycle
@@ -33,8 +36,13 @@ module gw_bench_source #(
   localparam int unsigned Blocks = (Width + Block - 1) / Block;
 
   logic [31:0] offered, in_vector, vector;
+  logic [32:0] credit;  // grows by Beats a cycle; a beat costs `pace`
+  logic        due, offer;
   logic        own_tvalid, own_tlast, driven_tvalid, driven_tlast, driven;
   logic [Width-1:0] own_tdata, driven_tdata;
+
+  assign due   = pace <= Beats || credit >= 33'(pace);
+  assign offer = run && !stall && due && (!own_tvalid || tready) && offered != vectors * Beats;
 
   assign done  = vector == vectors;
   assign moved = tvalid && tready;
@@ -58,14 +66,18 @@ module gw_bench_source #(
     if (rst) begin
       own_tvalid <= 1'b0;
       offered    <= '0;
-    end else if (!own_tvalid || tready) begin
-      own_tvalid <= 1'b0;
-      if (run && !stall && offered != vectors * Beats) begin
+      credit     <= 33'(pace);
+    end else begin
+      if (offer) begin
         own_tvalid <= 1'b1;
         own_tdata  <= fetch(offered);
         own_tlast  <= offered % Beats == Beats - 1;
         offered    <= offered + 1;
+      end else if (tready) begin
+        own_tvalid <= 1'b0;
       end
+      if (offer) credit <= credit - 33'(pace) + 33'(Beats);
+      else if (!due) credit <= credit + 33'(Beats);
     end
   end
 
@@ -77,7 +89,7 @@ module gw_bench_source #(
     end else if (moved) begin
       taken     <= taken + 1;
       in_vector <= in_vector + 1;
-      if (in_vector == 0) gw_bench_stamp(Port, vector, cycle);
+      if (in_vector == 0) gw_bench_stamp(Port, vector, 1'b0, cycle);
       if (in_vector == Beats - 1) begin
         in_vector <= '0;
         vector    <= vector + 1;

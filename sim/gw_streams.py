@@ -16,7 +16,7 @@ import os
 import random
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cocotb
 import numpy as np
@@ -30,11 +30,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Words = NDArray[np.uint32]  # one row per beat
-    Stamps = NDArray[np.uint64]  # clock cycle per vector
+    Stamps = NDArray[np.uint64]  # clock cycles of the first and the last beat, a row per vector
 
 DIRECTORY = Path(os.environ["GATEWRIGHT_JOB"])
 JOB: dict[str, Any] = json.loads((DIRECTORY / "job.json").read_text())
 PERIOD = 2  # time steps per clock cycle: the simulator has no finer event
+LISTED = 8  # names in a list of FIFOs
+SETTINGS = (  # of a phase, which are signals of the bench
+    "source_enter", "source_leave", "sink_enter", "sink_leave",
+    "seed", "vectors", "pace", "patience", "limit", "drain",
+)  # fmt: skip
+
+
+class Fifo(NamedTuple):
+    """What the bench knows of an instance of gw_fifo."""
+
+    path: str  # below the top of the design
+    depth: int
+    highest: int  # beats held at most in this phase
+    level: int  # this, and the output's valid and ready: when the simulation was given up
+    valid: int
+    ready: int
 
 
 class Streams:
@@ -43,6 +59,8 @@ class Streams:
     def __init__(self, vectors: int) -> None:
         self._library = ctypes.CDLL(None)
         self._library.gw_bench_failure.restype = ctypes.c_char_p
+        self._library.gw_bench_fifo_state.restype = ctypes.c_char_p
+        self._library.gw_bench_clear_levels()
         self.vectors = vectors
         self.ports = [*JOB["inputs"], *JOB["outputs"]]
         self.words: list[Words] = []
@@ -53,7 +71,7 @@ class Streams:
                 words = np.load(DIRECTORY / port["file"], mmap_mode="c")[:rows]
             else:
                 words = np.zeros((rows, port["words"]), np.uint32)
-            stamps = np.zeros(vectors, np.uint64)
+            stamps = np.zeros((vectors, 2), np.uint64)
             self.words.append(words)
             self.stamps.append(stamps)
             self._library.gw_bench_attach(
@@ -66,6 +84,16 @@ class Streams:
     def split(self, arrays: list[Any]) -> tuple[list[Any], list[Any]]:
         """The part of a list with one item per port that belongs to inputs, and to outputs."""
         return arrays[: len(JOB["inputs"])], arrays[len(JOB["inputs"]) :]
+
+    def fifos(self) -> list[Fifo]:
+        """Every instance of gw_fifo in the design, by its path."""
+        fifos: list[Fifo] = []
+        numbers = (ctypes.c_uint32 * 5)()
+        while path := self._library.gw_bench_fifo_state(ctypes.c_uint32(len(fifos)), numbers):
+            # <anything>.gw_bench.dut.<path>.gw_bench_monitor
+            inside = path.decode().split("gw_bench.dut.", 1)[1].rsplit(".", 1)[0]
+            fifos.append(Fifo(inside, *numbers))
+        return sorted(fifos)
 
     def failure(self) -> str | None:
         """The first broken rule of the protocol, in words."""
@@ -82,9 +110,22 @@ class Streams:
         )
 
 
-def deadlock(dut: Any, streams: Streams) -> str:
-    """What each port is doing while nothing moves."""
-    states = []
+def listed(names: list[str]) -> str:
+    """Names on one line, however many there are."""
+    more = [f"{len(names) - LISTED} more"] if len(names) > LISTED else []
+    return ", ".join(names[:LISTED] + more)
+
+
+def given_up(dut: Any, streams: Streams, phase: dict[str, Any]) -> str:
+    """What each FIFO and each port was doing when a simulation that gets nowhere was stopped."""
+    stuck: dict[str, list[str]] = {"full": [], "waiting": [], "starved": []}
+    for fifo in streams.fifos():
+        if fifo.valid and not fifo.ready:
+            kind = "full" if fifo.depth and fifo.level >= fifo.depth else "waiting"
+            stuck[kind].append(f"{fifo.path} ({fifo.level} of {fifo.depth})")
+        elif fifo.ready and not fifo.valid:
+            stuck["starved"].append(fifo.path)
+    states = [f"{kind}: {listed(names)}" for kind, names in stuck.items() if names]
     for port in streams.ports:
         taken, tvalid, tready = (
             int(getattr(dut, f"{port['prefix']}_{name}").value)
@@ -94,7 +135,14 @@ def deadlock(dut: Any, streams: Streams) -> str:
             f"{port['prefix']} tvalid={tvalid} tready={tready} "
             f"after {taken} of {streams.vectors * port['beats']} beats"
         )
-    return f"deadlock: no beat moved for {JOB['patience']} clock cycles; " + "; ".join(states)
+    if int(dut.cycle.value) >= phase["limit"]:
+        reason = (
+            f"too slow: not finished after {phase['limit']} clock cycles, many times what the "
+            "design's initiation interval accounts for"
+        )
+    else:
+        reason = f"deadlock: no beat moved for {phase['patience']} clock cycles"
+    return "; ".join([reason, *states])
 
 
 async def reset(dut: Any) -> None:
@@ -165,21 +213,22 @@ class Drivers:
         return None
 
 
-def measure(streams: Streams) -> dict[str, Any]:
-    """Latency of each vector and the mean interval between vectors, in clock cycles.
-
-    Latency runs from a vector's first transfer at any input to the first transfer of its result at
-    the output that gives it last.
-    """
-    inputs, outputs = streams.split(streams.stamps)
-    given = np.max(outputs, axis=0).astype(np.int64)
-    latency = given - np.min(inputs, axis=0).astype(np.int64)
-    span = int(given[-1] - given[0])
-    return {
-        "latency_min": int(latency.min()),
-        "latency_max": int(latency.max()),
-        "interval": span / (len(given) - 1) if len(given) > 1 else None,
-    }
+def measure(streams: Streams) -> dict[str, int | float]:
+    """Latency and interval, in clock cycles, as gatewright.simulate.Timing defines them."""
+    inputs, outputs = (np.array(stamps, np.int64) for stamps in streams.split(streams.stamps))
+    begun = inputs[:, :, 0].min(axis=0)
+    first, last = outputs.max(axis=0).T
+    result: dict[str, int | float] = {}
+    for name, given in (("latency", first), ("latency_last", last)):
+        result[f"{name}_min"] = int((given - begun).min())
+        result[f"{name}_max"] = int((given - begun).max())
+    distances = np.diff(last)
+    if len(distances):
+        steady = distances[len(distances) // 2 :]
+        result["interval"] = float(steady.mean())
+        result["interval_min"] = int(steady.min())
+        result["interval_max"] = int(steady.max())
+    return result
 
 
 @cocotb.test
@@ -188,10 +237,8 @@ async def streams(dut: Any, phase: dict[str, Any]) -> None:
     """Pass the first `vectors` vectors through the design under the stalls of a phase."""
     streams = Streams(phase["vectors"])
     external = phase["external"]
-    for name in ("source_enter", "source_leave", "sink_enter", "sink_leave", "seed", "vectors"):
+    for name in SETTINGS:
         getattr(dut, name).value = phase[name]
-    dut.patience.value = JOB["patience"]
-    dut.drain.value = JOB["drain"]
     dut.external.value = external
     dut.rst.value = 1  # registers start at random values: nothing counts before a reset
     dut.run.value = 0
@@ -214,12 +261,15 @@ async def streams(dut: Any, phase: dict[str, Any]) -> None:
 
     failure = streams.failure()
     if failure is None and dut.stuck.value:
-        failure = deadlock(dut, streams)
+        await RisingEdge(dut.clk)  # the monitors of the FIFOs report
+        await ReadOnly()
+        failure = given_up(dut, streams, phase)
     if failure is None and drivers:
         failure = drivers.receive()
     result: dict[str, Any] = {"cycles": cycles, "seconds": seconds, "failure": failure}
     if failure is None:
-        result |= measure(streams)
+        result["timing"] = measure(streams)
+        result["levels"] = {fifo.path: fifo.highest for fifo in streams.fifos()}
         for port, words in zip(JOB["outputs"], streams.split(streams.words)[1], strict=True):
             np.save(DIRECTORY / f"{phase['name']}.{port['file']}", words)
     (DIRECTORY / f"{phase['name']}.json").write_text(json.dumps(result))

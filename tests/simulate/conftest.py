@@ -1,11 +1,13 @@
 """Small hand-written designs to simulate, and one directory for all their builds."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from gatewright.project import Port, RtlProject
+from gatewright.resources import data_dir
 
 DESIGNS = Path(__file__).parent / "designs"
 
@@ -57,3 +59,35 @@ def serial_sum():
         latency=4,
         interval=6,
     )
+
+
+@pytest.fixture
+def branches(tmp_path):
+    """A function from the depth of the FIFO u_direct to the project of branches.sv.
+
+    Four beats in, four beats out, eight clock cycles a vector; seen from an empty design the first
+    beat of a result comes after 6 clock cycles, the last after 9.
+    """
+
+    def make(depth=8):
+        for file in ("branches.sv", "branches_total.sv"):
+            text = (DESIGNS / file).read_text()
+            (tmp_path / file).write_text(
+                re.sub(r"Depth\(\d+\)\) u_direct", f"Depth({depth})) u_direct", text)
+            )
+        for file in ("gw_fifo.sv", "gw_fork.sv"):
+            shutil.copy(data_dir("rtl") / file, tmp_path)
+        return RtlProject(
+            directory=tmp_path,
+            top="branches",
+            files=("gw_fifo.sv", "gw_fork.sv", "branches_total.sv", "branches.sv"),
+            inputs=(Port("x", "s_axis", (4,), "fixed<8,8>", width=8, lanes=1, tdata_width=8),),
+            outputs=(Port("y", "m_axis", (4,), "fixed<8,8>", width=8, lanes=1, tdata_width=8),),
+            modules=(),
+            target="xcup",
+            clock_ns=5.0,
+            latency=6,
+            interval=8,
+        )
+
+    return make

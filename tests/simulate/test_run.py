@@ -1,10 +1,11 @@
+import dataclasses
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 
 from gatewright.errors import DesignFailure, InputError
-from gatewright.simulate import STALLS, StallPattern, simulate
+from gatewright.simulate import STALLS, StallPattern, run, simulate
 from gatewright.simulate.run import LOG, RESULTS
 
 RNG = np.random.default_rng(0)
@@ -19,6 +20,8 @@ def test_outputs_latency_and_interval(adder, build_dir):
     result = simulate(adder(), [x, y], build_dir)
     np.testing.assert_array_equal(result.outputs[0], x.sum(axis=1, keepdims=True) + y)
     assert (result.latency_min, result.latency_max, result.interval) == (1, 1, 1.0)
+    # The only beat of a result is its first and its last.
+    assert (result.latency_last_min, result.latency_last_max) == (1, 1)
     assert [phase.name for phase in result.phases] == [
         "full rate",
         *(pattern.name for pattern in STALLS),
@@ -39,6 +42,9 @@ def test_vectors_of_several_beats(serial_sum, build_dir):
     total = x.sum(axis=1, keepdims=True)
     np.testing.assert_array_equal(result.outputs[0], np.hstack([total, -total]))
     assert (result.latency_min, result.latency_max, result.interval) == (4, 4, 6.0)
+    assert (result.latency_last_min, result.latency_last_max) == (5, 5)
+    assert (result.interval_min, result.interval_max) == (6, 6)
+    assert result.levels == {}
 
 
 def test_single_vector_has_no_interval(adder, build_dir):
@@ -47,6 +53,97 @@ def test_single_vector_has_no_interval(adder, build_dir):
     )
     assert result.outputs[0].tolist() == [[-13]]
     assert result.interval is None
+    assert result.interval_max is None
+
+
+def test_levels_of_fifos_and_pace(branches, build_dir):
+    x = RNG.integers(-8, 8, (60, 4))
+    paced = StallPattern("paced", pace=8)
+    result = simulate(branches(), [x], build_dir, stalls=[paced, *STALLS])
+    np.testing.assert_array_equal(result.outputs[0], x + x.sum(axis=1, keepdims=True))
+    full_rate, paced = result.phases[:2]
+    # At full rate the source is twice as fast as the design, so the FIFO at the input fills, and
+    # the latency of a vector grows by the time that its first beat waits there. Of each vector,
+    # u_direct holds all four beats, and one of the next vector before the first sum takes one out.
+    assert full_rate.levels == {"u_input": 8, "u_direct": 5, "u_totals": 1}
+    assert (result.latency_min, result.latency_last_min) == (6, 9)
+    assert result.latency_max > 16
+    assert (result.interval, result.interval_min, result.interval_max) == (8.0, 8, 8)
+    # Beats come in every second cycle; u_total answers in cycles 8 to 11, while those of cycles 8
+    # and 10 wait. It is as fast as the input, so every vector takes as long as the first one.
+    assert paced.levels == {"u_input": 2, "u_direct": 4, "u_totals": 1}
+    assert (paced.latency_min, paced.latency_max) == (9, 9)
+    assert (paced.latency_last_min, paced.latency_last_max) == (12, 12)
+    assert (paced.interval_min, paced.interval_max) == (8, 8)
+    # u_totals is full only when the sink does not take what u_direct and it offer.
+    assert result.levels["u_totals"] == 2
+
+
+def test_pace_that_is_no_multiple_of_the_beats(branches, build_dir):
+    x = RNG.integers(-8, 8, (40, 4))
+    paces = [StallPattern(f"pace {pace}", pace=pace) for pace in (1, 4, 11, 1001)]
+    result = simulate(branches(), [x], build_dir, stalls=paces, resets=0, driver_vectors=0)
+    at = {phase.name: phase for phase in result.phases}
+    # The source is faster than the design, as at full rate.
+    for name in ("pace 1", "pace 4"):
+        assert (at[name].cycles, at[name].levels) == (at["full rate"].cycles, result.levels)
+    # Beats 2 or 3 cycles apart, 11 a vector; a vector then takes those of three distances longer.
+    assert (at["pace 11"].interval_min, at["pace 11"].interval_max) == (11, 11)
+    assert (at["pace 11"].latency_min, at["pace 11"].latency_max) == (12, 12)
+    assert (at["pace 1001"].interval_min, at["pace 1001"].interval_max) == (1001, 1001)
+    assert at["pace 1001"].levels == {"u_input": 1, "u_direct": 4, "u_totals": 1}
+
+
+def test_deadlock_names_the_fifos(branches, build_dir):
+    # u_total waits for all four beats, and the fork for u_direct, which holds but two.
+    with pytest.raises(
+        DesignFailure,
+        match=r"phase 'full rate': deadlock: no beat moved for \d+ clock cycles; "
+        r"full: u_direct \(2 of 2\), u_input \(8 of 8\); starved: u_totals; "
+        r"s_axis tvalid=1 tready=0 after 10 of 240 beats; "
+        r"m_axis tvalid=0 tready=1 after 0 of 240 beats",
+    ):
+        simulate(branches(2), [RNG.integers(-8, 8, (60, 4))], build_dir)
+
+
+def test_budget_leaves_vectors_out(serial_sum, build_dir):
+    x = RNG.integers(-128, 128, (300, 4))
+    result = simulate(serial_sum, [x], build_dir, stalls=STALLS[:2], budget=600)
+    passed = {phase.name: phase.vectors for phase in result.phases}
+    # Six cycles a vector, or nine where four beats are to move in 3 of 10 cycles, or in about half.
+    assert passed.pop("full rate") == 300
+    assert 60 < passed["random"] < 100
+    assert 30 < passed["slow input"] < 60
+    assert 2 <= passed["reset"] < passed["random"]
+    assert passed["cocotbext-axi"] < 12
+    assert all(phase.cycles < 1200 for phase in result.phases[1:])
+
+
+def test_budget_leaves_some_vectors(serial_sum, build_dir):
+    x = RNG.integers(-128, 128, (5, 4))
+    result = simulate(serial_sum, [x], build_dir, stalls=STALLS[:1], budget=1)
+    assert [phase.vectors for phase in result.phases] == [5, 2, 2, 1]
+
+
+@pytest.mark.parametrize(("latency", "interval"), [(0, 1), (7, 1), (150_000, 100_000)])
+def test_resets_meet_a_design_early_and_late(serial_sum, latency, interval):
+    project = dataclasses.replace(serial_sum, latency=latency, interval=interval)
+    moments = run._moments(project, 16, 500_000)
+    assert 1 <= min(moments) <= max(1, latency / 10)
+    assert max(moments) > latency
+    assert sum(moments) < 500_000
+    assert len(moments) == 16
+
+
+def test_slow_design_is_given_up_only_beyond_what_it_said(adder, build_dir):
+    # Far below the patience for a deadlock at any moment, but no end comes in sight.
+    with pytest.raises(
+        DesignFailure, match=r"too slow: not finished after \d+ clock cycles.*of 60"
+    ):
+        simulate(adder(10), adder_inputs(60), build_dir)
+    slow = dataclasses.replace(adder(10), interval=64)
+    result = simulate(slow, adder_inputs(60), build_dir, stalls=STALLS[:1], resets=0)
+    assert result.interval == 64
 
 
 FAULTS = [

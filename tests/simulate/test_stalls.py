@@ -22,3 +22,9 @@ def test_chain_pauses_for_the_share_asked(share, burst):
 def test_impossible_patterns_are_refused(fields):
     with pytest.raises(InputError, match="stall pattern 'p'"):
         StallPattern("p", *fields)
+
+
+@pytest.mark.parametrize("pace", [0, -5, 2**32])
+def test_impossible_pace_is_refused(pace):
+    with pytest.raises(InputError, match=f"stall pattern 'p': pace must be .* got {pace}"):
+        StallPattern("p", pace=pace)

@@ -1,6 +1,6 @@
 """Simulation of an RTL project: lint, Verilator build, cocotb run."""
 
-from gatewright.simulate.run import PhaseResult, SimulationResult, simulate
+from gatewright.simulate.run import PhaseResult, SimulationResult, Timing, simulate
 from gatewright.simulate.stalls import FULL_RATE, STALLS, StallPattern
 from gatewright.simulate.verilator import build, lint, simulator_version
 
@@ -10,6 +10,7 @@ __all__ = [
     "PhaseResult",
     "SimulationResult",
     "StallPattern",
+    "Timing",
     "build",
     "lint",
     "simulate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,14 +20,16 @@ module gw_bench (
   input  logic        external     /* verilator public_flat_rw */,  // the test drives the ports
   input  logic [31:0] seed         /* verilator public_flat_rw */,
   input  logic [31:0] vectors      /* verilator public_flat_rw */,  // to pass through
+  input  logic [31:0] pace         /* verilator public_flat_rw */,  // least cycles per vector
   input  logic [31:0] patience     /* verilator public_flat_rw */,  // quiet cycles: a deadlock
+  input  logic [63:0] limit        /* verilator public_flat_rw */,  // cycles in which to finish
   input  logic [31:0] drain        /* verilator public_flat_rw */,  // cycles to watch at the end
   input  logic [31:0] source_enter /* verilator public_flat_rw */,
   input  logic [31:0] source_leave /* verilator public_flat_rw */,
   input  logic [31:0] sink_enter   /* verilator public_flat_rw */,
   input  logic [31:0] sink_leave   /* verilator public_flat_rw */,
   output logic        stop         /* verilator public_flat_rd */,  // finished, stuck or failed
-  output logic        stuck        /* verilator public_flat_rd */
+  output logic        stuck        /* verilator public_flat_rd */   // neither finished nor failed
 );
 
   longint unsigned cycle /* verilator public_flat_rd */;  // since reset
@@ -34,7 +37,7 @@ module gw_bench (
   logic [{last}:0] done, moved;
   logic [{last_sink}:0] failed;
 
-  assign stuck = run && !(&done) && quiet >= patience;
+  assign stuck = run && !(&done) && (quiet >= patience || cycle >= limit);
   assign stop  = stuck || |failed || (&done && quiet >= drain);
 
   always_ff @(posedge clk) begin
@@ -49,6 +52,12 @@ module gw_bench (
   );
 
 endmodule
+{monitors}"""
+
+_MONITORS = """
+bind gw_fifo gw_bench_fifo #(.Depth(Depth)) gw_bench_monitor (
+  .clk, .rst, .give_up(gw_bench.stuck), .in_valid, .in_ready, .out_valid, .out_ready
+);
 """
 
 _SIGNALS = """
@@ -74,7 +83,7 @@ _SOURCE = """
   assign external_{prefix}_tready = {prefix}_tready;
 
   gw_bench_source #(.Port({number}), .Width({width}), .Beats({beats})) {prefix}_source (
-    .clk, .rst, .run, .stall({prefix}_stall), .vectors, .cycle,
+    .clk, .rst, .run, .stall({prefix}_stall), .vectors, .pace, .cycle,
     .done(done[{number}]), .moved(moved[{number}]), .taken({prefix}_taken),
     .tvalid({prefix}_tvalid), .tready({prefix}_tready),
     .tdata({prefix}_tdata), .tlast({prefix}_tlast),
@@ -113,6 +122,8 @@ _CONNECTIONS = """\
 def bench_top(project: RtlProject) -> str:
     """SystemVerilog of the module `gw_bench` around the top of `project`.
 
+    A design that uses `gw_fifo` gets a monitor bound to each instance.
+
     Ports are numbered inputs first, in the order of the manifest; the test counts the same way.
     """
     inputs, outputs = project.inputs, project.outputs
@@ -141,6 +152,9 @@ def bench_top(project: RtlProject) -> str:
         last=len(inputs) + len(outputs) - 1,
         last_sink=len(outputs) - 1,
         ports="".join(ports),
+        monitors=_MONITORS
+        if any(Path(file).name == "gw_fifo.sv" for file in project.files)
+        else "",
         connections=",\n".join(
             _CONNECTIONS.format(prefix=port.prefix) for port in (*inputs, *outputs)
         ),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,31 +35,57 @@ LOG = "simulation.log"
 RESULTS = "results.xml"
 """Name of cocotb's test results, in the xUnit format, in the build directory."""
 
-
-@dataclass(frozen=True)
-class PhaseResult:
-    """One pass of the vectors through the design, under one stall pattern."""
-
-    name: str
-    vectors: int
-    cycles: int  # clock cycles from reset to the end of the phase
-    seconds: float  # wall time of these
+_DRAIN = 1000  # clock cycles to watch after the last beat of a phase not at full rate
 
 
-@dataclass(frozen=True)
-class SimulationResult:
-    """What came out of a simulation, the same in every phase, and what was measured.
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Latency and interval, in clock cycles, from time stamps of the transfers at the ports.
 
-    Latency and interval are in clock cycles and measured at full rate. The latency of a vector
-    runs from its first transfer at any input to the first transfer of its result at the output
-    that gives it last. The interval is the mean distance of successive results.
+    A vector's latency starts with its first transfer at any input. `latency` ends with the first
+    beat of its result, `latency_last` with the last one, each at the output that comes last. They
+    are the same where a result is a single beat.
+
+    The interval is the distance between the last beats of successive results. The first half of
+    these distances is left out: while FIFOs and pipelines fill, results may come faster or slower
+    than the design can keep up. `interval` is the mean, exact where `interval_min` equals
+    `interval_max`. None for a single vector.
     """
 
-    outputs: list[NDArray[np.int64]]  # raw values per output, shape (n, elements)
     latency_min: int
     latency_max: int
-    interval: float | None  # None for a single vector
-    phases: tuple[PhaseResult, ...]
+    latency_last_min: int
+    latency_last_max: int
+    interval: float | None = None
+    interval_min: int | None = None
+    interval_max: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseResult(Timing):
+    """One pass of vectors through the design under one stall pattern, and its own timing."""
+
+    name: str
+    vectors: int  # the first ones; fewer than given where the budget allows no more
+    cycles: int  # clock cycles from the last reset to the end of the phase
+    seconds: float  # wall time of these
+    levels: dict[str, int]
+    """Beats that each `gw_fifo` held at most in this phase, by instance path below the top."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationResult(Timing):
+    """What came out of a simulation, the same in every phase, and its timing at full rate."""
+
+    outputs: list[NDArray[np.int64]]  # raw values per output, shape (n, elements)
+    phases: tuple[PhaseResult, ...]  # the one at full rate first
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """Beats that each `gw_fifo` held at most in any phase, by instance path below the top."""
+        return {
+            path: max(phase.levels[path] for phase in self.phases) for path in self.phases[0].levels
+        }
 
     @property
     def cycles(self) -> int:
@@ -85,22 +112,58 @@ def _port(port: Port, kind: str, number: int) -> dict[str, Any]:
     }
 
 
+def _cycles(project: RtlProject, pattern: StallPattern) -> int:
+    """Clock cycles that a vector is expected to cost under a stall pattern."""
+    beats = max(port.beats for port in (*project.inputs, *project.outputs))
+    moving = (1 - pattern.input_idle) * (1 - pattern.output_stall)
+    return max(project.interval, pattern.pace or 0, ceil(beats / moving))
+
+
+def _within(
+    budget: int, project: RtlProject, pattern: StallPattern, vectors: int, least: int
+) -> int:
+    """The number of vectors that pass in a budget of clock cycles; at least `least` if given."""
+    room = (budget - project.latency) // _cycles(project, pattern)
+    return min(vectors, max(least, room))
+
+
+def _moments(project: RtlProject, resets: int, budget: int) -> list[int]:
+    """Clock cycles between resets that meet a design empty, filling and full.
+
+    One in each of `resets` equal parts of a logarithmic scale, in random order: a design whose
+    first result takes 100,000 cycles is met early as well as late, and most resets come soon. None
+    takes more than half the budget.
+    """
+    longest = max(2, min(2 * project.latency + project.interval + 16, budget // 2))
+    rng = np.random.default_rng(resets)
+    spread = rng.permutation((np.arange(resets) + rng.random(resets)) / resets)
+    return [int(moment) for moment in np.exp(spread * np.log(longest))]
+
+
 def _phase(
+    project: RtlProject,
     pattern: StallPattern,
     vectors: int,
     *,
-    name: str | None = None,
     resets: Sequence[int] = (),
     external: bool = False,
 ) -> dict[str, Any]:
     """A phase of the job, as the cocotb test reads it."""
+    cycles = _cycles(project, pattern)
+    depth = project.latency + cycles
+    source, sink = pattern.chain(pattern.input_idle), pattern.chain(pattern.output_stall)
+    pause = 1 / min(source[1], sink[1])  # in the mean
+    # Far beyond any pause, and any time, that the design or the stall pattern can account for.
+    patience = int(1000 + 4 * depth + 64 * pause)
+    limit = patience + 8 * cycles * vectors
+    # A beat too many may come as late as a result does; one phase waits for it that long.
+    drain = 64 + (depth if pattern is FULL_RATE else min(depth, _DRAIN))
 
     def threshold(probability: float) -> int:
         return min(int(probability * 2**32), 2**32 - 1)
 
-    source, sink = pattern.chain(pattern.input_idle), pattern.chain(pattern.output_stall)
     return {
-        "name": name or pattern.name,
+        "name": pattern.name,
         "vectors": vectors,
         "input_idle": pattern.input_idle,
         "output_stall": pattern.output_stall,
@@ -109,6 +172,10 @@ def _phase(
         "sink_enter": threshold(sink[0]),
         "sink_leave": threshold(sink[1]),
         "seed": pattern.seed,
+        "pace": pattern.pace or 0,
+        "patience": patience,
+        "limit": limit,
+        "drain": drain,
         "resets": list(resets),
         "external": external,
     }
@@ -171,14 +238,15 @@ def simulate(
     stalls: Sequence[StallPattern] = STALLS,
     resets: int = 16,
     driver_vectors: int = 256,
+    budget: int = 500_000,
     waves: bool = False,
     jobs: int | None = None,
 ) -> SimulationResult:
     """Build the simulation, pass vectors through the design, and hold it to the stream protocol.
 
-    The phases: all vectors at full rate; all vectors under each stall pattern; all vectors after
-    a series of resets in mid-stream; the first vectors once more with the AXI4-Stream drivers of
-    the cocotbext-axi package at the ports. The outputs are not compared with anything but each
+    The phases: all vectors at full rate; vectors under each stall pattern; vectors after a series
+    of resets in mid-stream; the first vectors once more with the AXI4-Stream drivers of the
+    cocotbext-axi package at the ports. The outputs are not compared with anything but each
     other: every phase must give the same.
 
     Args:
@@ -188,6 +256,10 @@ def simulate(
         stalls: the patterns to pass after the one at full rate.
         resets: resets in mid-stream; 0 leaves the phase out.
         driver_vectors: vectors to pass by way of cocotbext-axi; 0 leaves the phase out.
+        budget: clock cycles that a phase other than the one at full rate should take at most; a
+            phase by way of cocotbext-axi, whose cycles are dear, an eighth of that. Vectors beyond
+            the budget are left out of the phase, but two of them always pass (one by way of
+            cocotbext-axi).
         waves: write waves of all phases, as waves.fst, or waves.vcd where the headers of lz4 and
             zlib are not installed; wants a build of its own, and a small n.
         jobs: compiler processes at a time; all cores unless given.
@@ -211,25 +283,22 @@ def simulate(
     packed = [pack(raw, port) for raw, port in zip(inputs, project.inputs, strict=True)]
     executable = build(project, build_dir, waves=waves, jobs=jobs)
 
-    phases = [_phase(FULL_RATE, vectors)]
-    phases += [_phase(pattern, vectors) for pattern in stalls]
+    phases = [_phase(project, FULL_RATE, vectors)]
+    for pattern in stalls:
+        passing = _within(budget, project, pattern, vectors, 2)
+        phases.append(_phase(project, pattern, passing))
     if resets:
-        # After so few cycles that every stage of the pipeline is met empty, filling and full.
-        rng = np.random.default_rng(resets)
-        moments = rng.integers(1, 2 * project.latency + 16, resets).tolist()
+        moments = _moments(project, resets, budget)
         pattern = StallPattern("reset", 0.3, 0.3, seed=6)
-        phases.append(_phase(pattern, vectors, resets=moments))
+        passing = _within(budget - sum(moments), project, pattern, vectors, 2)
+        phases.append(_phase(project, pattern, passing, resets=moments))
     if driver_vectors:
         pattern = StallPattern("cocotbext-axi", 0.3, 0.3, seed=7)
-        phases.append(_phase(pattern, min(driver_vectors, vectors), external=True))
-    depth = project.latency + max(1, project.interval)
-    longest = max((pattern.burst or 1 for pattern in stalls), default=1)
+        passing = _within(budget // 8, project, pattern, min(driver_vectors, vectors), 1)
+        phases.append(_phase(project, pattern, passing, external=True))
     job: dict[str, Any] = {
         "inputs": [_port(port, "input", i) for i, port in enumerate(project.inputs)],
         "outputs": [_port(port, "output", i) for i, port in enumerate(project.outputs)],
-        # Far beyond any pause that the design or a stall pattern can account for.
-        "patience": int(1000 + 8 * depth + 64 * longest),
-        "drain": 64 + 2 * depth,
         "phases": phases,
     }
 
@@ -279,13 +348,20 @@ def _collect(
                 unpack(beats, port) for beats, port in zip(words, project.outputs, strict=True)
             ]
         _check_same(project, name, words, expected)
-        phases.append(PhaseResult(name, phase["vectors"], result["cycles"], result["seconds"]))
+        phases.append(
+            PhaseResult(
+                name=name,
+                vectors=phase["vectors"],
+                cycles=result["cycles"],
+                seconds=result["seconds"],
+                levels=result["levels"],
+                **result["timing"],
+            )
+        )
     if status:
         raise DesignFailure(f"{project.top}: the simulator ended with status {status}; see {log}")
     return SimulationResult(
         outputs=outputs,
-        latency_min=full_rate["latency_min"],
-        latency_max=full_rate["latency_max"],
-        interval=full_rate["interval"],
         phases=tuple(phases),
+        **full_rate["timing"],
     )

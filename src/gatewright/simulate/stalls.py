@@ -11,7 +11,10 @@ from gatewright.errors import InputError
 class StallPattern:
     """How often, and for how long, the streams around a design pause.
 
-    Every port pauses by a two-state Markov chain of its own.
+    Every port pauses by a two-state Markov chain of its own. `pace` besides holds every input to
+    at most one tensor per so many clock cycles, the beats of a tensor spread evenly over them, as
+    they come from a detector or a camera; a design that is no slower never fills its FIFOs with
+    more than it needs.
     """
 
     name: str
@@ -19,6 +22,7 @@ class StallPattern:
     output_stall: float = 0.0  # share of clock cycles in which a sink is not ready
     burst: float | None = None  # mean clock cycles of a pause; None decides each cycle on its own
     seed: int = 1
+    pace: int | None = None  # clock cycles per tensor at every input; None offers at full rate
 
     def __post_init__(self) -> None:
         for name, share in (("input_idle", self.input_idle), ("output_stall", self.output_stall)):
@@ -31,6 +35,11 @@ class StallPattern:
                 )
         if self.burst is not None and self.burst < 1:
             raise InputError(f"stall pattern '{self.name}': burst must be at least 1 clock cycle")
+        if self.pace is not None and not 1 <= self.pace < 2**32:
+            raise InputError(
+                f"stall pattern '{self.name}': pace must be at least 1 clock cycle, below 2^32; "
+                f"got {self.pace}"
+            )
 
     def chain(self, share: float) -> tuple[float, float]:
         """Probabilities, per clock cycle, of entering and of leaving a pause."""

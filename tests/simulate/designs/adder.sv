@@ -6,6 +6,7 @@
 ///   2 tdata changes while it waits      7 offers more sums after the 40th
 ///   3 tvalid falls while it waits       8 a sum is wrong after an idle cycle
 ///   4 tlast is missing                  9 ones in the padding of tdata
+///                                      10 takes a pair of inputs every 64 clock cycles only
 module adder (
   input  logic        clk,
   input  logic        rst,
@@ -26,7 +27,8 @@ module adder (
   logic [3:0] fault[1];
   logic [6:0] sum, next;
   logic [6:0] number;  // of the sum, from 0
-  logic       valid, last, enable, take, took, waited, stopped, unused_padding;
+  logic [5:0] rest;    // clock cycles since a pair was taken
+  logic       valid, last, enable, open, take, took, waited, stopped, unused_padding;
 
   assign unused_padding = ^{s_axis_x_tdata[15:10], s_axis_y_tdata[7:5]};
 
@@ -34,9 +36,10 @@ module adder (
 
   assign stopped         = fault[0] == 6 && number == 40;
   assign enable          = (!valid || m_axis_tready) && !stopped;
-  assign take            = enable && s_axis_x_tvalid && s_axis_y_tvalid;
-  assign s_axis_x_tready = enable && s_axis_y_tvalid;
-  assign s_axis_y_tready = enable && s_axis_x_tvalid;
+  assign open            = enable && (fault[0] != 10 || rest == 0);
+  assign take            = open && s_axis_x_tvalid && s_axis_y_tvalid;
+  assign s_axis_x_tready = open && s_axis_y_tvalid;
+  assign s_axis_y_tready = open && s_axis_x_tvalid;
 
   assign next = 7'(signed'(s_axis_x_tdata[4:0])) + 7'(signed'(s_axis_x_tdata[9:5]))
               + 7'(signed'(s_axis_y_tdata[4:0])) + 7'(fault[0] == 8 && !took);
@@ -48,6 +51,7 @@ module adder (
   always_ff @(posedge clk) begin
     took   <= take;
     waited <= m_axis_tvalid && !m_axis_tready;
+    rest   <= rst ? '0 : rest + 1;
     if (rst) begin
       number <= '0;
       if (fault[0] != 5) valid <= 1'b0;
