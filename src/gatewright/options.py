@@ -19,6 +19,12 @@ Strategy = Literal["latency", "resource", "distributed_arithmetic"]
 Inference = Literal["safe", "hls4ml"]
 
 STRATEGIES: tuple[str, ...] = get_args(Strategy)
+#: Per-layer choices about hardware that hls4ml does not know; the first is the default.
+HARDWARE_CHOICES: dict[str, tuple[str, ...]] = {
+    "multiplier": ("auto", "dsp", "lut"),
+    "rom_style": ("auto", "block", "distributed"),
+    "ram_style": ("auto", "block", "distributed"),
+}
 DEFAULT_PRECISION = "fixed<16,6>"
 
 
@@ -39,10 +45,14 @@ class ConvertOptions:
             takes hls4ml's own defaults (`config_from_keras_model`, granularity "name") unchanged.
         preset: Name of a preset in `hls/presets`, or the path of a YAML file.
         settings: Pairs (`selector.key`, value), later ones win. A selector is a layer's name or the
-            class of layers; keys are `precision.<what>`, `reuse_factor`, `strategy` and what hls4ml
-            lets one configure on the layer (`implementation`, `table_size`, ...).
+            class of layers; keys are `precision.<what>`, `reuse_factor`, `strategy`, the choices of
+            `HARDWARE_CHOICES` and what hls4ml lets one configure on the layer (`implementation`,
+            `table_size`, `parallelization_factor`, ...).
         target: Synthesis target, see `gatewright.targets`.
         clock_ns: Clock period in ns; default the target's.
+        target_ii: Clock cycles from one sample to the next that the network shall reach; it decides
+            the reuse factors that nothing else sets.
+        fps: The same as samples per second at the clock; at most one of the two.
     """
 
     io: str = "parallel"
@@ -55,6 +65,8 @@ class ConvertOptions:
     settings: tuple[tuple[str, str], ...] = ()
     target: str = "xcup"
     clock_ns: float | None = None
+    target_ii: int | None = None
+    fps: float | None = None
 
 
 class Preset(BaseModel):
@@ -129,6 +141,14 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
         raise InputError(f"reuse factor {resolved.reuse_factor}: must be at least 1")
     if resolved.clock_ns is not None and not 0 < resolved.clock_ns < math.inf:
         raise InputError(f"clock {resolved.clock_ns} ns: must be a number of ns above 0")
+    if resolved.target_ii is not None and resolved.fps is not None:
+        raise InputError(
+            f"target II {resolved.target_ii} and {resolved.fps:g} samples/s: give one of the two"
+        )
+    if resolved.target_ii is not None and resolved.target_ii < 1:
+        raise InputError(f"target II {resolved.target_ii}: must be at least 1")
+    if resolved.fps is not None and not 0 < resolved.fps < math.inf:
+        raise InputError(f"{resolved.fps} samples/s: must be a number above 0")
     for text in (resolved.precision, resolved.input_precision):
         if text is not None:
             FixedType.parse(text)

@@ -151,6 +151,11 @@ def test_input_width_that_does_not_fit(plain):
             "gatewright_strategy",
             "distributed_arithmetic",
         ),
+        ("Dense.multiplier=dsp", "fc2", "gatewright_multiplier", "dsp"),
+        ("fc1.rom_style=block", "fc1", "gatewright_rom_style", "block"),
+        ("fc1.ram_style=distributed", "fc1", "gatewright_ram_style", "distributed"),
+        # hls4ml moves a factor to one that its C++ can do; what was asked for is kept.
+        ("fc1.reuse_factor=7", "fc1", "gatewright_reuse_factor", 7),
     ],
 )
 def test_settings_reach_the_graph(plain, setting, layer, attribute, expected):
@@ -161,16 +166,28 @@ def test_settings_reach_the_graph(plain, setting, layer, attribute, expected):
     assert (str(fixed_type(found.precision)) if attribute.endswith("_t") else found) == expected
 
 
+def test_what_was_asked_outlives_what_hls4ml_moves(plain):
+    path, weights, *_ = plain
+    options = ConvertOptions(strategy="resource", reuse_factor=5)
+    node = convert(path, weights, options).graph["fc1"]
+    assert (node.get_attr("strategy"), node.get_attr("reuse_factor")) == ("resource", 4)
+    asked = [node.get_attr(f"gatewright_{key}") for key in ("strategy", "reuse_factor")]
+    assert asked == ["resource", 5]
+    assert node.get_attr("gatewright_multiplier") == "auto"
+
+
 @pytest.mark.parametrize(
     ("key", "value", "match"),
     [
         ("fc_1.reuse_factor", "2", "no layer.* 'fc_1'; did you mean 'fc1'"),
         ("fc1", "2", "write layer.key=value"),
-        ("fc1.colour", "2", "layer 'fc1' has no 'colour'; there are strategy, reuse_factor"),
+        ("fc1.colour", "2", "layer 'fc1' has no 'colour'; there are strategy, multiplier"),
         ("fc1.precision", "fixed<8,3>", "no precision ''; there are precision."),
         ("fc1.precision.weight", "float", "'fc1.precision.weight': precision 'float'"),
         ("fc1.reuse_factor", "two", "'two' is not an integer"),
         ("fc1.strategy", "fast", "strategy 'fast' does not exist; there are latency"),
+        ("fc1.multiplier", "tpu", "multiplier 'tpu' does not exist; there are auto, dsp, lut"),
+        ("fc1.reuse_factor", "0", "'fc1.reuse_factor': 0: must be at least 1"),
         ("Softmax.implementation", "quick", "'quick' does not exist; there are latency, stable"),
     ],
 )
@@ -196,6 +213,13 @@ def test_types_of_quantizers_cannot_be_set(qmodel):
         (ConvertOptions(io="serial"), "io 'serial'"),
         (ConvertOptions(reuse_factor=0), "reuse factor 0"),
         (ConvertOptions(target="nosuch"), "target 'nosuch'"),
+        (ConvertOptions(target_ii=0), "target II 0: must be at least 1"),
+        (ConvertOptions(fps=-1.0), "-1.0 samples/s: must be a number above 0"),
+        (ConvertOptions(target_ii=10, fps=1e3), "target II 10 and 1000 samples/s: give one"),
+        (
+            ConvertOptions(strategy="distributed_arithmetic", reuse_factor=2),
+            "layer 'fc1': strategy distributed_arithmetic .* must be 1, not 2",
+        ),
     ],
 )
 def test_wrong_options_are_named(plain, options, match):

@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
 from gatewright.frontend.check import near
 from gatewright.frontend.precision import SAFE_DEFAULT, Choices, write_precision
-from gatewright.options import DEFAULT_PRECISION, STRATEGIES, ConvertOptions
+from gatewright.options import (
+    DEFAULT_PRECISION,
+    HARDWARE_CHOICES,
+    STRATEGIES,
+    ConvertOptions,
+)
 
 LayerList = list[dict[str, Any]]
+
+#: Layers whose C++ has a version for hls4ml's strategy Resource.
+_WITH_RESOURCE = ("Dense", "Conv1D", "Conv2D")
+#: Layers of Keras that multiply by weights.
+_MULTIPLYING = (
+    "BatchNormalization",
+    "BinaryDense",
+    "Dense",
+    "TernaryDense",
+    *(f"{kind}Conv{dim}D" for kind in ("", "Depthwise", "Separable") for dim in (1, 2)),
+)
+#: What hls4ml appends to a layer's name for the layers that it makes of it.
+_PARTS = ("_depthwise", "_pointwise", "_alpha")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked of the hardware, layer by layer, before hls4ml moves or drops any of it.
+
+    Attributes:
+        layers: By layer of the model, then by key: `strategy`, `reuse_factor` and the keys of
+            `HARDWARE_CHOICES`.
+        default: The same keys for layers that hls4ml adds.
+    """
+
+    layers: dict[str, dict[str, str | int]]
+    default: dict[str, str | int]
+
+    def of(self, node: str) -> dict[str, str | int]:
+        """What was asked of a node of the graph, or of the layer that it is a part of."""
+        parents = (node.removesuffix(part) for part in _PARTS)
+        name = next((n for n in (node, *parents) if n in self.layers), None)
+        return self.default if name is None else self.layers[name]
 
 
 def default_precision(options: ConvertOptions) -> str:
@@ -22,7 +61,7 @@ def default_precision(options: ConvertOptions) -> str:
 
 def configure(
     config: dict[str, Any], layers: LayerList, options: ConvertOptions, backend: Any
-) -> tuple[Choices, dict[str, str]]:
+) -> tuple[Choices, Asked]:
     """Apply the options to a configuration that hls4ml made, with granularity "name".
 
     Args:
@@ -32,15 +71,16 @@ def configure(
         backend: hls4ml's backend object, which knows what can be configured per layer.
 
     Returns:
-        The user's choices of types, and the strategy asked for by layer.
+        The user's choices of types, and what was asked of the hardware.
 
     Raises:
         InputError: if a setting names an unknown layer, key or value.
     """
     names = config["LayerName"]
-    config["Model"]["Strategy"] = _hls4ml_strategy(str(options.strategy))
     user: set[tuple[str, str]] = set()
-    strategies = {layer["name"]: str(options.strategy) for layer in layers}
+    default: dict[str, str | int] = {key: choices[0] for key, choices in HARDWARE_CHOICES.items()}
+    default |= {"strategy": str(options.strategy), "reuse_factor": int(options.reuse_factor or 1)}
+    asked = Asked({layer["name"]: dict(default) for layer in layers}, default)
     for layer in layers:
         entry = names.setdefault(layer["name"], {})
         entry["Trace"] = True
@@ -55,25 +95,38 @@ def configure(
             raise InputError(f"setting '{key}={value}': write layer.key=value")
         for layer in _selected(key, selector, layers):
             name = layer["name"]
-            if path == "strategy":
-                strategies[name] = _strategy(key, value)
-                names[name]["Strategy"] = _hls4ml_strategy(value)
+            if path == "strategy" or path in HARDWARE_CHOICES:
+                asked.layers[name][path] = _choice(key, path, value)
             else:
                 _set(names[name], layer, key, path, value, user, backend)
-    return Choices(user, names), strategies
+    for layer in layers:
+        _pass_on(names[layer["name"]], layer, asked.layers[layer["name"]])
+    return Choices(user, names), asked
 
 
-def _hls4ml_strategy(strategy: str) -> str:
-    # The emulation's numbers don't depend on it, and hls4ml's own adder graphs take minutes.
-    return "Resource" if strategy == "resource" else "Latency"
-
-
-def _strategy(key: str, value: str) -> str:
-    if value not in STRATEGIES:
+def _choice(key: str, path: str, value: str) -> str:
+    choices = HARDWARE_CHOICES.get(path, STRATEGIES)
+    if value not in choices:
         raise InputError(
-            f"setting '{key}': strategy '{value}' does not exist; there are {', '.join(STRATEGIES)}"
+            f"setting '{key}': {path} '{value}' does not exist; there are {', '.join(choices)}"
         )
     return value
+
+
+def _pass_on(entry: dict[str, Any], layer: dict[str, Any], asked: dict[str, str | int]) -> None:
+    """Tell hls4ml what was asked of a layer, as far as its C++ keeps its meaning."""
+    kind = layer["class_name"].removeprefix("Q").removesuffix("Batchnorm")
+    asked["reuse_factor"] = reuse = int(entry.get("ReuseFactor", asked["reuse_factor"]))
+    # hls4ml's own adder graphs take minutes and leave no weights; the numbers are Latency's.
+    resource = asked["strategy"] == "resource" and kind in _WITH_RESOURCE
+    entry["Strategy"] = "Resource" if resource else "Latency"
+    if kind not in _MULTIPLYING:
+        return
+    if asked["strategy"] == "distributed_arithmetic" and reuse > 1:
+        raise InputError(
+            f"layer '{layer['name']}': strategy distributed_arithmetic is fully unrolled; "
+            f"its reuse factor must be 1, not {reuse}"
+        )
 
 
 def _type(key: str, value: str) -> str:
@@ -148,7 +201,7 @@ def _set(
         n: a for n, a in attributes.items() if not isinstance(a, TypeAttribute) and n != "trace"
     }
     if path not in plain:
-        known = ["strategy", *sorted(plain), *("precision." + t for t in types)]
+        known = ["strategy", *HARDWARE_CHOICES, *sorted(plain), *("precision." + t for t in types)]
         raise InputError(
             f"setting '{key}': layer '{layer['name']}' has no '{path}'; "
             f"there are {', '.join(known)}"
@@ -170,6 +223,6 @@ def _set(
             number = int(value)
         except ValueError:
             raise InputError(f"setting '{key}': '{value}' is not an integer") from None
-        if path in ("reuse_factor", "table_size") and number < 1:
+        if path in ("reuse_factor", "table_size", "parallelization_factor") and number < 1:
             raise InputError(f"setting '{key}': {number}: must be at least 1")
         entry[attribute.config_name] = number

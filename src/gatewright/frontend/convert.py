@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,12 +22,13 @@ from gatewright.frontend.source import (
     first_line,
     load,
 )
-from gatewright.options import ConvertOptions, resolve
+from gatewright.options import HARDWARE_CHOICES, ConvertOptions, resolve
 from gatewright.targets import load_target
 
 BACKEND = "Vitis"
 PLUGIN = "Gatewright"
-STRATEGY_ATTRIBUTE = "gatewright_strategy"
+#: What the attributes have before the key that tells what was asked of a node.
+ATTRIBUTE_PREFIX = "gatewright_"
 # A choice of types changes the types behind it: one round per layer at most, far fewer in practice.
 _MAX_ROUNDS = 20
 
@@ -43,8 +45,10 @@ def convert(
 ) -> Any:
     """Have hls4ml convert a model for its Vitis backend.
 
-    Every weight of the result is exactly the value that it has in hardware; every layer has the
-    attribute `gatewright_strategy`, the strategy asked for; every layer is traced.
+    Every weight of the result is exactly the value that it has in hardware; every layer is traced.
+    The attributes `gatewright_strategy`, `gatewright_reuse_factor`, `gatewright_multiplier`,
+    `gatewright_rom_style` and `gatewright_ram_style` of every layer say what was asked for;
+    `strategy` and `reuse_factor` are what hls4ml made of it for its C++.
 
     Args:
         model: What `load` takes, or what it returned. The types of a ModelGraph stay as they are.
@@ -100,7 +104,7 @@ def _convert(
         default_reuse_factor=options.reuse_factor,
     )
     layers = _parse(source)[0]
-    choices, strategies = configure(config, layers, options, get_backend(BACKEND))
+    choices, asked = configure(config, layers, options, get_backend(BACKEND))
     project_config = _project_config(options, directory, project)
     for _ in range(_MAX_ROUNDS):
         graph = _build(source, project_config, config, options)
@@ -109,7 +113,7 @@ def _convert(
     else:
         raise InputError(f"{source.origin}: the types of its layers don't settle")
     for node in graph.get_layers():
-        node.set_attr(STRATEGY_ATTRIBUTE, strategies.get(node.name, options.strategy))
+        _note(node, asked.of(node.name))
     return graph
 
 
@@ -195,5 +199,14 @@ def _adopt(source: FmlSource | GraphSource, directory: Path, project: str) -> An
     graph.config.config.update(InputData=None, OutputPredictions=None)
     graph.config.trace_output = True
     for node in graph.get_layers():
-        node.set_attr(STRATEGY_ATTRIBUTE, node.get_attr("strategy", "latency"))
+        asked: dict[str, str | int] = {key: values[0] for key, values in HARDWARE_CHOICES.items()}
+        asked["strategy"] = node.get_attr("strategy", "latency")
+        asked["reuse_factor"] = graph.config.get_reuse_factor(node)
+        _note(node, {key: node.get_attr(ATTRIBUTE_PREFIX + key, asked[key]) for key in asked})
     return graph
+
+
+def _note(node: Any, asked: Mapping[str, str | int]) -> None:
+    """Write what was asked of a node into its attributes."""
+    for key, value in asked.items():
+        node.set_attr(ATTRIBUTE_PREFIX + key, value)

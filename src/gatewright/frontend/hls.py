@@ -66,6 +66,9 @@ def write_hls(
         with _without_keras():
             get_writer("Vitis").write_hls(graph)
     (directory / "firmware" / _WEIGHTS_DIR).write_text(_WEIGHTS_DIR_SOURCE)
+    # It has the include guard of the header for two dimensions, so that only one of them is read.
+    header = directory / "firmware" / "nnet_utils" / "nnet_sepconv1d_latency.h"
+    header.write_text(header.read_text().replace("CONV2D_LATENCY_H_", "CONV1D_LATENCY_H_"))
     # The project may be renamed, and the same model should give the same files wherever it is.
     config = directory / "hls4ml_config.yml"
     config.write_text(config.read_text().replace(f"OutputDir: {directory}", "OutputDir: ."))
