@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Design:
-    """Kernels in topological order; every tensor is a design input or one kernel's output."""
+    """Kernels in topological order; every tensor is a design input or one kernel's output.
+
+    `io` says what a beat at the ports carries: "parallel", a tensor; "stream", a pixel, which is
+    the last axis.
+    """
 
     name: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     kernels: tuple[Kernel, ...]
+    io: str = "parallel"
 
     def readers(self, tensor: Tensor) -> list[Kernel]:
         """Kernels that read a tensor, once per input that does."""
@@ -36,6 +41,7 @@ class Design:
         arrays: dict[str, np.ndarray[Any, Any]] = {}
         fields = {
             "name": self.name,
+            "io": self.io,
             "inputs": [_encode(t, "", arrays) for t in self.inputs],
             "outputs": [t.name for t in self.outputs],
             "kernels": [
@@ -65,7 +71,7 @@ class Design:
                     known[kernel.output.name] = kernel.output
                     kernels.append(kernel)
             outputs = tuple(known[name] for name in fields["outputs"])
-            return cls(fields["name"], inputs, outputs, tuple(kernels))
+            return cls(fields["name"], inputs, outputs, tuple(kernels), fields["io"])
         except FileNotFoundError:
             raise InputError(
                 f"{path.parent}: no converted model here; run 'gatewright convert' first"

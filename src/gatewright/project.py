@@ -54,6 +54,14 @@ class Module:
     layers: tuple[str, ...] = ()  # all layers in the module, `layer` first
     strategy: str = ""  # how it is built where there is a choice
     reason: str = ""  # why
+    parts: tuple[str, ...] = ()  # files of modules that only this one instantiates
+    clocked: bool = True  # whether it has ports clk and rst
+    interval: int = 1  # predicted cycles per tensor, by itself
+    lanes: tuple[int, ...] = ()  # elements per beat, per input
+    out_lanes: int = 0  # elements per beat of the output
+    reuse_factor: int | None = None  # where multipliers are shared or could be
+    multipliers: int | None = None  # shared ones
+    depth: int | None = None  # of a FIFO, in beats
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,9 @@ class RtlProject:
                     Port(**{**port, "shape": tuple(port["shape"])}) for port in fields[key]
                 )
             modules = tuple(
-                Module(**{**module, "layers": tuple(module["layers"])})
+                Module(
+                    **module | {key: tuple(module[key]) for key in ("layers", "parts", "lanes")}
+                )
                 for module in fields.pop("modules")
             )
             files = tuple(fields.pop("files"))

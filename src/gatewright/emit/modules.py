@@ -1,62 +1,177 @@
-"""From kernels to scheduled modules: grouping, ranges, pipeline stages."""
+"""From kernels to modules: grouping, units, circuits, pipeline stages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gatewright.circuit import Circuit, Schedule, Word, optimize, schedule
+from gatewright.units import Bundle, Element, Function, Stream, Unit, resized
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gatewright.design import Design
     from gatewright.kernels import Kernel, Tensor
     from gatewright.targets import Target
+    from gatewright.units import Body, Row
+    from gatewright.units.base import Times
 
 
 @dataclass(frozen=True)
-class Element:
-    """What is known of one element of a tensor: its range, in units of 2**-frac, and its timing."""
+class CircuitModule:
+    """A `Function`, its circuit built and scheduled.
 
-    lo: int
-    hi: int
-    frac: int
-    arrival: float = 0.0  # ns into the pipeline stage at which it is stable
+    Attributes:
+        bodies: functions, each of the result of the one before.
+        elements: per input, what is known of its elements.
+        bundled: whether all inputs share the handshake of the first.
+        beats: per tensor.
+        circuit: the function; its outputs are nodes whose words `outputs` gives.
+        outputs: the circuit's output words.
+    """
+
+    bodies: tuple[Body, ...]
+    elements: tuple[tuple[Element, ...], ...]
+    bundled: bool
+    beats: int
+    circuit: Circuit
+    schedule: Schedule
+    outputs: tuple[Word, ...]
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What a beat carries, per input."""
+        return self.bodies[0].inputs
+
+    @property
+    def output(self) -> Tensor:
+        """What a beat of the result carries."""
+        return self.bodies[-1].output
+
+    def result(self) -> Stream:
+        """What leaves the module."""
+        elements = tuple(
+            Element(word.lo, word.hi, word.frac, arrival)
+            for word, arrival in zip(self.outputs, self.schedule.arrival, strict=True)
+        )
+        return Stream(self.output.type, elements, self.beats)
 
 
 @dataclass(frozen=True)
-class HardwareModule:
+class Placed:
+    """A unit in its place.
+
+    Attributes:
+        unit: the unit.
+        sources: what enters it.
+        result: what leaves it.
+        circuit: of a `Function`.
+    """
+
+    unit: Unit
+    sources: Bundle
+    result: Bundle
+    circuit: CircuitModule | None = None
+
+    @property
+    def latency(self) -> int:
+        """Register stages of a `Function`."""
+        return self.circuit.schedule.latency if self.circuit else 0
+
+    def times(self, *arrivals: Times) -> Times:
+        """See `Unit.times`."""
+        if self.circuit is None:
+            return self.unit.times(self.sources, *arrivals)
+        taken = np.maximum.accumulate(
+            np.max(arrivals, axis=0) - np.arange(len(arrivals[0]))
+        ) + np.arange(len(arrivals[0]))
+        return taken + self.latency
+
+
+@dataclass(frozen=True)
+class LayerModule:
     """One module: a kernel and the elementwise kernels that follow it.
 
     Attributes:
         kernels: in order; the first reads `inputs`, each other one reads the one before.
         inputs: tensors at the ports.
-        elements: per input, what is known of its elements.
-        delays: per input, register stages to pass before it is level with the latest input.
-        start: pipeline stage of the design in which the inputs arrive.
-        circuit: the function; its outputs are nodes whose words `outputs` gives.
-        outputs: the circuit's output words.
+        sources: what the streams at the input ports carry.
+        joins: per input, the units that it passes before the first of `units`.
+        units: one behind the other; the first takes all inputs.
+        reuse: the reuse factor, where multipliers are shared or could be.
+        multipliers: number of shared multipliers.
+        delays: per input, register stages to pass before it is level with the latest input, in a
+            design whose every module takes a tensor per clock.
+        start: pipeline stage of such a design in which the inputs arrive.
     """
 
     kernels: tuple[Kernel, ...]
     inputs: tuple[Tensor, ...]
-    elements: tuple[tuple[Element, ...], ...]
+    sources: Bundle
+    joins: tuple[tuple[Placed, ...], ...]
+    units: tuple[Placed, ...]
+    reuse: int | None
+    multipliers: int | None
     delays: tuple[int, ...]
     start: int
-    circuit: Circuit
-    schedule: Schedule
-    outputs: tuple[Word, ...]
 
     @property
     def output(self) -> Tensor:
         """The tensor that leaves the module."""
         return self.kernels[-1].output
 
-    def output_elements(self) -> tuple[Element, ...]:
-        """What the next module may know of this one's outputs."""
-        return tuple(
-            Element(word.lo, word.hi, word.frac, arrival)
-            for word, arrival in zip(self.outputs, self.schedule.arrival, strict=True)
+    @property
+    def result(self) -> Stream:
+        """What leaves the module."""
+        return self.units[-1].result[0]
+
+    @property
+    def circuit(self) -> CircuitModule | None:
+        """The circuit that the module is, if it is nothing else."""
+        alone = len(self.units) == 1 and not any(self.joins)
+        return self.units[0].circuit if alone else None
+
+    @property
+    def path(self) -> float:
+        """Longest path between registers in ns, by the target's delay model."""
+        circuits = [placed.circuit for placed in self.units if placed.circuit]
+        return max((circuit.schedule.path for circuit in circuits), default=0.0)
+
+    def times(self, *arrivals: Times) -> Times:
+        """Cycles in which beats of several tensors in a row are offered at the output.
+
+        Args:
+            arrivals: per input, the cycles in which its beats are offered.
+        """
+        streams = list(arrivals)
+        for port, join in enumerate(self.joins):
+            for placed in join:
+                streams[port] = placed.times(streams[port])
+        for placed in self.units:
+            streams = [placed.times(*streams)]
+        return streams[0]
+
+    def measure(self, tensors: int = 4) -> tuple[int, int]:
+        """Latency from first to first beat, and initiation interval, with inputs at full rate."""
+        arrivals = [np.arange(tensors * source.beats) for source in self.sources]
+        out = self.times(*arrivals).reshape(tensors, -1)
+        return int(out[0, 0]), max(
+            int(out[-1, -1] - out[-2, -1]), *(source.beats for source in self.sources)
         )
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A module before its circuits are built."""
+
+    kernels: tuple[Kernel, ...]
+    joins: tuple[tuple[Unit, ...], ...]
+    units: tuple[Unit, ...]
+    row: Row
+    out_lanes: int
 
 
 def group_kernels(design: Design) -> list[tuple[Kernel, ...]]:
@@ -85,57 +200,158 @@ def group_kernels(design: Design) -> list[tuple[Kernel, ...]]:
     return [tuple(group) for group in groups]
 
 
-def build_modules(design: Design, target: Target, clock_ns: float) -> list[HardwareModule]:
+def port_lanes(tensor: Tensor, io: str) -> int:
+    """Elements per beat of a tensor at the ports: all of them, or a pixel."""
+    return tensor.shape[-1] if io == "stream" else tensor.size
+
+
+def _drafts(design: Design) -> list[_Draft]:
+    lanes = {tensor.name: port_lanes(tensor, design.io) for tensor in design.inputs}
+    drafts = []
+    for group in group_kernels(design):
+        offered = tuple(lanes[tensor.name] for tensor in group[0].inputs)
+        row = group[0].row(offered)
+        joins = tuple(resized(have, want) for have, want in zip(offered, row.lanes, strict=True))
+        units, width = list(row.units), row.out_lanes
+        for kernel in group[1:]:
+            more = kernel.row((width,))
+            units += [*resized(width, more.lanes[0]), *more.units]
+            width = more.out_lanes
+        draft = _Draft(group, joins, _merged(units), row, width)
+        lanes[group[-1].output.name] = width
+        drafts.append(draft)
+    return drafts
+
+
+def _merged(units: Sequence[Unit]) -> tuple[Unit, ...]:
+    """Functions of functions are one: a cast folds into the sums before it."""
+    result: list[Unit] = []
+    for unit in units:
+        last = result[-1] if result else None
+        if isinstance(unit, Function) and isinstance(last, Function):
+            result[-1] = Function((*last.bodies, *unit.bodies))
+        else:
+            result.append(unit)
+    return tuple(result)
+
+
+def build_modules(design: Design, target: Target, clock_ns: float) -> list[LayerModule]:
     """All modules of a design, scheduled for a target, in topological order.
 
-    Time runs on across module boundaries: what a producer leaves of a clock period, its readers
-    use. The modules that produce the design's outputs end in a register.
+    Where every module is a circuit that takes a tensor per clock, time runs on across module
+    boundaries: what a producer leaves of a clock period, its readers use, and the modules that
+    produce the design's outputs end in a register. Otherwise every circuit ends in a register.
     """
+    drafts = _drafts(design)
+    unrolled = fully_unrolled(design, drafts)
     known = {
-        tensor.name: tuple(
-            Element(tensor.type.min, tensor.type.max, tensor.type.frac) for _ in range(tensor.size)
+        tensor.name: Stream(
+            tensor.type,
+            (Element.of(tensor.type),) * port_lanes(tensor, design.io),
+            tensor.size // port_lanes(tensor, design.io),
         )
         for tensor in design.inputs
     }
     stages = {tensor.name: 0 for tensor in design.inputs}
     leaving = {tensor.name for tensor in design.outputs}
     modules = []
-    for group in group_kernels(design):
-        inputs = group[0].inputs
+    for draft in drafts:
+        inputs = draft.kernels[0].inputs
+        output = draft.kernels[-1].output.name
         start = max(stages[tensor.name] for tensor in inputs)
         delays = tuple(start - stages[tensor.name] for tensor in inputs)
-        elements = tuple(
-            tuple(replace(element, arrival=0.0) for element in known[tensor.name])
-            if delay
-            else known[tensor.name]
-            for tensor, delay in zip(inputs, delays, strict=True)
+        sources = tuple(known[tensor.name] for tensor in inputs)
+        if unrolled:
+            sources = tuple(
+                source.late() if delay else source
+                for source, delay in zip(sources, delays, strict=True)
+            )
+        else:
+            start, delays = 0, (0,) * len(inputs)
+            sources = tuple(source.late() for source in sources)
+        placer = _Placer(target, clock_ns, registered=not unrolled or output in leaving)
+        joins, streams = [], []
+        for source, join in zip(sources, draft.joins, strict=True):
+            placed = placer.place(join, (source,))
+            joins.append(placed)
+            streams.append(placed[-1].result[0] if placed else source)
+        module = LayerModule(
+            draft.kernels,
+            inputs,
+            sources,
+            tuple(joins),
+            placer.place(draft.units, tuple(streams)),
+            draft.row.reuse,
+            draft.row.multipliers,
+            delays,
+            start,
         )
+        known[output] = module.result
+        stages[output] = start + module.units[-1].latency
+        modules.append(module)
+    return modules
+
+
+def fully_unrolled(design: Design, drafts: Sequence[_Draft] | None = None) -> bool:
+    """Whether every module is a circuit that takes a tensor per clock."""
+    whole = all(port_lanes(tensor, design.io) == tensor.size for tensor in design.inputs)
+    return whole and all(
+        not any(draft.joins)
+        and len(draft.units) == 1
+        and isinstance(draft.units[0], Function)
+        and draft.out_lanes == draft.kernels[-1].output.size
+        for draft in (_drafts(design) if drafts is None else drafts)
+    )
+
+
+@dataclass(frozen=True)
+class _Placer:
+    """Puts units one behind the other."""
+
+    target: Target
+    clock_ns: float
+    registered: bool
+
+    def place(self, units: Sequence[Unit], sources: Bundle) -> tuple[Placed, ...]:
+        """Place units of which the first takes `sources`, each with a handshake."""
+        result: list[Placed] = []
+        for unit in units:
+            circuit = None
+            if isinstance(unit, Function):
+                circuit = self._compile(unit, sources, bundled=bool(result))
+                bundle: Bundle = (circuit.result(),)
+            else:
+                bundle = unit.result(*sources)
+            result.append(Placed(unit, sources, bundle, circuit))
+            sources = bundle
+        return tuple(result)
+
+    def _compile(self, function: Function, sources: Bundle, *, bundled: bool) -> CircuitModule:
         circuit = Circuit()
         words = [
             [
                 circuit.input(port, i, element.lo, element.hi, element.frac)
-                for i, element in enumerate(port_elements)
+                for i, element in enumerate(source.elements)
             ]
-            for port, port_elements in enumerate(elements)
+            for port, source in enumerate(sources)
         ]
-        for kernel in group:
-            circuit.section = kernel.layer
-            words = [kernel.build(circuit, target, *words)]
+        for body in function.bodies:
+            circuit.section = body.layer
+            words = [body.build(circuit, self.target, *words)]
         fracs = [word.frac for word in words[0]]
         circuit.outputs = [word.node for word in words[0]]
-        circuit = optimize(circuit, three_operand=target.three_operand_adders)
+        circuit = optimize(circuit, three_operand=self.target.three_operand_adders)
         plan = schedule(
             circuit,
-            target,
-            clock_ns,
-            [[element.arrival for element in port] for port in elements],
-            registered=group[-1].output.name in leaving,
+            self.target,
+            self.clock_ns,
+            [[element.arrival for element in source.elements] for source in sources],
+            registered=self.registered,
         )
         outputs = tuple(
             Word(circuit, node, frac) for node, frac in zip(circuit.outputs, fracs, strict=True)
         )
-        module = HardwareModule(group, inputs, elements, delays, start, circuit, plan, outputs)
-        known[module.output.name] = module.output_elements()
-        stages[module.output.name] = start + plan.latency
-        modules.append(module)
-    return modules
+        elements = tuple(source.elements for source in sources)
+        return CircuitModule(
+            function.bodies, elements, bundled, sources[0].beats, circuit, plan, outputs
+        )

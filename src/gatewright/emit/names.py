@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from gatewright.project import Port
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gatewright.kernels import Tensor
 
 
-def ports(tensors: tuple[Tensor, ...], prefix: str) -> tuple[Port, ...]:
-    """The AXI4-Stream ports of tensors whose beat is the whole tensor."""
-    names = identifiers([tensor.name for tensor in tensors])
+def ports(tensors: Sequence[tuple[Tensor, int]], prefix: str) -> tuple[Port, ...]:
+    """The AXI4-Stream ports of tensors, each with the elements that a beat carries."""
+    names = identifiers([tensor.name for tensor, _ in tensors])
     return tuple(
         Port(
             tensor=tensor.name,
@@ -21,10 +23,10 @@ def ports(tensors: tuple[Tensor, ...], prefix: str) -> tuple[Port, ...]:
             shape=tensor.shape,
             type=str(tensor.type),
             width=tensor.type.width,
-            lanes=tensor.size,
-            tdata_width=-(-tensor.size * tensor.type.width // 8) * 8,
+            lanes=lanes,
+            tdata_width=-(-lanes * tensor.type.width // 8) * 8,
         )
-        for tensor, name in zip(tensors, names, strict=True)
+        for (tensor, lanes), name in zip(tensors, names, strict=True)
     )
 
 

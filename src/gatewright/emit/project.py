@@ -7,24 +7,33 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gatewright.emit.modules import HardwareModule, build_modules
-from gatewright.emit.names import identifiers, ports
+import numpy as np
+
+from gatewright.emit.layer import layer_texts
+from gatewright.emit.modules import LayerModule, build_modules, fully_unrolled, port_lanes
+from gatewright.emit.names import identifiers
 from gatewright.emit.top import Placement, Top
-from gatewright.emit.verilog import module_text
 from gatewright.project import Module, RtlProject
 from gatewright.resources import data_dir
+from gatewright.units import Element, Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from gatewright.design import Design
+    from gatewright.kernels import Tensor
     from gatewright.targets import Target
-
-#: Library modules that generated files may instantiate.
-_LIBRARY = ("gw_cast", "gw_fork", "gw_delay")
+    from gatewright.units.base import Times
 
 
-def emit(design: Design, target: Target, clock_ns: float, directory: Path) -> RtlProject:
+def emit(
+    design: Design,
+    target: Target,
+    clock_ns: float,
+    directory: Path,
+    depths: Mapping[str, int] | None = None,
+) -> RtlProject:
     """Write the SystemVerilog of a design into an empty directory.
 
     Args:
@@ -32,6 +41,7 @@ def emit(design: Design, target: Target, clock_ns: float, directory: Path) -> Rt
         target: its delay model and prices shape the hardware.
         clock_ns: clock period that the pipeline is cut for.
         directory: exists and is empty.
+        depths: beats that FIFOs hold, by instance name, where they are known.
 
     Returns:
         The project, its manifest saved.
@@ -41,21 +51,31 @@ def emit(design: Design, target: Target, clock_ns: float, directory: Path) -> Rt
     files, listed, placements = [], [], []
     for module, layer in zip(modules, layers, strict=True):
         name, instance = f"{design.name}_{layer}", f"u_{layer}"
-        (directory / f"{name}.sv").write_text(module_text(module, name))
-        files.append(f"{name}.sv")
-        listed.append(_manifest_entry(module, name, instance, target))
+        texts = layer_texts(module, name)
+        for child, text in texts.items():
+            (directory / f"{child}.sv").write_text(text)
+            files.append(f"{child}.sv")
+        listed.append(_manifest_entry(module, texts, instance, target))
+        circuit = module.circuit
         placements.append(
             Placement(
                 name,
                 instance,
                 module.inputs,
                 module.output,
+                module.result,
                 module.delays,
-                module.start,
-                module.schedule.latency,
+                circuit is None or circuit.schedule.latency > 0,
+                module.times,
             )
         )
-    top = Top(design.name, design.inputs, design.outputs, placements)
+    top = Top(
+        design.name,
+        tuple((tensor, _entering(tensor, design.io)) for tensor in design.inputs),
+        tuple((tensor, port_lanes(tensor, design.io)) for tensor in design.outputs),
+        placements,
+        None if fully_unrolled(design) else depths or {},
+    )
     (directory / f"{design.name}.sv").write_text(top.text())
     files.append(f"{design.name}.sv")
     library = _copy_library(directory, files)
@@ -63,14 +83,14 @@ def emit(design: Design, target: Target, clock_ns: float, directory: Path) -> Rt
         directory=directory,
         top=design.name,
         files=tuple(library + files),
-        inputs=ports(design.inputs, "s_axis"),
-        outputs=ports(design.outputs, "m_axis"),
+        inputs=top.slaves,
+        outputs=top.masters,
         modules=tuple(listed + top.glue),
         target=target.name,
         clock_ns=clock_ns,
         latency=top.latency,
-        interval=1,
-        path_ns=round(max((module.schedule.path for module in modules), default=0.0), 3),
+        interval=top.interval,
+        path_ns=round(max((module.path for module in modules), default=0.0), 3),
     )
     project.save()
     return project
@@ -88,20 +108,35 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
     kernels = {kernel.layer: kernel for kernel in design.kernels}
     first, last = kernels[module.layers[0]], kernels[module.layers[-1]]
     top_name = f"{module.name}_alone"
+    beats = last.output.size // module.out_lanes
+
+    def times(*arrivals: Times) -> Times:
+        """Beats at even distances, the first after the module's latency."""
+        tensors = len(arrivals[0]) // (first.inputs[0].size // module.lanes[0])
+        spread = np.arange(beats) * module.interval // beats
+        starts = np.arange(tensors) * module.interval + module.latency
+        return (starts[:, None] + spread).ravel()
+
     placement = Placement(
         name=module.name,
         instance=module.instance,
         inputs=first.inputs,
         output=last.output,
+        result=_any(last.output, module.out_lanes),
         delays=(0,) * len(first.inputs),
-        start=0,
-        latency=module.latency,
+        clocked=module.clocked,
+        times=times,
     )
-    inputs = tuple(dict.fromkeys(first.inputs))
-    top = Top(top_name, inputs, (last.output,), [placement])
-    shutil.copyfile(project.directory / module.file, directory / module.file)
+    inputs = {
+        tensor: _any(tensor, lanes)
+        for tensor, lanes in zip(first.inputs, module.lanes, strict=True)
+    }
+    top = Top(top_name, tuple(inputs.items()), ((last.output, module.out_lanes),), [placement])
+    own = [*module.parts, module.file]
+    for file in own:
+        shutil.copyfile(project.directory / file, directory / file)
     (directory / f"{top_name}.sv").write_text(top.text())
-    files = [module.file, f"{top_name}.sv"]
+    files = [*own, f"{top_name}.sv"]
     library = _used_library(directory, files)
     for file in library:
         shutil.copyfile(project.directory / file, directory / file)
@@ -110,18 +145,66 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
         directory=directory,
         top=top_name,
         files=tuple(library + files),
-        inputs=ports(inputs, "s_axis"),
-        outputs=ports((last.output,), "m_axis"),
+        inputs=top.slaves,
+        outputs=top.masters,
         modules=(module, *top.glue),
         latency=module.latency,
+        interval=module.interval,
     )
     isolated.save()
     return isolated
 
 
+def _entering(tensor: Tensor, io: str) -> Stream:
+    return _any(tensor, port_lanes(tensor, io))
+
+
+def _any(tensor: Tensor, lanes: int) -> Stream:
+    """A stream of a tensor of which nothing but the type is known."""
+    return Stream(tensor.type, (Element.of(tensor.type),) * lanes, tensor.size // lanes)
+
+
+def _manifest_entry(
+    module: LayerModule, names: Iterable[str], instance: str, target: Target
+) -> Module:
+    """A layer's entry; of `names`, its modules, the last is the layer's own."""
+    *children, name = names
+    choice = module.kernels[0].choice(target)
+    latency, interval = module.measure()
+    return Module(
+        name=name,
+        file=f"{name}.sv",
+        instance=instance,
+        layer=module.kernels[0].layer,
+        kind=type(module.kernels[0]).__name__,
+        latency=latency,
+        layers=tuple(kernel.layer for kernel in module.kernels),
+        strategy=choice.strategy if choice else "",
+        reason=choice.reason if choice else "",
+        parts=tuple(f"{child}.sv" for child in children),
+        clocked=module.circuit is None or module.circuit.schedule.latency > 0,
+        interval=interval,
+        lanes=tuple(source.lanes for source in module.sources),
+        out_lanes=module.result.lanes,
+        reuse_factor=module.reuse,
+        multipliers=module.multipliers,
+    )
+
+
 def _used_library(directory: Path, files: list[str]) -> list[str]:
+    """Library modules that files instantiate, those that these instantiate first."""
+    library = {path.stem: path.read_text() for path in sorted(data_dir("rtl").glob("*.sv"))}
     text = "".join((directory / file).read_text() for file in files)
-    return [f"{name}.sv" for name in _LIBRARY if re.search(rf"\b{name}\b", text)]
+    used: list[str] = []
+
+    def add(text: str) -> None:
+        for name, body in library.items():
+            if name not in used and re.search(rf"^\s*{name}\b", text, re.MULTILINE):
+                add(body.replace(f"module {name}", ""))
+                used.append(name)
+
+    add(text)
+    return [f"{name}.sv" for name in used]
 
 
 def _copy_library(directory: Path, files: list[str]) -> list[str]:
@@ -129,18 +212,3 @@ def _copy_library(directory: Path, files: list[str]) -> list[str]:
     for file in library:
         shutil.copyfile(data_dir("rtl") / file, directory / file)
     return library
-
-
-def _manifest_entry(module: HardwareModule, name: str, instance: str, target: Target) -> Module:
-    choice = module.kernels[0].choice(target)
-    return Module(
-        name=name,
-        file=f"{name}.sv",
-        instance=instance,
-        layer=module.kernels[0].layer,
-        kind=type(module.kernels[0]).__name__,
-        latency=module.schedule.latency,
-        layers=tuple(kernel.layer for kernel in module.kernels),
-        strategy=choice.strategy if choice else "",
-        reason=choice.reason if choice else "",
-    )

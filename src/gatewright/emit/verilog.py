@@ -8,27 +8,30 @@ from gatewright.circuit import Cast, Node, Op
 from gatewright.circuit.cost import is_sign_test
 
 if TYPE_CHECKING:
-    from gatewright.emit.modules import HardwareModule
+    from gatewright.emit.modules import CircuitModule
     from gatewright.fixed import FixedType
+    from gatewright.units import Body
 
 _INDENT = "  "
 _RELATIONS = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "!=": "!="}
 
 
-def module_text(module: HardwareModule, name: str) -> str:
+def module_text(module: CircuitModule, name: str) -> str:
     """SystemVerilog of a module; the same module gives the same text."""
     return _Printer(module, name).text()
 
 
 class _Printer:
-    def __init__(self, module: HardwareModule, name: str) -> None:
+    def __init__(self, module: CircuitModule, name: str) -> None:
         self.module = module
         self.name = name
         self.circuit = module.circuit
         self.nodes = module.circuit.nodes
         self.stages = module.schedule.stage
         self.latency = module.schedule.latency
-        self.ports = _port_names(len(module.inputs))
+        self.ports = port_names(len(module.inputs))
+        # Streams of a bundle share the handshake of the first.
+        self.handshakes = self.ports[:1] if module.bundled else self.ports
         self.partly_read = self._find_partly_read()
 
     def text(self) -> str:
@@ -46,15 +49,10 @@ class _Printer:
     # The frame
 
     def _header(self) -> str:
-        lines = []
-        for kernel in self.module.kernels:
-            reads = ", ".join(f"{_shape(t.shape)} {t.type}" for t in kernel.inputs)
-            lines.append(
-                f"/// {kernel.layer} ({type(kernel).__name__}): {reads} -> "
-                f"{_shape(kernel.output.shape)} {kernel.output.type}"
-            )
+        lines = [describe(body) for body in self.module.bodies]
         stages = "combinational" if self.latency == 0 else f"{self.latency} pipeline stages"
-        lines.append(f"/// Takes a tensor per clock; {stages}. Generated; edits are lost.")
+        beat = "tensor" if self.module.beats == 1 else "beat"
+        lines.append(f"/// Takes a {beat} per clock; {stages}. Generated; edits are lost.")
         if self.latency == 0:
             lines.append("/// Does not cut any path: valid, ready and data run straight through.")
         else:
@@ -70,8 +68,8 @@ class _Printer:
             ]
         for port, tensor in zip(self.ports, self.module.inputs, strict=True):
             width = tensor.size * tensor.type.width
-            ports.append(f"input  logic {port}_valid,")
-            ports.append(f"output logic {port}_ready,")
+            if port in self.handshakes:
+                ports += [f"input  logic {port}_valid,", f"output logic {port}_ready,"]
             if self._has_unused_bits(port):
                 # Pruned inputs, and bits that the known range makes copies of others.
                 ports.append("/* verilator lint_off UNUSEDSIGNAL */  // bits that no weight reads")
@@ -95,7 +93,7 @@ class _Printer:
         return used < tensor.size * tensor.type.width
 
     def _control(self) -> str:
-        valid = " & ".join(f"{port}_valid" for port in self.ports)
+        valid = " & ".join(f"{port}_valid" for port in self.handshakes)
         lines = []
         if self.latency == 0:
             lines.append(f"  assign out_valid = {valid};")
@@ -114,8 +112,8 @@ class _Printer:
                 f"  assign out_valid = valid_q[{last}];",
             ]
             ready = "advance"
-        for port in self.ports:
-            others = [f"{other}_valid" for other in self.ports if other != port]
+        for port in self.handshakes:
+            others = [f"{other}_valid" for other in self.handshakes if other != port]
             lines.append(f"  assign {port}_ready = {' & '.join([ready, *others])};")
         return "\n".join(lines) + "\n"
 
@@ -392,7 +390,8 @@ def _waived(text: str) -> str:
     )
 
 
-def _port_names(count: int) -> list[str]:
+def port_names(count: int) -> list[str]:
+    """Prefixes of a module's input ports."""
     return ["in"] if count == 1 else [f"in{i}" for i in range(count)]
 
 
@@ -404,6 +403,15 @@ def _constant(value: int, width: int, signed: bool) -> str:
     """A literal of `width` bits; a negative value is written in two's complement."""
     digits = f"{value & ((1 << width) - 1)}" if width <= 31 else f"{value & ((1 << width) - 1):x}"
     return f"{width}'{'s' if signed else ''}{'d' if width <= 31 else 'h'}{digits}"
+
+
+def describe(body: Body) -> str:
+    """A line of a header comment: what a kernel, or another function, takes and gives."""
+    reads = ", ".join(f"{_shape(t.shape)} {t.type}" for t in body.inputs)
+    return (
+        f"/// {body.layer} ({type(body).__name__}): {reads} -> "
+        f"{_shape(body.output.shape)} {body.output.type}"
+    )
 
 
 def _shape(shape: tuple[int, ...]) -> str:

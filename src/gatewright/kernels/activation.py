@@ -101,6 +101,11 @@ class LeakyRelu(Elementwise):
     alpha: NDArray[np.int64]
     alpha_type: FixedType
 
+    @property
+    def period(self) -> int:
+        """See `Elementwise.period`."""
+        return self.alpha.size
+
     def __post_init__(self) -> None:
         check_product(self.layer, self.source, self.alpha_type)
         if self.alpha.size not in (1, self.output.size):

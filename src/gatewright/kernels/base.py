@@ -1,13 +1,16 @@
-"""What every kernel states, and the tensors that join kernels."""
+"""What every kernel states."""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from gatewright.fixed import FixedType
+from gatewright.tensor import Tensor
+from gatewright.units import Function, Row
+
+__all__ = ["Choice", "Kernel", "Tensor", "Work"]
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,20 +20,6 @@ if TYPE_CHECKING:
 
     from gatewright.circuit import Circuit, Word
     from gatewright.targets import Target
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A typed tensor between kernels; `shape` is without the batch."""
-
-    name: str
-    shape: tuple[int, ...]
-    type: FixedType
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -96,6 +85,37 @@ class Kernel(ABC):
             The output's elements in C order; the value of each, times 2**output.type.frac, is
             an integer within the range of the output's type.
         """
+
+    @property
+    def period(self) -> int:
+        """Number of successive elements that the kernel treats apart from all others.
+
+        Of a kernel with a period below its input's size, element i of every period is treated
+        alike, and input and output have the same shape.
+        """
+        return self.inputs[0].size
+
+    def on_beat(self, lanes: int) -> Self:
+        """The kernel for a beat of `lanes` elements, a multiple of its period."""
+        if lanes == self.inputs[0].size:
+            return self
+        inputs = tuple(replace(tensor, shape=(lanes,)) for tensor in self.inputs)
+        return replace(self, inputs=inputs, output=replace(self.output, shape=(lanes,)))
+
+    def row(self, lanes: tuple[int, ...]) -> Row:
+        """How the kernel is built: here, as a circuit on beats as small as they come.
+
+        Args:
+            lanes: elements per beat of the streams that are there, per input; where the row takes
+                others, width converters stand before it.
+        """
+        sizes = {tensor.size for tensor in (*self.inputs, self.output)}
+        smallest = min(lanes)
+        if len(sizes) == 1 and smallest % self.period == 0:
+            beat = (smallest,) * len(lanes)
+            return Row(beat, (Function((self.on_beat(smallest),)),), smallest)
+        whole = tuple(tensor.size for tensor in self.inputs)
+        return Row(whole, (Function((self,)),), self.output.size)
 
     def choice(self, target: Target) -> Choice | None:
         """How the kernel is built where there is a choice."""

@@ -52,6 +52,11 @@ class BatchNorm(Elementwise):
             )
 
     @property
+    def period(self) -> int:
+        """See `Elementwise.period`."""
+        return len(self.scale)
+
+    @property
     def _frac(self) -> int:
         """Fractional bits that hold products and biases alike."""
         return max(self.source.frac + self.scale_type.frac, self.bias_type.frac)
@@ -110,6 +115,11 @@ class Thresholds(Elementwise):
     """
 
     thresholds: NDArray[np.int64]
+
+    @property
+    def period(self) -> int:
+        """See `Elementwise.period`."""
+        return int(self.thresholds.shape[1])
 
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`."""

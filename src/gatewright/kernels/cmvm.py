@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from gatewright.circuit import Circuit, Word
     from gatewright.targets import Target
 
-#: The two strategies of `Choice`.
+#: The strategies of `Choice`.
 ADDERS = "adder graph"
 MULTIPLIERS = "multipliers"
+SHARED = "shared multipliers"
 
 #: da4ml takes the matrix in single precision, which holds integers of this many bits exactly.
 WEIGHT_BITS = 24

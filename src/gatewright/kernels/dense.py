@@ -1,8 +1,8 @@
-"""Fully connected layer, unrolled (reuse factor 1)."""
+"""Fully connected layer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,8 @@ from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, Overflow, cast
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Kernel, Work
+from gatewright.kernels.fold import Fold, Weights, folded_row, nearest, reuse_factors
+from gatewright.units import Function, Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +45,11 @@ class Dense(Kernel):
         accum: type of the accumulator.
         strategy: hls4ml's: "latency" takes what costs less on the target,
             "distributed_arithmetic" an adder graph, "resource" multipliers.
+        reuse_factor: how many products share a multiplier, as asked; see `reuse`.
+        parallel: vectors, where the input holds several, that are multiplied at a time, as asked:
+            hls4ml's parallelization factor.
+        multiplier: what shared multipliers are made of: "auto", "dsp" or "lut".
+        rom_style: where their weights stand: "auto", "block" or "distributed".
     """
 
     weights: NDArray[np.int64]
@@ -51,6 +58,10 @@ class Dense(Kernel):
     bias_type: FixedType
     accum: FixedType
     strategy: str = "latency"
+    reuse_factor: int = 1
+    parallel: int = 1
+    multiplier: str = "auto"
+    rom_style: str = "auto"
 
     def __post_init__(self) -> None:
         x = self.inputs[0].type
@@ -67,6 +78,21 @@ class Dense(Kernel):
                 f"layer '{self.layer}': its accumulator {self.accum} can saturate in mid-sum, so "
                 "the result would depend on the order of summation; widen it or let it wrap"
             )
+
+    @property
+    def period(self) -> int:
+        """See `Kernel.period`: a vector."""
+        return int(self.weights.shape[0])
+
+    @property
+    def reuse_factors(self) -> list[int]:
+        """The reuse factors that there are."""
+        return reuse_factors(*self.weights.shape)
+
+    @property
+    def reuse(self) -> int:
+        """The reuse factor that there is closest to the one asked for."""
+        return nearest(self.reuse_factors, self.reuse_factor)
 
     @property
     def _product_frac(self) -> int:
@@ -142,8 +168,43 @@ class Dense(Kernel):
             totals.append(circuit.sum((1, circuit.cast(word, self.accum)) for word in products))
         return totals
 
+    def on_beat(self, lanes: int) -> Dense:
+        """See `Kernel.on_beat`."""
+        n_in, n_out = self.weights.shape
+        inputs = (replace(self.inputs[0], shape=(lanes,)),)
+        output = replace(self.output, shape=(lanes // n_in * n_out,))
+        return replace(self, inputs=inputs, output=output)
+
+    def row(self, lanes: tuple[int, ...]) -> Row:
+        """See `Kernel.row`."""
+        n_in, n_out = self.weights.shape
+        vectors = self.inputs[0].size // n_in
+        if self.reuse == 1:
+            beat = n_in * (vectors if self.parallel >= vectors else 1)
+            body = self.on_beat(beat)
+            return Row((beat,), (Function((body,)),), body.output.size, reuse=1)
+        fold = Fold(n_in, n_out, self.reuse)
+        # A vector may come in parts where every result has all of its steps one after the other.
+        beat = lanes[0] if n_in % lanes[0] == 0 and lanes[0] % fold.inputs == 0 else n_in
+        if fold.groups > 1:
+            beat = n_in
+        weights = Weights(
+            layer=self.layer,
+            x=self.inputs[0].type,
+            matrix=self.weights,
+            frac=self.weight_type.frac,
+            bias=self._accum_bias(),
+            accum=self.accum,
+            rom_style=self.rom_style,
+        )
+        return folded_row(weights, fold, beat, self.output)
+
     def choice(self, target: Target) -> Choice:
         """See `Kernel.choice`."""
+        if self.reuse > 1:
+            n_in, n_out = self.weights.shape
+            fold = Fold(n_in, n_out, self.reuse)
+            return Choice(cmvm.SHARED, f"{fold.multipliers} multipliers, reuse factor {self.reuse}")
         width = self.inputs[0].type.width
         if not self._exact_products:
             each = np.unique(self.weights)[None, :]

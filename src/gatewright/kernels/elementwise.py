@@ -30,6 +30,11 @@ class Elementwise(Kernel):
     elementwise: ClassVar[bool] = True
 
     @property
+    def period(self) -> int:
+        """See `Kernel.period`; the number of parameters, where elements have one each."""
+        return 1
+
+    @property
     def source(self) -> FixedType:
         """Type of the input."""
         return self.inputs[0].type

@@ -36,6 +36,11 @@ class Merge(Kernel):
 
     operation: str
 
+    @property
+    def period(self) -> int:
+        """See `Kernel.period`."""
+        return 1
+
     def __post_init__(self) -> None:
         a, b = (tensor.type for tensor in self.inputs)
         width = a.width + b.width

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from gatewright.fixed import cast
 from gatewright.kernels.base import Kernel
+from gatewright.units import Concat, Function, Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,11 @@ class Reshape(Kernel):
     """The same elements in the same order under another shape; input and output have one type."""
 
     elementwise: ClassVar[bool] = True
+
+    @property
+    def period(self) -> int:
+        """See `Kernel.period`."""
+        return 1
 
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`."""
@@ -71,6 +78,23 @@ class Concatenate(Kernel):
     """
 
     axis: int
+
+    def row(self, lanes: tuple[int, ...]) -> Row:
+        """See `Kernel.row`: by pixel along the last axis, one after the other along the first.
+
+        Streams of unlike types are cast where their elements stand side by side only.
+        """
+        shapes = [tensor.shape for tensor in self.inputs]
+        if self.axis == len(self.output.shape) - 1 > 0:
+            beat = tuple(shape[-1] for shape in shapes)
+            inputs = tuple(replace(t, shape=t.shape[-1:]) for t in self.inputs)
+            output = replace(self.output, shape=self.output.shape[-1:])
+            pixel = replace(self, inputs=inputs, output=output, axis=0)
+            return Row(beat, (Function((pixel,)),), output.size)
+        if self.axis == 0 and {tensor.type for tensor in self.inputs} == {self.output.type}:
+            smallest = math.gcd(*lanes)
+            return Row((smallest,) * len(shapes), (Concat(self.output.type),), smallest)
+        return super().row(lanes)
 
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
@@ -39,6 +39,15 @@ class Sliced(Kernel):
 
     n_outer: int = field(default=1, kw_only=True)
     n_inner: int = field(default=1, kw_only=True)
+
+    @property
+    def period(self) -> int:
+        """See `Kernel.period`."""
+        return self.slice_size * self.n_inner
+
+    def on_beat(self, lanes: int) -> Self:
+        """See `Kernel.on_beat`."""
+        return replace(super().on_beat(lanes), n_outer=lanes // self.period)
 
     @property
     def slice_size(self) -> int:

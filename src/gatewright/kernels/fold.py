@@ -1,0 +1,284 @@
+"""Products of vectors with constant matrices, folded onto shared multipliers by a reuse factor."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gatewright.circuit import width_of
+from gatewright.fixed import FixedType, cast
+from gatewright.kernels import cmvm
+from gatewright.tensor import Tensor
+from gatewright.units import Accumulate, Body, Feed, Function, Permute, Rom, Row, Unit
+from gatewright.units.accumulate import holding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from gatewright.circuit import Circuit, Word
+    from gatewright.targets import Target
+
+_WIDE = 62
+
+
+@dataclass(frozen=True)
+class Fold:
+    """How `n_in` products for each of `n_out` results are folded onto multipliers.
+
+    A step takes `inputs` operands for each of `outputs` results; `groups` groups of results follow
+    each other, each of `steps` steps.
+
+    Attributes:
+        n_in: products per result.
+        n_out: results.
+        reuse: steps in all; one of `reuse_factors(n_in, n_out)`.
+    """
+
+    n_in: int
+    n_out: int
+    reuse: int
+
+    @property
+    def inputs(self) -> int:
+        """Operands per result and step."""
+        return max(1, self.n_in // self.reuse)
+
+    @property
+    def groups(self) -> int:
+        """Groups of results that follow each other."""
+        return max(1, self.reuse // self.n_in)
+
+    @property
+    def outputs(self) -> int:
+        """Results of a group."""
+        return self.n_out // self.groups
+
+    @property
+    def steps(self) -> int:
+        """Steps per group."""
+        return self.reuse // self.groups
+
+    @property
+    def multipliers(self) -> int:
+        """Products per step."""
+        return self.inputs * self.outputs
+
+
+def reuse_factors(n_in: int, n_out: int) -> list[int]:
+    """Every reuse factor that a product of a vector with an n_in x n_out matrix can have.
+
+    Those that hls4ml's Resource strategy takes (`get_valid_reuse_factors`): all results share the
+    steps, or each operand has a step for each group of results.
+    """
+    few = [r for r in range(1, n_in + 1) if n_in % r == 0]
+    many = [n_in * g for g in range(2, n_out + 1) if n_out % g == 0]
+    return few + many
+
+
+def nearest(factors: Sequence[int], wanted: int) -> int:
+    """The factor that is closest to the one wanted, of two the smaller, as hls4ml chooses it."""
+    place = bisect.bisect_left(factors, wanted)
+    around = factors[max(0, place - 1) : place + 1]
+    return min(around, key=lambda factor: abs(factor - wanted))
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A constant matrix and what is added to its products with vectors.
+
+    Attributes:
+        layer: name of the layer.
+        x: type of the vectors' elements.
+        matrix: raw int64 of shape (n_in, n_out).
+        frac: fractional bits of `matrix`.
+        bias: raw int64 of shape (n_out,) in the unit of `accum`.
+        accum: type to which products are cast before they are added.
+        shared: whether all results have the same operands; else result j has operands
+            [:, j // (n_out / channels)] of a vector taken as (n_in, channels).
+        channels: of a vector whose results have operands of their own.
+        rom_style: where the weights stand: "auto", "block" or "distributed".
+    """
+
+    layer: str
+    x: FixedType
+    matrix: NDArray[np.int64]
+    frac: int
+    bias: NDArray[np.int64]
+    accum: FixedType
+    shared: bool = True
+    channels: int = 1
+    rom_style: str = "auto"
+
+    @cached_property
+    def _reduced(self) -> tuple[NDArray[np.int64], FixedType]:
+        """The matrix without a common factor, in the narrowest type that holds it."""
+        matrix, exponent = cmvm.without_common_factor(self.matrix)
+        low, high = int(matrix.min(initial=0)), int(matrix.max(initial=0))
+        width = width_of(low, high)
+        return matrix, FixedType(width, width - self.frac + exponent, low < 0)
+
+    @property
+    def _exact(self) -> bool:
+        """Whether no product is rounded."""
+        return self.accum.frac >= self.x.frac + self._reduced[1].frac
+
+    @property
+    def _sum_frac(self) -> int:
+        """Fractional bits of the sums: no more than products and bias have."""
+        if not self._exact:
+            return self.accum.frac
+        bits = int(np.bitwise_or.reduce(self.bias, initial=0))
+        zeros = (bits & -bits).bit_length() - 1 if bits else self.accum.frac
+        return max(self.x.frac + self._reduced[1].frac, self.accum.frac - zeros)
+
+    def _ends(
+        self, weights: NDArray[np.int64], frac: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Least and greatest product with each of some weights, in the unit of the sums."""
+        to = FixedType(_WIDE, _WIDE - self._sum_frac, True, self.accum.rounding)
+        ends = [cast(weights * end, self.x.frac + frac, to) for end in (self.x.min, self.x.max)]
+        return np.minimum(*ends), np.maximum(*ends)
+
+    def units(self, fold: Fold) -> tuple[Unit, ...]:
+        """The units from beats of operands to beats with the sums of a group."""
+        matrix, weight_type = self._reduced
+        p, q, groups, steps = fold.inputs, fold.outputs, fold.groups, fold.steps
+        # Word t = g * steps + s holds, for each result of group g, the weights of its operands s.
+        rom = matrix.reshape(steps, p, groups, q).transpose(2, 0, 3, 1).reshape(fold.reuse, q * p)
+        # What a circuit can know of a step: every lane's least and greatest weight of all steps.
+        each = rom.reshape(fold.reuse, q, p)
+        lanes_low, lanes_high = self._ends(
+            np.stack([each.min(axis=0), each.max(axis=0)]), weight_type.frac
+        )
+        sums = holding(
+            int(lanes_low.min(axis=0).sum(axis=-1).min()),
+            int(lanes_high.max(axis=0).sum(axis=-1).max()),
+            self._sum_frac,
+        )
+        low, high = self._ends(matrix, weight_type.frac)
+        total_low, total_high = self._bias() + low.sum(axis=0), self._bias() + high.sum(axis=0)
+        total = holding(int(total_low.min()), int(total_high.max()), self._sum_frac)
+        wraps = total.integer > self.accum.integer + (not self.accum.signed)
+        if wraps:
+            signed = self.accum.integer + (not self.accum.signed)
+            total = FixedType(signed + self._sum_frac, signed)
+            bounds = ((total.min, total.max),) * q
+        else:
+            bounds = tuple(
+                (int(a), int(b))
+                for a, b in zip(
+                    total_low.reshape(groups, q).min(axis=0),
+                    total_high.reshape(groups, q).max(axis=0),
+                    strict=True,
+                )
+            )
+        bias = tuple(tuple(int(b) for b in group) for group in self._bias().reshape(groups, q))
+        take = p if self.shared else p * q
+        products = Products(
+            self.layer,
+            (Tensor("x", (take,), self.x), Tensor("w", (q * p,), weight_type)),
+            Tensor("sum", (q,), sums),
+            None if self._exact else self.accum,
+        )
+        before: tuple[Unit, ...] = ()
+        if not self.shared:
+            order = self._operands(fold)
+            if list(order) != list(range(len(order))):
+                source = Tensor("x", (len(order),), self.x)
+                before = (Function((Permute(self.layer, source, order),)),)
+        return (
+            *before,
+            Feed(take, groups if self.shared else 1, Rom(((rom, weight_type),), self.rom_style)),
+            Function((products,)),
+            Accumulate(steps, total, bounds, bias),
+        )
+
+    def _bias(self) -> NDArray[np.int64]:
+        return self.bias >> (self.accum.frac - self._sum_frac)
+
+    def _operands(self, fold: Fold) -> tuple[int, ...]:
+        """Where the operands of each step stand in a vector of shape (n_in, channels)."""
+        taps = np.arange(fold.n_in).reshape(1, fold.steps, 1, fold.inputs)
+        channel = np.arange(fold.n_out) // (fold.n_out // self.channels)
+        blocks = channel.reshape(fold.groups, 1, fold.outputs, 1)
+        return tuple((taps * self.channels + blocks).ravel().tolist())
+
+
+@dataclass(frozen=True)
+class Products:
+    """Sums of products of a step's operands and weights.
+
+    Attributes:
+        layer: the layer that it belongs to.
+        inputs: operands, of shape (p,) for all results or (q * p,); weights, of shape (q * p,).
+        output: sums, of shape (q,).
+        rounded: type to which each product is cast; None if they are added as they are.
+    """
+
+    layer: str
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+    rounded: FixedType | None
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """See `Kernel.build`."""
+        del target
+        x, w = inputs
+        count = len(w) // self.output.size
+        sums = []
+        for start in range(0, len(w), count):
+            operands = x if len(x) == count else x[start : start + count]
+            terms = []
+            for operand, weight in zip(operands, w[start : start + count], strict=True):
+                product = circuit.mul(operand, weight)
+                if self.rounded is not None:
+                    product = circuit.cast(product, self.rounded)
+                terms.append((1, product))
+            sums.append(circuit.sum(terms))
+        return sums
+
+
+@dataclass(frozen=True)
+class Results:
+    """Sums cast to the accumulator's type, then to the result's.
+
+    Attributes:
+        layer: the layer that it belongs to.
+        inputs: the sums.
+        output: the results.
+        accum: type of the accumulator.
+    """
+
+    layer: str
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+    accum: FixedType
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """See `Kernel.build`."""
+        del target
+        return [circuit.cast(circuit.cast(w, self.accum), self.output.type) for w in inputs[0]]
+
+
+def folded_row(weights: Weights, fold: Fold, lanes: int, output: Tensor) -> Row:
+    """A product with a constant matrix on shared multipliers, cast to the output's type.
+
+    Args:
+        weights: the matrix.
+        fold: how the work is shared out.
+        lanes: elements per beat of the vector: all, or, where every result shares the steps, a
+            part of which a whole number of steps is made.
+        output: the result.
+    """
+    units = weights.units(fold)
+    (total,) = (unit.type for unit in units if isinstance(unit, Accumulate))
+    sums = Tensor("sum", (fold.outputs,), total)
+    group = replace(output, shape=(fold.outputs,))
+    body: Body = Results(weights.layer, (sums,), group, weights.accum)
+    return Row((lanes,), (*units, Function((body,))), fold.outputs, fold.reuse, fold.multipliers)

@@ -1,0 +1,96 @@
+"""Reduction over successive beats, lane by lane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gatewright.circuit import width_of
+from gatewright.fixed import FixedType
+from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
+
+
+@dataclass(frozen=True, eq=False)
+class Accumulate(Unit):
+    """Sums of successive beats, modulo 2**width of the result's type.
+
+    Attributes:
+        steps: beats per sum.
+        type: of the sums; its unit is that of the beats.
+        bounds: least and greatest value of a sum, per lane.
+        bias: raw value that each sum starts from, per group and lane.
+    """
+
+    name: ClassVar[str] = "accumulate"
+    module: ClassVar[str] = "gw_accumulate"
+
+    steps: int
+    type: FixedType
+    bounds: tuple[tuple[int, int], ...]
+    bias: tuple[tuple[int, ...], ...]
+
+    def result(self, *sources: Stream) -> Bundle:
+        """See `Unit.result`."""
+        (source,) = sources
+        elements = tuple(Element(low, high, self.type.frac) for low, high in self.bounds)
+        return (Stream(self.type, elements, source.beats // self.steps),)
+
+    def parameters(self, *sources: Stream) -> Parameters:
+        """See `Unit.parameters`."""
+        (source,) = sources
+        width = self.type.width
+        values = [value for group in self.bias for value in group]
+        packed = sum((value & ((1 << width) - 1)) << (width * i) for i, value in enumerate(values))
+        return {
+            "Lanes": source.lanes,
+            "InWidth": source.type.width,
+            "Width": width,
+            "Steps": self.steps,
+            "Groups": len(self.bias),
+            "Bias": f"{width * len(values)}'h{packed:x}",
+        }
+
+    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+        """See `Unit.times`."""
+        del sources
+        return paced(arrivals[0], 1)[self.steps - 1 :: self.steps] + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum(Unit):
+    """Greatest of successive beats, lane by lane.
+
+    Attributes:
+        steps: beats per maximum.
+    """
+
+    name: ClassVar[str] = "maximum"
+    module: ClassVar[str] = "gw_maximum"
+
+    steps: int
+
+    def result(self, *sources: Stream) -> Bundle:
+        """See `Unit.result`."""
+        (source,) = sources
+        return (Stream(source.type, source.elements, source.beats // self.steps).late(),)
+
+    def parameters(self, *sources: Stream) -> Parameters:
+        """See `Unit.parameters`."""
+        (source,) = sources
+        return {
+            "Lanes": source.lanes,
+            "Width": source.type.width,
+            "Signed": int(source.type.signed),
+            "Steps": self.steps,
+        }
+
+    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+        """See `Unit.times`."""
+        del sources
+        return paced(arrivals[0], 1)[self.steps - 1 :: self.steps] + 1
+
+
+def holding(low: int, high: int, frac: int) -> FixedType:
+    """The narrowest signed type of a unit of 2**-frac that holds an interval."""
+    width = width_of(min(low, -1), high)
+    return FixedType(width, width - frac)

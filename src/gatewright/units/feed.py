@@ -1,0 +1,110 @@
+"""The operand sequencer of a time-multiplexed multiplier, with its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright.fixed import FixedType
+from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
+
+
+@dataclass(frozen=True, eq=False)
+class Rom:
+    """Constants, a word per step, that accompany the operands.
+
+    Attributes:
+        columns: raw values per lane, int64 of shape (steps, lanes), with their type.
+        style: "auto", "block" or "distributed".
+    """
+
+    columns: tuple[tuple[NDArray[np.int64], FixedType], ...]
+    style: str = "auto"
+
+    @property
+    def depth(self) -> int:
+        """Number of words."""
+        return len(self.columns[0][0])
+
+    @property
+    def width(self) -> int:
+        """Bits of a word."""
+        return sum(values.shape[1] * to.width for values, to in self.columns)
+
+    def streams(self, beats: int) -> Bundle:
+        """The constants as they go along with the operands."""
+        return tuple(
+            Stream(
+                to,
+                tuple(
+                    Element(int(low), int(high), to.frac)
+                    for low, high in zip(values.min(axis=0), values.max(axis=0), strict=True)
+                ),
+                beats,
+            )
+            for values, to in self.columns
+        )
+
+    def words(self) -> list[int]:
+        """The words, the first column's lane 0 in the least significant bits."""
+        result = []
+        for step in range(self.depth):
+            word, place = 0, 0
+            for values, to in self.columns:
+                for value in values[step].tolist():
+                    word |= (value & ((1 << to.width) - 1)) << place
+                    place += to.width
+            result.append(word)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class Feed(Unit):
+    """Gives a beat's elements a few at a time, again and again, each with its constants.
+
+    Attributes:
+        take: elements per step.
+        rounds: how often a beat's elements pass.
+        rom: a word per step; as many words as a vector has steps.
+    """
+
+    name: ClassVar[str] = "feed"
+    module: ClassVar[str] = "gw_feed"
+
+    take: int
+    rounds: int
+    rom: Rom
+
+    def _steps(self, source: Stream) -> int:
+        """Steps per beat."""
+        return source.lanes // self.take * self.rounds
+
+    def result(self, *sources: Stream) -> Bundle:
+        """See `Unit.result`."""
+        (source,) = sources
+        beats = source.beats * self._steps(source)
+        elements = tuple(
+            Element.union(source.elements[lane :: self.take]) for lane in range(self.take)
+        )
+        operands = Stream(source.type, elements, beats).late()
+        return (operands, *self.rom.streams(beats))
+
+    def parameters(self, *sources: Stream) -> Parameters:
+        """See `Unit.parameters`."""
+        (source,) = sources
+        return {
+            "Width": source.type.width,
+            "Lanes": source.lanes,
+            "Take": self.take,
+            "Rounds": self.rounds,
+            "Steps": self.rom.depth,
+        }
+
+    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+        """See `Unit.times`."""
+        steps = self._steps(sources[0])
+        taken = paced(arrivals[0], steps)
+        return (taken[:, None] + np.arange(1, steps + 1)).ravel()

@@ -1,0 +1,38 @@
+"""First-in first-out memory between modules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gatewright.units.base import Bundle, Parameters, Stream, Times, Unit
+
+
+@dataclass(frozen=True, eq=False)
+class Fifo(Unit):
+    """Holds beats that their reader is not ready for.
+
+    Attributes:
+        depth: beats that it holds; 0 is wires.
+        style: "auto", "block" or "distributed".
+    """
+
+    name: ClassVar[str] = "fifo"
+    module: ClassVar[str] = "gw_fifo"
+
+    depth: int
+    style: str = "auto"
+
+    def result(self, *sources: Stream) -> Bundle:
+        """See `Unit.result`."""
+        return sources
+
+    def parameters(self, *sources: Stream) -> Parameters:
+        """See `Unit.parameters`."""
+        (source,) = sources
+        return {"Width": source.bits, "Depth": self.depth, "RamStyle": f'"{self.style}"'}
+
+    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+        """See `Unit.times`."""
+        del sources
+        return arrivals[0] + (self.depth > 0)

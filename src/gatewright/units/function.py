@@ -1,0 +1,91 @@
+"""Functions of a beat: unrolled circuits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from gatewright.circuit import Circuit, Word
+from gatewright.targets import Target
+from gatewright.tensor import Tensor
+from gatewright.units.base import Bundle, Parameters, Stream, Times, Unit
+
+
+class Body(Protocol):
+    """A function that can be added to a circuit; kernels are such."""
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer that it belongs to."""
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What one beat carries, per stream."""
+
+    @property
+    def output(self) -> Tensor:
+        """What one beat of the result carries."""
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """See `Kernel.build`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Function(Unit):
+    """A circuit that gives one beat for one beat, or for one of each of several streams.
+
+    Its module is generated; how long it takes is known once the circuit is scheduled, so a
+    `Function` by itself says neither what leaves it nor when.
+
+    Attributes:
+        bodies: functions, each of the result of the one before.
+    """
+
+    name: ClassVar[str] = "function"
+    module: ClassVar[str] = ""
+
+    bodies: tuple[Body, ...]
+
+    def result(self, *sources: Stream) -> Bundle:
+        """Not known before the circuit is built."""
+        raise TypeError("a Function is compiled first")
+
+    def parameters(self, *sources: Stream) -> Parameters:
+        """A generated module has none."""
+        del sources
+        return {}
+
+    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+        """Not known before the circuit is scheduled."""
+        raise TypeError("a Function is compiled first")
+
+
+@dataclass(frozen=True)
+class Permute:
+    """The elements of a beat in another order: wires.
+
+    Attributes:
+        layer: the layer that it belongs to.
+        source: what a beat carries.
+        order: index of the element that becomes each of the result's.
+    """
+
+    layer: str
+    source: Tensor
+    order: tuple[int, ...]
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """See `Body.inputs`."""
+        return (self.source,)
+
+    @property
+    def output(self) -> Tensor:
+        """See `Body.output`."""
+        return Tensor(self.source.name, (len(self.order),), self.source.type)
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """See `Kernel.build`."""
+        del circuit, target
+        return [inputs[0][i] for i in self.order]

@@ -1,0 +1,227 @@
+"""Units that move the pixels of images: one pixel a beat, row by row; height 1 is a sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from gatewright.fixed import FixedType
+from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
+
+
+@dataclass(frozen=True, eq=False)
+class _Image(Unit):
+    """A unit whose every input beat is a pixel.
+
+    Attributes:
+        height: of the image that enters.
+        width: of the image that enters.
+    """
+
+    height: int
+    width: int
+
+    def parameters(self, *sources: Stream) -> Parameters:
+        """See `Unit.parameters`."""
+        (source,) = sources
+        return {"Bits": source.bits, "Height": self.height, "Width": self.width}
+
+    def _frames(self, arrival: Times) -> Times:
+        """Arrival by tensor and pixel."""
+        return arrival.reshape(-1, self.height * self.width)
+
+
+@dataclass(frozen=True, eq=False)
+class Window(_Image):
+    """The pixels below a kernel that slides over the image, where it lies within the image.
+
+    Attributes:
+        kernel: extent of the kernel (height, width).
+        strides: (height, width).
+        dilation: (height, width).
+        style: of the line memory: "auto", "block" or "distributed".
+    """
+
+    name: ClassVar[str] = "window"
+    module: ClassVar[str] = "gw_window"
+
+    kernel: tuple[int, int]
+    strides: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    style: str = "auto"
+
+    def _positions(self) -> tuple[Times, Times]:
+        """Rows and columns of the pixels that complete a window."""
+        rows, columns = (
+            np.arange(dilation * (kernel - 1), extent, stride)
+            for extent, kernel, stride, dilation in zip(
+                (self.height, self.width), self.kernel, self.strides, self.dilation, strict=True
+            )
+        )
+        return rows, columns
+
+    def result(self, *sources: Stream) -> Bundle:
+        """See `Unit.result`."""
+        (source,) = sources
+        rows, columns = self._positions()
+        taps = self.kernel[0] * self.kernel[1]
+        return (Stream(source.type, source.elements * taps, len(rows) * len(columns)).late(),)
+
+    def parameters(self, *sources: Stream) -> Parameters:
+        """See `Unit.parameters`."""
+        extents = ("Kernel", self.kernel), ("Stride", self.strides), ("Dilation", self.dilation)
+        geometry = {
+            f"{what}{side}": value
+            for what, pair in extents
+            for side, value in zip(("Height", "Width"), pair, strict=True)
+        }
+        return {**super().parameters(*sources), **geometry, "RamStyle": f'"{self.style}"'}
+
+    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+        """See `Unit.times`."""
+        del sources
+        rows, columns = self._positions()
+        last = (rows[:, None] * self.width + columns).ravel()
+        return (self._frames(paced(arrivals[0], 1))[:, last] + 1).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Pad(_Image):
+    """The image with zeros around it.
+
+    Attributes:
+        pads: rows and columns of zeros: (top, bottom, left, right).
+    """
+
+    name: ClassVar[str] = "pad"
+    module: ClassVar[str] = "gw_pad"
+
+    pads: tuple[int, int, int, int]
+
+    def result(self, *sources: Stream) -> Bundle:
+        """See `Unit.result`."""
+        (source,) = sources
+        top, bottom, left, right = self.pads
+        beats = (self.height + top + bottom) * (self.width + left + right)
+        zero = Element(0, 0, source.type.frac)
+        elements = tuple(Element.union((e, zero)) for e in source.elements)
+        return (Stream(source.type, elements, beats).late(),)
+
+    def parameters(self, *sources: Stream) -> Parameters:
+        """See `Unit.parameters`."""
+        sides = zip(("Top", "Bottom", "Left", "Right"), self.pads, strict=True)
+        return {**super().parameters(*sources), **dict(sides)}
+
+    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+        """See `Unit.times`; an image's first zeros wait for its first pixel."""
+        del sources
+        top, bottom, left, right = self.pads
+        frames = self._frames(arrivals[0])
+        images = frames.reshape(-1, self.height, self.width)
+        wide = ((0, 0), (top, bottom), (left, right))
+        padded = np.pad(images, wide, constant_values=np.iinfo(np.int64).min // 2)
+        padded[:, 0, 0] = frames[:, 0]
+        return paced(padded.ravel(), 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Crop(_Image):
+    """The image without its border.
+
+    Attributes:
+        crop: rows and columns that go: (top, bottom, left, right).
+    """
+
+    name: ClassVar[str] = "crop"
+    module: ClassVar[str] = "gw_crop"
+
+    crop: tuple[int, int, int, int]
+
+    def result(self, *sources: Stream) -> Bundle:
+        """See `Unit.result`."""
+        (source,) = sources
+        top, bottom, left, right = self.crop
+        beats = (self.height - top - bottom) * (self.width - left - right)
+        return (Stream(source.type, source.elements, beats),)
+
+    def parameters(self, *sources: Stream) -> Parameters:
+        """See `Unit.parameters`."""
+        sides = zip(("Top", "Bottom", "Left", "Right"), self.crop, strict=True)
+        return {**super().parameters(*sources), **dict(sides)}
+
+    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+        """See `Unit.times`."""
+        del sources
+        top, bottom, left, right = self.crop
+        taken = paced(arrivals[0], 1).reshape(-1, self.height, self.width)
+        return taken[:, top : self.height - bottom, left : self.width - right].ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Upsample(_Image):
+    """Each pixel several times in both directions.
+
+    Attributes:
+        factors: (height, width).
+        style: of the row memory: "auto", "block" or "distributed".
+    """
+
+    name: ClassVar[str] = "upsample"
+    module: ClassVar[str] = "gw_upsample"
+
+    factors: tuple[int, int]
+    style: str = "auto"
+
+    def result(self, *sources: Stream) -> Bundle:
+        """See `Unit.result`."""
+        (source,) = sources
+        beats = source.beats * self.factors[0] * self.factors[1]
+        return (Stream(source.type, source.elements, beats).late(),)
+
+    def parameters(self, *sources: Stream) -> Parameters:
+        """See `Unit.parameters`."""
+        sides = zip(("FactorHeight", "FactorWidth"), self.factors, strict=True)
+        return {**super().parameters(*sources), **dict(sides), "RamStyle": f'"{self.style}"'}
+
+    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+        """See `Unit.times`."""
+        del sources
+        images = arrivals[0].reshape(-1, self.height, self.width)
+        repeated = images.repeat(self.factors[0], axis=1).repeat(self.factors[1], axis=2)
+        return paced(repeated.ravel(), 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Concat(Unit):
+    """All beats of one stream, then all of the next; each has a handshake.
+
+    Attributes:
+        type: of the elements of all streams.
+    """
+
+    name: ClassVar[str] = "concat"
+    module: ClassVar[str] = "gw_concat"
+
+    type: FixedType
+
+    def result(self, *sources: Stream) -> Bundle:
+        """See `Unit.result`."""
+        elements = tuple(
+            Element.union(lanes) for lanes in zip(*(s.elements for s in sources), strict=True)
+        )
+        return (Stream(self.type, elements, sum(s.beats for s in sources)),)
+
+    def parameters(self, *sources: Stream) -> Parameters:
+        """See `Unit.parameters`."""
+        beats = ", ".join(str(s.beats) for s in sources)
+        return {"Bits": sources[0].bits, "Inputs": len(sources), "Beats": f"'{{{beats}}}"}
+
+    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+        """See `Unit.times`."""
+        parts = [
+            arrival.reshape(-1, source.beats)
+            for source, arrival in zip(sources, arrivals, strict=True)
+        ]
+        return paced(np.concatenate(parts, axis=1).ravel(), 1)
