@@ -1,0 +1,77 @@
+/// Surrounds each image of a stream with zero pixels.
+///
+/// A pixel a beat, row by row: Top rows of zeros, each row between Left and Right zeros, Bottom
+/// rows of zeros. With Height 1, Top 0 and Bottom 0 it pads a sequence. The input waits while zeros
+/// go out. The first beat of an image waits until the image's first pixel is offered, so that
+/// nothing of an image leaves before the image comes; all other zeros go out by themselves.
+///
+/// One register on valid and data: a pixel is offered in the cycle after it was taken. One beat a
+/// clock, (Top + Height + Bottom) * (Left + Width + Right) clock cycles per image, with no gap
+/// between images. `in_ready` depends combinationally on `out_ready`.
+module gw_pad #(
+  parameter int unsigned Bits   = 8,  // of a pixel
+  parameter int unsigned Height = 28,
+  parameter int unsigned Width  = 28,
+  parameter int unsigned Top    = 1,
+  parameter int unsigned Bottom = 1,
+  parameter int unsigned Left   = 1,
+  parameter int unsigned Right  = 1
+) (
+  input  logic            clk,
+  input  logic            rst,  // to the start of an image
+
+  input  logic            in_valid,
+  output logic            in_ready,
+  input  logic [Bits-1:0] in_data,
+
+  output logic            out_valid,
+  input  logic            out_ready,
+  output logic [Bits-1:0] out_data
+);
+
+  if (Bits < 1 || Height < 1 || Width < 1) begin : gen_no_such_image
+    $error("gw_pad: Bits, Height and Width are at least 1");
+  end
+
+  localparam int unsigned OutHeight = Top + Height + Bottom;
+  localparam int unsigned OutWidth  = Left + Width + Right;
+  localparam int unsigned RowBits   = $clog2(OutHeight + 1);
+  localparam int unsigned ColBits   = $clog2(OutWidth + 1);
+
+  // Where the next output beat stands.
+  logic [RowBits-1:0] row;
+  logic [ColBits-1:0] col;
+  logic               row_end, image_end, image_start, on_image;
+
+  assign row_end     = col == ColBits'(OutWidth - 1);
+  assign image_end   = row == RowBits'(OutHeight - 1);
+  assign image_start = row == '0 && col == '0;
+  // Above and left of the image the difference wraps to beyond it.
+  assign on_image = RowBits'(row - RowBits'(Top)) < RowBits'(Height) &&
+                  ColBits'(col - ColBits'(Left)) < ColBits'(Width);
+
+  logic free, advance;
+  assign free     = !out_valid || out_ready;
+  assign advance  = free && (in_valid || !(on_image || image_start));
+  assign in_ready = free && on_image;
+
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      row <= '0;
+      col <= '0;
+    end else if (advance) begin
+      col <= row_end ? '0 : col + 1'b1;
+      if (row_end) row <= image_end ? '0 : row + 1'b1;
+    end
+  end
+
+  always_ff @(posedge clk) begin
+    if (rst) out_valid <= 1'b0;
+    else if (free) out_valid <= advance;
+  end
+
+  always_ff @(posedge clk) begin
+    if (advance) out_data <= on_image ? in_data : '0;
+  end
+
+endmodule
