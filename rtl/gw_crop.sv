@@ -1,0 +1,63 @@
+/// Passes the inner pixels of each image of a stream and drops a border.
+///
+/// A pixel a beat, row by row; Top, Bottom, Left and Right count the rows and columns of the input
+/// that are dropped. With Height 1, Top 0 and Bottom 0 it crops a sequence.
+///
+/// Combinational: a pixel that passes is offered in the cycle in which it comes, and leaves the
+/// input when it is taken; a pixel to drop is taken at once, whatever `out_ready` is. Height *
+/// Width clock cycles per image, with no gap between images. `in_ready` depends combinationally on
+/// `out_ready`, `out_valid` on `in_valid`.
+module gw_crop #(
+  parameter int unsigned Bits   = 8,  // of a pixel
+  parameter int unsigned Height = 28,
+  parameter int unsigned Width  = 28,
+  parameter int unsigned Top    = 1,
+  parameter int unsigned Bottom = 1,
+  parameter int unsigned Left   = 1,
+  parameter int unsigned Right  = 1
+) (
+  input  logic            clk,
+  input  logic            rst,  // to the start of an image
+
+  input  logic            in_valid,
+  output logic            in_ready,
+  input  logic [Bits-1:0] in_data,
+
+  output logic            out_valid,
+  input  logic            out_ready,
+  output logic [Bits-1:0] out_data
+);
+
+  if (Bits < 1 || Height <= Top + Bottom || Width <= Left + Right) begin : gen_no_such_image
+    $error("gw_crop: Bits is at least 1, and at least one pixel of the image is left");
+  end
+
+  localparam int unsigned RowBits = $clog2(Height + 1);
+  localparam int unsigned ColBits = $clog2(Width + 1);
+
+  // Where the next pixel stands.
+  logic [RowBits-1:0] row;
+  logic [ColBits-1:0] col;
+  logic               row_end, image_end, passes;
+
+  assign row_end   = col == ColBits'(Width - 1);
+  assign image_end = row == RowBits'(Height - 1);
+  // Above and left of the inner pixels the difference wraps to beyond them.
+  assign passes = RowBits'(row - RowBits'(Top)) < RowBits'(Height - Top - Bottom) &&
+                  ColBits'(col - ColBits'(Left)) < ColBits'(Width - Left - Right);
+
+  assign in_ready  = out_ready || !passes;
+  assign out_valid = in_valid && passes;
+  assign out_data  = in_data;
+
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      row <= '0;
+      col <= '0;
+    end else if (in_valid && in_ready) begin
+      col <= row_end ? '0 : col + 1'b1;
+      if (row_end) row <= image_end ? '0 : row + 1'b1;
+    end
+  end
+
+endmodule
