@@ -75,19 +75,23 @@ def synthesize(
         InputError: if Yosys is not installed, or a file of the project is missing.
     """
     files = [project.directory / file for file in project.files]
-    kernels = {
-        module.name: project.directory / module.file for module in project.modules if module.layer
-    }
-    if flatten or not kernels:
+    layers = [module for module in project.modules if module.layer]
+    if flatten or not layers:
         return synthesize_files(files, project.top, target, directory)
-    library = [file for file in files if file not in kernels.values()]
-    boxes = list(kernels.values())
+    kernels = {
+        module.name: [project.directory / file for file in (*module.parts, module.file)]
+        for module in layers
+    }
+    generated = {file for own in kernels.values() for file in own}
+    library = [file for file in files if file not in generated]
+    top = project.directory / f"{project.top}.sv"
+    # What a module doesn't use would only change its cache key.
+    below = [file for file in library if file != top]
+    work = [_job(name, _used(below, own), [], target) for name, own in kernels.items()]
     # The top with black boxes goes last: it is small, and the largest kernel decides the time.
-    work = [
-        _job(name, _below(library, project, path), [], target) for name, path in kernels.items()
-    ]
     work.sort(key=lambda job: -sum(Path(file).stat().st_size for file in job.files))
-    work.append(_job(project.top, library, boxes, target))
+    boxes = [own[-1] for own in kernels.values()]
+    work.append(_job(project.top, _used(below, [top]), boxes, target))
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         if progress is not None:
             progress(f"synthesizing {len(work)} modules")
@@ -198,10 +202,26 @@ def _job(top: str, files: Sequence[Path], boxes: Sequence[Path], target: Target)
     )
 
 
-def _below(library: list[Path], project: RtlProject, kernel: Path) -> list[Path]:
-    """A kernel's file and the library files; the top would only change the cache key."""
-    top = project.directory / f"{project.top}.sv"
-    return [file for file in library if file != top] + [kernel]
+def _used(library: Sequence[Path], own: Sequence[Path]) -> list[Path]:
+    """Files and those of the library that they instantiate, directly or not."""
+    used: list[Path] = []
+    text = "".join(_text(file) for file in own)
+    while True:
+        more = [
+            file
+            for file in library
+            if file not in used and re.search(rf"^\s*{file.stem}\b", text, re.MULTILINE)
+        ]
+        if not more:
+            return [*(file for file in library if file in used), *own]
+        used += more
+        text = "".join(file.read_text() for file in more)
+
+
+def _text(file: Path) -> str:
+    if not file.is_file():
+        raise InputError(f"{file}: no such file; convert the model again")
+    return file.read_text()
 
 
 def _run(job: Job, directory: Path) -> dict[str, object]:

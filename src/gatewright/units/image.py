@@ -215,8 +215,8 @@ class Concat(Unit):
 
     def parameters(self, *sources: Stream) -> Parameters:
         """See `Unit.parameters`."""
-        beats = ", ".join(str(s.beats) for s in sources)
-        return {"Bits": sources[0].bits, "Inputs": len(sources), "Beats": f"'{{{beats}}}"}
+        beats = ", ".join(f"32'd{s.beats}" for s in reversed(sources))
+        return {"Bits": sources[0].bits, "Inputs": len(sources), "Beats": f"{{{beats}}}"}
 
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
         """See `Unit.times`."""
