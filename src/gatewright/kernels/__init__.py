@@ -13,11 +13,17 @@ from gatewright.kernels.activation import (
 )
 from gatewright.kernels.base import Choice, Kernel, Tensor, Work
 from gatewright.kernels.batchnorm import BatchNorm, Thresholds
+from gatewright.kernels.conv import Conv
 from gatewright.kernels.dense import Dense
+from gatewright.kernels.depthwise import DepthwiseConv, DepthwiseProduct
+from gatewright.kernels.embedding import Embedding
 from gatewright.kernels.merge import OPERATIONS, Dot, Merge
+from gatewright.kernels.padding import Cropping, ZeroPadding
+from gatewright.kernels.pooling import GlobalPooling, Pooling, Quotient
 from gatewright.kernels.shape import Concatenate, Reshape, Transpose
 from gatewright.kernels.softmax import Argmax, Softmax, SoftmaxLegacy
 from gatewright.kernels.table import Elu, Lookup, Selu, UnaryLut
+from gatewright.kernels.upsampling import UpSampling
 
 __all__ = [
     "OPERATIONS",
@@ -27,9 +33,15 @@ __all__ = [
     "Choice",
     "ClippedRelu",
     "Concatenate",
+    "Conv",
+    "Cropping",
     "Dense",
+    "DepthwiseConv",
+    "DepthwiseProduct",
     "Dot",
     "Elu",
+    "Embedding",
+    "GlobalPooling",
     "HardSigmoid",
     "HardTanh",
     "Kernel",
@@ -37,6 +49,8 @@ __all__ = [
     "Linear",
     "Lookup",
     "Merge",
+    "Pooling",
+    "Quotient",
     "Relu",
     "Reshape",
     "Selu",
@@ -48,5 +62,7 @@ __all__ = [
     "Thresholds",
     "Transpose",
     "UnaryLut",
+    "UpSampling",
     "Work",
+    "ZeroPadding",
 ]

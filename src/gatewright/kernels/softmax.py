@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -14,16 +14,15 @@ from gatewright.fixed import FixedType, Overflow, cast, cast_int
 from gatewright.kernels.base import Kernel
 from gatewright.kernels.elementwise import check_product, non_negative, top_bits
 from gatewright.kernels.table import INT, centred_index, clamped_entry, scaled_index, scaled_to_int
+from gatewright.kernels.tree import combine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from gatewright.circuit import Circuit, Word
     from gatewright.targets import Target
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +129,7 @@ class Softmax(Sliced):
             x = cast(x.max(axis=-1, keepdims=True) - x, self.inputs[0].type.frac, self.norm)
         exp = self.exp_table[_top_bits(x, self._exp_index, self.exp_table.size)]
         exp = cast(exp, self.exp_type.frac, self.accum)
-        total = _tree(
+        total = combine(
             list(np.moveaxis(exp, -1, 0)), lambda a, b: cast(a + b, self.accum.frac, self.accum)
         )
         index = cast(total, self.accum.frac, self.inv_input)
@@ -142,7 +141,7 @@ class Softmax(Sliced):
         """See `Sliced.build_slice`."""
         del target
         if self.norm is not None:
-            greatest = _tree(x, circuit.maximum)
+            greatest = combine(x, circuit.maximum)
             x = [
                 circuit.cast(
                     non_negative(circuit, circuit.sum(((1, greatest), (-1, word)))), self.norm
@@ -173,7 +172,7 @@ class Softmax(Sliced):
             one_sided and self.accum.overflow is not Overflow.SAT_ZERO
         ):
             return circuit.cast(circuit.sum((1, word) for word in exp), self.accum)
-        return _tree(exp, lambda a, b: circuit.cast(circuit.sum(((1, a), (1, b))), self.accum))
+        return combine(exp, lambda a, b: circuit.cast(circuit.sum(((1, a), (1, b))), self.accum))
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,21 +250,10 @@ class Argmax(Sliced):
             flags += [circuit.select(b_wins, flag, zero) for flag in b[1]]
             return circuit.select(b_wins, b[0], a[0]), flags
 
-        _, flags = _tree([(word, [one]) for word in x], play)
+        _, flags = combine([(word, [one]) for word in x], play)
         return flags
 
 
 def _top_bits(x: NDArray[np.int64], t: FixedType, size: int) -> NDArray[np.int64]:
     """Table index in the top bits of raw values of type `t`."""
     return (x & ((1 << t.width) - 1)) >> (t.width - size.bit_length() + 1)
-
-
-def _tree(items: Sequence[_T], function: Callable[[_T, _T], _T]) -> _T:
-    """The items combined in the order of `reduce` of nnet_common.h.
-
-    Its left part has the greatest power of two of items that is less than their number.
-    """
-    if len(items) == 1:
-        return items[0]
-    left = 1 << ((len(items) - 1).bit_length() - 1)
-    return function(_tree(items[:left], function), _tree(items[left:], function))

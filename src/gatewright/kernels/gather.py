@@ -1,0 +1,61 @@
+"""Kernels that choose, repeat or surround elements: wires, and casts to the output's type."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gatewright.fixed import cast
+from gatewright.kernels.activation import Linear
+from gatewright.kernels.base import Kernel
+from gatewright.kernels.windowed import image_shape
+from gatewright.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from gatewright.circuit import Circuit, Word
+    from gatewright.targets import Target
+
+
+@dataclass(frozen=True, eq=False)
+class Gather(Kernel):
+    """Each element of the output is an element of the input, or zero.
+
+    Tensors are (height, width, channels), or (width, channels), which is an image of height 1.
+    """
+
+    @abstractmethod
+    def gathered(self, image: NDArray[np.int64], zero: int) -> NDArray[np.int64]:
+        """The output image for input images (batch, height, width, channels)."""
+
+    @property
+    def per_pixel(self) -> Linear:
+        """The cast of a pixel."""
+        source, to = self.inputs[0], self.output
+        return Linear(
+            self.layer,
+            (Tensor(source.name, source.shape[-1:], source.type),),
+            Tensor(to.name, to.shape[-1:], to.type),
+        )
+
+    def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Kernel.golden`."""
+        (x,) = inputs
+        (source,) = self.inputs
+        result = self.gathered(x.reshape(len(x), *image_shape(source)), 0)
+        return cast(result, source.type.frac, self.output.type).reshape(len(x), *self.output.shape)
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """See `Kernel.build`."""
+        del target
+        (source,) = self.inputs
+        words = [*inputs[0], circuit.constant(0)]
+        elements = np.arange(source.size).reshape(1, *image_shape(source))
+        order = self.gathered(elements, source.size).ravel().tolist()
+        return [circuit.cast(words[element], self.output.type) for element in order]
