@@ -1,0 +1,87 @@
+/// Changes the number of elements per beat of a stream; their order stays.
+///
+/// With fewer lanes at the output it serializes: the first part of a beat is offered the cycle
+/// after the beat came, and the next beat is taken in the cycle in which the last part leaves. With
+/// more lanes at the output it gathers: a beat is offered the cycle after its last part came, and
+/// the next part is taken in the cycle in which it leaves. Neither way is there a bubble: the
+/// narrower side works every cycle. Equal lanes are wires. Other ratios than whole numbers are not
+/// built. `in_ready` depends on `out_ready`.
+module gw_resize #(
+  parameter int unsigned Width    = 8,  // bits per element
+  parameter int unsigned InLanes  = 4,
+  parameter int unsigned OutLanes = 1
+) (
+  input  logic                      clk,
+  input  logic                      rst,  // drops what it holds; data are not reset
+
+  input  logic                      in_valid,
+  output logic                      in_ready,
+  input  logic [InLanes*Width-1:0]  in_data,
+
+  output logic                      out_valid,
+  input  logic                      out_ready,
+  output logic [OutLanes*Width-1:0] out_data
+);
+
+  if (InLanes % OutLanes != 0 && OutLanes % InLanes != 0) begin : gen_no_such_ratio
+    $error("gw_resize: one of InLanes and OutLanes is a multiple of the other");
+  end
+
+  // Narrow beats to a wide one.
+  localparam int unsigned Parts = InLanes > OutLanes ? InLanes / OutLanes : OutLanes / InLanes;
+  localparam int unsigned CountBits = $clog2(Parts + 1);
+
+  if (InLanes == OutLanes) begin : gen_wires
+    assign in_ready  = out_ready;
+    assign out_valid = in_valid;
+    assign out_data  = in_data;
+
+    logic unused;
+    assign unused = ^{clk, rst};
+  end else begin : gen_resize
+    localparam int unsigned InBits = InLanes * Width;
+    localparam int unsigned OutBits = OutLanes * Width;
+
+    logic push, pop;
+    assign push = in_valid && in_ready;
+    assign pop  = out_valid && out_ready;
+
+    logic [CountBits-1:0] count;  // of narrow beats held
+
+    if (InLanes > OutLanes) begin : gen_serialize
+      logic [InBits-1:0] data;
+
+      assign in_ready  = !out_valid || (out_ready && count == CountBits'(1));
+      assign out_valid = count != '0;
+      assign out_data  = data[OutBits-1:0];
+
+      always_ff @(posedge clk) begin
+        if (rst) count <= '0;
+        else if (push) count <= CountBits'(Parts);
+        else if (pop) count <= count - CountBits'(1);
+      end
+
+      always_ff @(posedge clk) begin
+        if (push) data <= in_data;
+        else if (pop) data <= data >> OutBits;
+      end
+    end else begin : gen_gather
+      logic [OutBits-1:0] data;
+
+      assign in_ready  = !out_valid || out_ready;
+      assign out_valid = count == CountBits'(Parts);
+      assign out_data  = data;
+
+      always_ff @(posedge clk) begin
+        if (rst) count <= '0;
+        else if (pop) count <= CountBits'(push);
+        else if (push) count <= count + CountBits'(1);
+      end
+
+      always_ff @(posedge clk) begin
+        if (push) data <= {in_data, data[OutBits-1:InBits]};
+      end
+    end
+  end
+
+endmodule
