@@ -1,0 +1,71 @@
+/// Adds every `Steps` beats of a stream lane by lane, starting from a bias, modulo 2**Width.
+///
+/// Inputs are signed; what they have beyond `Width` bits is dropped. The bias has a word for every
+/// lane of every group: sum after sum starts from the next group's, and over again after the last.
+/// A sum is offered the cycle after its last beat was taken, and the next beat is taken while it
+/// leaves: no bubbles. The sum that waits is kept in the accumulator itself, so beats wait with it:
+/// put a gw_fifo behind where the reader is irregular. `in_ready` depends on `out_ready`.
+module gw_accumulate #(
+  parameter int unsigned Lanes   = 1,
+  parameter int unsigned InWidth = 8,  // bits per element
+  parameter int unsigned Width   = 16,
+  parameter int unsigned Steps   = 2,
+  parameter int unsigned Groups  = 1,
+  // Lane 0 of group 0 in the least significant bits.
+  parameter logic [Groups*Lanes*Width-1:0] Bias = '0
+) (
+  input  logic                     clk,
+  input  logic                     rst,  // back to the first beat and group; data are not reset
+
+  input  logic                     in_valid,
+  output logic                     in_ready,
+  input  logic [Lanes*InWidth-1:0] in_data,
+
+  output logic                     out_valid,
+  input  logic                     out_ready,
+  output logic [Lanes*Width-1:0]   out_data
+);
+
+  if (Lanes < 1 || Groups < 1) begin : gen_nothing
+    $error("gw_accumulate: Lanes and Groups are at least 1");
+  end
+
+  logic take, first;
+
+  gw_reduce #(.Steps(Steps)) u_reduce (
+    .clk, .rst, .in_valid, .in_ready, .out_valid, .out_ready, .take, .first
+  );
+
+  logic [Lanes*Width-1:0] bias;
+  if (Groups == 1) begin : gen_bias
+    assign bias = Bias;
+  end else begin : gen_biases
+    localparam int unsigned GroupBits = $clog2(Groups);
+
+    logic [GroupBits-1:0] group;
+
+    always_ff @(posedge clk) begin
+      if (rst) group <= '0;
+      else if (take && first) group <= group == GroupBits'(Groups - 1) ? '0 : group + GroupBits'(1);
+    end
+    assign bias = Bias[group*Lanes*Width+:Lanes*Width];
+  end
+
+  for (genvar i = 0; i < Lanes; i++) begin : gen_lane
+    logic signed [InWidth-1:0] addend;
+    logic [Width-1:0]          sum;
+
+    assign addend = in_data[i*InWidth+:InWidth];
+    assign out_data[i*Width+:Width] = sum;
+
+    always_ff @(posedge clk) begin
+      if (take) sum <= (first ? bias[i*Width+:Width] : sum) + Width'(addend);
+    end
+
+    if (InWidth > Width) begin : gen_dropped
+      logic unused;
+      assign unused = ^addend[InWidth-1:Width];
+    end
+  end
+
+endmodule
