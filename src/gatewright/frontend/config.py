@@ -118,8 +118,8 @@ def _pass_on(entry: dict[str, Any], layer: dict[str, Any], asked: dict[str, str 
     kind = layer["class_name"].removeprefix("Q").removesuffix("Batchnorm")
     asked["reuse_factor"] = reuse = int(entry.get("ReuseFactor", asked["reuse_factor"]))
     # hls4ml's own adder graphs take minutes and leave no weights; the numbers are Latency's.
-    resource = asked["strategy"] == "resource" and kind in _WITH_RESOURCE
-    entry["Strategy"] = "Resource" if resource else "Latency"
+    if asked["strategy"] == "resource" and kind in _WITH_RESOURCE:
+        entry["Strategy"] = "Resource"
     if kind not in _MULTIPLYING:
         return
     if asked["strategy"] == "distributed_arithmetic" and reuse > 1:

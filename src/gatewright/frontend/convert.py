@@ -11,7 +11,8 @@ from typing import IO, Any
 from gatewright.errors import GatewrightError, InputError
 from gatewright.fixed import FixedType
 from gatewright.frontend.config import configure, default_precision
-from gatewright.frontend.precision import freeze_weights, refine, settle_quantizers
+from gatewright.frontend.mend import mend
+from gatewright.frontend.precision import Choices, freeze_weights, refine, settle_quantizers
 from gatewright.frontend.quiet import import_keras, quiet
 from gatewright.frontend.source import (
     FmlSource,
@@ -32,7 +33,10 @@ ATTRIBUTE_PREFIX = "gatewright_"
 # A choice of types changes the types behind it: one round per layer at most, far fewer in practice.
 _MAX_ROUNDS = 20
 
-Parsed = tuple[list[dict[str, Any]], list[str] | None, list[str] | None]
+#: Layers, names of inputs and of outputs, shapes of the layers' outputs (Keras 2 only).
+Parsed = tuple[
+    list[dict[str, Any]], list[str] | None, list[str] | None, dict[str, list[int | None]]
+]
 
 
 def convert(
@@ -45,7 +49,8 @@ def convert(
 ) -> Any:
     """Have hls4ml convert a model for its Vitis backend.
 
-    Every weight of the result is exactly the value that it has in hardware; every layer is traced.
+    Every weight of the result is exactly the value that it has in hardware; every layer of one
+    output is traced.
     The attributes `gatewright_strategy`, `gatewright_reuse_factor`, `gatewright_multiplier`,
     `gatewright_rom_style` and `gatewright_ram_style` of every layer say what was asked for;
     `strategy` and `reuse_factor` are what hls4ml made of it for its C++.
@@ -77,7 +82,8 @@ def convert(
             _check_widths(source.origin, graph)
             freeze_weights(graph)
             for node in graph.get_layers():
-                node.set_attr("trace", True)
+                # Of a layer with several outputs, hls4ml's C++ would trace a name twice.
+                node.set_attr("trace", len(node.variables) == 1)
     except (GatewrightError, MemoryError):
         raise
     except Exception as error:
@@ -107,7 +113,7 @@ def _convert(
     choices, asked = configure(config, layers, options, get_backend(BACKEND))
     project_config = _project_config(options, directory, project)
     for _ in range(_MAX_ROUNDS):
-        graph = _build(source, project_config, config, options)
+        graph = _build(source, project_config, config, choices, options)
         if options.inference == "hls4ml" or not refine(graph, choices, FixedType.parse(default)):
             break
     else:
@@ -122,14 +128,15 @@ def _parse(source: KerasSource | Keras3Source) -> Parsed:
         from hls4ml.converters import parse_keras_v3_model
 
         layers, inputs, outputs, _ = parse_keras_v3_model(source.model)
+        shapes = {}
     else:
         from hls4ml.converters import KerasModelReader, parse_keras_model
 
         # The parser hands out parts of the architecture, which the passes then change.
-        layers, inputs, outputs, _ = parse_keras_model(
+        layers, inputs, outputs, shapes = parse_keras_model(
             copy.deepcopy(dict(source)), KerasModelReader(source)
         )
-    return layers, inputs, outputs
+    return layers, inputs, outputs, shapes
 
 
 def _project_config(options: ConvertOptions, directory: Path, project: str) -> dict[str, Any]:
@@ -152,14 +159,17 @@ def _build(
     source: KerasSource | Keras3Source,
     project_config: dict[str, Any],
     config: dict[str, Any],
+    choices: Choices,
     options: ConvertOptions,
 ) -> Any:
     """One conversion; parsed anew, because hls4ml's passes change what they are given."""
     from hls4ml.model import ModelGraph
 
-    layers, inputs, outputs = _parse(source)
+    layers, inputs, outputs, shapes = _parse(source)
+    if isinstance(source, KerasSource):
+        mend(source.origin, layers, shapes)
     if options.inference == "safe":
-        settle_quantizers(layers)
+        settle_quantizers(layers, choices, FixedType.parse(default_precision(options)))
     full = {**project_config, "HLSConfig": copy.deepcopy(config)}
     return ModelGraph.from_layer_list(full, layers, inputs, outputs)
 

@@ -22,6 +22,7 @@ SAFE_DEFAULT = "fixed<16,6,TRN,SAT>"
 _EXACT_FRACTION = range(-32, 33)
 _CHECK_BITS = 50
 _MAX_WEIGHT_BITS = 24
+_BINARY_SUMS = ("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D")
 
 
 @dataclass
@@ -38,9 +39,18 @@ class Choices:
 
     def set_precision(self, layer: str, what: str, to: FixedType) -> bool:
         """Choose a type unless the user did; whether that changes anything."""
+        layer, what = self._place(layer, what)
         if (layer, what) in self.user:
             return False
         return write_precision(self.layers.setdefault(layer, {}), what, str(to))
+
+    def _place(self, layer: str, what: str) -> tuple[str, str]:
+        """Where hls4ml reads a type: half a separable convolution has it from the whole's."""
+        for half in ("depthwise", "pointwise"):
+            whole = layer.removesuffix(f"_{half}")
+            if layer not in self.layers and whole != layer and whole in self.layers:
+                return whole, half if what == "weight" else f"{half}_{what}"
+        return layer, what
 
     def set_key(self, layer: str, key: str, value: Any) -> bool:
         """Set another key of a layer's configuration; whether that changes anything."""
@@ -80,36 +90,48 @@ def exact_type(values: NDArray[Any]) -> FixedType | None:
     return None
 
 
-def settle_quantizers(layers: list[dict[str, Any]]) -> None:
+def settle_quantizers(layers: list[dict[str, Any]], choices: Choices, default: FixedType) -> None:
     """Give every weight quantizer of QKeras a type that holds its weights exactly, scale included.
 
     hls4ml's type for a quantizer misses a bit of some (`keep_negative=False`, as many integer bits
     as bits), and for powers of two it is one that nothing else is inferred from. A scale that is a
-    power of two needs no layer of its own: the weights carry it. Binary weights stay as they are,
-    because hls4ml pairs them with binary activations.
+    power of two needs no layer of its own: the weights carry it. Where another scale is one that
+    hls4ml would lose, they carry it rounded. Binary weights of -1 and 1 stay as they are, because
+    hls4ml pairs them with binary activations.
+
+    Args:
+        layers: The layers, as hls4ml parsed them; changed in place.
+        choices: Receives the types of weights that are left without a quantizer.
+        default: The model's default type.
     """
-    from hls4ml.model.quantizers import QKerasPO2Quantizer, QKerasQuantizer
+    from hls4ml.model.quantizers import QKerasBinaryQuantizer, QKerasPO2Quantizer, QKerasQuantizer
     from hls4ml.model.types import XnorPrecisionType
 
     for layer in layers:
         for key, quantizer in list(layer.items()):
             what = key.removesuffix("_quantizer")
             data = layer.get(f"{what}_data")
-            if (
-                not isinstance(quantizer, QKerasQuantizer | QKerasPO2Quantizer)
-                or isinstance(quantizer.hls_type, XnorPrecisionType)
-                or data is None
+            if data is None or not isinstance(
+                quantizer, QKerasBinaryQuantizer | QKerasQuantizer | QKerasPO2Quantizer
             ):
+                continue
+            if isinstance(quantizer, QKerasBinaryQuantizer) and quantizer.alpha not in (None, 1):
+                # It gives signs and drops the scale; this one gives what QKeras does.
+                quantizer = QKerasQuantizer(quantizer.qkeras_config)
+            elif isinstance(quantizer.hls_type, XnorPrecisionType):
                 continue
             values = np.asarray(quantizer(data), np.float64)
             current = fixed_type(quantizer.hls_type)
             exact = exact_type(values)
-            if exact is None or exact.width > _MAX_WEIGHT_BITS:
-                continue  # a scale of its own, which hls4ml splits off
-            fits = current is not None and holds(values, current) and exact.frac <= current.frac
-            if not fits:
-                quantizer.hls_type = _hls4ml_type(exact)
-            quantizer.alpha = 1
+            if exact is not None and exact.width <= _MAX_WEIGHT_BITS:
+                fits = current is not None and holds(values, current) and exact.frac <= current.frac
+                if not fits or isinstance(quantizer.hls_type, XnorPrecisionType):
+                    quantizer.hls_type = _hls4ml_type(exact)
+                quantizer.alpha = 1
+                layer[key] = quantizer
+            elif what != "weight":  # hls4ml splits a scale off these only
+                layer[f"{what}_data"], layer[key] = values, None
+                choices.set_precision(layer["name"], what, scale_type(values, default))
 
 
 def _hls4ml_type(to: FixedType) -> Any:
@@ -162,8 +184,16 @@ def refine(graph: Any, choices: Choices, default: FixedType) -> bool:
             changed |= _refine_weight(node, what, variable, choices, default)
         if node.class_name == "Softmax":
             changed |= _refine_softmax(node, choices)
-        elif node.class_name == "Dense":
-            changed |= _refine_binary_dense(node, choices)
+        elif node.class_name in _BINARY_SUMS:
+            changed |= _refine_binary_sum(node, choices)
+        elif "Pooling" in node.class_name:
+            changed |= _refine_pooling(node, choices)
+        elif node.class_name.startswith("Cropping"):
+            changed |= _keep_type(node, choices)
+        elif node.class_name == "Embedding":
+            changed |= _refine_embedding(node, choices)
+        elif node.class_name == "Merge" and node.get_attr("op") == "average":
+            changed |= _refine_average(node, choices)
         elif node.class_name == "ParametrizedActivation" and (
             node.get_attr("activation", "").lower() == "thresholdedrelu"
         ):
@@ -191,7 +221,7 @@ def _refine_weight(
     return choices.set_precision(node.name, what, widened(values, current))
 
 
-def _refine_binary_dense(node: Any, choices: Choices) -> bool:
+def _refine_binary_sum(node: Any, choices: Choices) -> bool:
     """Types for the sum over binary weights, which hls4ml does not infer.
 
     Every weight is 1 or -1, so that the sum of n inputs grows by log2(n) bits and has as many
@@ -199,18 +229,76 @@ def _refine_binary_dense(node: Any, choices: Choices) -> bool:
     """
     from hls4ml.model.types import XnorPrecisionType
 
-    inputs = fixed_type(node.get_input_variable().type.precision)
+    inputs = _input_type(node)
     bias = fixed_type(node.weights["bias"].type.precision)
-    is_binary = isinstance(node.weights["weight"].type.precision, XnorPrecisionType)
+    weight = node.weights["weight"]
+    is_binary = isinstance(weight.type.precision, XnorPrecisionType)
     if not is_binary or inputs is None or bias is None:
         return False
-    grown = inputs.integer + (int(node.get_attr("n_in")) - 1).bit_length() + 1
+    terms = weight.data.size // node.weights["bias"].data.size
+    grown = inputs.integer + (terms - 1).bit_length() + 1
     # One more bit for the bias, and one for its sign or the input's.
     integer = max(grown, bias.integer + 1) + 1
     frac = max(inputs.frac, bias.frac)
     to = FixedType(integer + frac, integer)
     changed = choices.set_precision(node.name, "accum", to)
     return choices.set_precision(node.name, "result", to) or changed
+
+
+def _input_type(node: Any) -> FixedType | None:
+    return fixed_type(node.get_input_variable().type.precision)
+
+
+def _keep_type(node: Any, choices: Choices) -> bool:
+    """The input's type for a result whose values are those of the input."""
+    inputs = _input_type(node)
+    return inputs is not None and choices.set_precision(node.name, "result", inputs)
+
+
+def _refine_pooling(node: Any, choices: Choices) -> bool:
+    """Types for the sum and the mean of a window; hls4ml cuts the mean to the input's type.
+
+    A mean over n values has log2(n) more fraction bits than they: exact where n is a power of two.
+    """
+    inputs = _input_type(node)
+    if inputs is None:
+        return False
+    accum = result = FixedType(inputs.width, inputs.integer, inputs.signed)
+    if node.get_attr("pool_op").lower() == "average":
+        sides = ("in_height", "in_width", "n_in")
+        if not node.class_name.startswith("Global"):
+            sides = ("pool_height", "pool_width")
+        grow = (math.prod(int(node.get_attr(side, 1)) for side in sides) - 1).bit_length()
+        accum = replace(accum, width=inputs.width + 2 * grow, integer=inputs.integer + grow)
+        result = replace(result, width=inputs.width + grow)
+    elif not node.class_name.startswith("Global"):
+        return False
+    changed = choices.set_precision(node.name, "accum", accum)
+    return choices.set_precision(node.name, "result", result) or changed
+
+
+def _refine_embedding(node: Any, choices: Choices) -> bool:
+    """Embeddings come out as they are; what goes in counts the rows of the table."""
+    table = fixed_type(node.weights["embeddings"].type.precision)
+    changed = table is not None and choices.set_precision(node.name, "result", table)
+    source = node.get_input_node()
+    if source.class_name == "Input":
+        bits = max((int(node.get_attr("vocab_size")) - 1).bit_length(), 1)
+        changed |= choices.set_precision(source.name, "result", FixedType(bits, bits, False))
+    return changed
+
+
+def _refine_average(node: Any, choices: Choices) -> bool:
+    """One more fraction bit for half a sum; hls4ml cuts it off."""
+    first, second = (
+        fixed_type(node.get_input_variable(name).type.precision) for name in node.inputs
+    )
+    if first is None or second is None:
+        return False
+    signed = first.signed or second.signed
+    integer = max(to.integer + (signed and not to.signed) for to in (first, second))
+    frac = max(first.frac, second.frac) + 1
+    return choices.set_precision(node.name, "result", FixedType(integer + frac, integer, signed))
 
 
 def _refine_softmax(node: Any, choices: Choices) -> bool:

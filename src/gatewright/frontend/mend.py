@@ -1,0 +1,99 @@
+"""Mends layers as hls4ml's Keras 2 parser reads them, where hls4ml would lose a part of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gatewright.errors import UnsupportedError
+
+Layer = dict[str, Any]
+
+_STATISTICS = ("gamma", "beta", "mean", "variance")
+
+
+def mend(origin: str, layers: list[Layer], shapes: dict[str, list[int | None]]) -> None:
+    """Say what hls4ml would misread in layers that it reads rightly.
+
+    Args:
+        origin: What the user calls the model.
+        layers: The layers, as parsed; changed in place.
+        shapes: Shape of the output of each layer, batch included.
+
+    Raises:
+        UnsupportedError: naming the layer, if hls4ml has nothing that means the same.
+    """
+    for layer in layers:
+        kind = layer["class_name"].removeprefix("Q")
+        shape = shapes[layer["name"]]
+        if kind in ("BatchNormalization", "Conv2DBatchnorm"):
+            _check_axis(origin, layer, len(shape) - 1)
+        if kind == "Conv2DBatchnorm":
+            _fold(layer)
+        elif layer["class_name"] == "QBatchNormalization":
+            _quantize_statistics(layer)
+        elif kind == "Dense" and len(shape) > 2:
+            _to_convolution(origin, layer, shape)
+
+
+def _check_axis(origin: str, layer: Layer, last: int) -> None:
+    """hls4ml takes the axis of a batch normalization for the last one, whatever it is."""
+    axis = layer.get("axis", layer.get("config", {}).get("axis", -1))
+    axes = [int(a) for a in axis] if isinstance(axis, list | tuple) else [int(axis)]
+    if axes not in ([-1], [last]):
+        raise UnsupportedError(
+            f"{origin}: layer '{layer['name']}': batch normalization of axis {axes}; hls4ml "
+            f"normalizes the last axis, {last}, only"
+        )
+
+
+def _fold(layer: Layer) -> None:
+    """The convolution that a QConv2DBatchnorm is at inference, with the weights to be quantized.
+
+    hls4ml folds them too, but quantizes the bias by what it was before.
+    """
+    mean, variance = (np.asarray(layer[f"{what}_data"], np.float32) for what in _STATISTICS[2:])
+    gamma, beta = (np.asarray(layer[f"{what}_data"], np.float32) for what in _STATISTICS[:2])
+    inverse = gamma / np.sqrt(variance + np.float32(layer["epsilon"]))
+    bias = layer["bias_data"]
+    layer["weight_data"] = inverse * layer["weight_data"]
+    layer["bias_data"] = inverse * ((0 if bias is None else bias) - mean) + beta
+    layer["class_name"], layer["use_bias"] = "QConv2D", True
+    for what in _STATISTICS:
+        del layer[f"{what}_data"]
+
+
+def _quantize_statistics(layer: Layer) -> None:
+    """hls4ml reads the quantizers of a QBatchNormalization and then takes the floats."""
+    used = {"gamma": layer["use_gamma"], "beta": layer["use_beta"]}
+    for what in _STATISTICS:
+        quantizer = layer.pop(f"{what}_quantizer", None)
+        if quantizer is not None and used.get(what, True):
+            layer[f"{what}_data"] = quantizer(layer[f"{what}_data"])
+    layer["class_name"] = "BatchNormalization"
+
+
+def _to_convolution(origin: str, layer: Layer, shape: list[int | None]) -> None:
+    """A Dense on the last axis as the pointwise convolution that hls4ml makes of it.
+
+    hls4ml loses the quantizers on the way, and truncates floats to their types.
+    """
+    inner = shape[1:-1]
+    if len(inner) > 2:
+        raise UnsupportedError(
+            f"{origin}: layer '{layer['name']}': Dense on a tensor of rank {len(inner) + 1}; "
+            "hls4ml does it up to rank 3"
+        )
+    sides = ("height", "width")[-len(inner) :]
+    for side, extent in zip(sides, inner, strict=True):
+        layer |= {f"in_{side}": extent, f"out_{side}": extent}
+        layer |= {f"filt_{side}": 1, f"stride_{side}": 1}
+    for side in ("left", "right", "top", "bottom")[: 2 * len(inner)]:
+        layer[f"pad_{side}"] = 0
+    layer |= {"n_chan": layer.pop("n_in"), "n_filt": layer.pop("n_out")}
+    layer["data_format"] = "channels_last"
+    ones = (1,) * len(inner)
+    layer["weight_data"] = layer["weight_data"].reshape(*ones, *layer["weight_data"].shape)
+    prefix = "Q" if layer["class_name"].startswith("Q") else ""
+    layer["class_name"] = f"{prefix}Conv{len(inner)}D"
