@@ -16,7 +16,7 @@ from gatewright.design import Design
 from gatewright.emulation import Emulation
 from gatewright.fixed import to_float
 from gatewright.flow.steps import read_stamp
-from gatewright.flow.verify import random_inputs
+from gatewright.flow.inputs import random_inputs
 
 VECTORS = 10_000
 REPEATS = 5

@@ -179,7 +179,7 @@ def test_an_interrupt_is_one_line_and_leaves_nothing(tmp_path):
 def test_inputs_that_are_no_samples(run, tmp_path, monkeypatch):
     from gatewright.errors import InputError
     from gatewright.fixed import FixedType
-    from gatewright.flow.verify import read_inputs
+    from gatewright.flow.inputs import read_inputs
     from gatewright.kernels import Tensor
 
     class Design:

@@ -62,6 +62,7 @@ class Module:
     reuse_factor: int | None = None  # where multipliers are shared or could be
     multipliers: int | None = None  # shared ones
     depth: int | None = None  # of a FIFO, in beats
+    room: int | None = None  # of a FIFO: beats that are more than it can ever need
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,7 @@ class RtlProject:
                     Port(**{**port, "shape": tuple(port["shape"])}) for port in fields[key]
                 )
             modules = tuple(
-                Module(
-                    **module | {key: tuple(module[key]) for key in ("layers", "parts", "lanes")}
-                )
+                Module(**module | {key: tuple(module[key]) for key in ("layers", "parts", "lanes")})
                 for module in fields.pop("modules")
             )
             files = tuple(fields.pop("files"))

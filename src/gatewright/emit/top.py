@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,7 +62,6 @@ class Top:
         placements: the modules in topological order.
         depths: beats that the FIFOs hold, by instance name; None if the modules stand in lock
             step and none is needed.
-        ram_style: of the FIFOs.
     """
 
     def __init__(
@@ -204,8 +203,11 @@ class Top:
         """
         assert self._depths is not None
         beats = self._streams[tensor][1].beats
-        default = 2 * beats + _SHALLOW if forked else _SHALLOW if beats > 1 else 0
+        default = self._room(tensor) if forked else _SHALLOW if beats > 1 else 0
         return self._depths.get(f"u_{source}_fifo", default)
+
+    def _room(self, tensor: str) -> int:
+        return 2 * self._streams[tensor][1].beats + _SHALLOW
 
     def _fifo(self, tensor: str, source: str, depth: int) -> str:
         stream = f"{source}_held"
@@ -220,13 +222,12 @@ class Top:
         self._lines += instance(
             unit.module, f"u_{source}_fifo", unit.parameters(carried), connections
         )
-        self._note_glue(unit.module, f"u_{source}_fifo", "fifo", int(depth > 0), depth)
+        self._note_glue(unit.module, f"u_{source}_fifo", "fifo", int(depth > 0))
+        self.glue[-1] = replace(self.glue[-1], depth=depth, room=self._room(tensor))
         return stream
 
-    def _note_glue(
-        self, name: str, instance: str, kind: str, latency: int, depth: int | None = None
-    ) -> None:
-        self.glue.append(Module(name, f"{name}.sv", instance, "", kind, latency, depth=depth))
+    def _note_glue(self, name: str, instance: str, kind: str, latency: int) -> None:
+        self.glue.append(Module(name, f"{name}.sv", instance, "", kind, latency))
 
     # Ports
 

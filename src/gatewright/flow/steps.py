@@ -46,7 +46,12 @@ class Stamp:
 
 
 def run_step(
-    directory: Path, step: str, key: str, action: Callable[[], Results], *, subject: str = ""
+    directory: Path,
+    step: str,
+    key: str,
+    action: Callable[[], Results],
+    *,
+    subject: str | Callable[[], str] = "",
 ) -> Stamp:
     """Run `action` unless the step's stamp carries `key` already.
 
@@ -59,10 +64,15 @@ def run_step(
         step: name of the step.
         key: hash of all that determines the results.
         action: does the work.
-        subject: hash of what the results are about, see `Stamp`.
+        subject: hash of what the results are about, see `Stamp`; a function where the action
+            changes it.
     """
+
+    def content() -> str:
+        return subject if isinstance(subject, str) else subject()
+
     found = read_stamp(directory, step)
-    if found is not None and found.key == key and found.subject == subject:
+    if found is not None and found.key == key and found.subject == content():
         return found
     path = _path(directory, step)
     aside = path.with_name(f".{step}.aside")
@@ -72,7 +82,8 @@ def run_step(
     try:
         results = action()
         seconds = round(time.monotonic() - start, 3)
-        fields = {"key": key, "subject": subject, "seconds": seconds, "results": results}
+        about = content()
+        fields = {"key": key, "subject": about, "seconds": seconds, "results": results}
         write_text(path, json.dumps(fields, indent=1))
     except DesignFailure:
         aside.unlink(missing_ok=True)
@@ -82,7 +93,7 @@ def run_step(
             aside.replace(path)
         raise
     aside.unlink(missing_ok=True)
-    return Stamp(step, key, results, seconds, fresh=True, subject=subject)
+    return Stamp(step, key, results, seconds, fresh=True, subject=about)
 
 
 def read_stamp(directory: Path, step: str) -> Stamp | None:

@@ -1,0 +1,171 @@
+"""FIFO depths by measurement: no deeper than the design fills them at its own throughput."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatewright import simulate
+from gatewright.emit import emit
+from gatewright.errors import DesignFailure
+from gatewright.files import locked, replaced_directory
+from gatewright.flow.convert import load_design, load_rtl
+from gatewright.flow.inputs import random_inputs, read_inputs
+from gatewright.flow.steps import Progress, Stamp, hash_files, key_of, run_step, silent
+from gatewright.flow.synthesize import synthesized_content
+from gatewright.targets import load_target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from gatewright.design import Design
+    from gatewright.project import RtlProject
+    from gatewright.simulate import SimulationResult, StallPattern
+
+#: Tensors that are passed through to measure: enough for a steady state.
+SAMPLES = 8
+
+#: Times that depths grow by half, where the interval is longer with those that were measured.
+_ATTEMPTS = 4
+
+
+def size_fifos(
+    directory: Path,
+    *,
+    inputs: Path | None = None,
+    samples: int = SAMPLES,
+    stalls: Sequence[StallPattern] = simulate.STALLS,
+    progress: Progress = silent,
+) -> Stamp:
+    """Set the depths of a project's FIFOs to what simulation shows that they need.
+
+    The design is simulated with FIFOs that hold two tensors, with inputs paced at its own
+    interval, alone and under each stall pattern; the high-water marks become the depths. A second
+    simulation, with inputs at full rate and under the stalls, must keep the interval. The RTL is
+    written again.
+
+    Args:
+        directory: a converted project.
+        inputs: samples as of `verify`; random words if None. Throughput doesn't depend on them.
+        samples: number of tensors passed.
+        stalls: patterns of idle cycles and backpressure.
+        progress: is told what is being done.
+
+    Returns:
+        The stamp of the step "fifos": per FIFO its depth and high-water mark, and the interval
+        before and after; without FIFOs, no depths.
+
+    Raises:
+        DesignFailure: if no depths keep the interval, or the design comes to a deadlock.
+        InputError: if the directory or the inputs are not what they should be.
+    """
+    design, project = load_design(directory), load_rtl(directory)
+    words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed=0)
+    key = key_of(
+        hash_files([inputs]) if inputs is not None else None,
+        samples,
+        [asdict(pattern) for pattern in stalls],
+        project.target,
+        project.clock_ns,
+    )
+
+    def action() -> dict[str, Any]:
+        return _Sizing(directory, design, project, words, stalls, samples, progress).run()
+
+    with locked(directory):
+        return run_step(
+            directory,
+            "fifos",
+            key,
+            action,
+            subject=lambda: synthesized_content(load_rtl(directory)),
+        )
+
+
+class _Sizing:
+    def __init__(
+        self,
+        directory: Path,
+        design: Design,
+        project: RtlProject,
+        words: Sequence[NDArray[Any]],
+        stalls: Sequence[StallPattern],
+        samples: int,
+        progress: Progress,
+    ) -> None:
+        self.directory = directory
+        self.design = design
+        self.project = project
+        self.words = [word[:samples].reshape(len(word[:samples]), -1) for word in words]
+        self.stalls = stalls
+        self.progress = progress
+        self.names = [m.instance for m in project.modules if m.kind == "fifo"]
+
+    def run(self) -> dict[str, Any]:
+        """Measure, write the RTL anew, and show that nothing is lost."""
+        if not self.names:
+            return {"depths": {}, "levels": {}, "interval": self.project.interval}
+        self.progress("simulating with deep FIFOs, to see how full they get")
+        roomy = {m.instance: max(2, m.room or 0) for m in self.project.modules if m.kind == "fifo"}
+        free = self._simulate(roomy, [])
+        interval = free.interval or self.project.interval
+        pace = max(1, int(interval))
+        paced = [
+            replace(pattern, name=f"{pattern.name}, paced", pace=pace)
+            for pattern in (simulate.FULL_RATE, *self.stalls)
+        ]
+        run = self._simulate(roomy, paced)
+        levels = {
+            name: max(phase.levels[name] for phase in run.phases if phase.name.endswith(", paced"))
+            for name in self.names
+        }
+        # A beat that is read as it comes shows as one that was held: try wires first.
+        depths = {name: level if level > 1 else 0 for name, level in levels.items()}
+        for attempt in range(_ATTEMPTS):
+            self.progress(f"simulating with the depths measured ({attempt + 1})")
+            try:
+                after = self._simulate(depths, self.stalls)
+            except DesignFailure:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                after = None
+            if after is not None and (after.interval or interval) <= interval:
+                self._write(depths)
+                return {
+                    "depths": depths,
+                    "levels": levels,
+                    "interval": interval,
+                    "interval_after": after.interval,
+                    "stalls": [pattern.name for pattern in self.stalls],
+                }
+            depths = {
+                name: min(roomy[name], max(depth + 1, depth * 3 // 2))
+                for name, depth in depths.items()
+            }
+        raise DesignFailure(
+            f"{self.directory}: initiation interval {after.interval if after else None} with FIFOs "
+            f"of the depths measured, {interval} with deep ones; leave the depths as they are"
+        )
+
+    def _simulate(
+        self, depths: Mapping[str, int], stalls: Sequence[StallPattern]
+    ) -> SimulationResult:
+        with tempfile.TemporaryDirectory() as temporary:
+            rtl, build = Path(temporary, "rtl"), Path(temporary, "sim")
+            rtl.mkdir()
+            project = self._emit(depths, rtl)
+            return simulate.simulate(
+                project, self.words, build, stalls=stalls, resets=0, driver_vectors=0
+            )
+
+    def _emit(self, depths: Mapping[str, int], directory: Path) -> RtlProject:
+        target = load_target(self.project.target)
+        return emit(self.design, target, self.project.clock_ns, directory, depths)
+
+    def _write(self, depths: Mapping[str, int]) -> None:
+        with replaced_directory(self.directory / "rtl") as rtl:
+            self._emit(depths, rtl)

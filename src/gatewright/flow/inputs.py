@@ -1,0 +1,84 @@
+"""The samples that a design is simulated with."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gatewright.errors import InputError
+from gatewright.fixed import from_float
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from gatewright.design import Design
+    from gatewright.kernels import Tensor
+
+    Values = NDArray[np.int64]
+
+
+def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
+    """Random words of the inputs' types, (samples, *shape) each; the first three are extremes.
+
+    Of the others every second vector takes the type's whole range. Sums of such words saturate
+    what follows, which hides most errors; so the rest have a magnitude drawn per vector, and of
+    them every second one is mostly zeros.
+    """
+    rng = np.random.default_rng(seed)
+    result = []
+    for tensor in design.inputs:
+        low, high = tensor.type.min, tensor.type.max
+        words = rng.integers(low, high, (samples, *tensor.shape), np.int64, endpoint=True)
+        small, sparse = words[1::2], words[3::4]
+        each = (-1, *[1] * len(tensor.shape))
+        small >>= rng.integers(0, tensor.type.width, len(small)).reshape(each)
+        density = rng.random(len(sparse)).reshape(each) / 4
+        sparse[rng.random(sparse.shape) > density] = 0
+        for vector, value in enumerate((0, low, high)[:samples]):
+            words[vector] = value
+        result.append(words)
+    return result
+
+
+def read_inputs(path: Path, design: Design) -> list[Values]:
+    """Samples from a `.npy` or `.npz` file as raw words, (samples, *shape) per input.
+
+    Raises:
+        InputError: if the file can't be read or doesn't fit the model's inputs.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            arrays = {design.inputs[0].name: loaded}
+        else:
+            with loaded:
+                arrays = {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: can't be read as .npy or .npz ({error})") from None
+    missing = [tensor.name for tensor in design.inputs if tensor.name not in arrays]
+    if missing:
+        raise InputError(
+            f"{path}: no array for input '{missing[0]}'; the model's inputs are "
+            f"{', '.join(tensor.name for tensor in design.inputs)}"
+        )
+    result = [_samples(path, tensor, arrays[tensor.name]) for tensor in design.inputs]
+    if len({len(words) for words in result}) != 1:
+        raise InputError(f"{path}: the inputs have different numbers of samples")
+    return result
+
+
+def _samples(path: Path, tensor: Tensor, array: NDArray[Any]) -> Values:
+    if array.ndim == 0 or array[:1].size != tensor.size or len(array) == 0:
+        raise InputError(
+            f"{path}: input '{tensor.name}' has shape {array.shape}, "
+            f"should be (samples, {', '.join(map(str, tensor.shape))})"
+        )
+    if array.dtype not in (np.float32, np.float64):
+        if not np.issubdtype(array.dtype, np.integer) and array.dtype != np.float16:
+            raise InputError(f"{path}: input '{tensor.name}' holds {array.dtype}, not numbers")
+        array = array.astype(np.float64)
+    return from_float(array, tensor.type).reshape(len(array), *tensor.shape)
