@@ -31,12 +31,16 @@ module gw_line_buffer #(
     $error("gw_line_buffer: RamStyle is auto, block, distributed or registers");
   end
 
-  localparam int unsigned LutRam    = (8 * Bits + 6) / 7 * ((Depth + 63) / 64);
-  localparam int unsigned BlockRam  = (Bits + 35) / 36 * ((Depth + 511) / 512);
-  localparam bit          Registers =
+  // Bits of a block RAM at this depth: 512 x 36, 1024 x 18, ... 16384 x 1.
+  localparam int unsigned BlockBits =
+      Depth <= 512 ? 36 : Depth <= 1024 ? 18 : Depth <= 2048 ? 9 : Depth <= 4096 ? 4 :
+      Depth <= 8192 ? 2 : 1;
+  localparam int unsigned Luts   = (8 * Bits + 6) / 7 * ((Depth + 63) / 64);
+  localparam int unsigned Blocks = (Bits + BlockBits - 1) / BlockBits * ((Depth + 16383) / 16384);
+
+  localparam bit Registers =
       Depth == 1 || RamStyle == "registers" || (RamStyle == "auto" && Depth == 2);
-  localparam bit          Block     =
-      RamStyle == "block" || (RamStyle == "auto" && LutRam > 160 * BlockRam);
+  localparam bit Block = RamStyle == "block" || (RamStyle == "auto" && Luts > 160 * Blocks);
 
   if (Registers) begin : gen_registers
     logic [Depth*Bits-1:0] words;  // the oldest in the least significant bits

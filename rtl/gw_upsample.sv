@@ -1,9 +1,9 @@
 /// Repeats the pixels of images: nearest-neighbour up-sampling by whole factors.
 ///
 /// A pixel a beat, row by row; each pixel goes out FactorWidth times in a row, each row of them
-/// FactorHeight times. The height of the image does not matter: rows are alike. With FactorHeight 1
-/// it up-samples a sequence and holds no row; otherwise a row stands in a gw_line_buffer (see there
-/// for RamStyle).
+/// FactorHeight times. Height is there for the sake of form: rows are alike. With FactorHeight 1 it
+/// up-samples a sequence and holds no row; otherwise a row stands in a gw_line_buffer (see there for
+/// RamStyle).
 ///
 /// One register on valid and data: the first copy of a pixel is offered in the cycle after the
 /// pixel was taken. A row is taken while its first copy goes out; then the input waits for the
@@ -11,6 +11,7 @@
 /// with no gap between rows or images. `in_ready` depends combinationally on `out_ready`.
 module gw_upsample #(
   parameter int unsigned Bits         = 8,  // of a pixel
+  parameter int unsigned Height       = 28,
   parameter int unsigned Width        = 28,
   parameter int unsigned FactorHeight = 2,
   parameter int unsigned FactorWidth  = 2,
@@ -28,8 +29,9 @@ module gw_upsample #(
   output logic [Bits-1:0] out_data
 );
 
-  if (Bits < 1 || Width < 1 || FactorHeight < 1 || FactorWidth < 1) begin : gen_no_such_size
-    $error("gw_upsample: Bits, Width and factors are at least 1");
+  if (Bits < 1 || Height < 1 || Width < 1 || FactorHeight < 1 ||
+      FactorWidth < 1) begin : gen_no_such_size
+    $error("gw_upsample: Bits, Height, Width and factors are at least 1");
   end
 
   localparam int unsigned ColBits  = $clog2(Width + 1);

@@ -24,6 +24,7 @@ class Upsample:
     def parameters(self) -> dict[str, object]:
         return {
             "Bits": self.bits,
+            "Height": self.image[0],
             "Width": self.image[1],
             "FactorHeight": self.factor[0],
             "FactorWidth": self.factor[1],

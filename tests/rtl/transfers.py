@@ -186,12 +186,13 @@ module bench (input logic clk);
       if (phase == Phases - 1) $finish;
     end
   end
-{units}
+{drivers}
+  units u_units (.*);
 endmodule
 """
 
 
-def _instance(number: int, unit: Unit) -> str:
+def _drivers(number: int, unit: Unit) -> str:
     inputs = range(len(unit.inputs))
     prefix = f"u{number}"
     lines = [
@@ -209,9 +210,6 @@ def _instance(number: int, unit: Unit) -> str:
         for port in inputs
     ]
     lines += [
-        f"unit_{number} {prefix} (.clk, .rst, "
-        f".in_valid({prefix}_iv), .in_ready({prefix}_ir), .in_data({prefix}_in), "
-        f".out_valid({prefix}_ov), .out_ready({prefix}_or), .out_data({prefix}_out));",
         f"bench_sink #({number}, {unit.out_bits}, {len(unit.outputs)}) {prefix}_sink "
         f"(.clk, .rst, .phase, .cycle, .enter(se), .stay(ss), .valid({prefix}_ov), "
         f".ready({prefix}_or), .done({prefix}_od), .data({prefix}_out));",
@@ -228,39 +226,41 @@ def _top(units: Sequence[Unit], phases: Sequence[Phase], longest: int) -> str:
         stall_stay=", ".join(str(phase.stall[1]) for phase in phases),
         cycles=", ".join(str(phase.cycles or longest) for phase in phases),
         last=len(units) - 1,
-        units="\n".join(_instance(number, unit) for number, unit in enumerate(units)),
+        drivers="\n".join(_drivers(number, unit) for number, unit in enumerate(units)),
     )
 
 
-def _wrapper(number: int, unit: Unit) -> str:
-    ports = ("in_valid", "in_ready", "in_data", "out_valid", "out_ready", "out_data")
-    parameters = ", ".join(f".{name}({value})" for name, value in unit.parameters.items())
-    inputs = len(unit.inputs)
-    return f"""
-module unit_{number} (
-  input  logic clk, rst, out_ready,
-  input  logic [{inputs - 1}:0] in_valid,
-  input  logic [{inputs * unit.bits - 1}:0] in_data,
-  output logic out_valid,
-  output logic [{inputs - 1}:0] in_ready,
-  output logic [{unit.out_bits - 1}:0] out_data
-);
-  {unit.module} #({parameters}) u_dut (.clk, .rst, {", ".join(f".{port}" for port in ports)});
-endmodule
-"""
+def _units(units: Sequence[Unit]) -> str:
+    """A module `units` that holds every unit."""
+    ports, instances = ["input logic clk, rst"], []
+    for number, unit in enumerate(units):
+        prefix, inputs = f"u{number}", len(unit.inputs)
+        ports += [
+            f"input logic [{inputs - 1}:0] {prefix}_iv",
+            f"output logic [{inputs - 1}:0] {prefix}_ir",
+            f"input logic [{inputs * unit.bits - 1}:0] {prefix}_in",
+            f"output logic {prefix}_ov",
+            f"input logic {prefix}_or",
+            f"output logic [{unit.out_bits - 1}:0] {prefix}_out",
+        ]
+        parameters = ", ".join(f".{name}({value})" for name, value in unit.parameters.items())
+        instances.append(
+            f"  {unit.module} #({parameters}) {prefix} (.clk, .rst,\n"
+            f"    .in_valid({prefix}_iv), .in_ready({prefix}_ir), .in_data({prefix}_in),\n"
+            f"    .out_valid({prefix}_ov), .out_ready({prefix}_or), .out_data({prefix}_out));\n"
+        )
+    return f"module units (\n  {', '.join(ports)}\n);\n{''.join(instances)}endmodule\n"
 
 
-def _netlist(reader: str, units: int, files: Sequence[Path], directory: Path) -> None:
-    """Replace the wrappers by netlists that Yosys makes of them, through one of its readers."""
-    names = [f"unit_{number}" for number in range(units)]
-    options = {"read_verilog": "-sv", "read_slang": " ".join(f"--top {name}" for name in names)}
+def _synthesize(reader: str, files: Sequence[Path], directory: Path) -> None:
+    """Have Yosys make a netlist of `units.sv`, through one of its readers."""
+    options = {"read_verilog": "-sv", "read_slang": "--top units"}[reader]
     yosys(
         [
-            f"{reader} {options[reader]} {' '.join(map(str, files))} units.sv",
-            "synth -flatten -noabc",
+            f"{reader} {options} {' '.join(map(str, files))} units.sv",
+            "synth -flatten -noabc -top units",
             "check -assert",
-            f"select {' '.join(names)}",
-            "write_verilog -noattr -selected units.v",
+            "write_verilog -noattr netlist.v",
         ],
         directory,
     )
@@ -298,14 +298,12 @@ def run(
             (directory / f"stimuli_{number}_{port}.hex").write_text(text)
     longest = 200 + 40 * max(len(unit.outputs) + sum(map(len, unit.inputs)) for unit in units)
     (directory / "bench.sv").write_text(_top(units, phases, longest))
-    (directory / "units.sv").write_text("".join(_wrapper(*item) for item in enumerate(units)))
+    (directory / "units.sv").write_text(_units(units))
     sources = ["units.sv", *map(str, files)]
     if reader:
-        _netlist(reader, len(units), files, directory)
-        sources = ["units.v"]
-    binary = build_bench(
-        directory, "--x-initial", "unique", "-Wno-lint", "-Wno-style", "-Wno-MULTITOP", *sources
-    )
+        _synthesize(reader, files, directory)
+        sources = ["netlist.v"]
+    binary = build_bench(directory, "--x-initial", "unique", "-Wno-lint", "-Wno-style", *sources)
     done = subprocess.run(
         [binary, "+verilator+rand+reset+2", "+verilator+seed+1"],
         cwd=directory, capture_output=True, text=True, check=True,
