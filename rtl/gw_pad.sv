@@ -1,9 +1,9 @@
-/// Surrounds each image of a stream with zero pixels.
+/// Surrounds each image of a stream with pixels of the constant value Fill.
 ///
-/// A pixel a beat, row by row: Top rows of zeros, each row between Left and Right zeros, Bottom
-/// rows of zeros. With Height 1, Top 0 and Bottom 0 it pads a sequence. The input waits while zeros
-/// go out. The first beat of an image waits until the image's first pixel is offered, so that
-/// nothing of an image leaves before the image comes; all other zeros go out by themselves.
+/// A pixel a beat, row by row: Top rows of Fill, each row between Left and Right pixels of it, Bottom
+/// rows of it. With Height 1, Top 0 and Bottom 0 it pads a sequence. The input waits while Fill goes
+/// out. The first beat of an image waits until the image's first pixel is offered, so that nothing
+/// of an image leaves before the image comes; all the rest of Fill goes out by itself.
 ///
 /// One register on valid and data: a pixel is offered in the cycle after it was taken. One beat a
 /// clock, (Top + Height + Bottom) * (Left + Width + Right) clock cycles per image, with no gap
@@ -15,7 +15,8 @@ module gw_pad #(
   parameter int unsigned Top    = 1,
   parameter int unsigned Bottom = 1,
   parameter int unsigned Left   = 1,
-  parameter int unsigned Right  = 1
+  parameter int unsigned Right  = 1,
+  parameter logic [Bits-1:0] Fill = '0
 ) (
   input  logic            clk,
   input  logic            rst,  // to the start of an image
@@ -71,7 +72,7 @@ module gw_pad #(
   end
 
   always_ff @(posedge clk) begin
-    if (advance) out_data <= on_image ? in_data : '0;
+    if (advance) out_data <= on_image ? in_data : Fill;
   end
 
 endmodule

@@ -81,10 +81,10 @@ class Placed:
         """Register stages of a `Function`."""
         return self.circuit.schedule.latency if self.circuit else 0
 
-    def times(self, *arrivals: Times) -> Times:
-        """See `Unit.times`."""
+    def times(self, busy: int, *arrivals: Times) -> Times:
+        """See `Unit.held_times`."""
         if self.circuit is None:
-            return self.unit.times(self.sources, *arrivals)
+            return self.unit.held_times(self.sources, busy, *arrivals)
         taken = np.maximum.accumulate(
             np.max(arrivals, axis=0) - np.arange(len(arrivals[0]))
         ) + np.arange(len(arrivals[0]))
@@ -149,9 +149,13 @@ class LayerModule:
         streams = list(arrivals)
         for port, join in enumerate(self.joins):
             for placed in join:
-                streams[port] = placed.times(streams[port])
-        for placed in self.units:
-            streams = [placed.times(*streams)]
+                streams[port] = placed.times(1, streams[port])
+        for number, placed in enumerate(self.units):
+            # Wires hold nothing: what reads them reads what is before them.
+            behind = (p for p in self.units[number + 1 :] if p.circuit is None or p.latency)
+            reader = next(behind, None)
+            busy = 1 if reader is None else reader.unit.busy(*reader.sources)
+            streams = [placed.times(busy, *streams)]
         return streams[0]
 
     def measure(self, tensors: int = 4) -> tuple[int, int]:

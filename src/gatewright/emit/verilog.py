@@ -213,7 +213,9 @@ class _Printer:
         """An operand shifted left and extended (or, modulo 2**width, cut) to `width` bits."""
         node = self.nodes[arg]
         if node.op is Op.CONST:
-            return _constant(node.lo << shift, width, signed)
+            # A constant may have a finer unit than it needs: of zero, any.
+            value = node.lo << shift if shift >= 0 else node.lo >> -shift
+            return _constant(value, width, signed)
         text = self._ref(arg, stage)
         if shift:
             text = f"{{{text}, {shift}'b{'0' * shift}}}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -85,6 +86,23 @@ class Kernel(ABC):
             The output's elements in C order; the value of each, times 2**output.type.frac, is
             an integer within the range of the output's type.
         """
+
+    @property
+    def reuse_factors(self) -> list[int]:
+        """The reuse factors that there are; empty where nothing is multiplied by weights."""
+        return []
+
+    @property
+    def reuse(self) -> int:
+        """The reuse factor that there is closest to the one asked for, as hls4ml chooses it."""
+        factors, wanted = self.reuse_factors or [1], getattr(self, "reuse_factor", 1)
+        place = bisect.bisect_left(factors, wanted)
+        return min(factors[max(0, place - 1) : place + 1], key=lambda r: abs(r - wanted))
+
+    @property
+    def repeats(self) -> int:
+        """Products by the same weights that follow each other, per tensor."""
+        return 1
 
     @property
     def period(self) -> int:

@@ -70,6 +70,21 @@ class Conv(Windowed):
         )
 
     @property
+    def reuse_factors(self) -> list[int]:
+        """See `Kernel.reuse_factors`."""
+        return self.dense.reuse_factors
+
+    @property
+    def repeats(self) -> int:
+        """See `Kernel.repeats`."""
+        return 1 if self.whole else self.positions[0] * self.positions[1]
+
+    @property
+    def whole(self) -> bool:
+        """See `Windowed.whole`."""
+        return self.reuse == 1 and self.parallel >= self.positions[0] * self.positions[1]
+
+    @property
     def functions(self) -> tuple[tuple[Kernel, tuple[int, ...]], ...]:
         """See `Windowed.functions`."""
         return ((self.dense, tuple(range(int(np.prod(self.positions))))),)

@@ -11,7 +11,7 @@ from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, Overflow, cast
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Kernel, Work
-from gatewright.kernels.fold import Fold, Weights, folded_row, nearest, reuse_factors
+from gatewright.kernels.fold import Fold, Weights, folded_row, reuse_factors, shared_choice
 from gatewright.units import Function, Row
 
 if TYPE_CHECKING:
@@ -86,13 +86,14 @@ class Dense(Kernel):
 
     @property
     def reuse_factors(self) -> list[int]:
-        """The reuse factors that there are."""
+        """See `Kernel.reuse_factors`."""
         return reuse_factors(*self.weights.shape)
 
     @property
-    def reuse(self) -> int:
-        """The reuse factor that there is closest to the one asked for."""
-        return nearest(self.reuse_factors, self.reuse_factor)
+    def repeats(self) -> int:
+        """See `Kernel.repeats`."""
+        vectors = self.inputs[0].size // self.period
+        return 1 if self.reuse == 1 and self.parallel >= vectors else vectors
 
     @property
     def _product_frac(self) -> int:
@@ -178,9 +179,8 @@ class Dense(Kernel):
     def row(self, lanes: tuple[int, ...]) -> Row:
         """See `Kernel.row`."""
         n_in, n_out = self.weights.shape
-        vectors = self.inputs[0].size // n_in
         if self.reuse == 1:
-            beat = n_in * (vectors if self.parallel >= vectors else 1)
+            beat = self.inputs[0].size // self.repeats
             body = self.on_beat(beat)
             return Row((beat,), (Function((body,)),), body.output.size, reuse=1)
         fold = Fold(n_in, n_out, self.reuse)
@@ -203,8 +203,7 @@ class Dense(Kernel):
         """See `Kernel.choice`."""
         if self.reuse > 1:
             n_in, n_out = self.weights.shape
-            fold = Fold(n_in, n_out, self.reuse)
-            return Choice(cmvm.SHARED, f"{fold.multipliers} multipliers, reuse factor {self.reuse}")
+            return shared_choice(Fold(n_in, n_out, self.reuse))
         width = self.inputs[0].type.width
         if not self._exact_products:
             each = np.unique(self.weights)[None, :]

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gatewright.fixed import cast
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Kernel, Work
 from gatewright.kernels.conv import repeated
 from gatewright.kernels.dense import Dense
+from gatewright.kernels.fold import Fold, Weights, folded_row, reuse_factors, shared_choice
 from gatewright.kernels.windowed import Windowed
 from gatewright.tensor import Tensor
+from gatewright.units import Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +80,30 @@ class DepthwiseProduct(Kernel):
             for channel in range(channels)
         )
 
+    @property
+    def reuse_factors(self) -> list[int]:
+        """See `Kernel.reuse_factors`."""
+        return reuse_factors(*self.weights.shape)
+
+    def row(self, lanes: tuple[int, ...]) -> Row:
+        """See `Kernel.row`."""
+        if self.reuse == 1:
+            return super().row(lanes)
+        taps, channels = self.weights.shape
+        weights = Weights(
+            layer=self.layer,
+            x=self.inputs[0].type,
+            matrix=self.weights,
+            frac=self.weight_type.frac,
+            bias=cast(self.bias, self.bias_type.frac, self.accum),
+            accum=self.accum,
+            shared=False,
+            channels=channels,
+            rom_style=self.rom_style,
+        )
+        fold = Fold(taps, channels, self.reuse)
+        return folded_row(weights, fold, self.weights.size, self.output)
+
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`."""
         (x,) = inputs
@@ -94,6 +121,9 @@ class DepthwiseProduct(Kernel):
 
     def choice(self, target: Target) -> Choice:
         """See `Kernel.choice`."""
+        if self.reuse > 1:
+            taps, channels = self.weights.shape
+            return shared_choice(Fold(taps, channels, self.reuse))
         found = {dense.choice(target).strategy for dense in self.columns}
         if len(found) == 1:
             return Choice(found.pop(), "the same for every channel")
@@ -162,6 +192,21 @@ class DepthwiseConv(Windowed):
             multiplier=self.multiplier,
             rom_style=self.rom_style,
         )
+
+    @property
+    def reuse_factors(self) -> list[int]:
+        """See `Kernel.reuse_factors`."""
+        return self.product.reuse_factors
+
+    @property
+    def repeats(self) -> int:
+        """See `Kernel.repeats`."""
+        return 1 if self.whole else self.positions[0] * self.positions[1]
+
+    @property
+    def whole(self) -> bool:
+        """See `Windowed.whole`."""
+        return self.reuse == 1 and self.parallel >= self.positions[0] * self.positions[1]
 
     @property
     def functions(self) -> tuple[tuple[Kernel, tuple[int, ...]], ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, Overflow, cast
 from gatewright.kernels.base import Kernel, Work
+from gatewright.units import Function, Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,10 +30,12 @@ class Embedding(Kernel):
     Attributes:
         table: raw int64 of shape (vocabulary, n).
         table_type: type of `table`.
+        parallel: indices that are looked up at a time: all, or one.
     """
 
     table: NDArray[np.int64]
     table_type: FixedType
+    parallel: int = 1
 
     def __post_init__(self) -> None:
         source = self.inputs[0].type
@@ -49,6 +52,12 @@ class Embedding(Kernel):
         return replace(
             self, inputs=(replace(source, shape=(1,)),), output=replace(to, shape=to.shape[-1:])
         )
+
+    def row(self, lanes: tuple[int, ...]) -> Row:
+        """See `Kernel.row`."""
+        if self.parallel >= self.inputs[0].size:
+            return super().row(lanes)
+        return Row((1,), (Function((self.per_index,)),), self.output.shape[-1])
 
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import numpy as np
 from gatewright.circuit import width_of
 from gatewright.fixed import FixedType, cast
 from gatewright.kernels import cmvm
+from gatewright.kernels.base import Choice
 from gatewright.tensor import Tensor
 from gatewright.units import Accumulate, Body, Feed, Function, Permute, Rom, Row, Unit
 from gatewright.units.accumulate import holding
@@ -81,11 +81,9 @@ def reuse_factors(n_in: int, n_out: int) -> list[int]:
     return few + many
 
 
-def nearest(factors: Sequence[int], wanted: int) -> int:
-    """The factor that is closest to the one wanted, of two the smaller, as hls4ml chooses it."""
-    place = bisect.bisect_left(factors, wanted)
-    around = factors[max(0, place - 1) : place + 1]
-    return min(around, key=lambda factor: abs(factor - wanted))
+def shared_choice(fold: Fold) -> Choice:
+    """How a folded product is built."""
+    return Choice(cmvm.SHARED, f"{fold.multipliers} multipliers, reuse factor {fold.reuse}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gatewright.errors import UnsupportedError
 from gatewright.fixed import cast
 from gatewright.kernels.activation import Linear
 from gatewright.kernels.base import Kernel
 from gatewright.kernels.windowed import image_shape
 from gatewright.tensor import Tensor
+from gatewright.units import Function, Row, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +32,14 @@ class Gather(Kernel):
     Tensors are (height, width, channels), or (width, channels), which is an image of height 1.
     """
 
+    def __post_init__(self) -> None:
+        source, to = image_shape(self.inputs[0]), image_shape(self.output)
+        found = self.gathered(np.zeros((1, *source), np.int64), 0).shape[1:]
+        if found != to:
+            raise UnsupportedError(
+                f"layer '{self.layer}': its output is of shape {to}, what it gathers of {found}"
+            )
+
     @abstractmethod
     def gathered(self, image: NDArray[np.int64], zero: int) -> NDArray[np.int64]:
         """The output image for input images (batch, height, width, channels)."""
@@ -43,6 +53,21 @@ class Gather(Kernel):
             (Tensor(source.name, source.shape[-1:], source.type),),
             Tensor(to.name, to.shape[-1:], to.type),
         )
+
+    @abstractmethod
+    def mover(self, height: int, width: int) -> Unit:
+        """The unit that moves the pixels of a stream."""
+
+    def row(self, lanes: tuple[int, ...]) -> Row:
+        """See `Kernel.row`: pixel by pixel, unless whole images come."""
+        (source,) = self.inputs
+        if lanes[0] == source.size:
+            return super().row(lanes)
+        height, width, channels = image_shape(source)
+        units = [self.mover(height, width)]
+        if source.type != self.output.type:
+            units.append(Function((self.per_pixel,)))
+        return Row((channels,), tuple(units), channels)
 
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`."""

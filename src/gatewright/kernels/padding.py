@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright.kernels.gather import Gather
+from gatewright.units import Crop, Pad, Unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +23,10 @@ class ZeroPadding(Gather):
     """
 
     pads: tuple[int, int, int, int]
+
+    def mover(self, height: int, width: int) -> Unit:
+        """See `Gather.mover`."""
+        return Pad(height, width, self.pads)
 
     def gathered(self, image: NDArray[np.int64], zero: int) -> NDArray[np.int64]:
         """See `Gather.gathered`."""
@@ -38,6 +43,10 @@ class Cropping(Gather):
     """
 
     crop: tuple[int, int, int, int]
+
+    def mover(self, height: int, width: int) -> Unit:
+        """See `Gather.mover`."""
+        return Crop(height, width, self.crop)
 
     def gathered(self, image: NDArray[np.int64], zero: int) -> NDArray[np.int64]:
         """See `Gather.gathered`."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatewright.kernels.gather import Gather
+from gatewright.units import Unit, Upsample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,9 +19,15 @@ class UpSampling(Gather):
 
     Attributes:
         factors: (height, width).
+        ram_style: where a row of a stream of pixels stands: "auto", "block" or "distributed".
     """
 
     factors: tuple[int, int]
+    ram_style: str = "auto"
+
+    def mover(self, height: int, width: int) -> Unit:
+        """See `Gather.mover`."""
+        return Upsample(height, width, self.factors, self.ram_style)
 
     def gathered(self, image: NDArray[np.int64], zero: int) -> NDArray[np.int64]:
         """See `Gather.gathered`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from gatewright.errors import UnsupportedError
 from gatewright.kernels.base import Kernel
 from gatewright.tensor import Tensor
+from gatewright.units import Pad, Row, Unit, Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,12 +45,14 @@ class Windowed(Kernel):
         strides: (height, width), in pixels of the input.
         pads: pixels before the first row, after the last row, left and right.
         dilation: (height, width) between neighbours in the window, in pixels of the input.
+        ram_style: where rows of a stream of pixels wait: "auto", "block" or "distributed".
     """
 
     window: tuple[int, int]
     strides: tuple[int, int]
     pads: tuple[int, int, int, int]
     dilation: tuple[int, int]
+    ram_style: str = field(default="auto", kw_only=True)
 
     def __post_init__(self) -> None:
         if self.positions != image_shape(self.output)[:2]:
@@ -126,6 +129,31 @@ class Windowed(Kernel):
         # To (batch, row, column, window row, window column, channel).
         windows = windows[:, ::rows, ::columns, :, ::down, ::across].transpose(0, 1, 2, 4, 5, 3)
         return windows.reshape(len(images), windows.shape[1] * windows.shape[2], -1)
+
+    def row(self, lanes: tuple[int, ...]) -> Row:
+        """See `Kernel.row`: pixel by pixel, unless whole images come and `whole` says otherwise.
+
+        Where windows at the border have functions of their own, whole images are gathered.
+        """
+        (source,) = self.inputs
+        height, width, channels = image_shape(source)
+        if (lanes[0] == source.size and self.whole) or len(self.functions) > 1:
+            return super().row(lanes)
+        units: list[Unit] = []
+        if any(self.pads):
+            units.append(Pad(height, width, self.pads, self.pad_value))
+            top, bottom, left, right = self.pads
+            height, width = top + height + bottom, left + width + right
+        units.append(
+            Window(height, width, self.window, self.strides, self.dilation, self.ram_style)
+        )
+        product = self.per_window.row((self.window_tensor.size,))
+        return replace(product, lanes=(channels,), units=(*units, *product.units))
+
+    @property
+    def whole(self) -> bool:
+        """Whether all windows of an image that comes in one beat are worked on at once."""
+        return True
 
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`."""

@@ -98,9 +98,22 @@ class Unit(ABC):
     def parameters(self, *sources: Stream) -> Parameters:
         """Parameters of the module's instance."""
 
+    def busy(self, *sources: Stream) -> int:
+        """Clock cycles for which a beat at the input keeps the unit from taking the next."""
+        del sources
+        return 1
+
+    def held_times(self, sources: Bundle, busy: int, *arrivals: Times) -> Times:
+        """`times` with a reader that takes a beat at most every `busy` clock cycles.
+
+        It differs where a beat that waits at the output keeps the unit from its work.
+        """
+        del busy
+        return self.times(sources, *arrivals)
+
     @abstractmethod
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
-        """Clock cycles in which beats are offered at the output, were nothing behind it to wait.
+        """Clock cycles in which beats are offered at the output, if each is taken at once.
 
         Args:
             sources: the streams that enter.

@@ -78,14 +78,14 @@ class Feed(Unit):
     rounds: int
     rom: Rom
 
-    def _steps(self, source: Stream) -> int:
-        """Steps per beat."""
-        return source.lanes // self.take * self.rounds
+    def busy(self, *sources: Stream) -> int:
+        """See `Unit.busy`: the steps of a beat."""
+        return sources[0].lanes // self.take * self.rounds
 
     def result(self, *sources: Stream) -> Bundle:
         """See `Unit.result`."""
         (source,) = sources
-        beats = source.beats * self._steps(source)
+        beats = source.beats * self.busy(source)
         elements = tuple(
             Element.union(source.elements[lane :: self.take]) for lane in range(self.take)
         )
@@ -105,6 +105,6 @@ class Feed(Unit):
 
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
         """See `Unit.times`."""
-        steps = self._steps(sources[0])
+        steps = self.busy(*sources)
         taken = paced(arrivals[0], steps)
         return (taken[:, None] + np.arange(1, steps + 1)).ravel()

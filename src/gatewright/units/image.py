@@ -81,41 +81,64 @@ class Window(_Image):
 
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
         """See `Unit.times`."""
+        return self.held_times(sources, 1, *arrivals)
+
+    def held_times(self, sources: Bundle, busy: int, *arrivals: Times) -> Times:
+        """See `Unit.held_times`: while a window waits, no pixel is taken.
+
+        Window j, which pixel i[j] completes, is taken at f[j] and is offered at
+        w[j] = max(a[i] + i[j] - i + 1 for i <= i[j], f[j-1] + i[j] - i[j-1]), where a[i] is when
+        pixel i comes and f[j] = max(w[j], f[j-1] + busy).
+        """
         del sources
         rows, columns = self._positions()
         last = (rows[:, None] * self.width + columns).ravel()
-        return (self._frames(paced(arrivals[0], 1))[:, last] + 1).ravel()
+        size = self.height * self.width
+        frames = np.arange(len(arrivals[0]) // size)
+        completing = (frames[:, None] * size + last).ravel()
+        unhindered = paced(arrivals[0], 1)[completing] + 1
+        gaps = np.diff(completing, prepend=completing[0])
+        steady = np.cumsum(np.maximum(gaps, busy))
+        taken = np.maximum.accumulate(unhindered - steady) + steady
+        offered = np.concatenate([taken[:1], taken[:-1] + gaps[1:]])
+        times: Times = np.maximum(unhindered, offered)
+        return times
 
 
 @dataclass(frozen=True, eq=False)
 class Pad(_Image):
-    """The image with zeros around it.
+    """The image with a constant around it.
 
     Attributes:
-        pads: rows and columns of zeros: (top, bottom, left, right).
+        pads: rows and columns around it: (top, bottom, left, right).
+        fill: raw value of every element of them.
     """
 
     name: ClassVar[str] = "pad"
     module: ClassVar[str] = "gw_pad"
 
     pads: tuple[int, int, int, int]
+    fill: int = 0
 
     def result(self, *sources: Stream) -> Bundle:
         """See `Unit.result`."""
         (source,) = sources
         top, bottom, left, right = self.pads
         beats = (self.height + top + bottom) * (self.width + left + right)
-        zero = Element(0, 0, source.type.frac)
-        elements = tuple(Element.union((e, zero)) for e in source.elements)
+        fill = Element(self.fill, self.fill, source.type.frac)
+        elements = tuple(Element.union((e, fill)) for e in source.elements)
         return (Stream(source.type, elements, beats).late(),)
 
     def parameters(self, *sources: Stream) -> Parameters:
         """See `Unit.parameters`."""
+        (source,) = sources
         sides = zip(("Top", "Bottom", "Left", "Right"), self.pads, strict=True)
-        return {**super().parameters(*sources), **dict(sides)}
+        value = self.fill & ((1 << source.type.width) - 1)
+        fill = {"Fill": f"{{{source.lanes}{{{source.type.width}'d{value}}}}}"} if value else {}
+        return {**super().parameters(*sources), **dict(sides), **fill}
 
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
-        """See `Unit.times`; an image's first zeros wait for its first pixel."""
+        """See `Unit.times`; what comes before an image waits for its first pixel."""
         del sources
         top, bottom, left, right = self.pads
         frames = self._frames(arrivals[0])
@@ -123,7 +146,7 @@ class Pad(_Image):
         wide = ((0, 0), (top, bottom), (left, right))
         padded = np.pad(images, wide, constant_values=np.iinfo(np.int64).min // 2)
         padded[:, 0, 0] = frames[:, 0]
-        return paced(padded.ravel(), 1)
+        return paced(padded.ravel(), 1) + 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,11 +41,15 @@ class Resize(Unit):
         (source,) = sources
         return {"Width": source.type.width, "InLanes": source.lanes, "OutLanes": self.lanes}
 
+    def busy(self, *sources: Stream) -> int:
+        """See `Unit.busy`."""
+        return max(1, sources[0].lanes // self.lanes)
+
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
         """See `Unit.times`."""
         (source,), (arrival,) = sources, arrivals
         if self.lanes < source.lanes:
-            parts = source.lanes // self.lanes
+            parts = self.busy(source)
             taken = paced(arrival, parts)
             return (taken[:, None] + np.arange(1, parts + 1)).ravel()
         parts = self.lanes // source.lanes
