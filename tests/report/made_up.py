@@ -165,6 +165,100 @@ def make_fields(
     }
 
 
+CNN = (  # name, kind, input, output, weights, windows, cycles that a window or a pixel takes
+    ("conv1", "Conv2D", (28, 28, 1), (26, 26, 8), 72, 26 * 26, 9),
+    ("pool1", "MaxPool", (26, 26, 8), (13, 13, 8), 0, 26 * 26, 1),
+    ("conv2", "Conv2D", (13, 13, 8), (11, 11, 16), 1152, 11 * 11, 72),
+    ("pool2", "MaxPool", (11, 11, 16), (5, 5, 16), 0, 11 * 11, 1),
+    ("logits", "Dense", (400,), (10,), 4000, 1, 400),
+)
+
+
+def make_streamed_fields(config: str = "r72", speed: int = 1, *, sized: bool = True) -> Any:
+    """The fields of a report on a convolutional network, `speed` times as fast as can be slow."""
+    fields = make_fields(config)
+    layers, configs = [], []
+    for name, kind, shape, result, weights, windows, cycles in CNN:
+        reuse = max(1, cycles // speed)
+        configs.append(
+            {"name": name, "result_bits": 8}
+            | (
+                {
+                    "weight_bits": 6,
+                    "reuse_factor": reuse,
+                    "reuse_factor_asked": 7 if (name, speed) == ("conv1", 1) else reuse,
+                    "multipliers": weights // reuse,
+                    "strategy": "shared multipliers",
+                    "reason": f"{weights // reuse} multipliers, reuse factor {reuse}",
+                }
+                if weights
+                else {}
+            )
+        )
+        layers.append(
+            {
+                "name": name,
+                "kind": kind,
+                "input_shapes": [shape],
+                "output_shapes": [result],
+                "types": {"result": "ufixed<8,2,RND_CONV,SAT>"},
+                "latency": 60 + reuse,
+                "interval": windows * reuse if weights else windows,
+                "resources": {"xcup": {"lut": 300 + 60 * weights // reuse, "ff": 500, "dsp": 0}},
+            }
+            | ({"weights": weights, "weights_nonzero": weights} if weights else {})
+        )
+    slowest = max(layers, key=lambda layer: layer["interval"])
+    ii = max(784, slowest["interval"])
+    beats = {
+        "s_axis": ("input", "image", [28, 28, 1], "ufixed<8,0>", 1, 784, 8),
+        "m_axis": ("output", "digit", [10], "fixed<16,6>", 10, 1, 160),
+    }
+    names = ("name", "direction", "tensor", "shape", "type", "lanes", "beats", "width")
+    fields["model"] |= {"name": "digits_cnn", "inputs": {"image": [28, 28, 1]}}
+    fields["config"] |= {"io": "io_stream", "reuse_factor": 7, "layers": configs}
+    fields["layers"] = layers
+    fields["verification"]["layers"] = []
+    fields["resources"]["xcup"] = {"lut": 12_000 * speed, "ff": 9_000 * speed, "dsp": 0}
+    fields["timing"] |= {
+        "latency_min": ii + 900,
+        "latency_max": ii + 900,
+        "latency_last_min": ii + 909,
+        "latency_last_max": ii + 910,
+        "latency_predicted": ii + 898,
+        "ii": ii + 1,
+        "ii_predicted": ii,
+    }
+    fields["ports"] = [
+        dict(zip(names, (name, *values), strict=True)) for name, values in beats.items()
+    ]
+    fields["fifos"] = [
+        {"name": f"u_{name}_fifo", "depth": 16, "width": 8 * result[-1]}
+        for name, _, _, result, *_ in CNN[:-1]
+    ]
+    reuse = next(c.get("reuse_factor") for c in configs if c["name"] == slowest["name"])
+    fields["bottleneck"] = {
+        "layer": slowest["name"],
+        "interval": slowest["interval"],
+        "reuse_factor": reuse,
+        "faster_reuse_factor": reuse // 2,
+        "multipliers": slowest["weights"] // reuse,
+        "faster_multipliers": slowest["weights"] // (reuse // 2),
+        "extra_lut": 5123.4,
+    }
+    groups = fields["provenance"]["groups"]
+    groups["bottleneck"] = {"method": "estimated", "tool": "Gatewright", "version": "0.1.0"}
+    if sized:
+        groups["fifos"] = {"method": "simulated", "tool": "Verilator", "details": "deep FIFOs"}
+        for level, fifo in enumerate(fields["fifos"]):
+            fifo |= {"depth": 3 * level, "level": 3 * level}
+    return fields
+
+
+def make_streamed_report(*args: Any, **options: Any) -> Report:
+    return Report.model_validate(make_streamed_fields(*args, **options))
+
+
 def make_report(*args: Any, **options: Any) -> Report:
     return Report.model_validate(make_fields(*args, **options))
 

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from gatewright import __version__
 from gatewright.errors import InputError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gatewright.design import Design
     from gatewright.flow.steps import Stamp
     from gatewright.kernels import Kernel
-    from gatewright.project import RtlProject
+    from gatewright.project import Module, Port, RtlProject
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,9 @@ def summarize(
         version=__version__,
         details=f"schedule by the delay model of target {rtl.target}",
     )
+    sized = done["fifos"].results if "fifos" in done else None
+    if sized is not None and sized["levels"]:
+        origins["fifos"] = _fifos_origin(sized)
     origins["compute"] = schema.Origin(
         method="counted", tool="Gatewright", version=__version__, details="on the quantized model"
     )
@@ -112,6 +115,8 @@ def summarize(
         resources={name: _resources(found["total"]) for name, found in synthesized.items()},
         layers=_layers(design, rtl, synthesized),
         compute=_compute(design),
+        ports=_ports(rtl),
+        fifos=_fifos(rtl, sized),
         provenance=schema.Provenance(
             gatewright=__version__,
             groups=origins,
@@ -212,6 +217,8 @@ def _timing(rtl: RtlProject, verified: dict[str, Any] | None) -> schema.Timing:
         clock_ns=rtl.clock_ns,
         latency_min=measured.get("latency_min"),
         latency_max=measured.get("latency_max"),
+        latency_last_min=measured.get("latency_last_min"),
+        latency_last_max=measured.get("latency_last_max"),
         latency_predicted=rtl.latency,
         ii=math.ceil(measured["interval"]) if measured.get("interval") else None,
         ii_predicted=rtl.interval,
@@ -224,18 +231,69 @@ def _resources(found: dict[str, Any]) -> schema.Resources:
 
 
 def _layer_configs(design: Design, rtl: RtlProject) -> tuple[schema.LayerConfig, ...]:
-    choices = {module.layer: module for module in rtl.modules if module.strategy}
-    return tuple(
-        schema.LayerConfig(
-            name=kernel.layer,
-            weight_bits=types["weight"].width if "weight" in types else None,
-            result_bits=kernel.output.type.width,
-            strategy=choices[kernel.layer].strategy if kernel.layer in choices else None,
-            reason=choices[kernel.layer].reason if kernel.layer in choices else None,
-        )
-        for kernel in design.kernels
-        for types in (kernel.types(),)
+    modules = {module.layer: module for module in rtl.modules if module.layer}
+    return tuple(_layer_config(kernel, modules.get(kernel.layer)) for kernel in design.kernels)
+
+
+def _layer_config(kernel: Kernel, module: Module | None) -> schema.LayerConfig:
+    types = kernel.types()
+    built: dict[str, Any] = {}
+    if module is not None:
+        built = {
+            "reuse_factor": module.reuse_factor,
+            "multipliers": module.multipliers,
+            "strategy": module.strategy or None,
+            "reason": module.reason or None,
+        }
+        if module.reuse_factor is not None:
+            built["reuse_factor_asked"] = getattr(kernel, "reuse_factor", None)
+    return schema.LayerConfig(
+        name=kernel.layer,
+        weight_bits=types["weight"].width if "weight" in types else None,
+        result_bits=kernel.output.type.width,
+        **built,
     )
+
+
+def _ports(rtl: RtlProject) -> tuple[schema.Port, ...]:
+    directions: tuple[tuple[Literal["input", "output"], tuple[Port, ...]], ...] = (
+        ("input", rtl.inputs),
+        ("output", rtl.outputs),
+    )
+    return tuple(
+        schema.Port(
+            name=port.prefix,
+            direction=direction,
+            tensor=port.tensor,
+            shape=port.shape,
+            type=port.type,
+            lanes=port.lanes,
+            beats=port.beats,
+            width=port.tdata_width,
+        )
+        for direction, ports in directions
+        for port in ports
+    )
+
+
+def _fifos(rtl: RtlProject, sized: dict[str, Any] | None) -> tuple[schema.Fifo, ...]:
+    levels = sized["levels"] if sized is not None else {}
+    return tuple(
+        schema.Fifo(name=module.instance, depth=module.depth, level=levels.get(module.instance))
+        for module in rtl.modules
+        if module.kind == "fifo" and module.depth is not None
+    )
+
+
+def _fifos_origin(sized: dict[str, Any]) -> schema.Origin:
+    details = (
+        "deep FIFOs, inputs paced at the design's own interval; stalls: "
+        + ", ".join(("none", *sized["stalls"]))
+        + f"; interval {sized['interval']:.10g} with deep FIFOs"
+    )
+    if sized["interval_after"] is not None:
+        details += f", {sized['interval_after']:.10g} with those built"
+    return schema.Origin(method="simulated", tool="Verilator", details=details)
 
 
 def _layers(
@@ -247,7 +305,9 @@ def _layers(
     )
 
 
-def _layer(kernel: Kernel, module: Any, synthesized: dict[str, dict[str, Any]]) -> schema.Layer:
+def _layer(
+    kernel: Kernel, module: Module | None, synthesized: dict[str, dict[str, Any]]
+) -> schema.Layer:
     """A layer that shares the module of the one before it has no resources of its own."""
     work = kernel.work()
     resources = {}
@@ -262,6 +322,7 @@ def _layer(kernel: Kernel, module: Any, synthesized: dict[str, dict[str, Any]]) 
         output_shapes=(kernel.output.shape,),
         types={role: str(of) for role, of in kernel.types().items()},
         latency=module.latency if module is not None else None,
+        interval=module.interval if module is not None else None,
         weights=work.weights or None,
         weights_nonzero=work.nonzero if work.weights else None,
         resources=resources,

@@ -63,8 +63,19 @@ FIGURES: dict[str, Figure] = {
         Figure("clock", "timing.clock_ns", "clock", "ns", "less", 3),
         Figure("latency", "timing.latency_max", "latency", "cycles", "less"),
         Figure("latency_min", "timing.latency_min", "least latency", "cycles", "less", 0, False),
+        Figure("latency_last", "timing.latency_last_max", "latency to last beat", "cycles", "less"),
+        Figure(
+            "latency_last_min",
+            "timing.latency_last_min",
+            "least latency to last beat",
+            "cycles",
+            "less",
+            0,
+            False,
+        ),
         Figure("latency_ns", "timing.latency_ns", "latency", "ns", "less", 1),
         Figure("ii", "timing.ii", "II", "cycles", "less"),
+        Figure("fps", "timing.fps", "FPS", "", "more"),
         Figure(
             "latency_predicted", "timing.latency_predicted", "predicted latency", "cycles", "less"
         ),

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from gatewright.files import write_text
 from gatewright.report.pareto import tradeoffs
-from gatewright.report.plots import layer_colours, layer_plots, tradeoff_plot
+from gatewright.report.plots import interval_plot, layer_colours, layer_plots, tradeoff_plot
 from gatewright.report.view import (
     all_groups,
+    bottlenecks,
     change_table,
     deviates,
+    fifo_table,
     layer_table,
     methods,
     more_table,
+    moved,
     origins,
     summary,
 )
@@ -75,6 +78,11 @@ def to_html(
         if names:
             how = origins(sweep, f"layers.{target}")
             breakdowns.append((target, names, layer_colours(sweep, target), how))
+    intervals = []
+    for i, report in enumerate(sweep.reports):
+        if bars := interval_plot(report):
+            intervals.append(f"interval-{i}")
+            plots[intervals[-1]] = bars
     page: str = environment.get_template("page.html.j2").render(
         sweep=sweep,
         css=(_HERE / "page.css").read_text(encoding="utf-8"),
@@ -85,9 +93,13 @@ def to_html(
         sections=_sections(sweep, [entry for entry in entries if entry not in shared]),
         trades=trades,
         breakdowns=breakdowns,
+        intervals=intervals,
+        bottlenecks=bottlenecks(sweep),
         more=more_table(sweep),
         methods=methods(sweep, all_groups(sweep)),
         layer_tables=[layer_table(report) for report in sweep.reports],
+        fifo_tables=[fifo_table(report) for report in sweep.reports],
+        moved=moved,
         verdicts=sorted(verdicts, key=lambda verdict: verdict.ok),
         difference=difference,
         changes=change_table(difference) if difference and difference.changes else [],

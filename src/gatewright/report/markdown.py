@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from gatewright.files import write_text
 from gatewright.report.view import (
     all_groups,
+    bottlenecks,
     change_table,
+    fifo_table,
     layer_table,
     methods,
     more_table,
+    moved,
     summary,
 )
 
@@ -55,6 +58,8 @@ def to_markdown(
         for report in sweep.reports
         if report.verification and report.verification.first_difference
     ]
+    if found := bottlenecks(sweep):
+        parts += ["## Bottlenecks", _list(f"{config}: {sentence}" for config, sentence in found)]
     if verdicts:
         parts += ["## Budgets", _list(map(str, sorted(verdicts, key=lambda v: v.ok)))]
     if difference is not None:
@@ -69,6 +74,12 @@ def to_markdown(
     for report in sweep.reports:
         if report.layers:
             parts += [f"### {_escape(report.config.name)}", _table(layer_table(report))]
+        if line := moved(report):
+            parts.append(f"{_escape(line)}.")
+        if fifos := fifo_table(report):
+            parts.append(_table(fifos))
+        if report.ports:
+            parts.append(_list(map(str, report.ports)))
     return "\n\n".join(parts) + "\n"
 
 

@@ -9,7 +9,7 @@ from gatewright.report.figures import FIGURES, Figure, Quantity
 
 if TYPE_CHECKING:
     from gatewright.report.pareto import Tradeoff
-    from gatewright.report.schema import SweepReport
+    from gatewright.report.schema import Report, SweepReport
 
 # Okabe and Ito's palette: told apart with every kind of colour vision, on light and dark ground.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#B79F00", "#808080")
@@ -102,6 +102,67 @@ def layer_colours(sweep: SweepReport, target: str) -> dict[str, str]:
         if target in layer.resources
     )
     return {name: _colour(i) for i, name in enumerate(names)}
+
+
+def interval_plot(report: Report) -> dict[str, Any] | None:
+    """Bars per layer: how much of the network's initiation interval it works, as Plotly's JSON.
+
+    None where that is not known, and where all layers take a tensor every cycle.
+    """
+    from plotly import graph_objects as go
+
+    whole = report.timing and report.timing.ii_predicted
+    layers = [layer for layer in report.layers if layer.interval is not None]
+    if not whole or whole == 1 or not layers:
+        return None
+    rows = list(range(len(layers)))
+    busy = [min(layer.interval or 0, whole) for layer in layers]
+    shares = [report.utilization(layer) or 0.0 for layer in layers]
+    figure = go.Figure()
+    figure.add_bar(
+        x=[whole for _ in rows],
+        y=rows,
+        orientation="h",
+        marker={"color": PLAIN, "opacity": 0.15},
+        name="idle",
+        hoverinfo="skip",
+    )
+    figure.add_bar(
+        x=busy,
+        y=rows,
+        orientation="h",
+        marker={"color": [BAD if cycles == max(busy) else PALETTE[0] for cycles in busy]},
+        name="busy",
+        text=[f"{share:.0%}" for share in shares],
+        textposition="auto",
+        textangle=0,
+        insidetextfont={"color": "#fff"},
+        customdata=[_escape(layer.name) for layer in layers],
+        hovertemplate=f"%{{customdata}}: busy %{{x:,}} of {whole:,} cycles<extra></extra>",
+    )
+    figure.update_layout(
+        template="none",
+        barmode="overlay",
+        height=110 + 26 * len(rows),
+        margin={"l": 20, "r": 20, "t": 40, "b": 40},
+        showlegend=False,
+        title={
+            "text": f"{_escape(report.config.name)}: a tensor per {whole:,} cycles",
+            "x": 0,
+            "xref": "paper",
+            "font": {"size": 14},
+        },
+        xaxis={"range": [0, whole], "zeroline": False, "tickformat": ","},
+        yaxis={
+            "tickvals": rows,
+            "ticktext": [_escape(layer.name) for layer in layers],
+            "autorange": "reversed",
+            "automargin": True,
+            "zeroline": False,
+            "showgrid": False,
+        },
+    )
+    return _plain(figure)
 
 
 def _colour(index: int) -> str:

@@ -84,11 +84,21 @@ class LayerConfig(_Part):
     result_bits: _Positive | None = None
     """Width of an element of the result, in bits."""
     reuse_factor: _Positive | None = None
-    """Times a multiplier is used per tensor, after legalization (a number)."""
+    """Products of one matrix-vector product that share a multiplier, as built (a number)."""
+    reuse_factor_asked: _Positive | None = None
+    """Reuse factor asked for, to which `reuse_factor` is the nearest possible (a number)."""
+    multipliers: _Positive | None = None
+    """Multipliers that are shared over time (a number)."""
     strategy: str | None = None
     """How the layer is built, for example "adder graph" or "dsp"."""
     reason: str | None = None
     """Why that strategy: what was compared, in which unit; or who asked for it."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether the reuse factor asked for was impossible, so that another is built."""
+        asked = self.reuse_factor_asked
+        return None not in (asked, self.reuse_factor) and asked != self.reuse_factor
 
 
 class Config(_Part):
@@ -111,6 +121,85 @@ class Config(_Part):
     def _unique(self) -> Config:
         _refuse_duplicates("layer", (layer.name for layer in self.layers))
         return self
+
+
+class Port(_Part):
+    """An AXI4-Stream port of the design."""
+
+    name: _Name
+    """Prefix of its signals, for example "s_axis"."""
+    direction: Literal["input", "output"]
+    """Whether tensors come in or go out."""
+    tensor: _Name
+    """Name of the tensor in the model."""
+    shape: _Shape
+    """Shape of the tensor, without the batch, in elements."""
+    type: str
+    """Fixed-point type of an element."""
+    lanes: _Positive
+    """Elements per beat (a number)."""
+    beats: _Positive
+    """Beats per tensor (a number)."""
+    width: _Positive
+    """Width of `tdata`, in bits: padded to whole bytes."""
+
+    def __str__(self) -> str:
+        """For example "s_axis: image 8x8x1, ufixed<8,0>; 64 beats of 1 element, 8 bits"."""
+        beats = f"{self.beats:,} beats" if self.beats > 1 else "a beat"
+        elements = f"{self.lanes:,} elements" if self.lanes > 1 else "1 element"
+        shape = "x".join(map(str, self.shape))
+        return (
+            f"{self.name}: {self.tensor} {shape}, {self.type}; "
+            f"{beats} of {elements}, {self.width:,} bits"
+        )
+
+
+class Fifo(_Part):
+    """A FIFO between two layers."""
+
+    name: _Name
+    """Its instance in the top module."""
+    depth: _Count
+    """Beats that it holds, as built (a number); 0 is a wire."""
+    level: _Count | None = None
+    """High-water mark: beats that it held at most in simulation, when it was deep and inputs came
+    at the design's own interval (a number)."""
+    width: _Positive | None = None
+    """Width of a beat, in bits."""
+
+
+class Bottleneck(_Part):
+    """The layer that takes longest over a tensor, and the price of making it twice as fast."""
+
+    layer: _Name
+    """Name of the layer in the model."""
+    interval: _Positive
+    """Cycles that it takes per tensor by the schedule."""
+    reuse_factor: _Positive | None = None
+    """Reuse factor that it has (a number)."""
+    faster_reuse_factor: _Positive | None = None
+    """Largest reuse factor that at least halves the interval (a number)."""
+    multipliers: _Count | None = None
+    """Shared multipliers that it has (a number)."""
+    faster_multipliers: _Count | None = None
+    """Shared multipliers that it would have with `faster_reuse_factor` (a number)."""
+    extra_lut: _Real | None = None
+    """What that would add, as a number of LUTs; a DSP counts what the target says it is worth."""
+
+    def __str__(self) -> str:
+        """In a sentence or two what it is, and what twice the speed would cost."""
+        reuse = f" (reuse factor {self.reuse_factor})" if self.reuse_factor else ""
+        text = f"Bottleneck: {self.layer} takes {self.interval:,} cycles per tensor{reuse}."
+        if self.faster_reuse_factor is None:
+            return f"{text} No reuse factor makes it twice as fast." if reuse else text
+        parts = [f"reuse factor {self.faster_reuse_factor}"]
+        if self.faster_multipliers is not None:
+            instead = f" instead of {self.multipliers:,}" if self.multipliers is not None else ""
+            parts.append(f"{self.faster_multipliers:,} multipliers{instead}")
+        if self.extra_lut is not None:
+            about = float(f"{abs(self.extra_lut):.2g}")
+            parts.append(f"about {about:,.0f} LUT {'more' if self.extra_lut >= 0 else 'less'}")
+        return f"{text} Twice as fast: {', '.join(parts)} (estimated)."
 
 
 class Accuracy(_Part):
@@ -235,6 +324,11 @@ class Timing(_Part):
     latency_max: _Count | None = None
     """Largest number of cycles from a tensor's first input transfer to its first output transfer,
     without stalls."""
+    latency_last_min: _Count | None = None
+    """Least number of cycles from a tensor's first input transfer to its last output transfer."""
+    latency_last_max: _Count | None = None
+    """Largest number of cycles from a tensor's first input transfer to its last output transfer,
+    without stalls."""
     latency_predicted: _Count | None = None
     """The latency that the schedule promised, in cycles."""
     ii: _Positive | None = None
@@ -248,9 +342,14 @@ class Timing(_Part):
 
     @model_validator(mode="after")
     def _ordered(self) -> Timing:
-        low, high = self.latency_min, self.latency_max
-        if low is not None and high is not None and low > high:
-            raise ValueError("latency_min is larger than latency_max")
+        for least, most in (
+            ("latency_min", "latency_max"),
+            ("latency_last_min", "latency_last_max"),
+            ("latency_max", "latency_last_max"),
+        ):
+            low, high = getattr(self, least), getattr(self, most)
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"{least} is larger than {most}")
         return self
 
     @property
@@ -259,6 +358,13 @@ class Timing(_Part):
         if self.latency_max is None or self.clock_ns is None:
             return None
         return self.latency_max * self.clock_ns
+
+    @property
+    def fps(self) -> float | None:
+        """Tensors per second at the clock asked for and the initiation interval simulated."""
+        if self.ii is None or self.clock_ns is None:
+            return None
+        return 1e9 / (self.clock_ns * self.ii)
 
 
 class Resources(_Part):
@@ -299,6 +405,8 @@ class Layer(_Part):
     """Fixed-point type per role: "input", "weight", "bias", "accum", "result"."""
     latency: _Count | None = None
     """Cycles that the layer adds to the pipeline by the schedule."""
+    interval: _Positive | None = None
+    """Initiation interval by the schedule: cycles that the layer takes per tensor, by itself."""
     weights: _Count | None = None
     """Weights (a number)."""
     weights_nonzero: _Count | None = None
@@ -386,6 +494,12 @@ class Report(_Part):
     layers: tuple[Layer, ...] = ()
     """Figures per layer, in the order of the network."""
     compute: Compute | None = None
+    ports: tuple[Port, ...] = ()
+    """Ports of the top module, inputs first."""
+    fifos: tuple[Fifo, ...] = ()
+    """FIFOs between layers, in the order of the network."""
+    bottleneck: Bottleneck | None = None
+    """The layer that takes longest, where that is more than a tensor needs to come in."""
     provenance: Provenance
 
     @property
@@ -393,10 +507,10 @@ class Report(_Part):
         """The groups of figures that this report holds; each must have an origin.
 
         They are accuracy.float_model, accuracy.quantized, accuracy.rtl, verification,
-        timing.simulated (latency_min, latency_max, ii), timing.predicted (latency_predicted,
-        ii_predicted and the latency of layers), timing.analyzed (fmax_mhz, slack_ns),
-        resources.<target>, layers.<target> (resources of layers) and compute (with the weights of
-        layers).
+        timing.simulated (latency_min, latency_max, those to the last beat, ii), timing.predicted
+        (latency_predicted, ii_predicted, latency and interval of layers), timing.analyzed
+        (fmax_mhz, slack_ns), resources.<target>, layers.<target> (resources of layers), compute
+        (with the weights of layers), fifos (their high-water marks) and bottleneck.
         """
         timing = self.timing or Timing()
         accuracy = self.accuracy
@@ -405,22 +519,31 @@ class Report(_Part):
             "accuracy.quantized": accuracy and accuracy.quantized,
             "accuracy.rtl": accuracy and accuracy.rtl,
             "verification": self.verification,
-            "timing.simulated": _any(timing.latency_min, timing.latency_max, timing.ii),
+            "timing.simulated": _any(
+                timing.latency_min,
+                timing.latency_max,
+                timing.latency_last_min,
+                timing.latency_last_max,
+                timing.ii,
+            ),
             "timing.predicted": _any(
                 timing.latency_predicted,
                 timing.ii_predicted,
-                *(layer.latency for layer in self.layers),
+                *(figure for layer in self.layers for figure in (layer.latency, layer.interval)),
             ),
             "timing.analyzed": _any(timing.fmax_mhz, timing.slack_ns),
             **{f"resources.{target}": True for target in self.resources},
             **{f"layers.{target}": True for layer in self.layers for target in layer.resources},
             "compute": self.compute or _any(*(layer.weights for layer in self.layers)),
+            "fifos": _any(*(fifo.level for fifo in self.fifos)),
+            "bottleneck": self.bottleneck,
         }
         return [group for group, figure in held.items() if figure is not None]
 
     @model_validator(mode="after")
     def _consistent(self) -> Report:
         _refuse_duplicates("layer", (layer.name for layer in self.layers))
+        _refuse_duplicates("FIFO", (fifo.name for fifo in self.fifos))
         missing = [group for group in self.groups if group not in self.provenance.groups]
         if missing:
             raise ValueError(f"provenance.groups has no origin for {', '.join(missing)}")
@@ -442,6 +565,13 @@ class Report(_Part):
     def layer_config(self, name: str) -> LayerConfig | None:
         """What was configured for the layer of that name."""
         return next((layer for layer in self.config.layers if layer.name == name), None)
+
+    def utilization(self, layer: Layer) -> float | None:
+        """Part of the network's predicted initiation interval that a layer works, up to 1."""
+        whole = self.timing.ii_predicted if self.timing else None
+        if layer.interval is None or whole is None:
+            return None
+        return min(1.0, layer.interval / whole)
 
     def to_json(self, *, wall_times: bool = True) -> str:
         """The report as JSON, the same bytes for the same figures.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gatewright.report.figures import FIGURES, Column, Quantity, columns
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gatewright.report.diff import Difference
-    from gatewright.report.schema import Config, Layer, Report, SweepReport
+    from gatewright.report.schema import Config, Layer, LayerConfig, Report, SweepReport
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,15 @@ def layer_table(report: Report) -> list[Entry]:
         Entry("kind", tuple(layer.kind for layer in layers)),
         Entry("shape", tuple(map(_shapes, layers))),
         Entry("strategy", tuple(config.strategy or "" if config else "" for config in configs)),
-        _numbers("reuse", [config.reuse_factor if config else None for config in configs]),
-        _numbers("cycles", [layer.latency for layer in layers], "timing.predicted"),
+        Entry(
+            "reuse",
+            tuple(_reuse(config) if config else "" for config in configs),
+            tuple(config.reuse_factor if config else None for config in configs),
+        ),
+        _numbers("multipliers", [config.multipliers if config else None for config in configs]),
+        _numbers("latency", [layer.latency for layer in layers], "timing.predicted"),
+        _numbers("II", [layer.interval for layer in layers], "timing.predicted"),
+        _busy(report),
         _numbers("weights", [layer.weights for layer in layers], "compute"),
         _numbers("nonzero", [layer.weights_nonzero for layer in layers], "compute"),
     ]
@@ -87,6 +94,36 @@ def layer_table(report: Report) -> list[Entry]:
         Entry("types", tuple(_types(layer) for layer in layers)),
     ]
     return [entry for entry in entries if any(entry.cells)]
+
+
+def fifo_table(report: Report) -> list[Entry]:
+    """A row per FIFO of one report; empty without FIFOs."""
+    fifos = report.fifos
+    if not fifos:
+        return []
+    levels = _numbers("high-water mark (beats)", [fifo.level for fifo in fifos], "fifos")
+    entries = [
+        Entry("FIFO", tuple(fifo.name for fifo in fifos)),
+        _numbers("depth (beats)", [fifo.depth for fifo in fifos]),
+        replace(levels, cells=tuple(cell or "not measured" for cell in levels.cells)),
+        _numbers("width (bits)", [fifo.width for fifo in fifos]),
+    ]
+    return [entry for entry in entries if any(entry.cells)]
+
+
+def bottlenecks(sweep: SweepReport) -> list[tuple[str, str]]:
+    """Configurations whose slowest layer is known, with a sentence about it."""
+    return [(r.config.name, str(r.bottleneck)) for r in sweep.reports if r.bottleneck]
+
+
+def moved(report: Report) -> str:
+    """A line on the reuse factors that are not the ones asked for; "" without such."""
+    layers = ", ".join(
+        f"{layer.name} from {layer.reuse_factor_asked} to {layer.reuse_factor}"
+        for layer in report.config.layers
+        if layer.moved
+    )
+    return f"Reuse factors moved to the nearest possible: {layers}" if layers else ""
 
 
 def more_table(sweep: SweepReport) -> list[Entry]:
@@ -165,14 +202,21 @@ _GROUPS = {
     "accuracy.quantized": "quantized accuracy",
     "accuracy.rtl": "RTL accuracy",
     "verification": "verification",
-    "timing.simulated": "latency, II",
+    "timing.simulated": "latency, II, FPS",
     "timing.predicted": "predicted latency, II",
     "timing.analyzed": "Fmax, slack",
     "compute": "compute",
+    "fifos": "high-water marks of FIFOs",
+    "bottleneck": "bottleneck",
 }
 
 
-_REPEATS = {"accuracy_quantized": "accuracy", "latency_predicted": "latency", "ii_predicted": "ii"}
+_REPEATS = {
+    "accuracy_quantized": "accuracy",
+    "latency_last": "latency",
+    "latency_predicted": "latency",
+    "ii_predicted": "ii",
+}
 
 
 def _main(sweep: SweepReport) -> list[Column]:
@@ -203,6 +247,20 @@ def _cells(column: Column) -> tuple[str, ...]:
 def _numbers(heading: str, values: Sequence[int | None], group: str = "") -> Entry:
     cells = tuple("" if value is None else f"{value:,}" for value in values)
     return Entry(heading, cells, tuple(values), group)
+
+
+def _busy(report: Report) -> Entry:
+    """How much of the network's interval each layer works; empty where all work all the time."""
+    idle = report.timing and report.timing.ii_predicted != 1
+    values = tuple(report.utilization(layer) if idle else None for layer in report.layers)
+    cells = tuple("" if value is None else f"{value:.0%}" for value in values)
+    return Entry("busy", cells, values, "timing.predicted")
+
+
+def _reuse(config: LayerConfig) -> str:
+    """The reuse factor, for example "8", or "7 → 8" where 7 was asked for."""
+    used = "" if config.reuse_factor is None else str(config.reuse_factor)
+    return f"{config.reuse_factor_asked} → {used}" if config.moved else used
 
 
 def _bits(config: Config) -> str:
