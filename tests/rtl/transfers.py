@@ -302,7 +302,7 @@ def run(
     sources = ["units.sv", *map(str, files)]
     if reader:
         _synthesize(reader, files, directory)
-        sources = ["netlist.v"]
+        sources = ["-Wno-UNOPTFLAT", "netlist.v"]  # loops of whole vectors, not of their bits
     binary = build_bench(directory, "--x-initial", "unique", "-Wno-lint", "-Wno-style", *sources)
     done = subprocess.run(
         [binary, "+verilator+rand+reset+2", "+verilator+seed+1"],
