@@ -56,7 +56,7 @@ endmodule
 
 _MONITORS = """
 bind gw_fifo gw_bench_fifo #(.Depth(Depth)) gw_bench_monitor (
-  .clk, .rst, .give_up(gw_bench.stuck), .in_valid, .in_ready, .out_valid, .out_ready
+  .clk, .rst, .give_up(gw_bench.stuck), .level(32'(level)), .out_valid, .out_ready
 );
 """
 

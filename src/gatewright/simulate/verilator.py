@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     from gatewright.project import RtlProject
 
 BENCH = (
+    "gw_bench.vlt",
     "gw_bench_pkg.sv",
     "gw_bench_stall.sv",
     "gw_bench_source.sv",
     "gw_bench_sink.sv",
     "gw_bench_fifo.sv",
 )
-"""The bench's modules in `sim/`, in compile order."""
+"""The bench's modules in `sim/`, in compile order, after what Verilator is to know of them."""
 
 _MESSAGES = 5  # shown of a tool's messages; the rest are counted
 
