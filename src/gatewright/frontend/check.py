@@ -184,6 +184,7 @@ def _check_meaning(origin: str, name: str, layer: dict[str, Any]) -> None:
     if layer["class_name"] == "Softmax" and config.get("axis", -1) == -1:
         # hls4ml writes C++ for the layer that does not compile, and for the activation it does.
         layer["class_name"], config["activation"] = "Activation", "softmax"
+    _check_geometry(origin, name, config)
     activation = config.get("activation")
     if isinstance(activation, str):
         known = activation in _ACTIVATIONS
@@ -216,23 +217,53 @@ def _check_meaning(origin: str, name: str, layer: dict[str, Any]) -> None:
                 )
 
 
+def _check_geometry(origin: str, name: str, config: dict[str, Any]) -> None:
+    """Refuse what hls4ml's parser passes over in layers with windows."""
+
+    def extents(value: Any) -> list[int]:
+        return [int(v) for v in value] if isinstance(value, list | tuple) else [int(value)]
+
+    for key, wanted, instead in (
+        ("data_format", "channels_last", "channels_last"),
+        ("interpolation", "nearest", "nearest"),
+        ("keepdims", False, "keepdims=False and a Reshape"),
+    ):
+        if config.get(key, wanted) != wanted:
+            raise UnsupportedError(
+                f"{origin}: layer '{name}': {key}={config[key]!r} is not supported; use {instead}"
+            )
+    for key in ("dilation_rate", "groups", "depth_multiplier"):
+        if any(extent != 1 for extent in extents(config.get(key, 1))):
+            raise UnsupportedError(
+                f"{origin}: layer '{name}': {key}={config[key]}; hls4ml does 1 only"
+            )
+
+
 def _check_weights(origin: str, layer: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
     """Check that a layer has the weights that its configuration implies, as far as that says."""
     config, name = layer["config"], layer["config"]["name"]
     expected: dict[str, tuple[int | None, ...]] = {}
     kind = layer["class_name"].removeprefix("Q").removeprefix("Binary").removeprefix("Ternary")
+    kind, batchnorm = kind.removesuffix("Batchnorm"), kind.endswith(("Batchnorm", "Normalization"))
     units = config.get("units", config.get("filters"))
     if kind == "Dense":
         expected["kernel"] = (None, units)
     elif kind in ("Conv1D", "Conv2D"):
         expected["kernel"] = (*config["kernel_size"], None, units)
-    elif kind in ("DepthwiseConv1D", "DepthwiseConv2D"):
+    elif kind.startswith(("DepthwiseConv", "SeparableConv")):
+        channels = arrays["depthwise_kernel"].shape[-2:-1] if "depthwise_kernel" in arrays else (1,)
         expected["depthwise_kernel"] = (*config["kernel_size"], None, config["depth_multiplier"])
-    elif kind == "BatchNormalization":
-        expected = {"moving_mean": (None,), "moving_variance": (None,)}
-        expected |= {"gamma": (None,)} if config.get("scale", True) else {}
-        expected |= {"beta": (None,)} if config.get("center", True) else {}
-    if kind in ("Dense", "Conv1D", "Conv2D") and config.get("use_bias", True):
+        if kind.startswith("Separable"):
+            ones = (1,) * len(config["kernel_size"])
+            expected["pointwise_kernel"] = (*ones, *channels, units)
+        units = channels[0] if units is None else units
+    elif kind == "Embedding":
+        expected["embeddings"] = (config["input_dim"], config["output_dim"])
+    if batchnorm and kind != "LayerNormalization":
+        expected |= {"moving_mean": (units,), "moving_variance": (units,)}
+        expected |= {"gamma": (units,)} if config.get("scale", True) else {}
+        expected |= {"beta": (units,)} if config.get("center", True) else {}
+    if ("Conv" in kind or kind == "Dense") and config.get("use_bias", True):
         expected["bias"] = (units,)
     for key, shape in expected.items():
         array = arrays.get(key)

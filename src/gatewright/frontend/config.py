@@ -88,7 +88,8 @@ def configure(
             entry.setdefault("Precision", {})["result"] = _type(
                 "input precision", str(options.input_precision)
             )
-            user.add((layer["name"], "result"))
+            if options.input_precision != DEFAULT_PRECISION:
+                user.add((layer["name"], "result"))
     for key, value in options.settings:
         selector, dot, path = key.partition(".")
         if not dot or not path:
@@ -185,7 +186,10 @@ def _set(
                 f"setting '{key}': layer '{layer['name']}' has no precision '{what}'"
                 f"; there are {', '.join('precision.' + t for t in types)}"
             )
-        if layer.get(f"{what}_quantizer") is not None and what != "activation":
+        quantizers = [f"{what}_quantizer"]
+        if what == "weight" and "Depthwise" in layer["class_name"]:
+            quantizers.append("depthwise_quantizer")
+        if what != "activation" and any(layer.get(name) is not None for name in quantizers):
             raise InputError(
                 f"setting '{key}': the model's own quantizer sets the type of '{what}' "
                 f"of layer '{layer['name']}'"

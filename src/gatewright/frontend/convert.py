@@ -11,6 +11,7 @@ from typing import IO, Any
 from gatewright.errors import GatewrightError, InputError
 from gatewright.fixed import FixedType
 from gatewright.frontend.config import configure, default_precision
+from gatewright.frontend.cpp import check_graph
 from gatewright.frontend.mend import mend
 from gatewright.frontend.precision import Choices, freeze_weights, refine, settle_quantizers
 from gatewright.frontend.quiet import import_keras, quiet
@@ -80,6 +81,7 @@ def convert(
             else:
                 graph = _adopt(source, Path(output_dir), project_name)
             _check_widths(source.origin, graph)
+            check_graph(source.origin, graph)
             freeze_weights(graph)
             for node in graph.get_layers():
                 # Of a layer with several outputs, hls4ml's C++ would trace a name twice.
@@ -167,7 +169,7 @@ def _build(
 
     layers, inputs, outputs, shapes = _parse(source)
     if isinstance(source, KerasSource):
-        mend(source.origin, layers, shapes)
+        mend(source.origin, source.layers, layers, shapes)
     if options.inference == "safe":
         settle_quantizers(layers, choices, FixedType.parse(default_precision(options)))
     full = {**project_config, "HLSConfig": copy.deepcopy(config)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,37 +14,52 @@ Layer = dict[str, Any]
 _STATISTICS = ("gamma", "beta", "mean", "variance")
 
 
-def mend(origin: str, layers: list[Layer], shapes: dict[str, list[int | None]]) -> None:
+def mend(
+    origin: str,
+    architecture: list[Layer],
+    layers: list[Layer],
+    shapes: dict[str, list[int | None]],
+) -> None:
     """Say what hls4ml would misread in layers that it reads rightly.
 
     Args:
         origin: What the user calls the model.
+        architecture: The layers, as Keras 2 saves them.
         layers: The layers, as parsed; changed in place.
         shapes: Shape of the output of each layer, batch included.
 
     Raises:
         UnsupportedError: naming the layer, if hls4ml has nothing that means the same.
     """
+    configs = {layer["config"]["name"]: layer["config"] for layer in architecture}
     for layer in layers:
+        if layer["name"] in layer:
+            raise UnsupportedError(
+                f"{origin}: layer '{layer['name']}': hls4ml has that name for a part of the layer; "
+                "give it another"
+            )
         kind = layer["class_name"].removeprefix("Q")
         shape = shapes[layer["name"]]
-        if kind in ("BatchNormalization", "Conv2DBatchnorm"):
-            _check_axis(origin, layer, len(shape) - 1)
+        if kind == "BatchNormalization":
+            axis = configs[layer["name"]].get("axis", -1)
+            _check_axis(origin, layer["name"], axis, len(shape) - 1)
         if kind == "Conv2DBatchnorm":
             _fold(layer)
         elif layer["class_name"] == "QBatchNormalization":
             _quantize_statistics(layer)
         elif kind == "Dense" and len(shape) > 2:
             _to_convolution(origin, layer, shape)
+        elif kind == "Softmax" and len(shape) > 2 and layer.get("axis", -1) == -1:
+            # hls4ml's Keras 2 parser has it run over the whole tensor.
+            layer["n_outer"] = math.prod(int(extent or 1) for extent in shape[1:-1])
 
 
-def _check_axis(origin: str, layer: Layer, last: int) -> None:
+def _check_axis(origin: str, name: str, axis: Any, last: int) -> None:
     """hls4ml takes the axis of a batch normalization for the last one, whatever it is."""
-    axis = layer.get("axis", layer.get("config", {}).get("axis", -1))
     axes = [int(a) for a in axis] if isinstance(axis, list | tuple) else [int(axis)]
     if axes not in ([-1], [last]):
         raise UnsupportedError(
-            f"{origin}: layer '{layer['name']}': batch normalization of axis {axes}; hls4ml "
+            f"{origin}: layer '{name}': batch normalization of axis {axes}; hls4ml "
             f"normalizes the last axis, {last}, only"
         )
 

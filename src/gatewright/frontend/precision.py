@@ -131,7 +131,9 @@ def settle_quantizers(layers: list[dict[str, Any]], choices: Choices, default: F
                 layer[key] = quantizer
             elif what != "weight":  # hls4ml splits a scale off these only
                 layer[f"{what}_data"], layer[key] = values, None
-                choices.set_precision(layer["name"], what, scale_type(values, default))
+                whole = "Separable" in layer["class_name"] or what == "bias"
+                to = scale_type(values, default)
+                choices.set_precision(layer["name"], what if whole else "weight", to)
 
 
 def _hls4ml_type(to: FixedType) -> Any:
@@ -188,7 +190,11 @@ def refine(graph: Any, choices: Choices, default: FixedType) -> bool:
             changed |= _refine_binary_sum(node, choices)
         elif "Pooling" in node.class_name:
             changed |= _refine_pooling(node, choices)
-        elif node.class_name.startswith("Cropping"):
+        elif node.class_name.startswith("Cropping") or (
+            node.class_name == "Activation"
+            and node.get_attr("activation") == "linear"
+            and node.get_attr("activation_quantizer") is None
+        ):
             changed |= _keep_type(node, choices)
         elif node.class_name == "Embedding":
             changed |= _refine_embedding(node, choices)
@@ -265,9 +271,8 @@ def _refine_pooling(node: Any, choices: Choices) -> bool:
         return False
     accum = result = FixedType(inputs.width, inputs.integer, inputs.signed)
     if node.get_attr("pool_op").lower() == "average":
-        sides = ("in_height", "in_width", "n_in")
-        if not node.class_name.startswith("Global"):
-            sides = ("pool_height", "pool_width")
+        is_global = node.class_name.startswith("Global")
+        sides = ["in_height", "in_width", "n_in"] if is_global else ["pool_height", "pool_width"]
         grow = (math.prod(int(node.get_attr(side, 1)) for side in sides) - 1).bit_length()
         accum = replace(accum, width=inputs.width + 2 * grow, integer=inputs.integer + grow)
         result = replace(result, width=inputs.width + grow)

@@ -31,6 +31,12 @@ class KerasSource(dict[str, Any]):
         self.weights = weights
 
     @property
+    def layers(self) -> list[dict[str, Any]]:
+        """The layers of the architecture."""
+        config = self["config"]
+        return list(config["layers"] if isinstance(config, dict) else config)
+
+    @property
     def needs_qkeras(self) -> bool:
         """Whether hls4ml asks QKeras, and so TensorFlow, for the meaning of a quantizer."""
         text = json.dumps(self)
