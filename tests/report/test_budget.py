@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import make_report, make_sweep
+from made_up import make_report, make_streamed_report, make_sweep
 
 from gatewright.errors import InputError
 from gatewright.report.budget import check_budgets, parse_budget
@@ -37,6 +37,29 @@ def check(text, *reports):
 def test_one_report(text, ok):
     (verdict,) = check(text, make_report())
     assert verdict.ok is ok
+
+
+@pytest.mark.parametrize(
+    ("text", "ok"),
+    [
+        ("fps=22954", True),
+        ("fps=22955", False),
+        ("fps<=22955", True),
+        ("ii=8713", True),
+        ("ii=8712", False),
+        ("latency=9612", True),
+        ("latency_last=9622", True),
+        ("latency_last=9621", False),
+    ],
+)
+def test_one_streamed_report(text, ok):
+    (verdict,) = check(text, make_streamed_report())
+    assert verdict.ok is ok
+
+
+def test_the_latency_of_the_last_beat_is_unknown_where_it_was_not_watched():
+    (verdict,) = check("latency_last=99999", make_report())
+    assert (verdict.ok, verdict.actual) == (False, None)
 
 
 @pytest.mark.parametrize("text", ["fmax=1", "fmax<=1000", "bram=9", "xc7.lut=99999999", "slack=-9"])

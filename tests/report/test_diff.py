@@ -36,6 +36,7 @@ def test_equal_reports_have_no_changes():
         (("resources", "xcup", "lut"), 8786, "xcup.lut", -50.0, True),
         (("resources", "xcup", "lut"), 35144, "xcup.lut", 100.0, False),
         (("accuracy", "rtl"), 1.0, "accuracy", 100 * (1 / 0.9611 - 1), True),
+        (("timing", "latency_last_max"), 20, "latency_last", None, None),
         (("resources", "xcup", "dsp"), 4, "xcup.dsp", None, False),
         (("resources", "xcup", "carry"), None, "xcup.carry", None, None),
         (("resources", "xcup", "bram"), 2.0, "xcup.bram", None, None),
@@ -46,6 +47,14 @@ def test_one_figure(path, value, name, percent, better):
     assert change.quantity.name == name
     assert change.percent == (percent if percent is None else pytest.approx(percent))
     assert change.better is better
+
+
+def test_a_longer_interval_is_fewer_tensors_a_second():
+    new = sweep(changed(("timing", "ii"), 2))
+    interval, rate = compare(new, sweep(make_report())).changes
+    assert (interval.quantity.name, interval.percent, interval.better) == ("ii", 100.0, False)
+    assert (rate.quantity.name, rate.percent, rate.better) == ("fps", -50.0, False)
+    assert rate.format() == ("200,000,000", "100,000,000", "-50.0%")
 
 
 def test_another_tool_version_is_a_change_though_the_figure_is_equal():

@@ -5,11 +5,11 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from made_up import make_fields, make_report, make_sweep
+from made_up import make_fields, make_report, make_streamed_fields, make_streamed_report, make_sweep
 from pydantic import BaseModel, ValidationError
 
 from gatewright.report import schema
-from gatewright.report.schema import Report, Resources, SweepReport
+from gatewright.report.schema import Bottleneck, LayerConfig, Report, Resources, SweepReport, Timing
 
 PARTS = [
     part
@@ -29,7 +29,7 @@ def test_every_number_states_its_unit(part):
 
 
 def test_json_round_trips():
-    for whole in (make_report(), make_sweep()):
+    for whole in (make_report(), make_streamed_report(), make_sweep()):
         assert type(whole).model_validate_json(whole.to_json()) == whole
 
 
@@ -76,6 +76,10 @@ def spoil(path, value):
         (("timing", "clock_ns"), 0),
         (("timing", "slack_ns"), float("nan")),
         (("timing", "latency_min"), 99),
+        (("timing", "latency_last_max"), 9),
+        (("timing", "ii"), 0),
+        (("layers", 0, "interval"), 0),
+        (("fifos",), [{"name": "u_a_fifo", "depth": 1}, {"name": "u_a_fifo", "depth": 2}]),
         (("accuracy", "rtl"), 96.1),
         (("verification", "mismatches"), 10_001),
         (("verification", "first_difference"), {"layer": "fc1", "vector": 0, "element": 0,
@@ -93,11 +97,17 @@ def test_what_is_not_a_report_is_refused(path, value):
 
 
 def test_a_figure_without_an_origin_is_refused():
-    for group in make_report().groups:
-        fields = make_fields()
-        del fields["provenance"]["groups"][group]
-        with pytest.raises(ValidationError, match=group):
-            Report.model_validate(fields)
+    for make in (make_fields, make_streamed_fields):
+        for group in Report.model_validate(make()).groups:
+            fields = make()
+            del fields["provenance"]["groups"][group]
+            with pytest.raises(ValidationError, match=group):
+                Report.model_validate(fields)
+
+
+def test_depths_alone_are_no_figures_of_a_simulation():
+    assert "fifos" in make_streamed_report().groups
+    assert "fifos" not in make_streamed_report(sized=False).groups
 
 
 def test_numpy_numbers_are_numbers():
@@ -128,3 +138,63 @@ def test_a_sweep_holds_one_model_and_each_configuration_once():
     other["model"]["name"] = "wine_mlp"
     with pytest.raises(ValidationError, match="several models"):
         SweepReport(reports=(make_report("w6"), Report.model_validate(other)))
+
+
+def test_frames_per_second():
+    assert Timing(clock_ns=5.0, ii=1).fps == 200e6
+    assert Timing(clock_ns=2.5, ii=784).fps == pytest.approx(510_204.08)
+    assert Timing(clock_ns=2.5).fps is None
+    assert Timing(ii=784, ii_predicted=784).fps is None
+
+
+def test_a_layer_is_idle_while_the_slowest_works():
+    report = make_streamed_report()
+    shares = [report.utilization(layer) for layer in report.layers]
+    assert shares == [pytest.approx(cycles / 8712) for cycles in (6084, 676, 8712, 121, 400)]
+    old = make_report()
+    assert {old.utilization(layer) for layer in old.layers} == {None}
+
+
+def test_a_reuse_factor_moved_only_where_both_are_known_and_differ():
+    assert LayerConfig(name="a", reuse_factor=8, reuse_factor_asked=7).moved
+    assert not LayerConfig(name="a", reuse_factor=8, reuse_factor_asked=8).moved
+    assert not LayerConfig(name="a", reuse_factor=8).moved
+
+
+SLOW = {"layer": "conv2", "interval": 10_816, "reuse_factor": 16}
+FASTER = {"faster_reuse_factor": 8, "multipliers": 144, "faster_multipliers": 288}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            SLOW | FASTER | {"extra_lut": 5123.4},
+            "Bottleneck: conv2 takes 10,816 cycles per tensor (reuse factor 16). Twice as fast: "
+            "reuse factor 8, 288 multipliers instead of 144, about 5,100 LUT more (estimated).",
+        ),
+        (
+            SLOW | {"faster_reuse_factor": 8, "extra_lut": -87.6},
+            "Bottleneck: conv2 takes 10,816 cycles per tensor (reuse factor 16). Twice as fast: "
+            "reuse factor 8, about 88 LUT less (estimated).",
+        ),
+        (
+            SLOW | {"reuse_factor": 1},
+            "Bottleneck: conv2 takes 10,816 cycles per tensor (reuse factor 1). "
+            "No reuse factor makes it twice as fast.",
+        ),
+        (
+            {"layer": "pool1", "interval": 676},
+            "Bottleneck: pool1 takes 676 cycles per tensor.",
+        ),
+    ],
+)
+def test_the_bottleneck_in_words(fields, sentence):
+    assert str(Bottleneck(**fields)) == sentence
+
+
+def test_ports_in_words():
+    assert [str(port) for port in make_streamed_report().ports] == [
+        "s_axis: image 28x28x1, ufixed<8,0>; 784 beats of 1 element, 8 bits",
+        "m_axis: digit 10, fixed<16,6>; a beat of 10 elements, 160 bits",
+    ]

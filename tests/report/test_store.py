@@ -1,11 +1,15 @@
 """Reading report files gives one clear line on failure; writing is all or nothing."""
 
 import json
+from pathlib import Path
 
 import pytest
 from made_up import make_fields, make_report, make_sweep
 
 from gatewright.errors import InputError
+from gatewright.report.csv import to_csv
+from gatewright.report.html import to_html
+from gatewright.report.markdown import to_markdown
 from gatewright.report.store import load_reports, write_json, write_report
 
 
@@ -21,6 +25,15 @@ def test_a_project_a_file_a_sweep_file_and_a_directory_of_configurations(tmp_pat
     assert names == ["mixed", "mixed_bad", "w3", "w4", "w6", "w8", "w8_dsp"]
     pair = load_reports([tmp_path / "w8", tmp_path / "w6"])
     assert [report.config.name for report in pair.reports] == ["w8", "w6"]
+
+
+PUBLISHED = sorted((Path(__file__).parents[2] / "reports").glob("*/report.json"))
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.parent.name)
+def test_published_reports_can_be_read_and_viewed(path):
+    sweep = load_reports([path])
+    assert all(view(sweep) for view in (to_csv, to_html, to_markdown))
 
 
 def test_configurations_come_in_natural_order(tmp_path):

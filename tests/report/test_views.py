@@ -9,7 +9,13 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from made_up import make_fields, make_report, make_sweep
+from made_up import (
+    make_fields,
+    make_report,
+    make_streamed_fields,
+    make_streamed_report,
+    make_sweep,
+)
 from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
 from rich.console import Console
@@ -19,9 +25,10 @@ from gatewright.report.csv import to_csv, write_csv
 from gatewright.report.diff import compare
 from gatewright.report.html import to_html, write_html
 from gatewright.report.markdown import to_markdown, write_markdown
-from gatewright.report.plots import layer_colours
+from gatewright.report.plots import interval_plot, layer_colours
 from gatewright.report.schema import Report, SweepReport
 from gatewright.report.terminal import render_terminal
+from gatewright.report.view import fifo_table, layer_table
 
 EVIL = """</script><img src=x onerror="alert(1)">|`*%{x}&amp;[red]"""
 
@@ -40,6 +47,15 @@ def evil_sweep():
     fields["verification"]["first_difference"]["layer"] = EVIL
     fields["provenance"]["groups"]["compute"]["tool"] = EVIL
     fields["provenance"]["inputs"] = {EVIL: EVIL}
+    streamed = make_streamed_fields()
+    fields |= {key: streamed[key] for key in ("ports", "fifos", "bottleneck")}
+    fields["provenance"]["groups"] = streamed["provenance"]["groups"] | {
+        "compute": fields["provenance"]["groups"]["compute"]
+    }
+    fields["timing"]["ii_predicted"] = 8
+    fields["layers"][0]["interval"] = 8
+    fields["ports"][0]["tensor"] = fields["fifos"][0]["name"] = EVIL
+    fields["bottleneck"]["layer"] = EVIL
     return SweepReport(reports=(Report.model_validate(fields),))
 
 
@@ -55,6 +71,76 @@ def test_plain_terminal_output_is_whole_lines_without_colour():
     assert "fc2, vector 17, element 3: golden 12, RTL -4" in text
     assert "synthesized · Yosys 0.70" in text
     assert not any(line != line.rstrip() for line in lines)
+
+
+def streamed_sweep():
+    slow, fast = make_streamed_report("r72"), make_streamed_report("r36", 2, sized=False)
+    return SweepReport(reports=(slow, fast))
+
+
+def test_every_view_tells_how_time_is_shared():
+    sweep = streamed_sweep()
+    html = "".join(Page(to_html(sweep)).text)
+    for text in (terminal(sweep), to_markdown(sweep), html):
+        assert "Bottleneck: conv2 takes 8,712 cycles per tensor (reuse factor 72)." in text
+        assert "32 multipliers instead of 16, about 5,100 LUT more (estimated)." in text
+        assert "conv1 from 7 to 9" in text
+        for figure in ("II (cycles)", "FPS", "8,713", "8,712", "22,954", "last beat", "9,622"):
+            assert figure in text
+    for text in (to_markdown(sweep), html):
+        assert text.count("not measured") == 4
+        assert "784 beats of 1 element, 8 bits" in text
+
+
+def test_the_layer_table_says_who_is_idle():
+    layers = {entry.heading: entry for entry in layer_table(make_streamed_report())}
+    assert layers["II"].cells == ("6,084", "676", "8,712", "121", "400")
+    assert layers["busy"].cells == ("70%", "8%", "100%", "1%", "5%")
+    assert layers["reuse"].cells == ("7 → 9", "", "72", "", "400")
+    assert layers["reuse"].values == (9, None, 72, None, 400)
+    assert layers["multipliers"].cells == ("8", "", "16", "", "10")
+    shares = re.findall(r'class="number bar" data-value="[^"]*" style="--share:([^%]*)%">\d+%',
+                        to_html(SweepReport(reports=(make_streamed_report(),))))  # fmt: skip
+    assert shares == ["69.8", "7.8", "100.0", "1.4", "4.6"]
+
+
+def test_a_design_that_shares_nothing_says_nothing_of_it():
+    report = make_report()
+    headings = {entry.heading for entry in layer_table(report)}
+    assert not {"II", "busy", "multipliers"} & headings
+    sweep = SweepReport(reports=(report,))
+    for text in (terminal(sweep), to_markdown(sweep), "".join(Page(to_html(sweep)).text)):
+        assert not re.search("Bottleneck|FIFO|Time per layer|last beat|moved", text)
+    assert interval_plot(report) is None
+
+
+def test_fifos_that_were_measured_and_not():
+    measured, unmeasured = streamed_sweep().reports
+    table = {entry.heading: entry.cells for entry in fifo_table(measured)}
+    assert table == {
+        "FIFO": ("u_conv1_fifo", "u_pool1_fifo", "u_conv2_fifo", "u_pool2_fifo"),
+        "depth (beats)": ("0", "3", "6", "9"),
+        "high-water mark (beats)": ("0", "3", "6", "9"),
+        "width (bits)": ("64", "64", "128", "128"),
+    }
+    depths, levels = fifo_table(unmeasured)[1:3]
+    assert depths.cells == ("16",) * 4
+    assert levels.cells == ("not measured",) * 4
+    assert fifo_table(make_report()) == []
+
+
+def test_bars_of_layers_against_the_interval_of_the_network():
+    page = Page(to_html(streamed_sweep()))
+    plots = json.loads(page.scripts["plots"])
+    shown = [attrs["data-plot"] for _, attrs in page.tags if "data-plot" in attrs]
+    assert [name for name in shown if name.startswith("interval")] == ["interval-0", "interval-1"]
+    idle, busy = plots["interval-1"]["data"]
+    go.Figure(plots["interval-1"])
+    assert idle["x"] == [4356] * 5
+    assert busy["x"] == [2704, 676, 4356, 121, 200]
+    assert plots["interval-1"]["layout"]["yaxis"]["ticktext"][2] == "conv2"
+    colours = busy["marker"]["color"]
+    assert colours.count(colours[2]) == 1
 
 
 def test_figures_absent_everywhere_have_no_column():
@@ -108,10 +194,10 @@ def test_csv_names_every_figure_and_leaves_unknown_ones_empty(tmp_path):
 
 
 def test_markdown_tables_are_rectangular_and_escape_text(tmp_path):
-    for sweep in (make_sweep(), evil_sweep(), make_sweep(targets=("xcup", "xc7"))):
+    for sweep in (make_sweep(), evil_sweep(), streamed_sweep(), make_sweep(targets=("xcup", "xc7"))):
         text = to_markdown(sweep)
         tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
-        assert len(tables) == 2 + len(sweep.reports)
+        assert len(tables) == 2 + sum(1 + bool(report.fifos) for report in sweep.reports)
         for table in tables:
             assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
         assert not re.search(r"(?<!\\)<", text)
@@ -129,7 +215,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "br"):
             self.stack.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag):
