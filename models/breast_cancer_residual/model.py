@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gatewright.zoo.layers import Layers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gatewright.zoo import LayerBits
+    from gatewright.zoo.data import Split
 
 FEATURES = 30
 WIDTH = 16
 CLASSES = 2
-# The relu saturates at 2; weights stay within +-1: all bits of a weight but the sign are fraction.
-RELU_INTEGER_BITS = 1
-# A strong pull towards zero: there are more weights than tumours.
-L1 = 2e-3
 
 
-def load_data() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def load_data() -> Split:
     """Training and test set, in a fixed split of two to one that keeps the classes' shares.
 
     Returns:
@@ -45,37 +44,15 @@ def load_data() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 def build(bits: Mapping[str, LayerBits] | None) -> Any:
     """The untrained tf-keras model, quantized to `bits` per layer; None gives the float model."""
-    from qkeras import QActivation, QDense, quantized_bits, quantized_relu, quantized_tanh
-    from tf_keras import Input, Model, layers, regularizers
+    from tf_keras import Input, Model, layers
 
-    def dense(width: int, name: str) -> Any:
-        if bits is None:
-            return layers.Dense(width, name=name, kernel_regularizer=regularizers.l1(L1))
-        return QDense(
-            width,
-            name=name,
-            kernel_quantizer=quantized_bits(bits[name].weights, 0, alpha=1),
-            bias_quantizer=quantized_bits(bits[name].weights, 0, alpha=1),
-            kernel_regularizer=regularizers.l1(L1),
-        )
-
-    def relu(name: str) -> Any:
-        if bits is None:
-            return layers.ReLU(name=f"{name}_relu")
-        return QActivation(
-            quantized_relu(bits[name].activations, RELU_INTEGER_BITS), name=f"{name}_relu"
-        )
-
-    def tanh(name: str) -> Any:
-        if bits is None:
-            return layers.Activation("tanh", name=f"{name}_tanh")
-        return QActivation(quantized_tanh(bits[name].activations), name=f"{name}_tanh")
-
+    # A strong pull towards zero: there are more weights than tumours.
+    make = Layers(bits, relu_integer=1, l1=2e-3)
     inputs = Input((FEATURES,), name="features")
-    trunk = relu("hidden")(dense(WIDTH, "hidden")(inputs))
-    branch = tanh("residual")(dense(WIDTH, "residual")(trunk))
+    trunk = make.relu("hidden")(make.dense("hidden", WIDTH)(inputs))
+    branch = make.tanh("residual")(make.dense("residual", WIDTH)(trunk))
     joined = layers.Add(name="join")([trunk, branch])
-    outputs = layers.Activation("softmax", name="softmax")(dense(CLASSES, "logits")(joined))
+    outputs = layers.Activation("softmax", name="softmax")(make.dense("logits", CLASSES)(joined))
     return Model(inputs, outputs, name="breast_cancer_residual")
 
 

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-# What the weights depend on besides the model's own files; the versions are part of the key.
-_LIBRARIES = ("tensorflow", "tf-keras", "qkeras", "numpy", "scikit-learn")
+# What the weights depend on besides the model's own files: versions, and files beside this one.
+_LIBRARIES = ("tensorflow", "tf-keras", "qkeras", "numpy", "scikit-learn", "sktime")
+_PROCEDURE = ("_fit.py", "data.py", "layers.py")
 _RECORD = "training.json"
 
 MODEL = "model.h5"
@@ -59,7 +60,7 @@ class TrainedModel:
     key: str
     float_accuracy: float
     quantized_accuracy: float
-    x: NDArray[np.float32]  # test inputs [n, features], on the grid of the config's input type
+    x: NDArray[np.float32]  # test inputs [n, *shape], on the grid of the config's input type
     y: NDArray[np.int64]  # labels [n]
     outputs: NDArray[np.float32]  # Keras' predictions for x [n, classes]
     losses: tuple[float, ...]  # training loss after each epoch
@@ -132,7 +133,7 @@ def _entry(
             file.relative_to(sweep.model_dir).as_posix(): _sha256(file)
             for file in sorted(sweep.model_dir.glob("*.py"))
         },
-        "procedure": _sha256(Path(__file__).with_name("_fit.py")),
+        "procedure": {name: _sha256(Path(__file__).with_name(name)) for name in _PROCEDURE},
         "versions": _versions(),
         "training": config.training.model_dump(),
         "input_precision": config.input_precision,
