@@ -1,0 +1,109 @@
+"""The report of a project directory: what its manifest and its finished steps say, no more."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from gatewright.flow.convert import load_rtl
+from gatewright.flow.summary import refresh, summarize
+from gatewright.flow.synthesize import synthesized_content
+from gatewright.flow.verify import verified_content
+from gatewright.project import Module
+from gatewright.report.store import load_reports
+
+SIZED = {
+    "depths": {"u_fc1_fifo": 3, "u_fc2_fifo": 0},
+    "levels": {"u_fc1_fifo": 2, "u_fc2_fifo": 1},
+    "interval": 6.0,
+    "interval_after": 6.0,
+    "stalls": ["idle"],
+}
+
+
+@pytest.fixture
+def shared(project):
+    """A project whose manifest tells of shared multipliers and of FIFOs."""
+    path = project / "rtl" / "project.json"
+    manifest = json.loads(path.read_text())
+    (first,) = (module for module in manifest["modules"] if module["layer"] == "fc1")
+    first |= {"interval": 3, "reuse_factor": 3, "multipliers": 2, "strategy": "shared"}
+    manifest["interval"] = 6
+    for name, depth in SIZED["depths"].items():
+        fifo = Module("gw_fifo", "gw_fifo.sv", name, "", "fifo", 1, depth=depth, room=32)
+        manifest["modules"].append(asdict(fifo))
+    path.write_text(json.dumps(manifest))
+    return project
+
+
+def stamp(directory, step, subject, results):
+    path = directory / "steps" / f"{step}.json"
+    fields = {"key": "", "subject": subject, "seconds": 1.0, "results": results}
+    path.write_text(json.dumps(fields))
+
+
+def sized(directory, **changes):
+    stamp(directory, "fifos", synthesized_content(load_rtl(directory)), SIZED | changes)
+
+
+def test_a_conversion_alone_tells_the_structure_and_predictions(shared):
+    report = summarize(shared)
+    first, relu = report.layers[:2]
+    assert (first.interval, report.utilization(first)) == (3, 0.5)
+    assert (relu.interval, relu.latency) == (None, None)
+    config = report.config.layers[0]
+    assert (config.reuse_factor, config.reuse_factor_asked, config.multipliers) == (3, 1, 2)
+    assert config.moved
+    assert [(port.name, port.lanes, port.beats) for port in report.ports] == [
+        ("s_axis", 3, 1),
+        ("m_axis", 2, 1),
+    ]
+    assert [(f.name, f.depth, f.level) for f in report.fifos] == [
+        ("u_fc1_fifo", 3, None),
+        ("u_fc2_fifo", 0, None),
+    ]
+    assert "fifos" not in report.groups and report.timing.fps is None
+
+
+def test_measured_fifos_tell_their_levels(shared):
+    sized(shared)
+    report = summarize(shared)
+    assert [(f.depth, f.level) for f in report.fifos] == [(3, 2), (0, 1)]
+    origin = report.provenance.groups["fifos"]
+    assert origin.method == "simulated"
+    assert "interval 6 with deep FIFOs, 6 with those built" in origin.details
+    assert load_reports([refresh(shared)]).reports[0].fifos == report.fifos
+
+
+def test_levels_of_other_rtl_are_left_out(shared):
+    sized(shared)
+    path = shared / "rtl" / "project.json"
+    path.write_text(path.read_text().replace('"depth": 3', '"depth": 4'))
+    assert [(f.depth, f.level) for f in summarize(shared).fifos] == [(4, None), (0, None)]
+
+
+def test_a_design_without_fifos_has_no_levels(project):
+    sized(project, depths={}, levels={})
+    assert summarize(project).fifos == ()
+
+
+@pytest.mark.parametrize("last", [{}, {"latency_last_min": 20, "latency_last_max": 21}])
+def test_simulated_times(shared, last):
+    results = {
+        "vectors": 9,
+        "source": "random words",
+        "seed": 0,
+        "mismatches": 0,
+        "difference": None,
+        "layers": [],
+        "stalls": [],
+        "latency_min": 17,
+        "latency_max": 18,
+        "interval": 7.5,
+        "simulator": "5.48.0",
+    }
+    stamp(shared, "verify", verified_content(shared, load_rtl(shared)), results | last)
+    timing = summarize(shared).timing
+    assert (timing.ii, timing.ii_predicted) == (8, 6)
+    assert timing.fps == pytest.approx(1e9 / (8 * timing.clock_ns))
+    assert (timing.latency_max, timing.latency_last_max) == (18, last.get("latency_last_max"))
