@@ -1,9 +1,9 @@
 /// Surrounds each image of a stream with pixels of the constant value Fill.
 ///
-/// A pixel a beat, row by row: Top rows of Fill, each row between Left and Right pixels of it, Bottom
-/// rows of it. With Height 1, Top 0 and Bottom 0 it pads a sequence. The input waits while Fill goes
-/// out. The first beat of an image waits until the image's first pixel is offered, so that nothing
-/// of an image leaves before the image comes; all the rest of Fill goes out by itself.
+/// A pixel a beat, row by row: Top rows of Fill, each row between Left and Right pixels of it,
+/// Bottom rows of it. With Height 1, Top 0 and Bottom 0 it pads a sequence. The input waits while
+/// Fill goes out. The first beat of an image waits until the image's first pixel is offered, so
+/// that nothing of an image leaves before the image comes; all the rest of Fill goes out by itself.
 ///
 /// One register on valid and data: a pixel is offered in the cycle after it was taken. One beat a
 /// clock, (Top + Height + Bottom) * (Left + Width + Right) clock cycles per image, with no gap

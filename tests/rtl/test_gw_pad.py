@@ -22,11 +22,17 @@ class Pad:
     Left: int
     Right: int
     Bits: int = 6
+    fill: int = 0
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        sizes = {name: value for name, value in asdict(self).items() if name != "fill"}
+        return {**sizes, "Fill": f"{self.Bits}'d{self.fill}"}
 
     def unit(self, count: int) -> Unit:
         x = images(count, self.Height, self.Width, self.Bits, seed=count)
         borders = ((0, 0), (self.Top, self.Bottom), (self.Left, self.Right))
-        # The number of the pixel that each output beat shows, -1 for a zero.
+        # The number of the pixel that each output beat shows, -1 for the fill.
         source = np.pad(np.arange(x.size).reshape(x.shape), borders, constant_values=-1)
         per_image, per_output = self.Height * self.Width, source[0].size
 
@@ -43,11 +49,11 @@ class Pad:
 
         return Unit(
             "gw_pad",
-            asdict(self),
+            self.parameters,
             self.Bits,
             self.Bits,
             (x.reshape(-1),),
-            [*np.pad(x, borders).reshape(-1).tolist()],
+            [*np.pad(x, borders, constant_values=self.fill).reshape(-1).tolist()],
             count,
             per_output,
             timing,
@@ -57,7 +63,7 @@ class Pad:
 PADS = (
     Pad(4, 5, 1, 1, 1, 1),
     Pad(4, 5, 0, 0, 0, 0, Bits=33),
-    Pad(4, 5, 2, 0, 0, 3),
+    Pad(4, 5, 2, 0, 0, 3, fill=0b101101),
     Pad(3, 4, 0, 1, 2, 0),
     Pad(3, 4, 5, 4, 6, 7),
     Pad(1, 6, 0, 0, 2, 1),
@@ -65,7 +71,7 @@ PADS = (
     Pad(1, 1, 1, 1, 1, 1),
     Pad(1, 1, 0, 0, 0, 0),
     Pad(1, 1, 0, 1, 0, 0),
-    Pad(5, 1, 1, 0, 0, 1, Bits=1),
+    Pad(5, 1, 1, 0, 0, 1, Bits=1, fill=1),
 )
 
 
@@ -84,7 +90,7 @@ def test_many_pads(reader: str | None, tmp_path: Path) -> None:
 
 def test_lint(tmp_path: Path) -> None:
     for pad in PADS:
-        assert not lint(FILES, "gw_pad", asdict(pad), tmp_path), pad
+        assert not lint(FILES, "gw_pad", pad.parameters, tmp_path), pad
 
 
 def test_empty_image_is_an_error(tmp_path: Path) -> None:
