@@ -1,5 +1,8 @@
 """Every figure is reachable, and its group is one that the schema knows."""
 
+import re
+from pathlib import Path
+
 import pytest
 from made_up import make_fields, make_report, make_sweep
 
@@ -34,6 +37,12 @@ def test_every_figure_is_read_from_its_field_and_has_an_origin(name):
 def test_every_resource_is_a_figure():
     fields = {figure.field for figure in FIGURES.values() if figure.per_target}
     assert fields == set(Resources.model_fields)
+
+
+def test_the_documentation_lists_every_figure_in_order():
+    text = (Path(__file__).parents[2] / "docs" / "report.md").read_text()
+    (listed,) = re.findall(r"Figures are: (.*?)\.\n", text, re.DOTALL)
+    assert re.findall(r"`(\w+)`", listed) == list(FIGURES)
 
 
 def test_columns_of_two_targets_stand_together():

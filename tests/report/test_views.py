@@ -194,7 +194,12 @@ def test_csv_names_every_figure_and_leaves_unknown_ones_empty(tmp_path):
 
 
 def test_markdown_tables_are_rectangular_and_escape_text(tmp_path):
-    for sweep in (make_sweep(), evil_sweep(), streamed_sweep(), make_sweep(targets=("xcup", "xc7"))):
+    for sweep in (
+        make_sweep(),
+        evil_sweep(),
+        streamed_sweep(),
+        make_sweep(targets=("xcup", "xc7")),
+    ):
         text = to_markdown(sweep)
         tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
         assert len(tables) == 2 + sum(1 + bool(report.fifos) for report in sweep.reports)
