@@ -158,11 +158,16 @@ class LayerModule:
             streams = [placed.times(busy, *streams)]
         return streams[0]
 
+    @property
+    def waits(self) -> tuple[int, ...]:
+        """Per input, clock cycles until the very first beat offered is taken."""
+        return tuple((*join, self.units[0])[0].unit.wait() for join in self.joins)
+
     def measure(self, tensors: int = 4) -> tuple[int, int]:
-        """Latency from first to first beat, and initiation interval, with inputs at full rate."""
+        """Latency from first to first transfer, and initiation interval, with full-rate inputs."""
         arrivals = [np.arange(tensors * source.beats) for source in self.sources]
         out = self.times(*arrivals).reshape(tensors, -1)
-        return int(out[0, 0]), max(
+        return int(out[0, 0]) - min(self.waits), max(
             int(out[-1, -1] - out[-2, -1]), *(source.beats for source in self.sources)
         )
 

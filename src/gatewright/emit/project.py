@@ -65,6 +65,7 @@ def emit(
                 module.output,
                 module.result,
                 module.delays,
+                module.waits,
                 circuit is None or circuit.schedule.latency > 0,
                 module.times,
             )
@@ -124,6 +125,7 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
         output=last.output,
         result=_any(last.output, module.out_lanes),
         delays=(0,) * len(first.inputs),
+        waits=(0,) * len(first.inputs),
         clocked=module.clocked,
         times=times,
     )

@@ -36,6 +36,7 @@ class Placement:
         output: tensor written.
         result: what the stream of `output` carries.
         delays: per input, register stages to pass before it is level with the latest input.
+        waits: per input, cycles until the very first beat offered is taken.
         clocked: whether it has a clock.
         times: when it offers its beats, see `LayerModule.times`.
     """
@@ -46,6 +47,7 @@ class Placement:
     output: Tensor
     result: Stream
     delays: tuple[int, ...]
+    waits: tuple[int, ...]
     clocked: bool
     times: Callable[..., Times]
 
@@ -83,11 +85,12 @@ class Top:
         self._streams |= {p.output.name: (p.output, p.result) for p in placements}
         self._depths = depths
         self._times: dict[str, Times] = {}  # by stream: when its beats are offered
+        self._waits = [0] * len(inputs)
         self._lines: list[str] = []
         self._last: list[Times] = []
         self._body()
         #: Predicted cycles from the first input transfer to the first of the latest output.
-        self.latency = max(int(times[0, 0]) for times in self._last)
+        self.latency = max(int(times[0, 0]) for times in self._last) - min(self._waits)
         #: Predicted cycles per tensor, with inputs and outputs at full rate.
         self.interval = max(
             *(stream.beats for _, stream in inputs),
@@ -155,7 +158,9 @@ class Top:
 
     def _instance(self, placement: Placement, sources: list[str], stream: str) -> None:
         arrivals, levelled = [], []
-        for tensor, source, delay in zip(placement.inputs, sources, placement.delays, strict=True):
+        for tensor, source, delay, wait in zip(
+            placement.inputs, sources, placement.delays, placement.waits, strict=True
+        ):
             times = self._times[tensor.name]
             if self._depths is None:
                 levelled.append(self._delay(tensor.name, source, delay))
@@ -166,6 +171,7 @@ class Top:
             if tensor.name in self._entering and alone == 1:
                 levelled.append(source)
                 arrivals.append(times)
+                self._waits[self._entering_in_order().index(tensor.name)] = wait
                 continue
             depth = self._depth(tensor.name, source, forked=alone > 1)
             levelled.append(self._fifo(tensor.name, source, depth))

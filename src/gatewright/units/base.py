@@ -103,6 +103,10 @@ class Unit(ABC):
         del sources
         return 1
 
+    def wait(self) -> int:
+        """Clock cycles from when the very first beat is offered at the input until it is taken."""
+        return 0
+
     def held_times(self, sources: Bundle, busy: int, *arrivals: Times) -> Times:
         """`times` with a reader that takes a beat at most every `busy` clock cycles.
 

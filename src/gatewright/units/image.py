@@ -137,6 +137,11 @@ class Pad(_Image):
         fill = {"Fill": f"{{{source.lanes}{{{source.type.width}'d{value}}}}}"} if value else {}
         return {**super().parameters(*sources), **dict(sides), **fill}
 
+    def wait(self) -> int:
+        """See `Unit.wait`: what comes before an image leaves first."""
+        top, _, left, right = self.pads
+        return top * (left + self.width + right) + left
+
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
         """See `Unit.times`; what comes before an image waits for its first pixel."""
         del sources
