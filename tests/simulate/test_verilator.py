@@ -9,8 +9,9 @@ from gatewright.simulate import build, lint, simulator_version, verilator
 from gatewright.simulate.bench import TOP, bench_top
 
 
-def test_lint_is_silent_on_a_clean_design(adder, serial_sum):
+def test_lint_is_silent_on_a_clean_design(adder, serial_sum, branches):
     lint(adder())
+    lint(branches())
     lint(serial_sum)
 
 
@@ -22,8 +23,9 @@ def test_lint_shows_the_first_message(adder):
         lint(project)
 
 
-def test_bench_is_lint_clean(adder, tmp_path):
-    project = adder()
+@pytest.mark.parametrize("design", ["adder", "branches"])
+def test_bench_is_lint_clean(design, tmp_path, request):
+    project = request.getfixturevalue(design)()
     (tmp_path / f"{TOP}.sv").write_text(bench_top(project))
     files = [str(data_dir("sim") / name) for name in verilator.BENCH]
     # One file holds one module, except that the bench is printed into a project of any name.
