@@ -106,7 +106,11 @@ class _Layer:
         ports = port_names(len(circuit.inputs))
         if circuit.bundled and len(ports) > 1:
             handshake = ", ".join(f".{ports[0]}_{s}({sources[0]}_{s})" for s in _HANDSHAKE)
-            buses = [f"{sources[0]}_data", f"{sources[0]}_rom_data"]
+            buses, low = [f"{sources[0]}_data"], 0
+            for constants in placed.sources[1:]:
+                high = low + constants.bits - 1
+                buses.append(f"{sources[0]}_rom_data[{high}:{low}]")
+                low = high + 1
             data = ", ".join(f".{p}_data({bus})" for p, bus in zip(ports, buses, strict=True))
             connections.append(f"    {handshake}, {data},")
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -112,8 +113,8 @@ class _Sizing:
         self.progress("simulating with deep FIFOs, to see how full they get")
         roomy = {m.instance: max(2, m.room or 0) for m in self.project.modules if m.kind == "fifo"}
         free = self._simulate(roomy, [])
-        interval = free.interval or self.project.interval
-        pace = max(1, int(interval))
+        interval = free.interval_max or self.project.interval
+        pace = math.ceil(interval)
         paced = [
             replace(pattern, name=f"{pattern.name}, paced", pace=pace)
             for pattern in (simulate.FULL_RATE, *self.stalls)
@@ -133,13 +134,13 @@ class _Sizing:
                 if attempt == _ATTEMPTS - 1:
                     raise
                 after = None
-            if after is not None and (after.interval or interval) <= interval:
+            if after is not None and (after.interval_max or interval) <= interval:
                 self._write(depths)
                 return {
                     "depths": depths,
                     "levels": levels,
                     "interval": interval,
-                    "interval_after": after.interval,
+                    "interval_after": after.interval_max,
                     "stalls": [pattern.name for pattern in self.stalls],
                 }
             depths = {
@@ -147,7 +148,7 @@ class _Sizing:
                 for name, depth in depths.items()
             }
         raise DesignFailure(
-            f"{self.directory}: initiation interval {after.interval if after else None} with FIFOs "
+            f"{self.directory}: initiation interval {after.interval_max if after else None} with FIFOs "
             f"of the depths measured, {interval} with deep ones; leave the depths as they are"
         )
 

@@ -158,6 +158,8 @@ def _verify(
         "stalls": [simulate.FULL_RATE.name, *(pattern.name for pattern in stalls)],
         "latency_min": run.latency_min,
         "latency_max": run.latency_max,
+        "latency_last_min": run.latency_last_min,
+        "latency_last_max": run.latency_last_max,
         "interval": run.interval,
         "cycles": run.cycles,
         "cycles_per_second": round(run.cycles_per_second),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +12,12 @@ from gatewright.fixed import FixedType, cast
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Work
 from gatewright.kernels.elementwise import Elementwise
+from gatewright.tensor import Tensor
+from gatewright.units import Feed, Function, Rom, Row
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from gatewright.circuit import Circuit, Word
@@ -32,6 +36,9 @@ class BatchNorm(Elementwise):
         scale_type: type of `scale`.
         bias_type: type of `bias`.
         strategy: as of `Dense`.
+        reuse_factor: how many elements share a multiplier, as asked.
+        multiplier: as of `Dense`.
+        rom_style: as of `Dense`.
     """
 
     scale: NDArray[np.int64]
@@ -39,6 +46,9 @@ class BatchNorm(Elementwise):
     scale_type: FixedType
     bias_type: FixedType
     strategy: str = "latency"
+    reuse_factor: int = 1
+    multiplier: str = "auto"
+    rom_style: str = "auto"
 
     def __post_init__(self) -> None:
         x = self.source
@@ -55,6 +65,30 @@ class BatchNorm(Elementwise):
     def period(self) -> int:
         """See `Elementwise.period`."""
         return len(self.scale)
+
+    @property
+    def reuse_factors(self) -> list[int]:
+        """See `Kernel.reuse_factors`: as many elements share a multiplier as divide all."""
+        count = len(self.scale)
+        return [reuse for reuse in range(1, count + 1) if count % reuse == 0]
+
+    @property
+    def repeats(self) -> int:
+        """See `Kernel.repeats`."""
+        return self.inputs[0].size // len(self.scale) if self.reuse > 1 else 1
+
+    def row(self, lanes: tuple[int, ...]) -> Row:
+        """See `Kernel.row`."""
+        if self.reuse == 1:
+            return super().row(lanes)
+        take = len(self.scale) // self.reuse
+        scale, bias = (values.reshape(-1, take) for values in (self.scale, self.bias))
+        rom = Rom(((scale, self.scale_type), (bias, self.bias_type)), self.rom_style)
+        x, y = (replace(tensor, shape=(take,)) for tensor in (self.inputs[0], self.output))
+        factors = Tensor("scale", (take,), self.scale_type), Tensor("bias", (take,), self.bias_type)
+        step = Scaled(self.layer, (x, *factors), y)
+        units = Feed(take, 1, rom), Function((step,))
+        return Row((len(self.scale),), units, take, self.reuse, take)
 
     @property
     def _frac(self) -> int:
@@ -79,6 +113,9 @@ class BatchNorm(Elementwise):
 
     def choice(self, target: Target) -> Choice:
         """See `Kernel.choice`."""
+        if self.reuse > 1:
+            count = len(self.scale) // self.reuse
+            return Choice(cmvm.SHARED, f"{count} multipliers, reuse factor {self.reuse}")
         width = self.source.width
         each = {cmvm.choose(v, width, self.strategy, target) for v in self.scale[:, None, None]}
         strategies = {choice.strategy for choice in each}
@@ -100,6 +137,29 @@ class BatchNorm(Elementwise):
             weight_bits=self.scale.size * self.scale_type.width
             + self.bias.size * self.bias_type.width,
         )
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A step's elements times factors plus biases that come along with them.
+
+    Attributes:
+        layer: the layer that it belongs to.
+        inputs: elements, scales and biases, of shape (n,) each.
+        output: results, of shape (n,).
+    """
+
+    layer: str
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """See `Kernel.build`."""
+        del target
+        return [
+            circuit.cast(circuit.sum(((1, circuit.mul(x, scale)), (1, bias))), self.output.type)
+            for x, scale, bias in zip(*inputs, strict=True)
+        ]
 
 
 @dataclass(frozen=True, eq=False)

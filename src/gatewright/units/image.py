@@ -218,7 +218,7 @@ class Upsample(_Image):
         del sources
         images = arrivals[0].reshape(-1, self.height, self.width)
         repeated = images.repeat(self.factors[0], axis=1).repeat(self.factors[1], axis=2)
-        return paced(repeated.ravel(), 1)
+        return paced(repeated.ravel(), 1) + 1
 
 
 @dataclass(frozen=True, eq=False)
