@@ -15,7 +15,7 @@ import numpy as np
 from gatewright import kernels
 from gatewright.design import Design
 from gatewright.errors import InputError, UnsupportedError
-from gatewright.fixed import FixedType, Rounding, cast, from_float
+from gatewright.fixed import FixedType, Rounding, cast, cast_int, from_float
 from gatewright.hlsgraph import printed_values
 from gatewright.kernels import Kernel, Tensor, curves
 
@@ -28,11 +28,18 @@ _LEGACY_TABLE = FixedType(18, 8)
 
 @dataclass(frozen=True)
 class _Layer:
-    """A node of hls4ml's graph with the tensors it reads and the one it writes."""
+    """A node of hls4ml's graph with the tensors it reads and the one it writes.
+
+    Attributes:
+        streams: whether the C++ called is that for io_stream.
+        beats: elements per beat of each input's stream.
+    """
 
     node: Any
     inputs: tuple[Tensor, ...]
     output: Tensor
+    streams: bool
+    beats: tuple[int, ...]
 
     @property
     def name(self) -> str:
@@ -46,18 +53,31 @@ class _Layer:
     @property
     def strategy(self) -> str:
         """The strategy asked for; hls4ml's own may say less, see `frontend`."""
-        default = self.node.get_attr("strategy", "latency")
-        return str(self.node.get_attr("gatewright_strategy", default)).lower()
+        return str(self.asked("strategy", self.node.get_attr("strategy", "latency"))).lower()
+
+    @property
+    def multiplication(self) -> dict[str, Any]:
+        """The fields of a kernel that say how it multiplies."""
+        pixels = self.output.size // self.output.shape[-1]
+        return {
+            "strategy": self.strategy,
+            "reuse_factor": int(self.asked("reuse_factor", self.node.get_attr("reuse_factor", 1))),
+            "parallel": pixels // int(self.node.get_attr("n_partitions", pixels)),
+            "multiplier": str(self.asked("multiplier", "auto")),
+            "rom_style": str(self.asked("rom_style", "auto")),
+        }
+
+    @property
+    def ram_style(self) -> dict[str, Any]:
+        """The field of a kernel that says where rows of an image stand."""
+        return {"ram_style": str(self.asked("ram_style", "auto"))}
+
+    def asked(self, what: str, default: Any) -> Any:
+        """What the user asked for, which hls4ml need not know."""
+        return self.node.get_attr(f"gatewright_{what}", default)
 
     def refuse(self, reason: str) -> UnsupportedError:
         return UnsupportedError(f"layer '{self.name}' ({self.node.class_name}): {reason}")
-
-    def check_reuse(self) -> None:
-        reuse = int(self.node.get_attr("reuse_factor", 1) or 1)
-        if reuse > 1 and self.node.class_name in _MULTIPLYING:
-            raise self.refuse(
-                f"reuse factor {reuse} is not supported yet; only 1, fully unrolled, is"
-            )
 
     def attribute(self, name: str, default: Any = None) -> Any:
         value = self.node.get_attr(name, default)
@@ -114,7 +134,7 @@ def lower(graph: Any) -> Design:
     is the name under which hls4ml traces the layer.
 
     Args:
-        graph: hls4ml's ModelGraph for its Vitis backend and io_parallel, its flow applied.
+        graph: hls4ml's ModelGraph for its Vitis backend, its flow applied.
 
     Raises:
         UnsupportedError: if a layer, or what it asks for, can't be built exactly; names the layer
@@ -122,27 +142,73 @@ def lower(graph: Any) -> Design:
         InputError: if weights are not numbers.
     """
     io_type = graph.config.get_config_value("IOType")
-    if io_type != "io_parallel":
-        raise UnsupportedError(f"io_type '{io_type}' is not supported yet; use io_parallel")
+    if io_type not in ("io_parallel", "io_stream"):
+        raise UnsupportedError(f"io_type '{io_type}' is not supported; there are {_IO_TYPES}")
     tensors: dict[str, Tensor] = {}
+    beats: dict[str, int] = {}
     made: list[Kernel] = []
     for node in graph.get_layers():
+        if node.class_name == "Clone":
+            _alias(node, tensors, beats)
+            continue
         output = _output(node, tensors)
         tensors[output.name] = output
+        inputs = () if node.class_name == "Input" else tuple(node.inputs)
+        layer = _Layer(
+            node,
+            tuple(tensors[name] for name in inputs),
+            output,
+            streams=io_type == "io_stream",
+            beats=tuple(beats[name] for name in inputs),
+        )
+        # The C++ has no stream of its own for a flattened tensor.
+        beats[output.name] = layer.beats[0] if node.class_name == "Reshape" else output.shape[-1]
         if node.class_name == "Input":
             continue
-        layer = _Layer(node, tuple(tensors[name] for name in node.inputs), output)
         lowering = _LOWERINGS.get(node.class_name)
         if lowering is None:
-            raise layer.refuse("not supported in io_parallel yet")
-        layer.check_reuse()
+            raise layer.refuse(_REFUSED.get(node.class_name, "not supported yet"))
+        if layer.streams:
+            _check_streams(layer)
         made.append(lowering(layer))
     return Design(
         name=str(graph.config.get_project_name()),
         inputs=tuple(tensors[name] for name in graph.inputs),
         outputs=tuple(tensors[name] for name in graph.outputs),
         kernels=tuple(made),
+        io=io_type.removeprefix("io_"),
     )
+
+
+def _alias(node: Any, tensors: dict[str, Tensor], beats: dict[str, int]) -> None:
+    """Copies of a stream: other names of the tensor."""
+    (source,) = node.inputs
+    for name, variable in node.variables.items():
+        to = _fixed(variable.type.precision, f"layer '{node.name}' ({node.class_name})")
+        if to != tensors[source].type or beats[source] != tensors[source].shape[-1]:
+            raise UnsupportedError(
+                f"layer '{node.name}' ({node.class_name}): hls4ml copies a stream of "
+                f"{beats[source]} {tensors[source].type} a beat as one of "
+                f"{variable.shape[-1]} {to}; let one layer alone read it"
+            )
+        tensors[name], beats[name] = tensors[source], beats[source]
+
+
+def _check_streams(layer: _Layer) -> None:
+    """Refuse what hls4ml's C++ for io_stream has not, or gets wrong."""
+    kind = layer.node.class_name
+    if kind in _WITHOUT_STREAMS:
+        raise layer.refuse("hls4ml has no C++ for it in io_stream; use io_parallel")
+    flattened = [
+        tensor.name
+        for tensor, beat in zip(layer.inputs, layer.beats, strict=True)
+        if beat != tensor.shape[-1]
+    ]
+    if flattened and kind not in _OF_ANY_BEAT:
+        raise layer.refuse(
+            f"hls4ml's C++ for io_stream reads '{flattened[0]}', which was flattened, in beats of "
+            "the wrong size; put it before the Flatten"
+        )
 
 
 def _output(node: Any, tensors: dict[str, Tensor]) -> Tensor:
@@ -184,6 +250,12 @@ def _is_integer(precision: Any) -> bool:
 
 def _dense(layer: _Layer) -> Kernel:
     """Dense; also pointwise convolutions, which hls4ml makes of Dense on tensors of higher rank."""
+    factors = _factors(layer, layer.inputs[0].shape[-1])
+    return kernels.Dense(**layer.place, **factors, **layer.multiplication)
+
+
+def _factors(layer: _Layer, n_in: int) -> dict[str, Any]:
+    """The fields of a kernel that multiplies by weights; these of shape (n_in, n_out)."""
     node = layer.node
     if str(layer.attribute("strategy", "latency")).lower() == "distributed_arithmetic":
         raise layer.refuse(
@@ -193,8 +265,13 @@ def _dense(layer: _Layer) -> Kernel:
     weights, weight_type = layer.factors("weight")
     if node.get_attr("_weights_transposed", False):
         weights = np.moveaxis(weights, 0, -1)
-    n_in = layer.inputs[0].shape[-1]
-    weights = weights.reshape(n_in, -1)
+    n_out = layer.output.shape[-1]
+    if weights.size != n_in * n_out:
+        raise layer.refuse(
+            f"hls4ml left it {weights.size} weights where its C++ reads {n_in * n_out}; it can't "
+            "join a depthwise convolution and a batch normalization: give the former a result type"
+        )
+    weights = weights.reshape(n_in, n_out)
     bias, bias_type = layer.weights("bias")
     bias = bias.ravel()
     accum = layer.type("accum_t")
@@ -209,15 +286,13 @@ def _dense(layer: _Layer) -> Kernel:
     elif _is_sign(data):
         weights, bias = _of_signs(weights, weight_type.frac, bias, bias_type.frac, accum)
         weight_type, bias_type = _holding(weights, accum.frac), _holding(bias, accum.frac)
-    return kernels.Dense(
-        **layer.place,
-        weights=weights,
-        bias=bias,
-        weight_type=weight_type,
-        bias_type=bias_type,
-        accum=accum,
-        strategy=layer.strategy,
-    )
+    return {
+        "weights": weights,
+        "bias": bias,
+        "weight_type": weight_type,
+        "bias_type": bias_type,
+        "accum": accum,
+    }
 
 
 def _is_bit(to: FixedType, precision: Any) -> bool:
@@ -267,16 +342,101 @@ def _holding(raw: NDArray[np.int64], frac: int) -> FixedType:
     return FixedType(width, width - frac)
 
 
-def _pointwise(layer: _Layer) -> Kernel:
-    for name, wanted in (
-        *((f"stride_{side}", 1) for side in ("width", "height")),
-        *((f"pad_{side}", 0) for side in ("left", "right", "top", "bottom")),
-    ):
-        value = layer.attribute(name, wanted)
-        if value != wanted:
-            raise layer.refuse(f"{name} of {value}: only {wanted} is supported in io_parallel yet")
+def _check_channels_last(layer: _Layer) -> None:
     if layer.attribute("data_format", "channels_last") != "channels_last":
         raise layer.refuse("only channels_last is supported")
+
+
+def _sides(layer: _Layer, what: str) -> tuple[int, int, int, int]:
+    """Pixels at the top, at the bottom, left and right; a sequence has the latter only."""
+    top, bottom = (
+        int(layer.attribute(f"{what}_{side}", 0)) if layer.node.class_name[-2:] == "2D" else 0
+        for side in ("top", "bottom")
+    )
+    left, right = (int(layer.attribute(f"{what}_{side}")) for side in ("left", "right"))
+    return top, bottom, left, right
+
+
+def _extent(layer: _Layer, what: str) -> tuple[int, int]:
+    """(height, width) of something; a sequence has the latter only."""
+    is_image = layer.node.class_name.removesuffix("Batchnorm").endswith("2D")
+    height = int(layer.attribute(f"{what}_height")) if is_image else 1
+    return height, int(layer.attribute(f"{what}_width"))
+
+
+def _geometry(layer: _Layer, window: str) -> dict[str, Any]:
+    """The fields of a kernel that slides a window."""
+    _check_channels_last(layer)
+    for name in ("dilation", "dilation_height", "dilation_width"):
+        if (dilation := int(layer.node.get_attr(name, 1))) != 1:
+            raise layer.refuse(f"hls4ml's C++ ignores its {name} of {dilation}")
+    return {
+        "window": _extent(layer, window),
+        "strides": _extent(layer, "stride"),
+        "pads": _sides(layer, "pad"),
+        "dilation": (1, 1),
+    }
+
+
+def _convolution_geometry(layer: _Layer) -> dict[str, Any]:
+    geometry = _geometry(layer, "filt")
+    if layer.streams and any(geometry["pads"]):
+        raise layer.refuse("hls4ml's C++ for io_stream does not pad")
+    narrow = geometry["window"][0] == 1 and not layer.node.class_name.startswith("Pointwise")
+    if layer.streams and narrow and geometry["strides"][0] > 1:
+        raise layer.refuse(
+            "hls4ml's C++ for io_stream ignores the vertical stride of a window of height 1"
+        )
+    return geometry
+
+
+def _conv(layer: _Layer) -> Kernel:
+    geometry = _convolution_geometry(layer)
+    window, channels = geometry["window"], layer.inputs[0].shape[-1]
+    factors = _factors(layer, window[0] * window[1] * channels)
+    factors["weights"] = factors["weights"].reshape(*window, channels, -1)
+    style = layer.ram_style
+    return kernels.Conv(**layer.place, **geometry, **factors, **layer.multiplication, **style)
+
+
+def _depthwise(layer: _Layer) -> Kernel:
+    geometry = _convolution_geometry(layer)
+    window, channels = geometry["window"], layer.inputs[0].shape[-1]
+    if layer.output.shape[-1] != channels:
+        raise layer.refuse(
+            f"hls4ml's C++ has a depth multiplier of 1 only, not {layer.output.shape[-1]} filters "
+            f"of {channels} channels"
+        )
+    if not layer.streams and str(layer.attribute("strategy")).lower() == "resource":
+        raise layer.refuse(
+            "hls4ml's C++ for io_parallel has no strategy Resource for it; use Latency or io_stream"
+        )
+    if all(map(_is_sign, _operands(layer))) and channels > 1:
+        raise layer.refuse("hls4ml's C++ subtracts the wrong number from its count of agreements")
+    factors = _factors(layer, window[0] * window[1])
+    factors["weights"] = factors["weights"].reshape(*window, channels)
+    return kernels.DepthwiseConv(
+        **layer.place, **geometry, **factors, **layer.multiplication, **layer.ram_style
+    )
+
+
+def _operands(layer: _Layer) -> tuple[Any, Any]:
+    """hls4ml's precisions of the input and of the weights."""
+    node = layer.node
+    return node.get_input_variable().type.precision, node.weights["weight"].type.precision
+
+
+def _pointwise(layer: _Layer) -> Kernel:
+    batched = layer.node.class_name == "PointwiseConv1D" and not layer.streams
+    whole = batched and layer.multiplication["parallel"] > 1
+    if whole and all(map(_is_sign, _operands(layer))):
+        raise layer.refuse(
+            "hls4ml's C++ subtracts the wrong number from its count of agreements; "
+            "use a ParallelizationFactor of 1"
+        )
+    geometry = _convolution_geometry(layer)
+    if geometry["strides"] != (1, 1) or any(geometry["pads"]):
+        return _conv(layer)
     return _dense(layer)
 
 
@@ -326,7 +486,12 @@ def _thresholds(layer: _Layer) -> Kernel:
 def _merge(layer: _Layer) -> Kernel:
     operation = str(layer.attribute("op")).lower()
     if operation not in kernels.OPERATIONS:
-        raise layer.refuse(f"operation '{operation}' is not supported in io_parallel yet")
+        raise layer.refuse(f"operation '{operation}' is not supported yet")
+    shapes = {tensor.shape for tensor in layer.inputs}
+    if layer.streams and len(shapes) > 1:
+        raise layer.refuse(
+            "hls4ml broadcasts no streams for its Vitis backend; give both inputs one shape"
+        )
     return kernels.Merge(**layer.place, operation=operation)
 
 
@@ -350,9 +515,106 @@ def _reshape(layer: _Layer) -> Kernel:
     return kernels.Reshape(**layer.place)
 
 
+def _repack(layer: _Layer) -> Kernel:
+    """A reshape of a stream, which has another number of elements a beat afterwards."""
+    (beat,), to = layer.beats, layer.output.shape[-1]
+    if max(beat, to) % min(beat, to):
+        raise layer.refuse(
+            f"hls4ml can't turn beats of {beat} elements into beats of {to}; one must be a "
+            "multiple of the other"
+        )
+    return kernels.Reshape(**layer.place)
+
+
 def _transpose(layer: _Layer) -> Kernel:
     perm = tuple(int(axis) for axis in layer.attribute("perm"))
+    if layer.streams and perm == (0, 1):
+        raise layer.refuse("hls4ml's C++ for io_stream swaps two axes whatever is asked for")
     return kernels.Transpose(**layer.place, perm=perm)
+
+
+# Layers of images
+
+
+def _pooling(layer: _Layer) -> Kernel:
+    geometry = _geometry(layer, "pool")
+    if layer.streams:
+        if any(geometry["pads"]):
+            raise layer.refuse("hls4ml's C++ for io_stream does not pad; use io_parallel")
+        if layer.node.class_name == "Pooling2D" and geometry["window"] != geometry["strides"]:
+            raise layer.refuse(
+                f"its windows of {geometry['window']} have strides of {geometry['strides']}; "
+                "hls4ml's C++ for io_stream asks for the same; use io_parallel"
+            )
+        if str(layer.attribute("implementation", "linebuffer")).lower() != "linebuffer":
+            raise layer.refuse("hls4ml's Vitis backend has the implementation LineBuffer only")
+    return kernels.Pooling(
+        **layer.place,
+        **geometry,
+        **_reduction(layer),
+        **layer.ram_style,
+        count_pads=bool(layer.node.get_attr("count_pad", False)),
+        order="tree" if layer.streams else "sequence",
+    )
+
+
+def _global_pooling(layer: _Layer) -> Kernel:
+    _check_channels_last(layer)
+    (source,) = layer.inputs
+    pixels = source.size // source.shape[-1]
+    return kernels.GlobalPooling(**layer.place, **_reduction(layer), divisor=pixels)
+
+
+def _reduction(layer: _Layer) -> dict[str, Any]:
+    """The fields of any pooling."""
+    operation = str(layer.attribute("pool_op")).lower()
+    if operation not in kernels.POOLINGS:
+        raise layer.refuse(f"pooling '{operation}' is not supported yet")
+    data = layer.node.get_input_variable().type.precision
+    if operation == "average" and _is_sign(data):
+        raise layer.refuse("hls4ml's C++ averages bits that are signs as if they were 0 and 1")
+    return {
+        "operation": operation,
+        "accum": layer.type("accum_t"),
+        "cast_first": layer.streams,
+    }
+
+
+def _zero_padding(layer: _Layer) -> Kernel:
+    _check_channels_last(layer)
+    return kernels.ZeroPadding(**layer.place, pads=_sides(layer, "pad"))
+
+
+def _cropping(layer: _Layer) -> Kernel:
+    _check_channels_last(layer)
+    return kernels.Cropping(**layer.place, crop=_sides(layer, "crop"))
+
+
+def _resize(layer: _Layer) -> Kernel:
+    _check_channels_last(layer)
+    algorithm = str(layer.attribute("algorithm", "nearest"))
+    if algorithm != "nearest":
+        raise layer.refuse(f"hls4ml has no C++ for the algorithm '{algorithm}'; nearest it has")
+    factors = []
+    sizes = zip(
+        kernels.image_shape(layer.inputs[0])[:2], kernels.image_shape(layer.output)[:2], strict=True
+    )
+    for source, to in sizes:
+        factor, i = to // source, np.arange(to)
+        # The C++ for io_parallel divides by a reciprocal of 16 bits.
+        ratio = (source << 16) // to + 1
+        if to % source or (not layer.streams and ((i * ratio >> 16) != i // factor).any()):
+            raise layer.refuse(f"its C++ repeats {source} pixels unevenly where {to} are wanted")
+        factors.append(factor)
+    return kernels.UpSampling(**layer.place, factors=(factors[0], factors[1]), **layer.ram_style)
+
+
+def _embedding(layer: _Layer) -> Kernel:
+    if len(layer.inputs[0].shape) != 1:
+        raise layer.refuse("hls4ml's C++ takes one sequence of indices, not several")
+    table, to = layer.weights("embeddings")
+    n_out = layer.output.shape[-1]
+    return kernels.Embedding(**layer.place, table=table.reshape(-1, n_out), table_type=to)
 
 
 # Activations
@@ -360,6 +622,10 @@ def _transpose(layer: _Layer) -> Kernel:
 
 def _activation(layer: _Layer) -> Kernel:
     name = str(layer.attribute("activation")).lower()
+    if layer.streams and name in (*_CLIPPED, "ternary_tanh"):
+        if name == "ternary_tanh":
+            return _streamed_ternary_tanh(layer)
+        raise layer.refuse(f"hls4ml has no C++ for '{name}' in io_stream; use io_parallel")
     simple = _SIMPLE.get(name)
     if simple is not None:
         return simple(**layer.place)
@@ -369,10 +635,14 @@ def _activation(layer: _Layer) -> Kernel:
         xnor = str(layer.node.get_output_variable().type.precision) == "uint<1>"
         return kernels.BinaryTanh(**layer.place, xnor=xnor)
     if name not in _CURVES and name not in ("elu", "selu"):
-        raise layer.refuse(f"activation '{name}' is not supported in io_parallel yet")
+        raise layer.refuse(f"activation '{name}' is not supported yet")
     to, size = layer.type("table_t"), int(layer.attribute("table_size"))
     if name == "selu":
-        return kernels.Selu(**layer.place, table=curves.selu(size, to), table_type=to)
+        slope: dict[str, Any] = {}
+        if layer.streams:
+            source = layer.inputs[0].type
+            slope = {"slope": int(from_float(np.array(_SELU), source)), "slope_type": source}
+        return kernels.Selu(**layer.place, table=curves.selu(size, to), table_type=to, **slope)
     if name == "elu":
         table, one = curves.elu(size, to), FixedType(2, 2)
         return kernels.Elu(**layer.place, table=table, table_type=to, alpha=1, alpha_type=one)
@@ -394,7 +664,7 @@ def _parametrized(layer: _Layer) -> Kernel:
         return kernels.Elu(
             **layer.place, table=table, table_type=table_type, alpha=parameter, alpha_type=to
         )
-    raise layer.refuse(f"activation '{name}' is not supported in io_parallel yet")
+    raise layer.refuse(f"activation '{name}' is not supported yet")
 
 
 def _prelu(layer: _Layer) -> Kernel:
@@ -406,7 +676,7 @@ def _hard(layer: _Layer) -> Kernel:
     name = str(layer.attribute("activation")).lower()
     kind = {"hard_sigmoid": kernels.HardSigmoid, "hard_tanh": kernels.HardTanh}.get(name)
     if kind is None:
-        raise layer.refuse(f"activation '{name}' is not supported in io_parallel yet")
+        raise layer.refuse(f"activation '{name}' is not supported yet")
     slope_type, shift_type = layer.type("slope_t"), layer.type("shift_t")
     return kind(
         **layer.place,
@@ -417,8 +687,11 @@ def _hard(layer: _Layer) -> Kernel:
     )
 
 
-def _ternary_tanh(layer: _Layer) -> Kernel:
-    return kernels.TernaryTanh(**layer.place)
+def _streamed_ternary_tanh(layer: _Layer) -> Kernel:
+    """For io_stream the C++ gives 1 where x > 1, and -1 where x <= -1."""
+    frac = layer.inputs[0].type.frac
+    limits = [cast_int(limit, -frac, FixedType(62, 62)) for limit in (1, -1)]
+    return kernels.Thresholds(**layer.place, thresholds=np.array(limits)[:, None])
 
 
 def _unary_lut(layer: _Layer) -> Kernel:
@@ -430,6 +703,8 @@ def _softmax(layer: _Layer) -> Kernel:
     node = layer.node
     slices: Any = {name: int(node.get_attr(name, 1)) for name in ("n_outer", "n_inner")}
     implementation = str(layer.attribute("implementation")).lower()
+    if layer.streams and slices["n_inner"] != 1:
+        raise layer.refuse("hls4ml's C++ for io_stream has a softmax along the last axis only")
     if implementation == "argmax":
         return kernels.Argmax(**layer.place, **slices)
     size = int(layer.attribute("table_size"))
@@ -444,7 +719,7 @@ def _softmax(layer: _Layer) -> Kernel:
             table_type=_LEGACY_TABLE,
         )
     if implementation not in ("stable", "latency"):
-        raise layer.refuse(f"softmax '{implementation}' is not supported in io_parallel yet")
+        raise layer.refuse(f"softmax '{implementation}' is not supported yet")
     exp_type, inv_type = layer.type("exp_table_t"), layer.type("inv_table_t")
     inv_input = exp_type
     if layer.attribute("inv_inp_t").name != "model_default_t":
@@ -490,14 +765,18 @@ _CURVES: dict[str, tuple[Callable[[int, FixedType], NDArray[np.int64]], int]] = 
     "softplus": (curves.softplus, 16),
     "softsign": (curves.softsign, 16),
 }
-_MULTIPLYING = (
-    "ApplyAlpha",
-    "BatchNormalization",
-    "Dense",
-    "Dot",
-    "PointwiseConv1D",
-    "PointwiseConv2D",
-)
+#: The factor of a SELU, as its C++ for io_stream writes it.
+_SELU = 1.0507009873554804934193349852946
+_IO_TYPES = "io_parallel and io_stream"
+_WITHOUT_STREAMS = ("Dot",)
+#: Layers whose C++ for io_stream takes beats of any size.
+_OF_ANY_BEAT = ("Concatenate", "Dense", "Repack", "Reshape")
+#: What hls4ml has under a name, but writes no C++ for.
+_REFUSED = {
+    "Broadcast": "hls4ml broadcasts streams for its Vivado backend only",
+    "TernaryTanh": "hls4ml writes no C++ for it unless a batch normalization comes before it, or "
+    "its threshold is not 0.5",
+}
 #: What makes a kernel of a node, by hls4ml's class name.
 _LOWERINGS: dict[str, Callable[[_Layer], Kernel]] = {
     "Activation": _activation,
@@ -505,17 +784,32 @@ _LOWERINGS: dict[str, Callable[[_Layer], Kernel]] = {
     "BatchNormalization": _batchnorm,
     "BatchNormalizationQuantizedTanh": _thresholds,
     "Concatenate": _concatenate,
+    "Conv1D": _conv,
+    "Conv2D": _conv,
+    "Conv2DBatchnorm": _conv,
+    "Cropping1D": _cropping,
+    "Cropping2D": _cropping,
     "Dense": _dense,
+    "DepthwiseConv1D": _depthwise,
+    "DepthwiseConv2D": _depthwise,
     "Dot": _dot,
+    "Embedding": _embedding,
+    "GlobalPooling1D": _global_pooling,
+    "GlobalPooling2D": _global_pooling,
     "HardActivation": _hard,
     "Merge": _merge,
     "ParametrizedActivation": _parametrized,
     "PointwiseConv1D": _pointwise,
     "PointwiseConv2D": _pointwise,
+    "Pooling1D": _pooling,
+    "Pooling2D": _pooling,
     "PReLU": _prelu,
+    "Repack": _repack,
     "Reshape": _reshape,
+    "Resize": _resize,
     "Softmax": _softmax,
-    "TernaryTanh": _ternary_tanh,
     "Transpose": _transpose,
     "UnaryLUT": _unary_lut,
+    "ZeroPadding1D": _zero_padding,
+    "ZeroPadding2D": _zero_padding,
 }

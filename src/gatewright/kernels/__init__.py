@@ -19,14 +19,16 @@ from gatewright.kernels.depthwise import DepthwiseConv, DepthwiseProduct
 from gatewright.kernels.embedding import Embedding
 from gatewright.kernels.merge import OPERATIONS, Dot, Merge
 from gatewright.kernels.padding import Cropping, ZeroPadding
-from gatewright.kernels.pooling import GlobalPooling, Pooling, Quotient
+from gatewright.kernels.pooling import POOLINGS, GlobalPooling, Pooling, Quotient
 from gatewright.kernels.shape import Concatenate, Reshape, Transpose
 from gatewright.kernels.softmax import Argmax, Softmax, SoftmaxLegacy
 from gatewright.kernels.table import Elu, Lookup, Selu, UnaryLut
 from gatewright.kernels.upsampling import UpSampling
+from gatewright.kernels.windowed import image_shape
 
 __all__ = [
     "OPERATIONS",
+    "POOLINGS",
     "Argmax",
     "BatchNorm",
     "BinaryTanh",
@@ -65,4 +67,5 @@ __all__ = [
     "UpSampling",
     "Work",
     "ZeroPadding",
+    "image_shape",
 ]

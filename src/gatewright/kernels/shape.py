@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Reshape(Kernel):
-    """The same elements in the same order under another shape; input and output have one type."""
+    """The same elements, cast, in the same order under another shape."""
 
     elementwise: ClassVar[bool] = True
 
@@ -35,12 +35,13 @@ class Reshape(Kernel):
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`."""
         (x,) = inputs
-        return x.reshape(len(x), *self.output.shape)
+        shaped = x.reshape(len(x), *self.output.shape)
+        return cast(shaped, self.inputs[0].type.frac, self.output.type)
 
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
         """See `Kernel.build`."""
-        del circuit, target
-        return list(inputs[0])
+        del target
+        return [circuit.cast(word, self.output.type) for word in inputs[0]]
 
 
 @dataclass(frozen=True, eq=False)

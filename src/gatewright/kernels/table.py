@@ -116,11 +116,19 @@ class Elu(_Lookup):
 
 @dataclass(frozen=True, eq=False)
 class Selu(_Lookup):
-    """y = cast(lambda * x) where x >= 0, else cast(table[-x]), as `selu` of nnet_activation.h."""
+    """y = cast(slope * x) where x >= 0, else cast(table[-x]), as `selu` of nnet_activation.h.
+
+    Attributes:
+        slope: raw factor of inputs that are not negative; as in io_parallel unless given.
+        slope_type: type of `slope`.
+    """
+
+    slope: int = _LAMBDA
+    slope_type: FixedType = _LAMBDA_TYPE
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_product(self.layer, self.source, _LAMBDA_TYPE)
+        check_product(self.layer, self.source, self.slope_type)
 
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`."""
@@ -128,7 +136,7 @@ class Selu(_Lookup):
         to = self.output.type
         index = scaled_to_int(-np.minimum(x, 0), self.source.frac, self.table.size, 8)
         index = np.clip(cast(index, 0, INT), 0, self.table.size - 1)
-        line = cast(np.maximum(x, 0) * _LAMBDA, self.source.frac + _LAMBDA_TYPE.frac, to)
+        line = cast(np.maximum(x, 0) * self.slope, self.source.frac + self.slope_type.frac, to)
         return np.where(x >= 0, line, cast(self.table[index], self.table_type.frac, to))
 
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
@@ -137,7 +145,8 @@ class Selu(_Lookup):
         to = self.output.type
         entries = cast(self.table, self.table_type.frac, to)
         positive = non_negative(circuit, x)
-        line = cmvm.product(circuit, target, positive, _LAMBDA, _LAMBDA_TYPE.frac, "latency")
+        frac = self.slope_type.frac
+        line = cmvm.product(circuit, target, positive, self.slope, frac, "latency")
         return circuit.select(
             circuit.compare(">=", x, circuit.constant(0)),
             circuit.cast(line, to),
