@@ -176,30 +176,6 @@ def _wrapper(number: int, unit: Unit) -> str:
     )
 
 
-def _all(units: Sequence[Unit]) -> str:
-    """A module that holds every unit, for the tools that want one top."""
-    inputs = max(unit.in_width for unit in units)
-    ports, instances = [], []
-    for number, unit in enumerate(units):
-        ports.append(
-            f"  output logic in_ready_{number}, out_valid_{number},\n"
-            f"  output logic [{unit.out_width - 1}:0] out_data_{number}"
-        )
-        instances.append(
-            f"  unit_{number} u_{number} (.clk, .rst, .in_valid, .out_ready,\n"
-            f"    .in_data(in_data[{unit.in_width - 1}:0]), .in_ready(in_ready_{number}),\n"
-            f"    .out_valid(out_valid_{number}), .out_data(out_data_{number}));"
-        )
-    return (
-        "module units (\n  input logic clk, rst, in_valid, out_ready,\n"
-        f"  input logic [{inputs - 1}:0] in_data,\n"
-        + ",\n".join(ports)
-        + "\n);\n"
-        + "\n".join(instances)
-        + "\nendmodule\n"
-    )
-
-
 def _bursts(rng: np.random.Generator, cycles: int, rate: float) -> NDArray[np.bool_]:
     """Runs of random length in which a port is willing, `rate` of the time."""
     runs = np.repeat(rng.random(cycles) < rate, rng.integers(1, rng.integers(2, 12), cycles))
@@ -251,7 +227,7 @@ def _simulate(units: Sequence[Unit], directory: Path, cycles: int, reader: str |
     (directory / "bench.sv").write_text(_bench(units, cycles, reader is not None))
     sources, lint = ["units.sv"], ["-Wall", "-Wno-DECLFILENAME", "-y", str(RTL)]
     if reader:
-        synthesize(units, directory, reader)
+        _netlist(units, directory, reader)
         sources, lint = ["netlist.v"], ["-Wno-fatal", "-Wno-lint"]
     binary = build_bench(directory, "--x-initial", "unique", *lint, *sources)
     run = subprocess.run(
@@ -261,18 +237,23 @@ def _simulate(units: Sequence[Unit], directory: Path, cycles: int, reader: str |
     return run.stdout
 
 
-def synthesize(units: Sequence[Unit], directory: Path, reader: str) -> None:
-    """Have Yosys make a netlist of `units.sv`, through one of its readers."""
+def _netlist(units: Sequence[Unit], directory: Path, reader: str) -> None:
+    """Have Yosys read `units.sv` and write what it understood, word by word, to `netlist.v`."""
     library = " ".join(str(RTL / f"{name}.sv") for name in _modules(units))
-    options = {"read_verilog": "-sv", "read_slang": "--top units"}[reader]
-    (directory / "all.sv").write_text(_all(units))
+    tops = " ".join(f"--top unit_{number}" for number in range(len(units)))
+    reads = {
+        "read_verilog": [f"read_verilog -sv {library} units.sv", "hierarchy -check"],
+        # It marks one of them as the top, and passes would keep no other.
+        "read_slang": [f"read_slang {tops} {library} units.sv", "setattr -mod -unset top *"],
+    }
     yosys(
         [
-            f"{reader} {options} {library} units.sv all.sv",
-            "hierarchy -check -top units",
-            "synth -noabc -top units",
+            *reads[reader],
+            "proc",
+            "flatten",
+            "opt",
+            "memory -nomap",
             "check -assert",
-            "delete units",
             "write_verilog -noattr netlist.v",
         ],
         directory,

@@ -55,4 +55,4 @@ def test_many_sums(tmp_path, reader):
             (1, 3), ((1, 5), (7, 7), (8, 3), (4, 13)), (1, 2, 6), (1, 2, 5)
         )
     ]
-    check([*SMALL, *units], tmp_path, phase=1000, seed=1, reader=reader)
+    check([*SMALL, *units], tmp_path, phase=400, seed=1, reader=reader)

@@ -71,7 +71,7 @@ def test_many_steps(tmp_path, reader):
             (1, 6), ((1, 8), (3, 1), (2, 5)), (1, 2, 7), (1, 3)
         )
     ]
-    check([*SMALL, *units], tmp_path, phase=1000, seed=1, reader=reader)
+    check([*SMALL, *units], tmp_path, phase=400, seed=1, reader=reader)
 
 
 @pytest.mark.parametrize(

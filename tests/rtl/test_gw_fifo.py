@@ -37,4 +37,4 @@ def test_fifos(tmp_path):
 def test_many_fifos(tmp_path, reader):
     styles = ("auto", "block", "distributed", "registers")
     units = [fifo(3 + depth, depth, s) for depth, s in product((1, 2, 4, 5, 16, 33), styles)]
-    check([*SMALL, *units], tmp_path, phase=1000, seed=1, reader=reader)
+    check([*SMALL, *units], tmp_path, phase=400, seed=1, reader=reader)

@@ -48,4 +48,4 @@ def test_many_maxima(tmp_path, reader):
             (1, 3), (1, 2, 7, 32), (True, False), (1, 2, 6)
         )
     ]
-    check([*SMALL, *units], tmp_path, phase=1000, seed=1, reader=reader)
+    check([*SMALL, *units], tmp_path, phase=400, seed=1, reader=reader)
