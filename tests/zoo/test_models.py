@@ -75,12 +75,3 @@ def test_vowels_are_followed_by_zeros_and_fit_their_type():
     for config in sweep.configs:
         grid = FixedType.parse(config.input_precision)
         assert np.abs(on_grid(x, config.input_precision) - x).max() <= 2.0**-grid.frac / 2
-
-
-def test_configs_that_differ_in_hardware_share_their_training():
-    sweep = load_sweep(MODELS / "digits_cnn")
-    axis = [sweep.config(name) for name in ("w6_r1", "w6_r4", "w6_r16", "w6_parallel")]
-    assert len({repr((c.bits, c.training, c.input_precision)) for c in axis}) == 1
-    assert len({c.options for c in axis}) == len(axis)
-    assert {c.options.reuse_factor for c in axis} == {1, 4, 16}
-    assert {c.options.io for c in axis} == {"stream", "parallel"}

@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,26 @@ def test_defaults_lie_under_each_config(tmp_path):
         sweep.config("x")
 
 
+def test_every_option_of_a_conversion_can_be_set(tmp_path):
+    asked = {
+        "io": "stream",
+        "reuse_factor": 4,
+        "strategy": "resource",
+        "precision": "fixed<12,4>",
+        "inference": "hls4ml",
+        "preset": "classifier",
+        "settings": {"a.reuse_factor": 2},
+        "target": "xc7",
+        "clock_ns": 8.0,
+        "target_ii": 64,
+        "fps": None,
+    }
+    write(tmp_path, change("configs", 0, to={"name": "x", "bits": 6, "conversion": asked}))
+    options = load_sweep(tmp_path).configs[0].options
+    expected = asked | {"input_precision": "ufixed<5,1>", "settings": (("a.reuse_factor", "2"),)}
+    assert asdict(options) == expected
+
+
 def test_file_and_folder_are_the_same(tmp_path):
     file = write(tmp_path, GOOD)
     assert load_sweep(file) == load_sweep(tmp_path)
@@ -104,6 +125,8 @@ def change(*path, to=None, drop=False):
         (change("defaults", "conversion", "preset", to="zip"), "'u6': preset 'zip' does not exist"),
         (change("defaults", "conversion", "io", to="serial"), "conversion.io: .*not 'serial'"),
         (change("defaults", "conversion", "reuse_factor", to=0), "reuse factor 0"),
+        (change("defaults", "conversion", "target_ii", to=0), "target II 0"),
+        (change("configs", 1, "conversion", to={"target_ii": 9, "fps": 1e3}), "one of the two"),
     ],
 )
 def test_a_wrong_sweep_is_named(tmp_path, content, says):
@@ -133,6 +156,13 @@ def test_the_zoo_is_valid(folder):
     sweep = load_sweep(MODELS / folder)
     assert len(sweep.configs) >= 5
     assert any(len({repr(bits) for bits in config.bits.values()}) > 1 for config in sweep.configs)
+
+
+def test_digits_cnn_has_bits_and_reuse_factors():
+    configs = load_sweep(MODELS / "digits_cnn").configs
+    assert len({repr(config.bits) for config in configs}) >= 4
+    assert {config.options.reuse_factor or 1 for config in configs} >= {1, 4, 16}
+    assert {config.options.io for config in configs} == {"parallel", "stream"}
 
 
 def test_digits_has_the_uniform_widths():

@@ -17,6 +17,13 @@ configs:
       hidden1: {weights: 3, activations: 4}
       hidden2: 4
       logits: 6
+  - name: uniform6_shared           # differs from uniform6 in hardware alone: the same training
+    bits: 6
+    conversion:
+      io: stream
+      strategy: resource
+      reuse_factor: 16
+      settings: {hidden1.reuse_factor: 32}
 ```
 
 `training` and `conversion` of a config are laid over those of `defaults`, key by key; the other
@@ -87,6 +94,8 @@ class Conversion(_Strict):
     settings: dict[str, str | int | float | bool] = {}
     target: str = "xcup"
     clock_ns: float | None = Field(default=None, gt=0)
+    target_ii: int | None = None
+    fps: float | None = None
 
 
 class Config(_Strict):
