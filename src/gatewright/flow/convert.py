@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from gatewright.errors import InputError
 from gatewright.files import locked, replaced_directories, write_text
+from gatewright.flow.balance import balanced, check_interval
 from gatewright.flow.names import check_name, identifier
 from gatewright.flow.steps import Progress, Stamp, hash_files, key_of, run_step, silent
 from gatewright.options import ConvertOptions, resolve
@@ -194,6 +196,12 @@ def _convert(
         progress("converting the model with hls4ml")
         graph = frontend.convert(model, weights, options, hls, name)
         design = lower(graph)
+        interval = _interval(options, clock_ns)
+        if interval is not None:
+            progress(f"converting anew, for an interval of {interval} cycles")
+            options = _balanced(options, design, interval, target)
+            graph = frontend.convert(model, weights, options, hls, name)
+            design = lower(graph)
         frontend.write_hls(graph, hls, build=False)
         design.save(saved / "design")
         progress("compiling the C++ emulation, writing SystemVerilog")
@@ -202,6 +210,8 @@ def _convert(
             compiled = pool.submit(frontend.compile_emulation, hls)
             project = emit(design, target, clock_ns, rtl)
             compiled.result()
+        if interval is not None:
+            check_interval(project, interval)
         asked = {
             "model": str(model) if isinstance(model, Path) else type(model).__name__,
             "weights": str(weights) if weights else None,
@@ -210,3 +220,19 @@ def _convert(
         }
         write_text(directory / "convert.json", json.dumps(asked, indent=1))
     return {"layers": len(design.kernels), "latency": project.latency}
+
+
+def _interval(options: ConvertOptions, clock_ns: float) -> int | None:
+    """Clock cycles per sample that are asked for."""
+    if options.fps is not None:
+        return max(1, math.floor(1e9 / (options.fps * clock_ns)))
+    return options.target_ii
+
+
+def _balanced(
+    options: ConvertOptions, design: Design, interval: int, target: Target
+) -> ConvertOptions:
+    """Options with the cheapest reuse factors; those that the user set for a layer stay."""
+    chosen = balanced(design, interval, target)
+    settings = tuple((f"{layer}.reuse_factor", str(r)) for layer, r in chosen.items())
+    return replace(options, settings=(*settings, *options.settings))

@@ -148,8 +148,8 @@ class _Sizing:
                 for name, depth in depths.items()
             }
         raise DesignFailure(
-            f"{self.directory}: initiation interval {after.interval_max if after else None} with FIFOs "
-            f"of the depths measured, {interval} with deep ones; leave the depths as they are"
+            f"{self.directory}: a longer initiation interval than {interval} with FIFOs of the "
+            "depths measured; leave the depths as they are"
         )
 
     def _simulate(

@@ -106,6 +106,8 @@ def summarize(
             description=labels.description,
             io="io_stream" if options["io"] == "stream" else "io_parallel",
             reuse_factor=options["reuse_factor"],
+            target_ii=options.get("target_ii"),
+            target_fps=options.get("fps"),
             target=rtl.target,
             layers=_layer_configs(design, rtl),
         ),

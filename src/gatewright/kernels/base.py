@@ -105,6 +105,25 @@ class Kernel(ABC):
         return 1
 
     @property
+    def products(self) -> int:
+        """Products of one repeat: what multipliers share."""
+        return self.reuse_factors[-1] if self.reuse_factors else 0
+
+    def interval(self, reuse: int) -> int:
+        """Clock cycles per tensor with a reuse factor, as far as multipliers decide it."""
+        return self.reused(reuse).repeats * reuse if self.reuse_factors else 1
+
+    def reused(self, reuse: int) -> Self:
+        """The kernel with another reuse factor; one of `reuse_factors`."""
+        factor: dict[str, Any] = {"reuse_factor": reuse}
+        return replace(self, **factor)
+
+    def luts(self, reuse: int, target: Target) -> float:
+        """Estimated LUTs that it takes to multiply with a reuse factor, DSPs at their price."""
+        del reuse, target
+        return 0.0
+
+    @property
     def period(self) -> int:
         """Number of successive elements that the kernel treats apart from all others.
 

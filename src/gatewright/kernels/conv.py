@@ -89,6 +89,10 @@ class Conv(Windowed):
         """See `Windowed.functions`."""
         return ((self.dense, tuple(range(int(np.prod(self.positions))))),)
 
+    def luts(self, reuse: int, target: Target) -> float:
+        """See `Kernel.luts`."""
+        return self.dense.luts(reuse, target)
+
     def choice(self, target: Target) -> Choice:
         """See `Kernel.choice`."""
         return self.dense.choice(target)

@@ -11,7 +11,14 @@ from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, Overflow, cast
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Kernel, Work
-from gatewright.kernels.fold import Fold, Weights, folded_row, reuse_factors, shared_choice
+from gatewright.kernels.fold import (
+    Fold,
+    Weights,
+    folded_luts,
+    folded_row,
+    reuse_factors,
+    shared_choice,
+)
 from gatewright.units import Function, Row
 
 if TYPE_CHECKING:
@@ -198,6 +205,20 @@ class Dense(Kernel):
             rom_style=self.rom_style,
         )
         return folded_row(weights, fold, beat, self.output)
+
+    def luts(self, reuse: int, target: Target) -> float:
+        """See `Kernel.luts`."""
+        matrix, _ = cmvm.without_common_factor(self.weights)
+        width = self.inputs[0].type.width
+        n_in, n_out = self.weights.shape
+        if reuse == 1:
+            each = (
+                cmvm.adder_graph_luts(matrix, width),
+                cmvm.multiplier_luts(matrix, width, target.dsp_price),
+            )
+            return float(min(each) * (self.inputs[0].size // n_in // self.reused(1).repeats))
+        fold = Fold(n_in, n_out, reuse)
+        return folded_luts(fold, (width, self.weight_type.width, self.accum.width), target)
 
     def choice(self, target: Target) -> Choice:
         """See `Kernel.choice`."""

@@ -13,7 +13,14 @@ from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Kernel, Work
 from gatewright.kernels.conv import repeated
 from gatewright.kernels.dense import Dense
-from gatewright.kernels.fold import Fold, Weights, folded_row, reuse_factors, shared_choice
+from gatewright.kernels.fold import (
+    Fold,
+    Weights,
+    folded_luts,
+    folded_row,
+    reuse_factors,
+    shared_choice,
+)
 from gatewright.kernels.windowed import Windowed
 from gatewright.tensor import Tensor
 from gatewright.units import Row
@@ -119,6 +126,14 @@ class DepthwiseProduct(Kernel):
             for channel, dense in enumerate(self.columns)
         ]
 
+    def luts(self, reuse: int, target: Target) -> float:
+        """See `Kernel.luts`."""
+        if reuse == 1:
+            return sum(column.luts(1, target) for column in self.columns)
+        taps, channels = self.weights.shape
+        widths = self.inputs[0].type.width, self.weight_type.width, self.accum.width
+        return folded_luts(Fold(taps, channels, reuse), widths, target, shared=False)
+
     def choice(self, target: Target) -> Choice:
         """See `Kernel.choice`."""
         if self.reuse > 1:
@@ -212,6 +227,10 @@ class DepthwiseConv(Windowed):
     def functions(self) -> tuple[tuple[Kernel, tuple[int, ...]], ...]:
         """See `Windowed.functions`."""
         return ((self.product, tuple(range(int(np.prod(self.positions))))),)
+
+    def luts(self, reuse: int, target: Target) -> float:
+        """See `Kernel.luts`."""
+        return self.product.luts(reuse, target)
 
     def choice(self, target: Target) -> Choice:
         """See `Kernel.choice`."""

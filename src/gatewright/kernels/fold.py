@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -84,6 +85,33 @@ def reuse_factors(n_in: int, n_out: int) -> list[int]:
 def shared_choice(fold: Fold) -> Choice:
     """How a folded product is built."""
     return Choice(cmvm.SHARED, f"{fold.multipliers} multipliers, reuse factor {fold.reuse}")
+
+
+#: What a block RAM of 18 Kb counts in LUTs: as many as hold a fifth of its bits.
+_BLOCK_RAM_LUTS = 60
+
+
+def folded_luts(
+    fold: Fold, widths: tuple[int, int, int], target: Target, *, shared: bool = True
+) -> float:
+    """Estimated LUTs of a folded product, DSPs and block RAMs counted at a price.
+
+    Args:
+        fold: how the work is shared out.
+        widths: of an operand, a weight and a sum.
+        target: prices DSPs.
+        shared: whether all results have the same operands.
+    """
+    operand, weight, total = widths
+    multiplier = min(target.dsp_price, operand * weight)
+    rom_width = fold.multipliers * weight
+    rom = min(
+        rom_width * math.ceil(fold.reuse / 64),
+        math.ceil(rom_width / 36) * math.ceil(fold.reuse / 512) * _BLOCK_RAM_LUTS,
+    )
+    operands = fold.n_in if shared else fold.n_in * fold.n_out
+    trees = fold.outputs * (fold.inputs - 1) * total / 2
+    return fold.multipliers * multiplier + trees + fold.outputs * total + operands * operand + rom
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 from gatewright.errors import UnsupportedError
 from gatewright.kernels.base import Kernel
 from gatewright.tensor import Tensor
-from gatewright.units import Pad, Row, Unit, Window
+from gatewright.units import Pad, Row, Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,19 +136,27 @@ class Windowed(Kernel):
         Where windows at the border have functions of their own, whole images are gathered.
         """
         (source,) = self.inputs
-        height, width, channels = image_shape(source)
         if (lanes[0] == source.size and self.whole) or len(self.functions) > 1:
             return super().row(lanes)
-        units: list[Unit] = []
-        if any(self.pads):
-            units.append(Pad(height, width, self.pads, self.pad_value))
-            top, bottom, left, right = self.pads
-            height, width = top + height + bottom, left + width + right
-        units.append(
-            Window(height, width, self.window, self.strides, self.dilation, self.ram_style)
-        )
+        height, width, channels = image_shape(source)
+        pad = (Pad(height, width, self.pads, self.pad_value),) if any(self.pads) else ()
         product = self.per_window.row((self.window_tensor.size,))
-        return replace(product, lanes=(channels,), units=(*units, *product.units))
+        units = (*pad, self._slider, *product.units)
+        return replace(product, lanes=(channels,), units=units)
+
+    @property
+    def _slider(self) -> Window:
+        """The unit that makes windows of the padded image."""
+        height, width, _ = image_shape(self.inputs[0])
+        top, bottom, left, right = self.pads
+        height, width = top + height + bottom, left + width + right
+        return Window(height, width, self.window, self.strides, self.dilation, self.ram_style)
+
+    def interval(self, reuse: int) -> int:
+        """See `Kernel.interval`: between two windows all the pixels that lie between them pass."""
+        if self.reuse_factors and self.reused(reuse).whole:
+            return reuse
+        return self._slider.interval(reuse)
 
     @property
     def whole(self) -> bool:

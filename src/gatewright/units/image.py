@@ -52,22 +52,31 @@ class Window(_Image):
     dilation: tuple[int, int] = (1, 1)
     style: str = "auto"
 
-    def _positions(self) -> tuple[Times, Times]:
-        """Rows and columns of the pixels that complete a window."""
+    def _completing(self) -> Times:
+        """The pixels that complete a window, counted in C order."""
         rows, columns = (
             np.arange(dilation * (kernel - 1), extent, stride)
             for extent, kernel, stride, dilation in zip(
                 (self.height, self.width), self.kernel, self.strides, self.dilation, strict=True
             )
         )
-        return rows, columns
+        return (rows[:, None] * self.width + columns).ravel()
+
+    def interval(self, busy: int) -> int:
+        """Clock cycles per image with a reader that takes a window at most every `busy`.
+
+        While a window waits no pixel is taken, so that each costs the longer of `busy` and the
+        pixels from it to the next.
+        """
+        completing = self._completing()
+        gaps = np.diff(completing, append=completing[0] + self.height * self.width)
+        return int(np.maximum(gaps, busy).sum())
 
     def result(self, *sources: Stream) -> Bundle:
         """See `Unit.result`."""
         (source,) = sources
-        rows, columns = self._positions()
         taps = self.kernel[0] * self.kernel[1]
-        return (Stream(source.type, source.elements * taps, len(rows) * len(columns)).late(),)
+        return (Stream(source.type, source.elements * taps, len(self._completing())).late(),)
 
     def parameters(self, *sources: Stream) -> Parameters:
         """See `Unit.parameters`."""
@@ -91,11 +100,9 @@ class Window(_Image):
         pixel i comes and f[j] = max(w[j], f[j-1] + busy).
         """
         del sources
-        rows, columns = self._positions()
-        last = (rows[:, None] * self.width + columns).ravel()
         size = self.height * self.width
         frames = np.arange(len(arrivals[0]) // size)
-        completing = (frames[:, None] * size + last).ravel()
+        completing = (frames[:, None] * size + self._completing()).ravel()
         unhindered = paced(arrivals[0], 1)[completing] + 1
         gaps = np.diff(completing, prepend=completing[0])
         steady = np.cumsum(np.maximum(gaps, busy))
