@@ -65,6 +65,15 @@ def test_a_conversion_alone_tells_the_structure_and_predictions(shared):
     assert "fifos" not in report.groups and report.timing.fps is None
 
 
+def test_a_speed_that_was_asked_for(project):
+    path = project / "convert.json"
+    asked = json.loads(path.read_text())
+    asked["options"] |= {"target_ii": None, "fps": 1e6}
+    path.write_text(json.dumps(asked))
+    config = summarize(project).config
+    assert (config.target_ii, config.target_fps) == (None, 1e6)
+
+
 def test_measured_fifos_tell_their_levels(shared):
     sized(shared)
     report = summarize(shared)

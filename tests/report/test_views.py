@@ -114,6 +114,20 @@ def test_a_design_that_shares_nothing_says_nothing_of_it():
     assert interval_plot(report) is None
 
 
+def test_a_speed_that_was_asked_for():
+    asked, free = make_fields("asked"), make_report("free")
+    asked["config"]["target_ii"] = 1000
+    sweep = SweepReport(reports=(Report.model_validate(asked), free))
+    heading, row, *_ = (cells.split() for cells in terminal(sweep).splitlines()[2:])
+    assert " ".join(heading[1:5]) == "II asked for verification"
+    assert row[1] == "1,000"
+    asked["config"] |= {"target_ii": None, "target_fps": 12345.5}
+    only = SweepReport(reports=(Report.model_validate(asked),))
+    for text in (terminal(only), to_markdown(only), to_html(only)):
+        assert "FPS asked for" in text and "12,345.5" in text
+    assert "asked for" not in terminal(make_sweep())
+
+
 def test_fifos_that_were_measured_and_not():
     measured, unmeasured = streamed_sweep().reports
     table = {entry.heading: entry.cells for entry in fifo_table(measured)}

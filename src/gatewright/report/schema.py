@@ -112,6 +112,10 @@ class Config(_Part):
     """Whole tensor per beat, or one pixel per beat."""
     reuse_factor: _Positive | None = None
     """Reuse factor asked for where a layer names none (a number)."""
+    target_ii: _Positive | None = None
+    """Initiation interval asked for, in cycles: it decides the reuse factors not asked for."""
+    target_fps: _PositiveReal | None = None
+    """Tensors per second asked for (a number), in place of an interval."""
     target: str | None = None
     """Target whose delay model the pipeline was scheduled for."""
     layers: tuple[LayerConfig, ...] = ()

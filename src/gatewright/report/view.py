@@ -38,6 +38,8 @@ def summary(sweep: SweepReport) -> list[Entry]:
         Entry("bits", tuple(map(_bits, configs))),
         Entry("io", tuple(config.io for config in configs)),
         Entry("reuse", tuple(str(config.reuse_factor or "") for config in configs)),
+        _numbers("II asked for", [config.target_ii for config in configs]),
+        _numbers("FPS asked for", [config.target_fps for config in configs]),
         Entry("target", tuple(config.target or "" for config in configs)),
         Entry("verification", tuple(r.verdict for r in sweep.reports), group="verification"),
         *(
@@ -244,8 +246,8 @@ def _cells(column: Column) -> tuple[str, ...]:
     return tuple(map(column.figure.format, column.values))
 
 
-def _numbers(heading: str, values: Sequence[int | None], group: str = "") -> Entry:
-    cells = tuple("" if value is None else f"{value:,}" for value in values)
+def _numbers(heading: str, values: Sequence[float | None], group: str = "") -> Entry:
+    cells = tuple("" if value is None else f"{value:,.10g}" for value in values)
     return Entry(heading, cells, tuple(values), group)
 
 
