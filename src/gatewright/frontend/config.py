@@ -101,7 +101,7 @@ def configure(
             else:
                 _set(names[name], layer, key, path, value, user, backend)
     for layer in layers:
-        _pass_on(names[layer["name"]], layer, asked.layers[layer["name"]])
+        _pass_on(names[layer["name"]], layer, asked.layers[layer["name"]], backend)
     return Choices(user, names), asked
 
 
@@ -114,13 +114,20 @@ def _choice(key: str, path: str, value: str) -> str:
     return value
 
 
-def _pass_on(entry: dict[str, Any], layer: dict[str, Any], asked: dict[str, str | int]) -> None:
+def _pass_on(
+    entry: dict[str, Any], layer: dict[str, Any], asked: dict[str, str | int], backend: Any
+) -> None:
     """Tell hls4ml what was asked of a layer, as far as its C++ keeps its meaning."""
     kind = layer["class_name"].removeprefix("Q").removesuffix("Batchnorm")
     asked["reuse_factor"] = reuse = int(entry.get("ReuseFactor", asked["reuse_factor"]))
     # hls4ml's own adder graphs take minutes and leave no weights; the numbers are Latency's.
     if asked["strategy"] == "resource" and kind in _WITH_RESOURCE:
         entry["Strategy"] = "Resource"
+        if kind == "Dense" or {layer["filt_width"], layer.get("filt_height", 1)} == {1}:
+            # hls4ml moves the factor, and forgets that when it makes the layer a pointwise one.
+            size = [layer["n_chan"], layer["n_filt"]] if "n_chan" in layer else None
+            valid = backend.get_valid_reuse_factors(*(size or [layer["n_in"], layer["n_out"]]))
+            entry["ReuseFactor"] = backend.get_closest_reuse_factor(valid, reuse)
     if kind not in _MULTIPLYING:
         return
     if asked["strategy"] == "distributed_arithmetic" and reuse > 1:
