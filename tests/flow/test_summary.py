@@ -1,6 +1,7 @@
 """The report of a project directory: what its manifest and its finished steps say, no more."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import asdict
 
 import pytest
@@ -21,18 +22,24 @@ SIZED = {
 }
 
 
+@contextmanager
+def edited(path):
+    """The content of a JSON file, written back afterwards."""
+    fields = json.loads(path.read_text())
+    yield fields
+    path.write_text(json.dumps(fields))
+
+
 @pytest.fixture
 def shared(project):
     """A project whose manifest tells of shared multipliers and of FIFOs."""
-    path = project / "rtl" / "project.json"
-    manifest = json.loads(path.read_text())
-    (first,) = (module for module in manifest["modules"] if module["layer"] == "fc1")
-    first |= {"interval": 3, "reuse_factor": 3, "multipliers": 2, "strategy": "shared"}
-    manifest["interval"] = 6
-    for name, depth in SIZED["depths"].items():
-        fifo = Module("gw_fifo", "gw_fifo.sv", name, "", "fifo", 1, depth=depth, room=32)
-        manifest["modules"].append(asdict(fifo))
-    path.write_text(json.dumps(manifest))
+    with edited(project / "rtl" / "project.json") as manifest:
+        (first,) = (module for module in manifest["modules"] if module["layer"] == "fc1")
+        first |= {"interval": 3, "reuse_factor": 3, "multipliers": 2, "strategy": "shared"}
+        manifest["interval"] = 6
+        for name, depth in SIZED["depths"].items():
+            fifo = Module("gw_fifo", "gw_fifo.sv", name, "", "fifo", 1, depth=depth, room=32)
+            manifest["modules"].append(asdict(fifo))
     return project
 
 
@@ -66,10 +73,8 @@ def test_a_conversion_alone_tells_the_structure_and_predictions(shared):
 
 
 def test_a_speed_that_was_asked_for(project):
-    path = project / "convert.json"
-    asked = json.loads(path.read_text())
-    asked["options"] |= {"target_ii": None, "fps": 1e6}
-    path.write_text(json.dumps(asked))
+    with edited(project / "convert.json") as asked:
+        asked["options"] |= {"target_ii": None, "fps": 1e6}
     config = summarize(project).config
     assert (config.target_ii, config.target_fps) == (None, 1e6)
 
@@ -116,3 +121,35 @@ def test_simulated_times(shared, last):
     assert (timing.ii, timing.ii_predicted) == (8, 6)
     assert timing.fps == pytest.approx(1e9 / (8 * timing.clock_ns))
     assert (timing.latency_max, timing.latency_last_max) == (18, last.get("latency_last_max"))
+
+
+@pytest.fixture
+def slow(shared):
+    """The same with fc1 at reuse factor 6 of 1, 3 and 6."""
+    with edited(shared / "model" / "design.json") as design:
+        (fc1,) = (kernel for kernel in design["kernels"] if kernel["layer"] == "fc1")
+        fc1["reuse_factor"] = 6
+    return shared
+
+
+def test_the_bottleneck_and_its_price(slow):
+    report = summarize(slow)
+    found = report.bottleneck
+    assert (found.layer, found.interval) == ("fc1", 3)
+    assert (found.reuse_factor, found.faster_reuse_factor) == (6, 3)
+    assert (found.multipliers, found.faster_multipliers) == (1, 2)
+    assert found.extra_lut is not None
+    assert report.provenance.groups["bottleneck"].method == "estimated"
+
+
+def test_no_layer_is_the_bottleneck_where_a_port_is_as_slow(slow):
+    with edited(slow / "rtl" / "project.json") as manifest:
+        manifest["inputs"][0]["lanes"] = 1
+    report = summarize(slow)
+    assert report.bottleneck is None and "bottleneck" not in report.groups
+
+
+def test_the_price_is_unknown_without_the_target(slow):
+    with edited(slow / "convert.json") as asked:
+        asked["options"]["target"] = "gone.yaml"
+    assert summarize(slow).bottleneck is None

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gatewright import __version__
 from gatewright.errors import InputError
+from gatewright.flow.balance import bottleneck
 from gatewright.flow.convert import design_files, load_design, load_rtl
 from gatewright.flow.steps import hash_files, read_stamp
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.flow.verify import verified_content
 from gatewright.report import schema
 from gatewright.report.store import REPORT, load_reports, write_report
+from gatewright.targets import load_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +95,14 @@ def summarize(
         )
         origins[f"resources.{target}"] = origins[f"layers.{target}"] = origin
     options = asked["options"]
+    slowest = _bottleneck(design, rtl, options["target"])
+    if slowest is not None:
+        origins["bottleneck"] = schema.Origin(
+            method="estimated",
+            tool="Gatewright",
+            version=__version__,
+            details=f"schedule, and circuit costs on target {rtl.target}",
+        )
     return schema.Report(
         model=schema.Model(
             name=labels.model or design.name,
@@ -119,6 +129,7 @@ def summarize(
         compute=_compute(design),
         ports=_ports(rtl),
         fifos=_fifos(rtl, sized),
+        bottleneck=slowest,
         provenance=schema.Provenance(
             gatewright=__version__,
             groups=origins,
@@ -224,6 +235,28 @@ def _timing(rtl: RtlProject, verified: dict[str, Any] | None) -> schema.Timing:
         latency_predicted=rtl.latency,
         ii=math.ceil(measured["interval"]) if measured.get("interval") else None,
         ii_predicted=rtl.interval,
+    )
+
+
+def _bottleneck(design: Design, rtl: RtlProject, target: str) -> schema.Bottleneck | None:
+    """The slowest layer, unless the ports take as long to pass a tensor.
+
+    It is not known where the target's description is no longer there.
+    """
+    try:
+        found = bottleneck(design, rtl, load_target(target))
+    except InputError:
+        return None
+    if found is None or found.interval <= max(port.beats for port in (*rtl.inputs, *rtl.outputs)):
+        return None
+    return schema.Bottleneck(
+        layer=found.layer,
+        interval=found.interval,
+        reuse_factor=found.reuse,
+        multipliers=found.multipliers,
+        faster_reuse_factor=found.faster_reuse,
+        faster_multipliers=found.faster_multipliers,
+        extra_lut=found.extra_luts,
     )
 
 

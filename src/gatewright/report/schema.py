@@ -184,9 +184,10 @@ class Bottleneck(_Part):
     faster_reuse_factor: _Positive | None = None
     """Largest reuse factor that at least halves the interval (a number)."""
     multipliers: _Count | None = None
-    """Shared multipliers that it has (a number)."""
+    """Multipliers that it has at `reuse_factor` (a number)."""
     faster_multipliers: _Count | None = None
-    """Shared multipliers that it would have with `faster_reuse_factor` (a number)."""
+    """Multipliers that it would have at `faster_reuse_factor` (a number); at 1 they are products
+    by constants, which may be built otherwise."""
     extra_lut: _Real | None = None
     """What that would add, as a number of LUTs; a DSP counts what the target says it is worth."""
 
@@ -197,7 +198,9 @@ class Bottleneck(_Part):
         if self.faster_reuse_factor is None:
             return f"{text} No reuse factor makes it twice as fast." if reuse else text
         parts = [f"reuse factor {self.faster_reuse_factor}"]
-        if self.faster_multipliers is not None:
+        if self.faster_reuse_factor == 1:
+            parts.append("with nothing shared")
+        elif self.faster_multipliers is not None:
             instead = f" instead of {self.multipliers:,}" if self.multipliers is not None else ""
             parts.append(f"{self.faster_multipliers:,} multipliers{instead}")
         if self.extra_lut is not None:
@@ -503,7 +506,7 @@ class Report(_Part):
     fifos: tuple[Fifo, ...] = ()
     """FIFOs between layers, in the order of the network."""
     bottleneck: Bottleneck | None = None
-    """The layer that takes longest, where that is more than a tensor needs to come in."""
+    """The layer that takes longest, where that is longer than the ports take for a tensor."""
     provenance: Provenance
 
     @property
