@@ -11,6 +11,8 @@ import pytest
 from gatewright import golden
 from gatewright.design import Design
 from gatewright.emulation import Emulation
+from gatewright.errors import UnsupportedError
+from gatewright.kernels import Conv, DepthwiseConv, Kernel
 from gatewright.lower import lower
 from graphs import GraphBuilder, check_layers, emulate, random_inputs
 
@@ -142,6 +144,7 @@ def moves(b: Branches) -> None:
     b.pool("pooled", "residual", "Max", (2, 2))
     b.add("Reshape", "flat", "pooled", target_shape=[8])
     b.dense("fc", "flat", 8, 3)
+    b.dense("fc_again", "flat", 8, 2)
     b.add("Reshape", "reshaped", b.source(4, 6), target_shape=[2, 4, 3])
     b.batchnorm("after", "reshaped", 24, 3)
     b.dense("by_pixel", b.source(3, 4), 4, 2)
@@ -208,3 +211,169 @@ def test_a_saved_design_computes_the_same(
     again = golden.run(Design.load(tmp_path / "design"), x)
     for name, value in golden.run(design, x).items():
         np.testing.assert_array_equal(again[name], value, name)
+
+
+def kernel_of(design: Design, layer: str) -> Kernel:
+    return next(kernel for kernel in design.kernels if kernel.layer == layer)
+
+
+def test_what_is_asked_of_the_hardware_is_lowered() -> None:
+    b = Branches("io_parallel")
+    b.conv("conv", b.source(4, 4, 2), 4, (3, 3))
+    b.conv("depthwise", b.source(4, 4, 2), 2, (3, 3), class_name="DepthwiseConv")
+    b.settings["conv"] = {"Strategy": "Resource", "ReuseFactor": 6, "ParallelizationFactor": 2}
+    graph = b.finished()
+    node = next(n for n in graph.get_layers() if n.name == "depthwise")
+    asked = {"strategy": "resource", "reuse_factor": 9, "multiplier": "dsp", "rom_style": "block"}
+    for what, value in {**asked, "ram_style": "distributed"}.items():
+        node.set_attr(f"gatewright_{what}", value)
+    design = lower(graph)
+    conv, depthwise = (kernel_of(design, name) for name in ("conv", "depthwise"))
+    assert isinstance(conv, Conv)
+    assert isinstance(depthwise, DepthwiseConv)
+    assert (conv.strategy, conv.reuse_factor, conv.parallel) == ("resource", 6, 2)
+    assert (conv.multiplier, conv.rom_style, conv.ram_style) == ("auto", "auto", "auto")
+    assert {what: getattr(depthwise, what) for what in asked} == asked
+    assert (depthwise.parallel, depthwise.ram_style) == (1, "distributed")
+    assert design.io == "parallel"
+
+
+def refused(b: Branches) -> str:
+    with pytest.raises(UnsupportedError) as caught:
+        lower(b.finished())
+    return str(caught.value)
+
+
+DEPTHWISE = {"class_name": "DepthwiseConv"}
+
+
+def test_a_depth_multiplier_is_refused() -> None:
+    b = Branches("io_parallel")
+    b.conv("c", b.source(4, 4, 2), 4, (2, 2), depth_multiplier=2, **DEPTHWISE)
+    assert "layer 'c' (DepthwiseConv2D): hls4ml's C++ has a depth multiplier of 1" in refused(b)
+
+
+def test_a_depthwise_resource_strategy_is_refused_in_io_parallel() -> None:
+    b = Branches("io_parallel")
+    b.conv("c", b.source(4, 4, 2), 2, (2, 2), **DEPTHWISE)
+    b.settings["c"] = {"Strategy": "Resource"}
+    assert "io_parallel has no strategy Resource for it" in refused(b)
+
+
+def test_a_batch_normalization_joined_to_a_depthwise_convolution_is_refused() -> None:
+    b = Branches("io_parallel")
+    b.conv("c", b.source(4, 4, 2), 2, (2, 2), **DEPTHWISE)
+    b.types("c", result="auto")
+    b.batchnorm("bn", "c", 18, 2)
+    assert (
+        "layer 'c' (DepthwiseConv2D): hls4ml left it 16 weights where its C++ reads 8" in refused(b)
+    )
+
+
+def test_dilation_is_refused() -> None:
+    b = Branches("io_parallel")
+    b.conv("c", b.source(6, 2), 2, (2,), dilation_width=2)
+    assert refused(b) == "layer 'c' (Conv1D): hls4ml's C++ ignores its dilation_width of 2"
+
+
+def test_channels_first_is_refused() -> None:
+    b = Branches("io_parallel")
+    b.pool("p", b.source(4, 4, 4), "Max", (2, 2))
+    b.layers[-1]["data_format"] = "channels_first"
+    with pytest.raises(Exception, match="channels_last"):
+        lower(b.finished())
+
+
+def test_a_vertical_stride_that_streams_ignore_is_refused() -> None:
+    b = Branches("io_stream")
+    b.conv("c", b.source(5, 5, 2), 2, (1, 3), (2, 1))
+    assert "io_stream ignores the vertical stride of a window of height 1" in refused(b)
+
+
+@pytest.mark.parametrize(
+    "strides, padding, reason",
+    [((2, 2), "same", "does not pad"), ((1, 1), "valid", "asks for the same")],
+)
+def test_poolings_that_streams_lack_are_refused(
+    strides: tuple[int, int], padding: str, reason: str
+) -> None:
+    b = Branches("io_stream")
+    b.pool("p", b.source(5, 5, 2), "Max", (2, 2), strides, padding)
+    message = refused(b)
+    assert message.startswith("layer 'p' (Pooling2D): ")
+    assert reason in message
+
+
+def test_an_average_of_signs_is_refused() -> None:
+    b = Branches("io_parallel")
+    b.batchnorm("bn", b.source(4, 4, 2), 32, 2)
+    b.activation("signs", "bn", "binary_tanh")
+    b.shapes["signs"] = (4, 4, 2)
+    b.pool("p", "signs", "Average", (2, 2))
+    assert "averages bits that are signs as if they were 0 and 1" in refused(b)
+
+
+def test_other_resizing_than_of_the_nearest_pixel_is_refused() -> None:
+    b = Branches("io_parallel")
+    b.upsample("u", b.source(2, 3, 2), 2, 3)
+    b.layers[-1]["algorithm"] = "bilinear"
+    assert "hls4ml has no C++ for the algorithm 'bilinear'" in refused(b)
+
+
+def test_uneven_resizing_is_refused() -> None:
+    b = Branches("io_parallel")
+    b.upsample("u", b.source(2, 3, 2), 2, 3)
+    b.layers[-1]["out_width"] = 7
+    assert "repeats 3 pixels unevenly where 7 are wanted" in refused(b)
+
+
+def test_a_dot_product_of_streams_is_refused() -> None:
+    b = Branches("io_stream")
+    b.add("Dot", "d", b.source(4), b.source(4), op="dot1d", axes=-1)
+    assert refused(b) == ("layer 'd' (Dot): hls4ml has no C++ for it in io_stream; use io_parallel")
+
+
+def test_a_clipped_relu_of_streams_is_refused() -> None:
+    b = Branches("io_stream")
+    b.activation("a", b.source(4), "relu6")
+    assert "hls4ml has no C++ for 'relu6' in io_stream" in refused(b)
+
+
+def test_a_flattened_stream_may_be_read_by_some_layers_only() -> None:
+    b = Branches("io_stream")
+    b.add("Reshape", "flat", b.source(3, 4, 2), target_shape=[24])
+    b.activation("a", "flat", "relu")
+    assert "reads 'flat', which was flattened, in beats of the wrong size" in refused(b)
+
+
+def test_a_stream_that_cannot_be_repacked_is_refused() -> None:
+    b = Branches("io_stream")
+    b.add("Reshape", "r", b.source(4, 3), target_shape=[6, 2])
+    b.activation("a", "r", "relu")
+    assert "can't turn beats of 3 elements into beats of 2" in refused(b)
+
+
+def test_indices_of_a_fraction_are_refused() -> None:
+    b = Branches("io_parallel")
+    table = {"n_in": 4, "n_out": 3, "vocab_size": 8, "embeddings_data": b.weights(8, 3)}
+    b.add("Embedding", "e", b.source(4), **table)
+    assert "layer 'e': its input, fixed<8,3>, is no unsigned integer" in refused(b)
+
+
+def test_a_ternary_activation_by_itself_is_refused() -> None:
+    b = Branches("io_parallel")
+    kind = {"class_name": "TernaryTanh", "threshold": 0.5}
+    b.activation("t", b.source(3), "ternary_tanh", **kind)
+    assert refused(b).startswith("layer 't' (TernaryTanh): hls4ml writes no C++ for it unless")
+
+
+def test_agreements_that_hls4ml_miscounts_are_refused() -> None:
+    from hls4ml.model.quantizers import BinaryQuantizer
+
+    b = Branches("io_parallel")
+    b.batchnorm("bn", b.source(6, 2), 12, 2)
+    b.activation("signs", "bn", "binary_tanh")
+    b.shapes["signs"] = (6, 2)
+    b.conv("c", "signs", 3, (1,), weight_quantizer=BinaryQuantizer(1), bias_data=None)
+    b.settings["c"] = {"ParallelizationFactor": 6}
+    assert "subtracts the wrong number from its count of agreements" in refused(b)

@@ -185,11 +185,10 @@ def _alias(node: Any, tensors: dict[str, Tensor], beats: dict[str, int]) -> None
     (source,) = node.inputs
     for name, variable in node.variables.items():
         to = _fixed(variable.type.precision, f"layer '{node.name}' ({node.class_name})")
-        if to != tensors[source].type or beats[source] != tensors[source].shape[-1]:
+        if to != tensors[source].type:
             raise UnsupportedError(
                 f"layer '{node.name}' ({node.class_name}): hls4ml copies a stream of "
-                f"{beats[source]} {tensors[source].type} a beat as one of "
-                f"{variable.shape[-1]} {to}; let one layer alone read it"
+                f"{tensors[source].type} as one of {to}; give '{source}' the latter type"
             )
         tensors[name], beats[name] = tensors[source], beats[source]
 
@@ -487,11 +486,6 @@ def _merge(layer: _Layer) -> Kernel:
     operation = str(layer.attribute("op")).lower()
     if operation not in kernels.OPERATIONS:
         raise layer.refuse(f"operation '{operation}' is not supported yet")
-    shapes = {tensor.shape for tensor in layer.inputs}
-    if layer.streams and len(shapes) > 1:
-        raise layer.refuse(
-            "hls4ml broadcasts no streams for its Vitis backend; give both inputs one shape"
-        )
     return kernels.Merge(**layer.place, operation=operation)
 
 

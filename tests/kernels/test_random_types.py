@@ -99,6 +99,7 @@ KINDS: dict[str, Callable[[Draw], Kernel]] = {
     "lookup": lambda d: kernels.Lookup(*d.place(), *d.table(), int(d.rng.choice([8, 16]))),
     "elu": lambda d: kernels.Elu(*d.place(), *d.table(), *d.parameter()),
     "selu": lambda d: kernels.Selu(*d.place(), *d.table()),
+    "selu of streams": lambda d: kernels.Selu(*d.place(), *d.table(), *d.parameter()),
     "argmax": lambda d: kernels.Argmax(*d.place()),
     "softmax": _softmax,
     "legacy": _legacy,
