@@ -170,6 +170,18 @@ def test_a_prediction_that_failed_is_shown():
     assert "predicted latency (cycles)" in terminal(both)
 
 
+def test_the_least_latency_is_shown_where_later_tensors_wait():
+    assert "least" not in terminal(make_sweep())
+    fields = make_fields("shared")
+    fields["timing"].update(latency_min=10, latency_max=25, latency_predicted=10)
+    shared = terminal(SweepReport(reports=(Report.model_validate(fields),)))
+    assert "least latency (cycles)" in shared
+    assert "predicted" not in shared
+    fields["timing"].update(latency_predicted=11)
+    missed = terminal(SweepReport(reports=(Report.model_validate(fields),)))
+    assert "predicted latency (cycles)" in missed
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
 def test_on_a_narrow_terminal_every_column_is_still_whole(width):
     text = terminal(make_sweep(), width=width, tty=True)

@@ -62,7 +62,7 @@ FIGURES: dict[str, Figure] = {
         Figure("mismatches", "verification.mismatches", "mismatches", "", "less", 0, False),
         Figure("clock", "timing.clock_ns", "clock", "ns", "less", 3),
         Figure("latency", "timing.latency_max", "latency", "cycles", "less"),
-        Figure("latency_min", "timing.latency_min", "least latency", "cycles", "less", 0, False),
+        Figure("latency_min", "timing.latency_min", "least latency", "cycles", "less"),
         Figure("latency_last", "timing.latency_last_max", "latency to last beat", "cycles", "less"),
         Figure(
             "latency_last_min",
