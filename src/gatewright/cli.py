@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gatewright.project import RtlProject
     from gatewright.report.schema import SweepReport
+    from gatewright.simulate import StallPattern
 
 app = typer.Typer(
     name="gatewright",
@@ -178,9 +179,11 @@ def convert(
         Path | None, typer.Option(help="Weights (.h5) of a model whose file is its architecture.")
     ] = None,
     io: Annotated[
-        str, typer.Option(help="parallel: a beat is a whole tensor; stream.")
+        str, typer.Option(help="parallel: a beat is a whole tensor; stream: a pixel.")
     ] = "parallel",
-    reuse: Annotated[int | None, typer.Option(help="Reuse factor; 1 is fully unrolled.")] = None,
+    reuse: Annotated[
+        int | None, typer.Option(help="Products per multiplier; 1 is fully unrolled.")
+    ] = None,
     strategy: Annotated[
         str | None, typer.Option(help="latency, resource or distributed_arithmetic.")
     ] = None,
@@ -194,6 +197,11 @@ def convert(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="layer.key=value; may be repeated.")
     ] = None,
+    target_ii: Annotated[
+        int | None,
+        typer.Option(help="Clock cycles per sample to reach with the cheapest reuse factors."),
+    ] = None,
+    fps: Annotated[float | None, typer.Option(help="The same as samples per second.")] = None,
     target: Annotated[str, typer.Option(help="Target that the pipeline is cut for.")] = "xcup",
     clock: Annotated[float | None, typer.Option(help="Clock period in ns.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the top module.")] = None,
@@ -214,6 +222,8 @@ def convert(
         settings=tuple(_setting(text) for text in settings or ()),
         target=target,
         clock_ns=clock,
+        target_ii=target_ii,
+        fps=fps,
     )
     stamp = run(model, weights, options, output, name=name, progress=_progress.begin(output))
     rtl = load_rtl(output)
@@ -224,11 +234,20 @@ def convert(
                 "directory": str(output),
                 "top": rtl.top,
                 "latency_predicted": rtl.latency,
+                "ii_predicted": rtl.interval,
                 "path_ns_estimated": rtl.path_ns,
                 "clock_ns": rtl.clock_ns,
                 "target": rtl.target,
                 "modules": [
-                    {"layer": m.layer, "latency": m.latency, "strategy": m.strategy or None}
+                    {
+                        "layer": m.layer,
+                        "latency": m.latency,
+                        "ii": m.interval,
+                        "strategy": m.strategy or None,
+                        "reuse_factor": m.reuse_factor,
+                        "multipliers": m.multipliers,
+                        "notes": m.notes,
+                    }
                     for m in rtl.modules
                     if m.layer
                 ],
@@ -237,9 +256,12 @@ def convert(
         )
     else:
         done = "written" if stamp.fresh else "up to date"
+        for module in rtl.modules:
+            for note in module.notes:
+                _say(f"{output}: layer '{module.layer}': {note}")
         _say(
-            f"{output / 'rtl'}: {done}, {rtl.latency} pipeline stages at {rtl.clock_ns:g} ns "
-            f"on {rtl.target}{_clock_remark(rtl)}"
+            f"{output / 'rtl'}: {done}, latency {rtl.latency} cycles, initiation interval "
+            f"{rtl.interval}, at {rtl.clock_ns:g} ns on {rtl.target}{_clock_remark(rtl)}"
         )
 
 
@@ -272,19 +294,13 @@ def verify(
 ) -> None:
     """Prove RTL = golden = C++ emulation on vectors, in Verilator under cocotb."""
     from gatewright.flow.verify import verify as run
-    from gatewright.simulate import STALLS
 
-    patterns = {pattern.name: pattern for pattern in STALLS}
-    unknown = [name for name in stall or () if name not in patterns]
-    if unknown:
-        raise InputError(f"--stall {unknown[0]}: there are {', '.join(patterns)}")
-    chosen = [patterns[name] for name in stall] if stall else list(STALLS)
     stamp = run(
         directory,
         inputs=inputs,
         samples=samples,
         seed=seed,
-        stalls=chosen,
+        stalls=_patterns(stall),
         waves=waves,
         progress=_progress.begin(directory),
     )
@@ -304,9 +320,56 @@ def verify(
     if not as_json:
         _say(
             f"{directory}: bit-exact on {results['vectors']} vectors; latency "
-            f"{results['latency_max']} cycles, initiation interval {results['interval']}; "
-            f"{results['cycles_per_second']:,} cycles/s"
+            f"{_cycles(results['latency_min'], results['latency_max'])} cycles, initiation "
+            f"interval {results['interval']}; {results['cycles_per_second']:,} cycles/s"
         )
+
+
+def _cycles(least: int, most: int) -> str:
+    return str(least) if least == most else f"{least} to {most}"
+
+
+def _patterns(names: list[str] | None) -> list[StallPattern]:
+    from gatewright.simulate import STALLS
+
+    patterns = {pattern.name: pattern for pattern in STALLS}
+    unknown = [name for name in names or () if name not in patterns]
+    if unknown:
+        raise InputError(f"--stall {unknown[0]}: there are {', '.join(patterns)}")
+    return [patterns[name] for name in names] if names else list(STALLS)
+
+
+@app.command()
+def fifos(
+    directory: _Directory,
+    inputs: Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")] = None,
+    samples: Annotated[int, typer.Option(min=2, help="Samples to pass.")] = 8,
+    stall: Annotated[
+        list[str] | None, typer.Option(help="Stall patterns by name; default all.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Measure how full FIFOs get, set their depths, prove that throughput stays."""
+    from gatewright.flow.fifos import size_fifos
+
+    stamp = size_fifos(
+        directory,
+        inputs=inputs,
+        samples=samples,
+        stalls=_patterns(stall),
+        progress=_progress.begin(directory),
+    )
+    _progress.end()
+    if as_json:
+        _print_json({**stamp.results, "seconds": stamp.seconds})
+        return
+    depths = stamp.results["depths"]
+    if not depths:
+        _say(f"{directory}: no FIFOs; every module takes a sample per clock")
+        return
+    for name, depth in depths.items():
+        _say(f"{directory}: {name}: {depth} beats")
+    _say(f"{directory}: initiation interval {stamp.results['interval']} as with deep FIFOs")
 
 
 @app.command()

@@ -10,6 +10,9 @@ from gatewright.errors import InputError
 
 MANIFEST = "project.json"
 
+#: Fields of a module that JSON has as lists.
+_TUPLES = ("layers", "notes", "parts", "lanes")
+
 
 @dataclass(frozen=True)
 class Port:
@@ -54,6 +57,7 @@ class Module:
     layers: tuple[str, ...] = ()  # all layers in the module, `layer` first
     strategy: str = ""  # how it is built where there is a choice
     reason: str = ""  # why
+    notes: tuple[str, ...] = ()  # what was asked for and could not be
     parts: tuple[str, ...] = ()  # files of modules that only this one instantiates
     clocked: bool = True  # whether it has ports clk and rst
     interval: int = 1  # predicted cycles per tensor, by itself
@@ -102,7 +106,7 @@ class RtlProject:
                     Port(**{**port, "shape": tuple(port["shape"])}) for port in fields[key]
                 )
             modules = tuple(
-                Module(**module | {key: tuple(module[key]) for key in ("layers", "parts", "lanes")})
+                Module(**module | {key: tuple(module[key]) for key in _TUPLES})
                 for module in fields.pop("modules")
             )
             files = tuple(fields.pop("files"))

@@ -174,7 +174,6 @@ def rom_text(rom: Rom, name: str) -> str:
     """SystemVerilog of a ROM with a registered output."""
     address = max(1, (rom.depth - 1).bit_length())
     types = ", ".join(f"{values.shape[1]} x {to}" for values, to in rom.columns)
-    style = "" if rom.style == "auto" else f'(* rom_style = "{rom.style}" *) '
     digits = -(-rom.width // 4)
     return "\n".join(
         [
@@ -185,7 +184,8 @@ def rom_text(rom: Rom, name: str) -> str:
             f"  input  logic [{address - 1}:0] address,",
             f"  output logic [{rom.width - 1}:0] data",
             ");",
-            f"  {style}logic [{rom.width - 1}:0] mem [{rom.depth}];",
+            f'  (* rom_style = "{rom.attribute}" *)',
+            f"  logic [{rom.width - 1}:0] mem [{rom.depth}];",
             "  initial begin",
             *(
                 f"    mem[{i}] = {rom.width}'h{word:0{digits}x};"

@@ -20,6 +20,7 @@ from gatewright.errors import GatewrightError, InputError, system_message
 from gatewright.files import replaced_file
 from gatewright.fixed import to_float
 from gatewright.flow.convert import convert, load_design
+from gatewright.flow.fifos import size_fifos
 from gatewright.flow.summary import Labels, summarize
 from gatewright.flow.synthesize import synthesize
 from gatewright.flow.verify import verify
@@ -161,6 +162,7 @@ def _take_through(sweep: Sweep, config: Config, folder: Path, force: bool) -> sc
     samples = directory / "test_set.npy"
     with replaced_file(samples) as temporary:
         np.save(temporary, trained.x, allow_pickle=False)
+    size_fifos(directory, inputs=samples)
     verify(directory, inputs=samples)
     synthesize(directory, options.target, jobs=1)
     report = summarize(

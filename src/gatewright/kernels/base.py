@@ -104,6 +104,13 @@ class Kernel(ABC):
         """Products by the same weights that follow each other, per tensor."""
         return 1
 
+    def notes(self) -> tuple[str, ...]:
+        """What was asked for and could not be, and what is done instead."""
+        asked = getattr(self, "reuse_factor", 1)
+        if not self.reuse_factors or asked == self.reuse:
+            return ()
+        return (f"reuse factor moved from {asked} to {self.reuse}",)
+
     @property
     def products(self) -> int:
         """Products of one repeat: what multipliers share."""

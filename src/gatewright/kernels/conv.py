@@ -10,6 +10,7 @@ import numpy as np
 
 from gatewright.kernels.base import Choice, Kernel, Work
 from gatewright.kernels.dense import Dense
+from gatewright.kernels.fold import parallel_notes
 from gatewright.kernels.windowed import Windowed
 
 if TYPE_CHECKING:
@@ -88,6 +89,13 @@ class Conv(Windowed):
     def functions(self) -> tuple[tuple[Kernel, tuple[int, ...]], ...]:
         """See `Windowed.functions`."""
         return ((self.dense, tuple(range(int(np.prod(self.positions))))),)
+
+    def notes(self) -> tuple[str, ...]:
+        """See `Kernel.notes`."""
+        return (
+            *super().notes(),
+            *parallel_notes(self.parallel, self.positions[0] * self.positions[1], self.repeats),
+        )
 
     def luts(self, reuse: int, target: Target) -> float:
         """See `Kernel.luts`."""

@@ -16,6 +16,7 @@ from gatewright.kernels.fold import (
     Weights,
     folded_luts,
     folded_row,
+    parallel_notes,
     reuse_factors,
     shared_choice,
 )
@@ -205,6 +206,13 @@ class Dense(Kernel):
             rom_style=self.rom_style,
         )
         return folded_row(weights, fold, beat, self.output)
+
+    def notes(self) -> tuple[str, ...]:
+        """See `Kernel.notes`."""
+        return (
+            *super().notes(),
+            *parallel_notes(self.parallel, self.inputs[0].size // self.period, self.repeats),
+        )
 
     def luts(self, reuse: int, target: Target) -> float:
         """See `Kernel.luts`."""

@@ -18,6 +18,7 @@ from gatewright.kernels.fold import (
     Weights,
     folded_luts,
     folded_row,
+    parallel_notes,
     reuse_factors,
     shared_choice,
 )
@@ -227,6 +228,13 @@ class DepthwiseConv(Windowed):
     def functions(self) -> tuple[tuple[Kernel, tuple[int, ...]], ...]:
         """See `Windowed.functions`."""
         return ((self.product, tuple(range(int(np.prod(self.positions))))),)
+
+    def notes(self) -> tuple[str, ...]:
+        """See `Kernel.notes`."""
+        return (
+            *super().notes(),
+            *parallel_notes(self.parallel, self.positions[0] * self.positions[1], self.repeats),
+        )
 
     def luts(self, reuse: int, target: Target) -> float:
         """See `Kernel.luts`."""

@@ -16,6 +16,7 @@ from gatewright.kernels.base import Choice
 from gatewright.tensor import Tensor
 from gatewright.units import Accumulate, Body, Feed, Function, Permute, Rom, Row, Unit
 from gatewright.units.accumulate import holding
+from gatewright.units.feed import BLOCK_RAM_LUTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,8 +88,11 @@ def shared_choice(fold: Fold) -> Choice:
     return Choice(cmvm.SHARED, f"{fold.multipliers} multipliers, reuse factor {fold.reuse}")
 
 
-#: What a block RAM of 18 Kb counts in LUTs: as many as hold a fifth of its bits.
-_BLOCK_RAM_LUTS = 60
+def parallel_notes(asked: int, there: int, repeats: int) -> tuple[str, ...]:
+    """What becomes of a parallelization factor: all positions at a time, or one."""
+    if asked == 1 or repeats == 1:
+        return ()
+    return (f"parallelization factor moved from {asked} to 1; {there} takes reuse factor 1",)
 
 
 def folded_luts(
@@ -107,7 +111,7 @@ def folded_luts(
     rom_width = fold.multipliers * weight
     rom = min(
         rom_width * math.ceil(fold.reuse / 64),
-        math.ceil(rom_width / 36) * math.ceil(fold.reuse / 512) * _BLOCK_RAM_LUTS,
+        math.ceil(rom_width / 36) * math.ceil(fold.reuse / 512) * BLOCK_RAM_LUTS,
     )
     operands = fold.n_in if shared else fold.n_in * fold.n_out
     trees = fold.outputs * (fold.inputs - 1) * total / 2

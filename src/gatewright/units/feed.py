@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from gatewright.fixed import FixedType
 from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
 
+#: What a block RAM of 18 Kb counts in LUTs.
+BLOCK_RAM_LUTS = 60
+
 
 @dataclass(frozen=True, eq=False)
 class Rom:
@@ -23,6 +26,19 @@ class Rom:
 
     columns: tuple[tuple[NDArray[np.int64], FixedType], ...]
     style: str = "auto"
+
+    @property
+    def attribute(self) -> str:
+        """Value of the attribute rom_style of the memory.
+
+        Yosys puts every ROM into LUTs unless told otherwise, and calls "logic" what others call
+        "distributed".
+        """
+        if self.style != "auto":
+            return {"distributed": "logic"}.get(self.style, self.style)
+        luts = self.width * -(-self.depth // 64)
+        blocks = -(-self.width // 36) * -(-self.depth // 512)
+        return "block" if luts > BLOCK_RAM_LUTS * blocks else "logic"
 
     @property
     def depth(self) -> int:
