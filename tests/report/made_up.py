@@ -180,14 +180,16 @@ def make_streamed_fields(config: str = "r72", speed: int = 1, *, sized: bool = T
     layers, configs = [], []
     for name, kind, shape, result, weights, windows, cycles in CNN:
         reuse = max(1, cycles // speed)
+        moved = (name, speed) == ("conv1", 1)
         configs.append(
             {"name": name, "result_bits": 8}
             | (
                 {
                     "weight_bits": 6,
                     "reuse_factor": reuse,
-                    "reuse_factor_asked": 7 if (name, speed) == ("conv1", 1) else reuse,
+                    "reuse_factor_asked": 7 if moved else reuse,
                     "multipliers": weights // reuse,
+                    "notes": ["reuse factor moved from 7 to 9"] if moved else [],
                     "strategy": "shared multipliers",
                     "reason": f"{weights // reuse} multipliers, reuse factor {reuse}",
                 }

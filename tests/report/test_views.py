@@ -84,7 +84,7 @@ def test_every_view_tells_how_time_is_shared():
     for text in (terminal(sweep), to_markdown(sweep), html):
         assert "Bottleneck: conv2 takes 8,712 cycles per tensor (reuse factor 72)." in text
         assert "32 multipliers instead of 16, about 5,100 LUT more (estimated)." in text
-        assert "conv1 from 7 to 9" in text
+        assert "conv1: reuse factor moved from 7 to 9" in text
         for figure in ("II (cycles)", "FPS", "8,713", "8,712", "22,954", "last beat", "9,622"):
             assert figure in text
     for text in (to_markdown(sweep), html):

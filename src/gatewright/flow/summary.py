@@ -279,6 +279,7 @@ def _layer_config(kernel: Kernel, module: Module | None) -> schema.LayerConfig:
             "multipliers": module.multipliers,
             "strategy": module.strategy or None,
             "reason": module.reason or None,
+            "notes": module.notes,
         }
         if module.reuse_factor is not None:
             built["reuse_factor_asked"] = getattr(kernel, "reuse_factor", None)

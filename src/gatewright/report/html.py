@@ -20,7 +20,7 @@ from gatewright.report.view import (
     layer_table,
     methods,
     more_table,
-    moved,
+    notes,
     origins,
     summary,
 )
@@ -99,7 +99,7 @@ def to_html(
         methods=methods(sweep, all_groups(sweep)),
         layer_tables=[layer_table(report) for report in sweep.reports],
         fifo_tables=[fifo_table(report) for report in sweep.reports],
-        moved=moved,
+        notes=notes,
         verdicts=sorted(verdicts, key=lambda verdict: verdict.ok),
         difference=difference,
         changes=change_table(difference) if difference and difference.changes else [],

@@ -14,7 +14,7 @@ from gatewright.report.view import (
     layer_table,
     methods,
     more_table,
-    moved,
+    notes,
     summary,
 )
 
@@ -74,8 +74,8 @@ def to_markdown(
     for report in sweep.reports:
         if report.layers:
             parts += [f"### {_escape(report.config.name)}", _table(layer_table(report))]
-        if line := moved(report):
-            parts.append(f"{_escape(line)}.")
+        if remarks := notes(report):
+            parts.append(_list(remarks))
         if fifos := fifo_table(report):
             parts.append(_table(fifos))
         if report.ports:

@@ -93,6 +93,8 @@ class LayerConfig(_Part):
     """How the layer is built, for example "adder graph" or "dsp"."""
     reason: str | None = None
     """Why that strategy: what was compared, in which unit; or who asked for it."""
+    notes: tuple[str, ...] = ()
+    """What was asked for and could not be, for example "reuse factor moved from 7 to 8"."""
 
     @property
     def moved(self) -> bool:
@@ -410,8 +412,9 @@ class Layer(_Part):
     """Shape of each output, without the batch, in elements."""
     types: Annotated[dict[str, str], _ByKey] = {}
     """Fixed-point type per role: "input", "weight", "bias", "accum", "result"."""
-    latency: _Count | None = None
-    """Cycles that the layer adds to the pipeline by the schedule."""
+    latency: _Integer | None = None
+    """Cycles from the layer's first input transfer to its first output transfer by the schedule;
+    negative where it puts out padding before anything comes in."""
     interval: _Positive | None = None
     """Initiation interval by the schedule: cycles that the layer takes per tensor, by itself."""
     weights: _Count | None = None

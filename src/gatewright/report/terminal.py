@@ -10,7 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from gatewright.report.view import bottlenecks, change_table, methods, moved, summary
+from gatewright.report.view import bottlenecks, change_table, methods, notes, summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +55,8 @@ def render_terminal(
             found += str(report.verification.first_difference)
             _line(console, Text(found, "red"))
     for report in sweep.reports:
-        if line := moved(report):
-            _line(console, Text(f"{report.config.name}: {line}"))
+        for note in notes(report):
+            _line(console, Text(f"{report.config.name}: {note}"))
     for config, sentence in bottlenecks(sweep):
         _line(console, Text(f"{config}: {sentence}"))
     for name, origin in methods(sweep, [entry.group for entry in entries]):

@@ -118,14 +118,13 @@ def bottlenecks(sweep: SweepReport) -> list[tuple[str, str]]:
     return [(r.config.name, str(r.bottleneck)) for r in sweep.reports if r.bottleneck]
 
 
-def moved(report: Report) -> str:
-    """A line on the reuse factors that are not the ones asked for; "" without such."""
-    layers = ", ".join(
-        f"{layer.name} from {layer.reuse_factor_asked} to {layer.reuse_factor}"
-        for layer in report.config.layers
-        if layer.moved
-    )
-    return f"Reuse factors moved to the nearest possible: {layers}" if layers else ""
+def notes(report: Report) -> list[str]:
+    """What was asked for and could not be, with the layers that it holds for."""
+    layers: dict[str, list[str]] = {}
+    for layer in report.config.layers:
+        for note in layer.notes:
+            layers.setdefault(note, []).append(layer.name)
+    return [f"{', '.join(names)}: {note}" for note, names in layers.items()]
 
 
 def more_table(sweep: SweepReport) -> list[Entry]:
