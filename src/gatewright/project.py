@@ -11,7 +11,7 @@ from gatewright.errors import InputError
 MANIFEST = "project.json"
 
 #: Fields of a module that JSON has as lists.
-_TUPLES = ("layers", "notes", "parts", "lanes")
+_TUPLES = ("layers", "notes", "parts", "waits", "lanes")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Module:
     instance: str  # instance name in the top
     layer: str  # layer of the model that it belongs to; "" for glue
     kind: str  # kernel class, "fork", "delay"
-    latency: int  # predicted cycles from input to output transfer
+    latency: int  # predicted cycles from the first beat offered to the first that leaves
     layers: tuple[str, ...] = ()  # all layers in the module, `layer` first
     strategy: str = ""  # how it is built where there is a choice
     reason: str = ""  # why
@@ -61,6 +61,7 @@ class Module:
     parts: tuple[str, ...] = ()  # files of modules that only this one instantiates
     clocked: bool = True  # whether it has ports clk and rst
     interval: int = 1  # predicted cycles per tensor, by itself
+    waits: tuple[int, ...] = ()  # per input, cycles until the very first beat offered is taken
     lanes: tuple[int, ...] = ()  # elements per beat, per input
     out_lanes: int = 0  # elements per beat of the output
     reuse_factor: int | None = None  # where multipliers are shared or could be

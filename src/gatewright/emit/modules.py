@@ -164,10 +164,10 @@ class LayerModule:
         return tuple((*join, self.units[0])[0].unit.wait() for join in self.joins)
 
     def measure(self, tensors: int = 4) -> tuple[int, int]:
-        """Latency from first to first transfer, and initiation interval, with full-rate inputs."""
+        """Latency from the first beat offered to the first that leaves, and initiation interval."""
         arrivals = [np.arange(tensors * source.beats) for source in self.sources]
         out = self.times(*arrivals).reshape(tensors, -1)
-        return int(out[0, 0]) - min(self.waits), max(
+        return int(out[0, 0]), max(
             int(out[-1, -1] - out[-2, -1]), *(source.beats for source in self.sources)
         )
 

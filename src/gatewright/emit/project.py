@@ -125,7 +125,7 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
         output=last.output,
         result=_any(last.output, module.out_lanes),
         delays=(0,) * len(first.inputs),
-        waits=(0,) * len(first.inputs),
+        waits=module.waits,
         clocked=module.clocked,
         times=times,
     )
@@ -150,7 +150,7 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
         inputs=top.slaves,
         outputs=top.masters,
         modules=(module, *top.glue),
-        latency=module.latency,
+        latency=top.latency,
         interval=module.interval,
     )
     isolated.save()
@@ -187,6 +187,7 @@ def _manifest_entry(
         parts=tuple(f"{child}.sv" for child in children),
         clocked=module.circuit is None or module.circuit.schedule.latency > 0,
         interval=interval,
+        waits=module.waits,
         lanes=tuple(source.lanes for source in module.sources),
         out_lanes=module.result.lanes,
         reuse_factor=module.reuse,
