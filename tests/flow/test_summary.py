@@ -36,7 +36,7 @@ def shared(project):
     with edited(project / "rtl" / "project.json") as manifest:
         (first,) = (module for module in manifest["modules"] if module["layer"] == "fc1")
         first |= {"interval": 3, "reuse_factor": 3, "multipliers": 2, "strategy": "shared"}
-        first |= {"notes": ["moved"], "latency": -1}
+        first |= {"notes": ["moved"], "latency": 5}
         manifest["interval"] = 6
         for name, depth in SIZED["depths"].items():
             fifo = Module("gw_fifo", "gw_fifo.sv", name, "", "fifo", 1, depth=depth, room=32)
@@ -57,7 +57,7 @@ def sized(directory, **changes):
 def test_a_conversion_alone_tells_the_structure_and_predictions(shared):
     report = summarize(shared)
     first, relu = report.layers[:2]
-    assert (first.latency, first.interval, report.utilization(first)) == (-1, 3, 0.5)
+    assert (first.latency, first.interval, report.utilization(first)) == (5, 3, 0.5)
     assert (relu.interval, relu.latency) == (None, None)
     config = report.config.layers[0]
     assert (config.reuse_factor, config.reuse_factor_asked, config.multipliers) == (3, 1, 2)

@@ -412,9 +412,9 @@ class Layer(_Part):
     """Shape of each output, without the batch, in elements."""
     types: Annotated[dict[str, str], _ByKey] = {}
     """Fixed-point type per role: "input", "weight", "bias", "accum", "result"."""
-    latency: _Integer | None = None
-    """Cycles from the layer's first input transfer to its first output transfer by the schedule;
-    negative where it puts out padding before anything comes in."""
+    latency: _Count | None = None
+    """Cycles from when the layer's first beat is offered to its first output transfer, by the
+    schedule."""
     interval: _Positive | None = None
     """Initiation interval by the schedule: cycles that the layer takes per tensor, by itself."""
     weights: _Count | None = None
