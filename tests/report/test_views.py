@@ -157,6 +157,13 @@ def test_bars_of_layers_against_the_interval_of_the_network():
     assert colours.count(colours[2]) == 1
 
 
+def test_what_was_chosen_for_a_single_configuration_stands_above_its_figures():
+    (_, above, heading, row, *_) = terminal(SweepReport(reports=(make_report(),))).splitlines()
+    assert above == "bits 6  io io_parallel  reuse 1  target xcup  clock (ns) 5.000"
+    assert heading.split()[:3] == ["config", "verification", "accuracy"]
+    assert row.split()[:2] == ["w6", "bit-exact,"]
+
+
 def test_figures_absent_everywhere_have_no_column():
     assert "Fmax" not in terminal(make_sweep())
     assert "BRAM" not in terminal(make_sweep())

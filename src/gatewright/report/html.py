@@ -22,6 +22,7 @@ from gatewright.report.view import (
     more_table,
     notes,
     origins,
+    split,
     summary,
 )
 
@@ -62,8 +63,7 @@ def to_html(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    entries = summary(sweep)
-    shared = [e for e in entries if e.constant and e.group != "verification"]
+    shared, varying = split(summary(sweep))
     plots: dict[str, dict[str, Any]] = {}
     trades = []
     for i, trade in enumerate(tradeoffs(sweep)):
@@ -90,7 +90,7 @@ def to_html(
         plotly=_plotly() if plots else "",
         plots=plots,
         shared=shared,
-        sections=_sections(sweep, [entry for entry in entries if entry not in shared]),
+        sections=_sections(sweep, varying),
         trades=trades,
         breakdowns=breakdowns,
         intervals=intervals,

@@ -15,6 +15,7 @@ from gatewright.report.view import (
     methods,
     more_table,
     notes,
+    split,
     summary,
 )
 
@@ -43,15 +44,15 @@ def to_markdown(
         verdicts: budgets to list, missed ones first.
         difference: comparison with older reports to add.
     """
-    entries = summary(sweep)
-    shared = [e for e in entries if e.constant and e.group != "verification"]
+    shared, varying = split(summary(sweep))
     parts = [f"# {_escape(sweep.model)}"]
     if task := sweep.reports[0].model.task:
         parts.append(_escape(task))
     if shared:
         same = "; ".join(f"{_escape(e.heading)} {_escape(e.cells[0])}" for e in shared)
-        parts.append(f"Same in every configuration: {same}.")
-    parts.append(_table([entry for entry in entries if entry not in shared]))
+        several = len(sweep.reports) > 1
+        parts.append(f"{'Same in every configuration' if several else 'Configuration'}: {same}.")
+    parts.append(_table(varying))
     parts += [
         f"**{_escape(report.config.name)}: first difference:** "
         + _escape(str(report.verification.first_difference))

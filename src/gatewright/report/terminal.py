@@ -10,7 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from gatewright.report.view import bottlenecks, change_table, methods, notes, summary
+from gatewright.report.view import bottlenecks, change_table, methods, notes, split, summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +43,7 @@ def render_terminal(
         difference: comparison with older reports to show below.
     """
     entries = summary(sweep)
-    shared = [e for e in entries if e.constant and e.group != "verification"]
-    varying = [e for e in entries if e not in shared]
+    shared, varying = split(entries)
     _line(console, Text(sweep.model, "bold"))
     if shared:
         _line(console, Text("  ".join(f"{e.heading} {e.cells[0]}" for e in shared), "dim"))

@@ -24,11 +24,6 @@ class Entry:
     values: tuple[float | None, ...] | None = None  # of numeric columns, as they sort
     group: str = ""  # group of `Report.groups` that the column belongs to, if any
 
-    @property
-    def constant(self) -> bool:
-        """Whether all of several rows say the same."""
-        return len(self.cells) > 1 and len(set(self.cells)) == 1
-
 
 def summary(sweep: SweepReport) -> list[Entry]:
     """A row per configuration: what it is, then the figures that any report knows."""
@@ -55,6 +50,26 @@ def summary(sweep: SweepReport) -> list[Entry]:
         ),
     ]
     return [entry for entry in entries if any(entry.cells)]
+
+
+def split(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """The columns of `summary` that stand above the table once, and those of the table.
+
+    Above stands what is the same in all of several configurations; of a single one, what was
+    chosen and not found.
+    """
+    several = len(entries[0].cells) > 1
+    shared = [
+        entry
+        for entry in entries
+        if entry.group != "verification"
+        and (
+            len(set(entry.cells)) == 1
+            if several
+            else entry.heading not in ("config", "front") and entry.group in ("", "timing.clock")
+        )
+    ]
+    return shared, [entry for entry in entries if entry not in shared]
 
 
 def layer_table(report: Report) -> list[Entry]:
