@@ -176,7 +176,7 @@ class _ModuleMapper:
     def run(self) -> int:
         """Map every sum; returns how many."""
         adders = {name for name, cell in self._cells.items() if cell["type"] in _OPERATORS}
-        adders = {name for name in adders if not self._feeds_on_product(name)}
+        adders = {name for name in adders if not self._belongs_to_multiplier(name)}
         inner = {name: self._inner_sums(name, adders) for name in adders}
         dissolved = {source for sources in inner.values() for source in sources.values()}
         mapped = sum(self._map_tree(name, inner) for name in sorted(adders - dissolved))
@@ -190,14 +190,50 @@ class _ModuleMapper:
         mapped = int(bool(inner[name]) and self._map_sum(name, self._operands(name, {name: {}})))
         return mapped + sum(self._map_tree(source, inner) for source in inner[name].values())
 
-    def _feeds_on_product(self, name: str) -> bool:
-        """Whether an operand comes straight from a multiplier, whose DSP block has an adder."""
+    def _belongs_to_multiplier(self, name: str) -> bool:
+        """Whether a multiplier's DSP block has this adder: of a product, or of registered ones.
+
+        Of a registered product only where the adder accumulates: a sum like any other costs less
+        in a row with its third operand.
+        """
         connections = self._cells[name]["connections"]
+        for port, other in ("AB", "BA"):
+            bits, rest = connections.get(port, ()), connections.get(other, ())
+            if any(self._type(bit) == "$mul" for bit in bits):
+                return True
+            if bits and self._is_registered_product(bits[0]) and self._is_sum_of(name, rest):
+                return True
+        return False
+
+    def _type(self, bit: Bit) -> str:
+        """Type of the cell that drives a net; none of an input's."""
+        return str(self._cells[self._driver[bit]]["type"]) if bit in self._driver else ""
+
+    def _before(self, bit: Bit, kind: str) -> list[Bit]:
+        """What becomes of a net: the data inputs, at its place, of the `kind` that drives it."""
+        if self._type(bit) != kind:
+            return []
+        connections = self._cells[self._driver[bit]]["connections"]
+        output, inputs = ("Q", "D") if kind == "$dff" else ("Y", "AB")
+        place = connections[output].index(bit)
+        return [connections[port][place] for port in inputs]
+
+    def _is_registered_product(self, bit: Bit) -> bool:
+        """Whether a net is a product's, registered, with or without an enable."""
         return any(
-            self._cells[self._driver[bit]]["type"] == "$mul"
-            for port in "AB"
-            for bit in connections.get(port, ())
-            if bit in self._driver
+            self._type(source) == "$mul"
+            for data in self._before(bit, "$dff")
+            for source in (data, *self._before(data, "$mux"))
+        )
+
+    def _is_sum_of(self, name: str, bits: list[Bit]) -> bool:
+        """Whether one of an adder's operands is its own result, registered, or a start value."""
+        result = self._cells[name]["connections"]["Y"][0]
+        return any(
+            result in (data, *self._before(data, "$mux"))
+            for bit in bits[:1]
+            for source in (bit, *self._before(bit, "$mux"))
+            for data in self._before(source, "$dff")
         )
 
     def _inner_sums(self, name: str, adders: set[str]) -> dict[str, str]:
