@@ -287,16 +287,19 @@ def run(
     directory: Path,
     phases: Sequence[Phase],
     reader: str | None = None,
+    longest: int = 0,
 ) -> list[list[Record]]:
     """Simulate all units, or their netlists, through all phases; a record per phase and unit.
 
-    Fails if a unit breaks the protocol. Whether all beats came is the caller's to check.
+    Fails if a unit breaks the protocol. Whether all beats came is the caller's to check; a phase
+    ends after `longest` clock cycles, or, unless given, as many as any unit of the library takes.
     """
     for number, unit in enumerate(units):
         for port, beats in enumerate(unit.inputs):
             text = "".join(f"{beat:x}\n" for beat in beats.tolist())
             (directory / f"stimuli_{number}_{port}.hex").write_text(text)
-    longest = 200 + 40 * max(len(unit.outputs) + sum(map(len, unit.inputs)) for unit in units)
+    beats = max(len(unit.outputs) + sum(map(len, unit.inputs)) for unit in units)
+    longest = longest or 200 + 40 * beats
     (directory / "bench.sv").write_text(_top(units, phases, longest))
     (directory / "units.sv").write_text(_units(units))
     sources = ["units.sv", *map(str, files)]

@@ -141,7 +141,9 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
     files = [*own, f"{top_name}.sv"]
     library = _used_library(directory, files)
     for file in library:
-        shutil.copyfile(project.directory / file, directory / file)
+        # The whole design may have no use for what marks the last beat of an inner tensor.
+        held = project.directory / file
+        shutil.copyfile(held if held.exists() else data_dir("rtl") / file, directory / file)
     isolated = replace(
         project,
         directory=directory,
