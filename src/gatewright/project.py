@@ -67,6 +67,7 @@ class Module:
     reuse_factor: int | None = None  # where multipliers are shared or could be
     multipliers: int | None = None  # shared ones
     depth: int | None = None  # of a FIFO, in beats
+    width: int | None = None  # of a FIFO, bits per beat
     room: int | None = None  # of a FIFO: beats that are more than it can ever need
 
 

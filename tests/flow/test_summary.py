@@ -18,6 +18,7 @@ SIZED = {
     "levels": {"u_fc1_fifo": 2, "u_fc2_fifo": 1},
     "interval": 6.0,
     "interval_after": 6.0,
+    "simulator": "5.48.0",
     "stalls": ["idle"],
 }
 

@@ -229,7 +229,9 @@ class Top:
             unit.module, f"u_{source}_fifo", unit.parameters(carried), connections
         )
         self._note_glue(unit.module, f"u_{source}_fifo", "fifo", int(depth > 0))
-        self.glue[-1] = replace(self.glue[-1], depth=depth, room=self._room(tensor))
+        self.glue[-1] = replace(
+            self.glue[-1], depth=depth, width=carried.bits, room=self._room(tensor)
+        )
         return stream
 
     def _note_glue(self, name: str, instance: str, kind: str, latency: int) -> None:

@@ -117,6 +117,20 @@ def load_rtl(directory: Path) -> RtlProject:
     return project
 
 
+def load_request(directory: Path) -> dict[str, Any]:
+    """What a conversion was asked for: model, weights, name, and `ConvertOptions` as fields.
+
+    Raises:
+        InputError: if the directory has no readable record of it.
+    """
+    path = directory / "convert.json"
+    try:
+        asked: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        raise InputError(f"{path}: missing or damaged; run 'gatewright convert' again") from None
+    return asked
+
+
 def design_files(directory: Path) -> list[Path]:
     """The files of a converted project directory that hold its design."""
     return [directory / "model" / f"design{suffix}" for suffix in (".json", ".npz")]

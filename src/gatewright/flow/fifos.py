@@ -12,7 +12,7 @@ from gatewright import simulate
 from gatewright.emit import emit
 from gatewright.errors import DesignFailure
 from gatewright.files import locked, replaced_directory
-from gatewright.flow.convert import load_design, load_rtl
+from gatewright.flow.convert import load_design, load_request, load_rtl
 from gatewright.flow.inputs import random_inputs, read_inputs
 from gatewright.flow.steps import Progress, Stamp, hash_files, key_of, run_step, silent
 from gatewright.flow.synthesize import synthesized_content
@@ -112,14 +112,15 @@ class _Sizing:
             return {"depths": {}, "levels": {}, "interval": self.project.interval}
         self.progress("simulating with deep FIFOs, to see how full they get")
         roomy = {m.instance: max(2, m.room or 0) for m in self.project.modules if m.kind == "fifo"}
-        free = self._simulate(roomy, [])
-        interval = free.interval_max or self.project.interval
-        pace = math.ceil(interval)
-        paced = [
-            replace(pattern, name=f"{pattern.name}, paced", pace=pace)
-            for pattern in (simulate.FULL_RATE, *self.stalls)
-        ]
-        run = self._simulate(roomy, paced)
+        with tempfile.TemporaryDirectory() as build:
+            free = self._simulate(roomy, [], Path(build))
+            interval = free.interval_max or self.project.interval
+            pace = math.ceil(interval)
+            paced = [
+                replace(pattern, name=f"{pattern.name}, paced", pace=pace)
+                for pattern in (simulate.FULL_RATE, *self.stalls)
+            ]
+            run = self._simulate(roomy, paced, Path(build))
         levels = {
             name: max(phase.levels[name] for phase in run.phases if phase.name.endswith(", paced"))
             for name in self.names
@@ -129,7 +130,8 @@ class _Sizing:
         for attempt in range(_ATTEMPTS):
             self.progress(f"simulating with the depths measured ({attempt + 1})")
             try:
-                after = self._simulate(depths, self.stalls)
+                # Where a verification will find it built.
+                after = self._simulate(depths, self.stalls, self.directory / "sim")
             except DesignFailure:
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -140,6 +142,7 @@ class _Sizing:
                     "depths": depths,
                     "levels": levels,
                     "interval": interval,
+                    "simulator": simulate.simulator_version(),
                     "interval_after": after.interval_max,
                     "stalls": [pattern.name for pattern in self.stalls],
                 }
@@ -153,18 +156,16 @@ class _Sizing:
         )
 
     def _simulate(
-        self, depths: Mapping[str, int], stalls: Sequence[StallPattern]
+        self, depths: Mapping[str, int], stalls: Sequence[StallPattern], build: Path
     ) -> SimulationResult:
-        with tempfile.TemporaryDirectory() as temporary:
-            rtl, build = Path(temporary, "rtl"), Path(temporary, "sim")
-            rtl.mkdir()
-            project = self._emit(depths, rtl)
+        with tempfile.TemporaryDirectory() as rtl:
+            project = self._emit(depths, Path(rtl))
             return simulate.simulate(
                 project, self.words, build, stalls=stalls, resets=0, driver_vectors=0
             )
 
     def _emit(self, depths: Mapping[str, int], directory: Path) -> RtlProject:
-        target = load_target(self.project.target)
+        target = load_target(load_request(self.directory)["options"]["target"])
         return emit(self.design, target, self.project.clock_ns, directory, depths)
 
     def _write(self, depths: Mapping[str, int]) -> None:

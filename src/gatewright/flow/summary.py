@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from dataclasses import dataclass
 from importlib import metadata
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gatewright import __version__
 from gatewright.errors import InputError
 from gatewright.flow.balance import bottleneck
-from gatewright.flow.convert import design_files, load_design, load_rtl
+from gatewright.flow.convert import design_files, load_design, load_request, load_rtl
 from gatewright.flow.steps import hash_files, read_stamp
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.flow.verify import verified_content
@@ -63,7 +62,7 @@ def summarize(
     """
     labels = labels or Labels()
     design, rtl = load_design(directory), load_rtl(directory)
-    asked = _asked(directory)
+    asked = load_request(directory)
     done = _done(directory, rtl)
     verified = done["verify"].results if "verify" in done else None
     synthesized = {
@@ -177,15 +176,6 @@ def _done(directory: Path, rtl: RtlProject) -> dict[str, Stamp]:
         if stamp is not None and stamp.subject == subject:
             stamps[path.stem] = stamp
     return stamps
-
-
-def _asked(directory: Path) -> dict[str, Any]:
-    path = directory / "convert.json"
-    try:
-        asked: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
-        raise InputError(f"{path}: missing or damaged; run 'gatewright convert' again") from None
-    return asked
 
 
 def _inputs(directory: Path) -> dict[str, str]:
@@ -315,7 +305,12 @@ def _ports(rtl: RtlProject) -> tuple[schema.Port, ...]:
 def _fifos(rtl: RtlProject, sized: dict[str, Any] | None) -> tuple[schema.Fifo, ...]:
     levels = sized["levels"] if sized is not None else {}
     return tuple(
-        schema.Fifo(name=module.instance, depth=module.depth, level=levels.get(module.instance))
+        schema.Fifo(
+            name=module.instance,
+            depth=module.depth,
+            level=levels.get(module.instance),
+            width=module.width,
+        )
         for module in rtl.modules
         if module.kind == "fifo" and module.depth is not None
     )
@@ -329,7 +324,9 @@ def _fifos_origin(sized: dict[str, Any]) -> schema.Origin:
     )
     if sized["interval_after"] is not None:
         details += f", {sized['interval_after']:.10g} with those built"
-    return schema.Origin(method="simulated", tool="Verilator", details=details)
+    return schema.Origin(
+        method="simulated", tool="Verilator", version=sized["simulator"], details=details
+    )
 
 
 def _layers(

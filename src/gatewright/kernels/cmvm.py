@@ -135,6 +135,15 @@ def choose(matrix: NDArray[np.int64], input_width: int, strategy: str, target: T
     return Choice(ADDERS if adders <= products else MULTIPLIERS, reason)
 
 
+def unrolled_luts(
+    matrix: NDArray[np.int64], input_width: int, strategy: str, target: Target
+) -> float:
+    """Estimated LUTs of x @ matrix as `choose` has it built, DSPs at the target's price."""
+    if choose(matrix, input_width, strategy, target).strategy == MULTIPLIERS:
+        return multiplier_luts(matrix, input_width, target.dsp_price)
+    return float(adder_graph_luts(matrix, input_width))
+
+
 def without_common_factor(matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
     """The matrix divided by the largest power of two that divides it all, and its exponent."""
     bits = int(np.bitwise_or.reduce(np.abs(matrix), axis=None))

@@ -220,11 +220,8 @@ class Dense(Kernel):
         width = self.inputs[0].type.width
         n_in, n_out = self.weights.shape
         if reuse == 1:
-            each = (
-                cmvm.adder_graph_luts(matrix, width),
-                cmvm.multiplier_luts(matrix, width, target.dsp_price),
-            )
-            return float(min(each) * (self.inputs[0].size // n_in // self.reused(1).repeats))
+            unrolled = self.inputs[0].size // n_in // self.reused(1).repeats
+            return float(unrolled) * cmvm.unrolled_luts(matrix, width, self.strategy, target)
         fold = Fold(n_in, n_out, reuse)
         return folded_luts(fold, (width, self.weight_type.width, self.accum.width), target)
 
