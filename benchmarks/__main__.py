@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import against_da4ml, speed
+from benchmarks import against_da4ml, speed, streams
 from benchmarks.jet_network import jet_network
 
 HERE = Path(__file__).resolve().parent
@@ -22,6 +22,7 @@ def main() -> None:
         "flow": speed.flow(network, build / "jet", build / "cache"),
         "throughput": speed.throughput(build / "jet"),
         "area": against_da4ml.run(build / "jet", clock_ns=5.0),
+        "streams": streams.run(cache=build / "cache"),
     }
     text = json.dumps(results, indent=1) + "\n"
     sys.stdout.write(text)

@@ -15,8 +15,8 @@ from gatewright import golden
 from gatewright.design import Design
 from gatewright.emulation import Emulation
 from gatewright.fixed import to_float
-from gatewright.flow.steps import read_stamp
 from gatewright.flow.inputs import random_inputs
+from gatewright.flow.steps import read_stamp
 
 VECTORS = 10_000
 REPEATS = 5

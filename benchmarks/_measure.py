@@ -1,0 +1,77 @@
+"""What a command costs: wall time, processor time, and memory of its processes at their peak."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_PERIOD = 0.1  # seconds between two looks at the memory
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Cost of a command with all the processes that it starts.
+
+    Attributes:
+        wall_s: seconds that passed.
+        cpu_s: seconds of processor time, user and system.
+        peak_mib: most memory that all of its processes held at one moment, by samples, in MiB; what
+            processes share counts once each.
+    """
+
+    wall_s: float
+    cpu_s: float
+    peak_mib: int
+
+
+def run(command: Sequence[str | Path], environment: Mapping[str, str]) -> Usage:
+    """Run a command to its end.
+
+    Raises:
+        RuntimeError: if it fails; holds what it said.
+    """
+    before, start, peak = _cpu(), time.monotonic(), 0
+    with subprocess.Popen(
+        command, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        while True:
+            try:
+                _, said = process.communicate(timeout=_PERIOD)
+                break
+            except subprocess.TimeoutExpired:
+                peak = max(peak, _resident(process.pid))
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {said.strip()}")
+    return Usage(round(time.monotonic() - start, 1), round(_cpu() - before, 1), peak >> 20)
+
+
+def _cpu() -> float:
+    used = getrusage(RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _resident(root: int) -> int:
+    """Bytes that a process and its descendants hold, from Linux' process file system."""
+    parents, sizes = {}, {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            fields = dict(
+                line.split(":", 1) for line in (folder / "status").read_text().splitlines()
+            )
+        except OSError:
+            continue  # it has ended
+        parents[int(folder.name)] = int(fields["PPid"])
+        sizes[int(folder.name)] = int(fields.get("VmRSS", "0").split()[0]) << 10
+    family = {root}
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    return sum(sizes.get(pid, 0) for pid in family)
