@@ -141,6 +141,7 @@ def _backend_class() -> type:
                 DesignFailure: if the RTL is wrong.
             """
             from gatewright.flow.convert import convert
+            from gatewright.flow.fifos import size_fifos
             from gatewright.flow.summary import summarize
             from gatewright.flow.synthesize import synthesize
             from gatewright.flow.verify import verify
@@ -148,8 +149,10 @@ def _backend_class() -> type:
 
             project = _project_directory(model)
             clock = float(model.config.get_config_value("ClockPeriod"))
-            options = ConvertOptions(target=target, clock_ns=clock)
+            io = str(model.config.get_config_value("IOType")).removeprefix("io_")
+            options = ConvertOptions(io=io, target=target, clock_ns=clock)
             convert(model, None, options, project, name=model.config.get_project_name())
+            size_fifos(project)
             verify(project, samples=samples)
             if synth:
                 synthesize(project, target)

@@ -9,6 +9,7 @@ import numpy as np
 
 from gatewright.errors import InputError
 from gatewright.fixed import from_float
+from gatewright.kernels import Embedding
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,12 +27,12 @@ def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
 
     Of the others every second vector takes the type's whole range. Sums of such words saturate
     what follows, which hides most errors; so the rest have a magnitude drawn per vector, and of
-    them every second one is mostly zeros.
+    them every second one is mostly zeros. What indexes a table stays within it.
     """
     rng = np.random.default_rng(seed)
     result = []
     for tensor in design.inputs:
-        low, high = tensor.type.min, tensor.type.max
+        low, high = tensor.type.min, _highest(design, tensor)
         words = rng.integers(low, high, (samples, *tensor.shape), np.int64, endpoint=True)
         small, sparse = words[1::2], words[3::4]
         each = (-1, *[1] * len(tensor.shape))
@@ -42,6 +43,12 @@ def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
             words[vector] = value
         result.append(words)
     return result
+
+
+def _highest(design: Design, tensor: Tensor) -> int:
+    """The greatest word that an input may be: the C++ reads tables beyond their end."""
+    tables = [k.table for k in design.readers(tensor) if isinstance(k, Embedding)]
+    return min([tensor.type.max, *(len(table) - 1 for table in tables)])
 
 
 def read_inputs(path: Path, design: Design) -> list[Values]:
@@ -66,6 +73,13 @@ def read_inputs(path: Path, design: Design) -> list[Values]:
             f"{', '.join(tensor.name for tensor in design.inputs)}"
         )
     result = [_samples(path, tensor, arrays[tensor.name]) for tensor in design.inputs]
+    for tensor, words in zip(design.inputs, result, strict=True):
+        highest = _highest(design, tensor)
+        if words.max() > highest:
+            raise InputError(
+                f"{path}: input '{tensor.name}' indexes a table of {highest + 1} entries, "
+                f"and holds {words.max()}"
+            )
     if len({len(words) for words in result}) != 1:
         raise InputError(f"{path}: the inputs have different numbers of samples")
     return result
