@@ -48,7 +48,8 @@ def test_the_bottleneck_and_its_price(tmp_path):
     found = bottleneck(design, project, TARGET)
     # 36 windows of 18 steps, and a cycle in which the next image's first window is not there yet.
     assert (found.layer, found.interval, found.reuse, found.multipliers) == ("long", 649, 18, 2)
-    assert (found.faster_reuse, found.faster_multipliers) == (9, 4)
+    # Half the reuse factor is a little too slow: the pixels between images take their time.
+    assert (found.faster_reuse, found.faster_multipliers) == (6, 6)
     kernel = design.kernels[1]
-    assert found.extra_luts == kernel.luts(9, TARGET) - kernel.luts(18, TARGET)
-    assert 2 * kernel.interval(9) <= kernel.interval(18)
+    assert found.extra_luts == kernel.luts(6, TARGET) - kernel.luts(18, TARGET)
+    assert 2 * kernel.interval(6) <= kernel.interval(18) < 2 * kernel.interval(9)

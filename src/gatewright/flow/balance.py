@@ -58,7 +58,8 @@ def bottleneck(design: Design, rtl: RtlProject, target: Target) -> Bottleneck | 
         return found
     reuse = kernel.reuse
     found = replace(found, reuse=reuse, multipliers=kernel.products // reuse)
-    faster = [factor for factor in kernel.reuse_factors if 2 * factor <= reuse]
+    interval = kernel.interval(reuse)
+    faster = [f for f in kernel.reuse_factors if 2 * kernel.interval(f) <= interval]
     if not faster:
         return found
     factor = max(faster)
