@@ -196,8 +196,10 @@ class Weights:
         total = holding(int(total_low.min()), int(total_high.max()), self._sum_frac)
         wraps = total.integer > self.accum.integer + (not self.accum.signed)
         if wraps:
+            # What lies above the accumulator is of no account; where all products do, a bit is left.
             signed = self.accum.integer + (not self.accum.signed)
-            total = FixedType(signed + self._sum_frac, signed)
+            width = max(1, signed + self._sum_frac)
+            total = FixedType(width, width - self._sum_frac)
             bounds = ((total.min, total.max),) * q
         else:
             bounds = tuple(
