@@ -111,11 +111,14 @@ class Builder(Draw):
             "rom_style": self.pick("auto", "block", "distributed"),
         }
 
-    def dense(self, x: Tensor, n_out: int, reuse: int = 1, parallel: int = 1) -> Tensor:
+    def dense(
+        self, x: Tensor, n_out: int, reuse: int = 1, parallel: int = 1, **more: Any
+    ) -> Tensor:
         n_in = x.shape[-1]
+        factors = self.factors(x, (n_in, n_out), n_out, n_in) | more
         return self.add(
-            kernels.Dense, [x], (*x.shape[:-1], n_out),
-            **self.factors(x, (n_in, n_out), n_out, n_in), reuse_factor=reuse, parallel=parallel,
+            kernels.Dense, [x], (*x.shape[:-1], n_out), **factors,
+            reuse_factor=reuse, parallel=parallel,
         )  # fmt: skip
 
     def zeros(self, x: Tensor, n_out: int) -> Tensor:

@@ -90,6 +90,12 @@ MULTIPLYING: dict[str, Callable[[Builder], object]] = {
     "dense_one": lambda b: b.dense(b.input(1), 1, 1),
     "dense_chain": lambda b: b.dense(b.dense(b.input(6), 4, 12), 3, 2),
     "dense_behind_constants": lambda b: b.dense(b.zeros(b.input(6), 4), 3, 4),
+    "dense_of_unsigned_sums": lambda b: b.dense(
+        b.input(4, to=FixedType(6, 3)), 5, 4, accum=FixedType(9, 8, signed=False)
+    ),
+    "dense_beyond_the_accumulator": lambda b: b.dense(
+        b.input(4, to=FixedType(4, 14)), 5, 4, accum=FixedType(4, 2)
+    ),
     "dense_flattened": lambda b: b.dense(b.relu(b.reshape(b.input(2, 3, 4), 24)), 3, 8),
     "dense_flattened_few": lambda b: b.dense(b.reshape(b.input(2, 3, 4), 24), 3, 3),
     "dense_flattened_groups": lambda b: b.dense(b.reshape(b.input(2, 3, 4), 24), 4, 48),

@@ -186,6 +186,7 @@ class Weights:
         lanes_low, lanes_high = self._ends(
             np.stack([each.min(axis=0), each.max(axis=0)]), weight_type.frac
         )
+        # Wide enough for what wraps in the accumulator, which is left to the cast at the end.
         sums = holding(
             int(lanes_low.min(axis=0).sum(axis=-1).min()),
             int(lanes_high.max(axis=0).sum(axis=-1).max()),
@@ -216,7 +217,7 @@ class Weights:
             self.layer,
             (Tensor("x", (take,), self.x), Tensor("w", (q * p,), weight_type)),
             Tensor("sum", (q,), sums),
-            None if self._exact else self.accum,
+            None if self._exact else replace(sums, rounding=self.accum.rounding),
         )
         before: tuple[Unit, ...] = ()
         if not self.shared:
