@@ -197,7 +197,7 @@ class Weights:
         total = holding(int(total_low.min()), int(total_high.max()), self._sum_frac)
         wraps = total.integer > self.accum.integer + (not self.accum.signed)
         if wraps:
-            # What lies above the accumulator is of no account; where all products do, a bit is left.
+            # Bits above the accumulator are of no account; where all are, one is left.
             signed = self.accum.integer + (not self.accum.signed)
             width = max(1, signed + self._sum_frac)
             total = FixedType(width, width - self._sum_frac)
