@@ -40,6 +40,7 @@ _PACKAGES = (
     ("pyosys", "synthesis", "pip install pyosys", True),
     ("plotly", "HTML reports", "pip install plotly", True),
     ("scikit-learn", "the model zoo", "pip install 'gatewright[zoo]'", False),
+    ("sktime", "the model zoo's time series", "pip install 'gatewright[zoo]'", False),
 )
 _TOOLS = (("g++", "C++ emulation and simulation", "apt-get install g++"),)
 
