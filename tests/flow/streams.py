@@ -47,6 +47,14 @@ def residual(reuse_factor=1):
     return Design("block", (x,), (total,), (stem, long, add), "stream")
 
 
+def chain(height, width):
+    """Two convolutions of which the first is twice as fast."""
+    x = Tensor("x", (height, width, 2), FixedType(6, 2))
+    fast = conv("fast", x, 2, reuse_factor=9, seed=1)
+    slow = conv("slow", fast.output, 2, reuse_factor=18, seed=2)
+    return Design("chain", (x,), (slow.output,), (fast, slow), "stream")
+
+
 def save(design, directory):
     """A project directory of a design, as far as no C++ is needed."""
     for folder in ("model", "rtl"):

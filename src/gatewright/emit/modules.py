@@ -163,6 +163,23 @@ class LayerModule:
         """Per input, clock cycles until the very first beat offered is taken."""
         return tuple((*join, self.units[0])[0].unit.wait() for join in self.joins)
 
+    @property
+    def bursts(self) -> tuple[int, ...]:
+        """Per input, beats taken in a row, at most, by a module that mostly makes them wait.
+
+        So many must be there when they are wanted, or their producer, which has a pace of its
+        own, holds the module up.
+        """
+        if self.reuse is None or self.reuse == 1:
+            return (0,) * len(self.inputs)
+        return tuple(
+            max(
+                placed.unit.burst() * placed.sources[0].lanes // source.lanes
+                for placed in (*join, *self.units)
+            )
+            for source, join in zip(self.sources, self.joins, strict=True)
+        )
+
     def measure(self, tensors: int = 4) -> tuple[int, int]:
         """Latency from the first beat offered to the first that leaves, and initiation interval."""
         arrivals = [np.arange(tensors * source.beats) for source in self.sources]

@@ -66,6 +66,7 @@ def emit(
                 module.result,
                 module.delays,
                 module.waits,
+                module.bursts,
                 circuit is None or circuit.schedule.latency > 0,
                 module.times,
             )
@@ -126,6 +127,7 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
         result=_any(last.output, module.out_lanes),
         delays=(0,) * len(first.inputs),
         waits=module.waits,
+        bursts=(0,) * len(first.inputs),
         clocked=module.clocked,
         times=times,
     )

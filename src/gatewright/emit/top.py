@@ -37,6 +37,7 @@ class Placement:
         result: what the stream of `output` carries.
         delays: per input, register stages to pass before it is level with the latest input.
         waits: per input, cycles until the very first beat offered is taken.
+        bursts: per input, beats taken in a row, see `LayerModule.bursts`.
         clocked: whether it has a clock.
         times: when it offers its beats, see `LayerModule.times`.
     """
@@ -48,6 +49,7 @@ class Placement:
     result: Stream
     delays: tuple[int, ...]
     waits: tuple[int, ...]
+    bursts: tuple[int, ...]
     clocked: bool
     times: Callable[..., Times]
 
@@ -158,8 +160,13 @@ class Top:
 
     def _instance(self, placement: Placement, sources: list[str], stream: str) -> None:
         arrivals, levelled = [], []
-        for tensor, source, delay, wait in zip(
-            placement.inputs, sources, placement.delays, placement.waits, strict=True
+        for tensor, source, delay, wait, burst in zip(
+            placement.inputs,
+            sources,
+            placement.delays,
+            placement.waits,
+            placement.bursts,
+            strict=True,
         ):
             times = self._times[tensor.name]
             if self._depths is None:
@@ -173,7 +180,7 @@ class Top:
                 arrivals.append(times)
                 self._waits[self._entering_in_order().index(tensor.name)] = wait
                 continue
-            depth = self._depth(tensor.name, source, forked=alone > 1)
+            depth = self._depth(tensor.name, source, burst, forked=alone > 1)
             levelled.append(self._fifo(tensor.name, source, depth))
             arrivals.append(times + (depth > 0))
         port_names = ["in"] if len(levelled) == 1 else [f"in{i}" for i in range(len(levelled))]
@@ -201,15 +208,15 @@ class Top:
         self._note_glue("gw_delay", f"u_{stream}", "delay", depth)
         return stream
 
-    def _depth(self, tensor: str, source: str, *, forked: bool) -> int:
+    def _depth(self, tensor: str, source: str, burst: int, *, forked: bool) -> int:
         """Beats that a FIFO holds: as measured, or what can't come to a deadlock.
 
         Branches of a fork that meet again wait for each other; two tensors are more than what a
-        branch can hold back.
+        branch can hold back. What its reader takes in a row a FIFO has ready.
         """
         assert self._depths is not None
         beats = self._streams[tensor][1].beats
-        default = self._room(tensor) if forked else _SHALLOW if beats > 1 else 0
+        default = self._room(tensor) if forked else max(_SHALLOW, burst) if beats > 1 else 0
         return self._depths.get(f"u_{source}_fifo", default)
 
     def _room(self, tensor: str) -> int:
@@ -230,7 +237,11 @@ class Top:
         )
         self._note_glue(unit.module, f"u_{source}_fifo", "fifo", int(depth > 0))
         self.glue[-1] = replace(
-            self.glue[-1], depth=depth, width=carried.bits, room=self._room(tensor)
+            self.glue[-1],
+            depth=depth,
+            width=carried.bits,
+            beats=carried.beats,
+            room=self._room(tensor),
         )
         return stream
 

@@ -107,6 +107,10 @@ class Unit(ABC):
         """Clock cycles from when the very first beat is offered at the input until it is taken."""
         return 0
 
+    def burst(self) -> int:
+        """Beats that it takes in a row, at most, having taken none while its reader was busy."""
+        return 0
+
     def held_times(self, sources: Bundle, busy: int, *arrivals: Times) -> Times:
         """`times` with a reader that takes a beat at most every `busy` clock cycles.
 

@@ -68,9 +68,16 @@ class Window(_Image):
         While a window waits no pixel is taken, so that each costs the longer of `busy` and the
         pixels from it to the next.
         """
+        return int(np.maximum(self._gaps(), busy).sum())
+
+    def burst(self) -> int:
+        """See `Unit.burst`."""
+        return int(self._gaps().max())
+
+    def _gaps(self) -> Times:
+        """Pixels from one that completes a window to the next that does."""
         completing = self._completing()
-        gaps = np.diff(completing, append=completing[0] + self.height * self.width)
-        return int(np.maximum(gaps, busy).sum())
+        return np.diff(completing, append=completing[0] + self.height * self.width)
 
     def result(self, *sources: Stream) -> Bundle:
         """See `Unit.result`."""
