@@ -68,6 +68,7 @@ class Module:
     multipliers: int | None = None  # shared ones
     depth: int | None = None  # of a FIFO, in beats
     width: int | None = None  # of a FIFO, bits per beat
+    beats: int | None = None  # through a FIFO, per tensor
     room: int | None = None  # of a FIFO: beats that are more than it can ever need
 
 

@@ -125,8 +125,7 @@ class _Sizing:
             name: max(phase.levels[name] for phase in run.phases if phase.name.endswith(", paced"))
             for name in self.names
         }
-        # A beat that is read as it comes shows as one that was held: try wires first.
-        depths = {name: level if level > 1 else 0 for name, level in levels.items()}
+        depths = {name: self._depth(name, level) for name, level in levels.items()}
         for attempt in range(_ATTEMPTS):
             self.progress(f"simulating with the depths measured ({attempt + 1})")
             try:
@@ -154,6 +153,16 @@ class _Sizing:
             f"{self.directory}: a longer initiation interval than {interval} with FIFOs of the "
             "depths measured; leave the depths as they are"
         )
+
+    def _depth(self, name: str, level: int) -> int:
+        """Beats that a FIFO should hold, given how many it held at most.
+
+        A beat that is read as it comes shows as one that was held: wires will do. But two cut the
+        path of the handshake from module to module, at the price of a LUT per two bits of a pixel;
+        of whole tensors that is too much.
+        """
+        (fifo,) = (m for m in self.project.modules if m.instance == name)
+        return max(level, 2) if fifo.beats != 1 else level if level > 1 else 0
 
     def _simulate(
         self, depths: Mapping[str, int], stalls: Sequence[StallPattern], build: Path
