@@ -49,35 +49,39 @@ module gw_feed #(
 
   logic [Bits-1:0]     data;  // turns so that the step offered stands in the low bits
   logic [BeatBits-1:0] step;
-  logic                push, pop, last;
+  logic                load;  // nothing is offered, or a beat's last step: a new beat may come
+  logic                push, pop;
 
-  assign in_ready   = !out_valid || (out_ready && last);
+  assign in_ready   = load && (!out_valid || out_ready);
   assign push       = in_valid && in_ready;
   assign pop        = out_valid && out_ready;
-  assign last       = step == BeatBits'(BeatSteps - 1);
   assign out_data   = data[StepBits-1:0];
   assign rom_enable = !out_valid || out_ready;
 
   always_ff @(posedge clk) begin
     if (rst) begin
       out_valid   <= 1'b0;
+      load        <= 1'b1;
       step        <= '0;
       rom_address <= '0;
     end else begin
       if (push) out_valid <= 1'b1;
-      else if (pop && last) out_valid <= 1'b0;
-      if (pop) step <= last ? '0 : step + BeatBits'(1);
+      else if (pop && load) out_valid <= 1'b0;
+      // Chooses every bit of the data, so it is a register.
+      if (push) load <= BeatSteps == 1;
+      else if (pop) load <= load || step == BeatBits'(BeatSteps - 2);
+      if (pop) step <= load ? '0 : step + BeatBits'(1);
       // The address is one step ahead, as the ROM takes a cycle.
-      if (push || (pop && !last)) begin
+      if (push || (pop && !load)) begin
         if (rom_address == AddressBits'(Steps - 1)) rom_address <= '0;
         else rom_address <= rom_address + AddressBits'(1);
       end
     end
   end
 
+  // After the last step of a beat that none follows, the data mean nothing.
   always_ff @(posedge clk) begin
-    if (push) data <= in_data;
-    else if (pop) data <= (data >> StepBits) | (data << (Bits - StepBits));
+    if (push || pop) data <= load ? in_data : (data >> StepBits) | (data << (Bits - StepBits));
   end
 
 endmodule

@@ -19,8 +19,14 @@ _HANDSHAKE = ("valid", "ready")
 def layer_texts(module: LayerModule, name: str) -> dict[str, str]:
     """SystemVerilog of a layer, by module name; the layer's own module is `name`."""
     if module.circuit is not None:
-        return {name: module_text(module.circuit, name)}
+        return {name: module_text(module.circuit, name, _multiplier(module))}
     return _Layer(module, name).texts()
+
+
+def _multiplier(module: LayerModule) -> str:
+    """What a layer's multipliers are to be made of."""
+    asked: str = getattr(module.kernels[0], "multiplier", "auto")
+    return asked
 
 
 class _Layer:
@@ -101,7 +107,7 @@ class _Layer:
         circuit = placed.circuit
         assert circuit is not None
         child = f"{self.name}_{label}"
-        self.children[child] = module_text(circuit, child)
+        self.children[child] = module_text(circuit, child, _multiplier(self.module))
         connections = ["    .clk, .rst,"] if circuit.schedule.latency else []
         ports = port_names(len(circuit.inputs))
         if circuit.bundled and len(ports) > 1:

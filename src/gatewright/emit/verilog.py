@@ -16,15 +16,26 @@ _INDENT = "  "
 _RELATIONS = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "!=": "!="}
 
 
-def module_text(module: CircuitModule, name: str) -> str:
-    """SystemVerilog of a module; the same module gives the same text."""
-    return _Printer(module, name).text()
+#: What synthesis tools call what a layer's multipliers are asked to be made of.
+_USE_DSP = {"dsp": "yes", "lut": "no"}
+
+
+def module_text(module: CircuitModule, name: str, multiplier: str = "auto") -> str:
+    """SystemVerilog of a module; the same module gives the same text.
+
+    Args:
+        module: the circuit.
+        name: of the module.
+        multiplier: what its multipliers are made of: "auto", "dsp" or "lut".
+    """
+    return _Printer(module, name, multiplier).text()
 
 
 class _Printer:
-    def __init__(self, module: CircuitModule, name: str) -> None:
+    def __init__(self, module: CircuitModule, name: str, multiplier: str) -> None:
         self.module = module
         self.name = name
+        self.multiplier = multiplier
         self.circuit = module.circuit
         self.nodes = module.circuit.nodes
         self.stages = module.schedule.stage
@@ -57,6 +68,8 @@ class _Printer:
             lines.append("/// Does not cut any path: valid, ready and data run straight through.")
         else:
             lines.append("/// Does not cut the ready path: it runs through to in_ready.")
+        if self.multiplier in _USE_DSP and any(node.op is Op.MUL for node in self.nodes):
+            lines.append(f'(* use_dsp = "{_USE_DSP[self.multiplier]}" *)')
         return "\n".join(lines)
 
     def _ports(self) -> str:

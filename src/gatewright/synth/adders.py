@@ -199,15 +199,22 @@ class _ModuleMapper:
         connections = self._cells[name]["connections"]
         for port, other in ("AB", "BA"):
             bits, rest = connections.get(port, ()), connections.get(other, ())
-            if any(self._type(bit) == "$mul" for bit in bits):
+            if any(self._is_product(bit) for bit in bits):
                 return True
             if bits and self._is_registered_product(bits[0]) and self._is_sum_of(name, rest):
                 return True
         return False
 
     def _type(self, bit: Bit) -> str:
-        """Type of the cell that drives a net; none of an input's."""
-        return str(self._cells[self._driver[bit]]["type"]) if bit in self._driver else ""
+        """Type of the cell that drives a net; none of an input's, or of a sum's already mapped."""
+        cell = self._cells.get(self._driver.get(bit, ""))
+        return str(cell["type"]) if cell is not None else ""
+
+    def _is_product(self, bit: Bit) -> bool:
+        """Whether a net comes straight from a multiplier that may be in a DSP slice."""
+        if self._type(bit) != "$mul":
+            return False
+        return bool(self._cells[self._driver[bit]]["attributes"].get("use_dsp") != "no")
 
     def _before(self, bit: Bit, kind: str) -> list[Bit]:
         """What becomes of a net: the data inputs, at its place, of the `kind` that drives it."""
@@ -221,7 +228,7 @@ class _ModuleMapper:
     def _is_registered_product(self, bit: Bit) -> bool:
         """Whether a net is a product's, registered, with or without an enable."""
         return any(
-            self._type(source) == "$mul"
+            self._is_product(source)
             for data in self._before(bit, "$dff")
             for source in (data, *self._before(data, "$mux"))
         )
@@ -266,7 +273,13 @@ class _ModuleMapper:
                 signed = bool(int(cell["parameters"][f"{port}_SIGNED"], 2))
                 bits = cell["connections"][port]
                 terms.append(_operand(bits, signed, negated != subtracted))
-        return terms
+        # The chain's data input takes the first of two operands: one that is there without a LUT,
+        # so that logic before the other one joins the sum's truth table.
+        return sorted(terms, key=lambda term: any(map(self._is_logic, term.bits)))
+
+    def _is_logic(self, bit: Bit) -> bool:
+        """Whether a net comes from a cell that logic is made of."""
+        return self._type(bit) not in ("", "$dff")
 
     def _map_sum(self, name: str, operands: list[_Operand]) -> bool:
         """Replace the cell `name` by a row that adds `operands`; False where none can."""

@@ -12,6 +12,12 @@ from pathlib import Path
 
 from gatewright.synth.adders import CARRY, map_adders
 
+# The multiplier of a family's DSP slice: Yosys' map of it, and the operand widths.
+_MULTIPLIERS = {"xc7": ("xc7_dsp_map.v", 25, 18), "xcup": ("xcu_dsp_map.v", 27, 18)}
+
+# Values of the attribute use_dsp, as vendor tools have it.
+_ASKED = ("yes", "no")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -40,7 +46,12 @@ class Job:
             *(f'read_verilog -sv "{file}"' for file in self.files),
             f"hierarchy -top {self.top}",
             "proc",
+            # What a module asks for its multipliers is lost when it is flattened.
+            *(f'setattr -set use_dsp "{asked}" A:use_dsp={asked}/t:$mul' for asked in _ASKED),
             "flatten -noscopeinfo",
+            # ROMs in LUTs are logic before registers behind them are joined to memories: they may
+            # then be those of a DSP slice.
+            "memory_map -rom-only -attr rom_style=logic",
             # No opt_merge yet: a partial sum that two sums share is part of either one's row.
             "opt_expr",
             "opt_clean",
@@ -71,7 +82,12 @@ class Job:
         ]
 
     def _map_blocks(self, synth: str) -> list[str]:
-        commands = [f"{synth} -run begin:coarse"]
+        commands = [
+            f"{synth} -run begin:map_dsp",
+            "chtype -set $__soft_mul t:$mul a:use_dsp=no %i",
+            *self._map_narrow_products(),
+            f"{synth} -run map_dsp:coarse",
+        ]
         if self.family == "xcup":
             # Yosys packs registers into the DSP48E1 only; the DSP48E2's are the same.
             commands += [
@@ -80,6 +96,18 @@ class Job:
                 "chtype -set DSP48E2 t:DSP48E1",
             ]
         return [*commands, f"{synth} -run coarse:map_ffram"]
+
+    def _map_narrow_products(self) -> list[str]:
+        """Products asked for in DSP slices, which `synth_xilinx` would find too small."""
+        if self.family not in _MULTIPLIERS:
+            return []
+        file, a, b = _MULTIPLIERS[self.family]
+        return [
+            f"techmap -map +/mul2dsp.v -map +/xilinx/{file} -D DSP_NAME=$__MUL{a}X{b}"
+            f" -D DSP_A_MAXWIDTH={a} -D DSP_B_MAXWIDTH={b} -D DSP_A_MAXWIDTH_PARTIAL=18"
+            " -D DSP_A_MINWIDTH=2 -D DSP_B_MINWIDTH=2 -D DSP_Y_MINWIDTH=2 -D DSP_SIGNEDONLY=1"
+            " t:$mul a:use_dsp=yes %i"
+        ]
 
     def _map_none(self, synth: str) -> list[str]:
         return [
