@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 from dataclasses import asdict
@@ -51,11 +52,18 @@ class Projects:
     def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.cache = cache
         self.environment = os.environ | {"GATEWRIGHT_CACHE": str(cache)}
         self.program = str(Path(sys.executable).with_name("gatewright"))
 
     def run(self, command: str, *arguments: str | Path) -> _measure.Usage:
         return _measure.run([self.program, command, *arguments], self.environment)
+
+    def unknown(self, name: str) -> Path:
+        """A project directory of which nothing is known, but the simulator's fixed C++ is there."""
+        for folder in (self.folder / name, self.cache / "results", self.cache / "synth"):
+            shutil.rmtree(folder, ignore_errors=True)
+        return self.folder / name
 
     def model(self, name: str, make: Callable[[], Any]) -> Path:
         """A trained network's file, made unless it is there."""
@@ -127,7 +135,7 @@ def cifar(projects: Projects) -> dict[str, Any]:
 def dense(projects: Projects) -> dict[str, Any]:
     """A dense layer of 128 by 128 at reuse factor 128: multipliers, and where its weights stand."""
     model = projects.model("dense", _dense)
-    directory = projects.folder / "dense"
+    directory = projects.unknown("dense")
     options = ("--io", "stream", "--reuse", "128", "--strategy", "resource", "-o", directory)
     projects.run("convert", model, "--input-precision", "fixed<8,1>", *options)
     projects.run("verify", directory, "--samples", str(EXACT_SAMPLES))
@@ -162,7 +170,7 @@ def _whole_flow(
     projects: Projects, name: str, model: Path, images: Path, options: list[str]
 ) -> dict[str, Any]:
     """A stream project from model file to cell counts, with what each command costs."""
-    directory = projects.folder / name
+    directory = projects.unknown(name)
     costs = {
         "convert": projects.run("convert", model, "--io", "stream", *options, "-o", directory),
         "fifos": projects.run("fifos", directory),
