@@ -464,7 +464,7 @@ def _batchnorm(layer: _Layer) -> Kernel:
         bias=bias,
         scale_type=scale_type,
         bias_type=bias_type,
-        strategy=layer.strategy,
+        **{name: value for name, value in layer.multiplication.items() if name != "parallel"},
     )
 
 
