@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build" / "bench"
+RESULTS = HERE / "results.json"
 
 #: Networks of the zoo that convolve, and the configuration whose training is taken.
 ZOO = dict.fromkeys(("digits_cnn", "digits_separable", "digits_residual", "vowels_conv1d"), "w6_r1")
@@ -257,7 +258,7 @@ def run(names: Iterable[str] = FIGURES, cache: Path = BUILD / "cache") -> dict[s
 
 
 def main() -> None:
-    """Take and print figures; of a model of one's own, the one called exact."""
+    """Take, print and keep figures; of a model of one's own, print the one called exact."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streams", description=__doc__)
     parser.add_argument("--only", choices=FIGURES, action="append", help="may be repeated")
     parser.add_argument("--model", type=Path, help="a model to hold against its C++ emulation")
@@ -265,6 +266,9 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.model is None:
         results = run(asked.only or FIGURES)
+        kept = json.loads(RESULTS.read_text())
+        kept["streams"] = kept.get("streams", {}) | results
+        RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
     else:
         weights = ["--weights", asked.weights] if asked.weights else []
         projects = Projects(BUILD / "streams", BUILD / "cache")
