@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_adders import prove
 
+from gatewright.emit.layer import rom_text
 from gatewright.errors import DesignFailure, InputError
+from gatewright.fixed import FixedType
 from gatewright.project import Module, RtlProject
+from gatewright.resources import data_dir
 from gatewright.synth import Resources, export_netlist, run, synthesize, synthesize_files
 from gatewright.targets import load_target
+from gatewright.units import Rom
 
 LAYER = """
 module {name}(input clk, input advance, input signed [7:0] a, b, c,
@@ -28,6 +33,40 @@ module top(input clk, input advance, input signed [7:0] a, b, c, output [7:0] r0
   wire signed [9:0] y;
   one u_one(.clk, .advance, .a, .b, .c, .y, .r(r0));
   two u_two(.clk, .advance(advance & ~r0[0]), .a(y[7:0]), .b, .c, .y(), .r(r1));
+endmodule
+"""
+
+PRODUCTS = """
+(* use_dsp = "no" *)
+module wide(input clk, input signed [7:0] x, y, output reg signed [15:0] p);
+  always_ff @(posedge clk) p <= x * y;
+endmodule
+(* use_dsp = "yes" *)
+module narrow(input clk, input signed [2:0] x, input [2:0] y, output reg signed [5:0] p);
+  always_ff @(posedge clk) p <= x * $signed({1'b0, y});
+endmodule
+module any(input clk, input signed [2:0] x, y, output reg signed [5:0] p);
+  always_ff @(posedge clk) p <= x * y;
+endmodule
+module top(input clk, input signed [7:0] x, y, output [15:0] p, output [5:0] q, r);
+  wide u_wide(.clk, .x, .y, .p);
+  narrow u_narrow(.clk, .x(x[2:0]), .y(y[2:0]), .p(q));
+  any u_any(.clk, .x(x[5:3]), .y(y[5:3]), .p(r));
+endmodule
+"""
+MEMORIES = """
+module top(
+  input clk, rst, valid, ready, input [15:0] data, input [7:0] address,
+  output [15:0] held, delayed, constant, output [1:0] handshake
+);
+  gw_fifo #(.Width(16), .Depth(100), .RamStyle("{style}")) u_fifo (
+    .clk, .rst, .in_valid(valid), .in_ready(handshake[0]), .in_data(data),
+    .out_valid(handshake[1]), .out_ready(ready), .out_data(held)
+  );
+  gw_line_buffer #(.Bits(16), .Depth(100), .RamStyle("{style}")) u_line (
+    .clk, .rst, .step(valid), .in_data(data), .out_data(delayed)
+  );
+  weights u_weights (.clk, .enable(ready), .address, .data(constant));
 endmodule
 """
 
@@ -96,6 +135,30 @@ def test_products_fill_dsp_slices_with_their_registers(tmp_path, target, primiti
     assert result.total.dsp == 1
     assert result.total.ff == 18  # neither x nor p
     assert f'"{primitive}"' in (tmp_path / "cells.json").read_text()
+
+
+@pytest.mark.parametrize("target", ["xcup", "xc7"])
+def test_multipliers_are_made_of_what_their_module_asks_for(tmp_path, target):
+    """Wide products in LUTs, narrow ones in a DSP slice; also where all is one module."""
+    file = tmp_path / "top.sv"
+    file.write_text(PRODUCTS)
+    total = synthesize_files([file], "top", load_target(target), tmp_path).total
+    assert total.dsp == 1
+    assert total.ff == 16 + 6  # that of the narrow one is in the slice
+
+
+@pytest.mark.parametrize(("style", "blocks"), [("block", 1.5), ("distributed", 0)])
+def test_memories_stand_where_asked(tmp_path, xcup, style, blocks):
+    """A FIFO, a line buffer and a ROM of 16 bits each."""
+    contents = np.random.default_rng(0).integers(-(2**15), 2**15, (256, 1))
+    rom = Rom(((contents, FixedType(16, 16)),), style)
+    (tmp_path / "top.sv").write_text(rom_text(rom, "weights") + MEMORIES.replace("{style}", style))
+    library = [data_dir("rtl") / f"{name}.sv" for name in ("gw_fifo", "gw_line_buffer")]
+    found = synthesize_files([*library, tmp_path / "top.sv"], "top", xcup, tmp_path).total
+    assert found.bram == blocks
+    assert (found.lutram > 0) == (style == "distributed")
+    # A LUT holds 64 words of a ROM.
+    assert found.lut - found.lutram > 16 * 4 if style == "distributed" else found.lut < 100
 
 
 def test_netlist_equals_the_rtl(tmp_path):
