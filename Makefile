@@ -10,7 +10,7 @@ MODELS := $(notdir $(patsubst %/sweep.yaml,%,$(wildcard models/*/sweep.yaml)))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo reports test test-full fuzz bench lint format constraints clean
+.PHONY: help venv demo reports layers test test-full fuzz bench lint format constraints clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -36,6 +36,10 @@ reports: $(STAMP) ## regenerate reports/ from the model zoo
 	set -e; for model in $(MODELS); do \
 	  $(BIN)/gatewright run models/$$model -o build --jobs $(JOBS) --publish reports/$$model; \
 	done
+
+layers: $(STAMP) ## regenerate docs/layers.md from the table that the tests run through
+	$(BIN)/gatewright layers --markdown > docs/layers.new
+	mv docs/layers.new docs/layers.md
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .

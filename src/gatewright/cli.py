@@ -483,6 +483,22 @@ def run(
 
 
 @app.command()
+def layers(
+    as_json: _Json = False,
+    markdown: Annotated[bool, typer.Option(help="Print the page docs/layers.md.")] = False,
+) -> None:
+    """List the layers, in which io types and strategies they are built, and which test shows it."""
+    from gatewright import coverage
+
+    if as_json:
+        _print_json(coverage.as_json())
+    elif markdown:
+        sys.stdout.write(coverage.markdown())
+    else:
+        _console().print(coverage.table())
+
+
+@app.command()
 def doctor(as_json: _Json = False) -> None:
     """Say what is installed, what is missing, and what to type to get it."""
     from gatewright.doctor import examine
