@@ -211,7 +211,8 @@ def _layers(directory: Path) -> dict[str, Any]:
     """Every layer that multiplies by weights, by itself: in theory and as simulated.
 
     A vector takes as many clock cycles as the reuse factor says, an image as many times that as it
-    has windows; between two windows at least the pixels pass that lie between them.
+    has windows; between two windows at least the pixels pass that lie between them. A beat takes a
+    clock cycle to come.
     """
     design, rtl = load_design(directory), load_rtl(directory)
     kernels = {kernel.layer: kernel for kernel in design.kernels}
@@ -222,11 +223,13 @@ def _layers(directory: Path) -> dict[str, Any]:
         )
         if kernel is None:
             continue
+        sizes = [tensor.size for tensor in kernels[module.layer].inputs]
+        beats = [size // lanes for size, lanes in zip(sizes, module.lanes, strict=True)]
         results[kernel.layer] = {
             "reuse_factor": kernel.reuse,
             "multipliers": module.multipliers,
             "multipliers_in_theory": -(-kernel.products // kernel.reuse),
-            "interval_in_theory": kernel.interval(kernel.reuse),
+            "interval_in_theory": max(kernel.interval(kernel.reuse), *beats),
             "interval_simulated": _alone(directory, design, module),
         }
     return results
