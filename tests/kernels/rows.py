@@ -202,13 +202,14 @@ class Builder(Draw):
         strides: tuple[int, int] | None = None,
         pads: tuple[int, int, int, int] = (0, 0, 0, 0),
     ) -> Tensor:
+        streams = self.pick(True, False)  # as hls4ml's C++ for either io type does it
         geometry: dict[str, Any] = {
             "window": window, "strides": strides or window, "pads": pads, "dilation": (1, 1),
         }  # fmt: skip
         return self.add(
             kernels.Pooling, [x], (*self.windows(x, **geometry), x.shape[-1]), **geometry,
             operation=operation, accum=self.type(6, 12), count_pads=self.pick(True, False),
-            cast_first=self.pick(True, False), order=self.pick("sequence", "tree"),
+            cast_first=streams, order="tree" if streams else "sequence",
         )  # fmt: skip
 
     def whole_pool(self, x: Tensor, operation: str, accum: FixedType | None = None) -> Tensor:

@@ -14,7 +14,7 @@ from test_random_types import Draw as Types
 
 from gatewright import kernels
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType
+from gatewright.fixed import FixedType, Overflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from gatewright.design import Design
     from gatewright.kernels import Tensor
+
+
+#: Of which a cast gives no -8.
+_SYMMETRIC = FixedType(4, 2, overflow=Overflow.SAT_SYM)
 
 
 def _branches(b: Builder, operation: str) -> Tensor:
@@ -146,6 +150,9 @@ OTHERS: dict[str, Callable[[Builder], object]] = {
     "crop": lambda b: b.crop(b.input(5, 6, 2), (1, 2, 0, 3)),
     "crop_sequence": lambda b: b.crop(b.input(6, 3), (0, 0, 1, 2)),
     "crop_padded": lambda b: b.crop(b.pad(b.input(3, 3, 2), (1, 1, 2, 2)), (0, 2, 1, 1)),
+    "crop_symmetric": lambda b: b.add(
+        kernels.Cropping, [b.input(4, 2, to=_SYMMETRIC)], (2, 2), _SYMMETRIC, crop=(0, 0, 1, 1)
+    ),
     "upsample": lambda b: b.upsample(b.input(3, 4, 2), (2, 3)),
     "upsample_sequence": lambda b: b.upsample(b.input(5, 3), (1, 2)),
     "transpose": lambda b: b.transpose(b.input(3, 4, 2), 1, 0, 2),

@@ -32,7 +32,7 @@ def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
     rng = np.random.default_rng(seed)
     result = []
     for tensor in design.inputs:
-        low, high = tensor.type.min, _highest(design, tensor)
+        low, high = tensor.type.lowest, _highest(design, tensor)
         words = rng.integers(low, high, (samples, *tensor.shape), np.int64, endpoint=True)
         small, sparse = words[1::2], words[3::4]
         each = (-1, *[1] * len(tensor.shape))
