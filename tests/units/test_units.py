@@ -1,0 +1,132 @@
+"""What units say of their streams and of their timing, apart from any simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatewright.fixed import FixedType
+from gatewright.units import (
+    Accumulate,
+    Concat,
+    Crop,
+    Element,
+    Feed,
+    Fifo,
+    Maximum,
+    Pad,
+    Resize,
+    Rom,
+    Stream,
+    Unit,
+    Upsample,
+    Window,
+    resized,
+)
+from gatewright.units.base import paced
+
+TYPE = FixedType(4, 2)
+ROM = Rom(((np.arange(12).reshape(6, 2) - 6, FixedType(5, 5)),))
+
+#: Units with the lanes and beats of what enters.
+UNITS: list[tuple[Unit, int, int]] = [
+    (Accumulate(4, FixedType(8, 6), ((-9, 9),) * 2, ((1, 2),)), 2, 12),
+    (Maximum(3), 2, 12),
+    (Feed(2, 1, ROM), 12, 1),
+    (Feed(2, 2, ROM), 6, 1),
+    (Feed(2, 1, ROM), 4, 3),
+    (Fifo(4), 2, 5),
+    (Resize(2), 6, 2),
+    (Resize(6), 2, 6),
+    (Pad(3, 4, (1, 2, 0, 1), 3), 2, 12),
+    (Crop(3, 4, (1, 0, 2, 1)), 2, 12),
+    (Upsample(3, 4, (2, 3)), 2, 12),
+    (Window(3, 4, (2, 3), (1, 1), (1, 1)), 2, 12),
+    (Window(5, 5, (2, 2), (2, 2), (2, 1)), 2, 25),
+    (Concat(TYPE), 2, 4),
+]
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.integers(1, 6))
+def test_paced_is_its_recurrence(gaps: list[int], cycles: int) -> None:
+    arrivals = np.cumsum(gaps)
+    taken: list[int] = []
+    for arrival in arrivals.tolist():
+        taken.append(max(arrival, taken[-1] + cycles) if taken else arrival)
+    assert paced(arrivals, cycles).tolist() == taken
+
+
+@pytest.mark.parametrize(("unit", "lanes", "beats"), UNITS)
+def test_times_are_of_all_beats_that_leave(unit: Unit, lanes: int, beats: int) -> None:
+    source = Stream(TYPE, (Element.of(TYPE),) * lanes, beats)
+    arrivals = np.arange(3 * beats)
+    if isinstance(unit, Concat):
+        result = unit.result(source, source)
+        times = unit.times((source, source), arrivals, arrivals)
+    else:
+        result = unit.result(source)
+        times = unit.times((source,), arrivals)
+    assert len(times) == 3 * result[0].beats
+    assert (np.diff(times) > 0).all()
+    assert len({stream.beats for stream in result}) == 1
+    late = unit.times((source,) * (1 + isinstance(unit, Concat)), arrivals + 7, *(
+        [arrivals + 7] if isinstance(unit, Concat) else []
+    ))  # fmt: skip
+    np.testing.assert_array_equal(late, times + 7)
+
+
+@pytest.mark.parametrize("busy", [1, 2, 3, 7, 20])
+@pytest.mark.parametrize(
+    "window",
+    [
+        Window(5, 6, (3, 3)),
+        Window(6, 6, (2, 2), (2, 3)),
+        Window(1, 9, (1, 3), (1, 2)),
+        Window(4, 4, (4, 4)),
+    ],
+)
+def test_the_interval_of_a_window_is_that_of_its_times(window: Window, busy: int) -> None:
+    size = window.height * window.width
+    source = Stream(TYPE, (Element.of(TYPE),), size)
+    offered = window.held_times((source,), busy, np.arange(6 * size)).reshape(6, -1)
+    taken = paced(offered.ravel(), busy).reshape(6, -1)
+    assert taken[-1, -1] - taken[-2, -1] == window.interval(busy)
+
+
+def test_words_of_a_rom() -> None:
+    columns = (
+        (np.array([[1, -2], [3, 0]]), FixedType(3, 3)),
+        (np.array([[5], [7]]), FixedType(4, 4)),
+    )
+    rom = Rom(columns)
+    assert (rom.depth, rom.width) == (2, 10)
+    assert rom.words() == [0b0101_110_001, 0b0111_000_011]
+
+
+def test_large_roms_go_to_block_ram_unless_told_otherwise() -> None:
+    small, large = np.zeros((16, 4), np.int64), np.zeros((512, 9), np.int64)
+    to = FixedType(4, 4)
+    assert Rom(((small, to),)).attribute == "logic"
+    assert Rom(((large, to),)).attribute == "block"
+    assert Rom(((large, to),), "distributed").attribute == "logic"
+    assert Rom(((small, to),), "block").attribute == "block"
+
+
+@given(st.integers(1, 24), st.integers(1, 24))
+def test_resized_ends_in_the_size_asked_for(source: int, to: int) -> None:
+    lanes = source
+    for unit in resized(source, to):
+        assert max(lanes, unit.lanes) % min(lanes, unit.lanes) == 0
+        lanes = unit.lanes
+    assert lanes == to
+
+
+def test_a_lane_that_carries_several_elements_has_all_their_values() -> None:
+    narrow, fine = Element(0, 3, 1), Element(-5, 2, 3, arrival=1.5)
+    assert Element.union((narrow, fine)) == Element(-5, 12, 3, 1.5)
+    source = Stream(TYPE, (narrow, fine), 1)
+    assert Resize(1).result(source)[0].elements == (Element(-5, 12, 3),)
+    padded = Pad(1, 1, (0, 0, 1, 0), -8).result(Stream(TYPE, (Element(0, 3, 2),), 1))
+    assert padded[0].elements == (Element(-8, 3, 2),)
