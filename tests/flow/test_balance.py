@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from streams import TARGET, residual
+from stream_designs import TARGET, residual
 
 from gatewright.emit import emit
 from gatewright.errors import DesignFailure

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from streams import TARGET, chain, residual, save
+from stream_designs import TARGET, chain, residual, save
 
 from gatewright import golden, simulate
 from gatewright.emit import emit
