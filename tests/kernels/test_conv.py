@@ -156,11 +156,11 @@ CASE = Conv(
 
 
 def test_work_is_that_of_a_window_times_the_windows() -> None:
-    window, work = CASE.dense.work(), CASE.work()
+    window, work = CASE.product.work(), CASE.work()
     assert work.macs == 4 * window.macs == 4 * 36
     assert work.bops == 4 * window.bops
     assert (work.weights, work.parameters) == (window.weights, window.parameters)
-    assert CASE.choice(TARGET) == CASE.dense.choice(TARGET)
+    assert CASE.choice(TARGET) == CASE.product.choice(TARGET)
 
 
 def test_golden_outputs_of_many_images_are_those_of_each(monkeypatch: pytest.MonkeyPatch) -> None:

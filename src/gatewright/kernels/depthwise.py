@@ -11,18 +11,16 @@ import numpy as np
 from gatewright.fixed import cast
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Kernel, Work
-from gatewright.kernels.conv import repeated
+from gatewright.kernels.convolution import Convolution
 from gatewright.kernels.dense import Dense
 from gatewright.kernels.fold import (
     Fold,
     Weights,
     folded_luts,
     folded_row,
-    parallel_notes,
     reuse_factors,
     shared_choice,
 )
-from gatewright.kernels.windowed import Windowed
 from gatewright.tensor import Tensor
 from gatewright.units import Row
 
@@ -160,90 +158,14 @@ class DepthwiseProduct(Kernel):
 
 
 @dataclass(frozen=True, eq=False)
-class DepthwiseConv(Windowed):
+class DepthwiseConv(Convolution):
     """Each channel convolved by itself, as `depthwise_conv_2d_cl` of nnet_sepconv2d.h.
 
-    Attributes:
-        weights: raw int64 of shape (window height, window width, channels).
-        bias: raw int64 of shape (channels,).
-        weight_type: type of `weights`.
-        bias_type: type of `bias`.
-        accum: type of the accumulators, as of `Dense`.
-        strategy: as of `Dense`.
-        reuse_factor: as of `DepthwiseProduct`.
-        parallel: windows that are worked on at a time where a beat is an image, as asked.
-        multiplier: as of `Dense`.
-        rom_style: as of `Dense`.
+    The weights are of shape (window height, window width, channels).
     """
-
-    weights: NDArray[np.int64]
-    bias: NDArray[np.int64]
-    weight_type: FixedType
-    bias_type: FixedType
-    accum: FixedType
-    strategy: str = "latency"
-    reuse_factor: int = 1
-    parallel: int = 1
-    multiplier: str = "auto"
-    rom_style: str = "auto"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _ = self.product  # refuses what can't be exact
 
     @cached_property
     def product(self) -> DepthwiseProduct:
-        """The product on a window."""
-        return DepthwiseProduct(
-            self.layer,
-            (self.window_tensor,),
-            self.pixel_tensor,
-            weights=self.weights.reshape(-1, self.weights.shape[-1]),
-            bias=self.bias,
-            weight_type=self.weight_type,
-            bias_type=self.bias_type,
-            accum=self.accum,
-            strategy=self.strategy,
-            reuse_factor=self.reuse_factor,
-            multiplier=self.multiplier,
-            rom_style=self.rom_style,
-        )
-
-    @property
-    def reuse_factors(self) -> list[int]:
-        """See `Kernel.reuse_factors`."""
-        return self.product.reuse_factors
-
-    @property
-    def repeats(self) -> int:
-        """See `Kernel.repeats`."""
-        return 1 if self.whole else self.positions[0] * self.positions[1]
-
-    @property
-    def whole(self) -> bool:
-        """See `Windowed.whole`."""
-        return self.reuse == 1 and self.parallel >= self.positions[0] * self.positions[1]
-
-    @property
-    def functions(self) -> tuple[tuple[Kernel, tuple[int, ...]], ...]:
-        """See `Windowed.functions`."""
-        return ((self.product, tuple(range(int(np.prod(self.positions))))),)
-
-    def notes(self) -> tuple[str, ...]:
-        """See `Kernel.notes`."""
-        return (
-            *super().notes(),
-            *parallel_notes(self.parallel, self.positions[0] * self.positions[1], self.repeats),
-        )
-
-    def luts(self, reuse: int, target: Target) -> float:
-        """See `Kernel.luts`."""
-        return self.product.luts(reuse, target)
-
-    def choice(self, target: Target) -> Choice:
-        """See `Kernel.choice`."""
-        return self.product.choice(target)
-
-    def work(self) -> Work:
-        """See `Kernel.work`."""
-        return repeated(self.product.work(), self.positions)
+        """See `Convolution.product`."""
+        weights = self.weights.reshape(-1, self.weights.shape[-1])
+        return DepthwiseProduct(**self.product_fields, weights=weights)

@@ -1,0 +1,115 @@
+"""What convolutions have in common: a product with constant weights on each window."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from gatewright.kernels.base import Choice, Kernel, Work
+from gatewright.kernels.fold import parallel_notes
+from gatewright.kernels.windowed import Windowed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gatewright.fixed import FixedType
+    from gatewright.targets import Target
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution(Windowed):
+    """A product with weights and a bias on each window; a subclass says which.
+
+    Attributes:
+        weights: raw int64, the height and the width of the window first.
+        bias: raw int64, one per filter.
+        weight_type: type of `weights`.
+        bias_type: type of `bias`.
+        accum: type of the accumulators, as of `Dense`.
+        strategy: as of `Dense`.
+        reuse_factor: how many products of a window share a multiplier, as asked.
+        parallel: windows that are worked on at a time where a beat is an image, as asked.
+        multiplier: as of `Dense`.
+        rom_style: as of `Dense`.
+    """
+
+    weights: NDArray[np.int64]
+    bias: NDArray[np.int64]
+    weight_type: FixedType
+    bias_type: FixedType
+    accum: FixedType
+    strategy: str = "latency"
+    reuse_factor: int = 1
+    parallel: int = 1
+    multiplier: str = "auto"
+    rom_style: str = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.product  # refuses what can't be exact
+
+    @property
+    @abstractmethod
+    def product(self) -> Kernel:
+        """The product on a window."""
+
+    @property
+    def product_fields(self) -> dict[str, Any]:
+        """Fields of the product that are the convolution's own; the weights have another shape."""
+        return {
+            "layer": self.layer,
+            "inputs": (self.window_tensor,),
+            "output": self.pixel_tensor,
+            "bias": self.bias,
+            "weight_type": self.weight_type,
+            "bias_type": self.bias_type,
+            "accum": self.accum,
+            "strategy": self.strategy,
+            "reuse_factor": self.reuse_factor,
+            "multiplier": self.multiplier,
+            "rom_style": self.rom_style,
+        }
+
+    @property
+    def reuse_factors(self) -> list[int]:
+        """See `Kernel.reuse_factors`."""
+        return self.product.reuse_factors
+
+    @property
+    def repeats(self) -> int:
+        """See `Kernel.repeats`."""
+        return 1 if self.whole else self._count
+
+    @property
+    def whole(self) -> bool:
+        """See `Windowed.whole`."""
+        return self.reuse == 1 and self.parallel >= self._count
+
+    @property
+    def functions(self) -> tuple[tuple[Kernel, tuple[int, ...]], ...]:
+        """See `Windowed.functions`."""
+        return ((self.product, tuple(range(self._count))),)
+
+    @property
+    def _count(self) -> int:
+        """Number of windows."""
+        return self.positions[0] * self.positions[1]
+
+    def notes(self) -> tuple[str, ...]:
+        """See `Kernel.notes`."""
+        return (*super().notes(), *parallel_notes(self.parallel, self._count, self.repeats))
+
+    def luts(self, reuse: int, target: Target) -> float:
+        """See `Kernel.luts`."""
+        return self.product.luts(reuse, target)
+
+    def choice(self, target: Target) -> Choice | None:
+        """See `Kernel.choice`."""
+        return self.product.choice(target)
+
+    def work(self) -> Work:
+        """See `Kernel.work`: the same weights at every window."""
+        work = self.product.work()
+        return replace(work, macs=self._count * work.macs, bops=self._count * work.bops)
