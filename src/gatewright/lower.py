@@ -548,7 +548,6 @@ def _pooling(layer: _Layer) -> Kernel:
         **_reduction(layer),
         **layer.ram_style,
         count_pads=bool(layer.node.get_attr("count_pad", False)),
-        order="tree" if layer.streams else "sequence",
     )
 
 

@@ -314,6 +314,15 @@ def test_an_embedding_is_its_table(keras, k, tmp_path):
         convert(model, None, ConvertOptions(input_precision="fixed<8,3>"))
 
 
+def test_the_sum_of_a_dot_product_is_exact(keras, k, tmp_path):
+    pair = (k.two(name, k.Dot(axes=1, name=name)) for name in ("dot", "longer"))
+    model = forest(keras, list(zip(((5,), (9,)), pair, strict=True)))
+    graph, x, outputs, layers = emulated(model, tmp_path / "hls", "parallel")
+    types = graph.graph["dot"].types
+    assert str(types["accum_t"].precision) == str(types["result_t"].precision)
+    assert_equals_keras(model, x, outputs, layers)
+
+
 REFUSED = {
     "pooling with padding": (
         "stream",

@@ -209,7 +209,7 @@ class Builder(Draw):
         return self.add(
             kernels.Pooling, [x], (*self.windows(x, **geometry), x.shape[-1]), **geometry,
             operation=operation, accum=self.type(6, 12), count_pads=self.pick(True, False),
-            cast_first=streams, order="tree" if streams else "sequence",
+            cast_first=streams,
         )  # fmt: skip
 
     def whole_pool(self, x: Tensor, operation: str, accum: FixedType | None = None) -> Tensor:

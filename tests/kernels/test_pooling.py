@@ -64,7 +64,6 @@ def random_pooling(seed: int, *, streams: bool) -> Pooling:
         accum=accum,
         count_pads=bool(draw.rng.integers(2)),
         cast_first=streams,
-        order="tree" if streams else "sequence",
     )
 
 

@@ -90,6 +90,9 @@ def configure(
             )
             if options.input_precision != DEFAULT_PRECISION:
                 user.add((layer["name"], "result"))
+        elif layer["class_name"] == "Dot":
+            # hls4ml's inference fails on it where it finds this type open.
+            write_precision(entry, "accum", default_precision(options))
     for key, value in options.settings:
         selector, dot, path = key.partition(".")
         if not dot or not path:

@@ -198,6 +198,10 @@ def refine(graph: Any, choices: Choices, default: FixedType) -> bool:
             changed |= _keep_type(node, choices)
         elif node.class_name == "Embedding":
             changed |= _refine_embedding(node, choices)
+        elif node.class_name == "Dot":
+            # hls4ml infers the result, which holds every sum, but not the type of the sum.
+            result = fixed_type(node.get_output_variable().type.precision)
+            changed |= result is not None and choices.set_precision(node.name, "accum", result)
         elif node.class_name == "Merge" and node.get_attr("op") == "average":
             changed |= _refine_average(node, choices)
         elif node.class_name == "ParametrizedActivation" and (

@@ -100,7 +100,7 @@ class GlobalPooling(Kernel):
         divisor: what the sum is divided by, for an average.
         cast_first: whether elements are cast to the accumulator's type before they are compared or
             added, as in streams.
-        order: of the additions, one of `ORDERS`.
+        order: of the additions, one of `ORDERS`; a tree's terms are cast first.
     """
 
     operation: str
@@ -110,6 +110,8 @@ class GlobalPooling(Kernel):
     order: str = "sequence"
 
     def __post_init__(self) -> None:
+        if self.order == "tree" and not self.cast_first:
+            raise ValueError("a tree adds terms of the accumulator's type: cast_first is wanted")
         source = self.inputs[0].type
         largest = self.pixels * max(-source.min, source.max) << max(
             0, self.accum.frac - source.frac
@@ -236,8 +238,9 @@ class GlobalPooling(Kernel):
 class Pooling(Windowed):
     """The maximum or the average of each window, as `pooling2d_cl` of nnet_pooling.h.
 
-    In a maximum, padding has the value of which the top bit alone is set: the least one of a signed
-    type, but half the range of an unsigned one.
+    Streams cast the elements first and add them as a tree. In a maximum, padding has the value of
+    which the top bit alone is set: the least one of a signed type, but half the range of an
+    unsigned one.
 
     Attributes:
         operation: one of `POOLINGS`.
@@ -245,14 +248,12 @@ class Pooling(Windowed):
         count_pads: whether an average divides by the size of the window even where it overlaps the
             padding.
         cast_first: as of `GlobalPooling`.
-        order: as of `GlobalPooling`.
     """
 
     operation: str
     accum: FixedType
     count_pads: bool
     cast_first: bool
-    order: str = "sequence"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -289,7 +290,7 @@ class Pooling(Windowed):
                     accum=self.accum,
                     divisor=divisor,
                     cast_first=self.cast_first,
-                    order=self.order,
+                    order="tree" if self.cast_first else "sequence",
                 ),
                 tuple(np.flatnonzero(counts == divisor).tolist()),
             )
