@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gatewright.report.schema import Report, SweepReport
+from gatewright.report.schema import Report, Search, SweepReport
 
 SHAPES = ((64, 32), (32, 16), (16, 10))
 
@@ -165,6 +165,82 @@ def make_fields(
     }
 
 
+def make_step(name: str, settings: str | None = None, bits: int = 32, nonzero: int = 2720) -> Any:
+    return {
+        "name": name,
+        "settings": settings,
+        "metric": "top-1 accuracy",
+        "validation": 0.96 + nonzero / 1e6,
+        "test": 0.95 + bits / 1e4,
+        "macs": 2720,
+        "bops": 2720 * bits * bits,
+        "ebops": nonzero * bits * (bits - 1),
+        "weight_bits": 2778 * bits,
+        "weights": 2720,
+        "weights_nonzero": nonzero,
+        "seconds": 3.25,
+        "device": "CPU",
+    }
+
+
+RECIPE = (
+    make_step("train", "40 epochs, seed 0"),
+    make_step("prune", "50% by magnitude", nonzero=1360),
+    make_step("quantize", "6 bits", 6, 1250),
+)
+
+
+def make_recipe_fields(config: str = "w6_p50", steps: Any = RECIPE, **options: Any) -> Any:
+    """The fields of a report on a model that a recipe made."""
+    fields = make_fields(config, **options)
+    fields["steps"] = [dict(step) for step in steps]
+    fields["accuracy"] |= {"validation": 0.9653, "validation_samples": 269}
+    fields["compute"]["ebops"] = steps[-1]["ebops"]
+    groups = fields["provenance"]["groups"]
+    groups["steps.accuracy"] = groups["accuracy.validation"] = groups["accuracy.quantized"]
+    groups["steps.compute"] = groups["compute"]
+    return fields
+
+
+def make_baseline(
+    model: str = "float32", batch: int = 1, threads: int = 1, us: float = 12.5, **fields: Any
+) -> Any:
+    return {
+        "runtime": "TensorFlow Lite",
+        "version": "2.21.0",
+        "model": model,
+        "source": "the float network",
+        "cpu": "Invented Processor 9000",
+        "threads": threads,
+        "batch": batch,
+        "latency_us": us,
+        "latency_low_us": us * 0.75,
+        "latency_high_us": us * 2,
+        "repetitions": 500,
+        "metric": "top-1 accuracy",
+        "accuracy": 0.9722,
+        "samples": 360,
+        "method": "invented",
+    } | fields
+
+
+SEARCH = {
+    "sampler": "TPESampler",
+    "tool": "Optuna",
+    "version": "5.0.0",
+    "seed": 7,
+    "trials": 50,
+    "stopped": {"training curve below the floor": 12, "too many EBOPs": 9},
+    "failed": [{"number": 17, "config": "t17", "error": "out of memory"}],
+    "objectives": ["accuracy", "lut"],
+    "constraints": ["latency_ns<=100"],
+}
+
+
+def make_search(**fields: Any) -> Search:
+    return Search.model_validate(SEARCH | fields)
+
+
 CNN = (  # name, kind, input, output, weights, windows, cycles that a window or a pixel takes
     ("conv1", "Conv2D", (28, 28, 1), (26, 26, 8), 72, 26 * 26, 9),
     ("pool1", "MaxPool", (26, 26, 8), (13, 13, 8), 0, 26 * 26, 1),
@@ -259,6 +335,30 @@ def make_streamed_fields(config: str = "r72", speed: int = 1, *, sized: bool = T
 
 def make_streamed_report(*args: Any, **options: Any) -> Report:
     return Report.model_validate(make_streamed_fields(*args, **options))
+
+
+def make_recipe_report(*args: Any, **options: Any) -> Report:
+    return Report.model_validate(make_recipe_fields(*args, **options))
+
+
+def make_found_sweep() -> SweepReport:
+    """What a search found, beside software that does the same."""
+    reports = [
+        make_recipe_fields("plain", (RECIPE[0], RECIPE[2] | {"weights_nonzero": 2500})),
+        make_recipe_fields("pruned", bits=(6, 5, 6), accuracy=0.95),
+    ]
+    return SweepReport.model_validate(
+        {
+            "reports": reports,
+            "baselines": [
+                make_baseline(),
+                make_baseline(batch=256, us=400.0),
+                make_baseline("int8", us=6.25),
+                {"runtime": "TensorFlow Lite", "model": "dynamic range", "problem": "no such op"},
+            ],
+            "search": SEARCH,
+        }
+    )
 
 
 def make_report(*args: Any, **options: Any) -> Report:

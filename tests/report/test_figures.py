@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from made_up import make_fields, make_report, make_sweep
+from made_up import make_fields, make_recipe_fields, make_report, make_sweep
 
 from gatewright.report.figures import FIGURES, Quantity, columns
 from gatewright.report.pareto import tradeoffs
@@ -13,7 +13,7 @@ from gatewright.report.schema import Report, Resources, SweepReport
 
 def everything():
     """A report in which each figure is known."""
-    fields = make_fields()
+    fields = make_recipe_fields()
     fields["timing"].update(fmax_mhz=250.0, slack_ns=-0.25)
     fields["timing"].update(latency_last_min=12, latency_last_max=13)
     fields["resources"]["xcup"].update(bram=1.5, uram=2, lutram=3, area_um2=4.5, energy_pj=5.5)

@@ -5,11 +5,34 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from made_up import make_fields, make_report, make_streamed_fields, make_streamed_report, make_sweep
+from made_up import (
+    SEARCH,
+    make_baseline,
+    make_fields,
+    make_found_sweep,
+    make_recipe_fields,
+    make_recipe_report,
+    make_report,
+    make_search,
+    make_step,
+    make_streamed_fields,
+    make_streamed_report,
+    make_sweep,
+)
 from pydantic import BaseModel, ValidationError
 
 from gatewright.report import schema
-from gatewright.report.schema import Bottleneck, LayerConfig, Report, Resources, SweepReport, Timing
+from gatewright.report.schema import (
+    Baseline,
+    Bottleneck,
+    LayerConfig,
+    Report,
+    Resources,
+    Search,
+    Step,
+    SweepReport,
+    Timing,
+)
 
 PARTS = [
     part
@@ -29,7 +52,8 @@ def test_every_number_states_its_unit(part):
 
 
 def test_json_round_trips():
-    for whole in (make_report(), make_streamed_report(), make_sweep()):
+    wholes = make_report(), make_streamed_report(), make_recipe_report(), make_sweep()
+    for whole in (*wholes, make_found_sweep()):
         assert type(whole).model_validate_json(whole.to_json()) == whole
 
 
@@ -42,12 +66,14 @@ def test_unknown_figures_are_absent_from_json():
 
 
 def test_json_does_not_depend_on_the_order_of_keys_or_on_wall_times():
-    fields = make_fields(targets=("xcup", "xc7"))
+    base = make_fields(targets=("xcup", "xc7"))
     shuffled = make_fields(targets=("xc7", "xcup"))
     shuffled["provenance"]["groups"] = dict(reversed(shuffled["provenance"]["groups"].items()))
     slower = make_fields(targets=("xcup", "xc7"))
     slower["provenance"]["seconds"] = {"convert": 99.0}
-    first, second, third = (Report.model_validate(f) for f in (fields, shuffled, slower))
+    for fields, seconds in ((base, 1.5), (shuffled, 1.5), (slower, 99.5)):
+        fields["steps"] = [{"name": "train", "seconds": seconds}]
+    first, second, third = (Report.model_validate(f) for f in (base, shuffled, slower))
     assert first.to_json() == second.to_json()
     assert first.to_json() != third.to_json()
     assert first.to_json(wall_times=False) == third.to_json(wall_times=False)
@@ -86,6 +112,9 @@ def spoil(path, value):
                                                 "expected": 1, "got": 2}),
         (("layers", 0, "weights_nonzero"), 10**6),
         (("layers", 1, "name"), "fc1"),
+        (("steps",), [{"name": ""}]),
+        (("steps",), [{"name": "train", "test": 96.1}]),
+        (("steps",), [{"name": "prune", "weights": 3, "weights_nonzero": 4}]),
         (("config", "io"), "parallel"),
         (("provenance", "groups", "compute", "method"), "guessed"),
         (("version",), 2),
@@ -97,7 +126,7 @@ def test_what_is_not_a_report_is_refused(path, value):
 
 
 def test_a_figure_without_an_origin_is_refused():
-    for make in (make_fields, make_streamed_fields):
+    for make in (make_fields, make_streamed_fields, make_recipe_fields):
         for group in Report.model_validate(make()).groups:
             fields = make()
             del fields["provenance"]["groups"][group]
@@ -203,3 +232,41 @@ def test_ports_in_words():
         "s_axis: image 28x28x1, ufixed<8,0>; 784 beats of 1 element, 8 bits",
         "m_axis: digit 10, fixed<16,6>; a beat of 10 elements, 160 bits",
     ]
+
+
+@pytest.mark.parametrize(
+    ("part", "fields"),
+    [
+        (Baseline, make_baseline(us=0)),
+        (Baseline, make_baseline(latency_low_us=99.0)),
+        (Baseline, make_baseline(problem="no such op")),
+        (Baseline, {"model": "int8"}),
+        (Search, SEARCH | {"trials": 21}),
+        (Search, SEARCH | {"objectives": []}),
+        (Search, SEARCH | {"objectives": ["lut", "lut"]}),
+        (Search, SEARCH | {"failed": SEARCH["failed"] * 2}),
+    ],
+)
+def test_what_is_no_baseline_or_search_is_refused(part, fields):
+    with pytest.raises(ValidationError):
+        part.model_validate(fields)
+
+
+def test_throughput_is_what_the_median_batch_gives():
+    assert Baseline.model_validate(make_baseline(us=12.5)).throughput == 80_000
+    assert Baseline.model_validate(make_baseline(batch=256, us=400.0)).throughput == 640_000
+    assert Baseline(runtime="a", model="int8", problem="no such op").throughput is None
+
+
+def test_trials_that_came_to_a_result():
+    assert make_search().completed == 50 - 12 - 9 - 1
+
+
+def test_a_step_without_figures_needs_no_origin():
+    fields = make_fields()
+    fields["steps"] = [{"name": "train", "seconds": 1.0, "device": "CPU"}]
+    assert Report.model_validate(fields).steps == (Step(name="train", seconds=1.0, device="CPU"),)
+    for key in ("validation", "ebops"):
+        fields["steps"] = [{"name": "train", key: make_step("train")[key]}]
+        with pytest.raises(ValidationError, match=r"no origin for steps\."):
+            Report.model_validate(fields)

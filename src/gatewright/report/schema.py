@@ -224,6 +224,11 @@ class Accuracy(_Part):
     """Of the quantized model in Keras, as a fraction from 0 to 1."""
     rtl: _Fraction | None = None
     """Of the simulated RTL, as a fraction from 0 to 1."""
+    validation: _Fraction | None = None
+    """Of the quantized model in Keras on samples held back from training, which a search decides
+    by, as a fraction from 0 to 1."""
+    validation_samples: _Positive | None = None
+    """Samples behind `validation` (a number)."""
 
 
 class Difference(_Part):
@@ -426,9 +431,7 @@ class Layer(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Layer:
-        total, nonzero = self.weights, self.weights_nonzero
-        if total is not None and nonzero is not None and nonzero > total:
-            raise ValueError("more weights that are not zero than weights")
+        _refuse_excess(self.weights, self.weights_nonzero)
         return self
 
 
@@ -439,12 +442,154 @@ class Compute(_Part):
     """Multiply-accumulates per inference (a number)."""
     bops: _Count | None = None
     """Bit operations per inference (a number)."""
+    ebops: _Count | None = None
+    """Effective bit operations per inference (a number): as bit operations, but of a weight only
+    the bits from its first to its last that is not zero (Sun et al., HGQ, 2024)."""
     parameters: _Count | None = None
     """Weights and biases (a number)."""
     weight_bits: _Count | None = None
     """Storage of all parameters, in bits."""
     sparsity: _Fraction | None = None
     """Weights that are zero, as a fraction from 0 to 1."""
+
+
+class Step(_Part):
+    """A step of the recipe that made the model, and the model that it left."""
+
+    name: _Name
+    """What was done, for example "train", "prune" or "quantize"."""
+    settings: str | None = None
+    """How, in a few words: equal text for equal settings."""
+    metric: str = "accuracy"
+    """Name of the metric of `validation` and `test`; it is a fraction, more is better."""
+    validation: _Fraction | None = None
+    """On samples held back from training, as a fraction from 0 to 1."""
+    test: _Fraction | None = None
+    """On the test set, as a fraction from 0 to 1."""
+    macs: _Count | None = None
+    """Multiply-accumulates per inference (a number)."""
+    bops: _Count | None = None
+    """Bit operations per inference (a number); what is in floating point counts 32 bits."""
+    ebops: _Count | None = None
+    """Effective bit operations per inference (a number), see `Compute`."""
+    weight_bits: _Count | None = None
+    """Storage of all parameters, in bits."""
+    weights: _Count | None = None
+    """Weights that the layers hold (a number)."""
+    weights_nonzero: _Count | None = None
+    """Weights that are not zero (a number)."""
+    seconds: _Amount | None = None
+    """Wall time of the step when it was done, in s, even if its result was found in a cache now."""
+    device: str | None = None
+    """What the arithmetic ran on, for example "CPU"."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Step:
+        _refuse_excess(self.weights, self.weights_nonzero)
+        return self
+
+
+class Baseline(_Part):
+    """A software model that does the same task on a processor: one way to run it, measured."""
+
+    runtime: _Name
+    """Software that ran it, for example "TensorFlow Lite"."""
+    version: str | None = None
+    """Version of that software."""
+    model: _Name
+    """Arithmetic of the model: "float32", "int8" or "dynamic range"."""
+    source: str | None = None
+    """What was converted for the runtime, and how."""
+    cpu: str | None = None
+    """Name of the processor, as the system says it."""
+    threads: _Positive | None = None
+    """Threads that the runtime was given (a number)."""
+    batch: _Positive | None = None
+    """Samples handed over at once (a number)."""
+    latency_us: _PositiveReal | None = None
+    """Median time from a batch handed over to its results, in us: a number of microseconds."""
+    latency_low_us: _PositiveReal | None = None
+    """The time that one of twenty batches stays below, in us: a number of microseconds."""
+    latency_high_us: _PositiveReal | None = None
+    """The time that one of twenty batches exceeds, in us: a number of microseconds."""
+    repetitions: _Positive | None = None
+    """Batches that were timed (a number)."""
+    metric: str = "accuracy"
+    """Name of the metric of `accuracy`; it is a fraction, more is better."""
+    accuracy: _Fraction | None = None
+    """On the test set, as a fraction from 0 to 1."""
+    samples: _Positive | None = None
+    """Samples behind `accuracy` (a number)."""
+    method: str | None = None
+    """How it was measured, in words."""
+    problem: str | None = None
+    """Why there are no figures, where the model could not be converted or run."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Baseline:
+        times = [self.latency_low_us, self.latency_us, self.latency_high_us]
+        known = [time for time in times if time is not None]
+        if known != sorted(known):
+            raise ValueError("latency_low_us, latency_us and latency_high_us do not rise")
+        if self.problem is not None and known:
+            raise ValueError("a problem, but figures as well")
+        return self
+
+    @property
+    def throughput(self) -> float | None:
+        """Inferences per second, at the median time of a batch."""
+        if self.latency_us is None or self.batch is None:
+            return None
+        return 1e6 * self.batch / self.latency_us
+
+
+class FailedTrial(_Part):
+    """A trial of a search that came to no result."""
+
+    number: _Count
+    """Index of the trial, from 0, in the order they were asked for."""
+    config: str | None = None
+    """Name of its configuration."""
+    error: _Name
+    """What went wrong, in a line."""
+
+
+class Search(_Part):
+    """How the configurations of a sweep were found, and what became of the others."""
+
+    sampler: _Name
+    """What chose the trials, for example "TPESampler"."""
+    tool: str | None = None
+    """Where the sampler is from, for example "Optuna"."""
+    version: str | None = None
+    """Version of that tool."""
+    seed: _Integer | None = None
+    """Seed of the sampler (a number)."""
+    trials: _Count
+    """Trials that were run, those stopped early and those that failed included (a number)."""
+    stopped: Annotated[dict[str, _Count], _ByKey] = {}
+    """Trials that were stopped early as hopeless, per reason (a number)."""
+    failed: tuple[FailedTrial, ...] = ()
+    """Trials that failed, by number."""
+    objectives: Annotated[tuple[_Name, ...], Field(min_length=1)]
+    """Figures that were weighed, by the names that budgets use, for example "accuracy" or
+    "xcup.lut"; which way is better follows from the figure. Without a target a resource is weighed
+    on each."""
+    constraints: tuple[_Name, ...] = ()
+    """Limits that a trial had to keep, written as budgets are, for example "latency_ns<=100"."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Search:
+        _refuse_duplicates("failed trial", (str(trial.number) for trial in self.failed))
+        _refuse_duplicates("objective", self.objectives)
+        if sum(self.stopped.values()) + len(self.failed) > self.trials:
+            raise ValueError("more trials stopped or failed than were run")
+        return self
+
+    @property
+    def completed(self) -> int:
+        """Trials that came to a result."""
+        return self.trials - sum(self.stopped.values()) - len(self.failed)
 
 
 class Origin(_Part):
@@ -504,6 +649,8 @@ class Report(_Part):
     layers: tuple[Layer, ...] = ()
     """Figures per layer, in the order of the network."""
     compute: Compute | None = None
+    steps: tuple[Step, ...] = ()
+    """What the recipe did to the model before it became hardware, in order."""
     ports: tuple[Port, ...] = ()
     """Ports of the top module, inputs first."""
     fifos: tuple[Fifo, ...] = ()
@@ -516,11 +663,13 @@ class Report(_Part):
     def groups(self) -> list[str]:
         """The groups of figures that this report holds; each must have an origin.
 
-        They are accuracy.float_model, accuracy.quantized, accuracy.rtl, verification,
-        timing.simulated (latency_min, latency_max, those to the last beat, ii), timing.predicted
-        (latency_predicted, ii_predicted, latency and interval of layers), timing.analyzed
-        (fmax_mhz, slack_ns), resources.<target>, layers.<target> (resources of layers), compute
-        (with the weights of layers), fifos (their high-water marks) and bottleneck.
+        They are accuracy.float_model, accuracy.quantized, accuracy.rtl, accuracy.validation,
+        verification, timing.simulated (latency_min, latency_max, those to the last beat, ii),
+        timing.predicted (latency_predicted, ii_predicted, latency and interval of layers),
+        timing.analyzed (fmax_mhz, slack_ns), resources.<target>, layers.<target> (resources of
+        layers), compute (with the weights of layers), steps.accuracy (validation, test),
+        steps.compute (macs, bops, ebops and all about weights), fifos (their high-water marks) and
+        bottleneck.
         """
         timing = self.timing or Timing()
         accuracy = self.accuracy
@@ -528,6 +677,7 @@ class Report(_Part):
             "accuracy.float_model": accuracy and accuracy.float_model,
             "accuracy.quantized": accuracy and accuracy.quantized,
             "accuracy.rtl": accuracy and accuracy.rtl,
+            "accuracy.validation": accuracy and accuracy.validation,
             "verification": self.verification,
             "timing.simulated": _any(
                 timing.latency_min,
@@ -545,6 +695,21 @@ class Report(_Part):
             **{f"resources.{target}": True for target in self.resources},
             **{f"layers.{target}": True for layer in self.layers for target in layer.resources},
             "compute": self.compute or _any(*(layer.weights for layer in self.layers)),
+            "steps.accuracy": _any(*(f for s in self.steps for f in (s.validation, s.test))),
+            "steps.compute": _any(
+                *(
+                    figure
+                    for step in self.steps
+                    for figure in (
+                        step.macs,
+                        step.bops,
+                        step.ebops,
+                        step.weight_bits,
+                        step.weights,
+                        step.weights_nonzero,
+                    )
+                )
+            ),
             "fifos": _any(*(fifo.level for fifo in self.fifos)),
             "bottleneck": self.bottleneck,
         }
@@ -587,9 +752,10 @@ class Report(_Part):
         """The report as JSON, the same bytes for the same figures.
 
         Args:
-            wall_times: whether to keep `provenance.seconds`, which differs from run to run.
+            wall_times: whether to keep `provenance.seconds` and those of `steps`, which differ
+                from run to run.
         """
-        return _dump(self, None if wall_times else {"provenance": {"seconds"}})
+        return _dump(self, None if wall_times else _WALL_TIMES)
 
 
 class SweepReport(_Part):
@@ -599,6 +765,10 @@ class SweepReport(_Part):
     """Version of the schema (a number)."""
     reports: Annotated[tuple[Report, ...], Field(min_length=1)]
     """One per configuration, in the order of the sweep."""
+    baselines: tuple[Baseline, ...] = ()
+    """What software on a processor makes of the same task."""
+    search: Search | None = None
+    """How the configurations were found, if by a search."""
 
     @model_validator(mode="after")
     def _one_model(self) -> SweepReport:
@@ -622,10 +792,13 @@ class SweepReport(_Part):
         """The reports as JSON, the same bytes for the same figures.
 
         Args:
-            wall_times: whether to keep `provenance.seconds`, which differs from run to run.
+            wall_times: whether to keep `provenance.seconds` and those of `steps`, which differ
+                from run to run. Baselines are times by nature, and are kept.
         """
-        volatile = {"reports": {"__all__": {"provenance": {"seconds"}}}}
-        return _dump(self, None if wall_times else volatile)
+        return _dump(self, None if wall_times else {"reports": {"__all__": _WALL_TIMES}})
+
+
+_WALL_TIMES = {"provenance": {"seconds"}, "steps": {"__all__": {"seconds"}}}
 
 
 def _dump(part: BaseModel, exclude: Any) -> str:
@@ -643,3 +816,8 @@ def _refuse_duplicates(what: str, names: Iterable[str]) -> None:
         if name in seen:
             raise ValueError(f"{what} '{name}' stands twice")
         seen.add(name)
+
+
+def _refuse_excess(weights: int | None, nonzero: int | None) -> None:
+    if weights is not None and nonzero is not None and nonzero > weights:
+        raise ValueError("more weights that are not zero than weights")
