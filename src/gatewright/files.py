@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -63,8 +64,7 @@ def replaced_directories(*targets: Path) -> Iterator[tuple[Path, ...]]:
         for target in targets:
             for stale in target.parent.glob(f".{target.name}.*"):
                 shutil.rmtree(stale, ignore_errors=True)
-            temporary.append(Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.")))
-            temporary[-1].chmod(0o777 & ~_umask())
+            temporary.append(temporary_directory(target.parent, f".{target.name}."))
         yield tuple(temporary)
         for new, target in zip(temporary, targets, strict=True):
             if target.exists():
@@ -90,6 +90,89 @@ def replaced_directory(target: Path) -> Iterator[Path]:
     """A new directory that takes the place of `target` if the block succeeds, else vanishes."""
     with replaced_directories(target) as (temporary,):
         yield temporary
+
+
+def temporary_directory(parent: Path, prefix: str) -> Path:
+    """Make a directory of a new name in `parent`, as open to others as any that is made here."""
+    made = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    made.chmod(0o777 & ~_umask())  # temporary directories are private; this one becomes a result
+    return made
+
+
+def flush(*paths: Path) -> None:
+    """Have the system write files, and the names that directories hold, to the disk now.
+
+    Raises:
+        OSError: if the disk fails, or turns out to be full.
+    """
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            # Some file systems have no such thing for directories.
+            if not (path.is_dir() and error.errno == errno.EINVAL):
+                raise
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold a lock file, which is there only as long as somebody holds it or waits for it.
+
+    The system frees the lock when its holder ends, however it ends; the file that a killed holder
+    leaves is the next holder's to remove. Holds between threads and processes, and between
+    machines where the file system has locks for them.
+
+    Args:
+        path: the lock file, in a directory that exists.
+        wait: for others to free it.
+
+    Yields:
+        Whether it is held; always true with `wait`.
+
+    Raises:
+        InputError: if it can't be written, or the file system has no locks.
+    """
+    try:
+        descriptor = _lock(path, wait=wait)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be locked ({error.strerror})") from None
+    if descriptor is None:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        # Whoever waits for this file finds it gone once it has the lock, and starts over.
+        with suppress(OSError):
+            path.unlink()
+        os.close(descriptor)
+
+
+def _lock(path: Path, *, wait: bool) -> int | None:
+    """A descriptor that holds the lock of the file that now stands at `path`."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            # Opening tells more than its name does: a network file system may remember names.
+            again = os.open(path, os.O_RDWR)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except FileNotFoundError:
+            os.close(descriptor)
+            continue
+        except BaseException:
+            os.close(descriptor)
+            raise
+        same = os.path.sameopenfile(descriptor, again)
+        os.close(again)
+        if same:
+            return descriptor
+        os.close(descriptor)
 
 
 @contextmanager

@@ -1,0 +1,200 @@
+"""One entry of a store: a folder of files that says what it is and proves itself whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gatewright.errors import InputError, system_message
+from gatewright.files import flush
+
+#: What a folder says of itself; written last.
+_RECORD = "entry.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A result in a store.
+
+    `directory` holds the files that were made and is not to be written to.
+    """
+
+    key: str  # hash of kind and content
+    kind: str
+    directory: Path
+    content: dict[str, Any]  # all that the result depends on
+    record: dict[str, Any]  # what its maker returned
+    created: str  # UTC, ISO 8601
+    seconds: float  # wall time of making it, whenever it was made
+    size: int  # bytes of its files
+    cached: bool  # it was found, not made in this call
+
+
+def key_of(kind: str, content: Mapping[str, Any]) -> str:
+    """The key of an entry: SHA-256 of kind and content as canonical JSON, 64 hexadecimal digits.
+
+    The order of a mapping's keys does not matter, nor whether a sequence is a list or a tuple. 1,
+    1.0 and true are three different values.
+
+    Raises:
+        InputError: if something in it has no place in JSON.
+    """
+    return _hash({"kind": kind, "content": plain(content, "content")})
+
+
+def plain(value: Any, where: str) -> Any:
+    """A value as JSON has it: dictionaries with string keys, lists, and built-in scalars.
+
+    Args:
+        value: the value.
+        where: what it is, for error messages.
+
+    Raises:
+        InputError: if it, or something in it, has no place in JSON.
+    """
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return str.__str__(value)
+        case int():
+            return int(value)
+        case float() if math.isfinite(value):
+            return float(value)
+        case Mapping() if all(isinstance(name, str) for name in value):
+            return {
+                str.__str__(name): plain(item, f"{where}.{name}") for name, item in value.items()
+            }
+        case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
+            return [plain(item, f"{where}[{number}]") for number, item in enumerate(value)]
+    what = "a mapping with keys that are not strings" if isinstance(value, Mapping) else repr(value)
+    can_be = "strings, finite numbers, true, false, null, lists and mappings"
+    raise InputError(f"{where} is {what}; a store can tell apart {can_be}")
+
+
+def seal(
+    directory: Path,
+    kind: str,
+    content: Mapping[str, Any],
+    record: Mapping[str, Any],
+    created: str,
+    seconds: float,
+) -> None:
+    """Make a folder an entry: hash its files, say what it is, have all of it written to disk.
+
+    Raises:
+        OSError: if it can't be written.
+        InputError: if the record has no place in JSON.
+        ValueError: if something in it is neither file nor folder, or has the name of its record.
+    """
+    folders = [directory]
+    files: list[Path] = []
+    for path in sorted(directory.rglob("*")):
+        if path.is_symlink() or not (path.is_dir() or path.is_file()) or path == _at(directory):
+            raise ValueError(f"{path.relative_to(directory)}: an entry can't hold this")
+        (folders if path.is_dir() else files).append(path)
+    body = {
+        "kind": kind,
+        "content": plain(content, "content"),
+        "record": plain(record, "record"),
+        "created": created,
+        "seconds": seconds,
+        "files": {
+            path.relative_to(directory).as_posix(): {
+                "size": path.stat().st_size,
+                "sha256": _hash_file(path),
+            }
+            for path in files
+        },
+    }
+    _at(directory).write_text(json.dumps({"sha256": _hash(body), "entry": body}, indent=1) + "\n")
+    flush(*files, _at(directory), *reversed(folders))
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What a folder says that it holds; whether its files still are that, the methods tell."""
+
+    entry: Entry
+    _files: dict[str, dict[str, Any]]
+
+    @classmethod
+    def read(cls, directory: Path, *, cached: bool = True) -> Sealed | None:
+        """Read what a folder says of itself; None if it isn't there, or damaged.
+
+        Raises:
+            InputError: if it is there and can't be read.
+        """
+        try:
+            record = json.loads(_at(directory).read_bytes())
+            body = record["entry"]
+            if record["sha256"] != _hash(body):
+                return None
+            files = body["files"]
+            entry = Entry(
+                key=_hash({"kind": body["kind"], "content": body["content"]}),
+                kind=body["kind"],
+                directory=directory,
+                content=body["content"],
+                record=body["record"],
+                created=body["created"],
+                seconds=body["seconds"],
+                size=sum(file["size"] for file in files.values()),
+                cached=cached,
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise InputError(f"cannot be read: {system_message(error)}") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+        return cls(entry, files) if entry.key == directory.name else None
+
+    def state(self) -> str | None:
+        """Sizes and times of the files, which change when a file is written to.
+
+        None if a file is missing or has another size than it had.
+        """
+        states = []
+        try:
+            for name, known in self._files.items():
+                status = (self.entry.directory / name).stat()
+                if status.st_size != known["size"]:
+                    return None
+                states.append([name, status.st_size, status.st_mtime_ns, status.st_ctime_ns])
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise InputError(f"cannot be read: {system_message(error)}") from None
+        return json.dumps(states)
+
+    def whole(self) -> bool:
+        """Whether every file has the content that it had; reads all of them."""
+        try:
+            return all(
+                _hash_file(self.entry.directory / name) == known["sha256"]
+                for name, known in self._files.items()
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise InputError(f"cannot be read: {system_message(error)}") from None
+
+
+def _at(directory: Path) -> Path:
+    return directory / _RECORD
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
