@@ -1,0 +1,137 @@
+"""Groups of weights that are pruned together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from gatewright.compress.channels import FIXED, Channels, find_channels
+from gatewright.compress.graph import is_depthwise, kernel_of, kernels, matrix_of
+from gatewright.errors import InputError
+from gatewright.kernels.fold import Fold, reuse_factors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: What is pruned as a whole: a weight; a neuron or filter; the weights that share a multiplier;
+#: those that stand in one word of a layer's weight memory, which are those of one clock cycle.
+Structure = Literal["unstructured", "neurons", "dsp", "bram"]
+
+#: By layer, of the shape of its kernel: number of the group of each weight, -1 for one in none.
+Groups = dict[str, "NDArray[np.int64]"]
+
+
+def find_groups(
+    model: Any,
+    structure: Structure,
+    layers: Sequence[str] | None = None,
+    reuse_factor: int | Mapping[str, int] | None = None,
+) -> Groups:
+    """The groups of weights of a model's layers.
+
+    Args:
+        model: a Keras or QKeras model.
+        structure: what a group is.
+        layers: names of the layers; by default all that have a kernel.
+        reuse_factor: of the hardware, for the structures dsp and bram; for all layers, or by layer.
+            One that a layer can't have stands for the nearest, as in a conversion.
+
+    Returns:
+        The groups, numbered throughout the model. With `neurons`, channels that can only leave the
+        model together, such as filters whose results are added, are one group.
+
+    Raises:
+        InputError: if a layer doesn't exist, has no kernel, or has nothing that can be pruned so.
+    """
+    if structure not in get_args(Structure):
+        raise InputError(
+            f"structure '{structure}' is unknown; there are {', '.join(get_args(Structure))}"
+        )
+    there = kernels(model)
+    names = list(there) if layers is None else list(dict.fromkeys(layers))
+    for name in names:
+        if name not in there:
+            raise InputError(
+                f"layer '{name}' can't be pruned: layers that can are {', '.join(there) or 'none'}"
+            )
+    if structure == "neurons":
+        return _neurons(find_channels(model), there, names, named=layers is not None)
+    groups: Groups = {}
+    start = 0
+    for name in names:
+        layer = there[name]
+        shape = tuple(kernel_of(layer).shape)
+        if structure == "unstructured":
+            found = np.arange(int(np.prod(shape)))
+        else:
+            words = weight_words(layer, _reuse_factor(name, reuse_factor))
+            if structure == "bram" and len(words) == 1:
+                raise InputError(
+                    f"layer '{name}' has no weight memory at reuse factor 1; "
+                    "give a greater one, or leave the layer out"
+                )
+            found = np.empty(words.size, np.int64)
+            found[words] = np.indices(words.shape)[0 if structure == "bram" else 1]
+        groups[name] = start + found.reshape(shape)
+        start += int(found.max()) + 1
+    return groups
+
+
+def weight_words(layer: Any, reuse_factor: int) -> NDArray[np.int64]:
+    """Which weight each multiplier of a layer takes in each clock cycle.
+
+    Args:
+        layer: a Keras layer with a kernel.
+        reuse_factor: as asked for.
+
+    Returns:
+        int64 of shape (reuse factor, multipliers): indices into the kernel in C order. A row is a
+        word of the weight memory.
+    """
+    index = np.arange(int(np.prod(kernel_of(layer).shape))).reshape(kernel_of(layer).shape)
+    matrix = matrix_of(layer, index)
+    n_in, n_out = matrix.shape
+    there = reuse_factors(n_in, n_out)
+    reuse = min(there, key=lambda reuse: (abs(reuse - reuse_factor), reuse))
+    fold = Fold(n_in, n_out, reuse)
+    steps = matrix.reshape(fold.steps, fold.inputs, fold.groups, fold.outputs)
+    return steps.transpose(2, 0, 3, 1).reshape(fold.reuse, fold.multipliers)
+
+
+def _reuse_factor(name: str, asked: int | Mapping[str, int] | None) -> int:
+    found = asked.get(name) if isinstance(asked, Mapping) else asked
+    if found is None or found < 1:
+        raise InputError(f"layer '{name}': which weights go together depends on its reuse factor; "
+                         "give one of at least 1")  # fmt: skip
+    return found
+
+
+def _neurons(
+    channels: Channels, there: Mapping[str, Any], names: list[str], *, named: bool
+) -> Groups:
+    groups: Groups = {}
+    for name in names:
+        layer = there[name]
+        shape = tuple(kernel_of(layer).shape)
+        found = channels.gives.get(name, np.zeros(1, np.int64))
+        if (found == FIXED).all():
+            if named:
+                raise InputError(
+                    f"layer '{name}': none of its neurons can be pruned: they are outputs of the "
+                    "model, or go with its inputs, or meet a layer that needs each of them"
+                )
+            continue
+        columns = shape[-2:] if is_depthwise(layer) else shape[-1:]
+        column = np.where(found == FIXED, -1, found).reshape(columns)
+        groups[name] = np.broadcast_to(column, shape)
+    chosen = {number: name for name, group in groups.items() for number in np.unique(group)}
+    for name in (name for name in there if name not in groups and name in channels.gives):
+        shared = [number for number in channels.gives[name] if number != FIXED and number in chosen]
+        if shared:
+            raise InputError(
+                f"layer '{name}': its neurons meet those of '{chosen[shared[0]]}', so they can be "
+                "pruned together only; name both or neither"
+            )
+    return groups

@@ -1,0 +1,395 @@
+"""Pruning: which weights of a Keras or QKeras model are held at zero, and how that comes about.
+
+Masks say which weights stay: by layer name, bool of the shape of the layer's kernel in Keras'
+layout; False where a weight is pruned. A neuron that has no weight left loses its bias, and its
+scale and shift in a batch normalization behind it, unless it is an output of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from gatewright.compress.channels import find_channels
+from gatewright.compress.graph import (
+    kernel_of,
+    kernel_quantizer,
+    kernels,
+    matrix_of,
+    quantized_kernel,
+)
+from gatewright.compress.groups import Groups, Structure, find_groups
+from gatewright.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Masks = dict[str, "NDArray[np.bool_]"]
+
+#: What each weight is worth, by layer, of the shape of its kernel.
+Scores = dict[str, "NDArray[np.float64]"]
+
+#: Whether a fraction is one of all layers' weights together, or of each layer's.
+Scope = Literal["global", "layer"]
+
+
+def magnitude(model: Any) -> Scores:
+    """The magnitude of each weight: of a QKeras layer, the quantized one."""
+    return {
+        name: np.abs(quantized_kernel(layer)).astype(np.float64)
+        for name, layer in kernels(model).items()
+    }
+
+
+def importance(
+    model: Any, x: NDArray[Any], y: NDArray[Any], loss: Any, *, batch_size: int = 32
+) -> Scores:
+    """How much the loss would change without each weight, to first order.
+
+    The mean over samples of |dL/dw w|, L being a sample's loss (Molchanov et al., 2017 and 2019).
+    Of a QKeras layer w is the quantized weight, and the gradient the straight-through one. Layers
+    compute as in inference.
+
+    Args:
+        model: a Keras or QKeras model.
+        x: samples [n, *shape].
+        y: what the loss takes beside the outputs [n, ...].
+        loss: a Keras loss.
+        batch_size: samples at a time; memory is that many times the weights. The result depends on
+            it by rounding alone.
+    """
+    import tensorflow as tf
+
+    if not len(x):
+        raise InputError("importance of weights needs samples; there are none")
+    layers = kernels(model)
+    variables = [kernel_of(layer) for layer in layers.values()]
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def gradients(x: Any, y: Any) -> list[Any]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            losses = loss.call(y, model(x, training=False))
+            losses = tf.reshape(losses, [tf.shape(x)[0], -1])
+            losses = tf.reduce_mean(losses, axis=1)
+        each = tape.jacobian(losses, variables, unconnected_gradients="zero")
+        return [tf.reduce_sum(tf.abs(gradient), axis=0) for gradient in each]
+
+    totals = [np.zeros(variable.shape, np.float64) for variable in variables]
+    for start in range(0, len(x), batch_size):
+        part = slice(start, start + batch_size)
+        found = gradients(tf.convert_to_tensor(x[part]), tf.convert_to_tensor(y[part]))
+        for total, gradient in zip(totals, found, strict=True):
+            total += gradient.numpy()
+    return {
+        name: total / len(x) * np.abs(quantized_kernel(layer))
+        for (name, layer), total in zip(layers.items(), totals, strict=True)
+    }
+
+
+def find_masks(
+    model: Any,
+    scores: Scores,
+    structure: Structure,
+    amount: float,
+    *,
+    scope: Scope = "global",
+    layers: Sequence[str] | None = None,
+    reuse_factor: int | Mapping[str, int] | None = None,
+    previous: Masks | None = None,
+) -> Masks:
+    """Which weights are pruned: those of the lowest scores.
+
+    Groups go in the order of their mean scores, as many as bring the fraction of pruned weights
+    nearest to what is asked for; with `unstructured` that is exact. A layer's best group stays.
+
+    Args:
+        model: a Keras or QKeras model; it stays as it is.
+        scores: of all layers that are pruned.
+        structure: what is pruned as a whole.
+        amount: fraction of the weights that are zero afterwards, at least 0 and below 1; of those
+            that can be pruned so. What is pruned already counts.
+        scope: whether it is a fraction of all layers together, or of each.
+        layers: names of the layers that are pruned, by default all that can be.
+        reuse_factor: see `find_groups`.
+        previous: masks that there are already; what is pruned stays so.
+
+    Returns:
+        Masks of the layers that are pruned, and those of `previous`.
+
+    Raises:
+        InputError: if the amount or the scope is none, a score is missing or not a number, a layer
+            can't be pruned, or its quantizer has no zero.
+    """
+    if not 0 <= amount < 1:
+        raise InputError(f"amount {amount} is not a fraction: it is at least 0 and below 1")
+    if scope not in get_args(Scope):
+        raise InputError(f"scope '{scope}' is unknown; there are {', '.join(get_args(Scope))}")
+    groups = find_groups(model, structure, layers, reuse_factor)
+    masks: Masks = {name: np.array(mask, bool) for name, mask in (previous or {}).items()}
+    there = kernels(model)
+    for name in groups:
+        _check_zero(there[name])
+        shape = tuple(kernel_of(there[name]).shape)
+        if name not in scores or scores[name].shape != shape:
+            raise InputError(f"layer '{name}': its weights need a score each, of shape {shape}")
+        if not np.isfinite(scores[name]).all():
+            raise InputError(f"layer '{name}': a score of its weights is not a number")
+        if masks.setdefault(name, np.ones(shape, bool)).shape != shape:
+            raise InputError(
+                f"layer '{name}': its mask is of shape {masks[name].shape}, not {shape}"
+            )
+    for names in _parts(groups, scope):
+        _prune({name: groups[name] for name in names}, scores, masks, amount)
+    return masks
+
+
+def _check_zero(layer: Any) -> None:
+    quantizer = kernel_quantizer(layer)
+    if quantizer is None:
+        return
+    zeros = np.zeros(kernel_of(layer).shape, np.float32)
+    if np.any(quantizer(zeros)):
+        raise InputError(
+            f"layer '{layer.name}': its weights can't be pruned: {type(quantizer).__name__} has no "
+            "zero; leave the layer out, or give it another quantizer"
+        )
+
+
+def _parts(groups: Groups, scope: Scope) -> list[list[str]]:
+    """Layers of which a fraction is pruned: all, or each with those that it shares groups with."""
+    if scope == "global":
+        return [list(groups)]
+    parts: list[tuple[list[str], set[int]]] = []
+    for name, group in groups.items():
+        names, members = [name], set(np.unique(group[group >= 0]).tolist())
+        apart = []
+        for part in parts:
+            if members & part[1]:
+                names, members = part[0] + names, members | part[1]
+            else:
+                apart.append(part)
+        parts = [*apart, (names, members)]
+    return [names for names, _ in parts]
+
+
+def _prune(groups: Groups, scores: Scores, masks: Masks, amount: float) -> None:
+    """Prune the lowest groups of some layers, in place."""
+    if not groups:
+        return
+    group = np.concatenate([groups[name].ravel() for name in groups])
+    score = np.concatenate([scores[name].ravel() for name in groups])
+    stays = np.concatenate([masks[name].ravel() for name in groups])
+    candidate = group >= 0
+    total = int(candidate.sum())
+    pruned = int((candidate & ~stays).sum())
+    wanted = total - round(total * (1 - amount))
+
+    left = candidate & stays
+    count = int(group.max(initial=-1)) + 1
+    sizes = np.bincount(group[left], minlength=count)
+    sums = np.bincount(group[left], weights=score[left], minlength=count)
+    there = np.flatnonzero(sizes)
+    mean = sums[there] / sizes[there]
+    # Of equal ones the last goes first.
+    order = there[np.lexsort((-there, mean))]
+
+    rank = np.full(count, -1)
+    rank[order] = np.arange(len(order))
+    best = []
+    for name in groups:
+        own = groups[name][masks[name]]
+        if own.size and (own >= 0).all():
+            best.append(own[np.argmax(rank[own])])
+    order = order[~np.isin(order, best)]
+
+    reached = pruned + np.concatenate([[0], np.cumsum(sizes[order])])
+    chosen = np.zeros(count + 1, bool)  # the last stands for group -1
+    chosen[order[: int(np.argmin(np.abs(reached - wanted)))]] = True
+    for name in groups:
+        masks[name] = masks[name] & ~chosen[groups[name]]
+
+
+def hold(model: Any, masks: Masks) -> Callable[[], None]:
+    """Make what is pruned zero, now and whenever the result is called.
+
+    Args:
+        model: a Keras or QKeras model.
+        masks: of some of its layers.
+
+    Returns:
+        Does it again; for after each batch of a fitting.
+
+    Raises:
+        InputError: if a mask is of no layer's kernel.
+    """
+    import tensorflow as tf
+
+    kept: list[tuple[Any, Any]] = []
+    for variable, mask in _pruned_variables(model, masks):
+        kept.append((variable, tf.constant(mask, variable.dtype)))
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def hold_now() -> None:
+        for variable, mask in kept:
+            variable.assign(variable * mask)
+
+    hold_now()
+    return hold_now  # type: ignore[no-any-return]
+
+
+def _pruned_variables(model: Any, masks: Masks) -> list[tuple[Any, NDArray[np.bool_]]]:
+    """The variables of which something is pruned, and what of them stays."""
+    there = kernels(model)
+    found = []
+    for name, mask in masks.items():
+        if name not in there or tuple(kernel_of(there[name]).shape) != mask.shape:
+            raise InputError(f"mask of layer '{name}': the model has no such layer of this shape")
+        found.append((kernel_of(there[name]), mask))
+    channels = find_channels(model)
+    stays = ~channels.gone(masks)
+    for node in channels.nodes:
+        layer = node.layer
+        if node.name not in channels.gives or stays[channels.gives[node.name]].all():
+            continue
+        mask = stays[channels.gives[node.name]]
+        if node.name in there and layer.use_bias:
+            found.append((layer.bias, mask))
+        elif node.kind == "BatchNormalization":
+            parameters = (layer.gamma, layer.beta, layer.moving_mean)
+            found += [(variable, mask) for variable in parameters if variable is not None]
+    return found
+
+
+def ramp(initial: float, final: float, progress: float) -> float:
+    """How much is pruned after a part of the way: fast at first (Zhu and Gupta, 2017).
+
+    Args:
+        initial: the fraction at the start.
+        final: the fraction at the end.
+        progress: how far it has come, from 0 to 1.
+    """
+    return final + (initial - final) * (1 - progress) ** 3
+
+
+class Pruning:
+    """Prunes a model while it is fitted, more with each epoch, and holds at zero what is pruned.
+
+    Args:
+        model: a Keras or QKeras model.
+        amount: fraction of the weights that are zero in the end, see `find_masks`.
+        epochs: at the start of which the amount is raised, at that of the last to `amount`.
+        score: gives the scores of the model's weights as they are then.
+        structure: what is pruned as a whole.
+        scope: see `find_masks`.
+        layers: see `find_masks`.
+        reuse_factor: see `find_groups`.
+        previous: masks that there are already.
+
+    Attributes:
+        masks: what is pruned by now.
+
+    Raises:
+        InputError: if something is asked for that `find_masks` refuses.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        amount: float,
+        epochs: int,
+        score: Callable[[Any], Scores] = magnitude,
+        *,
+        structure: Structure = "unstructured",
+        scope: Scope = "global",
+        layers: Sequence[str] | None = None,
+        reuse_factor: int | Mapping[str, int] | None = None,
+        previous: Masks | None = None,
+    ) -> None:
+        self._model = model
+        self._amount = amount
+        self._epochs = max(1, epochs)
+        self._score = score
+        self._structure: Structure = structure
+        self._scope: Scope = scope
+        self._layers = layers
+        self._reuse_factor = reuse_factor
+        self.masks = dict(previous or {})
+        groups = find_groups(model, structure, layers, reuse_factor)
+        self._initial = _fraction(groups, self.masks)
+        self.hold: Callable[[], None] = hold(model, self.masks)
+
+    def raise_amount(self, epoch: int) -> None:
+        """Prune what is to be pruned from an epoch on, the first being epoch 0."""
+        if epoch >= self._epochs:
+            return
+        amount = ramp(self._initial, self._amount, (epoch + 1) / self._epochs)
+        self.masks = find_masks(
+            self._model,
+            self._score(self._model),
+            self._structure,
+            amount,
+            scope=self._scope,
+            layers=self._layers,
+            reuse_factor=self._reuse_factor,
+            previous=self.masks,
+        )
+        self.hold = hold(self._model, self.masks)
+
+    def callback(self) -> Any:
+        """A callback of Keras that does all this in `fit`."""
+        from tf_keras.callbacks import LambdaCallback
+
+        return LambdaCallback(
+            on_epoch_begin=lambda epoch, _: self.raise_amount(epoch),
+            on_train_batch_end=lambda _batch, _logs: self.hold(),
+        )
+
+
+def _fraction(groups: Groups, masks: Masks) -> float:
+    """Fraction of the weights in groups that are pruned."""
+    total = sum(int((group >= 0).sum()) for group in groups.values())
+    pruned = sum(
+        int(((group >= 0) & ~masks[name]).sum()) for name, group in groups.items() if name in masks
+    )
+    return pruned / total if total else 0.0
+
+
+@dataclass(frozen=True)
+class LayerPruning:
+    """What is pruned of a layer.
+
+    Attributes:
+        layer: its name.
+        weights: of its kernel.
+        pruned: how many of them are held at zero.
+        neurons: columns of its kernel: neurons, or filters.
+        neurons_pruned: those without a weight that stays.
+    """
+
+    layer: str
+    weights: int
+    pruned: int
+    neurons: int
+    neurons_pruned: int
+
+
+def summarize(model: Any, masks: Masks) -> list[LayerPruning]:
+    """What is pruned of each layer that has a kernel, in the model's order."""
+    found = []
+    for name, layer in kernels(model).items():
+        mask = masks.get(name, np.ones(kernel_of(layer).shape, bool))
+        columns = matrix_of(layer, mask)
+        found.append(
+            LayerPruning(
+                layer=name,
+                weights=mask.size,
+                pruned=int((~mask).sum()),
+                neurons=columns.shape[1],
+                neurons_pruned=int((~columns.any(axis=0)).sum()),
+            )
+        )
+    return found
