@@ -1,0 +1,219 @@
+"""Any Keras model as a QKeras model of chosen bits, which quantization-aware training starts from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gatewright.compress.bits import DEFAULT, LayerBits, bits_of
+from gatewright.compress.fold import fold_batchnorms
+from gatewright.compress.network import Network, Node, read
+from gatewright.errors import InputError, UnsupportedError
+from gatewright.frontend.quiet import import_keras
+
+RELU_INTEGER = 2
+
+# hls4ml has tables for it, whose types it chooses by itself.
+_UNQUANTIZED = ("linear", "softmax")
+# Layers that are activations, and that hls4ml has in float only.
+_CURVED = ("ELU", "LeakyReLU", "PReLU", "ReLU")
+# These have one or two bits, whatever the layer has.
+_NARROW = ("binary", "ternary", "binary_tanh", "ternary_tanh")
+
+
+def quantize(
+    model: Any,
+    bits: Mapping[str, LayerBits],
+    *,
+    relu_integer: int | Mapping[str, int] = RELU_INTEGER,
+) -> Any:
+    """Rewrite a model into QKeras' layers, with the same names and the same weights.
+
+    Weights and biases lie in [-1, 1): all their bits but the sign are fraction; binary and ternary
+    ones are scaled by a power of two per output (`alpha="auto_po2"`), powers of two are at most 1.
+    Activations have the bits of their own name in `bits`, else those of the nearest layer with
+    kernels upstream; of several equally near, the one that the activation is named after, else the
+    one of most bits. Relus saturate at 2^relu_integer, tanh and sigmoid become QKeras' hard ones,
+    softmax stays. What is quantized already keeps its range and gets the new bits; what has no
+    bits, by name or by default, stays as it is.
+
+    Activations within layers become layers of their own, called `<layer>_<function>`. A batch
+    normalization behind a layer with kernels is folded into it; the integer bits of such a layer
+    are those that its weights need. Elsewhere a batch normalization stays in float, and hls4ml
+    rounds its factors.
+
+    Args:
+        model: A tf-keras model, Sequential or Functional, float or quantized.
+        bits: By name of a layer or of an activation; `default` stands for all others.
+        relu_integer: Integer bits of relus, or these by name as in `bits` (2 by default). A relu
+            of as few bits has one integer bit less, so that at least one bit is fraction.
+
+    Returns:
+        A new tf-keras model, not compiled.
+
+    Raises:
+        InputError: if `bits` or `relu_integer` names a layer that there isn't.
+        UnsupportedError: naming the layer, if it can't be quantized.
+    """
+    network = read(model)
+    before = {node.name: node for node in network}
+    fold_batchnorms(network)
+    check_names(network, bits)
+    if isinstance(relu_integer, Mapping):
+        check_names(network, relu_integer)
+    widths = activation_bits(network, bits)
+    for node in network:
+        if node.function:
+            if node.name in widths:
+                integer = _integer_of(network, node, relu_integer)
+                quantizer = activation_quantizer(node, widths[node.name], integer)
+                network.put(replace(node, quantizers={"activation": quantizer}))
+        elif (of_layer := bits_of(bits, node.name)) is not None and node.weights:
+            check_kind(node)
+            folded = node.weights is not before[node.name].weights
+            network.put(replace(node, quantizers=_weight_quantizers(node, of_layer, folded)))
+    return network.build()
+
+
+def check_names(network: Network, names: Mapping[str, Any]) -> None:
+    """Raise InputError if a name is of no layer that has bits."""
+    known = [node.name for node in network if node.kernels or node.function]
+    for name in names:
+        if name not in (*known, DEFAULT):
+            raise InputError(
+                f"bits of a layer '{name}', which model '{network.name}' doesn't have; "
+                f"there are {', '.join(known)}"
+            )
+
+
+def check_kind(node: Node) -> None:
+    """Raise UnsupportedError if QKeras, or hls4ml, has no quantized layer of its kind."""
+    if not node.kernels and node.kind != "BatchNormalization":
+        raise UnsupportedError(
+            f"layer '{node.name}': QKeras has no quantized {node.kind} that hls4ml reads; give the "
+            "other layers bits by name, and this one stays as it is"
+        )
+
+
+def activation_bits(network: Network, bits: Mapping[str, LayerBits]) -> dict[str, int]:
+    """Bits of every activation that is to be quantized, see `quantize`.
+
+    Raises:
+        UnsupportedError: naming the layer, if it can't be quantized.
+    """
+    found: dict[str, int] = {}
+    for node in network:
+        if node.kind in _CURVED and not node.function:
+            if _owner(network, node, bits) is not None:
+                raise UnsupportedError(
+                    f"layer '{node.name}': hls4ml reads no quantized {node.kind} as QKeras means "
+                    "it, with a slope, a threshold or a curve; use a plain relu"
+                )
+        elif node.function and (node.function not in _UNQUANTIZED or node.quantizers):
+            owner = _owner(network, node, bits)
+            if node.function not in _NARROW and owner is not None:
+                found[node.name] = owner.activations
+    return found
+
+
+def _owner(network: Network, node: Node, bits: Mapping[str, LayerBits]) -> LayerBits | None:
+    """The bits whose activations an activation has, None if none."""
+    if node.name in bits:
+        return bits[node.name]
+    near = network.upstream(node.name)
+    near = [name for name in near if node.name.startswith(f"{name}_")] or near
+    candidates = [found for name in near if (found := bits_of(bits, name)) is not None]
+    if not near:
+        return bits.get(DEFAULT)
+    return max(candidates, key=lambda found: found.activations, default=None)
+
+
+def _integer_of(network: Network, node: Node, integers: int | Mapping[str, int]) -> int:
+    if isinstance(integers, int):
+        return integers
+    for name in (node.name, *network.upstream(node.name), DEFAULT):
+        if name in integers:
+            return integers[name]
+    return RELU_INTEGER
+
+
+def activation_quantizer(node: Node, width: int, integer: int) -> Any:
+    """QKeras' quantizer of an activation.
+
+    Args:
+        node: The activation.
+        width: Its bits.
+        integer: Integer bits where it is a relu without a range of its own.
+
+    Raises:
+        UnsupportedError: if there is none that hls4ml reads as QKeras does.
+    """
+    qkeras = import_keras("qkeras")
+    old = node.quantizers.get("activation")
+    if node.function == "relu":
+        slope = getattr(old, "negative_slope", 0) or getattr(old, "use_sigmoid", 0)
+        limit = getattr(old, "relu_upper_bound", None) or node.limit
+        if slope or (limit is not None and (limit < 1 or not math.log2(limit).is_integer())):
+            raise UnsupportedError(
+                f"layer '{node.name}': a relu that ends at {limit:g}; a quantized one ends at a "
+                "power of two, so use 1, 2, 4, 8, or none"
+                if limit
+                else f"layer '{node.name}': a quantized_relu with a slope or a sigmoid"
+            )
+        if limit is not None:
+            integer = int(math.log2(limit))
+        elif old is not None:
+            integer = int(old.integer)
+        # Without a fraction hls4ml takes it for an integer that is neither rounded nor saturated.
+        return qkeras.quantized_relu(width, min(integer, width - 1))
+    if node.function == "tanh":
+        return qkeras.quantized_tanh(width, use_real_tanh=getattr(old, "use_real_tanh", False))
+    if node.function == "sigmoid":
+        real = getattr(old, "use_real_sigmoid", False)
+        return qkeras.quantized_sigmoid(width, use_real_sigmoid=real)
+    if node.function == "linear" and old is not None:
+        return qkeras.quantized_bits(width, min(int(old.integer), width - 2), alpha=1)
+    raise UnsupportedError(
+        f"layer '{node.name}': hls4ml reads no quantized {node.function}; use relu, tanh or "
+        "sigmoid, or give the other layers bits by name, and this one stays as it is"
+    )
+
+
+def _weight_quantizers(node: Node, bits: LayerBits, folded: bool) -> dict[str, Any]:
+    """QKeras' quantizers of a layer's kernels and bias; none for a batch normalization."""
+    quantizers: dict[str, Any] = {}
+    for what, kernel in node.kernels.items():
+        quantizers[what] = _kernel_quantizer(bits, _integer(node, what, kernel, folded))
+    if node.bias is not None:
+        integer = _integer(node, "bias", node.bias, folded)
+        quantizers["bias"] = import_keras("qkeras").quantized_bits(bits.bias_bits, integer, alpha=1)
+    return quantizers
+
+
+def _integer(node: Node, what: str, values: Any, folded: bool) -> int:
+    """Integer bits, sign excluded: those it has, those that folded weights need, else none."""
+    old = node.quantizers.get(what)
+    if old is not None:
+        return int(getattr(old, "integer", 0))
+    largest = float(np.abs(values).max(initial=0)) if folded else 0.0
+    return max(math.ceil(math.log2(largest)), 0) if largest else 0
+
+
+def _kernel_quantizer(bits: LayerBits, integer: int) -> Any:
+    """QKeras' quantizer of weights up to 2^integer.
+
+    The scales of binary and ternary weights are powers of two, which weights can carry: any other
+    would be a multiplication of its own.
+    """
+    qkeras = import_keras("qkeras")
+    if bits.weights == "binary":
+        return qkeras.binary(alpha="auto_po2")
+    if bits.weights == "ternary":
+        return qkeras.ternary(alpha="auto_po2")
+    if bits.po2 is not None:
+        return qkeras.quantized_po2(bits.po2, max_value=2**integer)
+    return qkeras.quantized_bits(bits.weights, integer, alpha=1)
