@@ -171,7 +171,8 @@ class Prune(FittingStep):
         structure: Weights by themselves; whole neurons and filters, which are cut out of the model;
             or the groups that share a DSP slice or a word of block RAM at a reuse factor.
         reuse_factor: Of the hardware that `dsp` and `bram` are meant for.
-        layers: Those that are pruned, by default all that have weights but the last.
+        scope: Whether the amount is a fraction of all layers together, or of each.
+        layers: Those that are pruned, by default all that can be.
     """
 
     name: ClassVar[str] = "prune"
@@ -181,6 +182,7 @@ class Prune(FittingStep):
     by: Literal["magnitude", "importance"] = "magnitude"
     structure: Literal["unstructured", "neurons", "dsp", "bram"] = "unstructured"
     reuse_factor: int | None = Field(default=None, ge=1)
+    scope: Literal["global", "layer"] = "global"
     layers: _Names | None = None
 
     @model_validator(mode="after")

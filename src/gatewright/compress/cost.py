@@ -1,0 +1,268 @@
+"""Compute cost of a Keras or QKeras model: counted on the model, not on hardware.
+
+What is quantized counts the bits that it has in hardware: those of the types that hls4ml infers.
+What is not, and whatever follows from it, counts as float.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright.compress.graph import kernel_quantizer, kind_of, quantized_kernel, walk
+from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType
+from gatewright.frontend.precision import exact_type, holds
+
+#: What an operand counts that is not quantized.
+FLOAT_BITS = 32
+
+# Layers that move values, or choose among them.
+_MOVES = (
+    *("Flatten", "Reshape", "Permute", "Dropout", "InputLayer", "UpSampling1D", "UpSampling2D"),
+    *(f"{kind}{dim}D" for kind in ("ZeroPadding", "Cropping", "MaxPooling") for dim in (1, 2)),
+    *(f"GlobalMaxPooling{dim}D" for dim in (1, 2)),
+)
+_AVERAGES = ("AveragePooling1D", "AveragePooling2D")
+_GLOBAL_AVERAGES = ("GlobalAveragePooling1D", "GlobalAveragePooling2D")
+_SUMS = ("Add", "Subtract", "Average")
+_CHOICES = ("Concatenate", "Maximum", "Minimum")
+_FUNCTIONS = ("Activation", "ReLU", "Softmax", "LeakyReLU", "ELU", "PReLU", "ThresholdedReLU")
+_KERNELS = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Compute cost of one inference.
+
+    Attributes:
+        macs: Multiply-accumulates.
+        bops: Bit operations: the sum over multiplications, but those by weights that are zero, of
+            the product of both operands' widths.
+        ebops: Effective bit operations (HGQ, Sun et al., 2024): as `bops`, but a weight counts the
+            bits from its first to its last that is one, its sign left out.
+        weights: Factors: without biases.
+        nonzero: Weights that are not zero.
+        parameters: Weights and biases.
+        weight_bits: Storage of the parameters, in bits.
+    """
+
+    macs: int = 0
+    bops: int = 0
+    ebops: int = 0
+    weights: int = 0
+    nonzero: int = 0
+    parameters: int = 0
+    weight_bits: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Cost)))
+
+
+def effective_bits(raw: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bits of integers from the first to the last that is one, signs left out; none of a zero."""
+    magnitude = np.abs(raw)
+    lowest = np.where(magnitude, magnitude & -magnitude, 1)
+    # Exact: the argument is below 2^53, and frexp's exponent of n is n's number of bits.
+    return np.frexp((magnitude // lowest).astype(np.float64))[1].astype(np.int64)
+
+
+def compute_cost(model: Any, input_type: FixedType | None) -> Cost:
+    """Count the cost of a model.
+
+    Args:
+        model: A tf-keras model, Sequential or functional, with QKeras layers or without.
+        input_type: Of an element of its inputs; None counts them as float.
+
+    Raises:
+        InputError: if the model is neither Sequential nor functional.
+        UnsupportedError: naming a layer whose cost isn't known.
+    """
+    types: dict[str, FixedType | None] = {}
+    total = Cost()
+    for node in walk(model):
+        layer = node.layer
+        reads = [types[name] for name in node.inputs] or [input_type]
+        cost, types[node.name] = _layer(layer, node.kind, reads)
+        total += cost
+    return total
+
+
+def _layer(
+    layer: Any, kind: str, reads: Sequence[FixedType | None]
+) -> tuple[Cost, FixedType | None]:
+    """Cost of a layer, and the type of what it gives."""
+    x = reads[0]
+    if kind in _KERNELS:
+        return _product(layer, x)
+    if kind in _MOVES:
+        return Cost(), x
+    if kind in _FUNCTIONS:
+        quantizer = getattr(layer, "quantizer", None) or getattr(layer, "activation", None)
+        return Cost(), _activation_type(quantizer, x)
+    if kind in _AVERAGES or kind in _GLOBAL_AVERAGES:
+        shape = layer.input_shape[1:-1] if kind in _GLOBAL_AVERAGES else layer.pool_size
+        grow = (math.prod(np.atleast_1d(shape).tolist()) - 1).bit_length()
+        return Cost(), replace(x, width=x.width + grow) if x is not None else None
+    if kind in _SUMS or kind in _CHOICES:
+        return Cost(), _merged(kind, reads)
+    if kind in ("Multiply", "Dot"):
+        return _merged_product(layer, reads)
+    if kind == "BatchNormalization":
+        return _normalization(layer, x), None
+    if kind == "Embedding":
+        size = layer.input_dim * layer.output_dim
+        return Cost(parameters=size, weight_bits=size * FLOAT_BITS), None
+    raise UnsupportedError(
+        f"layer '{layer.name}' ({type(layer).__name__}): its compute cost is not known"
+    )
+
+
+def _product(layer: Any, x: FixedType | None) -> tuple[Cost, FixedType | None]:
+    """Cost of a layer that multiplies by a kernel, and the type of its sums or its activation."""
+    kernel, quantizer = quantized_kernel(layer).astype(np.float64), kernel_quantizer(layer)
+    of_weights = _weight_type(quantizer, kernel) if quantizer is not None else None
+    bias = layer.get_weights()[1] if layer.use_bias else np.zeros(0)
+    of_biases = None
+    if layer.use_bias and getattr(layer, "bias_quantizer", None):
+        bias = np.asarray(layer.bias_quantizer_internal(layer.bias), np.float64)
+        of_biases = _weight_type(layer.bias_quantizer_internal, bias)
+    repeats = math.prod(layer.output_shape[1:-1])
+    nonzero = int(np.count_nonzero(kernel))
+    cost = Cost(
+        macs=repeats * kernel.size,
+        bops=repeats * nonzero * _width(x) * _width(of_weights),
+        ebops=repeats * _effective(kernel, of_weights) * _width(x),
+        weights=kernel.size,
+        nonzero=nonzero,
+        parameters=kernel.size + bias.size,
+        weight_bits=kernel.size * _width(of_weights) + bias.size * _width(of_biases),
+    )
+    total = None
+    if x is not None and of_weights is not None and (of_biases is not None or not layer.use_bias):
+        terms = kernel.size // layer.output_shape[-1]
+        total = _sum_type(x, of_weights, of_biases, terms)
+    return cost, _activation_type(layer.activation, total)
+
+
+def _width(of: FixedType | None) -> int:
+    return FLOAT_BITS if of is None else of.width
+
+
+def _effective(values: NDArray[np.float64], of: FixedType | None) -> int:
+    """Sum of the effective bits of all weights."""
+    if of is None:
+        return FLOAT_BITS * int(np.count_nonzero(values))
+    return int(effective_bits(np.rint(np.ldexp(values, of.frac)).astype(np.int64)).sum())
+
+
+def _quantized_bits(quantizer: Any) -> FixedType | None:
+    """The type of QKeras' `quantized_bits`; None if it is another quantizer."""
+    if type(quantizer).__name__ != "quantized_bits":
+        return None
+    bits, integer = int(quantizer.bits), int(quantizer.integer)
+    # hls4ml takes it for signed, whatever `keep_negative` says.
+    return FixedType(bits, bits if bits == integer else integer + 1)
+
+
+def _weight_type(quantizer: Any, values: NDArray[np.float64]) -> FixedType | None:
+    """The type that weights have: their quantizer's, or the narrowest where it misses a bit."""
+    nominal = _quantized_bits(quantizer)
+    exact = exact_type(values)
+    if nominal is not None and (
+        exact is None or (holds(values, nominal) and exact.frac <= nominal.frac)
+    ):
+        return nominal
+    return exact
+
+
+def _activation_type(function: Any, x: FixedType | None) -> FixedType | None:
+    """The type of what an activation gives; None where it is not quantized."""
+    name = function if isinstance(function, str) else getattr(function, "__name__", "")
+    if function is None or name == "linear":
+        return x
+    kind = type(function).__name__
+    if kind == "quantized_relu" and not function.negative_slope:
+        return FixedType(int(function.bits), int(function.integer), False)
+    if kind in ("quantized_tanh", "quantized_sigmoid"):
+        return FixedType(
+            int(function.bits), int(kind == "quantized_tanh"), kind == "quantized_tanh"
+        )
+    return _quantized_bits(function)
+
+
+def _sum_type(x: FixedType, weights: FixedType, biases: FixedType | None, terms: int) -> FixedType:
+    """The type of a sum of products, as hls4ml infers it."""
+    grow = math.ceil(math.log2(terms))
+    integer = x.integer + weights.integer + grow
+    frac = x.frac + weights.frac
+    signed = x.signed or weights.signed
+    if biases is not None:
+        integer = (
+            max(
+                integer + (biases.signed and not signed),
+                biases.integer + (signed and not biases.signed),
+            )
+            + 1
+        )
+        frac, signed = max(frac, biases.frac), signed or biases.signed
+    return FixedType(integer + frac, integer, signed)
+
+
+def _merged(kind: str, reads: Sequence[FixedType | None]) -> FixedType | None:
+    """The type that hls4ml infers for a sum of, or a choice among, tensors."""
+    known = [of for of in reads if of is not None]
+    if len(known) < len(reads):
+        return None
+    result = known[0]
+    for other in known[1:]:
+        signed = result.signed or other.signed
+        integer = max(of.integer + (signed and not of.signed) for of in (result, other))
+        frac = max(result.frac, other.frac)
+        if kind == "Average":
+            frac += 1
+        elif kind in _SUMS:
+            integer, signed = integer + 1, signed or kind == "Subtract"
+        result = FixedType(integer + frac, integer, signed)
+    return result
+
+
+def _merged_product(layer: Any, reads: Sequence[FixedType | None]) -> tuple[Cost, FixedType | None]:
+    """Products of tensors with one another, element by element or summed up."""
+    a, b = reads[:2]
+    if len(reads) > 2:
+        raise UnsupportedError(
+            f"layer '{layer.name}': the cost of {len(reads)} factors is not known"
+        )
+    size = math.prod(layer.input_shape[0][1:])
+    bits = size * _width(a) * _width(b)
+    cost = Cost(macs=size, bops=bits, ebops=bits)
+    if a is None or b is None:
+        return cost, None
+    grow = math.ceil(math.log2(size)) if kind_of(layer) == "Dot" else 0
+    integer = a.integer + b.integer + grow
+    return cost, FixedType(integer + a.frac + b.frac, integer, a.signed or b.signed)
+
+
+def _normalization(layer: Any, x: FixedType | None) -> Cost:
+    """A batch normalization as a factor and a bias per channel, in float."""
+    size, channels = math.prod(layer.input_shape[1:]), layer.moving_variance.shape[0]
+    scale = 1 / np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
+    if layer.scale:
+        scale = scale * layer.gamma.numpy()
+    nonzero = int(np.count_nonzero(scale))
+    bits = size // channels * nonzero * FLOAT_BITS * _width(x)
+    return Cost(
+        macs=size,
+        bops=bits,
+        ebops=bits,
+        weights=channels,
+        nonzero=nonzero,
+        parameters=2 * channels,
+        weight_bits=2 * channels * FLOAT_BITS,
+    )

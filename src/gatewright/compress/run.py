@@ -1,0 +1,536 @@
+"""Walks a recipe: each step one entry of the store, made in a process of its own.
+
+An entry's key covers all that its model depends on: the model folder's Python files and what they
+import of Gatewright, the data, the step's settings, the entry of the step before it, the teacher,
+the code that does the step, and the versions of the libraries.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import copy
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright import processes
+from gatewright.cache import cache_dir
+from gatewright.compress.bits import BitsByLayer
+from gatewright.compress.cost import Cost
+from gatewright.compress.recipe import (
+    Calibrate,
+    Distil,
+    FittingStep,
+    Prune,
+    Quantize,
+    ReluInteger,
+    Step,
+    Train,
+    Training,
+    Transfer,
+    check_order,
+)
+from gatewright.errors import DesignFailure, InputError
+from gatewright.store import Entry, Store, key_of
+
+#: Files of an entry, see `docs/recipes.md`.
+MODEL = "model.h5"
+MASKS = "masks.npz"
+OUTPUTS = "outputs.npy"
+DATA = "data.npz"
+
+MODEL_FILE = "model.py"
+
+Progress = Callable[[str, int, int], None]
+
+_WORKER = "gatewright.compress.worker"
+_PACKAGE = Path(__file__).parents[1]
+#: Code that the data depends on, and that each kind of step depends on, beside the model's own.
+_DATA_CODE = ("compress/worker.py", "compress/dataset.py", "fixed.py")
+_STEP_CODE = ("compress/worker.py", "compress/fit.py", "compress/cost.py")
+_CODE_OF = {
+    Prune: ("compress/prune.py", "compress/remove.py"),
+    Quantize: ("compress/bits.py", "compress/quantize.py"),
+    Calibrate: ("compress/bits.py", "compress/quantize.py", "compress/calibrate.py"),
+}
+_DATA_LIBRARIES = ("numpy", "scikit-learn", "sktime")
+#: Settings of a step that say where to find what the key has by its content.
+_ELSEWHERE = {"teacher", "model", *FittingStep.model_fields}
+_STOPPED = "stopped"
+_ENVIRONMENT = {
+    "TF_USE_LEGACY_KERAS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    # The same arithmetic on every x86-64 machine, as far as TensorFlow allows.
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+}
+_STEP_LIBRARIES = ("numpy", "tensorflow", "tf-keras", "qkeras")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model in the making, and its task.
+
+    Attributes:
+        model_dir: Folder of a `model.py` with `load_data(**data)`, `build(**architecture)` and
+            `loss()`, see `docs/recipes.md`. Its Python files run as code.
+        architecture: Arguments of `build`.
+        data: Arguments of `load_data`.
+        input_precision: Fixed-point type of an input element; the data is put on its grid. None
+            leaves the data as it is.
+    """
+
+    model_dir: Path
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    input_precision: str | None = None
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """Shares of samples whose largest output stands at the label.
+
+    Attributes:
+        train: On the data that was trained on.
+        validation: On the part of the training data that was set apart, if any was.
+        test: On the test set.
+    """
+
+    train: float
+    validation: float | None
+    test: float
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step of a recipe gave.
+
+    Attributes:
+        name: The step.
+        settings: All of its settings, those that it takes from elsewhere among them.
+        key: Of its entry in the store.
+        path: Keras HDF5 file of its model, the same bytes for the same content.
+        masks: `.npz` file of the weights that pruning holds at zero, bool arrays of the shape of a
+            layer's kernel by layer name, False where pruned; None if nothing is pruned.
+        accuracy: Of its model.
+        cost: Of its model; None where a layer's cost isn't known.
+        losses: Training loss after each epoch, the teacher's and the weights' part included.
+        curve: Accuracy on the validation data after each epoch; empty without such data.
+        devices: That weights were fitted on; empty where nothing was fitted.
+        notes: What a person should know, one line each.
+        seconds: Wall time of the step, whenever it was made.
+        cached: Nothing was done in this call.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    key: str
+    path: Path
+    masks: Path | None
+    accuracy: Accuracies
+    cost: Cost | None
+    losses: tuple[float, ...]
+    curve: tuple[float, ...]
+    devices: tuple[str, ...]
+    notes: tuple[str, ...]
+    seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The model that a recipe ends with, its test set, and the steps on the way.
+
+    Attributes:
+        steps: In the recipe's order; at least one.
+        data: `.npz` file of the arrays `x_train`, `y_train`, `x_validation`, `y_validation` (empty
+            if nothing is set apart), `x_test` and `y_test`; x on the grid of the inputs' type.
+        x: Test inputs [n, *shape], float32.
+        y: Labels [n], int64.
+        outputs: Keras' predictions for x [n, classes], float32.
+        versions: Of the libraries.
+    """
+
+    steps: tuple[StepResult, ...]
+    data: Path
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    outputs: NDArray[np.float32]
+    versions: Mapping[str, str]
+
+    @property
+    def path(self) -> Path:
+        """Keras HDF5 file of the model."""
+        return self.steps[-1].path
+
+    @property
+    def key(self) -> str:
+        """The store's key of the model."""
+        return self.steps[-1].key
+
+    @property
+    def float_accuracy(self) -> float:
+        """Test accuracy after the first step, whose model is float and whole."""
+        return self.steps[0].accuracy.test
+
+    @property
+    def quantized_accuracy(self) -> float:
+        """Test accuracy of the model."""
+        return self.steps[-1].accuracy.test
+
+    @property
+    def curve(self) -> tuple[float, ...]:
+        """Validation accuracy after each epoch, the steps' one after the other."""
+        return tuple(value for step in self.steps for value in step.curve)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all steps, whenever they were made."""
+        return sum(step.seconds for step in self.steps)
+
+    @property
+    def cached(self) -> bool:
+        """Nothing was done in this call."""
+        return all(step.cached for step in self.steps)
+
+
+class Stopped(DesignFailure):
+    """Training was ended because its accuracy fell below the floor.
+
+    Attributes:
+        curve: Validation accuracy after each epoch of the recipe so far.
+    """
+
+    curve: tuple[float, ...] = ()
+
+
+def obtain(
+    source: Source,
+    recipe: Sequence[Step],
+    training: Training,
+    *,
+    bits: BitsByLayer | None = None,
+    relu_integer: ReluInteger = 2,
+    store: Store | None = None,
+    floor: Sequence[float] = (),
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """The model that a recipe makes; what the store has of it is not made again.
+
+    Deterministic for one kind of machine: one thread, seeded, deterministic kernels. Safe to call
+    from several processes at once: whoever wants what another is making waits for it.
+
+    Args:
+        source: The model and its data.
+        recipe: The steps.
+        training: What steps take that don't say otherwise.
+        bits: Of steps that quantize and don't say otherwise.
+        relu_integer: Likewise.
+        store: Default: the one in the user's cache directory.
+        floor: Least validation accuracy after each epoch, the epochs of all steps counted through;
+            training ends at the first epoch that is below. Needs `training.validation`.
+        progress: Called with a step's name, epochs done and epochs to do.
+
+    Raises:
+        InputError: If the recipe or a setting is wrong, a library is missing, or a step fails.
+        Stopped: If an epoch's accuracy is below the floor; the store remembers that, too.
+    """
+    check_order(recipe)
+    if floor and not training.validation:
+        raise InputError("a floor of validation accuracies needs training.validation")
+    maker = _Maker(source, training, store or Store(cache_dir() / "store"), floor, progress)
+    results: list[StepResult] = []
+    for step in recipe:
+        whole = _completed(step, bits, relu_integer)
+        results.append(maker.make(whole, results[-1] if results else None))
+    with np.load(maker.data_file, allow_pickle=False) as arrays:
+        x, y = arrays["x_test"], arrays["y_test"]
+    return TrainedModel(
+        steps=tuple(results),
+        data=maker.data_file,
+        x=x,
+        y=y,
+        outputs=np.load(results[-1].path.with_name(OUTPUTS), allow_pickle=False),
+        versions=_versions(_STEP_LIBRARIES),
+    )
+
+
+def _completed(step: Step, bits: BitsByLayer | None, relu_integer: ReluInteger) -> Step:
+    """The step with what it takes from the configuration."""
+    update: dict[str, Any] = {}
+    if isinstance(step, Quantize | Calibrate) and step.bits is None:
+        if bits is None:
+            raise InputError(f"{step.name}: bits: is missing")
+        update["bits"] = bits
+    if isinstance(step, Quantize) and step.relu_integer is None:
+        update["relu_integer"] = relu_integer
+    return step.model_copy(update=update)
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Another model that a step needs, and the hash of what it is."""
+
+    path: Path
+    key: str
+
+
+class _BelowFloorError(Exception):
+    """Carries a training curve out of a step that is not finished."""
+
+    def __init__(self, curve: list[float]) -> None:
+        super().__init__(curve)
+        self.curve = curve
+
+
+class _Maker:
+    """Makes the steps of a recipe, or finds them in the store."""
+
+    def __init__(
+        self,
+        source: Source,
+        training: Training,
+        store: Store,
+        floor: Sequence[float],
+        progress: Progress | None,
+    ) -> None:
+        self._source = source
+        self._training = training
+        self._store = store
+        self._floor = list(floor)
+        self._progress = progress
+        self._curve: tuple[float, ...] = ()
+        self._model_file = source.model_dir.resolve() / MODEL_FILE
+        self._own_float: _Origin | None = None  # of the recipe's `train`
+        data = self._make_data()
+        self._data_key, self.data_file = data.key, data.directory / DATA
+
+    def _make_data(self) -> Entry:
+        content = {
+            "sources": _sources(self._model_file.parent),
+            "arguments": dict(self._source.data),
+            "input_precision": self._source.input_precision,
+            "validation": self._training.validation,
+            "code": _code(_DATA_CODE),
+            "versions": _versions(_DATA_LIBRARIES, needed=False),
+        }
+        request = content | {"step": "data", "model_file": str(self._model_file)}
+        return self._store.obtain("data", content, lambda folder: self._work(request, folder))
+
+    def make(self, step: Step, before: StepResult | None) -> StepResult:
+        """The next step of the recipe, `before` being the one that it goes on from."""
+        teacher = self._teacher(step) if isinstance(step, Distil) else None
+        origin = self._given(step.model) if isinstance(step, Transfer) else None
+        result = self._step(step, before, teacher, origin, self._floor[len(self._curve) :])
+        self._curve += result.curve
+        if isinstance(step, Train):
+            self._own_float = _Origin(result.path, result.key)
+        return result
+
+    def _teacher(self, step: Distil) -> _Origin:
+        if step.teacher is None:
+            assert self._own_float is not None  # the recipe's order is checked
+            return self._own_float
+        if step.teacher.model is not None:
+            return self._given(step.teacher.model)
+        maker = copy.copy(self)
+        maker._source = replace(self._source, architecture=step.teacher.architecture or {})
+        made = maker._step(Train(), None, None, None, [])
+        return _Origin(made.path, made.key)
+
+    def _given(self, name: str) -> _Origin:
+        """A model that the recipe names by its file, which stands beside model.py or anywhere."""
+        path = self._model_file.parent / name
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        return _Origin(path, _sha256(path))
+
+    def _step(
+        self,
+        step: Step,
+        before: StepResult | None,
+        teacher: _Origin | None,
+        origin: _Origin | None,
+        floor: list[float],
+    ) -> StepResult:
+        """A step's entry, made if need be.
+
+        A training that is stopped leaves no model, but an entry that tells so.
+        """
+        fits = isinstance(step, FittingStep)
+        training = _laid_over(self._training, step)
+        floor = floor[: training.epochs] if fits else []
+        content = {
+            "settings": step.model_dump(mode="json", exclude=_ELSEWHERE, exclude_none=True),
+            "training": training.model_dump() if fits else None,
+            "architecture": dict(self._source.architecture) if before is None else None,
+            "parent": before.key if before is not None else None,
+            "data": self._data_key,  # and with it the model's sources, and its inputs' type
+            "teacher": teacher.key if teacher is not None else None,
+            "origin": origin.key if origin is not None else None,
+            "code": _code((*_STEP_CODE, *_CODE_OF.get(type(step), ()))),
+            "versions": _versions(_STEP_LIBRARIES),
+        }
+        request = content | {
+            "step": step.name,
+            "training": training.model_dump(),
+            "model_file": str(self._model_file),
+            "data_file": str(self.data_file),
+            "parent": str(before.path.parent) if before is not None else None,
+            "teacher": str(teacher.path) if teacher is not None else None,
+            "origin": str(origin.path) if origin is not None else None,
+            "input_precision": self._source.input_precision,
+            "floor": floor,
+        }
+
+        def make(folder: Path) -> Mapping[str, Any]:
+            measured = self._work(request, folder)
+            if measured["stopped"]:
+                raise _BelowFloorError(measured["curve"])
+            return measured
+
+        stopped = {"step": step.name, "content": content, "floor": floor}
+        if floor and self._store.find(key_of(step.name, content)) is None:
+            known = self._store.find(key_of(_STOPPED, stopped))
+            if known is not None:
+                raise self._stop(known.record["curve"], floor)
+        try:
+            entry = self._store.obtain(step.name, content, make)
+        except _BelowFloorError as below:
+            curve = below.curve
+            self._store.obtain(_STOPPED, stopped, lambda _: {"curve": curve})
+            raise self._stop(curve, floor) from None
+        # Whoever finds a training done is stopped where its own training would have been.
+        curve = entry.record["curve"]
+        for epoch, (reached, least) in enumerate(zip(curve, floor, strict=False), 1):
+            if reached < least:
+                raise self._stop(curve[:epoch], floor)
+        return _result(step, training if fits else None, entry)
+
+    def _stop(self, curve: list[float], floor: list[float]) -> Stopped:
+        stopped = Stopped(
+            f"{self._source.model_dir.name}: training stopped after {len(curve)} epochs: "
+            f"validation accuracy {curve[-1]:.4f} is below {floor[len(curve) - 1]:.4f}"
+        )
+        stopped.curve = (*self._curve, *curve)
+        return stopped
+
+    def _work(self, request: dict[str, Any], folder: Path) -> dict[str, Any]:
+        """Do a step in a process of its own: TensorFlow's settings are global, its import slow."""
+        command = [sys.executable, "-m", _WORKER]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        what = f"{self._source.model_dir.name}: step '{request['step']}'"
+        measured: dict[str, Any] | None = None
+        with tempfile.TemporaryFile("w+") as errors:
+            options = {**pipes, "stderr": errors, "env": os.environ | _ENVIRONMENT}
+            with processes.started(command, **options) as worker:
+                assert worker.stdin is not None and worker.stdout is not None
+                with contextlib.suppress(BrokenPipeError):
+                    worker.stdin.write(json.dumps(request | {"output_dir": str(folder)}))
+                    worker.stdin.close()
+                for line in worker.stdout:
+                    message = json.loads(line) if line.startswith('{"') else {}
+                    if "epoch" in message and self._progress is not None:
+                        epochs = request["training"]["epochs"]
+                        self._progress(request["step"], message["epoch"], epochs)
+                    if "refused" in message:
+                        raise InputError(f"{what}: {message['refused']}")
+                    measured = message.get("measured", measured)
+            if worker.returncode or measured is None:
+                errors.seek(0)
+                log = errors.read()
+                said = [line.strip() for line in log.splitlines() if line.strip()]
+                reason = said[-1] if said else f"ended with status {worker.returncode}"
+                failure = InputError(f"{what} failed: {reason} (in {request['model_file']})")
+                failure.add_note(log)
+                raise failure
+        return measured
+
+
+def _laid_over(training: Training, step: Step) -> Training:
+    """The settings of fitting, those of the step laid over those of the recipe."""
+    own = {key: getattr(step, key, None) for key in FittingStep.model_fields}
+    return training.model_copy(update={key: v for key, v in own.items() if v is not None})
+
+
+def _result(step: Step, training: Training | None, entry: Entry) -> StepResult:
+    record = entry.record
+    accuracy, cost, masks = record["accuracy"], record["cost"], entry.directory / MASKS
+    return StepResult(
+        name=step.name,
+        settings=step.model_dump(mode="json", exclude_none=True)
+        | (training.model_dump(exclude_none=True) if training is not None else {}),
+        key=entry.key,
+        path=entry.directory / MODEL,
+        masks=masks if masks.is_file() else None,
+        accuracy=Accuracies(accuracy["train"], accuracy.get("validation"), accuracy["test"]),
+        cost=Cost(**cost) if cost is not None else None,
+        losses=tuple(record["losses"]),
+        curve=tuple(record["curve"]),
+        devices=tuple(record["devices"]),
+        notes=tuple(record["notes"]),
+        seconds=entry.seconds,
+        cached=entry.cached,
+    )
+
+
+def _versions(libraries: Sequence[str], *, needed: bool = True) -> dict[str, str]:
+    """Versions of the libraries that are there."""
+    found = {}
+    for name in libraries:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            if needed:
+                raise InputError(
+                    f"training a model needs {name}: pip install 'gatewright[zoo]'"
+                ) from None
+    return found
+
+
+def _code(files: Sequence[str]) -> dict[str, str]:
+    return {name: _sha256(_PACKAGE / name) for name in files}
+
+
+def _sources(folder: Path) -> dict[str, str]:
+    """Hashes of a model folder's Python files, and of what they import of Gatewright."""
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.glob("*.py"))}
+    if MODEL_FILE not in files:
+        raise InputError(f"{folder / MODEL_FILE}: no such file")
+    for path in list(files.values()):
+        for name in _imports(path):
+            spec = importlib.util.find_spec(name) if name.startswith("gatewright.") else None
+            if spec is not None and spec.origin is not None:
+                files[name] = Path(spec.origin)
+    return {name: _sha256(path) for name, path in files.items()}
+
+
+def _imports(file: Path) -> Iterator[str]:
+    """Names of the modules that a Python file imports, wherever in it."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except SyntaxError as error:
+        raise InputError(f"{file}: line {error.lineno}: {error.msg}") from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
