@@ -1,4 +1,4 @@
-"""Any Keras model as a QKeras model of chosen bits, which quantization-aware training starts from."""
+"""Any Keras model as a QKeras model of chosen bits: the start of quantization-aware training."""
 
 from __future__ import annotations
 
