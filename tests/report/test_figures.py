@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from made_up import make_fields, make_recipe_fields, make_report, make_sweep
+from made_up import make_fields, make_recipe_fields, make_sweep
 
-from gatewright.report.figures import FIGURES, Quantity, columns
-from gatewright.report.pareto import tradeoffs
-from gatewright.report.schema import Report, Resources, SweepReport
+from gatewright.errors import InputError
+from gatewright.report.figures import FIGURES, Quantity, columns, find_quantity
+from gatewright.report.schema import Report, Resources
 
 
 def everything():
@@ -52,32 +52,17 @@ def test_columns_of_two_targets_stand_together():
     assert names[-1] == "sparsity"
 
 
-def points(*pairs, failed=()):
-    """A sweep with these (LUTs, accuracy)."""
-    reports = []
-    for i, (lut, accuracy) in enumerate(pairs):
-        fields = make_fields(f"c{i}", accuracy=accuracy, mismatches=2 if i in failed else 0)
-        fields["resources"]["xcup"]["lut"] = lut
-        reports.append(Report.model_validate(fields))
-    return SweepReport(reports=tuple(reports))
+@pytest.mark.parametrize("name", ["ii", "lut", "xcup.lut", "7k.x.lut"])
+def test_a_figure_is_found_by_its_name(name):
+    quantity = find_quantity(name)
+    assert quantity.name == name
+    assert quantity.anywhere is (name == "lut")
 
 
-def test_pareto_front():
-    sweep = points((100, 0.9), (50, 0.8), (100, 0.8), (200, 0.95), (60, 0.8), (50, 0.8))
-    (trade,) = tradeoffs(sweep)
-    assert trade.front == {0, 1, 3, 5}
-
-
-def test_a_failed_or_unknown_configuration_is_not_on_the_front():
-    sweep = points((100, 0.9), (10, 0.99), (None, 0.999), (90, None), failed=(1,))
-    (trade,) = tradeoffs(sweep)
-    assert trade.front == {0}
-
-
-def test_the_trade_falls_back_to_quantized_accuracy_and_to_cell_area():
-    fields = make_fields()
-    fields["accuracy"]["rtl"] = None
-    fields["resources"]["xcup"] = {"area_um2": 1234.5}
-    (trade,) = tradeoffs(SweepReport(reports=(Report.model_validate(fields),)))
-    assert (trade.accuracy.name, trade.area.name) == ("accuracy_quantized", "xcup.area")
-    assert not tradeoffs(SweepReport(reports=(make_report(targets=()),)))
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("luts", "no figure 'luts'"), ("xcup.ii", "write ii"), (".lut", "no target before the point")],
+)
+def test_a_name_of_no_figure_is_refused(name, message):
+    with pytest.raises(InputError, match=message):
+        find_quantity(name)

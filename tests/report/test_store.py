@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from made_up import make_fields, make_report, make_sweep
+from made_up import make_fields, make_found_sweep, make_report, make_sweep
 
 from gatewright.errors import InputError
 from gatewright.report.csv import to_csv
@@ -25,6 +25,31 @@ def test_a_project_a_file_a_sweep_file_and_a_directory_of_configurations(tmp_pat
     assert names == ["mixed", "mixed_bad", "w3", "w4", "w6", "w8", "w8_dsp"]
     pair = load_reports([tmp_path / "w8", tmp_path / "w6"])
     assert [report.config.name for report in pair.reports] == ["w8", "w6"]
+
+
+def test_baselines_and_the_search_come_with_the_sweep_that_they_are_of(tmp_path):
+    sweep = make_found_sweep()
+    write_json(sweep, tmp_path / "report" / "report.json")
+    assert load_reports([tmp_path]) == load_reports([tmp_path / "report"]) == sweep
+    for report in sweep.reports:
+        write_report(report, tmp_path / report.config.name)
+    assert load_reports([tmp_path]) == sweep
+    write_report(make_report("later"), tmp_path / "later")
+    more = load_reports([tmp_path])
+    assert len(more.reports) == 3
+    assert (more.baselines, more.search) == (sweep.baselines, None)
+
+
+def test_two_searches_are_refused(tmp_path):
+    first = make_found_sweep()
+    write_json(first, tmp_path / "a.json")
+    named = [
+        report.model_copy(update={"config": report.config.model_copy(update={"name": str(i)})})
+        for i, report in enumerate(first.reports)
+    ]
+    write_json(first.model_copy(update={"reports": tuple(named)}), tmp_path / "b.json")
+    with pytest.raises(InputError, match=r"b\.json: found by a search, and .*a\.json by another"):
+        load_reports([tmp_path / "a.json", tmp_path / "b.json"])
 
 
 PUBLISHED = sorted((Path(__file__).parents[2] / "reports").glob("*/report.json"))

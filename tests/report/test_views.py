@@ -10,8 +10,12 @@ from html.parser import HTMLParser
 
 import pytest
 from made_up import (
+    make_baseline,
     make_fields,
+    make_found_sweep,
+    make_recipe_fields,
     make_report,
+    make_search,
     make_streamed_fields,
     make_streamed_report,
     make_sweep,
@@ -56,7 +60,25 @@ def evil_sweep():
     fields["layers"][0]["interval"] = 8
     fields["ports"][0]["tensor"] = fields["fifos"][0]["name"] = EVIL
     fields["bottleneck"]["layer"] = EVIL
-    return SweepReport(reports=(Report.model_validate(fields),))
+    recipe = make_recipe_fields()
+    for group in ("steps.accuracy", "steps.compute", "accuracy.validation"):
+        fields["provenance"]["groups"][group] = recipe["provenance"]["groups"][group]
+    fields["steps"] = [
+        step | dict.fromkeys(("settings", "metric", "device"), EVIL) for step in recipe["steps"]
+    ]
+    words = dict.fromkeys(
+        ("runtime", "version", "model", "source", "cpu", "metric", "method"), EVIL
+    )
+    baselines = make_baseline(**words), {"runtime": EVIL, "model": EVIL, "problem": EVIL}
+    search = make_search(
+        sampler=EVIL,
+        tool=EVIL,
+        stopped={EVIL: 1},
+        failed=[{"number": 1, "config": EVIL, "error": EVIL}],
+    )
+    return SweepReport.model_validate(
+        {"reports": [fields], "baselines": baselines, "search": search}
+    )
 
 
 def test_plain_terminal_output_is_whole_lines_without_colour():
@@ -202,6 +224,49 @@ def test_rich_markup_in_names_is_text():
     assert "[red]" in terminal(evil_sweep(), width=400, tty=True)
 
 
+def views(sweep):
+    return terminal(sweep), to_markdown(sweep), "".join(Page(to_html(sweep)).text)
+
+
+def test_every_view_tells_of_steps_pruning_software_and_the_search():
+    sweep = make_found_sweep()
+    for text in views(sweep):
+        plain = text.replace("\\", "").replace("·", " ")
+        for words in ("50% by magnitude", "40 epochs, seed 0", "quantize", "2,698,240"):  # steps
+            assert words in plain
+        for words in ("TensorFlow Lite 2.21.0", "12.5", "640,000", "80,000", "no such op"):
+            assert words in plain
+        assert "not measured on a device" in plain
+        for words in ("TPESampler, Optuna 5.0.0, seed 7", "out of memory", "latency_ns<=100"):
+            assert words in plain
+        assert "50: 28 completed, 21 stopped early, 1 failed" in plain
+        assert "weighs accuracy and LUT, the objectives of the search" in plain
+        assert "accuracy after each step" in plain
+        assert "Invented Processor 9000" in plain
+    assert "time (s)" in terminal(sweep)
+    assert "time (s)" not in to_markdown(sweep)  # equal figures, equal bytes
+
+
+def test_reports_without_steps_or_software_say_nothing_of_them():
+    for text in views(make_sweep()):
+        assert not re.search(r"(?i)\b(steps?|pruning|software|search|baselines?)\b", text)
+
+
+def test_a_terminal_lists_the_steps_of_the_front_alone_where_there_are_many():
+    fields = [make_recipe_fields(f"c{i}", accuracy=(90 - i) / 100) for i in range(12)]
+    failures = [{"number": i, "error": "out of memory"} for i in range(20)]
+    sweep = SweepReport.model_validate(
+        {"reports": fields, "search": make_search(failed=failures).model_dump()}
+    )
+    text = terminal(sweep)
+    _, after = text.split("\nsteps\n")
+    assert after.splitlines()[0] == "c0"
+    assert "steps of 11 configurations off the front are on the page" in text
+    assert text.count("out of memory") == 8 and "12 more failed" in text
+    assert to_markdown(sweep).count("out of memory") == 20
+    assert to_markdown(sweep).count("40 epochs") == 12
+
+
 def test_budgets_and_changes_in_every_view():
     sweep = make_sweep()
     verdicts = check_budgets(sweep, [parse_budget("lut=20000")])
@@ -222,8 +287,28 @@ def test_csv_names_every_figure_and_leaves_unknown_ones_empty(tmp_path):
     assert rows[1]["xcup.dsp"] == "0"
     assert rows[1]["xcup.bram"] == rows[1]["fmax"] == ""
     assert [row["verification"] for row in rows] == ["pass"] * 6 + ["fail"]
-    write_csv(sweep, tmp_path / "r.csv")
+    assert [row["xcup.front"] for row in rows] == ["yes"] * 6 + ["no"]
+    assert write_csv(sweep, tmp_path / "r.csv") == [tmp_path / "r.csv"]
     assert (tmp_path / "r.csv").read_text() == to_csv(sweep)
+
+
+def test_csv_of_steps_and_baselines_stands_beside(tmp_path):
+    sweep = make_found_sweep()
+    names = ["r.csv", "r.steps.csv", "r.baselines.csv"]
+    assert write_csv(sweep, tmp_path / "r.csv") == [tmp_path / name for name in names]
+    tables = [list(csv.DictReader(io.StringIO((tmp_path / name).read_text()))) for name in names]
+    configs, steps, baselines = tables
+    assert [row["config"] for row in configs] == ["plain", "pruned"]
+    assert [(row["config"], row["index"], row["name"]) for row in steps] == [
+        ("plain", "0", "train"),
+        ("plain", "1", "quantize"),
+        ("pruned", "0", "train"),
+        ("pruned", "1", "prune"),
+        ("pruned", "2", "quantize"),
+    ]
+    assert steps[3]["weights_nonzero"] == "1360" and steps[3]["seconds"] == "3.25"
+    assert [row["throughput"] for row in baselines] == ["80000.0", "640000.0", "160000.0", ""]
+    assert baselines[3]["problem"] == "no such op"
 
 
 def test_markdown_tables_are_rectangular_and_escape_text(tmp_path):
@@ -231,11 +316,14 @@ def test_markdown_tables_are_rectangular_and_escape_text(tmp_path):
         make_sweep(),
         evil_sweep(),
         streamed_sweep(),
+        make_found_sweep(),
         make_sweep(targets=("xcup", "xc7")),
     ):
         text = to_markdown(sweep)
         tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
-        assert len(tables) == 2 + sum(1 + bool(report.fifos) for report in sweep.reports)
+        assert len(tables) == 2 + sum(
+            1 + bool(report.fifos) + bool(report.steps) for report in sweep.reports
+        ) + 3 * bool(sweep.search)
         for table in tables:
             assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
         assert not re.search(r"(?<!\\)<", text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gatewright.errors import InputError
-from gatewright.report.figures import FIGURES, Quantity
+from gatewright.report.figures import Quantity, find_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,21 +54,13 @@ def parse_budget(text: str) -> Budget:
     Raises:
         InputError: if the figure does not exist or the limit is no finite number.
     """
-    match = re.fullmatch(r"\s*(?:(?P<target>[^=<>]*)\.)?(?P<name>[^=<>.]+?)\s*"
-                         r"(?P<relation><=|>=|=)(?P<limit>.*)", text)  # fmt: skip
+    match = re.fullmatch(r"\s*(?P<name>[^=<>]+?)\s*(?P<relation><=|>=|=)(?P<limit>.*)", text)
     if match is None:
         raise InputError(f"budget '{text}': write it as FIGURE=LIMIT, for example lut=20000")
-    figure = FIGURES.get(match["name"])
-    if figure is None:
-        names = ", ".join(FIGURES)
-        raise InputError(f"budget '{text}': no figure '{match['name']}'; there are {names}")
-    target = match["target"]
-    if target is not None and not (target and figure.per_target):
-        raise InputError(
-            f"budget '{text}': {figure.name} does not depend on a target; write {figure.name}"
-            if target
-            else f"budget '{text}': no target before the point; write xcup.{figure.name}, say"
-        )
+    try:
+        quantity = find_quantity(match["name"])
+    except InputError as error:
+        raise InputError(f"budget '{text}': {error}") from None
     try:
         limit = float(match["limit"])
     except ValueError:
@@ -77,10 +69,10 @@ def parse_budget(text: str) -> Budget:
         raise InputError(f"budget '{text}': the limit '{match['limit'].strip()}' is not a number")
     relation: Literal["<=", ">="]
     if match["relation"] == "=":
-        relation = "<=" if figure.better == "less" else ">="
+        relation = "<=" if quantity.figure.better == "less" else ">="
     else:
         relation = "<=" if match["relation"] == "<=" else ">="
-    return Budget(Quantity(figure, target), relation, limit)
+    return Budget(quantity, relation, limit)
 
 
 def check_budgets(sweep: SweepReport, budgets: Iterable[Budget]) -> list[Verdict]:
@@ -97,7 +89,7 @@ def check_budgets(sweep: SweepReport, budgets: Iterable[Budget]) -> list[Verdict
 
 
 def _on_targets(quantity: Quantity, report: Report) -> list[Quantity]:
-    if quantity.target or not quantity.figure.per_target or not report.resources:
+    if not quantity.anywhere or not report.resources:
         return [quantity]
     return [Quantity(quantity.figure, target) for target in report.resources]
 

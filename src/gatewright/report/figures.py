@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from gatewright.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -105,7 +107,7 @@ FIGURES: dict[str, Figure] = {
 
 @dataclass(frozen=True)
 class Quantity:
-    """A figure, on one target where it is a resource."""
+    """A figure, on one target where it is a resource; without one it is meant on each."""
 
     figure: Figure
     target: str | None = None
@@ -119,6 +121,11 @@ class Quantity:
     def group(self) -> str:
         """The group of `Report.groups` that it belongs to."""
         return f"{self.figure.group}.{self.target}" if self.target else self.figure.group
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether it is a resource that is meant on each target."""
+        return self.figure.per_target and self.target is None
 
     @property
     def heading(self) -> str:
@@ -151,6 +158,23 @@ class Column(Quantity):
         return len(self.values) > 1 and self.known and len(set(self.values)) == 1
 
 
+def find_quantity(name: str) -> Quantity:
+    """The quantity that budgets call by a name, for example "ii", "lut" or "xcup.lut".
+
+    Raises:
+        InputError: if there is no such figure, or if it has a target that it does not depend on.
+    """
+    target, point, short = name.rpartition(".")
+    figure = FIGURES.get(short)
+    if figure is None:
+        raise InputError(f"no figure '{short}'; there are {', '.join(FIGURES)}")
+    if point and not figure.per_target:
+        raise InputError(f"{short} does not depend on a target; write {short}")
+    if point and not target:
+        raise InputError(f"no target before the point; write xcup.{short}, say")
+    return Quantity(figure, target or None)
+
+
 def quantities(targets: Iterable[str]) -> list[Quantity]:
     """Every quantity there is with these targets, in the order of tables."""
     sections = ("accuracy", "verification", "timing", "resources", "compute")
@@ -164,7 +188,10 @@ def quantities(targets: Iterable[str]) -> list[Quantity]:
 
 def columns(sweep: SweepReport) -> list[Column]:
     """Every quantity of a sweep, those that no report knows included."""
-    return [
-        Column(q.figure, q.target, tuple(q.of(report) for report in sweep.reports))
-        for q in quantities(sweep.targets)
-    ]
+    return [column(sweep, quantity) for quantity in quantities(sweep.targets)]
+
+
+def column(sweep: SweepReport, quantity: Quantity) -> Column:
+    """A quantity of every report of a sweep."""
+    values = tuple(quantity.of(report) for report in sweep.reports)
+    return Column(quantity.figure, quantity.target, values)

@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, Any
 from gatewright.files import write_text
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.plots import interval_plot, layer_colours, layer_plots, tradeoff_plot
+from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
+from gatewright.report.search import failure_table, search_facts
+from gatewright.report.software import (
+    METHOD,
+    baseline_methods,
+    baseline_table,
+    gain_table,
+    problems,
+)
+from gatewright.report.steps import step_table
 from gatewright.report.view import (
     all_groups,
     bottlenecks,
@@ -32,7 +42,7 @@ if TYPE_CHECKING:
     from gatewright.report.budget import Verdict
     from gatewright.report.diff import Difference
     from gatewright.report.schema import SweepReport
-    from gatewright.report.view import Entry
+    from gatewright.report.table import Entry
 
 _HERE = Path(__file__).parent
 
@@ -95,9 +105,19 @@ def to_html(
         breakdowns=breakdowns,
         intervals=intervals,
         bottlenecks=bottlenecks(sweep),
+        search_facts=search_facts(sweep.search) if sweep.search else [],
+        failures=failure_table(sweep.search) if sweep.search else [],
+        prunings=pruning_table(sweep),
+        unmatched=unmatched(sweep),
+        no_twin=NO_TWIN,
+        baselines=baseline_table(sweep),
+        gains=gain_table(sweep),
+        gain_method=METHOD,
+        problems=problems(sweep),
         more=more_table(sweep),
-        methods=methods(sweep, all_groups(sweep)),
+        methods=[*methods(sweep, all_groups(sweep)), *baseline_methods(sweep)],
         layer_tables=[layer_table(report) for report in sweep.reports],
+        step_tables=[step_table([report]) for report in sweep.reports],
         fifo_tables=[fifo_table(report) for report in sweep.reports],
         notes=notes,
         verdicts=sorted(verdicts, key=lambda verdict: verdict.ok),

@@ -6,6 +6,17 @@ import re
 from typing import TYPE_CHECKING
 
 from gatewright.files import write_text
+from gatewright.report.pareto import tradeoffs
+from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
+from gatewright.report.search import failure_table, search_facts
+from gatewright.report.software import (
+    METHOD,
+    baseline_methods,
+    baseline_table,
+    gain_table,
+    problems,
+)
+from gatewright.report.steps import step_table
 from gatewright.report.view import (
     all_groups,
     bottlenecks,
@@ -26,7 +37,7 @@ if TYPE_CHECKING:
     from gatewright.report.budget import Verdict
     from gatewright.report.diff import Difference
     from gatewright.report.schema import SweepReport
-    from gatewright.report.view import Entry
+    from gatewright.report.table import Entry
 
 
 def to_markdown(
@@ -59,6 +70,12 @@ def to_markdown(
         for report in sweep.reports
         if report.verification and report.verification.first_difference
     ]
+    parts += [
+        f"Pareto front{f' on {_escape(trade.target)}' if len(sweep.targets) > 1 else ''}: "
+        + _escape(trade.explain(sweep.search))
+        for trade in tradeoffs(sweep)
+    ]
+    parts += [*_search(sweep), *_pruning(sweep), *_software(sweep)]
     if found := bottlenecks(sweep):
         parts += ["## Bottlenecks", _list(f"{config}: {sentence}" for config, sentence in found)]
     if verdicts:
@@ -70,13 +87,16 @@ def to_markdown(
     if len(more := more_table(sweep)) > 1:
         parts += ["## More figures", _table(more)]
     parts += ["## Where the figures come from"]
-    parts.append(_list(f"{name}: {origin}" for name, origin in methods(sweep, all_groups(sweep))))
+    sources = [*methods(sweep, all_groups(sweep)), *baseline_methods(sweep)]
+    parts.append(_list(f"{name}: {origin}" for name, origin in sources))
     parts.append("## Layers")
     for report in sweep.reports:
         if report.layers:
             parts += [f"### {_escape(report.config.name)}", _table(layer_table(report))]
         if remarks := notes(report):
             parts.append(_list(remarks))
+        if steps := step_table([report], wall_times=False):
+            parts.append(_table(steps))
         if fifos := fifo_table(report):
             parts.append(_table(fifos))
         if report.ports:
@@ -97,6 +117,30 @@ def write_markdown(
         InputError: if the file can't be written.
     """
     write_text(path, to_markdown(sweep, verdicts=verdicts, difference=difference))
+
+
+def _search(sweep: SweepReport) -> list[str]:
+    if sweep.search is None:
+        return []
+    facts = _list(f"{name}: {text}" for name, text in search_facts(sweep.search))
+    failures = failure_table(sweep.search)
+    return ["## Search", facts, *([_table(failures)] if failures else [])]
+
+
+def _pruning(sweep: SweepReport) -> list[str]:
+    table, alone = pruning_table(sweep), unmatched(sweep)
+    parts = ["## Pruning"] if table or alone else []
+    parts += [_table(table)] if table else []
+    return parts + ([f"{NO_TWIN}: {_escape(', '.join(alone))}."] if alone else [])
+
+
+def _software(sweep: SweepReport) -> list[str]:
+    if not sweep.baselines:
+        return []
+    parts = ["## Against software"]
+    parts += [_table(table) for table in (baseline_table(sweep),) if table]
+    parts += [text for table in (gain_table(sweep),) if table for text in (METHOD, _table(table))]
+    return parts + ([_list(missing)] if (missing := problems(sweep)) else [])
 
 
 def _table(entries: Sequence[Entry]) -> str:

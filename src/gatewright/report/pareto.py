@@ -1,52 +1,156 @@
-"""The trade of accuracy against area, and which configurations are worth having."""
+"""Which configurations are worth having: the Pareto front of accuracy, cost and speed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gatewright.report.figures import Column, columns
+from gatewright.report.budget import check_budgets, parse_budget
+from gatewright.report.figures import Column, Quantity, column, columns, find_quantity
 
 if TYPE_CHECKING:
-    from gatewright.report.schema import SweepReport
+    from collections.abc import Sequence
+
+    from gatewright.report.schema import Search, SweepReport
 
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """Accuracy against area of every configuration on one target."""
+    """What every configuration gives and costs on one target, and which are worth having."""
 
     target: str
     accuracy: Column  # of the RTL; of the quantized model where no RTL's is known
     area: Column  # LUTs; cell area where LUTs are not known
-    front: frozenset[int]  # rows on the Pareto front: nothing is both smaller and more accurate
+    weighed: tuple[Column, ...]  # what the front weighs
+    front: frozenset[int]  # rows on the Pareto front
+    edge: frozenset[int]  # rows that would be on it if accuracy and area were all that is weighed
+    partly_known: tuple[Column, ...]  # not weighed, since some configurations don't know them
+
+    def explain(self, search: Search | None) -> str:
+        """What the front weighs, in sentences; `search` is the one of the sweep."""
+        names = [_name(held, self.target) for held in self.weighed]
+        text = f"The front weighs {_listed(names)}"
+        text += ", the objectives of the search" if search else ""
+        text += ": on it is what nothing betters in one of them without being worse in another."
+        if self.partly_known:
+            names = [_name(held, self.target) for held in self.partly_known]
+            text += f" Not weighed, since not all configurations know it: {_listed(names)}."
+        never = ["that failed verification"]
+        if search and search.constraints:
+            never.append(f"that misses a constraint ({', '.join(search.constraints)})")
+        return f"{text} A configuration {' or '.join(never)} is never on it."
 
 
 def tradeoffs(sweep: SweepReport) -> list[Tradeoff]:
     """The trade on every target for which accuracy and area are known.
 
-    A configuration whose verification failed is never on the front.
+    A front weighs the objectives of the search that found the configurations. Without a search it
+    weighs accuracy, area, DSPs, block RAM and the initiation interval (frames per second where
+    clocks differ), as far as they are known and differ. A configuration whose verification failed,
+    that misses a constraint of the search, or that does not know what is weighed, is not on it.
+
+    Raises:
+        InputError: if an objective or a constraint of the search names no figure.
     """
-    known = {column.name: column for column in columns(sweep) if column.known}
+    table = {held.name: held for held in columns(sweep)}
+    known = {name: held for name, held in table.items() if held.known}
     accuracy = known.get("accuracy") or known.get("accuracy_quantized")
+    allowed = _allowed(sweep)
     found = []
     for target in sweep.targets:
         area = known.get(f"{target}.lut") or known.get(f"{target}.area")
         if accuracy and area:
-            candidates = {
-                row: (cost, -merit)
-                for row, report in enumerate(sweep.reports)
-                if report.passed is not False
-                and (merit := accuracy.values[row]) is not None
-                and (cost := area.values[row]) is not None
-            }
-            found.append(Tradeoff(target, accuracy, area, _front(candidates)))
+            rows = _that_know(allowed, (accuracy, area))
+            partly: tuple[Column, ...] = ()
+            if sweep.search:
+                weighed = _objectives(sweep, sweep.search, target)
+            else:
+                others, partly = _others(table, target, rows)
+                weighed = (accuracy, area, *others)
+            found.append(
+                Tradeoff(
+                    target,
+                    accuracy,
+                    area,
+                    weighed,
+                    _front(_that_know(allowed, weighed), weighed),
+                    _front(rows, (accuracy, area)),
+                    partly,
+                )
+            )
     return found
 
 
-def _front(costs: dict[int, tuple[float, float]]) -> frozenset[int]:
-    """The rows that no other row equals or betters in both costs and betters in one."""
-    return frozenset(
+def _allowed(sweep: SweepReport) -> list[int]:
+    """Rows that have not failed verification and keep the constraints of the search."""
+    constraints = sweep.search.constraints if sweep.search else ()
+    verdicts = check_budgets(sweep, map(parse_budget, constraints))
+    missed = {verdict.config for verdict in verdicts if not verdict.ok}
+    return [
         row
-        for row, own in costs.items()
-        if not any(o != own and o[0] <= own[0] and o[1] <= own[1] for o in costs.values())
+        for row, report in enumerate(sweep.reports)
+        if report.passed is not False and report.config.name not in missed
+    ]
+
+
+def _objectives(sweep: SweepReport, search: Search, target: str) -> tuple[Column, ...]:
+    """The columns of a search's objectives, resources without a target on this one."""
+    quantities = map(find_quantity, search.objectives)
+    return tuple(
+        column(sweep, Quantity(wanted.figure, target) if wanted.anywhere else wanted)
+        for wanted in quantities
     )
+
+
+def _others(
+    table: dict[str, Column], target: str, rows: Sequence[int]
+) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+    """What differs among rows besides accuracy and area; and what only some of the rows know."""
+    clocks = {table["clock"].values[row] for row in rows}
+    names = (f"{target}.dsp", f"{target}.bram", "ii" if len(clocks) == 1 else "fps")
+    held = [(table[name], {table[name].values[row] for row in rows}) for name in names]
+    return (
+        tuple(one for one, values in held if None not in values and len(values) > 1),
+        tuple(one for one, values in held if None in values and len(values) > 1),
+    )
+
+
+def _that_know(rows: Sequence[int], weighed: Sequence[Column]) -> list[int]:
+    return [row for row in rows if all(one.values[row] is not None for one in weighed)]
+
+
+def _front(rows: Sequence[int], weighed: Sequence[Column]) -> frozenset[int]:
+    """The rows that no other row equals or betters in all that is weighed and betters in one."""
+    signs = [1 if one.figure.better == "less" else -1 for one in weighed]
+    costs = {
+        row: tuple(sign * (one.values[row] or 0) for sign, one in zip(signs, weighed, strict=True))
+        for row in rows
+    }
+    distinct = set(costs.values())
+    best = {
+        own
+        for own in distinct
+        if not any(
+            other != own and all(a <= b for a, b in zip(other, own, strict=True))
+            for other in distinct
+        )
+    }
+    return frozenset(row for row, own in costs.items() if own in best)
+
+
+def _name(held: Column, target: str) -> str:
+    """For example "accuracy", "LUT" or, of another target than the front's, "LUT on xc7"."""
+    figure = held.figure
+    elsewhere = f" on {held.target}" if held.target not in (None, target) else ""
+    accuracies = {"accuracy": "accuracy", "accuracy_validation": "validation accuracy"}
+    label = figure.label
+    if figure.name.startswith("accuracy"):
+        label = accuracies.get(figure.name, f"{label} accuracy")
+    elif figure.name == "latency_ns":
+        label = "latency in ns"
+    return label + elsewhere
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

@@ -17,7 +17,10 @@ GOOD, BAD, PLAIN = "#009E73", "#D55E00", "#808080"
 
 
 def tradeoff_plot(sweep: SweepReport, tradeoff: Tradeoff) -> dict[str, Any]:
-    """Accuracy against area on one target, with the Pareto front as a line, as Plotly's JSON."""
+    """Accuracy against area on one target, the Pareto front marked, as Plotly's JSON.
+
+    A line joins the configurations that are best if accuracy and area are all that is weighed.
+    """
     from plotly import graph_objects as go
 
     figure = go.Figure()
@@ -27,16 +30,16 @@ def tradeoff_plot(sweep: SweepReport, tradeoff: Tradeoff) -> dict[str, Any]:
         for row, (cost, merit) in enumerate(zip(area.values, accuracy.values, strict=True))
         if cost is not None and merit is not None
     ]
-    front = sorted((cost, merit) for row, cost, merit in known if row in tradeoff.front)
+    edge = sorted((cost, merit) for row, cost, merit in known if row in tradeoff.edge)
     figure.add_scatter(
-        x=[cost for cost, _ in front],
-        y=[merit for _, merit in front],
+        x=[cost for cost, _ in edge],
+        y=[merit for _, merit in edge],
         mode="lines",
         line={"shape": "hv", "width": 1.5, "dash": "dot", "color": GOOD},
-        name="Pareto front",
+        name=f"best accuracy for its {area.figure.label}",
         hoverinfo="skip",
     )
-    crowded = len(known) > 12  # labels would hide one another: the front's are left
+    crowded = len(known) > 12  # labels would hide one another: those at the line are left
     kinds: dict[tuple[str, str, str], list[tuple[int, float, float]]] = {}
     for point in known:
         kinds.setdefault(_kind(sweep, tradeoff, point[0]), []).append(point)
@@ -44,12 +47,19 @@ def tradeoff_plot(sweep: SweepReport, tradeoff: Tradeoff) -> dict[str, Any]:
         figure.add_scatter(
             x=[cost for _, cost, _ in points],
             y=[merit for _, _, merit in points],
-            text=[_escape(sweep.reports[row].config.name) for row, _, _ in points],
+            text=[
+                ""
+                if crowded and row not in tradeoff.edge
+                else _escape(sweep.reports[row].config.name)
+                for row, _, _ in points
+            ],
             hovertext=[_hover(sweep, row, tradeoff) for row, _, _ in points],
             hovertemplate="%{hovertext}<extra></extra>",
-            mode="markers+text" if name == "on the front" or not crowded else "markers",
-            # Above and left of the front there are no other points, below and right there are.
-            textposition="top left" if name == "on the front" else "bottom right",
+            mode="markers+text",
+            # Above and left of the line there are no other points, below and right there are.
+            textposition=[
+                "top left" if row in tradeoff.edge else "bottom right" for row, _, _ in points
+            ],
             marker={"color": colour, "symbol": symbol, "size": 10},
             name=name,
             cliponaxis=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from pydantic_core import from_json
 
 from gatewright.errors import InputError
 from gatewright.files import write_text
-from gatewright.report.schema import VERSION, Report, SweepReport
+from gatewright.report.schema import VERSION, Baseline, Report, Search, SweepReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,19 +21,36 @@ REPORT = "report.json"
 """File name of a report in its project directory, and of a sweep's reports together."""
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What a file holds."""
+
+    file: Path
+    reports: tuple[Report, ...]
+    whole: bool = False  # the reports of a whole sweep
+    baselines: tuple[Baseline, ...] = ()
+    search: Search | None = None
+
+
 def load_reports(paths: Sequence[Path]) -> SweepReport:
     """Read the reports of one model.
 
     Args:
         paths: each a report file; a directory that holds `report.json`; or a directory whose
-            subdirectories hold one per configuration, which come in natural order of their names
-            (files with the reports of a whole sweep, made from these, are passed over there).
+            subdirectories hold one per configuration, which come in natural order of their names.
+            A file there with the reports of a whole sweep is taken for one made from these: its
+            baselines count, and what it says of a search if it is of the same configurations.
+            Where there is nothing else, its reports count too.
+
+    Returns:
+        The reports, with the baselines of all files and the search of the one that tells of any.
 
     Raises:
         InputError: if a file is missing or not a report, or if the reports are of several models,
-            or two of the same configuration.
+            or two of the same configuration, or found by two searches.
     """
-    found = [(file, report) for path in paths for file, report in _load(path)]
+    loaded = [part for path in paths for part in _load(path)]
+    found = [(part.file, report) for part in loaded for report in part.reports]
     if not found:
         raise InputError("no report given; name a project directory or a report.json")
     files: dict[str, Path] = {}
@@ -49,7 +67,18 @@ def load_reports(paths: Sequence[Path]) -> SweepReport:
                 f"{files[report.config.name]} already; name one of them"
             )
         files[report.config.name] = file
-    return SweepReport(reports=tuple(report for _, report in found))
+    searches = [part for part in loaded if part.search is not None]
+    if len(searches) > 1:
+        raise InputError(
+            f"{searches[1].file}: found by a search, and {searches[0].file} by another; "
+            "a table holds one"
+        )
+    baselines = dict.fromkeys(one for part in loaded for one in part.baselines)
+    return SweepReport(
+        reports=tuple(report for _, report in found),
+        baselines=tuple(baselines),
+        search=searches[0].search if searches else None,
+    )
 
 
 def write_json(sweep: SweepReport, path: Path, *, wall_times: bool = True) -> None:
@@ -77,38 +106,43 @@ def write_report(report: Report, directory: Path) -> Path:
     return path
 
 
-def _load(path: Path) -> list[tuple[Path, Report]]:
-    """The reports that a path stands for, each with its file."""
+def _load(path: Path) -> list[_Part]:
+    """What a path stands for."""
     if not path.exists():
         raise InputError(f"{path}: does not exist; name a project directory or a report.json")
     if not path.is_dir():
-        return [(path, report) for report in _reports(_parse(path))]
+        return [_parse(path)]
     if (path / REPORT).is_file():
         return _load(path / REPORT)
     files = sorted(path.glob(f"*/{REPORT}"), key=lambda file: _natural(file.parent.name))
-    parsed = [(file, _parse(file)) for file in files]
-    found = [(file, report) for file, report in parsed if isinstance(report, Report)]
-    if not found:
+    parts = [_parse(file) for file in files]
+    if not parts:
         raise InputError(
             f"{path}: no {REPORT} here or one directory below; run 'gatewright run' first, "
             "or 'convert', 'verify' and 'synth'"
         )
-    return found
+    single = [part for part in parts if not part.whole]
+    if not single:
+        return parts
+    names = {report.config.name for part in single for report in part.reports}
+    for part in parts:
+        if part.whole:
+            same = {report.config.name for report in part.reports} == names
+            single.append(replace(part, reports=(), search=part.search if same else None))
+    return single
 
 
-def _reports(parsed: Report | SweepReport) -> tuple[Report, ...]:
-    return (parsed,) if isinstance(parsed, Report) else parsed.reports
-
-
-def _parse(path: Path) -> Report | SweepReport:
+def _parse(path: Path) -> _Part:
     try:
         fields = from_json(path.read_bytes())
         if not isinstance(fields, dict):
             raise ValueError("it holds no JSON object")
         if fields.get("version") != VERSION:
             raise ValueError(f"schema version {fields.get('version')}, but {VERSION} is known")
-        schema = SweepReport if "reports" in fields else Report
-        return schema.model_validate(fields)
+        if "reports" not in fields:
+            return _Part(path, (Report.model_validate(fields),))
+        sweep = SweepReport.model_validate(fields)
+        return _Part(path, sweep.reports, True, sweep.baselines, sweep.search)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except ValidationError as error:

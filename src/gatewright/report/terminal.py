@@ -10,6 +10,17 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from gatewright.report.pareto import tradeoffs
+from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
+from gatewright.report.search import failure_table, search_facts
+from gatewright.report.software import (
+    METHOD,
+    baseline_methods,
+    baseline_table,
+    gain_table,
+    problems,
+)
+from gatewright.report.steps import step_table
 from gatewright.report.view import bottlenecks, change_table, methods, notes, split, summary
 
 if TYPE_CHECKING:
@@ -19,8 +30,8 @@ if TYPE_CHECKING:
 
     from gatewright.report.budget import Verdict
     from gatewright.report.diff import Difference
-    from gatewright.report.schema import SweepReport
-    from gatewright.report.view import Entry
+    from gatewright.report.schema import Report, SweepReport
+    from gatewright.report.table import Entry
 
 
 def render_terminal(
@@ -58,8 +69,18 @@ def render_terminal(
             _line(console, Text(f"{report.config.name}: {note}"))
     for config, sentence in bottlenecks(sweep):
         _line(console, Text(f"{config}: {sentence}"))
-    for name, origin in methods(sweep, [entry.group for entry in entries]):
+    steps = _told(sweep)
+    groups = [entry.group for entry in entries]
+    groups += ["steps.accuracy", "steps.compute"] if steps else []
+    for name, origin in methods(sweep, groups):
         _line(console, Text(f"{name}: {origin}", "dim"))
+    for tradeoff in tradeoffs(sweep):
+        where = f" on {tradeoff.target}" if len(sweep.targets) > 1 else ""
+        _line(console, Text(f"front{where}: {tradeoff.explain(sweep.search)}", "dim"))
+    _search(console, sweep)
+    _steps(console, sweep, steps)
+    _pruning(console, sweep)
+    _software(console, sweep)
     for verdict in sorted(verdicts, key=lambda verdict: verdict.ok):
         _line(console, Text(str(verdict), "green" if verdict.ok else "red"))
     if difference is not None:
@@ -71,6 +92,71 @@ def render_terminal(
             _line(console, Text(line))
 
 
+_MOST = 8
+"""Configurations whose steps, and failed trials, that a terminal lists; pages list all."""
+
+
+def _told(sweep: SweepReport) -> list[Report]:
+    """The reports whose steps are listed: of many configurations those on a front."""
+    held = [report for report in sweep.reports if report.steps]
+    if len(held) <= _MOST:
+        return held
+    front = {row for tradeoff in tradeoffs(sweep) for row in tradeoff.front}
+    return [report for row, report in enumerate(sweep.reports) if row in front and report.steps]
+
+
+def _search(console: Console, sweep: SweepReport) -> None:
+    if sweep.search is None:
+        return
+    _line(console, Text("search", "bold"))
+    for name, text in search_facts(sweep.search):
+        _line(console, Text(f"{name}: {text}"))
+    if failures := failure_table(sweep.search):
+        shown = min(_MOST, len(sweep.search.failed))
+        _tables(console, failures, [""] * shown)
+        if rest := len(sweep.search.failed) - shown:
+            _line(console, Text(f"{rest} more failed; the page and the JSON name them"))
+
+
+def _steps(console: Console, sweep: SweepReport, told: Sequence[Report]) -> None:
+    if told:
+        _line(console, Text("steps", "bold"))
+        if len(told) == 1:
+            _line(console, Text(told[0].config.name))
+        table = step_table(told)
+        _tables(console, table, [""] * len(table[0].cells))
+    rest = sum(bool(report.steps) for report in sweep.reports) - len(told)
+    if rest:
+        _line(console, Text(f"steps of {rest} configurations off the front are on the page"))
+
+
+def _pruning(console: Console, sweep: SweepReport) -> None:
+    table, alone = pruning_table(sweep), unmatched(sweep)
+    if table or alone:
+        _line(console, Text("pruning", "bold"))
+    if table:
+        verdicts = next((entry.cells for entry in table if entry.heading == "verdict"), ())
+        good = {"saves": True, "saves nothing": False}
+        _tables(console, table, [_style(good.get(verdict)) for verdict in verdicts])
+    if alone:
+        _line(console, Text(f"{NO_TWIN}: {', '.join(alone)}"))
+
+
+def _software(console: Console, sweep: SweepReport) -> None:
+    if not sweep.baselines:
+        return
+    _line(console, Text("software", "bold"))
+    for table in (baseline_table(sweep), gain_table(sweep)):
+        if table:
+            _tables(console, table, [""] * len(table[0].cells))
+    if gain_table(sweep):
+        _line(console, Text(METHOD, "dim"))
+    for problem in problems(sweep):
+        _line(console, Text(problem))
+    for name, text in baseline_methods(sweep):
+        _line(console, Text(f"{name}: {text}", "dim"))
+
+
 def _style(good: bool | None) -> str:
     return "" if good is None else "green" if good else "red"
 
@@ -78,7 +164,8 @@ def _style(good: bool | None) -> str:
 def _tables(console: Console, entries: Sequence[Entry], styles: Sequence[str]) -> None:
     """Print the columns, in several tables where the terminal is too narrow for one.
 
-    Each table begins with the first column. `styles` colour the judged cell of each row.
+    Each table begins with the first column. `styles` colour the judged cell of each row that is
+    shown.
     """
     first, *rest = entries
     while rest:
@@ -89,7 +176,7 @@ def _tables(console: Console, entries: Sequence[Entry], styles: Sequence[str]) -
             console.print(_framed([first, *rest[:shown]], styles))
         else:
             shown = shown or 1  # too wide even so: let the terminal break the lines
-            _plain(console, [first, *rest[:shown]])
+            _plain(console, [first, *rest[:shown]], len(styles))
         rest = rest[shown:]
 
 
@@ -100,7 +187,7 @@ def _framed(entries: Sequence[Entry], styles: Sequence[str]) -> Table:
         justify: JustifyMethod = "left" if entry.values is None else "right"
         table.add_column(heading, justify=justify, no_wrap=True)
     for row, style in enumerate(styles):
-        judged = ("verification", "change")
+        judged = ("verification", "change", "verdict")
         cells = [Text(e.cells[row], style if e.heading in judged else "") for e in entries]
         table.add_row(*cells)
     return table
@@ -112,9 +199,9 @@ def _too_wide(console: Console, entries: Sequence[Entry]) -> bool:
     return Measurement.get(console, options, table).maximum > console.width
 
 
-def _plain(console: Console, entries: Sequence[Entry]) -> None:
+def _plain(console: Console, entries: Sequence[Entry], rows: int) -> None:
     """Aligned columns, two spaces apart, on lines as long as they need to be."""
-    columns = [[entry.heading, *entry.cells] for entry in entries]
+    columns = [[entry.heading, *entry.cells[:rows]] for entry in entries]
     for cells in zip(*columns, strict=True):
         line = ""
         for entry, column, cell in zip(entries, columns, cells, strict=True):

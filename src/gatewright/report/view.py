@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewright.report.figures import FIGURES, Column, Quantity, columns
 from gatewright.report.pareto import tradeoffs
+from gatewright.report.table import Entry, filled, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gatewright.report.diff import Difference
     from gatewright.report.schema import Config, Layer, LayerConfig, Report, SweepReport
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A column of a table."""
-
-    heading: str
-    cells: tuple[str, ...]  # one per row; "" where it is not known
-    values: tuple[float | None, ...] | None = None  # of numeric columns, as they sort
-    group: str = ""  # group of `Report.groups` that the column belongs to, if any
 
 
 def summary(sweep: SweepReport) -> list[Entry]:
@@ -33,8 +24,8 @@ def summary(sweep: SweepReport) -> list[Entry]:
         Entry("bits", tuple(map(_bits, configs))),
         Entry("io", tuple(config.io for config in configs)),
         Entry("reuse", tuple(str(config.reuse_factor or "") for config in configs)),
-        _numbers("II asked for", [config.target_ii for config in configs]),
-        _numbers("FPS asked for", [config.target_fps for config in configs]),
+        numbers("II asked for", [config.target_ii for config in configs]),
+        numbers("FPS asked for", [config.target_fps for config in configs]),
         Entry("target", tuple(config.target or "" for config in configs)),
         Entry("verification", tuple(r.verdict for r in sweep.reports), group="verification"),
         *(
@@ -49,7 +40,7 @@ def summary(sweep: SweepReport) -> list[Entry]:
             for tradeoff in tradeoffs(sweep)
         ),
     ]
-    return [entry for entry in entries if any(entry.cells)]
+    return filled(entries)
 
 
 def split(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
@@ -87,12 +78,12 @@ def layer_table(report: Report) -> list[Entry]:
             tuple(_reuse(config) if config else "" for config in configs),
             tuple(config.reuse_factor if config else None for config in configs),
         ),
-        _numbers("multipliers", [config.multipliers if config else None for config in configs]),
-        _numbers("latency", [layer.latency for layer in layers], "timing.predicted"),
-        _numbers("II", [layer.interval for layer in layers], "timing.predicted"),
+        numbers("multipliers", [config.multipliers if config else None for config in configs]),
+        numbers("latency", [layer.latency for layer in layers], "timing.predicted"),
+        numbers("II", [layer.interval for layer in layers], "timing.predicted"),
         _busy(report),
-        _numbers("weights", [layer.weights for layer in layers], "compute"),
-        _numbers("nonzero", [layer.weights_nonzero for layer in layers], "compute"),
+        numbers("weights", [layer.weights for layer in layers], "compute"),
+        numbers("nonzero", [layer.weights_nonzero for layer in layers], "compute"),
     ]
     for target in targets:
         for figure in FIGURES.values():
@@ -110,7 +101,7 @@ def layer_table(report: Report) -> list[Entry]:
         Entry("reason", tuple(config.reason or "" if config else "" for config in configs)),
         Entry("types", tuple(_types(layer) for layer in layers)),
     ]
-    return [entry for entry in entries if any(entry.cells)]
+    return filled(entries)
 
 
 def fifo_table(report: Report) -> list[Entry]:
@@ -118,14 +109,14 @@ def fifo_table(report: Report) -> list[Entry]:
     fifos = report.fifos
     if not fifos:
         return []
-    levels = _numbers("high-water mark (beats)", [fifo.level for fifo in fifos], "fifos")
+    levels = numbers("high-water mark (beats)", [fifo.level for fifo in fifos], "fifos")
     entries = [
         Entry("FIFO", tuple(fifo.name for fifo in fifos)),
-        _numbers("depth (beats)", [fifo.depth for fifo in fifos]),
+        numbers("depth (beats)", [fifo.depth for fifo in fifos]),
         replace(levels, cells=tuple(cell or "not measured" for cell in levels.cells)),
-        _numbers("width (bits)", [fifo.width for fifo in fifos]),
+        numbers("width (bits)", [fifo.width for fifo in fifos]),
     ]
-    return [entry for entry in entries if any(entry.cells)]
+    return filled(entries)
 
 
 def bottlenecks(sweep: SweepReport) -> list[tuple[str, str]]:
@@ -167,7 +158,7 @@ def change_table(difference: Difference) -> list[Entry]:
         Entry("change", tuple(cells[2] for cells in formats), tuple(c.percent for c in changes)),
         Entry("origin", tuple(change.note for change in changes)),
     ]
-    return [entry for entry in entries if any(entry.cells)]
+    return filled(entries)
 
 
 def methods(sweep: SweepReport, groups: Iterable[str]) -> list[tuple[str, str]]:
@@ -265,11 +256,6 @@ def _heading(column: Quantity, targets: Sequence[str]) -> str:
 
 def _cells(column: Column) -> tuple[str, ...]:
     return tuple(map(column.figure.format, column.values))
-
-
-def _numbers(heading: str, values: Sequence[float | None], group: str = "") -> Entry:
-    cells = tuple("" if value is None else f"{value:,.10g}" for value in values)
-    return Entry(heading, cells, tuple(values), group)
 
 
 def _busy(report: Report) -> Entry:

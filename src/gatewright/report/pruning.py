@@ -1,0 +1,154 @@
+"""What pruning saves in hardware: a pruned configuration against the same one unpruned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gatewright.report.figures import FIGURES, Quantity
+from gatewright.report.table import filled, numbers, texts
+
+if TYPE_CHECKING:
+    from gatewright.report.schema import Report, Step, SweepReport
+    from gatewright.report.table import Entry
+
+PRUNE = "prune"
+"""Name of the steps that prune."""
+
+NO_TWIN = "What pruning saves is not known, for want of the same recipe unpruned"
+"""Said of the configurations that `unmatched` names."""
+
+_RESOURCES = ("lut", "dsp", "bram")
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """A pruned configuration, and on one target what its pruning saved."""
+
+    pruned: Report
+    unpruned: Report | None  # the same but for pruning, where the sweep has it
+    target: str
+
+    @property
+    def how(self) -> str:
+        """The settings of the pruning."""
+        return "; ".join(step.settings or PRUNE for step in _prunings(self.pruned))
+
+    @property
+    def weights(self) -> tuple[int | None, int | None]:
+        """Weights that are not zero, before and after (numbers)."""
+        return _nonzero(self.unpruned), _nonzero(self.pruned)
+
+    def resource(self, name: str) -> tuple[float | None, float | None]:
+        """A resource before and after, in the unit of the figure of that name."""
+        quantity = Quantity(FIGURES[name], self.target)
+        return quantity.of(self.unpruned) if self.unpruned else None, quantity.of(self.pruned)
+
+    @property
+    def accuracy(self) -> tuple[float | None, float | None]:
+        """Accuracy of the RTL before and after, as fractions."""
+        quantity = Quantity(FIGURES["accuracy"])
+        return quantity.of(self.unpruned) if self.unpruned else None, quantity.of(self.pruned)
+
+    @property
+    def verdict(self) -> str:
+        """Whether hardware profits, in two words; "" where that is not known."""
+        saved = [_less(*self.resource(name)) for name in _RESOURCES]
+        if all(amount is None for amount in saved):
+            return ""
+        return "saves" if any(amount and amount > 0 for amount in saved) else "saves nothing"
+
+
+def prunings(sweep: SweepReport) -> list[Pruning]:
+    """Every pruned configuration on every target that it has resources for.
+
+    Two configurations are the same but for pruning if they have the same steps with the same
+    settings in the same order once steps that prune are left out, the same bits and the same reuse
+    factors asked for in every layer, and the same io type, target, clock and speed asked for.
+    """
+    unpruned: dict[str, Report] = {}
+    for report in sweep.reports:
+        if report.steps and not _prunings(report):
+            unpruned.setdefault(repr(_identity(report)), report)
+    return [
+        Pruning(report, unpruned.get(repr(_identity(report))), target)
+        for report in sweep.reports
+        if _prunings(report)
+        for target in report.resources
+    ]
+
+
+def pruning_table(sweep: SweepReport) -> list[Entry]:
+    """A row per pruned configuration whose unpruned one is known: what was removed, what saved."""
+    found = [pruning for pruning in prunings(sweep) if pruning.unpruned]
+    if not found:
+        return []
+    weights = [pruning.weights for pruning in found]
+    entries = [
+        texts("config", [pruning.pruned.config.name for pruning in found]),
+        texts("unpruned", [p.unpruned.config.name for p in found if p.unpruned]),
+        texts("pruning", [pruning.how for pruning in found]),
+        *([texts("target", [p.target for p in found])] if len(sweep.targets) > 1 else []),
+        texts("verdict", [pruning.verdict for pruning in found]),
+        numbers("weights removed", [_less(*pair) for pair in weights]),
+        numbers("share removed", [_share(*pair) for pair in weights], form=".1%"),
+    ]
+    for name in _RESOURCES:
+        figure = FIGURES[name]
+        pairs = [pruning.resource(name) for pruning in found]
+        if any(before or after for before, after in pairs):
+            unit = f" ({figure.unit})" if figure.unit else ""
+            form = f",.{figure.digits}f"
+            entries += [
+                numbers(f"{figure.label} before{unit}", [b for b, _ in pairs], form=form),
+                numbers(f"{figure.label} after{unit}", [a for _, a in pairs], form=form),
+                numbers(f"{figure.label} saved", [_share(*pair) for pair in pairs], form=".1%"),
+            ]
+    changes = [pruning.accuracy for pruning in found]
+    entries.append(
+        numbers(
+            "accuracy change",
+            [None if None in (b, a) else (a or 0) - (b or 0) for b, a in changes],
+            form="+.4f",
+        )
+    )
+    return filled(entries)
+
+
+def unmatched(sweep: SweepReport) -> list[str]:
+    """Names of pruned configurations whose unpruned one the sweep does not have."""
+    return list(dict.fromkeys(p.pruned.config.name for p in prunings(sweep) if not p.unpruned))
+
+
+def _prunings(report: Report) -> list[Step]:
+    return [step for step in report.steps if step.name == PRUNE]
+
+
+def _identity(report: Report) -> Any:
+    """All that two configurations that are the same but for pruning have in common."""
+    config = report.config
+    return (
+        [(step.name, step.settings) for step in report.steps if step.name != PRUNE],
+        [(one.name, one.weight_bits, one.reuse_factor_asked) for one in config.layers],
+        (config.io, config.target, config.reuse_factor, config.target_ii, config.target_fps),
+        report.timing and report.timing.clock_ns,
+    )
+
+
+def _nonzero(report: Report | None) -> int | None:
+    """Weights that are not zero: those that became hardware, or those that the recipe left."""
+    if report is None:
+        return None
+    known = [layer.weights_nonzero for layer in report.layers if layer.weights_nonzero is not None]
+    if known:
+        return sum(known)
+    return report.steps[-1].weights_nonzero if report.steps else None
+
+
+def _less(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else before - after
+
+
+def _share(before: float | None, after: float | None) -> float | None:
+    """What is saved as a part of what there was; None where there was nothing."""
+    return None if not before or after is None else (before - after) / before
