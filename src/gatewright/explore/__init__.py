@@ -1,0 +1,1 @@
+"""Searches: which configurations to try, on which workers, and what is the front."""

@@ -1,0 +1,284 @@
+"""What a search may vary, what it weighs and when it ends: the section `search` of a sweep file.
+
+```yaml
+search:
+  base: uniform6                    # a config of the sweep, or keys laid over its defaults
+  space:                            # what varies, by its place in a config
+    bits.hidden1.weights: [2, 3, 4, 6]                    # choices
+    architecture.hidden1: {low: 8, high: 32, step: 4}     # a range, ends included
+    recipe.1.prune.amount: {low: 0.2, high: 0.8}          # step 1 of the recipe, counted from 0
+    conversion.reuse_factor: [1, 4, 16]
+  objectives: [accuracy, lut]       # figures of the report; "accuracy" is that on validation data
+  constraints: ["dsp<=0", "latency_ns<=100"]
+  trials: 50
+```
+
+Further keys are described at `Search`.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from gatewright.errors import InputError
+from gatewright.report.budget import parse_budget
+from gatewright.report.figures import find_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: A value for every place that varies.
+Point = dict[str, Any]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Choices(_Strict):
+    """Some values; those that are all numbers are taken in their order."""
+
+    values: Annotated[tuple[Any, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Choices:
+        if any(a == b for a, b in itertools.combinations(self.values, 2)):
+            raise ValueError("a choice is given twice")
+        return self
+
+    @property
+    def ordered(self) -> bool:
+        """Whether they are numbers that rise."""
+        numbers = all(type(value) in (int, float) for value in self.values)
+        return numbers and list(self.values) == sorted(self.values)
+
+
+class Range(_Strict):
+    """Numbers from `low` to `high`, both included; whole ones where both ends are whole.
+
+    Attributes:
+        step: From one number to the next; without it whole numbers go by 1, and others by nothing.
+        log: Whether to draw the logarithm evenly, not the number.
+    """
+
+    low: int | float
+    high: int | float
+    step: int | float | None = Field(default=None, gt=0)
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Range:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise ValueError("low must be below high, both of them numbers")
+        if self.log and (self.step is not None or self.low <= 0):
+            raise ValueError("a logarithmic range starts above 0 and has no step")
+        if self.step is not None:
+            steps = (self.high - self.low) / self.step
+            if abs(steps - round(steps)) > 1e-9 * steps:
+                raise ValueError("high must be a whole number of steps above low")
+            if self.whole and not isinstance(self.step, int):
+                raise ValueError("low and high are whole, so the step must be, too")
+        return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether its numbers are whole."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    @property
+    def values(self) -> tuple[Any, ...] | None:
+        """Its numbers, rising; None if there is no end of them."""
+        step = self.step or (1 if self.whole else None)
+        if step is None:
+            return None
+        count = round((self.high - self.low) / step)
+        if self.whole:
+            return tuple(range(int(self.low), int(self.high) + 1, int(step)))
+        inner = (self.low + i * step for i in range(count))
+        return (*(float(f"{value:.12g}") for value in inner), float(self.high))
+
+
+def _dimension(value: Any) -> Any:
+    if isinstance(value, list):
+        return {"values": tuple(value)}
+    if not isinstance(value, dict):
+        raise ValueError("write choices, [2, 3, 4], or a range, {low: 2, high: 8}")
+    return value
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _quantity(name: str) -> str:
+    """Check the name of a figure; accuracy is decided on by the validation data."""
+    try:
+        quantity = find_quantity(name)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    return "accuracy_validation" if quantity.name == "accuracy" else quantity.name
+
+
+def _budget(text: str) -> str:
+    try:
+        budget = parse_budget(text)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    return f"{_quantity(budget.quantity.name)}{budget.relation}{budget.limit:.12g}"
+
+
+Dimension = Annotated[Choices | Range, BeforeValidator(_dimension)]
+_Objective = Annotated[str, AfterValidator(_quantity)]
+_Constraint = Annotated[str, AfterValidator(_budget)]
+
+
+class Rules(_Strict):
+    """Which hopeless trials are stopped early; all of them unless told otherwise.
+
+    Attributes:
+        ebops: Before training, where the compute cost says that a constraint will be missed by far.
+        curve: While training, where the accuracy falls behind beyond what later epochs mend.
+        dominated: Before synthesis, where a trial is no more accurate than one of lower cost.
+    """
+
+    ebops: bool = True
+    curve: bool = True
+    dominated: bool = True
+
+
+class Search(_Strict):
+    """The section `search` of a sweep file.
+
+    Attributes:
+        base: What is the same in all trials: the name of a config, or keys of a config laid over
+            the sweep's defaults.
+        space: What varies: dotted paths into a config, each with choices or a range.
+        points: Points to try first, each with a value for some or all of the paths; the others keep
+            the base's.
+        objectives: Figures to weigh, by the names of the report; which way is better follows from
+            the figure.
+        constraints: Limits that a result must keep, written like budgets: "lut<=20000".
+        trials: How many to run.
+        sampler: What chooses them: "tpe" (tree-structured Parzen estimator, for several objectives:
+            Ozaki et al., 2022) or "nsga2" (Deb et al., 2002) of Optuna; "random"; "grid", every
+            combination in order; "list", `points` alone.
+        window: How many trials are asked for before the first of them has ended. Trial n is chosen
+            knowing trials 0 to n - window, whatever the number of workers: more of them than
+            `window` find nothing to do.
+        seed: Of the sampler.
+        validation: Fraction of the training data that is set apart; its accuracy decides.
+        stop: What ends hopeless trials early.
+    """
+
+    base: str | dict[str, Any] = Field(default_factory=dict)
+    space: dict[str, Dimension] = Field(default_factory=dict)
+    points: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_tuple)] = ()
+    objectives: Annotated[
+        tuple[_Objective, ...], BeforeValidator(_tuple), Field(min_length=1, max_length=4)
+    ] = ("accuracy_validation", "lut")
+    constraints: Annotated[tuple[_Constraint, ...], BeforeValidator(_tuple)] = ()
+    trials: int = Field(default=50, ge=1)
+    sampler: Literal["tpe", "nsga2", "random", "grid", "list"] = "tpe"
+    window: int = Field(default=8, ge=1)
+    seed: int = Field(default=0, ge=0)
+    validation: float = Field(default=0.2, gt=0, lt=1)
+    stop: Rules = Rules()
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Search:
+        if self.sampler == "list":
+            if not self.points:
+                raise ValueError("the sampler 'list' tries 'points', of which there are none")
+        elif not self.space:
+            raise ValueError("there is no 'space' to search")
+        for number, point in enumerate(self.points):
+            if odd := sorted(set(point) - set(self.space)) if self.space else []:
+                raise ValueError(f"points.{number}: '{odd[0]}' is not in the space")
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError("an objective is given twice")
+        if self.sampler == "grid":
+            for path, dimension in self.space.items():
+                if dimension.values is None:
+                    raise ValueError(f"space.{path}: a grid needs a step")
+        return self
+
+
+def grid(search: Search) -> Iterator[Point]:
+    """Every combination of the space's values, the last path varying fastest."""
+    values = [dimension.values or () for dimension in search.space.values()]
+    for combination in itertools.product(*values):
+        yield dict(zip(search.space, combination, strict=True))
+
+
+def size(search: Search) -> float:
+    """How many points the space has; infinite where a range has no steps."""
+    found = [dimension.values for dimension in search.space.values()]
+    return math.inf if None in found else math.prod(len(values or ()) for values in found)
+
+
+def lay_over(fields: Mapping[str, Any], point: Point) -> dict[str, Any]:
+    """The keys of a config with the values of a point at their places.
+
+    Where a path goes deeper than the config is written, a number of bits is written out as that of
+    weights and activations, or as the default of all layers, and a step of a recipe as its name
+    with settings.
+
+    Raises:
+        InputError: if a path leads nowhere.
+    """
+    laid = copy.deepcopy(dict(fields))
+    for path, value in point.items():
+        *way, last = _parts(path)
+        place: Any = laid
+        for depth in range(len(way)):
+            place = _step_into(place, way[: depth + 1], path)
+        if isinstance(place, list):
+            place[_index(place, last, path)] = value
+        else:
+            place[last] = value
+    return laid
+
+
+def _parts(path: str) -> list[str]:
+    """The keys on the way; the settings of a conversion have points in their names."""
+    settings = "conversion.settings."
+    if path.startswith(settings):
+        return ["conversion", "settings", path.removeprefix(settings)]
+    return path.split(".")
+
+
+def _step_into(place: Any, way: list[str], path: str) -> Any:
+    """What stands in a place under the last key of the way, written out if need be."""
+    key, above = way[-1], way[-2] if len(way) > 1 else ""
+    if isinstance(place, list):
+        index = _index(place, key, path)
+        if isinstance(place[index], str):
+            place[index] = {place[index]: {}}
+        return place[index]
+    inner = place.get(key)
+    if inner is None and above == "bits":
+        inner = copy.deepcopy(place.get("default"))
+    if inner is None:
+        if way[-3:-2] == ["recipe"]:
+            raise InputError(f"space.{path}: this step is {', '.join(place)}, not {key}")
+        inner = {}
+    if not isinstance(inner, dict | list):
+        if key == "bits":
+            inner = {"default": inner}
+        elif above == "bits":
+            inner = {"weights": inner, "activations": inner}
+        else:
+            raise InputError(f"space.{path}: '{key}' is {inner!r}, which has no parts")
+    place[key] = inner
+    return inner
+
+
+def _index(place: list[Any], key: str, path: str) -> int:
+    if not key.isdecimal() or int(key) >= len(place):
+        raise InputError(f"space.{path}: there is no item '{key}'; items are 0 to {len(place) - 1}")
+    return int(key)
