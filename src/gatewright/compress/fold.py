@@ -36,7 +36,7 @@ def _normalizes_channels(norm: Node) -> bool:
         return False
     axes = norm.config["axis"]
     axis = axes[0] if isinstance(axes, list | tuple) and len(axes) == 1 else axes
-    return axis == -1 or axis == len(norm.shape)
+    return bool(axis in (-1, len(norm.shape)))
 
 
 def _folded(node: Node, norm: Node) -> Node:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gatewright.compress.graph import kind_of, output_layers, walk
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend.quiet import import_keras
 
@@ -205,29 +206,22 @@ def read(model: Any) -> Network:
     origin = f"model '{getattr(model, 'name', type(model).__name__)}'"
     if not isinstance(model, keras.Model):
         raise InputError(f"{origin}: not a tf-keras model")
-    if not model.built or not getattr(model, "inputs", None):
-        raise InputError(
-            f"{origin}: neither Sequential nor Functional with an input shape, so that its layers "
-            "can't be told"
-        )
+    walked = walk(model)
     nodes: list[Node] = []
     if sequential := isinstance(model, keras.Sequential):
         (name,) = model.input_names
-        dtype = model.inputs[0].dtype.name
-        config = {"batch_input_shape": model.input_shape, "name": name, "dtype": dtype}
-        shape = tuple(model.input_shape[1:])
-        nodes.append(Node(name, "InputLayer", (), keras.layers.InputLayer, config, shape))
-        for layer in model.layers:
-            nodes.append(_node(layer, (nodes[-1].name,)))
-        inputs, outputs = [name], [nodes[-1].name]
-    else:
-        structure = model.get_config()
-        for entry in structure["layers"]:
-            layer = model.get_layer(entry["name"])
-            nodes.append(_node(layer, _inputs(origin, layer, entry["inbound_nodes"])))
-        inputs, outputs = (
-            _names(origin, structure[key]) for key in ("input_layers", "output_layers")
-        )
+        shape, dtype = tuple(model.input_shape), model.inputs[0].dtype.name
+        config = {"batch_input_shape": shape, "name": name, "dtype": dtype}
+        nodes.append(Node(name, "InputLayer", (), keras.layers.InputLayer, config, shape[1:]))
+    for found in walked:
+        if not found.plain:
+            raise UnsupportedError(
+                f"{origin}: layer '{found.name}' is called more than once, or on more than the "
+                "results of layers; give each use a layer of its own, and write + as Add"
+            )
+        first = sequential and not found.inputs
+        nodes.append(_node(found.layer, (name,) if first else found.inputs))
+    inputs, outputs = list(model.input_names), output_layers(model)
     network = Network(model.name, nodes, inputs, outputs, sequential=sequential)
     for node in network:
         if node.kernels:
@@ -259,43 +253,13 @@ def _split(network: Network, node: Node, function: str, quantizer: Any) -> None:
     )
 
 
-def _inputs(origin: str, layer: Any, inbound: Any) -> tuple[str, ...]:
-    """Names of the layers that a layer of a Functional model reads."""
-    if not inbound:
-        return ()
-    if len(inbound) > 1:
-        raise UnsupportedError(
-            f"{origin}: layer '{layer.name}' is used {len(inbound)} times; "
-            "give each use a layer of its own"
-        )
-    (entries,) = inbound
-    plain = isinstance(entries, list | tuple) and all(
-        isinstance(entry, list | tuple) and len(entry) == 4 and entry[2] == 0 and not entry[3]
-        for entry in entries
-    )
-    if not plain:
-        raise UnsupportedError(
-            f"{origin}: layer '{layer.name}' takes more than the outputs of layers; write it with "
-            "layers, e.g. Add instead of +"
-        )
-    return tuple(entry[0] for entry in entries)
-
-
-def _names(origin: str, entries: Any) -> list[str]:
-    if not isinstance(entries, list) or not all(isinstance(e, list | tuple) for e in entries):
-        raise UnsupportedError(f"{origin}: its inputs or outputs have names; give them as a list")
-    return [entry[0] for entry in entries]
-
-
 def _node(layer: Any, inputs: tuple[str, ...]) -> Node:
     keras = import_keras("tf_keras")
     if isinstance(layer, keras.Model | keras.layers.Wrapper):
         raise UnsupportedError(
             f"layer '{layer.name}' is a {type(layer).__name__}; only plain layers can be exchanged"
         )
-    quantized = type(layer).__module__.partition(".")[0] == "qkeras"
-    kind = type(layer).__name__
-    kind = kind.removeprefix("Q") if quantized else kind
+    kind = kind_of(layer) or type(layer).__name__
     shape = layer.output_shape[0] if isinstance(layer.output_shape, list) else layer.output_shape
     node = Node(
         layer.name,
