@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gatewright.errors import InputError
-from gatewright.files import exclusive
+from gatewright.files import exclusive, locked
 from gatewright.store import Check, Store, key_of
 
 SOUND = Check(lost=(), orphaned=(), corrupt=())
@@ -303,6 +303,31 @@ def test_a_lock_file_vanishes_and_still_keeps_others_out(tmp_path):
         exclusive(tmp_path / "no/lock"),
     ):
         pass
+
+
+@pytest.mark.parametrize("lock", [locked, exclusive])
+def test_a_lock_is_free_when_released_though_a_child_lives_on(tmp_path, lock):
+    path = tmp_path if lock is locked else tmp_path / "lock"
+    waiting, done = tmp_path / "waiting", tmp_path / "done"
+
+    def wait():
+        waiting.touch()
+        with lock(path):
+            done.touch()
+
+    with lock(path):
+        heir = start(lambda: time.sleep(60))
+        waiter = start(wait)
+        wait_for(waiting.exists)
+        time.sleep(0.05)
+        assert not done.exists()
+    # The waiter, too, was forked with the lock in its hands.
+    try:
+        wait_for(done.exists)
+    finally:
+        for child in (heir, waiter):
+            os.kill(child, signal.SIGKILL)
+            end(child)
 
 
 # In a process that has a file system of its own, of 64 pages: fill it up to each last page, and

@@ -148,7 +148,7 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
         # Whoever waits for this file finds it gone once it has the lock, and starts over.
         with suppress(OSError):
             path.unlink()
-        os.close(descriptor)
+        _release(descriptor)
 
 
 def _lock(path: Path, *, wait: bool) -> int | None:
@@ -187,7 +187,14 @@ def locked(directory: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(descriptor)
+        _release(descriptor)
+
+
+def _release(descriptor: int) -> None:
+    """Free the lock of an open file. Closing alone would not, if a fork has the file, too."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def _make_parents(target: Path) -> list[Path]:

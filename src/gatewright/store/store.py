@@ -105,8 +105,9 @@ class Store:
         directory = self._entries / key
         with _written(folder):
             seal(folder, kind, content, record, created, seconds)
-            if directory.exists():
-                self._discard(directory)  # damaged, or it would have been found
+            if directory.exists():  # damaged, or it would have been found
+                self._index.drop(key)
+                self._discard(directory)
             folder.rename(directory)
             flush(self._entries)
         sealed = Sealed.read(directory)
