@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -32,8 +33,9 @@ class Devices:
     scope: Callable[[], AbstractContextManager[Any]]
 
 
+@functools.cache
 def use_devices(cpu_devices: int | None) -> Devices:
-    """Decide what this process computes on; once, before anything is computed.
+    """Decide what this process computes on, before anything is computed, and once for all.
 
     Batches are shared out among several devices, each of which has the weights
     (`tf.distribute.MirroredStrategy`).

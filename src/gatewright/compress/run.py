@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import copy
+import functools
 import hashlib
 import importlib.util
 import json
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,14 +58,13 @@ MODEL_FILE = "model.py"
 Progress = Callable[[str, int, int], None]
 
 _WORKER = "gatewright.compress.worker"
-_PACKAGE = Path(__file__).parents[1]
-#: Code that the data depends on, and that each kind of step depends on, beside the model's own.
-_DATA_CODE = ("compress/worker.py", "compress/dataset.py", "fixed.py")
-_STEP_CODE = ("compress/worker.py", "compress/fit.py", "compress/cost.py")
-_CODE_OF = {
-    Prune: ("compress/prune.py", "compress/remove.py"),
-    Quantize: ("compress/bits.py", "compress/quantize.py"),
-    Calibrate: ("compress/bits.py", "compress/quantize.py", "compress/calibrate.py"),
+#: Modules that the data depends on, and that steps depend on, with what they import of this room.
+_DATA_CODE = ("gatewright.compress.dataset", "gatewright.fixed")
+_STEP_CODE = ("gatewright.compress.fit", "gatewright.compress.cost")
+_CODE_OF: dict[type[Step], tuple[str, ...]] = {
+    Prune: ("gatewright.compress.prune", "gatewright.compress.remove"),
+    Quantize: ("gatewright.compress.quantize",),
+    Calibrate: ("gatewright.compress.calibrate",),
 }
 _DATA_LIBRARIES = ("numpy", "scikit-learn", "sktime")
 #: Settings of a step that say where to find what the key has by its content.
@@ -227,6 +227,7 @@ def obtain(
     relu_integer: ReluInteger = 2,
     store: Store | None = None,
     floor: Sequence[float] = (),
+    models: Mapping[str, Path] | None = None,
     progress: Progress | None = None,
 ) -> TrainedModel:
     """The model that a recipe makes; what the store has of it is not made again.
@@ -243,6 +244,7 @@ def obtain(
         store: Default: the one in the user's cache directory.
         floor: Least validation accuracy after each epoch, the epochs of all steps counted through;
             training ends at the first epoch that is below. Needs `training.validation`.
+        models: Files of models that the recipe names; the others are files beside model.py.
         progress: Called with a step's name, epochs done and epochs to do.
 
     Raises:
@@ -252,11 +254,13 @@ def obtain(
     check_order(recipe)
     if floor and not training.validation:
         raise InputError("a floor of validation accuracies needs training.validation")
-    maker = _Maker(source, training, store or Store(cache_dir() / "store"), floor, progress)
+    store = store or Store(cache_dir() / "store")
     results: list[StepResult] = []
-    for step in recipe:
-        whole = _completed(step, bits, relu_integer)
-        results.append(maker.make(whole, results[-1] if results else None))
+    with _Worker(source.model_dir.name, progress) as worker:
+        maker = _Maker(source, training, store, floor, models or {}, worker)
+        for step in recipe:
+            whole = _completed(step, bits, relu_integer)
+            results.append(maker.make(whole, results[-1] if results else None))
     with np.load(maker.data_file, allow_pickle=False) as arrays:
         x, y = arrays["x_test"], arrays["y_test"]
     return TrainedModel(
@@ -306,13 +310,15 @@ class _Maker:
         training: Training,
         store: Store,
         floor: Sequence[float],
-        progress: Progress | None,
+        models: Mapping[str, Path],
+        worker: _Worker,
     ) -> None:
         self._source = source
         self._training = training
         self._store = store
         self._floor = list(floor)
-        self._progress = progress
+        self._models = models
+        self._worker = worker
         self._curve: tuple[float, ...] = ()
         self._model_file = source.model_dir.resolve() / MODEL_FILE
         self._own_float: _Origin | None = None  # of the recipe's `train`
@@ -325,11 +331,11 @@ class _Maker:
             "arguments": dict(self._source.data),
             "input_precision": self._source.input_precision,
             "validation": self._training.validation,
-            "code": _code(_DATA_CODE),
+            "code": _code(*_DATA_CODE),
             "versions": _versions(_DATA_LIBRARIES, needed=False),
         }
         request = content | {"step": "data", "model_file": str(self._model_file)}
-        return self._store.obtain("data", content, lambda folder: self._work(request, folder))
+        return self._store.obtain("data", content, lambda folder: self._worker.do(request, folder))
 
     def make(self, step: Step, before: StepResult | None) -> StepResult:
         """The next step of the recipe, `before` being the one that it goes on from."""
@@ -353,8 +359,8 @@ class _Maker:
         return _Origin(made.path, made.key)
 
     def _given(self, name: str) -> _Origin:
-        """A model that the recipe names by its file, which stands beside model.py or anywhere."""
-        path = self._model_file.parent / name
+        """A model that the recipe names."""
+        path = self._models.get(name, self._model_file.parent / name)
         if not path.is_file():
             raise InputError(f"{path}: no such file")
         return _Origin(path, _sha256(path))
@@ -382,7 +388,7 @@ class _Maker:
             "data": self._data_key,  # and with it the model's sources, and its inputs' type
             "teacher": teacher.key if teacher is not None else None,
             "origin": origin.key if origin is not None else None,
-            "code": _code((*_STEP_CODE, *_CODE_OF.get(type(step), ()))),
+            "code": _code(*_STEP_CODE, *_CODE_OF.get(type(step), ())),
             "versions": _versions(_STEP_LIBRARIES),
         }
         request = content | {
@@ -398,7 +404,7 @@ class _Maker:
         }
 
         def make(folder: Path) -> Mapping[str, Any]:
-            measured = self._work(request, folder)
+            measured = self._worker.do(request, folder)
             if measured["stopped"]:
                 raise _BelowFloorError(measured["curve"])
             return measured
@@ -422,43 +428,82 @@ class _Maker:
         return _result(step, training if fits else None, entry)
 
     def _stop(self, curve: list[float], floor: list[float]) -> Stopped:
+        whole = (*self._curve, *curve)
         stopped = Stopped(
-            f"{self._source.model_dir.name}: training stopped after {len(curve)} epochs: "
-            f"validation accuracy {curve[-1]:.4f} is below {floor[len(curve) - 1]:.4f}"
+            f"{self._source.model_dir.name}: training stopped, validation accuracy "
+            f"{curve[-1]:.4f} is below {floor[len(curve) - 1]:.4f} in epoch {len(whole)}"
         )
-        stopped.curve = (*self._curve, *curve)
+        stopped.curve = whole
         return stopped
 
-    def _work(self, request: dict[str, Any], folder: Path) -> dict[str, Any]:
-        """Do a step in a process of its own: TensorFlow's settings are global, its import slow."""
-        command = [sys.executable, "-m", _WORKER]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        what = f"{self._source.model_dir.name}: step '{request['step']}'"
-        measured: dict[str, Any] | None = None
-        with tempfile.TemporaryFile("w+") as errors:
-            options = {**pipes, "stderr": errors, "env": os.environ | _ENVIRONMENT}
-            with processes.started(command, **options) as worker:
-                assert worker.stdin is not None and worker.stdout is not None
-                with contextlib.suppress(BrokenPipeError):
-                    worker.stdin.write(json.dumps(request | {"output_dir": str(folder)}))
-                    worker.stdin.close()
-                for line in worker.stdout:
-                    message = json.loads(line) if line.startswith('{"') else {}
-                    if "epoch" in message and self._progress is not None:
-                        epochs = request["training"]["epochs"]
-                        self._progress(request["step"], message["epoch"], epochs)
-                    if "refused" in message:
-                        raise InputError(f"{what}: {message['refused']}")
-                    measured = message.get("measured", measured)
-            if worker.returncode or measured is None:
-                errors.seek(0)
-                log = errors.read()
-                said = [line.strip() for line in log.splitlines() if line.strip()]
-                reason = said[-1] if said else f"ended with status {worker.returncode}"
-                failure = InputError(f"{what} failed: {reason} (in {request['model_file']})")
-                failure.add_note(log)
-                raise failure
-        return measured
+
+class _Worker:
+    """A process that does steps, one after the other; it starts with the first.
+
+    TensorFlow's settings are global, and its import takes longer than many a step.
+    """
+
+    def __init__(self, model: str, progress: Progress | None) -> None:
+        self._model = model
+        self._progress = progress
+        self._open = contextlib.ExitStack()
+        self._process: subprocess.Popen[str] | None = None
+        self._errors: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+        self._open.__exit__(*failure)
+
+    def _start(self) -> subprocess.Popen[str]:
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
+        self._open.enter_context(self._errors)
+        self._process = self._open.enter_context(
+            processes.started(
+                [sys.executable, "-m", _WORKER],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=os.environ | _ENVIRONMENT,
+            )
+        )
+        return self._process
+
+    def do(self, request: dict[str, Any], folder: Path) -> dict[str, Any]:
+        """Do a step, its files going to a folder; returns what was measured.
+
+        Raises:
+            InputError: if the request is refused, or the step fails.
+        """
+        what = f"{self._model}: step '{request['step']}'"
+        worker = self._process or self._start()
+        assert worker.stdin is not None and worker.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            worker.stdin.write(json.dumps(request | {"output_dir": str(folder)}) + "\n")
+            worker.stdin.flush()
+        for line in worker.stdout:
+            message = json.loads(line) if line.startswith('{"') else {}
+            if "epoch" in message and self._progress is not None:
+                epochs = request["training"]["epochs"]
+                self._progress(request["step"], message["epoch"], epochs)
+            if "refused" in message:
+                raise InputError(f"{what}: {message['refused']}")
+            if "measured" in message:
+                measured: dict[str, Any] = message["measured"]
+                return measured
+        status = worker.wait()
+        assert self._errors is not None
+        self._errors.seek(0)
+        log = self._errors.read()
+        said = [line.strip() for line in log.splitlines() if line.strip()]
+        reason = said[-1] if said else f"its process ended with status {status}"
+        failure = InputError(f"{what} failed: {reason} (in {request['model_file']})")
+        failure.add_note(log)
+        raise failure
 
 
 def _laid_over(training: Training, step: Step) -> Training:
@@ -502,8 +547,26 @@ def _versions(libraries: Sequence[str], *, needed: bool = True) -> dict[str, str
     return found
 
 
-def _code(files: Sequence[str]) -> dict[str, str]:
-    return {name: _sha256(_PACKAGE / name) for name in files}
+@functools.cache
+def _code(*modules: str) -> dict[str, str]:
+    """Hashes of the worker's code and of modules, with those that they import of this room."""
+    found = {name: _module_file(name) for name in modules}
+    waiting = list(found)
+    while waiting:
+        for name in _imports(found[waiting.pop()]):
+            if name.startswith(f"{__package__}.") and name not in found:
+                found[name] = _module_file(name)
+                waiting.append(name)
+    # The worker imports what all steps need; whoever does one depends on its own code alone.
+    found[_WORKER] = _module_file(_WORKER)
+    return {name: _sha256(file) for name, file in sorted(found.items())}
+
+
+def _module_file(name: str) -> Path:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(name)
+    return Path(spec.origin)
 
 
 def _sources(folder: Path) -> dict[str, str]:
@@ -513,9 +576,9 @@ def _sources(folder: Path) -> dict[str, str]:
         raise InputError(f"{folder / MODEL_FILE}: no such file")
     for path in list(files.values()):
         for name in _imports(path):
-            spec = importlib.util.find_spec(name) if name.startswith("gatewright.") else None
-            if spec is not None and spec.origin is not None:
-                files[name] = Path(spec.origin)
+            if name.startswith("gatewright."):
+                with contextlib.suppress(ModuleNotFoundError):  # said where it is imported
+                    files[name] = _module_file(name)
     return {name: _sha256(path) for name, path in files.items()}
 
 

@@ -1,0 +1,265 @@
+"""Does steps of recipes: `python -m gatewright.compress.worker`, requests on standard input.
+
+A request is a JSON object on a line. The process prints one JSON object a line for each:
+`{"epoch", "loss", "validation"}` after each epoch, the last key where there is validation data, and
+at last `{"measured": {...}}`; or `{"refused": text}` if what is asked for is wrong. It writes its
+files into the folder that the request names. What it makes does not depend on what it made before.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright.compress.cost import compute_cost
+from gatewright.compress.dataset import load_arrays, load_model_module
+from gatewright.compress.fit import BATCH, Fitted, Teaching, accuracy, fit, use_devices
+from gatewright.compress.graph import kernels, quantized_kernel
+from gatewright.compress.model_file import load_model
+from gatewright.compress.prune import Pruning, hold, importance, magnitude, summarize
+from gatewright.compress.quantize import quantize
+from gatewright.compress.recipe import (
+    STEPS,
+    Calibrate,
+    Distil,
+    FittingStep,
+    Prune,
+    Quantize,
+    Training,
+    Transfer,
+)
+from gatewright.compress.remove import remove
+from gatewright.compress.run import DATA, MASKS, MODEL, OUTPUTS
+from gatewright.errors import InputError, UnsupportedError
+from gatewright.fixed import FixedType
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def say(message: dict[str, Any]) -> None:
+    """Print a message for the process that reads us."""
+    print(json.dumps(message), flush=True)
+
+
+def make_data(request: dict[str, Any]) -> dict[str, Any]:
+    """Load a model's data and keep it."""
+    module = load_model_module(Path(request["model_file"]))
+    arrays = load_arrays(
+        module, request["arguments"], request["input_precision"], request["validation"]
+    )
+    np.savez(Path(request["output_dir"]) / DATA, allow_pickle=False, **arrays)
+    return {name: len(arrays[f"y_{name}"]) for name in ("train", "validation", "test")}
+
+
+def make_model(request: dict[str, Any]) -> dict[str, Any]:
+    """Do a step: make its model, keep it, and measure it."""
+    training = Training.model_construct(**request["training"])
+    devices = use_devices(training.cpu_devices)
+    import tf_keras
+
+    data = _load(Path(request["data_file"]))
+    module = load_model_module(Path(request["model_file"]))
+    tf_keras.backend.clear_session()
+    with devices.scope():
+        tf_keras.utils.set_random_seed(training.seed)
+        made = _Making(request, module, data, training)
+        made.do()
+    return made.measure() | {"devices": devices.names if made.fitted else ()}
+
+
+class _Making:
+    """A step at work on a model.
+
+    Attributes:
+        model: What is made so far, of tf-keras.
+        masks: False where a weight is held at zero, by layer.
+        notes: What a person should know.
+        fitted: How the fitting went, if there was any.
+    """
+
+    def __init__(
+        self, request: dict[str, Any], module: ModuleType, data: Arrays, training: Training
+    ) -> None:
+        self.request, self.module, self.data, self.training = request, module, data, training
+        self.masks: dict[str, NDArray[np.bool_]] = {}
+        self.notes: list[str] = []
+        self.fitted: Fitted | None = None
+        if request["parent"] is None:
+            self.model = module.build(**request["architecture"])
+        else:
+            parent = Path(request["parent"])
+            self.model = load_model(parent / MODEL)
+            if (parent / MASKS).exists():
+                self.masks = _load(parent / MASKS)
+
+    def do(self) -> None:
+        """Do the step."""
+        step = STEPS[self.request["step"]].model_validate(self.request["settings"])
+        from tf_keras.callbacks import LambdaCallback
+
+        match step:
+            case Transfer():
+                self._take_weights()
+            case Quantize():
+                assert step.bits is not None and step.relu_integer is not None
+                self.model = quantize(self.model, step.bits, relu_integer=step.relu_integer)
+            case Calibrate():
+                calibrate = import_module("gatewright.compress.calibrate").calibrate
+                x = self.data["x_train"][: step.samples]
+                self.model = calibrate(self.model, step.bits, x)
+        if isinstance(step, Prune):
+            self._prune(step)
+        else:
+            callbacks = []
+            if self.masks:
+                hold_now = hold(self.model, self.masks)
+                callbacks.append(LambdaCallback(on_train_batch_end=lambda *_: hold_now()))
+            if isinstance(step, FittingStep):
+                self._fit(step, callbacks)
+        self._check_pruned()
+
+    def _take_weights(self) -> None:
+        """Take the weights of layers of the same name and shapes from another model."""
+        origin = {layer.name: layer for layer in load_model(Path(self.request["origin"])).layers}
+        taken, fresh = [], []
+        for layer in self.model.layers:
+            if not layer.weights:
+                continue
+            weights = origin[layer.name].get_weights() if layer.name in origin else []
+            if [w.shape for w in weights] == [tuple(w.shape) for w in layer.weights]:
+                layer.set_weights(weights)
+                taken.append(layer.name)
+            else:
+                fresh.append(layer.name)
+        if not taken:
+            raise InputError(
+                f"model: {self.request['origin']} has no layer of the same name and shape as one "
+                f"of {', '.join(fresh)}"
+            )
+        self.notes.append(f"weights taken over: {', '.join(taken)}")
+        if fresh:
+            self.notes.append(f"new weights: {', '.join(fresh)}")
+
+    def _prune(self, step: Prune) -> None:
+        """Raise what is pruned over the first half of the epochs, and recover in the second."""
+        loss = self.module.loss()
+        scores = {
+            "magnitude": magnitude,
+            "importance": lambda model: importance(
+                model, self.data["x_train"], self.data["y_train"], loss
+            ),
+        }
+        pruning = Pruning(
+            self.model,
+            step.amount,
+            -(-self.training.epochs // 2),
+            scores[step.by],
+            structure=step.structure,
+            scope=step.scope,
+            layers=step.layers,
+            reuse_factor=step.reuse_factor,
+            previous=self.masks,
+        )
+        if self.training.epochs:
+            self._fit(step, [pruning.callback()])
+        else:
+            pruning.raise_amount(0)
+        self.masks = pruning.masks
+        self.notes += [
+            f"{found.layer}: {found.pruned} of {found.weights} weights and "
+            f"{found.neurons_pruned} of {found.neurons} neurons or filters pruned"
+            for found in summarize(self.model, self.masks)
+            if found.pruned
+        ]
+        if step.structure == "neurons":
+            self.model, self.masks = remove(self.model, self.masks)
+
+    def _fit(self, step: FittingStep, callbacks: list[Any]) -> None:
+        if not self.training.epochs:
+            return
+        self.fitted = fit(
+            self.model,
+            self.data,
+            self.module.loss(),
+            self.training,
+            teaching=self._teaching(step) if isinstance(step, Distil) else None,
+            freeze=getattr(step, "freeze", ()),
+            callbacks=callbacks,
+            floor=self.request["floor"],
+            report=say,
+        )
+
+    def _teaching(self, step: Distil) -> Teaching:
+        teacher = load_model(Path(self.request["teacher"]))
+        outputs = teacher.predict(self.data["x_train"], batch_size=BATCH, verbose=0)
+        return Teaching(outputs, step.temperature, step.weight)
+
+    def _check_pruned(self) -> None:
+        """What is pruned has to be zero in what the model multiplies by."""
+        layers = kernels(self.model)
+        for name, mask in self.masks.items():
+            if np.any(quantized_kernel(layers[name])[~mask]):
+                raise InputError(
+                    f"layer '{name}': its weights are pruned, and its quantizer has no zero; "
+                    "give it weights of another kind"
+                )
+
+    def measure(self) -> dict[str, Any]:
+        """Keep the model and say how good and how big it is."""
+        directory = Path(self.request["output_dir"])
+        self.model.save(directory / MODEL, include_optimizer=False, save_format="h5")
+        if self.masks:
+            np.savez(directory / MASKS, allow_pickle=False, **self.masks)
+        x_test = self.data["x_test"]
+        outputs = self.model.predict(x_test, batch_size=len(x_test), verbose=0)
+        np.save(directory / OUTPUTS, outputs, allow_pickle=False)
+        accuracies = {
+            part: accuracy(self.model, self.data[f"x_{part}"], self.data[f"y_{part}"])
+            for part in ("train", "validation")
+            if len(self.data[f"x_{part}"])
+        }
+        accuracies["test"] = float(np.mean(outputs.argmax(axis=1) == self.data["y_test"]))
+        precision = self.request["input_precision"]
+        cost = None
+        try:
+            input_type = FixedType.parse(precision) if precision else None
+            cost = asdict(compute_cost(self.model, input_type))
+        except UnsupportedError as error:
+            self.notes.append(f"compute cost isn't known: {error}")
+        return {
+            "accuracy": accuracies,
+            "cost": cost,
+            "losses": self.fitted.losses if self.fitted else (),
+            "curve": self.fitted.curve if self.fitted else (),
+            "stopped": bool(self.fitted and self.fitted.stopped),
+            "notes": self.notes,
+        }
+
+
+def _load(file: Path) -> Arrays:
+    with np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def main() -> None:
+    """Do what the lines of standard input ask for, until it ends."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            measured = (make_data if request["step"] == "data" else make_model)(request)
+        except InputError as error:
+            say({"refused": str(error)})
+        else:
+            say({"measured": measured})
+
+
+if __name__ == "__main__":
+    main()
