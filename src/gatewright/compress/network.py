@@ -6,6 +6,7 @@ layer, where hls4ml does not read it, fails on LeakyReLU, and passes over what i
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -49,7 +50,8 @@ class Node:
         made_of: The class to make while it has no quantizers.
         config: Keyword arguments of that class.
         shape: Of its output, without the batch.
-        weights: Its weights, in Keras' order.
+        weights: Its weights, in Keras' order; where a quantizer multiplies by a fixed `alpha`, the
+            products, which is what they stand for.
         quantizers: QKeras' quantizers that it has.
         function: `relu`, `tanh`, ... of an activation, "" of any other layer.
         limit: The greatest output of a relu, None where it has no limit.
@@ -61,18 +63,18 @@ class Node:
     made_of: Any
     config: Mapping[str, Any]
     shape: tuple[int | None, ...]
-    weights: tuple[NDArray[np.float32], ...] = ()
+    weights: tuple[NDArray[Any], ...] = ()
     quantizers: Quantizers = field(default_factory=dict)
     function: str = ""
     limit: float | None = None
 
     @property
-    def kernels(self) -> dict[str, NDArray[np.float32]]:
+    def kernels(self) -> dict[str, NDArray[Any]]:
         """The kernels by name."""
         return dict(zip(KERNELS.get(self.kind, ()), self.weights, strict=False))
 
     @property
-    def bias(self) -> NDArray[np.float32] | None:
+    def bias(self) -> NDArray[Any] | None:
         """The bias of a layer with kernels, None where it has none."""
         return self.weights[-1] if self.kernels and self.config["use_bias"] else None
 
@@ -111,6 +113,12 @@ class Network:
 
     def __contains__(self, name: str) -> bool:
         return name in self._nodes
+
+    def copy(self) -> Network:
+        """Another network of the same layers."""
+        return Network(
+            self.name, list(self), self.inputs, list(self.outputs), sequential=self.sequential
+        )
 
     def readers(self, name: str) -> list[Node]:
         """The layers that read a layer."""
@@ -168,8 +176,20 @@ class Network:
             )
         for node in self:
             if node.weights:
-                layers[node.name].set_weights(list(node.weights))
+                layers[node.name].set_weights(_scaled(node, node.weights, -1))
         return model
+
+
+def _scaled(
+    node: Node, weights: tuple[NDArray[Any], ...], power: int
+) -> list[NDArray[Any]]:
+    """Weights times the fixed scales of a layer's quantizers, or divided by them."""
+    whats = (*KERNELS.get(node.kind, ()), "bias")
+    alphas = [getattr(node.quantizers.get(what), "alpha", None) for what in whats]
+    return [
+        weight * np.float32(alpha**power) if isinstance(alpha, int | float) else weight
+        for weight, alpha in itertools.zip_longest(weights, alphas[: len(weights)])
+    ]
 
 
 def _rewired(node: Node, before: str, after: str) -> Node:
@@ -278,7 +298,8 @@ def _node(layer: Any, inputs: tuple[str, ...]) -> Node:
         }
         quantizers = {what: quantizer for what, quantizer in found.items() if quantizer is not None}
         config = _float_config(layer)
-        return replace(node, made_of=made_of, config=config, quantizers=quantizers)
+        node = replace(node, made_of=made_of, config=config, quantizers=quantizers)
+        return replace(node, weights=tuple(_scaled(node, node.weights, 1)))
     if kind == "ReLU" and not layer.negative_slope and not layer.threshold:
         limit = None if layer.max_value is None else float(layer.max_value)
         return replace(node, function="relu", limit=limit)

@@ -141,13 +141,14 @@ def _integer_of(network: Network, node: Node, integers: int | Mapping[str, int])
     return RELU_INTEGER
 
 
-def activation_quantizer(node: Node, width: int, integer: int) -> Any:
+def activation_quantizer(node: Node, width: int, integer: int, *, real: bool = False) -> Any:
     """QKeras' quantizer of an activation.
 
     Args:
         node: The activation.
         width: Its bits.
         integer: Integer bits where it is a relu without a range of its own.
+        real: Whether tanh and sigmoid that aren't quantized yet stay the curves that they are.
 
     Raises:
         UnsupportedError: if there is none that hls4ml reads as QKeras does.
@@ -171,10 +172,11 @@ def activation_quantizer(node: Node, width: int, integer: int) -> Any:
         # Without a fraction hls4ml takes it for an integer that is neither rounded nor saturated.
         return qkeras.quantized_relu(width, min(integer, width - 1))
     if node.function == "tanh":
-        return qkeras.quantized_tanh(width, use_real_tanh=getattr(old, "use_real_tanh", False))
+        return qkeras.quantized_tanh(width, use_real_tanh=getattr(old, "use_real_tanh", real))
     if node.function == "sigmoid":
-        real = getattr(old, "use_real_sigmoid", False)
-        return qkeras.quantized_sigmoid(width, use_real_sigmoid=real)
+        return qkeras.quantized_sigmoid(
+            width, use_real_sigmoid=getattr(old, "use_real_sigmoid", real)
+        )
     if node.function == "linear" and old is not None:
         return qkeras.quantized_bits(width, min(int(old.integer), width - 2), alpha=1)
     raise UnsupportedError(
@@ -185,12 +187,12 @@ def activation_quantizer(node: Node, width: int, integer: int) -> Any:
 
 def _weight_quantizers(node: Node, bits: LayerBits, folded: bool) -> dict[str, Any]:
     """QKeras' quantizers of a layer's kernels and bias; none for a batch normalization."""
-    quantizers: dict[str, Any] = {}
-    for what, kernel in node.kernels.items():
-        quantizers[what] = _kernel_quantizer(bits, _integer(node, what, kernel, folded))
+    quantizers = {
+        what: kernel_quantizer(bits, _integer(node, what, kernel, folded))
+        for what, kernel in node.kernels.items()
+    }
     if node.bias is not None:
-        integer = _integer(node, "bias", node.bias, folded)
-        quantizers["bias"] = import_keras("qkeras").quantized_bits(bits.bias_bits, integer, alpha=1)
+        quantizers["bias"] = fixed(bits.bias_bits, _integer(node, "bias", node.bias, folded))
     return quantizers
 
 
@@ -198,12 +200,21 @@ def _integer(node: Node, what: str, values: Any, folded: bool) -> int:
     """Integer bits, sign excluded: those it has, those that folded weights need, else none."""
     old = node.quantizers.get(what)
     if old is not None:
-        return int(getattr(old, "integer", 0))
+        return integer_of(old)
     largest = float(np.abs(values).max(initial=0)) if folded else 0.0
     return max(math.ceil(math.log2(largest)), 0) if largest else 0
 
 
-def _kernel_quantizer(bits: LayerBits, integer: int) -> Any:
+def integer_of(quantizer: Any) -> int:
+    """Integer bits of a quantizer of weights, sign excluded: they lie in [-2^i, 2^i)."""
+    if (limit := getattr(quantizer, "max_value", None)) is not None:
+        return round(math.log2(limit))
+    alpha = getattr(quantizer, "alpha", None)
+    shift = round(math.log2(alpha)) if isinstance(alpha, int | float) else 0
+    return int(getattr(quantizer, "integer", 0)) + shift
+
+
+def kernel_quantizer(bits: LayerBits, integer: int) -> Any:
     """QKeras' quantizer of weights up to 2^integer.
 
     The scales of binary and ternary weights are powers of two, which weights can carry: any other
@@ -216,4 +227,14 @@ def _kernel_quantizer(bits: LayerBits, integer: int) -> Any:
         return qkeras.ternary(alpha="auto_po2")
     if bits.po2 is not None:
         return qkeras.quantized_po2(bits.po2, max_value=2**integer)
-    return qkeras.quantized_bits(bits.weights, integer, alpha=1)
+    assert isinstance(bits.weights, int)
+    return fixed(bits.weights, integer)
+
+
+def fixed(width: int, integer: int) -> Any:
+    """QKeras' quantizer of fixed-point numbers in [-2^integer, 2^integer), sign included in width.
+
+    QKeras has no negative integer bits, but multiplies by `alpha`.
+    """
+    alpha = 2.0**integer if integer < 0 else 1
+    return import_keras("qkeras").quantized_bits(width, max(integer, 0), alpha=alpha)

@@ -1,0 +1,266 @@
+"""Post-training quantization: ranges measured on data, for a model that nobody wants to retrain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright.compress.bits import LayerBits, bits_of
+from gatewright.compress.equalize import equalize, find_groups
+from gatewright.compress.fold import fold_batchnorms
+from gatewright.compress.network import Network, read
+from gatewright.compress.quantize import (
+    activation_bits,
+    activation_quantizer,
+    check_kind,
+    check_names,
+    fixed,
+    kernel_quantizer,
+)
+from gatewright.errors import InputError
+from gatewright.frontend.quiet import import_keras
+
+# A range below the largest value by more than this costs more by saturation than it gains.
+_NARROWER = 6
+# Powers of two far below one are all that such weights have anyway.
+_LOWEST_PO2 = -3
+_SAMPLED = 1 << 16
+_BATCH = 256
+
+Samples = list[NDArray[np.float32]]
+
+
+def calibrate(model: Any, bits: Mapping[str, LayerBits], x: Any) -> Any:
+    """Quantize a float model without training it.
+
+    Batch normalizations are folded, see `quantize`. Integer bits of every kernel, bias and
+    activation are those of the least mean squared error, over the weights, and over what `x` makes
+    of the activations: a range that cuts off a few large values may be better than one that holds
+    all. Two things are tried, and kept where they bring the outputs on `x` nearer to the float
+    model's: cross-layer equalization of the weights, and bias correction (Nagel et al., 2019), by
+    which the mean of every channel is again what it is in float. Where an activation's range
+    suits no type of its width, the weights around it are scaled by a power of two. Tanh and
+    sigmoid stay the curves that they are, which hls4ml has as tables.
+
+    Args:
+        model: A tf-keras model, Sequential or Functional, all of it float.
+        bits: As `quantize` takes it. Layers without bits stay float.
+        x: Samples of what the model will see, float [n, ...]; a list of them for several inputs.
+
+    Returns:
+        A new QKeras model, not compiled.
+
+    Raises:
+        InputError: if `bits` names a layer that there isn't, or `x` isn't what the model takes.
+        UnsupportedError: naming the layer, if it can't be quantized.
+    """
+    network = read(model)
+    check_names(network, bits)
+    for node in network:
+        if node.quantizers:
+            raise InputError(
+                f"layer '{node.name}' is quantized already; calibration starts from a float model"
+            )
+        if bits_of(bits, node.name) is not None and node.weights:
+            check_kind(node)
+    samples = _samples(model, x)
+    fold_batchnorms(network)
+    equalized = network.copy()
+    equalize(equalized)
+    wanted = _outputs(network.build(), samples)
+    candidates = []
+    for start in (network, equalized):
+        candidates.append(_quantized(start, bits, samples))
+        candidates.append(_corrected(candidates[-1], samples))
+    built = [candidate.build() for candidate in candidates]
+    return min(built, key=lambda candidate: _error(_outputs(candidate, samples), wanted))
+
+
+def _samples(model: Any, x: Any) -> Samples:
+    """Calibration data as a list of arrays, one per input."""
+    samples = [np.asarray(array, np.float32) for array in (x if isinstance(x, list) else [x])]
+    if len(samples) != len(model.inputs):
+        raise InputError(
+            f"calibration data: {len(samples)} arrays, the model has {len(model.inputs)} inputs"
+        )
+    for array, tensor in zip(samples, model.inputs, strict=True):
+        shape = list(tensor.shape[1:])
+        if list(array.shape[1:]) != shape or len(array) == 0 or len(array) != len(samples[0]):
+            raise InputError(
+                f"calibration data of shape {list(array.shape)}; the model takes [n, "
+                f"{', '.join(map(str, shape))}]"
+            )
+        if not np.isfinite(array).all():
+            raise InputError("calibration data: a value is not finite")
+    return samples
+
+
+def _quantized(start: Network, bits: Mapping[str, LayerBits], x: Samples) -> Network:
+    """A network with quantizers, the ranges of activations chosen before the weights'."""
+    network = start.copy()
+    widths = activation_bits(network, bits)
+    integers = _fit_relus(network, widths, x)
+    _fit_scales(network, widths, integers)
+    for node in network:
+        if node.name in widths:
+            width = widths[node.name]
+            quantizer = activation_quantizer(node, width, integers.get(node.name, 0), real=True)
+            network.put(replace(node, quantizers={"activation": quantizer}))
+        elif node.kernels and (of_layer := bits_of(bits, node.name)) is not None:
+            quantizers = {
+                what: _fit_kernel(kernel, of_layer) for what, kernel in node.kernels.items()
+            }
+            if node.bias is not None:
+                integer = fit_integer(node.bias, of_layer.bias_bits)
+                quantizers["bias"] = fixed(of_layer.bias_bits, integer)
+            network.put(replace(node, quantizers=quantizers))
+    return network
+
+
+def _fit_kernel(kernel: NDArray[Any], bits: LayerBits) -> Any:
+    if bits.po2 is not None:
+        return _fit_po2(kernel, bits)
+    integer = fit_integer(kernel, bits.weights) if isinstance(bits.weights, int) else 0
+    return kernel_quantizer(bits, integer)
+
+
+def _fit_po2(kernel: NDArray[Any], bits: LayerBits) -> Any:
+    """Powers of two up to the one that costs least."""
+    highest = _exponent(kernel)
+    candidates = [
+        kernel_quantizer(bits, integer) for integer in range(min(_LOWEST_PO2, highest), highest + 1)
+    ]
+    values = kernel.astype(np.float32)
+    return min(candidates, key=lambda quantizer: _squared(np.asarray(quantizer(values)) - values))
+
+
+def fit_integer(values: NDArray[Any], width: int, *, signed: bool = True) -> int:
+    """Integer bits, sign excluded, with which a type of `width` bits is nearest to `values`.
+
+    Nearest by the sum of squared errors, values rounded to even and saturated as QKeras does it;
+    of equally near ones the fewest.
+
+    Args:
+        values: Anything; below zero they saturate to zero unless signed.
+        width: Sign included.
+        signed: Whether there is a sign bit.
+    """
+    highest = _exponent(values)
+
+    def error(integer: int) -> float:
+        return _squared(_rounded(values, width, integer, signed=signed) - values)
+
+    return min(range(highest - _NARROWER, highest + 2), key=error)
+
+
+def _rounded(values: NDArray[Any], width: int, integer: int, *, signed: bool) -> NDArray[Any]:
+    step = 2.0 ** (integer + signed - width)
+    lowest = -(2 ** (width - 1)) if signed else 0
+    rounded: NDArray[Any] = np.clip(np.rint(values / step), lowest, 2 ** (width - signed) - 1)
+    return rounded * step
+
+
+def _exponent(values: NDArray[Any]) -> int:
+    """The least i with |values| <= 2^i; 0 of zeros."""
+    largest = float(np.abs(values).max(initial=0))
+    return math.ceil(math.log2(largest)) if largest else 0
+
+
+def _squared(errors: NDArray[Any]) -> float:
+    return float(np.square(errors, dtype=np.float64).sum())
+
+
+def _fit_relus(network: Network, widths: Mapping[str, int], x: Samples) -> dict[str, int]:
+    """Integer bits of the relus without an end of their own, as many as their values need."""
+    names = [name for name in widths if network[name].function == "relu"]
+    names = [name for name in names if network[name].limit is None]
+    batches = -(-len(x[0]) // _BATCH)
+    seen: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
+    for values in _run(network.build(), names, x):
+        for name, found in zip(names, values, strict=True):
+            flat = found.ravel()
+            seen[name].append(flat[:: max(1, flat.size * batches // _SAMPLED)])
+    return {
+        name: fit_integer(np.concatenate(found), widths[name], signed=False)
+        for name, found in seen.items()
+    }
+
+
+def _fit_scales(network: Network, widths: Mapping[str, int], integers: dict[str, int]) -> None:
+    """Scale tensors by powers of two, so that their integer bits lie between 0 and the width's.
+
+    QKeras has no fewer than 0, and hls4ml takes a type without fraction for an integer.
+    """
+    for group in find_groups(network):
+        names = sorted(group.tensors & integers.keys())
+        if not names:
+            continue
+        lowest = max(integers[name] - (widths[name] - 1) for name in names)
+        highest = min(integers[name] for name in names)
+        shift = min(max(0, lowest), highest)
+        if shift:
+            group.scale(network, np.full(group.channels, 2.0**shift))
+            for name in names:
+                integers[name] -= shift
+    for name in integers:
+        integers[name] = min(max(integers[name], 0), widths[name] - 1)
+
+
+def _corrected(quantized: Network, x: Samples) -> Network:
+    """A quantized network whose biases make up for the mean error of each channel.
+
+    Layer by layer, because every correction moves the means behind it.
+    """
+    network, plain = quantized.copy(), quantized.copy()
+    names = [node.name for node in network if "bias" in node.quantizers]
+    for node in network:
+        plain.put(replace(node, quantizers={}))
+    wanted = dict(zip(names, _means(plain.build(), names, x), strict=True))
+    for name in names:
+        node = network[name]
+        (mean,) = _means(network.build(), [name], x)
+        old = node.quantizers["bias"]
+        bias = np.asarray(old(np.asarray(node.bias, np.float32))) + wanted[name] - mean
+        new = fixed(old.bits, fit_integer(bias, old.bits))
+        weights = (*node.weights[:-1], bias)
+        network.put(replace(node, weights=weights, quantizers={**node.quantizers, "bias": new}))
+    return network
+
+
+def _means(model: Any, names: list[str], x: Samples) -> list[NDArray[np.float64]]:
+    """Mean of each channel that a layer gives, by name, shape [channels]."""
+    sums = [
+        [found.reshape(-1, found.shape[-1]).sum(axis=0, dtype=np.float64) for found in values]
+        for values in _run(model, names, x)
+    ]
+    sizes = [math.prod(model.get_layer(name).output.shape[1:-1]) * len(x[0]) for name in names]
+    return [sum(parts) / size for parts, size in zip(zip(*sums, strict=True), sizes, strict=True)]
+
+
+def _run(model: Any, names: list[str], x: Samples) -> Iterator[list[NDArray[np.float32]]]:
+    """What the named layers give, batch by batch; without names, what the model gives."""
+    keras = import_keras("tf_keras")
+    tapped = [model.get_layer(name).output for name in names] or model.outputs
+    probe = keras.Model(model.inputs, tapped)
+    for start in range(0, len(x[0]), _BATCH):
+        # Called, not predicted: that would compile a function that runs a few times.
+        given = [array[start : start + _BATCH] for array in x]
+        values = probe(given if len(given) > 1 else given[0], training=False)
+        yield [np.asarray(v) for v in (values if isinstance(values, list) else [values])]
+
+
+def _outputs(model: Any, x: Samples) -> list[NDArray[np.float32]]:
+    return [np.concatenate(parts) for parts in zip(*_run(model, [], x), strict=True)]
+
+
+def _error(found: list[NDArray[np.float32]], wanted: list[NDArray[np.float32]]) -> float:
+    """Squared error, each output's by its own power."""
+    return sum(
+        _squared(ours - theirs) / (_squared(theirs) or 1)
+        for ours, theirs in zip(found, wanted, strict=True)
+    )
