@@ -1,0 +1,234 @@
+"""Which trials are hopeless, by what other trials have shown.
+
+Everything here follows from trials that were told to the sampler, in their order, so it is the
+same however many workers there are. EBOPs (Sun et al., 2024) track the LUTs of networks that are
+built alike; what differs in its conversion, in a reuse factor say, is not compared.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gatewright.explore.outcome import Limits, Outcome, Trial
+from gatewright.report.budget import parse_budget
+from gatewright.report.figures import find_quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gatewright.explore.space import Point, Search
+
+_ACCURACY = "accuracy_validation"
+_EBOPS = "ebops"
+# Figures of hardware that grow with EBOPs.
+_SIZES = ("lut", "ff", "carry", "area", "energy", "bops", "ebops")
+# Figures of hardware that are known once it is scheduled.
+_SCHEDULED = {
+    "latency": "latency_predicted",
+    "latency_min": "latency_predicted",
+    "latency_ns": "latency_predicted",
+    "ii": "ii_predicted",
+    "fps": "ii_predicted",
+    "latency_predicted": "latency_predicted",
+    "ii_predicted": "ii_predicted",
+    "clock": "clock",
+}
+# Trials before anything is said of others.
+_ENOUGH = 6
+# A constraint is missed by far if a fit misses it by this factor, and three standard deviations.
+_FAR = 1.5
+# One that has no more than this part of another's EBOPs is smaller for sure.
+_SMALLER = 0.9
+# How much more than any trial before may a trial gain in its last epochs.
+_HOPE = 1.25
+_MORE_HOPE = 0.01
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """log(figure) = offset + slope * log(EBOPs), by least squares."""
+
+    offset: float
+    slope: float
+    deviation: float  # of log(figure)
+
+    def at(self, ebops: float) -> float:
+        return math.exp(self.offset + self.slope * math.log(ebops))
+
+    def ebops_of(self, figure: float) -> float:
+        return math.exp((math.log(figure) - self.offset) / self.slope)
+
+
+def limits(search: Search, told: Sequence[Trial], point: Point) -> Limits:
+    """What would make a trial at a point hopeless."""
+    done = [trial.outcome for trial in told if trial.outcome.state == "done"]
+    alike = [
+        trial.outcome
+        for trial in told
+        if trial.outcome.state == "done" and _hardware(trial.point) == _hardware(point)
+    ]
+    proxies = _proxies(search) if search.stop.dominated else ()
+    return Limits(
+        ebops=_most_ebops(search, alike) if search.stop.ebops else None,
+        accuracy=_least_accuracy(search),
+        gains=_gains(done) if search.stop.curve else (),
+        rivals=_rivals(alike, proxies),
+        proxies=proxies,
+    )
+
+
+def floor(found: Limits, ebops: float | None) -> tuple[float, ...]:
+    """The least validation accuracy after each epoch; below it a trial comes to nothing.
+
+    Args:
+        found: the trial's limits.
+        ebops: of the trial before training, where that was looked at.
+    """
+    least = found.accuracy
+    if ebops is not None and set(found.proxies) <= {_ACCURACY, _EBOPS}:
+        for rival in found.rivals:
+            figures = dict(zip(found.proxies, rival, strict=True))
+            if figures.get(_EBOPS, math.inf) <= _SMALLER * ebops:
+                least = max(least, figures.get(_ACCURACY, 0.0))
+    if least <= 0:
+        return ()
+    return tuple(max(0.0, least - _HOPE * max(gain, 0.0) - _MORE_HOPE) for gain in found.gains)
+
+
+def dominated(found: Limits, figures: Mapping[str, float]) -> bool:
+    """Whether another trial is surely no worse, by figures known before synthesis."""
+    if not found.proxies or any(name not in figures for name in found.proxies):
+        return False
+    return any(
+        all(
+            _no_worse(name, theirs, figures[name])
+            for name, theirs in zip(found.proxies, rival, strict=True)
+        )
+        for rival in found.rivals
+    )
+
+
+def estimate(search: Search, told: Sequence[Trial], trial: Trial) -> dict[str, float]:
+    """What a stopped trial's figures would likely have been: for the sampler, for nobody else.
+
+    Figures of which nothing can be said are not there.
+    """
+    done = [other.outcome for other in told if other.outcome.state == "done"]
+    alike = [
+        other.outcome
+        for other in told
+        if other.outcome.state == "done" and _hardware(other.point) == _hardware(trial.point)
+    ]
+    known = dict(trial.outcome.figures)
+    if _ACCURACY not in known and trial.outcome.curve:
+        known[_ACCURACY] = trial.outcome.curve[-1]
+    wanted = [*search.objectives, *(_limited(text) for text in search.constraints)]
+    for name in wanted:
+        if name in known:
+            continue
+        others = [outcome.figures[name] for outcome in alike or done if name in outcome.figures]
+        if find_quantity(name).figure.name in _SIZES:
+            fit = _fit(alike, name)
+            if fit is not None and _EBOPS in known:
+                known[name] = fit.at(known[_EBOPS])
+        elif others:
+            known[name] = statistics.median(others)
+    return known
+
+
+def _hardware(point: Point) -> str:
+    """What a point says of the hardware beside the clock."""
+    said = {
+        path: value
+        for path, value in point.items()
+        if path.startswith("conversion") and path != "conversion.clock_ns"
+    }
+    return json.dumps(said, sort_keys=True)
+
+
+def _limited(text: str) -> str:
+    return parse_budget(text).quantity.name
+
+
+def _least_accuracy(search: Search) -> float:
+    budgets = [parse_budget(text) for text in search.constraints]
+    return max(
+        (b.limit for b in budgets if b.quantity.name == _ACCURACY and b.relation == ">="),
+        default=0.0,
+    )
+
+
+def _most_ebops(search: Search, alike: Sequence[Outcome]) -> float | None:
+    found = []
+    for budget in map(parse_budget, search.constraints):
+        if budget.relation != "<=" or budget.quantity.figure.name not in _SIZES:
+            continue
+        fit = _fit(alike, budget.quantity.name)
+        if fit is not None and budget.limit > 0:
+            far = max(_FAR, math.exp(3 * fit.deviation))
+            found.append(fit.ebops_of(budget.limit * far))
+    return float(f"{min(found):.3g}") if found else None
+
+
+def _fit(outcomes: Sequence[Outcome], name: str) -> _Fit | None:
+    pairs = [
+        (math.log(outcome.figures[_EBOPS]), math.log(outcome.figures[name]))
+        for outcome in outcomes
+        if outcome.figures.get(_EBOPS, 0) > 0 and outcome.figures.get(name, 0) > 0
+    ]
+    if len(pairs) < _ENOUGH or len({x for x, _ in pairs}) < _ENOUGH:
+        return None
+    slope, offset = statistics.linear_regression(*zip(*pairs, strict=True))
+    if slope <= 0:
+        return None
+    errors = [y - offset - slope * x for x, y in pairs]
+    return _Fit(offset, slope, math.sqrt(sum(e * e for e in errors) / (len(errors) - 2)))
+
+
+def _gains(done: Sequence[Outcome]) -> tuple[float, ...]:
+    """Per epoch, the most that accuracy rose from there to the end; of curves of one length."""
+    curves = [outcome.curve for outcome in done if outcome.curve]
+    if len(curves) < _ENOUGH or len({len(curve) for curve in curves}) > 1:
+        return ()
+    return tuple(
+        float(f"{max(curve[-1] - curve[epoch] for curve in curves):.6g}")
+        for epoch in range(len(curves[0]))
+    )
+
+
+def _proxies(search: Search) -> tuple[str, ...]:
+    """What stands for the objectives before synthesis, each once; none if one has nothing."""
+    found: dict[str, None] = {}
+    for name in search.objectives:
+        figure = find_quantity(name).figure.name
+        if figure in _SIZES:
+            found[_EBOPS] = None
+        elif figure in _SCHEDULED:
+            # In ns or per second, so that both of the clock and the cycles must be no worse.
+            found[_SCHEDULED[figure]] = found["clock"] = None
+        elif figure == _ACCURACY:
+            found[_ACCURACY] = None
+        else:
+            return ()
+    return tuple(found)
+
+
+def _rivals(alike: Sequence[Outcome], proxies: Sequence[str]) -> tuple[tuple[float, ...], ...]:
+    if not proxies or len(alike) < _ENOUGH:
+        return ()
+    rivals = {
+        tuple(outcome.figures[name] for name in proxies)
+        for outcome in alike
+        if all(name in outcome.figures for name in proxies)
+    }
+    return tuple(sorted(rivals))
+
+
+def _no_worse(name: str, theirs: float, own: float) -> bool:
+    if name == _EBOPS:
+        return theirs <= _SMALLER * own
+    return theirs >= own if find_quantity(name).figure.better == "more" else theirs <= own

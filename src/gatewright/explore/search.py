@@ -1,0 +1,85 @@
+"""The order of a search: what is asked when, the same however many workers there are.
+
+Trial n is asked for when trials 0 to n - window have been told, and they are told in the order of
+their numbers, whichever ends first. So all that the sampler and the rules of early stopping know at
+any question follows from the search alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from gatewright.errors import GatewrightError
+from gatewright.explore.hopeless import estimate, limits
+from gatewright.explore.outcome import Outcome, Trial, violations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from gatewright.explore.outcome import Limits
+    from gatewright.explore.sampler import Sampler
+    from gatewright.explore.space import Point, Search
+
+
+class Start(Protocol):
+    """Has a trial run somewhere."""
+
+    def __call__(self, number: int, point: Point, found: Limits) -> Future[Outcome]:
+        """Start trial `number` at a point, to be ended early by limits."""
+        ...
+
+
+def run_trials(
+    search: Search,
+    sampler: Sampler,
+    start: Start,
+    ended: Callable[[list[Trial]], None] = lambda _: None,
+) -> list[Trial]:
+    """Run the trials of a search.
+
+    Args:
+        search: what to search.
+        sampler: a fresh one.
+        start: runs a trial; its future may raise a `GatewrightError`, which fails the trial.
+        ended: is given all trials told so far whenever there is one more.
+
+    Returns:
+        All trials, in the order of their numbers.
+    """
+    told: list[Trial] = []
+    asked: list[tuple[Point, Future[Outcome]]] = []
+    exhausted = False
+    while True:
+        while not exhausted and len(asked) < min(search.trials, len(told) + search.window):
+            point = sampler.ask()
+            if point is None:
+                exhausted = True
+            else:
+                asked.append((point, start(len(asked), point, limits(search, told, point))))
+        if len(told) == len(asked):
+            return told
+        point, future = asked[len(told)]
+        trial = Trial(len(told), point, _outcome(future))
+        _tell(search, sampler, told, trial)
+        told.append(trial)
+        ended(told)
+
+
+def _outcome(future: Future[Outcome]) -> Outcome:
+    try:
+        return future.result()
+    except GatewrightError as error:
+        return Outcome(state="failed", error=str(error), lasting=False)
+
+
+def _tell(search: Search, sampler: Sampler, told: list[Trial], trial: Trial) -> None:
+    if trial.outcome.state == "failed":
+        sampler.tell(trial.number, None, {})
+        return
+    figures = dict(trial.outcome.figures)
+    if trial.outcome.state == "stopped":
+        figures = estimate(search, told, trial)
+    missing = [name for name in search.objectives if name not in figures]
+    values = None if missing else [figures[name] for name in search.objectives]
+    sampler.tell(trial.number, values, violations(search, figures))
