@@ -59,9 +59,13 @@ def build(keras, kind, seed=None):
 def hardware(model, reuse, io, style="auto"):
     """The design that the model becomes, and its modules."""
     options = ConvertOptions(
-        io=io, strategy="resource", reuse_factor=reuse, precision="fixed<32,20>",
-        input_precision="fixed<6,3>", settings=(("layer.precision.weight", "fixed<12,12>"), ("layer.rom_style", style)),
-    )  # fmt: skip
+        io=io,
+        strategy="resource",
+        reuse_factor=reuse,
+        precision="fixed<32,20>",
+        input_precision="fixed<6,3>",
+        settings=(("layer.precision.weight", "fixed<12,12>"), ("layer.rom_style", style)),
+    )
     design = lower(convert(model, options=options))
     return design, build_modules(design, load_target("xcup"), 5.0)
 

@@ -83,13 +83,11 @@ class Channels:
             for node in self.products():
                 classes = self.gives[node.name]
                 seen[classes] = True
-                mask = masks.get(node.name)
-                if mask is None:
-                    lives[classes] = True
-                    continue
-                alive = mask.reshape(-1, *mask.shape[-2:])
-                alive = alive & ~gone[self.reads[node.name]][:, None]
-                lives[classes[alive.any(axis=(0, 1))]] = True
+                alive = ~gone[self.reads[node.name]][:, None]
+                if node.name in masks:
+                    mask = masks[node.name]
+                    alive = alive & mask.reshape(-1, *mask.shape[-2:]).any(axis=0)
+                lives[classes[np.broadcast_to(alive.any(axis=0), classes.shape)]] = True
             now = seen & ~lives
             if (now == gone).all():
                 return gone

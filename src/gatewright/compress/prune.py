@@ -232,13 +232,12 @@ def hold(model: Any, masks: Masks) -> Callable[[], None]:
     for variable, mask in _pruned_variables(model, masks):
         kept.append((variable, tf.constant(mask, variable.dtype)))
 
-    @tf.function  # type: ignore[untyped-decorator]
     def hold_now() -> None:
         for variable, mask in kept:
             variable.assign(variable * mask)
 
     hold_now()
-    return hold_now  # type: ignore[no-any-return]
+    return tf.function(hold_now)  # type: ignore[no-any-return]
 
 
 def _pruned_variables(model: Any, masks: Masks) -> list[tuple[Any, NDArray[np.bool_]]]:
