@@ -76,15 +76,22 @@ def fastest(sweep: SweepReport, model: str) -> tuple[float | None, float | None]
 
 
 def baseline_methods(sweep: SweepReport) -> list[tuple[str, str]]:
-    """What was run as a baseline: the model and its runtime, and how it was made and measured."""
-    lines: dict[tuple[str, str], None] = {}
+    """What was run as a baseline, per model; and how a runtime's figures were measured, and where.
+
+    Names, and what is to be said of each.
+    """
+    models: dict[tuple[str, str], None] = {}
+    measured: dict[tuple[str, str], None] = {}
     for baseline in sweep.baselines:
-        parts = [part for part in (baseline.source, baseline.method) if part]
-        if baseline.cpu:
-            parts.append(f"on {baseline.cpu}")
-        if parts:
-            lines[f"{baseline.model} · {_runtime(baseline)}", "; ".join(parts)] = None
-    return list(lines)
+        runtime = _runtime(baseline)
+        if baseline.source:
+            models[f"{baseline.model} · {runtime}", baseline.source] = None
+        if baseline.latency_us is not None:
+            where = f"on {baseline.cpu}" if baseline.cpu else None
+            said = "; ".join(part for part in (where, baseline.method) if part)
+            if said:
+                measured[f"measured · {runtime}", said] = None
+    return [*models, *measured]
 
 
 def problems(sweep: SweepReport) -> list[str]:

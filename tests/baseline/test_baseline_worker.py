@@ -1,0 +1,142 @@
+"""TensorFlow Lite computes what Keras computes; times are those of the call."""
+
+import io
+import json
+import time
+
+import numpy as np
+import pytest
+
+from gatewright.baseline import worker
+from gatewright.baseline.worker import Running, Unconverted, convert, time_calls, weight_tensors
+from gatewright.frontend.quiet import import_keras
+
+RNG = np.random.default_rng(8)
+
+
+def make_dense(n_in, n_out):
+    keras = import_keras("tf_keras")
+    return keras.Sequential([keras.layers.Input((n_in,)), keras.layers.Dense(n_out)])
+
+
+@pytest.mark.parametrize("batch", [1, 16, 256])
+def test_classes_are_those_of_keras_whatever_the_batch(batch):
+    keras = import_keras("tf_keras")
+    model = keras.Sequential(
+        [
+            keras.layers.Input((6, 6, 2)),
+            keras.layers.Conv2D(4, 3, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(7),
+        ]
+    )
+    x = RNG.normal(size=(41, 6, 6, 2)).astype(np.float32)
+    running = Running(convert("float32", model, batch, x), 1)
+    assert (running.classify(x) == model.predict(x, verbose=0).argmax(axis=1)).all()
+
+
+def test_inputs_of_an_integer_model_are_put_on_its_grid():
+    """Of a model that is the identity, int8 gives back its inputs to half a step."""
+    model = make_dense(8, 8)
+    model.set_weights([np.eye(8, dtype=np.float32), np.zeros(8, np.float32)])
+    x = RNG.uniform(-3, 5, size=(64, 8)).astype(np.float32)
+    running = Running(convert("int8", model, 64, x), 1)
+    running.fill(x)
+    running.invoke()
+    scale, zero = running._output["quantization"]
+    outputs = running._interpreter.get_tensor(running._output["index"])
+    assert running._input["dtype"] is running._output["dtype"] is np.int8
+    assert np.abs((outputs.astype(float) - zero) * scale - x).max() <= 8 / 255 * 1.01
+
+
+def test_small_layers_stay_in_float_and_that_is_said():
+    kinds = {}
+    for n_out in (31, 32):  # 992 and 1,024 weights
+        try:
+            kinds[n_out] = weight_tensors(
+                convert("dynamic range", make_dense(32, n_out), 1, np.zeros((1, 32), np.float32))
+            )
+        except Unconverted as error:
+            kinds[n_out] = str(error)
+    assert kinds[32] == (1, 0)
+    assert kinds[31] == (
+        "the converter leaves layers of fewer than 1,024 weights in float32, which are all 1: "
+        "the model would be the float32 one"
+    )
+
+
+def test_accuracy_is_that_of_the_labels_given():
+    model = make_dense(4, 3)
+    x = RNG.normal(size=(30, 4)).astype(np.float32)
+    classes = model.predict(x, verbose=0).argmax(axis=1)
+    request = {"batches": [8], "threads": [1], "seconds": 0.001}
+    found = []
+    for labels in ({"y": classes}, {"y": (classes + 1) % 3}, {}):
+        (baseline,) = worker._measure(
+            "float32", model, {"x": x, "calibration": x} | labels, request
+        )
+        found.append((baseline.get("accuracy"), baseline.get("samples")))
+    assert found == [(1.0, 30), (0.0, 30), (None, None)]
+
+
+def answer(model, x, monkeypatch, tmp_path, capsys):
+    """What the worker prints of a model and inputs."""
+    monkeypatch.setattr(worker, "load_model", lambda path: model)
+    np.savez(tmp_path / "data.npz", x=x, calibration=x)
+    request = {
+        "model": "made_up.h5",
+        "data": str(tmp_path / "data.npz"),
+        "models": ["float32"],
+        "batches": [1],
+        "threads": [1],
+        "seconds": 0.001,
+    }
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request)))
+    worker.main()
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith('{"')]
+    return json.loads(line)
+
+
+def test_what_can_not_be_converted_is_a_problem(monkeypatch, tmp_path, capsys):
+    import tensorflow as tf
+
+    keras = import_keras("tf_keras")
+    inputs = keras.Input((4,))
+    zeta = keras.layers.Lambda(lambda tensor: tf.math.zeta(tensor + 2, tensor + 1))
+    model = keras.Model(inputs, zeta(inputs))
+    said = answer(model, np.ones((3, 4), np.float32), monkeypatch, tmp_path, capsys)
+    problem = "'tf.Zeta' op is neither a custom op nor a flex op"
+    assert said == {"measured": "float32", "baselines": [{"problem": problem}]}
+
+
+def test_inputs_of_another_shape_than_the_model_takes(monkeypatch, tmp_path, capsys):
+    said = answer(make_dense(4, 3), np.ones((3, 5), np.float32), monkeypatch, tmp_path, capsys)
+    assert said == {"refused": "made_up.h5: takes inputs of shape (4,), not (5,)"}
+
+
+def test_models_of_several_inputs_are_refused(monkeypatch, tmp_path, capsys):
+    keras = import_keras("tf_keras")
+    pair = keras.Input((4,)), keras.Input((4,))
+    model = keras.Model(pair, keras.layers.Add()(pair))
+    said = answer(model, np.ones((3, 4), np.float32), monkeypatch, tmp_path, capsys)
+    assert said == {"refused": "made_up.h5: a baseline needs a model of one input and one output"}
+
+
+def test_the_time_of_a_call():
+    calls = []
+
+    def call():
+        calls.append(0)
+        time.sleep(0.002)
+
+    low, median, high, count = time_calls(call, 0.01)
+    assert count == worker.FEWEST < len(calls)
+    assert 2000 <= low <= median <= high
+    assert median < 20_000
+
+
+def test_as_many_calls_as_fit_into_the_time():
+    start = time.monotonic()
+    _, median, _, count = time_calls(lambda: None, 0.05)
+    assert count > 1000 and median < 100
+    assert time.monotonic() - start < 5
