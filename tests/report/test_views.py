@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 from made_up import (
+    RECIPE,
     make_baseline,
     make_fields,
     make_found_sweep,
@@ -265,6 +266,20 @@ def test_a_terminal_lists_the_steps_of_the_front_alone_where_there_are_many():
     assert text.count("out of memory") == 8 and "12 more failed" in text
     assert to_markdown(sweep).count("out of memory") == 20
     assert to_markdown(sweep).count("40 epochs") == 12
+
+
+def test_long_settings_are_cut_on_a_terminal_alone():
+    long = "bits: {" + ", ".join(f"layer{i}: 6" for i in range(40)) + "}"
+    steps = RECIPE[0], RECIPE[1] | {"settings": long}
+    plain = make_recipe_fields("plain", steps[:1])
+    sweep = SweepReport.model_validate({"reports": [plain, make_recipe_fields("cut", steps)]})
+    for width in (80, 200):
+        text = re.sub(r"\x1b\[[\d;]*m", "", terminal(sweep, width=width, tty=True))
+        assert text.count("layer3: 6, layer4: …") == 2
+        assert "layer39" not in text
+        assert max(map(len, text.splitlines())) <= width
+    assert long in "".join(Page(to_html(sweep)).text)
+    assert to_markdown(sweep).count("layer39: 6") == 2
 
 
 def test_budgets_and_changes_in_every_view():

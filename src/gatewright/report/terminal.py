@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -95,6 +96,9 @@ def render_terminal(
 _MOST = 8
 """Configurations whose steps, and failed trials, that a terminal lists; pages list all."""
 
+_LONGEST = 60
+"""Characters of a step's settings that a terminal shows."""
+
 
 def _told(sweep: SweepReport) -> list[Report]:
     """The reports whose steps are listed: of many configurations those on a front."""
@@ -123,11 +127,17 @@ def _steps(console: Console, sweep: SweepReport, told: Sequence[Report]) -> None
         _line(console, Text("steps", "bold"))
         if len(told) == 1:
             _line(console, Text(told[0].config.name))
-        table = step_table(told)
+        table = [_cut(entry) for entry in step_table(told)]
         _tables(console, table, [""] * len(table[0].cells))
     rest = sum(bool(report.steps) for report in sweep.reports) - len(told)
     if rest:
         _line(console, Text(f"steps of {rest} configurations off the front are on the page"))
+
+
+def _cut(entry: Entry) -> Entry:
+    """Texts that would fill the screen, shortened; other views have the whole."""
+    cells = (c if len(c) <= _LONGEST else c[: _LONGEST - 1] + "…" for c in entry.cells)
+    return replace(entry, cells=tuple(cells))
 
 
 def _pruning(console: Console, sweep: SweepReport) -> None:
@@ -137,7 +147,8 @@ def _pruning(console: Console, sweep: SweepReport) -> None:
     if table:
         verdicts = next((entry.cells for entry in table if entry.heading == "verdict"), ())
         good = {"saves": True, "saves nothing": False}
-        _tables(console, table, [_style(good.get(verdict)) for verdict in verdicts])
+        styles = [_style(good.get(verdict)) for verdict in verdicts]
+        _tables(console, [_cut(entry) for entry in table], styles or [""] * len(table[0].cells))
     if alone:
         _line(console, Text(f"{NO_TWIN}: {', '.join(alone)}"))
 
