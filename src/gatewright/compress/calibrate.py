@@ -23,7 +23,6 @@ from gatewright.compress.quantize import (
     kernel_quantizer,
 )
 from gatewright.errors import InputError
-from gatewright.frontend.quiet import import_keras
 
 # A range below the largest value by more than this costs more by saturation than it gains.
 _NARROWER = 6
@@ -72,13 +71,12 @@ def calibrate(model: Any, bits: Mapping[str, LayerBits], x: Any) -> Any:
     fold_batchnorms(network)
     equalized = network.copy()
     equalize(equalized)
-    wanted = _outputs(network.build(), samples)
+    wanted = _outputs(network, samples)
     candidates = []
     for start in (network, equalized):
         candidates.append(_quantized(start, bits, samples))
         candidates.append(_corrected(candidates[-1], samples))
-    built = [candidate.build() for candidate in candidates]
-    return min(built, key=lambda candidate: _error(_outputs(candidate, samples), wanted))
+    return min(candidates, key=lambda c: _error(_outputs(c, samples), wanted)).build()
 
 
 def _samples(model: Any, x: Any) -> Samples:
@@ -181,7 +179,7 @@ def _fit_relus(network: Network, widths: Mapping[str, int], x: Samples) -> dict[
     names = [name for name in names if network[name].limit is None]
     batches = -(-len(x[0]) // _BATCH)
     seen: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
-    for values in _run(network.build(), names, x):
+    for values in _run(network, names, x):
         for name, found in zip(names, values, strict=True):
             flat = found.ravel()
             seen[name].append(flat[:: max(1, flat.size * batches // _SAMPLED)])
@@ -220,10 +218,10 @@ def _corrected(quantized: Network, x: Samples) -> Network:
     names = [node.name for node in network if "bias" in node.quantizers]
     for node in network:
         plain.put(replace(node, quantizers={}))
-    wanted = dict(zip(names, _means(plain.build(), names, x), strict=True))
+    wanted = dict(zip(names, _means(plain, names, x), strict=True))
     for name in names:
         node = network[name]
-        (mean,) = _means(network.build(), [name], x)
+        (mean,) = _means(network, [name], x)
         old = node.quantizers["bias"]
         bias = np.asarray(old(np.asarray(node.bias, np.float32))) + wanted[name] - mean
         new = fixed(old.bits, fit_integer(bias, old.bits))
@@ -232,30 +230,28 @@ def _corrected(quantized: Network, x: Samples) -> Network:
     return network
 
 
-def _means(model: Any, names: list[str], x: Samples) -> list[NDArray[np.float64]]:
+def _means(network: Network, names: list[str], x: Samples) -> list[NDArray[np.float64]]:
     """Mean of each channel that a layer gives, by name, shape [channels]."""
-    sums = [
-        [found.reshape(-1, found.shape[-1]).sum(axis=0, dtype=np.float64) for found in values]
-        for values in _run(model, names, x)
-    ]
-    sizes = [math.prod(model.get_layer(name).output.shape[1:-1]) * len(x[0]) for name in names]
-    return [sum(parts) / size for parts, size in zip(zip(*sums, strict=True), sizes, strict=True)]
+    sums: list[Any] = [0.0] * len(names)
+    counts = [0] * len(names)
+    for values in _run(network, names, x):
+        for place, found in enumerate(values):
+            rows = found.reshape(-1, found.shape[-1])
+            sums[place] = sums[place] + rows.sum(axis=0, dtype=np.float64)
+            counts[place] += len(rows)
+    return [total / count for total, count in zip(sums, counts, strict=True)]
 
 
-def _run(model: Any, names: list[str], x: Samples) -> Iterator[list[NDArray[np.float32]]]:
-    """What the named layers give, batch by batch; without names, what the model gives."""
-    keras = import_keras("tf_keras")
-    tapped = [model.get_layer(name).output for name in names] or model.outputs
-    probe = keras.Model(model.inputs, tapped)
+def _run(network: Network, names: list[str], x: Samples) -> Iterator[list[NDArray[np.float32]]]:
+    """What the named layers give, batch by batch."""
     for start in range(0, len(x[0]), _BATCH):
-        # Called, not predicted: that would compile a function that runs a few times.
-        given = [array[start : start + _BATCH] for array in x]
-        values = probe(given if len(given) > 1 else given[0], training=False)
-        yield [np.asarray(v) for v in (values if isinstance(values, list) else [values])]
+        values = network.run([array[start : start + _BATCH] for array in x])
+        yield [values[name] for name in names]
 
 
-def _outputs(model: Any, x: Samples) -> list[NDArray[np.float32]]:
-    return [np.concatenate(parts) for parts in zip(*_run(model, [], x), strict=True)]
+def _outputs(network: Network, x: Samples) -> list[NDArray[np.float32]]:
+    batches = zip(*_run(network, network.outputs, x), strict=True)
+    return [np.concatenate(parts) for parts in batches]
 
 
 def _error(found: list[NDArray[np.float32]], wanted: list[NDArray[np.float32]]) -> float:
