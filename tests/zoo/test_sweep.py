@@ -1,6 +1,7 @@
 """Sweep files: what is read from them, and what is said of wrong ones."""
 
 import copy
+import pickle
 import subprocess
 import sys
 from dataclasses import asdict
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gatewright.compress.recipe import Prune, Quantize, Train
 from gatewright.errors import InputError
 from gatewright.zoo import LayerBits, load_sweep
 
@@ -81,6 +83,46 @@ def test_every_option_of_a_conversion_can_be_set(tmp_path):
     assert asdict(options) == expected
 
 
+def test_bits_have_a_default(tmp_path):
+    bits = {"a": {"weights": "ternary", "activations": 6}, "default": 3}
+    write(tmp_path, change("configs", 0, "bits", to=bits))
+    assert load_sweep(tmp_path).configs[0].bits == {
+        "a": LayerBits(weights="ternary", activations=6),
+        "default": LayerBits(weights=3, activations=3),
+    }
+
+
+def test_recipe_architecture_and_data(tmp_path):
+    asked = {
+        "recipe": ["train", {"prune": {"amount": 0.5}}, "quantize"],
+        "architecture": {"width": 4},
+        "data": {"classes": [1, 2]},
+        "relu_integer": {"a": 1},
+    }
+    content = change("configs", 0, to={"name": "x", "bits": 6} | asked)
+    content["defaults"] |= {"architecture": {"width": 3, "depth": 2}, "data": {"noise": 0.5}}
+    write(tmp_path, content)
+    config, other = load_sweep(tmp_path).configs
+    assert config.recipe == (Train(), Prune(amount=0.5), Quantize())
+    assert config.architecture == {"width": 4, "depth": 2}
+    assert config.data == {"classes": [1, 2], "noise": 0.5}
+    assert config.relu_integer == {"a": 1}
+    assert other.recipe == (Train(), Quantize())
+    assert (other.architecture, other.data) == ({"width": 3, "depth": 2}, {"noise": 0.5})
+    assert pickle.loads(pickle.dumps(config)) == config  # noqa: S301 - what was just written
+
+
+def test_a_search_may_stand_in_the_place_of_configs(tmp_path):
+    content = change("configs", drop=True) | {"search": {"trials": 3}}
+    write(tmp_path, content)
+    sweep = load_sweep(tmp_path)
+    assert (sweep.configs, sweep.search) == ((), {"trials": 3})
+    config = sweep.make_config({"name": "found", "bits": 5, "training": {"seed": 4}}, "trial 1")
+    assert (config.bits["a"].weights, config.training.seed, config.training.epochs) == (5, 4, 2)
+    with pytest.raises(InputError, match=r"sweep\.yaml: trial 2: bits: is missing"):
+        sweep.make_config({"name": "x"}, "trial 2")
+
+
 def test_file_and_folder_are_the_same(tmp_path):
     file = write(tmp_path, GOOD)
     assert load_sweep(file) == load_sweep(tmp_path)
@@ -105,15 +147,23 @@ def change(*path, to=None, drop=False):
         ("[]", "a sweep is a mapping"),
         (change("layers", drop=True), "layers: is missing"),
         (change("layer", to=["a"]), "layer: is not a key"),
-        (change("configs", to=[]), "configs: list should have at least 1 item"),
+        (change("configs", to=[]), "there are neither configs nor a search"),
         (change("configs", 0, "name", drop=True), r"configs\[0\]: name: is missing"),
         (change("configs", 0, "name", to="../x"), r"config '../x': name: .*not '../x'"),
         (change("configs", 1, "name", to="u6"), "configs: the name 'u6' is given twice"),
         (change("defaults", "name", to="x"), "defaults.name"),
         (change("configs", 0, "bits", drop=True), "config 'u6': bits: is missing"),
-        (change("configs", 0, "bits", to=1), "config 'u6': bits.a.weights: .*equal to 2, not 1"),
+        (change("configs", 0, "bits", to=1), "config 'u6': bits.a.weights: .*called binary, not 1"),
         (change("configs", 0, "bits", to=True), "config 'u6': bits: .*not True"),
-        (change("configs", 1, "bits", "a", to=20), "config 'mixed': bits.a.weights: .*16, not 20"),
+        (change("configs", 0, "recipe", to="train"), "'u6': recipe: a recipe is a list of steps"),
+        (change("configs", 0, "recipe", to=["prune"]), r"recipe: step 1 \(prune\): amount: is mis"),
+        (change("configs", 0, "recipe", to=["train"]), "recipe: no step quantizes, which hardware"),
+        (change("configs", 0, "architecture", to=[1]), "'u6': architecture: .*dictionary"),
+        (change("configs", 0, "relu_integer", to=-1), "'u6': relu_integer"),
+        (
+            change("configs", 1, "bits", "a", to=20),
+            "'mixed': bits.a.weights: .*2 to 16 bits.*, not 20",
+        ),
         (change("configs", 1, "bits", "a", drop=True), "'mixed': bits.a: is missing; layers are"),
         (change("configs", 1, "bits", "c", to=3), "'mixed': bits.c: is not a layer; layers are a"),
         (change("configs", 1, "bits", "b", to={"weights": 4}), "bits.b.activations: is missing"),

@@ -1,10 +1,13 @@
-"""The model zoo: sweeps of quantization configurations, and their trained models.
+"""The model zoo: sweeps of configurations, and their trained models.
 
-Nothing here imports TensorFlow; training runs in a process of its own, and only when the cache has
+Nothing here imports TensorFlow; training runs in processes of its own, and only when the store has
 no model of the same content.
 """
 
-from gatewright.zoo.sweep import Config, Conversion, LayerBits, Sweep, Training, load_sweep
+from gatewright.compress.bits import LayerBits
+from gatewright.compress.recipe import Training
+from gatewright.zoo.recipes import obtain
+from gatewright.zoo.sweep import Config, Conversion, Sweep, load_sweep
 from gatewright.zoo.training import TrainedModel, train
 
 __all__ = [
@@ -15,5 +18,6 @@ __all__ = [
     "TrainedModel",
     "Training",
     "load_sweep",
+    "obtain",
     "train",
 ]

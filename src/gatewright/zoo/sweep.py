@@ -1,4 +1,4 @@
-"""Sweep files: the quantization configurations of one model.
+"""Sweep files: the configurations of one model.
 
 A sweep is a YAML file, `sweep.yaml`, in the model's folder beside its `model.py`:
 
@@ -13,10 +13,10 @@ configs:
   - name: uniform6
     bits: 6                         # weights, biases and activations of every layer
   - name: mixed
-    bits:                           # or layer by layer, every layer named
-      hidden1: {weights: 3, activations: 4}
-      hidden2: 4
+    bits:                           # or layer by layer
+      hidden1: {weights: ternary, activations: 4}
       logits: 6
+      default: 4                    # of layers that are not named
   - name: uniform6_shared           # differs from uniform6 in hardware alone: the same training
     bits: 6
     conversion:
@@ -24,62 +24,56 @@ configs:
       strategy: resource
       reuse_factor: 16
       settings: {hidden1.reuse_factor: 32}
+  - name: pruned
+    bits: 4
+    recipe:                         # steps, see docs/recipes.md; default: train, quantize
+      - train
+      - prune: {amount: 0.5}
+      - quantize
+    architecture: {hidden: [48, 16]}  # arguments of model.py's build
+    data: {classes: [0, 1]}         # arguments of model.py's load_data
+    relu_integer: 1                 # relus saturate at 2^relu_integer; default 2
 ```
 
-`training` and `conversion` of a config are laid over those of `defaults`, key by key; the other
-keys replace the default.
+`training`, `conversion`, `architecture` and `data` of a config are laid over those of `defaults`,
+key by key; the other keys replace the default. `search`, beside `configs` or in its place, is what
+`gatewright explore` reads.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
+from gatewright.compress.bits import DEFAULT, BitsByLayer
+from gatewright.compress.bits import LayerBits as LayerBits
+from gatewright.compress.recipe import (
+    Quantize,
+    ReluInteger,
+    Step,
+    Train,
+    Training,
+    ends_quantized,
+    first_problem,
+    parse_recipe,
+)
+from gatewright.compress.run import MODEL_FILE
 from gatewright.errors import InputError
 from gatewright.options import ConvertOptions, Inference, Io, Strategy, resolve
 from gatewright.targets import load_target
 
 SWEEP_FILE = "sweep.yaml"
-_LAID_OVER = ("training", "conversion")
-
-
-def _same_bits(value: Any) -> Any:
-    """One number stands for the weights and the activations of a layer."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return {"weights": value, "activations": value}
-    return value
-
-
-_Bits = Annotated[int, Field(ge=2, le=16)]
+_LAID_OVER = ("training", "conversion", "architecture", "data")
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class LayerBits(_Strict):
-    """Widths of one layer in bits, sign included: its weights and biases, and its activations."""
-
-    weights: _Bits
-    activations: _Bits
-
-
-class Training(_Strict):
-    """How a config is trained; Adam, the learning rate falling to zero along a half cosine."""
-
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    seed: int = Field(ge=0)
 
 
 class Conversion(_Strict):
@@ -98,14 +92,31 @@ class Conversion(_Strict):
     fps: float | None = None
 
 
+def _recipe(value: Any) -> tuple[Step, ...]:
+    try:
+        recipe = parse_recipe(value)
+    except InputError as error:
+        # As it is: the input is the whole recipe, which says nothing of what is wrong with it.
+        raise PydanticCustomError("recipe", "{text}", {"text": str(error)}) from None
+    if not ends_quantized(recipe):
+        raise PydanticCustomError(
+            "recipe", "no step quantizes, which hardware needs; add quantize or calibrate"
+        )
+    return recipe
+
+
 class Config(_Strict):
-    """One quantization configuration of a model."""
+    """One configuration of a model."""
 
     # A config's name becomes a folder.
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    bits: dict[str, Annotated[LayerBits, BeforeValidator(_same_bits)]]
+    bits: BitsByLayer
     input_precision: str
     training: Training
+    recipe: Annotated[tuple[Any, ...], BeforeValidator(_recipe)] = (Train(), Quantize())
+    architecture: dict[str, Any] = {}
+    data: dict[str, Any] = {}
+    relu_integer: ReluInteger = 2
     conversion: Conversion = Conversion()
 
     @property
@@ -116,14 +127,35 @@ class Config(_Strict):
         return ConvertOptions(input_precision=self.input_precision, settings=settings, **fields)
 
 
-class Sweep(_Strict):
-    """The configurations of one model; its model.py stands in `model_dir`, a folder of its name."""
+@dataclass(frozen=True)
+class Sweep:
+    """The configurations of one model.
 
-    name: str
-    model_dir: Path
+    Attributes:
+        file: The sweep file.
+        description: One line for reports.
+        layers: Those that have bits.
+        configs: The configurations that are written out.
+        search: The key of that name as it is written; None if there is none.
+        defaults: Keys of every config that doesn't say otherwise.
+    """
+
+    file: Path
     description: str
     layers: tuple[str, ...]
-    configs: tuple[Config, ...]
+    configs: tuple[Config, ...] = ()
+    search: Mapping[str, Any] | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def model_dir(self) -> Path:
+        """The folder of the sweep's file and of model.py."""
+        return self.file.resolve().parent
+
+    @property
+    def name(self) -> str:
+        """The model's name: that of its folder."""
+        return self.model_dir.name
 
     def config(self, name: str) -> Config:
         """The config of that name.
@@ -135,9 +167,46 @@ class Sweep(_Strict):
             if config.name == name:
                 return config
         raise InputError(
-            f"{self.model_dir / SWEEP_FILE}: there is no config '{name}'; "
+            f"{self.file}: there is no config '{name}'; "
             f"there are {', '.join(config.name for config in self.configs)}"
         )
+
+    def make_config(self, fields: Mapping[str, Any], where: str) -> Config:
+        """Lay the fields of a config over the defaults and check the result.
+
+        Args:
+            fields: As the sweep file has them.
+            where: What messages call the config.
+
+        Raises:
+            InputError: if a key is missing, unknown or wrong.
+        """
+        merged = {**self.defaults, **fields}
+        for key in _LAID_OVER:
+            under, over = self.defaults.get(key), fields.get(key)
+            if isinstance(under, dict) and isinstance(over, dict):
+                merged[key] = under | over
+        bits = merged.get("bits")
+        if isinstance(bits, int) and not isinstance(bits, bool):
+            merged["bits"] = dict.fromkeys(self.layers, bits)
+        try:
+            config = Config.model_validate(merged)
+        except ValidationError as error:
+            raise InputError(f"{self.file}: {where}: {first_problem(error)}") from None
+        known = {*self.layers, DEFAULT}
+        odd = set(config.bits) - known
+        if DEFAULT not in config.bits:
+            odd |= set(self.layers) - set(config.bits)
+        for name in sorted(odd):
+            problem = "is missing" if name in known else "is not a layer"
+            layers = ", ".join(self.layers)
+            raise InputError(f"{self.file}: {where}: bits.{name}: {problem}; layers are {layers}")
+        try:
+            resolve(config.options)
+            load_target(config.options.target)
+        except InputError as error:
+            raise InputError(f"{self.file}: {where}: {error}") from None
+        return config
 
 
 class _File(_Strict):
@@ -146,7 +215,8 @@ class _File(_Strict):
     description: str
     layers: list[str] = Field(min_length=1)
     defaults: dict[str, Any] = {}
-    configs: list[dict[str, Any]] = Field(min_length=1)
+    configs: list[dict[str, Any]] = []
+    search: dict[str, Any] | None = None
 
 
 def load_sweep(path: Path) -> Sweep:
@@ -172,63 +242,30 @@ def load_sweep(path: Path) -> Sweep:
     try:
         written = _File.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{file}: {_first(error)}") from None
+        raise InputError(f"{file}: {first_problem(error)}") from None
+    if not written.configs and written.search is None:
+        raise InputError(f"{file}: there are neither configs nor a search")
     if "name" in written.defaults:
         raise InputError(f"{file}: defaults.name: a name belongs to one config")
+    if not file.with_name(MODEL_FILE).is_file():
+        raise InputError(f"{file}: there is no {MODEL_FILE} beside it")
+    sweep = Sweep(
+        file=file,
+        description=written.description,
+        layers=tuple(written.layers),
+        search=written.search,
+        defaults=written.defaults,
+    )
     configs = tuple(
-        _config(file, index, fields, written) for index, fields in enumerate(written.configs)
+        sweep.make_config(fields, _title(index, fields))
+        for index, fields in enumerate(written.configs)
     )
     names = [config.name for config in configs]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"{file}: configs: the name '{twice}' is given twice")
-    model_dir = file.resolve().parent
-    if not (model_dir / "model.py").is_file():
-        raise InputError(f"{file}: there is no model.py beside it")
-    return Sweep(
-        name=model_dir.name,
-        model_dir=model_dir,
-        description=written.description,
-        layers=tuple(written.layers),
-        configs=configs,
-    )
+    return replace(sweep, configs=configs)
 
 
-def _config(file: Path, index: int, fields: dict[str, Any], written: _File) -> Config:
-    """Lay the fields of one config over the defaults and check the result."""
+def _title(index: int, fields: Mapping[str, Any]) -> str:
     name = fields.get("name")
-    where = f"config '{name}'" if isinstance(name, str) else f"configs[{index}]"
-    merged = written.defaults | fields
-    for key in _LAID_OVER:
-        under, over = written.defaults.get(key), fields.get(key)
-        if isinstance(under, dict) and isinstance(over, dict):
-            merged[key] = under | over
-    bits = merged.get("bits")
-    if isinstance(bits, int) and not isinstance(bits, bool):
-        merged["bits"] = dict.fromkeys(written.layers, bits)
-    try:
-        config = Config.model_validate(merged)
-    except ValidationError as error:
-        raise InputError(f"{file}: {where}: {_first(error)}") from None
-    if odd := sorted(set(config.bits) ^ set(written.layers)):
-        problem = "is missing" if odd[0] in written.layers else "is not a layer"
-        raise InputError(
-            f"{file}: {where}: bits.{odd[0]}: {problem}; layers are {', '.join(written.layers)}"
-        )
-    try:
-        resolve(config.options)
-        load_target(config.options.target)
-    except InputError as error:
-        raise InputError(f"{file}: {where}: {error}") from None
-    return config
-
-
-def _first(error: ValidationError) -> str:
-    """The first problem as 'key.key: what is wrong, what was given'."""
-    problem = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "missing":
-        return f"{key}: is missing"
-    if problem["type"] == "extra_forbidden":
-        return f"{key}: is not a key of a sweep here"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{key}: {message[0].lower()}{message[1:]}, not {problem['input']!r}"
+    return f"config '{name}'" if isinstance(name, str) else f"configs[{index}]"

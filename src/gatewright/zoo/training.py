@@ -139,7 +139,7 @@ def _entry(
         "input_precision": config.input_precision,
         "bits": None
         if baseline is None
-        else {layer: bits.model_dump() for layer, bits in config.bits.items()},
+        else {layer: bits.model_dump(exclude_none=True) for layer, bits in config.bits.items()},
         "baseline": None if baseline is None else baseline.directory.name,
     }
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]

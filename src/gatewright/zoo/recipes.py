@@ -1,0 +1,98 @@
+"""Trained models of the zoo: the recipes of configurations, walked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewright.compress.recipe import Distil, Transfer
+from gatewright.compress.run import Source, TrainedModel
+from gatewright.compress.run import obtain as walk
+from gatewright.errors import InputError
+from gatewright.zoo.sweep import SWEEP_FILE, Config, Sweep, load_sweep
+
+if TYPE_CHECKING:
+    from gatewright.compress.run import Progress
+    from gatewright.store import Store
+
+
+def obtain(
+    sweep: Sweep,
+    config: Config,
+    *,
+    store: Store | None = None,
+    floor: Sequence[float] = (),
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """Make the model of a config by its recipe, or find its steps in the store.
+
+    The model's Python files run as code. See `gatewright.compress.run.obtain` for the rest.
+
+    Args:
+        sweep: Where the model is.
+        config: One of `sweep.configs`, or another that `sweep.make_config` made.
+        store: Default: the one in the user's cache directory.
+        floor: Least validation accuracy after each epoch of the recipe.
+        progress: Called with a step's name, epochs done and epochs to do.
+
+    Raises:
+        InputError: if the recipe names a model that there isn't, a library is missing, or a step
+            fails.
+        Stopped: if an epoch's accuracy is below the floor.
+    """
+    return _obtain(sweep, config, store, floor, progress, ())
+
+
+def _obtain(
+    sweep: Sweep,
+    config: Config,
+    store: Store | None,
+    floor: Sequence[float],
+    progress: Progress | None,
+    wanted_by: tuple[tuple[Path, str], ...],
+) -> TrainedModel:
+    """See `obtain`; `wanted_by` are the configs whose recipes led here."""
+    here = (sweep.model_dir, config.name)
+    if here in wanted_by:
+        raise InputError(f"{sweep.file}: config '{config.name}': its recipe starts from itself")
+    models = {}
+    for name in _models(config):
+        if not (sweep.model_dir / name).is_file():
+            origin, of_origin = _find_config(sweep, config, name)
+            made = _obtain(origin, of_origin, store, (), progress, (*wanted_by, here))
+            models[name] = made.path
+    return walk(
+        Source(sweep.model_dir, config.architecture, config.data, config.input_precision),
+        config.recipe,
+        config.training,
+        bits=config.bits,
+        relu_integer=config.relu_integer,
+        store=store,
+        floor=floor,
+        models=models,
+        progress=progress,
+    )
+
+
+def _models(config: Config) -> list[str]:
+    """What a config's recipe names as models to start from or to learn from."""
+    found = []
+    for step in config.recipe:
+        if isinstance(step, Transfer):
+            found.append(step.model)
+        elif isinstance(step, Distil) and step.teacher is not None and step.teacher.model:
+            found.append(step.teacher.model)
+    return found
+
+
+def _find_config(sweep: Sweep, config: Config, name: str) -> tuple[Sweep, Config]:
+    """The config that FOLDER/CONFIG names, the folder as seen from the sweep's own."""
+    place = sweep.model_dir / name
+    if not (place.parent / SWEEP_FILE).is_file():
+        raise InputError(
+            f"{sweep.file}: config '{config.name}': '{name}' is neither a model's file nor "
+            "FOLDER/CONFIG, a configuration of the zoo"
+        )
+    origin = load_sweep(place.parent)
+    return origin, origin.config(place.name)
