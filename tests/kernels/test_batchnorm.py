@@ -146,5 +146,11 @@ def test_work_is_counted_on_the_model() -> None:
     kernel, _ = normalization("fixed<8,3>", "fixed<6,2>", "fixed<7,3>", "fixed<16,6>")
     kernel = replace(kernel, scale=np.array([0, 1, 2]))
     assert kernel.work() == Work(
-        macs=6, bops=2 * 2 * 8 * 6, weights=3, nonzero=2, parameters=6, weight_bits=3 * (6 + 7)
+        macs=6,
+        bops=2 * 2 * 8 * 6,
+        ebops=2 * (1 + 1) * 8,
+        weights=3,
+        nonzero=2,
+        parameters=6,
+        weight_bits=3 * (6 + 7),
     )

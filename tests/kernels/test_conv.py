@@ -158,7 +158,9 @@ CASE = Conv(
 def test_work_is_that_of_a_window_times_the_windows() -> None:
     window, work = CASE.product.work(), CASE.work()
     assert work.macs == 4 * window.macs == 4 * 36
-    assert work.bops == 4 * window.bops
+    assert (work.bops, work.ebops) == (4 * window.bops, 4 * window.ebops)
+    effective = [len(f"{abs(w):b}".strip("0")) for w in CASE.weights.ravel().tolist()]
+    assert window.ebops == sum(effective) * CASE.inputs[0].type.width
     assert (work.weights, work.parameters) == (window.weights, window.parameters)
     assert CASE.choice(TARGET) == CASE.product.choice(TARGET)
 

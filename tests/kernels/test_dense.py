@@ -257,5 +257,11 @@ def test_work_is_counted_on_the_model() -> None:
     weights = np.array([[1, 0], [2, 3], [0, 0]])
     kernel = replace(dense(*case, n_in=3, n_out=2), weights=weights)
     assert kernel.work() == Work(
-        macs=6, bops=3 * 48, weights=6, nonzero=3, parameters=8, weight_bits=6 * 6 + 2 * 7
+        macs=6,
+        bops=3 * 48,
+        ebops=(1 + 1 + 2) * 8,
+        weights=6,
+        nonzero=3,
+        parameters=8,
+        weight_bits=6 * 6 + 2 * 7,
     )

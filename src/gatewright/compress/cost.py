@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gatewright.compress.graph import kernel_quantizer, kind_of, quantized_kernel, walk
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType
+from gatewright.fixed import FixedType, effective_bits
 from gatewright.frontend.precision import exact_type, holds
 
 #: What an operand counts that is not quantized.
@@ -62,14 +62,6 @@ class Cost:
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Cost)))
-
-
-def effective_bits(raw: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Bits of integers from the first to the last that is one, signs left out; none of a zero."""
-    magnitude = np.abs(raw)
-    lowest = np.where(magnitude, magnitude & -magnitude, 1)
-    # Exact: the argument is below 2^53, and frexp's exponent of n is n's number of bits.
-    return np.frexp((magnitude // lowest).astype(np.float64))[1].astype(np.int64)
 
 
 def compute_cost(model: Any, input_type: FixedType | None) -> Cost:

@@ -368,6 +368,7 @@ def _compute(design: Design) -> schema.Compute:
     return schema.Compute(
         macs=sum(item.macs for item in work),
         bops=sum(item.bops for item in work),
+        ebops=sum(item.ebops for item in work),
         parameters=sum(item.parameters for item in work),
         weight_bits=sum(item.weight_bits for item in work),
         sparsity=1 - sum(item.nonzero for item in work) / weights if weights else None,

@@ -37,6 +37,7 @@ class Work:
 
     macs: int = 0
     bops: int = 0  # bit operations: MACs with non-zero weights times both operand widths
+    ebops: int = 0  # the same, each weight counting its effective bits instead of its width
     weights: int = 0  # factors: without biases
     nonzero: int = 0  # weights that are not zero
     parameters: int = 0  # weights and biases

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, cast
+from gatewright.fixed import FixedType, cast, effective_bits
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Work
 from gatewright.kernels.elementwise import Elementwise
@@ -131,6 +131,7 @@ class BatchNorm(Elementwise):
         return Work(
             macs=size,
             bops=repeats * nonzero * self.source.width * self.scale_type.width,
+            ebops=repeats * int(effective_bits(self.scale).sum()) * self.source.width,
             weights=self.scale.size,
             nonzero=nonzero,
             parameters=self.scale.size + self.bias.size,

@@ -111,5 +111,7 @@ class Convolution(Windowed):
 
     def work(self) -> Work:
         """See `Kernel.work`: the same weights at every window."""
-        work = self.product.work()
-        return replace(work, macs=self._count * work.macs, bops=self._count * work.bops)
+        work, count = self.product.work(), self._count
+        return replace(
+            work, macs=count * work.macs, bops=count * work.bops, ebops=count * work.ebops
+        )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, Overflow, cast
+from gatewright.fixed import FixedType, Overflow, cast, effective_bits
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Kernel, Work
 from gatewright.kernels.fold import (
@@ -245,6 +245,7 @@ class Dense(Kernel):
         return Work(
             macs=vectors * self.weights.size,
             bops=vectors * nonzero * self.inputs[0].type.width * self.weight_type.width,
+            ebops=vectors * int(effective_bits(self.weights).sum()) * self.inputs[0].type.width,
             weights=self.weights.size,
             nonzero=nonzero,
             parameters=self.weights.size + self.bias.size,

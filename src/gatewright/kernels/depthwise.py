@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gatewright.fixed import cast
+from gatewright.fixed import cast, effective_bits
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Kernel, Work
 from gatewright.kernels.convolution import Convolution
@@ -149,6 +149,7 @@ class DepthwiseProduct(Kernel):
         return Work(
             macs=self.weights.size,
             bops=nonzero * self.inputs[0].type.width * self.weight_type.width,
+            ebops=int(effective_bits(self.weights).sum()) * self.inputs[0].type.width,
             weights=self.weights.size,
             nonzero=nonzero,
             parameters=self.weights.size + self.bias.size,

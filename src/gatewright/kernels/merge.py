@@ -109,7 +109,8 @@ class Merge(Kernel):
         if self.operation != "multiply":
             return Work()
         a, b = (tensor.type for tensor in self.inputs)
-        return Work(macs=self.output.size, bops=self.output.size * a.width * b.width)
+        bops = self.output.size * a.width * b.width
+        return Work(macs=self.output.size, bops=bops, ebops=bops)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,4 +164,5 @@ class Dot(Kernel):
     def work(self) -> Work:
         """See `Kernel.work`."""
         a, b = self.inputs
-        return Work(macs=a.size, bops=a.size * a.type.width * b.type.width)
+        bops = a.size * a.type.width * b.type.width
+        return Work(macs=a.size, bops=bops, ebops=bops)
