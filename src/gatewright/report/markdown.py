@@ -87,8 +87,7 @@ def to_markdown(
     if len(more := more_table(sweep)) > 1:
         parts += ["## More figures", _table(more)]
     parts += ["## Where the figures come from"]
-    sources = [*methods(sweep, all_groups(sweep)), *baseline_methods(sweep)]
-    parts.append(_list(f"{name}: {origin}" for name, origin in sources))
+    parts.append(_list(f"{name}: {origin}" for name, origin in methods(sweep, all_groups(sweep))))
     parts.append("## Layers")
     for report in sweep.reports:
         if report.layers:
@@ -140,7 +139,8 @@ def _software(sweep: SweepReport) -> list[str]:
     parts = ["## Against software"]
     parts += [_table(table) for table in (baseline_table(sweep),) if table]
     parts += [text for table in (gain_table(sweep),) if table for text in (METHOD, _table(table))]
-    return parts + ([_list(missing)] if (missing := problems(sweep)) else [])
+    said = [*problems(sweep), *(f"{name}: {text}" for name, text in baseline_methods(sweep))]
+    return parts + ([_list(said)] if said else [])
 
 
 def _table(entries: Sequence[Entry]) -> str:
