@@ -1,7 +1,9 @@
 """Scores against gradients sample by sample, masks against TensorFlow Model Optimization's."""
 
 import itertools
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -393,3 +395,17 @@ def test_models_whose_layers_are_not_told_are_refused(keras):
 
     with pytest.raises(InputError, match="functional"):
         hold(Own(), {})
+
+
+def test_the_example_of_the_documentation_runs(keras):
+    page = Path(__file__).parents[2] / "docs" / "pruning.md"
+    (block,) = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    model = quantized_cnn(keras)
+    x, y = random_data(model, 32, 4)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    names = {"model": model, "x": x, "y": y, "loss": loss}
+    exec(block, names)  # noqa: S102
+    assert sum(map(np.size, names["smaller"].get_weights())) < sum(
+        map(np.size, model.get_weights())
+    )

@@ -223,7 +223,7 @@ def test_quantized_models(keras, data):
 
 @pytest.mark.full
 @pytest.mark.parametrize("quantized", [False, True])
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_many_models(keras, quantized, data):
     model = Maker(keras, data.draw, quantized=quantized).model()

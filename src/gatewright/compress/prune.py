@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -61,33 +62,39 @@ def importance(
         batch_size: samples at a time; memory is that many times the weights. The result depends on
             it by rounding alone.
     """
-    import tensorflow as tf
-
     if not len(x):
         raise InputError("importance of weights needs samples; there are none")
     layers = kernels(model)
-    variables = [kernel_of(layer) for layer in layers.values()]
+    totals = [np.zeros(kernel_of(layer).shape, np.float64) for layer in layers.values()]
+    gradients = _gradients(model, loss)
+    for start in range(0, len(x), batch_size):
+        part = slice(start, start + batch_size)
+        for total, gradient in zip(totals, gradients(x[part], y[part]), strict=True):
+            total += gradient.numpy()
+    return {
+        name: total / len(x) * np.abs(quantized_kernel(layer))
+        for (name, layer), total in zip(layers.items(), totals, strict=True)
+    }
+
+
+# A fitting asks again and again, and TensorFlow takes seconds to compile it.
+@lru_cache(maxsize=1)
+def _gradients(model: Any, loss: Any) -> Callable[[NDArray[Any], NDArray[Any]], list[Any]]:
+    """Sums over samples of the magnitudes of the loss' gradient, per kernel."""
+    import tensorflow as tf
+
+    variables = [kernel_of(layer) for layer in kernels(model).values()]
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def gradients(x: Any, y: Any) -> list[Any]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             losses = loss.call(y, model(x, training=False))
-            losses = tf.reshape(losses, [tf.shape(x)[0], -1])
-            losses = tf.reduce_mean(losses, axis=1)
+            losses = tf.reduce_mean(tf.reshape(losses, [tf.shape(x)[0], -1]), axis=1)
         each = tape.jacobian(losses, variables, unconnected_gradients="zero")
         return [tf.reduce_sum(tf.abs(gradient), axis=0) for gradient in each]
 
-    totals = [np.zeros(variable.shape, np.float64) for variable in variables]
-    for start in range(0, len(x), batch_size):
-        part = slice(start, start + batch_size)
-        found = gradients(tf.convert_to_tensor(x[part]), tf.convert_to_tensor(y[part]))
-        for total, gradient in zip(totals, found, strict=True):
-            total += gradient.numpy()
-    return {
-        name: total / len(x) * np.abs(quantized_kernel(layer))
-        for (name, layer), total in zip(layers.items(), totals, strict=True)
-    }
+    return lambda x, y: gradients(tf.convert_to_tensor(x), tf.convert_to_tensor(y))
 
 
 def find_masks(
