@@ -7,11 +7,12 @@ from dataclasses import asdict
 import pytest
 
 from gatewright.flow.convert import load_rtl
-from gatewright.flow.summary import refresh, summarize
+from gatewright.flow.summary import Labels, refresh, summarize
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.flow.verify import verified_content
 from gatewright.project import Module
-from gatewright.report.store import load_reports
+from gatewright.report import schema
+from gatewright.report.store import load_reports, write_report
 
 SIZED = {
     "depths": {"u_fc1_fifo": 3, "u_fc2_fifo": 0},
@@ -155,3 +156,19 @@ def test_the_price_is_unknown_without_the_target(slow):
     with edited(slow / "convert.json") as asked:
         asked["options"]["target"] = "gone.yaml"
     assert summarize(slow).bottleneck is None
+
+
+def test_what_only_a_sweep_knows_survives_new_steps_of_the_flow(shared):
+    keras = schema.Origin(method="simulated", tool="Keras")
+    groups = ("accuracy.float_model", "accuracy.validation", "steps.accuracy", "steps.compute")
+    known = {
+        "labels": Labels("digits", "w6", "six bits", "Digits", "digits/model.py"),
+        "accuracy": schema.Accuracy(samples=9, float_model=0.9, validation=0.8),
+        "steps": (schema.Step(name="train", settings="seed: 0", test=0.9, ebops=7, seconds=1.5),),
+        "accuracy_origins": dict.fromkeys(groups, keras),
+    }
+    write_report(summarize(shared, **known), shared)
+    sized(shared)
+    (report,) = load_reports([refresh(shared)]).reports
+    assert report == summarize(shared, **known)
+    assert report.steps == known["steps"] and report.fifos[0].level == 2

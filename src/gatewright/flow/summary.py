@@ -47,6 +47,7 @@ def summarize(
     accuracy: schema.Accuracy | None = None,
     accuracy_origins: dict[str, schema.Origin] | None = None,
     keras: schema.Comparison | None = None,
+    steps: tuple[schema.Step, ...] = (),
 ) -> schema.Report:
     """The report of a project directory: what its finished steps found, and nothing else.
 
@@ -54,8 +55,9 @@ def summarize(
         directory: a converted project.
         labels: names to show; by default those of the conversion.
         accuracy: of the model on its test set, where known.
-        accuracy_origins: origin per group of `accuracy`.
+        accuracy_origins: origin per group of `accuracy`, and of `steps`.
         keras: Keras' own predictions against the RTL's outputs, where they are known.
+        steps: of the recipe that made the model.
 
     Raises:
         InputError: if the directory is no converted project.
@@ -126,6 +128,7 @@ def summarize(
         resources={name: _resources(found["total"]) for name, found in synthesized.items()},
         layers=_layers(design, rtl, synthesized),
         compute=_compute(design),
+        steps=steps,
         ports=_ports(rtl),
         fifos=_fifos(rtl, sized),
         bottleneck=slowest,
@@ -142,8 +145,8 @@ def summarize(
 def refresh(directory: Path) -> Path:
     """Bring `report.json` of a project directory up to date with its finished steps.
 
-    What only a sweep knows (names, accuracy) is kept from the report that stands there, as long
-    as the design is the same.
+    What only a sweep knows (names, accuracy, steps of the recipe) is kept from the report that
+    stands there, as long as the design is the same.
 
     Returns:
         The report's path.
@@ -158,11 +161,17 @@ def refresh(directory: Path) -> Path:
             (old,) = load_reports([path]).reports
     if old is None or old.provenance.inputs != _inputs(directory):
         return write_report(summarize(directory), directory)
-    kept = {k: v for k, v in old.provenance.groups.items() if k.startswith("accuracy")}
+    kept = {
+        group: origin
+        for group, origin in old.provenance.groups.items()
+        if group.startswith(("accuracy.", "steps."))
+    }
     labels = Labels(
         old.model.name, old.config.name, old.config.description, old.model.task, old.model.source
     )
-    report = summarize(directory, labels=labels, accuracy=old.accuracy, accuracy_origins=kept)
+    report = summarize(
+        directory, labels=labels, accuracy=old.accuracy, accuracy_origins=kept, steps=old.steps
+    )
     return path if report == old else write_report(report, directory)
 
 
