@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gatewright.compress.calibrate import calibrate
 from gatewright.compress.cost import compute_cost
 from gatewright.compress.dataset import load_arrays, load_model_module
 from gatewright.compress.fit import BATCH, Fitted, Teaching, accuracy, fit, use_devices
@@ -112,7 +112,7 @@ class _Making:
                 assert step.bits is not None and step.relu_integer is not None
                 self.model = quantize(self.model, step.bits, relu_integer=step.relu_integer)
             case Calibrate():
-                calibrate = import_module("gatewright.compress.calibrate").calibrate
+                assert step.bits is not None
                 x = self.data["x_train"][: step.samples]
                 self.model = calibrate(self.model, step.bits, x)
         if isinstance(step, Prune):
