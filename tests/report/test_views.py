@@ -33,7 +33,7 @@ from gatewright.report.markdown import to_markdown, write_markdown
 from gatewright.report.plots import interval_plot, layer_colours
 from gatewright.report.schema import Report, SweepReport
 from gatewright.report.terminal import render_terminal
-from gatewright.report.view import fifo_table, layer_table
+from gatewright.report.view import fifo_table, layer_table, summary
 
 EVIL = """</script><img src=x onerror="alert(1)">|`*%{x}&amp;[red]"""
 
@@ -246,6 +246,19 @@ def test_every_view_tells_of_steps_pruning_software_and_the_search():
         assert "Invented Processor 9000" in plain
     assert "time (s)" in terminal(sweep)
     assert "time (s)" not in to_markdown(sweep)  # equal figures, equal bytes
+
+
+def test_what_a_search_sought_stands_in_the_main_table():
+    found = make_found_sweep()
+    sought = make_search(objectives=["accuracy_validation", "ebops"], constraints=[])
+    headings = [
+        {entry.heading for entry in summary(found.model_copy(update={"search": search}))}
+        for search in (found.search, sought)
+    ]
+    assert headings[1] - headings[0] == {"accuracy validation", "EBOPs"}
+    assert "weighs validation accuracy and EBOPs" in terminal(
+        found.model_copy(update={"search": sought})
+    )
 
 
 def test_reports_without_steps_or_software_say_nothing_of_them():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gatewright.report.figures import FIGURES, Column, Quantity, columns
+from gatewright.report.figures import FIGURES, Column, Quantity, columns, find_quantity
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.table import Entry, filled, numbers
 
@@ -232,12 +232,18 @@ _REPEATS = {
 
 
 def _main(sweep: SweepReport) -> list[Column]:
-    """The columns of the main table; a figure that only repeats another has no place there."""
+    """The columns of the main table, what a search sought among them.
+
+    A figure that only repeats another has no place there.
+    """
     known = {column.name: column for column in columns(sweep) if column.known}
+    sought = (
+        {find_quantity(name).figure for name in sweep.search.objectives} if sweep.search else ()
+    )
     return [
         column
         for name, column in known.items()
-        if column.figure.primary
+        if (column.figure.primary or column.figure in sought)
         and not any(
             known[other].values == column.values
             for other in _REPEATS.get(name, ())
