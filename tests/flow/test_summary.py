@@ -172,3 +172,24 @@ def test_what_only_a_sweep_knows_survives_new_steps_of_the_flow(shared):
     (report,) = load_reports([refresh(shared)]).reports
     assert report == summarize(shared, **known)
     assert report.steps == known["steps"] and report.fifos[0].level == 2
+
+
+def test_the_comparison_with_keras_is_kept_for_the_same_run_of_the_verification(project):
+    subject = verified_content(project, load_rtl(project))
+    results = {
+        "vectors": 7,
+        "mismatches": 0,
+        "difference": None,
+        "stalls": [],
+        "layers": [],
+        "simulator": "5.48.0",
+        "source": "made up",
+        "seed": 0,
+    }
+    stamp(project, "verify", subject, results)
+    keras = schema.Comparison(vectors=7, mismatches=1)
+    write_report(summarize(project, keras=keras), project)
+    assert load_reports([refresh(project)]).reports[0].verification.keras == keras
+    stamp(project, "verify", subject, results | {"vectors": 8})
+    (report,) = load_reports([refresh(project)]).reports
+    assert (report.verification.vectors, report.verification.keras) == (8, None)

@@ -145,8 +145,9 @@ def summarize(
 def refresh(directory: Path) -> Path:
     """Bring `report.json` of a project directory up to date with its finished steps.
 
-    What only a sweep knows (names, accuracy, steps of the recipe) is kept from the report that
-    stands there, as long as the design is the same.
+    What only a sweep knows (names, accuracy, steps of the recipe, the comparison with Keras) is
+    kept from the report that stands there, as long as it is about the same design and, of the
+    comparison, about the same run of the verification.
 
     Returns:
         The report's path.
@@ -172,7 +173,19 @@ def refresh(directory: Path) -> Path:
     report = summarize(
         directory, labels=labels, accuracy=old.accuracy, accuracy_origins=kept, steps=old.steps
     )
+    if old.verification and report.verification and _same_verification(old, report):
+        compared = report.verification.model_copy(update={"keras": old.verification.keras})
+        report = report.model_copy(update={"verification": compared})
     return path if report == old else write_report(report, directory)
+
+
+def _same_verification(old: schema.Report, new: schema.Report) -> bool:
+    """Whether two reports are about one run of the verification: same vectors, same wall time."""
+    runs = [
+        (report.provenance.groups.get("verification"), report.provenance.seconds.get("verify"))
+        for report in (old, new)
+    ]
+    return runs[0] == runs[1]
 
 
 def _done(directory: Path, rtl: RtlProject) -> dict[str, Stamp]:
