@@ -281,6 +281,54 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 @app.command()
+def quantize(
+    model: Annotated[Path, typer.Argument(help="Float tf-keras model: .h5, .keras, .json.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="QKeras model to write, .h5.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights (.h5) of a model whose file is its architecture.")
+    ] = None,
+    bits: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Bits of weights and activations: 6, or 4,6; of one layer conv1=4,6; weights may "
+            "be binary, ternary, po2<4>. May be repeated."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Calibration data, .npz with samples x and labels y if there are any."),
+    ] = None,
+    relu_integer: Annotated[
+        int, typer.Option(min=0, max=15, help="Integer bits of relus, without data.")
+    ] = 2,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Show the accuracy that each layer's bits cost.")
+    ] = False,
+    max_loss: Annotated[
+        float | None, typer.Option(help="Find bits that lose no more accuracy than this share.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Quantize a float model: after training, on calibration data, or as the start of training."""
+    from gatewright.compress import terminal
+    from gatewright.compress.bits import parse_bits
+    from gatewright.compress.files import Request, quantize_file
+
+    parsed = parse_bits(bits) if bits else None
+    request = Request(model, weights, parsed, data, relu_integer, sensitivity, max_loss, output)
+    outcome = quantize_file(request, _progress.begin(model))
+    _progress.end()
+    if as_json:
+        _print_json(terminal.as_json(outcome))
+    else:
+        terminal.render(outcome, _console())
+    if output is not None:
+        _say(f"{output}: written")
+
+
+@app.command()
 def verify(
     directory: _Directory,
     inputs: Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")] = None,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gatewright.compress.bits import LayerBits, bits_of
 from gatewright.compress.equalize import equalize, find_groups
 from gatewright.compress.fold import fold_batchnorms
-from gatewright.compress.network import Network, read
+from gatewright.compress.network import Network, Node, read
 from gatewright.compress.quantize import (
     activation_bits,
     activation_quantizer,
@@ -58,25 +58,69 @@ def calibrate(model: Any, bits: Mapping[str, LayerBits], x: Any) -> Any:
         InputError: if `bits` names a layer that there isn't, or `x` isn't what the model takes.
         UnsupportedError: naming the layer, if it can't be quantized.
     """
-    network = read(model)
-    check_names(network, bits)
-    for node in network:
-        if node.quantizers:
-            raise InputError(
-                f"layer '{node.name}' is quantized already; calibration starts from a float model"
-            )
-        if bits_of(bits, node.name) is not None and node.weights:
-            check_kind(node)
-    samples = _samples(model, x)
-    fold_batchnorms(network)
-    equalized = network.copy()
-    equalize(equalized)
-    wanted = _outputs(network, samples)
-    candidates = []
-    for start in (network, equalized):
-        candidates.append(_quantized(start, bits, samples))
-        candidates.append(_corrected(candidates[-1], samples))
-    return min(candidates, key=lambda c: _error(_outputs(c, samples), wanted)).build()
+    return Calibration(model, x).best(bits).build()
+
+
+class Calibration:
+    """A float model that is to be quantized, and what it is given.
+
+    Args:
+        model: As `calibrate` takes it.
+        x: Its samples.
+
+    Attributes:
+        network: The model, its batch normalizations folded.
+        samples: The samples, an array per input.
+    """
+
+    def __init__(self, model: Any, x: Any) -> None:
+        self.network = read(model)
+        for node in self.network:
+            if node.quantizers:
+                raise InputError(
+                    f"layer '{node.name}' is quantized already; calibration starts from a float "
+                    "model"
+                )
+        self.samples = _samples(model, x)
+        fold_batchnorms(self.network)
+        self._equalized = self.network.copy()
+        equalize(self._equalized)
+        self._wanted = self.outputs(self.network)
+
+    def outputs(self, network: Network) -> list[NDArray[np.float32]]:
+        """What a network of the same inputs and outputs gives on the samples."""
+        batches = zip(*_run(network, network.outputs, self.samples), strict=True)
+        return [np.concatenate(parts) for parts in batches]
+
+    def best(self, bits: Mapping[str, LayerBits]) -> Network:
+        """The quantized network whose outputs are nearest to the float model's."""
+        candidates = []
+        for start in (self.network, self._equalized):
+            candidates.append(self.quantized(bits, start))
+            candidates.append(_corrected(candidates[-1], self.samples))
+        return min(candidates, key=lambda each: _error(self.outputs(each), self._wanted))
+
+    def quantized(self, bits: Mapping[str, LayerBits], start: Network | None = None) -> Network:
+        """A network with quantizers, the ranges of activations chosen before the weights'.
+
+        Args:
+            bits: As `calibrate` takes it.
+            start: The network to quantize, by default the model's own.
+        """
+        network = (start or self.network).copy()
+        check_names(network, bits)
+        widths = activation_bits(network, bits)
+        integers = _fit_relus(network, widths, self.samples)
+        _fit_scales(network, widths, integers)
+        for node in network:
+            if node.name in widths:
+                integer = integers.get(node.name, 0)
+                quantizer = activation_quantizer(node, widths[node.name], integer, real=True)
+                network.put(replace(node, quantizers={"activation": quantizer}))
+            elif node.weights and (of_layer := bits_of(bits, node.name)) is not None:
+                check_kind(node)
+                network.put(replace(node, quantizers=_fit_weights(node, of_layer)))
+        return network
 
 
 def _samples(model: Any, x: Any) -> Samples:
@@ -98,26 +142,12 @@ def _samples(model: Any, x: Any) -> Samples:
     return samples
 
 
-def _quantized(start: Network, bits: Mapping[str, LayerBits], x: Samples) -> Network:
-    """A network with quantizers, the ranges of activations chosen before the weights'."""
-    network = start.copy()
-    widths = activation_bits(network, bits)
-    integers = _fit_relus(network, widths, x)
-    _fit_scales(network, widths, integers)
-    for node in network:
-        if node.name in widths:
-            width = widths[node.name]
-            quantizer = activation_quantizer(node, width, integers.get(node.name, 0), real=True)
-            network.put(replace(node, quantizers={"activation": quantizer}))
-        elif node.kernels and (of_layer := bits_of(bits, node.name)) is not None:
-            quantizers = {
-                what: _fit_kernel(kernel, of_layer) for what, kernel in node.kernels.items()
-            }
-            if node.bias is not None:
-                integer = fit_integer(node.bias, of_layer.bias_bits)
-                quantizers["bias"] = fixed(of_layer.bias_bits, integer)
-            network.put(replace(node, quantizers=quantizers))
-    return network
+def _fit_weights(node: Node, bits: LayerBits) -> dict[str, Any]:
+    """Quantizers of a layer's kernels and bias."""
+    quantizers = {what: _fit_kernel(kernel, bits) for what, kernel in node.kernels.items()}
+    if node.bias is not None:
+        quantizers["bias"] = fixed(bits.bias_bits, fit_integer(node.bias, bits.bias_bits))
+    return quantizers
 
 
 def _fit_kernel(kernel: NDArray[Any], bits: LayerBits) -> Any:
@@ -247,11 +277,6 @@ def _run(network: Network, names: list[str], x: Samples) -> Iterator[list[NDArra
     for start in range(0, len(x[0]), _BATCH):
         values = network.run([array[start : start + _BATCH] for array in x])
         yield [values[name] for name in names]
-
-
-def _outputs(network: Network, x: Samples) -> list[NDArray[np.float32]]:
-    batches = zip(*_run(network, network.outputs, x), strict=True)
-    return [np.concatenate(parts) for parts in batches]
 
 
 def _error(found: list[NDArray[np.float32]], wanted: list[NDArray[np.float32]]) -> float:
