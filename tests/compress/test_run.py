@@ -178,6 +178,7 @@ def test_models_in_files_count_by_content(source, store, asked, tmp_path):
     steps = [{"transfer": {"model": "other.h5"}}, learn]
     go(source, store, steps)
     assert [asked[1]["origin"], asked[2]["teacher"]] == [str(file)] * 2
+    parse_recipe([{request["step"]: request["settings"]} for request in asked[1:]])  # whole
     moved = file.rename(tmp_path / "moved.h5")
     assert go(source, store, steps, models={"other.h5": moved}).cached
     file.write_bytes(b"2")

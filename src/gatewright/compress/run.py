@@ -393,6 +393,7 @@ class _Maker:
         }
         request = content | {
             "step": step.name,
+            "settings": step.model_dump(mode="json", exclude_none=True),
             "training": training.model_dump(),
             "model_file": str(self._model_file),
             "data_file": str(self.data_file),
