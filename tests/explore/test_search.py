@@ -23,7 +23,7 @@ SPACE = {
 
 
 def a_search(**keys):
-    return Search.model_validate({"space": SPACE, "trials": 30, **keys})
+    return Search.model_validate({"base": "w8", "space": SPACE, "trials": 30, **keys})
 
 
 def evaluate(point, limits):
@@ -32,7 +32,7 @@ def evaluate(point, limits):
     ebops = (900 * a + 400 * b) * (1 - gone)
     accuracy = 1 - 0.5 * 2.0**-a - 0.3 * 2.0**-b - 0.1 * gone**3
     if limits.ebops is not None and ebops > limits.ebops:
-        return Outcome(state="stopped", reason="compute cost", figures={"ebops": ebops})
+        return Outcome(state="stopped", reason="compute cost", expected={"ebops": ebops})
     if (a, b) == (5, 5):
         return Outcome(state="failed", error="it does not like fives")
     figures = {"accuracy_validation": accuracy, "ebops": ebops}

@@ -123,7 +123,7 @@ def estimate(search: Search, told: Sequence[Trial], trial: Trial) -> dict[str, f
         for other in told
         if other.outcome.state == "done" and _hardware(other.point) == _hardware(trial.point)
     ]
-    known = dict(trial.outcome.figures)
+    known = trial.outcome.expected | trial.outcome.figures
     if _ACCURACY not in known and trial.outcome.curve:
         known[_ACCURACY] = trial.outcome.curve[-1]
     wanted = [*search.objectives, *(_limited(text) for text in search.constraints)]

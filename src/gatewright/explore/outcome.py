@@ -26,23 +26,23 @@ class Outcome(BaseModel):
         state: "done", with every figure that the search weighs; "stopped" early, as hopeless; or
             "failed".
         figures: What was found, by the names of quantities ("xcup.lut"); nothing estimated.
+        expected: What was expected before training; not what the trial would have given.
         curve: Accuracy on the validation data after each epoch of training.
         reason: Why it was stopped.
         error: Why it failed, in a line.
         lasting: Whether the same would come of it again: it is remembered. A process that died or a
             full disk says nothing of the trial.
-        project: Key of its project directory in the store, where there is one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     state: Literal["done", "stopped", "failed"]
     figures: dict[str, float] = {}
+    expected: dict[str, float] = {}
     curve: tuple[float, ...] = ()
     reason: Reason | None = None
     error: str | None = None
     lasting: bool = True
-    project: str | None = None
 
 
 @dataclass(frozen=True)

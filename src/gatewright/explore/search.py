@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Start(Protocol):
     """Has a trial run somewhere."""
 
-    def __call__(self, number: int, point: Point, found: Limits) -> Future[Outcome]:
-        """Start trial `number` at a point, to be ended early by limits."""
+    def __call__(self, number: int, point: Point, limits: Limits, /) -> Future[Outcome]:
+        """Start a trial at a point, to be ended early by limits."""
         ...
 
 

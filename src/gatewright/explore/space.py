@@ -2,7 +2,7 @@
 
 ```yaml
 search:
-  base: uniform6                    # a config of the sweep, or keys laid over its defaults
+  base: uniform6                    # a config of the sweep, or the keys of one
   space:                            # what varies, by its place in a config
     bits.hidden1.weights: [2, 3, 4, 6]                    # choices
     architecture.hidden1: {low: 8, high: 32, step: 4}     # a range, ends included
@@ -21,16 +21,28 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from gatewright.compress.recipe import first_problem
 from gatewright.errors import InputError
 from gatewright.report.budget import parse_budget
 from gatewright.report.figures import find_quantity
+from gatewright.zoo import Config, Sweep, load_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 #: A value for every place that varies.
 Point = dict[str, Any]
@@ -50,6 +62,11 @@ class Choices(_Strict):
         if any(a == b for a, b in itertools.combinations(self.values, 2)):
             raise ValueError("a choice is given twice")
         return self
+
+    @property
+    def first(self) -> Any:
+        """Any of them."""
+        return self.values[0]
 
     @property
     def ordered(self) -> bool:
@@ -84,6 +101,11 @@ class Range(_Strict):
             if self.whole and not isinstance(self.step, int):
                 raise ValueError("low and high are whole, so the step must be, too")
         return self
+
+    @property
+    def first(self) -> Any:
+        """Any of its numbers."""
+        return self.low
 
     @property
     def whole(self) -> bool:
@@ -155,8 +177,8 @@ class Search(_Strict):
     """The section `search` of a sweep file.
 
     Attributes:
-        base: What is the same in all trials: the name of a config, or keys of a config laid over
-            the sweep's defaults.
+        base: What is the same in all trials: the name of a config, or the keys of one, which are
+            laid over the sweep's defaults.
         space: What varies: dotted paths into a config, each with choices or a range.
         points: Points to try first, each with a value for some or all of the paths; the others keep
             the base's.
@@ -175,7 +197,7 @@ class Search(_Strict):
         stop: What ends hopeless trials early.
     """
 
-    base: str | dict[str, Any] = Field(default_factory=dict)
+    base: str | dict[str, Any]
     space: dict[str, Dimension] = Field(default_factory=dict)
     points: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_tuple)] = ()
     objectives: Annotated[
@@ -206,6 +228,76 @@ class Search(_Strict):
                 if dimension.values is None:
                     raise ValueError(f"space.{path}: a grid needs a step")
         return self
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search, and the configurations that its points stand for.
+
+    Attributes:
+        sweep: what the search is in.
+        search: what to do.
+        base: keys of a config, the same in all trials.
+    """
+
+    sweep: Sweep
+    search: Search
+    base: Mapping[str, Any]
+
+    def config(self, name: str, point: Point) -> Config:
+        """The configuration that a point stands for.
+
+        Raises:
+            InputError: if a path leads nowhere, or the configuration is wrong.
+        """
+        where = f"{name} of the search"
+        try:
+            fields = lay_over(self.base, point)
+        except InputError as error:
+            raise InputError(f"{self.sweep.file}: {where}: {error}") from None
+        training = fields.get("training")
+        if isinstance(training, dict):
+            training["validation"] = self.search.validation
+        return self.sweep.make_config(fields | {"name": name}, where)
+
+
+def load_search(path: Path, trials: int | None = None) -> Plan:
+    """Read and check a sweep file with a section `search`, given itself or the model's folder.
+
+    Args:
+        path: of the file or the folder.
+        trials: how many, if not as many as the file says.
+
+    Raises:
+        InputError: if the file or a key of it is wrong; names both.
+    """
+    sweep = load_sweep(path)
+    if sweep.search is None:
+        raise InputError(f"{sweep.file}: there is no section 'search'; see docs/explore.md")
+    written = dict(sweep.search) | ({} if trials is None else {"trials": trials})
+    try:
+        search = Search.model_validate(written)
+    except ValidationError as error:
+        raise InputError(f"{sweep.file}: search: {first_problem(error)}") from None
+    plan = Plan(sweep, search, _base(sweep, search))
+    # One point stands for all: what is wrong with it is likely wrong with every trial.
+    first = {path: dimension.first for path, dimension in search.space.items()}
+    for point in search.points or (first,):
+        plan.config("trial0", first | point)
+    return plan
+
+
+def _base(sweep: Sweep, search: Search) -> dict[str, Any]:
+    """All keys of the config that trials start from, as a sweep file would have them."""
+    if isinstance(search.base, str):
+        config = sweep.config(search.base)
+    else:
+        config = sweep.make_config(search.base | {"name": "base"}, "base of the search")
+    fields = config.model_dump(mode="json", exclude_none=True, exclude={"name", "recipe"})
+    recipe = [
+        {step.name: step.model_dump(mode="json", exclude_none=True)} for step in config.recipe
+    ]
+    return fields | {"recipe": recipe}
 
 
 def grid(search: Search) -> Iterator[Point]:

@@ -1,0 +1,189 @@
+"""A trained model of the zoo through the hardware flow: its project directory, its report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gatewright import __version__
+from gatewright.files import replaced_file
+from gatewright.fixed import to_float
+from gatewright.flow.convert import convert, load_design
+from gatewright.flow.fifos import size_fifos
+from gatewright.flow.steps import read_stamp
+from gatewright.flow.summary import Labels, summarize
+from gatewright.flow.synthesize import synthesize
+from gatewright.flow.verify import verify
+from gatewright.report import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from gatewright.compress.run import StepResult, TrainedModel
+    from gatewright.zoo import Config, Sweep
+
+_SAMPLES = "test_set.npy"
+
+
+class Hardware:
+    """The project directory of a trained model; every step runs once per content.
+
+    Args:
+        sweep: where the model is from.
+        config: of the sweep.
+        trained: what the config's recipe made.
+        directory: the project directory.
+        say: is told what is being done.
+    """
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        config: Config,
+        trained: TrainedModel,
+        directory: Path,
+        say: Callable[[str], None],
+    ) -> None:
+        self._sweep, self._config, self._trained = sweep, config, trained
+        self._directory, self._say = directory, say
+
+    def convert(self) -> None:
+        """Make the RTL."""
+        self._say("conversion")
+        convert(
+            self._trained.path,
+            None,
+            self._config.options,
+            self._directory,
+            name=self._sweep.name,
+        )
+        with replaced_file(self._directory / _SAMPLES) as file:
+            np.save(file, self._trained.x, allow_pickle=False)
+
+    def size_fifos(self) -> None:
+        """Set the depths of FIFOs, on which resources depend."""
+        self._say("FIFOs")
+        size_fifos(self._directory, inputs=self._directory / _SAMPLES)
+
+    def verify(self) -> None:
+        """Prove the RTL exact on the whole test set, and time it."""
+        self._say("verification")
+        verify(self._directory, inputs=self._directory / _SAMPLES)
+
+    def synthesize(self, targets: Iterable[str]) -> None:
+        """Count resources on each of some targets."""
+        for target in targets:
+            self._say(f"synthesis for {target}")
+            synthesize(self._directory, target, jobs=1)
+
+    def report(self) -> schema.Report:
+        """What the steps so far have found."""
+        verified = read_stamp(self._directory, "verify") is not None
+        return summarize(
+            self._directory,
+            labels=Labels(
+                self._sweep.name,
+                self._config.name,
+                task=self._sweep.description,
+                source=f"{self._sweep.name}/model.py",
+            ),
+            accuracy=self._accuracy(verified),
+            keras=self._against_keras() if verified else None,
+            accuracy_origins=self._origins(verified),
+            steps=tuple(_step(step) for step in self._trained.steps),
+        )
+
+    def _rtl_outputs(self) -> NDArray[np.float64]:
+        """What the simulated RTL gave for the test set, (samples, elements)."""
+        design = load_design(self._directory)
+        with np.load(self._directory / "sim" / "outputs.npz", allow_pickle=False) as outputs:
+            return to_float(outputs["output0"], design.outputs[0].type.frac)
+
+    def _against_keras(self) -> schema.Comparison:
+        outputs = self._rtl_outputs()
+        keras = self._trained.outputs.astype(np.float64).reshape(outputs.shape)
+        differing = int((outputs != keras).any(axis=1).sum())
+        return schema.Comparison(vectors=len(outputs), mismatches=differing)
+
+    def _accuracy(self, verified: bool) -> schema.Accuracy:
+        trained = self._trained
+        rtl = None
+        if verified:
+            rtl = float(np.mean(self._rtl_outputs().argmax(axis=1) == trained.y))
+        validation = trained.steps[-1].accuracy.validation
+        samples = None
+        if validation is not None:
+            with np.load(trained.data, allow_pickle=False) as arrays:
+                samples = len(arrays["y_validation"])
+        return schema.Accuracy(
+            metric="top-1 accuracy",
+            samples=len(trained.y),
+            float_model=trained.float_accuracy,
+            quantized=trained.quantized_accuracy,
+            rtl=rtl,
+            validation=validation,
+            validation_samples=samples,
+        )
+
+    def _origins(self, verified: bool) -> dict[str, schema.Origin]:
+        on_test_set = _keras(self._trained, "predictions on the test set")
+        origins = {
+            "accuracy.float_model": on_test_set,
+            "accuracy.quantized": on_test_set,
+            "steps.accuracy": _keras(self._trained, "predictions after each step"),
+            "steps.compute": schema.Origin(
+                method="counted",
+                tool="Gatewright",
+                version=__version__,
+                details="on the model after each step",
+            ),
+        }
+        if self._trained.steps[-1].accuracy.validation is not None:
+            origins["accuracy.validation"] = _keras(
+                self._trained, "predictions on training data that was held back"
+            )
+        if verified:
+            origins["accuracy.rtl"] = schema.Origin(
+                method="simulated", tool="Verilator", details="the RTL's outputs on the test set"
+            )
+        return origins
+
+
+def _keras(trained: TrainedModel, details: str) -> schema.Origin:
+    version = trained.versions.get("tf-keras")
+    return schema.Origin(method="simulated", tool="Keras", version=version, details=details)
+
+
+def _step(step: StepResult) -> schema.Step:
+    cost = step.cost
+    return schema.Step(
+        name=step.name,
+        settings=_words(step.settings),
+        metric="top-1 accuracy",
+        validation=step.accuracy.validation,
+        test=step.accuracy.test,
+        macs=cost.macs if cost else None,
+        bops=cost.bops if cost else None,
+        ebops=cost.ebops if cost else None,
+        weight_bits=cost.weight_bits if cost else None,
+        weights=cost.weights if cost else None,
+        weights_nonzero=cost.nonzero if cost else None,
+        seconds=step.seconds,
+        device=", ".join(step.devices) or None,
+    )
+
+
+def _words(settings: object) -> str:
+    """Settings in the notation of a recipe, without quotes and outer braces."""
+    if isinstance(settings, dict):
+        parts = [f"{key}: {_nested(value)}" for key, value in settings.items()]
+        return ", ".join(parts)
+    return str(settings)
+
+
+def _nested(value: object) -> str:
+    return f"{{{_words(value)}}}" if isinstance(value, dict) else str(value)

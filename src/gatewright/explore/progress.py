@@ -1,0 +1,199 @@
+"""What a search is doing, for people to watch.
+
+A worker notes what it does in a small file, which works for processes and machines alike that share
+the store's folder; the search reads the files of the trials that run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatewright.explore.outcome import Outcome, front
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from gatewright.explore.outcome import Trial
+    from gatewright.explore.space import Search
+
+_STALE = 24 * 3600.0  # seconds after which a folder of notes is that of a killed search
+
+
+class Note:
+    """What a worker is doing, in a file. Nothing depends on it: what can't be written is left out.
+
+    Args:
+        path: the file; None if nobody looks.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def say(self, step: str) -> None:
+        """Note the step."""
+        self._write({"step": step})
+
+    def count(self, step: str, done: int, total: int) -> None:
+        """Note how far a step is."""
+        self._write({"step": step, "done": done, "total": total})
+
+    def remove(self) -> None:
+        """Nothing is being done."""
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def _write(self, fields: dict[str, Any]) -> None:
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                temporary = self._path.with_suffix(".new")
+                temporary.write_text(json.dumps(fields))
+                temporary.replace(self._path)
+
+
+@contextmanager
+def notes_folder(store: Path) -> Iterator[Path]:
+    """A folder in a store for the notes of a search; those of killed searches go."""
+    above = store / "progress"
+    above.mkdir(parents=True, exist_ok=True)
+    for folder in above.iterdir():
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _STALE:
+                shutil.rmtree(folder, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(dir=above))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Watch:
+    """Tells how a search goes: bars on a terminal, elsewhere a line per trial, on stderr.
+
+    Args:
+        search: the search.
+        title: what is searched.
+        folder: where workers put their notes, each in a file named by its number.
+    """
+
+    def __init__(self, search: Search, title: str, folder: Path) -> None:
+        self._search, self._title, self._folder = search, title, folder
+        self._start = time.monotonic()
+        self._running: dict[int, str] = {}
+        self._ran = 0
+        self._told: list[Trial] = []
+        self._live: Any = None
+
+    def __enter__(self) -> Watch:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(self, console=Console(stderr=True), refresh_per_second=2)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def note(self, number: int, name: str) -> Path:
+        """The file for what is being done in the trial of a number, which starts."""
+        self._running[number] = name
+        return self._folder / f"{number}.json"
+
+    def ended(self, told: list[Trial]) -> None:
+        """Another trial has been told."""
+        self._told = list(told)
+        trial = told[-1]
+        ran = self._running.pop(trial.number, None) is not None
+        self._ran += ran
+        if self._live is None:
+            known = "" if ran else " (from the store)"
+            self.say(f"trial {trial.number}: {describe(self._search, trial.outcome)}{known}")
+
+    def say(self, what: str) -> None:
+        """A line."""
+        if self._live is not None:
+            self._live.console.print(what, highlight=False, markup=False)
+            return
+        elapsed = time.monotonic() - self._start
+        count = f"[{len(self._told)}/{self._search.trials}]"
+        sys.stderr.write(f"{count} {elapsed:4.0f} s  {self._title}: {what}{self._left()}\n")
+        sys.stderr.flush()
+
+    def _left(self) -> str:
+        """How long it will take, by how long trials took that were not in the store."""
+        left = self._search.trials - len(self._told)
+        if not self._ran or not left:
+            return ""
+        seconds = left * (time.monotonic() - self._start) / self._ran
+        return f"; about {_duration(seconds)} left"
+
+    def __rich__(self) -> RenderableType:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        search = self._search
+        bars = Table.grid(padding=(0, 1))
+        done, elapsed = len(self._told), _duration(time.monotonic() - self._start)
+        bars.add_row(
+            self._title,
+            ProgressBar(search.trials, done, width=30),
+            f"{done}/{search.trials} trials, {elapsed}{self._left()}",
+        )
+        for number, name in sorted(self._running.items()):
+            fields = self._read(number)
+            if fields is not None:
+                total, so_far = fields.get("total"), fields.get("done", 0)
+                of = f" {so_far}/{total}" if total else ""
+                bars.add_row(
+                    f"  {name}",
+                    ProgressBar(total, so_far, width=30) if total else "",
+                    f"{fields['step']}{of}",
+                )
+        best = Table(box=None, padding=(0, 2, 0, 0), title_justify="left")
+        best.add_column("front so far")
+        for name in search.objectives:
+            best.add_column(name, justify="right")
+        for trial in front(search, self._told):
+            values = (_number(trial.outcome.figures[name]) for name in search.objectives)
+            best.add_row(f"trial {trial.number}", *values)
+        return Group(bars, best)
+
+    def _read(self, number: int) -> dict[str, Any] | None:
+        try:
+            fields = json.loads((self._folder / f"{number}.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return fields if isinstance(fields, dict) and "step" in fields else None
+
+
+def describe(search: Search, outcome: Outcome) -> str:
+    """What came of a trial, in a line."""
+    if outcome.state == "failed":
+        return f"failed: {outcome.error}"
+    if outcome.state == "stopped":
+        return f"stopped early: {outcome.reason}"
+    return ", ".join(f"{name} {_number(outcome.figures[name])}" for name in search.objectives)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.4g}"
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

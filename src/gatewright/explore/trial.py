@@ -1,0 +1,300 @@
+"""What a worker does for a trial: train, convert, synthesize, as far as the trial is worth it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatewright.compress.recipe import Distil, Finetune, Step, Train
+from gatewright.compress.run import Stopped
+from gatewright.errors import (
+    DesignFailure,
+    GatewrightError,
+    InputError,
+    UnsupportedError,
+    system_message,
+)
+from gatewright.explore.hardware import Hardware
+from gatewright.explore.hopeless import dominated, floor
+from gatewright.explore.outcome import Limits, Outcome
+from gatewright.explore.progress import Note
+from gatewright.files import replaced_directory
+from gatewright.flow.convert import load_rtl
+from gatewright.flow.steps import code_hash, tool_versions
+from gatewright.report.figures import find_quantity, quantities
+from gatewright.report.schema import Report
+from gatewright.report.store import write_report
+from gatewright.store import Store, key_of
+from gatewright.zoo import Config, Sweep, obtain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gatewright.compress.run import TrainedModel
+
+_TRIAL, _PROJECT, _RESULT = "trial", "trial project", "trial result"
+# Figures that a simulation gives, beside those that a schedule does.
+_SIMULATED = ("latency", "latency_min", "latency_last", "latency_last_min", "latency_ns", "ii",
+              "fps", "accuracy", "vectors", "mismatches")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Task:
+    """A trial to run, as plain data.
+
+    Attributes:
+        sweep: of the model.
+        config: what to train and build.
+        wanted: names of the quantities that the search weighs or limits.
+        limits: what makes the trial hopeless.
+        store: the store's folder.
+        progress: a file for what is being done; None if nobody looks.
+    """
+
+    sweep: Sweep
+    config: Config
+    wanted: tuple[str, ...]
+    limits: Limits
+    store: Path
+    progress: Path | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What to synthesize for: the conversion's target, and those of wanted figures."""
+        named = [find_quantity(name).target for name in self.wanted]
+        found = [self.config.options.target, *(name for name in named if name is not None)]
+        return tuple(dict.fromkeys(found))
+
+    def content(self) -> dict[str, Any]:
+        """All that the trial's figures depend on, but for its limits."""
+        sources = {
+            file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(self.sweep.model_dir.glob("*.py"))
+        }
+        return {
+            "model": self.sweep.name,
+            "sources": sources,
+            "config": self.config.model_dump(mode="json", exclude={"name"}),
+            "wanted": sorted(self.wanted),
+            "code": code_hash(),
+            "tools": tool_versions(),
+        }
+
+    def limited_content(self) -> dict[str, Any]:
+        """All that the trial's outcome depends on."""
+        return self.content() | {"limits": asdict(self.limits)}
+
+
+def find_outcome(task: Task) -> Outcome | None:
+    """What came of a trial, if the store knows it."""
+    entry = Store(task.store).find(key_of(_TRIAL, task.limited_content()))
+    return Outcome.model_validate(entry.record) if entry is not None else None
+
+
+def run_trial(task: Task) -> Outcome:
+    """Run a trial, or find what came of it; the outcome is kept if it would be the same again.
+
+    Whatever goes wrong with the trial is in the outcome.
+    """
+    note = Note(task.progress)
+    try:
+        entry = Store(task.store).obtain(
+            _TRIAL,
+            task.limited_content(),
+            lambda _: _attempt(task, note).model_dump(mode="json", exclude_none=True),
+        )
+    except GatewrightError as error:
+        return Outcome(state="failed", error=str(error), lasting=False)
+    except OSError as error:
+        return Outcome(state="failed", error=system_message(error), lasting=False)
+    except MemoryError:
+        return Outcome(state="failed", error="out of memory", lasting=False)
+    finally:
+        note.remove()
+    return Outcome.model_validate(entry.record)
+
+
+def find_result(task: Task) -> Report | None:
+    """The report of a trial that was verified and synthesized, if the store knows it."""
+    entry = Store(task.store).find(key_of(_RESULT, task.content()))
+    return Report.model_validate(entry.record["report"]) if entry is not None else None
+
+
+def finish_trial(task: Task, directory: Path) -> Report:
+    """Verify a trial of the front on the whole test set, synthesize it, and copy its project.
+
+    Args:
+        task: its limits don't matter any more.
+        directory: takes the project directory.
+
+    Raises:
+        DesignFailure: if it is not bit-exact.
+        GatewrightError: if a step fails.
+    """
+    note = Note(task.progress)
+    store = Store(task.store)
+    try:
+        trained = _train(task, (), note)
+        with store.project(_PROJECT, _project_content(task, trained)) as project:
+            hardware = Hardware(task.sweep, task.config, trained, project, note.say)
+            report = _whole(hardware, task.targets)
+            write_report(report, project)
+            with replaced_directory(directory) as copy:
+                shutil.copytree(project, copy, dirs_exist_ok=True, symlinks=True)
+        record = {"report": report.model_dump(mode="json", exclude_none=True)}
+        store.obtain(_RESULT, task.content(), lambda _: record)
+    except OSError as error:
+        raise InputError(f"{task.config.name}: {system_message(error)}") from error
+    finally:
+        note.remove()
+    return report
+
+
+def run_config(sweep: Sweep, config: Config, folder: Path, store: Path, force: bool) -> Report:
+    """Take a configuration of a sweep all the way, in a project directory of its name.
+
+    Args:
+        sweep: where the model is.
+        config: one of its configurations.
+        folder: of the project directories.
+        store: the store's folder.
+        force: forget what the project directory holds.
+
+    Raises:
+        GatewrightError: if a step fails.
+    """
+    directory = folder / config.name
+    try:
+        if force:
+            shutil.rmtree(directory, ignore_errors=True)
+        trained = obtain(sweep, config, store=Store(store))
+        hardware = Hardware(sweep, config, trained, directory, lambda _: None)
+        report = _whole(hardware, (config.options.target,))
+        write_report(report, directory)
+    except OSError as error:
+        raise InputError(f"{config.name}: {system_message(error)}") from error
+    return report
+
+
+def _whole(hardware: Hardware, targets: tuple[str, ...]) -> Report:
+    """Every step of the hardware flow."""
+    hardware.convert()
+    hardware.size_fifos()
+    hardware.verify()
+    hardware.synthesize(targets)
+    return hardware.report()
+
+
+def _attempt(task: Task, note: Note) -> Outcome:
+    """Go as far as the trial is worth it.
+
+    Raises:
+        GatewrightError: if it fails in a way that it might not fail another time.
+    """
+    figures: dict[str, float] = {}
+    try:
+        return _go(task, note, figures)
+    except (UnsupportedError, DesignFailure) as error:
+        return Outcome(state="failed", error=str(error), figures=figures)
+
+
+def _go(task: Task, note: Note, figures: dict[str, float]) -> Outcome:
+    expected = {}
+    if task.limits.ebops is not None:
+        note.say("compute cost")
+        untrained = _cost(_train(task, (), note, recipe=_without_fitting(task.config.recipe)))
+        expected = {"ebops": untrained["ebops"]} if "ebops" in untrained else {}
+        if expected and expected["ebops"] > task.limits.ebops:
+            return Outcome(state="stopped", reason="compute cost", expected=expected)
+    try:
+        trained = _train(task, floor(task.limits, expected.get("ebops")), note)
+    except Stopped as stopped:
+        return Outcome(
+            state="stopped", reason="training curve", expected=expected, curve=stopped.curve
+        )
+    figures |= _cost(trained)
+    accuracy = trained.steps[-1].accuracy
+    if accuracy.validation is not None:
+        figures["accuracy_validation"] = accuracy.validation
+    if dominated(task.limits, figures):
+        return Outcome(state="stopped", reason="dominated", figures=figures, curve=trained.curve)
+    content = _project_content(task, trained)
+    with Store(task.store).project(_PROJECT, content) as project:
+        hardware = Hardware(task.sweep, task.config, trained, project, note.say)
+        hardware.convert()
+        rtl = load_rtl(project)
+        figures["clock"] = rtl.clock_ns
+        if rtl.latency is not None:
+            figures["latency_predicted"] = rtl.latency
+        if rtl.interval is not None:
+            figures["ii_predicted"] = rtl.interval
+        if dominated(task.limits, figures):
+            return Outcome(
+                state="stopped", reason="dominated", figures=figures, curve=trained.curve
+            )
+        hardware.size_fifos()
+        names = {find_quantity(name).figure.name for name in task.wanted}
+        if names & set(_SIMULATED):
+            hardware.verify()
+        if any(find_quantity(name).figure.per_target for name in task.wanted):
+            hardware.synthesize(task.targets)
+        figures |= _figures(hardware.report(), task)
+    if missing := [name for name in task.wanted if name not in figures]:
+        raise UnsupportedError(f"{missing[0]}: nothing gives this figure for this configuration")
+    return Outcome(state="done", figures=figures, curve=trained.curve)
+
+
+def _train(
+    task: Task, least: tuple[float, ...], note: Note, recipe: tuple[Step, ...] | None = None
+) -> TrainedModel:
+    config = task.config if recipe is None else task.config.model_copy(update={"recipe": recipe})
+    return obtain(task.sweep, config, store=Store(task.store), floor=least, progress=note.count)
+
+
+def _without_fitting(recipe: tuple[Step, ...]) -> tuple[Step, ...]:
+    """A recipe whose model costs about what the recipe's own will, soon made.
+
+    What a step does to weights beside fitting them is done, and the float model has seen the data
+    once, so that its weights have their sizes.
+    """
+    first = Train(epochs=1) if isinstance(recipe[0], Train | Distil) else recipe[0]
+    kept = [first, *(step for step in recipe[1:] if not isinstance(step, Distil | Finetune))]
+    return tuple(
+        step.model_copy(update={"epochs": 0})
+        if "epochs" in type(step).model_fields and not isinstance(step, Train)
+        else step
+        for step in kept
+    )
+
+
+def _cost(trained: TrainedModel) -> dict[str, float]:
+    """Figures of the model by itself; none where its cost is not known."""
+    cost = trained.steps[-1].cost
+    if cost is None:
+        return {}
+    return {
+        "macs": cost.macs,
+        "bops": cost.bops,
+        "ebops": cost.ebops,
+        "parameters": cost.parameters,
+        "weight_bits": cost.weight_bits,
+    }
+
+
+def _project_content(task: Task, trained: TrainedModel) -> Mapping[str, Any]:
+    return {"model": trained.key, "name": task.sweep.name, "options": asdict(task.config.options)}
+
+
+def _figures(report: Report, task: Task) -> dict[str, float]:
+    """All that a report knows, resources also without a target: those of the conversion's."""
+    found = {}
+    for quantity in quantities(task.targets):
+        value = quantity.of(report)
+        if value is not None:
+            found[quantity.name] = float(value)
+            if quantity.target == task.config.options.target:
+                found[quantity.figure.name] = float(value)
+    return found
