@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,13 @@ def quantize_file(request: Request, progress: Callable[[str], None] = lambda _: 
         InputError: naming the file, layer or option that is wrong; nothing is written then.
     """
     _check(request)
+    with warnings.catch_warnings():
+        # tf-keras warns of HDF5, which is what hls4ml reads, and of initial values never used.
+        warnings.simplefilter("ignore", UserWarning)
+        return _quantize(request, progress)
+
+
+def _quantize(request: Request, progress: Callable[[str], None]) -> Outcome:
     progress("loading the model")
     model = load_model(request.model, request.weights)
     if request.data is None:
