@@ -1,0 +1,205 @@
+"""`gatewright quantize`: from file to file, what it says, what it refuses."""
+
+import io
+import json
+import shutil
+import sys
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+
+from compress.models import golden_outputs, on_grid, spread
+from gatewright import cli
+from gatewright.compress.source import load_model
+from gatewright.errors import InputError
+from gatewright.frontend.quiet import import_keras, quiet
+
+
+@pytest.fixture(scope="module")
+def keras():
+    import_keras("qkeras")
+    return sys.modules["tf_keras"]
+
+
+@pytest.fixture(scope="module")
+def files(keras, tmp_path_factory):
+    """A float model in all kinds of files, with batch normalization and activations inside."""
+    folder = tmp_path_factory.mktemp("models")
+    k = keras.layers
+    inputs = keras.Input((5, 5, 2), name="in")
+    x = k.Conv2D(4, 3, activation="relu", name="conv")(inputs)
+    x = k.Conv2D(4, 2, use_bias=False, name="more")(x)
+    x = k.ReLU(name="act")(k.BatchNormalization(name="norm")(x))
+    x = k.Dropout(0.5, name="drop")(k.Flatten(name="flat")(x))
+    model = spread(keras.Model(inputs, k.Dense(3, activation="softmax", name="out")(x), name="net"))
+    with quiet():
+        model.save(folder / "m.h5")
+        model.save(folder / "m.keras")
+        model.save_weights(folder / "w.h5")
+    (folder / "m.json").write_text(model.to_json())
+    samples = on_grid((200, 5, 5, 2))
+    labels = model.predict(samples, verbose=0).argmax(axis=1)
+    np.savez(folder / "data.npz", x=samples, y=labels)
+    np.save(folder / "x.npy", samples)
+    return folder, model, samples
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path, files):
+    """Runs `quantize` in an empty folder beside copies of the files; gives status, out, err."""
+    monkeypatch.chdir(tmp_path)
+    for file in files[0].iterdir():
+        shutil.copy(file, tmp_path)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["quantize", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize("file", [("m.h5",), ("m.keras",), ("m.json", "--weights", "w.h5")])
+def test_every_kind_of_file_gives_the_same_model(run, files, tmp_path, file):
+    status, out, _ = run(*file, "--bits", 6, "--data", "data.npz", "-o", "q.h5", "--json")
+    assert status == 0
+    result = json.loads(out)
+    assert result["bits"] == {"default": {"weights": 6, "activations": 6}}
+    assert result["float_accuracy"] == 1
+    assert 0.9 < result["accuracy"] <= 1
+    ranges = {(each["layer"], each["what"]): each for each in result["ranges"]}
+    assert set(ranges) == {
+        *(("conv", what) for what in ("kernel", "bias")),
+        *(("more", what) for what in ("kernel", "bias")),
+        *(("out", what) for what in ("kernel", "bias")),
+        ("conv_relu", "activation"),
+        ("act", "activation"),
+    }
+    assert all(each["bits"] == 6 and 0 <= each["saturated"] < 0.2 for each in ranges.values())
+    loaded = load_model(tmp_path / "q.h5")
+    predicted = loaded.predict(files[2], verbose=0)
+    assert np.mean(predicted.argmax(axis=1) == np.load("data.npz")["y"]) == result["accuracy"]
+
+
+def test_the_file_becomes_hardware_that_computes_the_same(run, files, tmp_path, keras):
+    run("m.h5", "--bits", "ternary,6", "--bits", "out=5", "--data", "x.npy", "-o", "q.h5")
+    loaded = load_model(tmp_path / "q.h5")
+    logits = keras.Model(loaded.inputs, loaded.get_layer("out").output)
+    x = on_grid((100, 5, 5, 2), 3)
+    np.testing.assert_array_equal(golden_outputs(logits, x), logits.predict(x, verbose=0))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["convert", "q.h5", "-o", "project"])
+    assert not ended.value.code
+    assert (tmp_path / "project" / "rtl" / "project.json").exists()
+
+
+def test_without_data_it_is_what_training_starts_from(run):
+    status, out, err = run("m.h5", "--bits", 4, "--relu-integer", 1, "-o", "q.h5")
+    assert (status, err) == (0, "q.h5: written\n")
+    rows = [[c.strip() for c in line.split("│")[1:-1]] for line in out.splitlines() if "│" in line]
+    assert ["act", "activation", "quantized_relu", "4", "1", ""] in rows
+    (conv,) = [row for row in rows if row[:2] == ["conv", "kernel"]]
+    assert conv[2:5] == ["quantized_bits", "4", "0"] and conv[5].endswith(" %")
+
+
+def test_shares_of_what_saturates(run, files, keras):
+    model = files[1]
+    _, out, _ = run("m.h5", "--bits", 4, "-o", "q.h5", "--json")
+    ranges = {(each["layer"], each["what"]): each for each in json.loads(out)["ranges"]}
+    kernel = model.get_layer("out").get_weights()[0]
+    beyond = (kernel > 1 - 1 / 16) | (kernel < -1 - 1 / 16)
+    assert ranges["out", "kernel"]["saturated"] == pytest.approx(beyond.mean())
+    assert ranges["act", "activation"]["saturated"] is None
+
+
+def test_sensitivity_is_shown_and_bits_are_found(run):
+    status, out, _ = run("m.h5", "--data", "data.npz", "--sensitivity", "--max-loss", "0.05",
+                         "-o", "q.h5", "--json")  # fmt: skip
+    assert status == 0
+    result = json.loads(out)
+    assert set(result["bits"]) == {"conv", "more", "out"}
+    assert result["accuracy"] >= 0.95
+    assert [cell["layer"] for cell in result["sensitivity"][::6]] == ["conv", "more", "out"]
+    status, out, err = run("m.h5", "--data", "data.npz", "--sensitivity")
+    assert status == 0 and "8 bits" in out and "written" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("m.h5", "-o", "q.h5"), "give bits, e.g. --bits 6"),
+        (("m.h5", "--bits", "6"), "give the file to write, as -o OUT.h5"),
+        (("m.h5", "--bits", "6", "-o", "q.keras"), "q.keras: QKeras models are kept as .h5"),
+        (("m.h5", "--bits", "6,dynamic", "-o", "q.h5"), "hardware has its types built in"),
+        (("m.h5", "--bits", "cnv=6", "-o", "q.h5"), "bits of a layer 'cnv', which model 'net'"),
+        (("m.h5", "--bits", "6", "--max-loss", "0.1", "-o", "q.h5"), "leave --bits out"),
+        (("m.h5", "--max-loss", "2", "-o", "q.h5"), "--max-loss 2: a share of samples"),
+        (("m.h5", "--max-loss", "0.1", "-o", "q.h5"), "--max-loss measures accuracy; give"),
+        (("m.h5", "--sensitivity"), "--sensitivity measures accuracy; give samples"),
+        (("m.h5", "--sensitivity", "--data", "x.npy"), "x.npy: holds no labels 'y'"),
+        (("m.h5", "--bits", "6", "--data", "none.npz", "-o", "q.h5"), "none.npz: can't be read"),
+        (("m.h5", "--bits", "6", "--data", "m.h5", "-o", "q.h5"), "m.h5: can't be read"),
+        (("m.h5", "--bits", "6", "--data", "bad.npz", "-o", "q.h5"), "bad.npz: no samples 'x'"),
+        (("none.h5", "--bits", "6", "-o", "q.h5"), "none.h5: no such file"),
+        (("m.json", "--bits", "6", "-o", "q.h5"), "an architecture needs its weights"),
+        (("m.h5", "--bits", "6", "-o", "none.h5/q.h5"), "none.h5"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(run, tmp_path, arguments, said):
+    np.savez("bad.npz", z=np.zeros(3))
+    if "none.h5/q.h5" in arguments:
+        (tmp_path / "none.h5").write_text("")
+    before = sorted(tmp_path.iterdir())
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert said in err and err.count("\n") == 1
+    assert "internal error" not in err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def spoiled(source, target, change):
+    """A copy of an .h5 model with another architecture."""
+    shutil.copy(source, target)
+    with h5py.File(target, "r+") as file:
+        architecture = json.loads(file.attrs["model_config"])
+        change(architecture["config"]["layers"])
+        file.attrs["model_config"] = json.dumps(architecture)
+    return target
+
+
+def test_files_name_no_code_to_run(files, tmp_path, monkeypatch):
+    """A file may name modules and their functions; none is imported, none is called."""
+    (tmp_path / "intruder.py").write_text("raise SystemExit('ran')")
+    monkeypatch.syspath_prepend(tmp_path)
+    intruder = {"module": "intruder", "class_name": "Evil", "config": {}, "registered_name": "Evil"}
+
+    def initializer(layers):
+        layers[1]["config"]["kernel_initializer"] = intruder
+
+    def layer(layers):
+        layers[1]["module"] = "intruder"
+
+    with pytest.raises(InputError, match=r"a\.h5: can't be loaded"):
+        load_model(spoiled(files[0] / "m.h5", tmp_path / "a.h5", initializer))
+    same = load_model(spoiled(files[0] / "m.h5", tmp_path / "b.h5", layer))
+    np.testing.assert_array_equal(
+        same.predict(files[2][:9], verbose=0), files[1].predict(files[2][:9], verbose=0)
+    )
+    assert "intruder" not in sys.modules
+
+
+def test_models_of_keras_3_are_refused(files, tmp_path):
+    with zipfile.ZipFile(files[0] / "m.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    metadata = json.loads(parts["metadata.json"])
+    parts["metadata.json"] = json.dumps(metadata | {"keras_version": "3.1.0"}).encode()
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    (tmp_path / "three.keras").write_bytes(content.getvalue())
+    with pytest.raises(InputError, match=r"three\.keras"):
+        load_model(tmp_path / "three.keras")
