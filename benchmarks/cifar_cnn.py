@@ -23,20 +23,20 @@ def cifar_cnn(bits: int = 6) -> Any:
     import tf_keras as keras
 
     from benchmarks._digits import train
-    from gatewright.zoo import LayerBits
-    from gatewright.zoo.layers import Layers
+    from gatewright.compress.bits import LayerBits
+    from gatewright.compress.quantize import quantize
 
     keras.utils.set_random_seed(7)
-    stages = [[f"conv{stage}_{half}" for half in "ab"] for stage in range(1, STAGES + 1)]
-    names = [*(name for stage in stages for name in stage), "hidden", "logits"]
-    widths = dict.fromkeys(names, LayerBits(weights=bits, activations=bits))
-    make = Layers(widths, relu_integer=2, l1=0.0)
+    layers, start = keras.layers, {"kernel_initializer": "he_normal"}
     tensor = inputs = keras.Input((32, 32, 3), name="pixels")
-    for stage, convolutions in enumerate(stages, 1):
-        for name in convolutions:
-            tensor = make.relu(name)(make.conv2d(name, FILTERS, 3, padding="same")(tensor))
-        tensor = keras.layers.MaxPooling2D(2, name=f"pool{stage}")(tensor)
-    tensor = keras.layers.Flatten(name="flat")(tensor)
-    tensor = make.relu("hidden")(make.dense("hidden", HIDDEN)(tensor))
-    outputs = make.dense("logits", 10)(tensor)
-    return train(keras.Model(inputs, outputs, name="cifar_cnn"), 32, 3, EPOCHS)
+    for stage in range(1, STAGES + 1):
+        for half in "ab":
+            name = f"conv{stage}_{half}"
+            tensor = layers.Conv2D(FILTERS, 3, padding="same", name=name, **start)(tensor)
+            tensor = layers.ReLU(name=f"{name}_relu")(tensor)
+        tensor = layers.MaxPooling2D(2, name=f"pool{stage}")(tensor)
+    tensor = layers.Dense(HIDDEN, name="hidden", **start)(layers.Flatten(name="flat")(tensor))
+    tensor = layers.ReLU(name="hidden_relu")(tensor)
+    model = keras.Model(inputs, layers.Dense(10, name="logits", **start)(tensor), name="cifar_cnn")
+    widths = {"default": LayerBits(weights=bits, activations=bits)}
+    return train(quantize(model, widths, relu_integer=2), 32, 3, EPOCHS)

@@ -19,16 +19,17 @@ def mnist_cnn(bits: int = 6) -> Any:
     import tf_keras as keras
 
     from benchmarks._digits import train
-    from gatewright.zoo import LayerBits
-    from gatewright.zoo.layers import Layers
+    from gatewright.compress.bits import LayerBits
+    from gatewright.compress.quantize import quantize
 
     keras.utils.set_random_seed(7)
-    names = ("conv1", "conv2", "logits")
-    widths = dict.fromkeys(names, LayerBits(weights=bits, activations=bits))
-    make = Layers(widths, relu_integer=2, l1=0.0)
+    layers, start = keras.layers, {"kernel_initializer": "he_normal"}
     tensor = inputs = keras.Input((28, 28, 1), name="pixels")
     for index in (1, 2):
-        tensor = make.relu(f"conv{index}")(make.conv2d(f"conv{index}", 16, 3)(tensor))
-        tensor = keras.layers.MaxPooling2D(2, name=f"pool{index}")(tensor)
-    outputs = make.dense("logits", 10)(keras.layers.Flatten(name="flat")(tensor))
-    return train(keras.Model(inputs, outputs, name="mnist_cnn"), 28, 1, EPOCHS)
+        tensor = layers.Conv2D(16, 3, name=f"conv{index}", **start)(tensor)
+        tensor = layers.ReLU(name=f"conv{index}_relu")(tensor)
+        tensor = layers.MaxPooling2D(2, name=f"pool{index}")(tensor)
+    outputs = layers.Dense(10, name="logits", **start)(layers.Flatten(name="flat")(tensor))
+    model = keras.Model(inputs, outputs, name="mnist_cnn")
+    widths = {"default": LayerBits(weights=bits, activations=bits)}
+    return train(quantize(model, widths, relu_integer=2), 28, 1, EPOCHS)

@@ -25,7 +25,7 @@ from gatewright.flow.convert import load_design, load_rtl
 from gatewright.flow.inputs import random_inputs
 from gatewright.flow.steps import read_stamp
 from gatewright.simulate import simulate
-from gatewright.zoo import load_sweep, train
+from gatewright.zoo import load_sweep, obtain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -87,7 +87,7 @@ def exact(projects: Projects) -> dict[str, Any]:
     for name, configuration in ZOO.items():
         sweep = load_sweep(HERE.parent / "models" / name)
         config = sweep.config(configuration)
-        trained = train(sweep, config)
+        trained = obtain(sweep, config)
         inputs = projects.samples(name, trained.x[:EXACT_SAMPLES])
         model: list[str | Path] = [trained.path, "--input-precision", config.input_precision]
         results[name] = every_reuse(projects, name, model, ["--inputs", inputs])

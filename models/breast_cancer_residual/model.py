@@ -10,16 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gatewright.zoo.layers import Layers
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gatewright.zoo import LayerBits
     from gatewright.zoo.data import Split
 
 FEATURES = 30
-WIDTH = 16
 CLASSES = 2
 
 
@@ -42,17 +36,25 @@ def load_data() -> Split:
     return x_train, y_train, x_test, y_test
 
 
-def build(bits: Mapping[str, LayerBits] | None) -> Any:
-    """The untrained tf-keras model, quantized to `bits` per layer; None gives the float model."""
-    from tf_keras import Input, Model, layers
+def build(width: int = 16) -> Any:
+    """The untrained tf-keras model.
+
+    Args:
+        width: Neurons of either branch.
+    """
+    from tf_keras import Input, Model, layers, regularizers
 
     # A strong pull towards zero: there are more weights than tumours.
-    make = Layers(bits, relu_integer=1, l1=2e-3)
+    sparse = regularizers.l1(2e-3)
+
+    def dense(name: str, units: int) -> Any:
+        return layers.Dense(units, kernel_regularizer=sparse, name=name)
+
     inputs = Input((FEATURES,), name="features")
-    trunk = make.relu("hidden")(make.dense("hidden", WIDTH)(inputs))
-    branch = make.tanh("residual")(make.dense("residual", WIDTH)(trunk))
+    trunk = layers.ReLU(name="hidden_relu")(dense("hidden", width)(inputs))
+    branch = layers.Activation("tanh", name="residual_tanh")(dense("residual", width)(trunk))
     joined = layers.Add(name="join")([trunk, branch])
-    outputs = layers.Activation("softmax", name="softmax")(make.dense("logits", CLASSES)(joined))
+    outputs = layers.Activation("softmax", name="softmax")(dense("logits", CLASSES)(joined))
     return Model(inputs, outputs, name="breast_cancer_residual")
 
 

@@ -5,32 +5,36 @@ TensorFlow is imported only where a model is built.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gatewright.zoo.data import digits
-from gatewright.zoo.layers import Layers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gatewright.zoo import LayerBits
 
 load_data = digits
 
 
-def build(bits: Mapping[str, LayerBits] | None) -> Any:
-    """The untrained tf-keras model, quantized to `bits` per layer; None gives the float model."""
-    from tf_keras import Input, Model, layers
+def build(conv1: int = 8, conv2: int = 12, classes: int = 10) -> Any:
+    """The untrained tf-keras model.
 
-    make = Layers(bits, relu_integer=2, l1=1e-4)
+    Args:
+        conv1: Filters of the first convolution.
+        conv2: Filters of the second.
+        classes: How many are told apart.
+    """
+    from tf_keras import Input, Model, layers, regularizers
+
+    # A weight that becomes zero costs no adder.
+    sparse = regularizers.l1(1e-4)
     tensor = inputs = Input((8, 8, 1), name="pixels")
-    tensor = make.conv2d("conv1", 8, 3, padding="same")(tensor)
-    tensor = make.relu("conv1")(tensor)
+    tensor = layers.Conv2D(conv1, 3, padding="same", kernel_regularizer=sparse, name="conv1")(
+        tensor
+    )
+    tensor = layers.ReLU(name="conv1_relu")(tensor)
     tensor = layers.MaxPooling2D(2, name="pool1")(tensor)
-    tensor = make.conv2d("conv2", 12, 3)(tensor)
-    tensor = make.relu("conv2")(tensor)
+    tensor = layers.Conv2D(conv2, 3, kernel_regularizer=sparse, name="conv2")(tensor)
+    tensor = layers.ReLU(name="conv2_relu")(tensor)
     tensor = layers.Flatten(name="flat")(tensor)
-    return Model(inputs, make.dense("logits", 10)(tensor), name="digits_cnn")
+    outputs = layers.Dense(classes, kernel_regularizer=sparse, name="logits")(tensor)
+    return Model(inputs, outputs, name="digits_cnn")
 
 
 def loss() -> Any:

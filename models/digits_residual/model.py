@@ -5,38 +5,46 @@ TensorFlow is imported only where a model is built.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gatewright.zoo.data import digits
-from gatewright.zoo.layers import Layers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gatewright.zoo import LayerBits
 
 load_data = digits
 
 
-def build(bits: Mapping[str, LayerBits] | None) -> Any:
-    """The untrained tf-keras model, quantized to `bits` per layer; None gives the float model."""
-    from tf_keras import Input, Model, layers
+def build(narrow: int = 6, wide: int = 10) -> Any:
+    """The untrained tf-keras model.
 
-    make = Layers(bits, relu_integer=2, l1=1e-4)
+    Args:
+        narrow: Filters of the stem and the first block.
+        wide: Filters of the second block.
+    """
+    from tf_keras import Input, Model, layers, regularizers
+
+    # A weight that becomes zero costs no adder.
+    sparse = regularizers.l1(1e-4)
+
+    def conv(name: str, filters: int, size: int, **options: Any) -> Any:
+        return layers.Conv2D(filters, size, kernel_regularizer=sparse, name=name, **options)
+
+    def relu(name: str) -> Any:
+        return layers.ReLU(name=f"{name}_relu")
+
     inputs = Input((8, 8, 1), name="pixels")
-    stem = make.relu("stem")(make.conv2d("stem", 6, 3, padding="same")(inputs))
+    stem = relu("stem")(conv("stem", narrow, 3, padding="same")(inputs))
     # The skip connection is the stem itself.
-    branch = make.relu("block1_a")(make.conv2d("block1_a", 6, 3, padding="same")(stem))
-    branch = make.conv2d("block1_b", 6, 3, padding="same")(branch)
-    joined = make.relu("block1_b")(layers.Add(name="block1_join")([stem, branch]))
+    branch = relu("block1_a")(conv("block1_a", narrow, 3, padding="same")(stem))
+    branch = conv("block1_b", narrow, 3, padding="same")(branch)
+    joined = relu("block1_b")(layers.Add(name="block1_join")([stem, branch]))
     # Half the rows and columns: the skip connection is a pointwise convolution.
-    branch = make.conv2d("block2_a", 10, 3, strides=2, padding="same")(joined)
-    branch = make.relu("block2_a")(branch)
-    branch = make.conv2d("block2_b", 10, 3, padding="same")(branch)
-    skip = make.conv2d("block2_skip", 10, 1, strides=2)(joined)
-    joined = make.relu("block2_b")(layers.Add(name="block2_join")([skip, branch]))
+    branch = conv("block2_a", wide, 3, strides=2, padding="same")(joined)
+    branch = relu("block2_a")(branch)
+    branch = conv("block2_b", wide, 3, padding="same")(branch)
+    skip = conv("block2_skip", wide, 1, strides=2)(joined)
+    joined = relu("block2_b")(layers.Add(name="block2_join")([skip, branch]))
     pooled = layers.MaxPooling2D(2, name="pool")(joined)
-    outputs = make.dense("logits", 10)(layers.Flatten(name="flat")(pooled))
+    flat = layers.Flatten(name="flat")(pooled)
+    outputs = layers.Dense(10, kernel_regularizer=sparse, name="logits")(flat)
     return Model(inputs, outputs, name="digits_residual")
 
 

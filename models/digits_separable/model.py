@@ -7,39 +7,50 @@ model is built.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gatewright.zoo.data import digits
-from gatewright.zoo.layers import Layers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gatewright.zoo import LayerBits
 
 load_data = digits
 
 
-def build(bits: Mapping[str, LayerBits] | None) -> Any:
-    """The untrained tf-keras model, quantized to `bits` per layer; None gives the float model."""
-    from tf_keras import Input, Model, initializers, layers
+def build(stem: int = 8, pointwise1: int = 16, pointwise2: int = 24) -> Any:
+    """The untrained tf-keras model.
 
-    make = Layers(bits, relu_integer=2, l1=3e-5)
+    Args:
+        stem: Filters of the full convolution.
+        pointwise1: Filters of the first block.
+        pointwise2: Filters of the second.
+    """
+    from tf_keras import Input, Model, initializers, layers, regularizers
+
+    # A weight that becomes zero costs no adder.
+    sparse = regularizers.l1(3e-5)
+
+    def relu(name: str) -> Any:
+        return layers.ReLU(name=f"{name}_relu")
+
     tensor = inputs = Input((8, 8, 1), name="pixels")
-    tensor = make.relu("stem")(make.conv2d("stem", 8, 3, padding="same")(tensor))
-    for block, filters, strides in (1, 16, 2), (2, 24, 1):
+    tensor = layers.Conv2D(stem, 3, padding="same", kernel_regularizer=sparse, name="stem")(tensor)
+    tensor = relu("stem")(tensor)
+    for block, filters, strides in (1, pointwise1, 2), (2, pointwise2, 1):
         depthwise, pointwise = f"depthwise{block}", f"pointwise{block}"
-        # Keras' own choice takes the channels for inputs of one sum: too small to learn from.
-        initial = initializers.RandomUniform(-0.5, 0.5)
-        tensor = make.depthwise2d(
-            depthwise, 3, strides=strides, padding="same", depthwise_initializer=initial
+        tensor = layers.DepthwiseConv2D(
+            3,
+            strides=strides,
+            padding="same",
+            # Keras' own choice takes the channels for inputs of one sum: too small to learn from.
+            depthwise_initializer=initializers.RandomUniform(-0.5, 0.5),
+            depthwise_regularizer=sparse,
+            name=depthwise,
         )(tensor)
-        tensor = make.relu(depthwise)(tensor)
-        tensor = make.conv2d(pointwise, filters, 1)(tensor)
-        tensor = make.relu(pointwise)(tensor)
+        tensor = relu(depthwise)(tensor)
+        tensor = layers.Conv2D(filters, 1, kernel_regularizer=sparse, name=pointwise)(tensor)
+        tensor = relu(pointwise)(tensor)
     tensor = layers.AveragePooling2D(2, name="mean")(tensor)
     tensor = layers.Flatten(name="flat")(tensor)
-    return Model(inputs, make.dense("logits", 10)(tensor), name="digits_separable")
+    outputs = layers.Dense(10, kernel_regularizer=sparse, name="logits")(tensor)
+    return Model(inputs, outputs, name="digits_separable")
 
 
 def loss() -> Any:

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gatewright.zoo.layers import Layers
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gatewright.zoo import LayerBits
     from gatewright.zoo.data import Split
 
 STEPS = 29  # the longest utterance; shorter ones are followed by zeros
@@ -44,17 +39,28 @@ def _part(split: str) -> tuple[np.ndarray, np.ndarray]:
     return x, np.asarray(speakers).astype(np.int64) - 1
 
 
-def build(bits: Mapping[str, LayerBits] | None) -> Any:
-    """The untrained tf-keras model, quantized to `bits` per layer; None gives the float model."""
-    from tf_keras import Input, Model, layers
+def build(conv1: int = 16, conv2: int = 16) -> Any:
+    """The untrained tf-keras model.
 
-    make = Layers(bits, relu_integer=2, l1=1e-4)
+    Args:
+        conv1: Filters of the first convolution.
+        conv2: Filters of the second.
+    """
+    from tf_keras import Input, Model, layers, regularizers
+
+    # A weight that becomes zero costs no adder.
+    sparse = regularizers.l1(1e-4)
     tensor = inputs = Input((STEPS, COEFFICIENTS), name="cepstrum")
-    tensor = make.relu("conv1")(make.conv1d("conv1", 16, 3, padding="same")(tensor))
+    tensor = layers.Conv1D(conv1, 3, padding="same", kernel_regularizer=sparse, name="conv1")(
+        tensor
+    )
+    tensor = layers.ReLU(name="conv1_relu")(tensor)
     tensor = layers.MaxPooling1D(2, name="pool1")(tensor)
-    tensor = make.relu("conv2")(make.conv1d("conv2", 16, 3)(tensor))
+    tensor = layers.Conv1D(conv2, 3, kernel_regularizer=sparse, name="conv2")(tensor)
+    tensor = layers.ReLU(name="conv2_relu")(tensor)
     tensor = layers.GlobalMaxPooling1D(name="peak")(tensor)
-    return Model(inputs, make.dense("logits", SPEAKERS)(tensor), name="vowels_conv1d")
+    outputs = layers.Dense(SPEAKERS, kernel_regularizer=sparse, name="logits")(tensor)
+    return Model(inputs, outputs, name="vowels_conv1d")
 
 
 def loss() -> Any:

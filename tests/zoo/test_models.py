@@ -1,14 +1,23 @@
-"""The models of the zoo: their data, and what they build from a sweep's bits."""
+"""The models of the zoo: their data, the networks they build, and what these cost."""
 
+import inspect
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gatewright.compress.cost import Cost, compute_cost
+from gatewright.compress.dataset import load_arrays, load_model_module, on_grid
+from gatewright.compress.quantize import quantize
+from gatewright.errors import InputError
 from gatewright.fixed import FixedType
+from gatewright.frontend import convert
 from gatewright.frontend.quiet import import_keras, quiet
+from gatewright.kernels import Work
+from gatewright.lower import lower
 from gatewright.zoo import load_sweep
-from gatewright.zoo._fit import load_model_module, on_grid
+from gatewright.zoo.data import digits
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -30,7 +39,7 @@ def model(request):
 def test_data_is_what_the_network_takes(model):
     _, module = model
     x_train, y_train, x_test, y_test = module.load_data()
-    network = module.build(None)
+    network = module.build()
     for x, y in (x_train, y_train), (x_test, y_test):
         assert x.dtype == np.float32 and y.dtype == np.int64
         assert x.shape == (len(y), *network.input_shape[1:])
@@ -39,19 +48,32 @@ def test_data_is_what_the_network_takes(model):
     assert not any(sample.tobytes() in seen for sample in x_test)
 
 
-def test_every_layer_with_weights_has_bits_and_a_float_twin(model):
+def test_every_layer_with_weights_has_bits_in_every_config(model):
     sweep, module = model
-    twin = module.build(None)
     for config in sweep.configs:
-        network = module.build(config.bits)
-        weighted = [layer for layer in network.layers if layer.weights]
-        assert {layer.name for layer in weighted} == set(sweep.layers)
-        for layer in weighted:
-            shapes = [weight.shape for weight in twin.get_layer(layer.name).get_weights()]
-            assert [weight.shape for weight in layer.get_weights()] == shapes
-            assert {quantizer.bits for quantizer in layer.get_quantizers()} == {
-                config.bits[layer.name].weights
-            }
+        network = module.build(**config.architecture)
+        weighted = {layer.name for layer in network.layers if layer.weights}
+        assert weighted == set(sweep.layers)
+
+
+def test_arguments_of_build_are_sizes(model):
+    """One more of each makes a network with more weights, and the default is the zoo's."""
+    _, module = model
+    usual = module.build().count_params()
+    for name, parameter in inspect.signature(module.build).parameters.items():
+        assert module.build(**{name: parameter.default + 1}).count_params() > usual, name
+
+
+def test_what_a_model_costs_is_what_its_kernels_count(model):
+    sweep, module = model
+    config = sweep.configs[-1]
+    network = quantize(module.build(), config.bits, relu_integer=config.relu_integer)
+    design = lower(convert(network, options=config.options))
+    total = asdict(Work())
+    for kernel in design.kernels:
+        for key, value in asdict(kernel.work()).items():
+            total[key] += value
+    assert compute_cost(network, FixedType.parse(config.input_precision)) == Cost(**total)
 
 
 @pytest.mark.parametrize("name", [path.name for path in MODELS.glob("digits_*")])
@@ -61,6 +83,16 @@ def test_digits_lose_nothing_in_five_bits(name):
     exact = [c for c in sweep.configs if FixedType.parse(c.input_precision).frac == 4]
     assert exact
     np.testing.assert_array_equal(on_grid(pixels, exact[0].input_precision), pixels)
+
+
+def test_some_digits_are_numbered_by_their_places():
+    whole, some = digits(), digits([7, 0, 3])
+    for start in (0, 2):
+        x, y = whole[start : start + 2]
+        chosen_x, chosen_y = some[start : start + 2]
+        assert len(chosen_x) == np.isin(y, [7, 0, 3]).sum()
+        for place, digit in enumerate([7, 0, 3]):
+            np.testing.assert_array_equal(chosen_x[chosen_y == place], x[y == digit])
 
 
 def test_vowels_are_followed_by_zeros_and_fit_their_type():
@@ -75,3 +107,34 @@ def test_vowels_are_followed_by_zeros_and_fit_their_type():
     for config in sweep.configs:
         grid = FixedType.parse(config.input_precision)
         assert np.abs(on_grid(x, config.input_precision) - x).max() <= 2.0**-grid.frac / 2
+
+
+def test_inputs_are_rounded_to_the_grid_and_saturate():
+    x = np.array([-9.0, -0.19, -0.06, 0.0, 0.06, 0.19, 0.93, 0.95, 9.0], np.float32)
+    assert on_grid(x, "fixed<4,1>").tolist() == [-1, -0.25, 0, 0, 0, 0.25, 0.875, 0.875, 0.875]
+    assert on_grid(x, "ufixed<2,0>").tolist() == [0, 0, 0, 0, 0, 0.25, 0.75, 0.75, 0.75]
+
+
+def test_validation_data_are_the_training_datas_own(model):
+    sweep, module = model
+    whole = load_arrays(module, {}, sweep.configs[0].input_precision, 0.0)
+    split = load_arrays(module, {}, sweep.configs[0].input_precision, 0.25)
+    assert len(whole["x_validation"]) == 0
+    assert len(split["x_validation"]) == round(len(whole["x_train"]) / 4)
+    np.testing.assert_array_equal(split["x_test"], whole["x_test"])
+
+    def sorted_rows(*names):
+        rows = np.concatenate([split[name].reshape(len(split[name]), -1) for name in names])
+        return rows[np.lexsort(rows.T)]
+
+    flat = whole["x_train"].reshape(len(whole["x_train"]), -1)
+    np.testing.assert_array_equal(sorted_rows("x_train", "x_validation"), flat[np.lexsort(flat.T)])
+    shares = [np.bincount(split[f"y_{part}"]) for part in ("train", "validation")]
+    np.testing.assert_allclose(shares[1] / shares[1].sum(), shares[0] / shares[0].sum(), atol=0.015)
+    again = load_arrays(module, {}, sweep.configs[0].input_precision, 0.25)
+    np.testing.assert_array_equal(again["x_validation"], split["x_validation"])
+
+
+def test_too_little_to_set_apart_is_said(model):
+    with pytest.raises(InputError, match=r"validation: 0\.001 of the data: "):
+        load_arrays(model[1], {}, None, 0.001)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.compress.model_file import load_model
+from gatewright.compress.source import load_model
 from gatewright.errors import InputError
 from gatewright.frontend.source import first_line
 

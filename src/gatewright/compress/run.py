@@ -60,7 +60,7 @@ Progress = Callable[[str, int, int], None]
 _WORKER = "gatewright.compress.worker"
 #: Modules that the data depends on, and that steps depend on, with what they import of this room.
 _DATA_CODE = ("gatewright.compress.dataset", "gatewright.fixed")
-_STEP_CODE = ("gatewright.compress.fit", "gatewright.compress.cost")
+_STEP_CODE = ("gatewright.compress.fit", "gatewright.compress.cost", "gatewright.compress.source")
 _CODE_OF: dict[type[Step], tuple[str, ...]] = {
     Prune: ("gatewright.compress.prune", "gatewright.compress.remove"),
     Quantize: ("gatewright.compress.quantize",),

@@ -23,7 +23,6 @@ from gatewright.compress.cost import compute_cost
 from gatewright.compress.dataset import load_arrays, load_model_module
 from gatewright.compress.fit import BATCH, Fitted, Teaching, accuracy, fit, use_devices
 from gatewright.compress.graph import kernels, quantized_kernel
-from gatewright.compress.model_file import load_model
 from gatewright.compress.prune import Pruning, hold, importance, magnitude, summarize
 from gatewright.compress.quantize import quantize
 from gatewright.compress.recipe import (
@@ -38,6 +37,7 @@ from gatewright.compress.recipe import (
 )
 from gatewright.compress.remove import remove
 from gatewright.compress.run import DATA, MASKS, MODEL, OUTPUTS
+from gatewright.compress.source import load_model
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import FixedType
 

@@ -28,7 +28,7 @@ from gatewright.report import schema
 from gatewright.report.html import write_html
 from gatewright.report.markdown import write_markdown
 from gatewright.report.store import write_json, write_report
-from gatewright.zoo import load_sweep, train
+from gatewright.zoo import load_sweep, obtain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,7 +156,7 @@ def _take_through(sweep: Sweep, config: Config, folder: Path, force: bool) -> sc
     directory = folder / config.name
     if force:
         shutil.rmtree(directory, ignore_errors=True)
-    trained = train(sweep, config)
+    trained = obtain(sweep, config)
     options = config.options
     convert(trained.path, None, options, directory, name=sweep.name)
     samples = directory / "test_set.npy"

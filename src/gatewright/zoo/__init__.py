@@ -6,9 +6,9 @@ no model of the same content.
 
 from gatewright.compress.bits import LayerBits
 from gatewright.compress.recipe import Training
+from gatewright.compress.run import TrainedModel
 from gatewright.zoo.recipes import obtain
 from gatewright.zoo.sweep import Config, Conversion, Sweep, load_sweep
-from gatewright.zoo.training import TrainedModel, train
 
 __all__ = [
     "Config",
@@ -19,5 +19,4 @@ __all__ = [
     "Training",
     "load_sweep",
     "obtain",
-    "train",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +13,19 @@ if TYPE_CHECKING:
     Split = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]
 
 
-def digits() -> Split:
+def digits(classes: Sequence[int] = range(10)) -> Split:
     """scikit-learn's digits, in a fixed split of three to one that keeps the classes' shares.
 
     1,797 scans of handwritten digits, 8x8 pixels of 17 grey levels (UCI's test set of optical
     recognition of handwritten digits).
 
+    Args:
+        classes: The digits that are there; the others are left out.
+
     Returns:
         x_train, y_train, x_test, y_test: x is float32 [n, 8, 8, 1], pixels from 0 to 1 in steps of
-        1/16; y is int64 [n], the digit.
+        1/16; y is int64 [n], the digit's
+        place in `classes`.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -30,4 +35,14 @@ def digits() -> Split:
     x_train, x_test, y_train, y_test = train_test_split(
         images, labels.astype(np.int64), test_size=0.25, stratify=labels, random_state=0
     )
-    return x_train, y_train, x_test, y_test
+    return (*_chosen(x_train, y_train, classes), *_chosen(x_test, y_test, classes))
+
+
+def _chosen(
+    x: NDArray[np.float32], y: NDArray[np.int64], classes: Sequence[int]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The samples of some classes, numbered by their places."""
+    chosen = np.isin(y, classes)
+    places = np.zeros(max(classes) + 1, np.int64)
+    places[list(classes)] = np.arange(len(classes))
+    return x[chosen], places[y[chosen]]

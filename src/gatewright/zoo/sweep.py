@@ -52,7 +52,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from gatewright.compress.bits import DEFAULT, BitsByLayer
-from gatewright.compress.bits import LayerBits as LayerBits
 from gatewright.compress.recipe import (
     Quantize,
     ReluInteger,

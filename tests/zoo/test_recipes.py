@@ -1,0 +1,233 @@
+"""Configurations by their recipes: which models they start from, and real ones, trained."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from gatewright.compress import run
+from gatewright.compress.run import Stopped
+from gatewright.errors import InputError
+from gatewright.store import Store
+from gatewright.zoo import load_sweep, obtain
+
+MODELS = Path(__file__).parents[2] / "models"
+ROOT = MODELS.parent
+
+MODEL = '''
+"""Two classes of points on a line."""
+import numpy as np
+
+
+def load_data(turned=False):
+    x = np.linspace(-1.0, 1.0, 64, dtype=np.float32)[:, None]
+    y = (x[:, 0] > 0.25).astype(int)
+    y = 1 - y if turned else y
+    return x, y, x[::4], y[::4]
+
+
+def build(width=8):
+    from tf_keras import Input, Model, layers
+
+    inputs = Input((1,), name="x")
+    hidden = layers.Dense(width, activation="relu", name="hidden")(inputs)
+    return Model(inputs, layers.Dense(2, name="out")(hidden))
+
+
+def loss():
+    from tf_keras.losses import SparseCategoricalCrossentropy
+
+    return SparseCategoricalCrossentropy(from_logits=True)
+'''
+
+
+def write_sweep(folder, **configs):
+    folder.mkdir(exist_ok=True)
+    (folder / "model.py").write_text(MODEL)
+    content = {
+        "description": "a line",
+        "layers": ["hidden", "out"],
+        "defaults": {
+            "input_precision": "fixed<6,1>",
+            "training": {"epochs": 15, "batch_size": 8, "learning_rate": 0.05, "seed": 1},
+            "bits": 5,
+        },
+        "configs": [{"name": name} | config for name, config in configs.items()],
+    }
+    (folder / "sweep.yaml").write_text(yaml.safe_dump(content))
+    return load_sweep(folder)
+
+
+def transfer(model, **settings):
+    return {"recipe": [{"transfer": {"model": model} | settings}, "quantize"]}
+
+
+@pytest.fixture
+def requests(monkeypatch):
+    """Replaces the worker; lists the requests."""
+    asked = []
+
+    def do(self, request, folder):
+        asked.append(request)
+        if request["step"] == "data":
+            np.savez(folder / run.DATA, x_test=np.ones((2, 1)), y_test=np.arange(2))
+            return {}
+        (folder / run.MODEL).write_text(json.dumps([len(asked)]))
+        np.save(folder / run.OUTPUTS, np.eye(2))
+        return {
+            "accuracy": {"train": 1.0, "test": 1.0},
+            "cost": None,
+            "losses": [],
+            "curve": [],
+            "stopped": False,
+            "devices": [],
+            "notes": [],
+        }
+
+    monkeypatch.setattr(run._Worker, "do", do)
+    return asked
+
+
+def test_a_config_may_start_from_another(tmp_path, requests):
+    write_sweep(tmp_path / "first", plain={})
+    second = write_sweep(tmp_path / "second", far=transfer("../first/plain"), near=transfer("far"))
+    store = Store(tmp_path / "store")
+    near = obtain(second, second.config("near"), store=store)
+    assert [request["step"] for request in requests] == [
+        *("data", "train", "quantize"),  # of the first folder
+        *("transfer", "quantize"),  # the data is the same
+        *("transfer", "quantize"),
+    ]
+    assert len({request["origin"] for request in requests if request["step"] == "transfer"}) == 2
+    assert near.steps[0].settings["model"] == "far"
+    assert obtain(second, second.config("near"), store=store).cached
+
+
+def test_models_that_there_are_not(tmp_path, requests):
+    store = Store(tmp_path / "store")
+    sweep = write_sweep(
+        tmp_path / "line",
+        nowhere=transfer("../other/plain"),
+        nobody=transfer("someone"),
+        itself=transfer("round"),
+        round=transfer("itself"),
+    )
+    for name, says in {
+        "nowhere": "config 'nowhere': '../other/plain' is neither a model's file nor FOLDER/CONF",
+        "nobody": "there is no config 'someone'; there are nowhere, nobody",
+        "itself": "config 'itself': its recipe starts from itself",
+    }.items():
+        with pytest.raises(InputError, match=says):
+            obtain(sweep, sweep.config(name), store=store)
+    assert not requests
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    """A sweep whose steps are really done, and its store."""
+    folder = tmp_path_factory.mktemp("line")
+    prune = {"prune": {"amount": 0.5, "structure": "neurons", "epochs": 4}}
+    sweep = write_sweep(
+        folder / "line",
+        whole={"recipe": ["train", prune, "quantize", "distil", {"finetune": {"epochs": 2}}]},
+        turned=transfer("whole", freeze=["hidden"])
+        | {"data": {"turned": True}, "architecture": {"width": 4}},
+        calibrated={"recipe": ["train", "calibrate"]},
+        split={"training": {"validation": 0.25}},
+        wrong={"recipe": ["train", {"finetune": {"freeze": ["nose"]}}, "quantize"]},
+    )
+    return sweep, Store(folder / "store")
+
+
+def test_a_recipe_from_start_to_end(line):
+    """All in one test: starting TensorFlow takes longer than the rest."""
+    sweep, store = line
+    told = []
+    made = obtain(sweep, sweep.config("whole"), store=store, progress=lambda *t: told.append(t))
+    train, prune, quantize, _, finetune = made.steps
+    assert told == [
+        (step, epoch, count)
+        for step, count in {"train": 15, "prune": 4, "quantize": 15, "distil": 15,
+                            "finetune": 2}.items()
+        for epoch in range(1, count + 1)
+    ]  # fmt: skip
+    assert made.quantized_accuracy == np.mean(made.outputs.argmax(axis=1) == made.y) >= 0.9
+    assert train.losses[-1] < train.losses[0]
+    assert all(step.devices for step in made.steps)
+    raw = made.x * 2.0**5
+    assert made.x.shape == (16, 1) and (raw == np.rint(raw)).all()
+    # Half of the neurons are gone, and stay gone.
+    assert [step.cost.weights for step in made.steps] == [24, 12, 12, 12, 12]
+    assert quantize.cost.ebops < prune.cost.ebops < train.cost.ebops
+    assert any("hidden: 4 of 8 weights and 4 of 8 neurons" in note for note in prune.notes)
+    assert finetune.settings["epochs"] == 2
+
+    turned = obtain(sweep, sweep.config("turned"), store=store)
+    assert turned.steps[0].notes[0] == "weights taken over: hidden, out"
+    assert turned.quantized_accuracy >= 0.8
+    assert obtain(sweep, sweep.config("whole"), store=store).cached
+
+
+def test_what_was_made_before_does_not_matter(line):
+    """Steps of one process, and each in a process of its own, give the same bytes."""
+    sweep, store = line
+    split = sweep.config("split")
+    made = obtain(sweep, split, store=store)
+    assert len(made.curve) == 30
+    other = Store(store.root.with_name("other"))
+    with pytest.raises(Stopped):
+        obtain(sweep, split, store=other, floor=[0.0] * 15 + [1.01])
+    again = obtain(sweep, split, store=other)
+    assert [step.cached for step in again.steps] == [True, False]
+    for ours, theirs in zip(made.steps, again.steps, strict=True):
+        assert ours.path.read_bytes() == theirs.path.read_bytes()
+    np.testing.assert_array_equal(made.outputs, again.outputs)
+
+
+@pytest.mark.full
+def test_other_steps(line):
+    sweep, store = line
+    made = obtain(sweep, sweep.config("calibrated"), store=store)
+    assert made.steps[1].devices == ()
+    assert made.quantized_accuracy >= made.float_accuracy - 0.1
+    with pytest.raises(InputError, match="step 'finetune': freeze: there is no layer 'nose'"):
+        obtain(sweep, sweep.config("wrong"), store=store)
+
+
+@pytest.mark.full
+def test_transfer_from_some_digits_to_the_others(tmp_path):
+    """What tells 0 to 4 apart, its hidden layers frozen, learns 5 to 9 better than noise does."""
+    sweep = load_sweep(MODELS / "digits_mlp")
+    common = {"bits": 6, "architecture": {"classes": 5}, "training": {"epochs": 12}}
+    low = sweep.make_config(common | {"name": "low", "data": {"classes": [0, 1, 2, 3, 4]}}, "low")
+    store = Store(tmp_path / "store")
+    origin = obtain(sweep, low, store=store).path
+    accuracy = {}
+    for start in ("transfer", "train"):
+        # 40 samples a class are known of the new digits.
+        first = {"transfer": {"model": str(origin)}} if start == "transfer" else "train"
+        frozen = {"quantize": {"freeze": ["hidden1"], "epochs": 4}}
+        recipe = [first, frozen]
+        config = sweep.make_config(
+            common
+            | {"name": start, "recipe": recipe, "data": {"classes": [5, 6, 7, 8, 9]}}
+            | {"training": {"epochs": 4, "validation": 0.7}},
+            start,
+        )
+        made = obtain(sweep, config, store=store)
+        accuracy[start] = made.quantized_accuracy
+    assert accuracy["transfer"] > accuracy["train"]
+    assert accuracy["transfer"] >= 0.8
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name, config", [("digits_mlp", "uniform4"), ("digits_cnn", "w6_r1")])
+def test_published_accuracies_are_reached(name, config, tmp_path):
+    sweep = load_sweep(MODELS / name)
+    made = obtain(sweep, sweep.config(config), store=Store(tmp_path / "store"))
+    reports = json.loads((ROOT / "reports" / name / "report.json").read_text())["reports"]
+    (known,) = (report for report in reports if report["config"]["name"] == config)
+    assert made.float_accuracy == known["accuracy"]["float_model"]
+    assert made.quantized_accuracy == known["accuracy"]["quantized"]
