@@ -43,6 +43,7 @@ def test_a_model_in_every_kind_of_arithmetic(perceptron):
     ]
     for baseline in found:
         assert baseline.problem is None
+        assert baseline.kernels in ("default delegate", "built-in kernels")
         assert baseline.repetitions >= 50
         assert 0 < baseline.latency_low_us <= baseline.latency_us <= baseline.latency_high_us
         assert baseline.latency_us < 1e4  # ten milliseconds for 1,344 multiplications

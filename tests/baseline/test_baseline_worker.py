@@ -31,8 +31,29 @@ def test_classes_are_those_of_keras_whatever_the_batch(batch):
         ]
     )
     x = RNG.normal(size=(41, 6, 6, 2)).astype(np.float32)
-    running = Running(convert("float32", model, batch, x), 1)
-    assert (running.classify(x) == model.predict(x, verbose=0).argmax(axis=1)).all()
+    converted = convert("float32", model, batch, x)
+    for delegate in (True, False):
+        running = Running(converted, 1, delegate=delegate)
+        assert (running.classify(x) == model.predict(x, verbose=0).argmax(axis=1)).all()
+
+
+def test_the_faster_kernels_are_taken(monkeypatch):
+    """Sleeping is slower than not."""
+    for slow, fast in (worker.KERNELS, worker.KERNELS[::-1]):
+
+        class Fake:
+            def __init__(self, converted, threads, *, delegate, slow=slow):
+                self.slow = (slow == worker.DELEGATE) == delegate
+
+            def fill(self, x):
+                pass
+
+            def invoke(self):
+                time.sleep(0.0005 * self.slow)
+
+        monkeypatch.setattr(worker, "Running", Fake)
+        kernels, running = worker._faster(b"", 1, np.zeros(1), {"seconds": 0.001})
+        assert kernels == fast and not running.slow
 
 
 def test_inputs_of_an_integer_model_are_put_on_its_grid():

@@ -210,6 +210,7 @@ def make_baseline(
         "version": "2.21.0",
         "model": model,
         "source": "the float network",
+        "kernels": "built-in kernels",
         "cpu": "Invented Processor 9000",
         "threads": threads,
         "batch": batch,

@@ -73,6 +73,7 @@ def test_no_gain_of_what_is_not_known():
 def test_baselines_as_they_were_measured():
     table = cells(baseline_table(make_sweep(make_fields())))
     assert table["model"] == ("float32",) * 4 + ("int8",)
+    assert set(table["kernels"]) == {"built-in kernels"}
     assert table["batch"] == ("1", "1", "256", "256", "256")
     assert table["inferences per second"] == (
         "250,000", "400,000", "1,000,000", "2,000,000", "853,300",

@@ -500,6 +500,8 @@ class Baseline(_Part):
     """Arithmetic of the model: "float32", "int8" or "dynamic range"."""
     source: str | None = None
     """What was converted for the runtime, and how."""
+    kernels: str | None = None
+    """What of the runtime computed it, for example "built-in kernels"."""
     cpu: str | None = None
     """Name of the processor, as the system says it."""
     threads: _Positive | None = None

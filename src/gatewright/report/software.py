@@ -28,6 +28,7 @@ def baseline_table(sweep: SweepReport) -> list[Entry]:
     entries = [
         texts("model", [baseline.model for baseline in held]),
         texts("runtime", [_runtime(baseline) for baseline in held]),
+        texts("kernels", [baseline.kernels for baseline in held]),
         numbers("batch", [baseline.batch for baseline in held]),
         numbers("threads", [baseline.threads for baseline in held]),
         _figures("median latency (µs)", [baseline.latency_us for baseline in held]),
