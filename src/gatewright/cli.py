@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
+    from gatewright.explore.engine import Engine
     from gatewright.project import RtlProject
     from gatewright.report.schema import SweepReport
     from gatewright.simulate import StallPattern
@@ -514,11 +515,17 @@ def run(
     as_json: _Json = False,
 ) -> None:
     """Take a model through every configuration of its sweep, then report."""
-    from gatewright.flow.sweep import run_sweep
+    from gatewright.explore.run import run_sweep
     from gatewright.report.terminal import render_terminal
 
     result = run_sweep(
-        model, config or [], output, jobs=jobs, force=force, publish=publish, say=_say
+        model,
+        config or [],
+        output,
+        make_engine=lambda: _engine("local", None, jobs, None),
+        force=force,
+        publish=publish,
+        say=_say,
     )
     if as_json:
         sys.stdout.write(result.reports.to_json())
@@ -528,6 +535,73 @@ def run(
     if result.failures:
         raise DesignFailure("; ".join(result.failures))
     _gate(result.reports, [])
+
+
+@app.command()
+def explore(
+    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR|SWEEP.yaml", help="A zoo model.")],
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="How many, if not as many as the file says.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="local: processes here; ray: a cluster.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster, HOST:PORT or auto; default: one is started.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Trials at a time; default: one per core.")
+    ] = None,
+    memory: Annotated[
+        float | None, typer.Option(min=0.1, help="GiB that a trial takes; it bounds --jobs.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder of results; default: in the cache directory.")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Build directory.")] = Path(
+        "build"
+    ),
+    as_json: _Json = False,
+) -> None:
+    """Search the space of a sweep file; verify, synthesize and report the front.
+
+    Killed or interrupted, it goes on when it is run again.
+    """
+    from gatewright.explore.run import default_store, run_search
+    from gatewright.report.terminal import render_terminal
+
+    if engine not in ("local", "ray"):
+        raise InputError(f"--engine {engine}: there are local, ray")
+    if address is not None and engine != "ray":
+        raise InputError("--address is of a Ray cluster; add --engine ray")
+    result = run_search(
+        model,
+        output,
+        make_engine=lambda: _engine(engine, address, jobs, memory),
+        store=store or default_store(),
+        trials=trials,
+    )
+    if as_json:
+        sys.stdout.write(result.reports.to_json())
+    else:
+        render_terminal(result.reports, _console())
+    _say(f"report: {result.page}")
+
+
+def _engine(name: str, address: str | None, jobs: int | None, memory: float | None) -> Engine:
+    from gatewright.explore.engine import TASK_MEMORY
+
+    per_task = TASK_MEMORY if memory is None else int(memory * (1 << 30))
+    made: Engine
+    if name == "ray":
+        from gatewright.explore.cluster import ClusterEngine
+
+        made = ClusterEngine(address, jobs, per_task)
+    else:
+        from gatewright.explore.local import LocalEngine
+
+        made = LocalEngine(jobs, per_task)
+        if made.short_of_memory:
+            _say(f"memory allows {made.workers} at a time, {per_task / (1 << 30):.3g} GiB for each")
+    return made
 
 
 @app.command()
