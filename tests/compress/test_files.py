@@ -12,6 +12,8 @@ import pytest
 
 from compress.models import golden_outputs, on_grid, spread
 from gatewright import cli
+from gatewright.compress.bits import LayerBits
+from gatewright.compress.quantize import quantize
 from gatewright.compress.source import load_model
 from gatewright.errors import InputError
 from gatewright.frontend.quiet import import_keras, quiet
@@ -174,21 +176,42 @@ def test_files_name_no_code_to_run(files, tmp_path, monkeypatch):
     """A file may name modules and their functions; none is imported, none is called."""
     (tmp_path / "intruder.py").write_text("raise SystemExit('ran')")
     monkeypatch.syspath_prepend(tmp_path)
-    intruder = {"module": "intruder", "class_name": "Evil", "config": {}, "registered_name": "Evil"}
 
-    def initializer(layers):
-        layers[1]["config"]["kernel_initializer"] = intruder
+    def quantizer(layers):
+        (dense,) = (layer for layer in layers if layer["class_name"] == "QDense")
+        dense["config"]["kernel_quantizer"]["module"] = "intruder"
 
     def layer(layers):
         layers[1]["module"] = "intruder"
 
-    with pytest.raises(InputError, match=r"a\.h5: can't be loaded"):
-        load_model(spoiled(files[0] / "m.h5", tmp_path / "a.h5", initializer))
-    same = load_model(spoiled(files[0] / "m.h5", tmp_path / "b.h5", layer))
-    np.testing.assert_array_equal(
-        same.predict(files[2][:9], verbose=0), files[1].predict(files[2][:9], verbose=0)
-    )
+    quantized = quantize(files[1], {"default": LayerBits(weights=6, activations=6)})
+    with quiet():
+        quantized.save(tmp_path / "q.h5")
+    x = files[2][:9]
+    for original, file, change in (
+        (files[1], files[0] / "m.h5", layer),
+        (quantized, tmp_path / "q.h5", quantizer),
+    ):
+        same = load_model(spoiled(file, tmp_path / "spoiled.h5", change))
+        np.testing.assert_array_equal(same.predict(x, verbose=0), original.predict(x, verbose=0))
     assert "intruder" not in sys.modules
+
+
+def test_activations_that_are_strings_are_read(keras, tmp_path):
+    import qkeras
+
+    inputs = keras.Input((3,), name="in")
+    x = qkeras.QDense(
+        4, kernel_quantizer="quantized_bits(4, 0, 1)", bias_quantizer="quantized_bits(4)", name="a"
+    )(inputs)
+    model = spread(keras.Model(inputs, qkeras.QActivation("quantized_relu(4, 1)", name="b")(x)))
+    with quiet():
+        model.save(tmp_path / "m.h5")
+    loaded = load_model(tmp_path / "m.h5")
+    x = on_grid((20, 3))
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+    again = quantize(loaded, {"default": LayerBits(weights=4, activations=4)})
+    assert str(again.get_layer("b").quantizer) == "quantized_relu(4,1)"
 
 
 def test_models_of_keras_3_are_refused(files, tmp_path):
