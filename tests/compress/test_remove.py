@@ -324,6 +324,15 @@ def test_a_reader_without_bias_takes_no_constant(keras):
     assert width(check(model, dead(model, "hidden", 1), quantized=False)[0], "hidden") == 3
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_softmax_needs_every_neuron(keras, inside):
+    layers = keras.layers
+    softmax = [] if inside else [layers.Softmax()]
+    hidden = layers.Dense(3, "softmax" if inside else None, name="hidden")
+    model = chain(keras, hidden, *softmax, layers.Dense(2, name="out"))
+    assert width(check(model, dead(model, "hidden", 1), quantized=False)[0], "hidden") == 3
+
+
 @pytest.mark.parametrize(("bits", "left"), [(6, 2), (3, 3)])
 def test_a_constant_that_a_bias_quantizer_can_not_hold_stays(keras, bits, left):
     from qkeras import QActivation, QDense, quantized_bits
@@ -381,7 +390,7 @@ def residual(keras):
     x = layers.Add()([stem, branch])
     x = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, name="depthwise")(x)
     x = layers.MaxPooling2D(2)(x)
-    y = layers.SeparableConv2D(3, 2, padding="same", name="separable")(x)
+    y = layers.SeparableConv2D(3, 2, padding="same", depth_multiplier=2, name="separable")(x)
     x = layers.Concatenate()([x, y])
     return spread(keras.Model(inputs, layers.Dense(3, name="out")(layers.Flatten()(x))))
 
@@ -396,7 +405,7 @@ def test_every_pruned_filter_of_a_residual_network_leaves_it(keras, amount):
     assert not any(entry.pruned for entry in summarize(smaller, left))
     assert any(entry.neurons_pruned for entry in summarize(model, masks))
     filters = width(smaller, "stem")
-    assert smaller.get_layer("separable").depthwise_kernel.shape == (2, 2, 2 * filters, 1)
+    assert smaller.get_layer("separable").depthwise_kernel.shape == (2, 2, 2 * filters, 2)
     assert smaller.get_layer("out").kernel.shape[0] == 9 * (2 * filters + 3)
     assert smaller.get_layer("norm").gamma.shape == (width(smaller, "branch"),)
     assert [layer.name for layer in smaller.layers] == [layer.name for layer in model.layers]
