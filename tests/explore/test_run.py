@@ -1,0 +1,217 @@
+"""Whole searches, of trials that are made up: kills, deaths, full disks, company, repeats."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from explore import made_up
+from gatewright.errors import DesignFailure, InputError
+from gatewright.explore import run
+from gatewright.explore.cluster import ClusterEngine
+from gatewright.explore.local import LocalEngine
+from gatewright.report.store import load_reports
+from gatewright.store import Check, Store
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch):
+    monkeypatch.setattr(run, "run_trial", made_up.run_trial)
+    monkeypatch.setattr(run, "finish_trial", made_up.finish_trial)
+
+
+@pytest.fixture
+def model(tmp_path):
+    return made_up.model(tmp_path / "toy")
+
+
+class Threads:
+    """An engine without the time that processes take to start."""
+
+    def __init__(self):
+        self.pool = ThreadPoolExecutor(2)
+        self.submit = self.pool.submit
+
+    def close(self):
+        self.pool.shutdown(cancel_futures=True)
+
+
+def search(model, place, engine=Threads):
+    place.mkdir(exist_ok=True)
+    return run.run_search(model, place / "build", make_engine=engine, store=place / "store")
+
+
+def processes(jobs=2):
+    return lambda: LocalEngine(jobs)
+
+
+def trials_of(place):
+    return json.loads((place / "build" / "toy" / "explore" / run.TRIALS).read_text())
+
+
+def counted(place):
+    return (place / made_up.COUNTED).read_text().split()
+
+
+def no_engine():
+    raise AssertionError("nothing is left to do")
+
+
+def test_reports_and_trials(model, tmp_path, capsys):
+    found = search(model, tmp_path / "a")
+    folder = tmp_path / "a" / "build" / "toy" / "explore"
+    loaded = load_reports([folder])
+    assert loaded == found.reports
+    assert [r.config.name for r in loaded.reports] == [
+        f"trial{row['number']}" for row in trials_of(tmp_path / "a") if row["front"]
+    ]
+    assert loaded.search.trials == 24
+    assert sum(loaded.search.stopped.values()) == sum(
+        row["state"] == "stopped" for row in trials_of(tmp_path / "a")
+    )
+    assert [f.error for f in loaded.search.failed] == [
+        row["error"] for row in trials_of(tmp_path / "a") if row["state"] == "failed"
+    ]
+    assert found.page.is_file()
+    assert (folder / "README.md").is_file()
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "[24/24]" in output.err
+    assert not list((tmp_path / "a" / "store" / "progress").iterdir())
+
+
+def test_workers_make_no_difference(model, tmp_path):
+    search(model, tmp_path / "one", processes(1))
+    search(model, tmp_path / "three", processes(3))
+    assert trials_of(tmp_path / "one") == trials_of(tmp_path / "three")
+
+
+@pytest.mark.full
+def test_engines_make_no_difference(model, tmp_path, monkeypatch):
+    search(model, tmp_path / "local", processes())
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    search(model, tmp_path / "ray", lambda: ClusterEngine(jobs=2))
+    assert trials_of(tmp_path / "local") == trials_of(tmp_path / "ray")
+
+
+def test_a_repeat_runs_nothing(model, tmp_path):
+    first = search(model, tmp_path)
+    before = counted(tmp_path)
+    again = search(model, tmp_path, no_engine)
+    assert again.reports == first.reports
+    assert counted(tmp_path) == before
+
+
+@pytest.mark.full
+def test_killed_at_random_moments_it_ends_as_undisturbed(model, tmp_path):
+    search(model, tmp_path / "calm")
+    place = tmp_path / "shot"
+    place.mkdir()
+    command = [sys.executable, made_up.__file__, model, place / "store", place / "build", "2"]
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    moments = random.Random(5)  # noqa: S311
+    kills = 0
+    for number in range(6):
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        started = time.monotonic()
+        count = place / made_up.COUNTED
+        before = len(counted(place)) if count.exists() else 0
+        # Some way into the trials, wherever the machine's speed puts that.
+        while process.poll() is None and time.monotonic() - started < 60:
+            if count.exists() and len(counted(place)) - before > moments.randrange(1, 4):
+                break
+            time.sleep(moments.uniform(0, 0.05))
+        if process.poll() is None:
+            kills += 1
+            everybody = psutil.Process(process.pid).children(recursive=True)
+            process.kill()
+            if number % 2:  # the power fails; else the others notice by themselves
+                for child in everybody:
+                    if child.is_running():
+                        child.kill()
+        process.wait()
+    assert kills >= 4
+    search(model, place)
+    assert trials_of(place) == trials_of(tmp_path / "calm")
+    assert Store(place / "store").check() == Check((), (), ())
+
+
+def test_a_death_fails_one_trial_and_a_repeat_mends_it(model, tmp_path):
+    place = tmp_path / "a"
+    place.mkdir()
+    (place / made_up.FAULT).write_text("death trial2")
+    search(model, place, processes())
+    rows = trials_of(place)
+    assert "its process died" in rows[2]["error"]
+    dead = [row for row in rows if row["state"] == "failed" and "died" in row["error"]]
+    assert [row["number"] for row in dead] == [2]
+    (place / made_up.FAULT).unlink()
+    search(model, place)
+    search(model, tmp_path / "calm")
+    assert trials_of(place) == trials_of(tmp_path / "calm")
+
+
+def test_a_full_disk_ends_the_search_in_a_line(model, tmp_path):
+    place = tmp_path / "a"
+    place.mkdir()
+    (place / made_up.FAULT).write_text("full trial4")
+    with pytest.raises(InputError, match=r"No space left.*make room.*run the same command again"):
+        search(model, place)
+    assert Store(place / "store").check() == Check((), (), ())
+    (place / made_up.FAULT).unlink()
+    search(model, place)
+    search(model, tmp_path / "calm")
+    assert trials_of(place) == trials_of(tmp_path / "calm")
+
+
+@pytest.mark.full
+def test_two_searches_on_one_store(model, tmp_path):
+    command = [sys.executable, made_up.__file__, model, tmp_path / "store"]
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    both = [
+        subprocess.Popen([*command, tmp_path / name / "build", "1"], env=environment)
+        for name in ("a", "b")
+    ]
+    assert [process.wait() for process in both] == [0, 0]
+    assert trials_of(tmp_path / "a") == trials_of(tmp_path / "b")
+    assert len(counted(tmp_path)) == len(set(counted(tmp_path)))  # none was run twice
+    assert Store(tmp_path / "store").check() == Check((), (), ())
+
+
+def test_what_is_not_exact_is_not_on_the_front(model, tmp_path):
+    search(model, tmp_path / "calm")
+    best = [row["number"] for row in trials_of(tmp_path / "calm") if row["front"]]
+    place = tmp_path / "a"
+    place.mkdir()
+    (place / made_up.FAULT).write_text(f"inexact trial{best[0]}")
+    found = search(model, place)
+    names = [report.config.name for report in found.reports.reports]
+    assert f"trial{best[0]}" not in names
+    assert {f"trial{number}" for number in best[1:]} <= set(names)
+    assert trials_of(place)[best[0]]["error"] == "vector 3 differs"
+
+
+def test_nothing_found(tmp_path):
+    text = made_up.SWEEP.replace("lut<=20000", "lut<=10")
+    model = made_up.model(tmp_path / "toy", text)
+    with pytest.raises(DesignFailure, match=r"none of 24 trials meets lut<=10; the nearest, trial"):
+        search(model, tmp_path)
+
+
+def test_fronts_of_before_are_cleared(model, tmp_path):
+    search(model, tmp_path)
+    folder = tmp_path / "build" / "toy" / "explore"
+    (folder / "trial99").mkdir()
+    (folder / "mine").mkdir()
+    search(model, tmp_path)
+    assert not (folder / "trial99").exists()
+    assert (folder / "mine").exists()
