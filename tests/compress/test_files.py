@@ -179,7 +179,7 @@ def test_files_name_no_code_to_run(files, tmp_path, monkeypatch):
 
     def quantizer(layers):
         (dense,) = (layer for layer in layers if layer["class_name"] == "QDense")
-        dense["config"]["kernel_quantizer"]["module"] = "intruder"
+        dense["config"]["kernel_quantizer"] |= {"module": "intruder", "registered_name": "Evil"}
 
     def layer(layers):
         layers[1]["module"] = "intruder"
