@@ -1,9 +1,14 @@
 """Walking a recipe: what is made and what is found, with a worker that fits nothing."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from gatewright.compress import run
@@ -243,6 +248,48 @@ def test_a_folder_without_a_model_is_named(store, tmp_path):
     (tmp_path / "model.py").write_text("a b\n")
     with pytest.raises(InputError, match=r"model\.py: line 1: invalid syntax"):
         go(Source(tmp_path), store, ["train"])
+
+
+def test_a_worker_ends_with_whoever_started_it(source, store):
+    (source.model_dir / "model.py").write_text(
+        "import os, pathlib, time\n"
+        "def load_data():\n"
+        "    file = pathlib.Path(__file__).with_name('pid')\n"
+        "    file.with_suffix('.new').write_text(str(os.getpid()))\n"
+        "    file.with_suffix('.new').rename(file)\n"
+        "    time.sleep(300)\n"
+    )
+    code = (
+        "import sys, pathlib\n"
+        "from gatewright.compress.run import *\n"
+        "from gatewright.compress.recipe import *\n"
+        "training = Training(epochs=1, batch_size=1, learning_rate=0.1, seed=1)\n"
+        "obtain(Source(pathlib.Path(sys.argv[1])), [Train()], training,"
+        " store=Store(pathlib.Path(sys.argv[2])))\n"
+    )
+    pid = source.model_dir / "pid"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(source.model_dir), str(store.root)]
+    ) as starter:
+        _wait_for(pid.exists)
+        starter.send_signal(signal.SIGKILL)
+    worker = int(pid.read_text())
+    _wait_for(lambda: not _runs(worker))
+    assert store.entries() == []
+
+
+def _wait_for(condition):
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def _runs(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_process_that_dies_is_told_with_its_last_words(tmp_path, store):

@@ -47,6 +47,8 @@ def use_devices(cpu_devices: int | None) -> Devices:
 
     physical = [] if cpu_devices else tf.config.list_physical_devices("GPU")
     names = tuple(_gpu_name(device) for device in physical)
+    for device in physical:
+        tf.config.experimental.set_memory_growth(device, True)  # others may be at work on it
     if not physical:
         tf.config.set_visible_devices([], "GPU")
         count = cpu_devices or 1

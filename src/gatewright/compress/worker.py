@@ -9,7 +9,10 @@ files into the folder that the request names. What it makes does not depend on w
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -249,8 +252,16 @@ def _load(file: Path) -> Arrays:
         return dict(arrays)
 
 
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it is gone, however that came about."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
 def main() -> None:
     """Do what the lines of standard input ask for, until it ends."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     for line in sys.stdin:
         request = json.loads(line)
         try:
