@@ -173,7 +173,7 @@ class Network:
                 continue
             read = [values[name] for name in node.inputs]
             made = node in self._layers
-            layer = self._layers.setdefault(node, None if made else _layer(node))
+            layer: Any = self._layers.setdefault(node, None if made else _layer(node))
             result = layer(read if len(read) > 1 else read[0], training=False)
             if not made and node.weights:
                 layer.set_weights(_scaled(node, node.weights, -1))
