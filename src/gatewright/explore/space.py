@@ -293,6 +293,11 @@ def _base(sweep: Sweep, search: Search) -> dict[str, Any]:
         config = sweep.config(search.base)
     else:
         config = sweep.make_config(search.base | {"name": "base"}, "base of the search")
+    return as_written(config)
+
+
+def as_written(config: Config) -> dict[str, Any]:
+    """All keys of a config but its name, as a sweep file would have them."""
     fields = config.model_dump(mode="json", exclude_none=True, exclude={"name", "recipe"})
     recipe = [
         {step.name: step.model_dump(mode="json", exclude_none=True)} for step in config.recipe

@@ -21,6 +21,7 @@ from gatewright.explore.hardware import Hardware
 from gatewright.explore.hopeless import dominated, floor
 from gatewright.explore.outcome import Limits, Outcome
 from gatewright.explore.progress import Note
+from gatewright.explore.space import as_written
 from gatewright.files import replaced_directory
 from gatewright.flow.convert import load_rtl
 from gatewright.flow.steps import code_hash, tool_versions
@@ -28,7 +29,8 @@ from gatewright.report.figures import find_quantity, quantities
 from gatewright.report.schema import Report
 from gatewright.report.store import write_report
 from gatewright.store import Store, key_of
-from gatewright.zoo import Config, Sweep, obtain
+from gatewright.zoo import Config, Sweep, load_sweep, obtain
+from gatewright.zoo.sweep import SWEEP_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,14 +72,9 @@ class Task:
 
     def content(self) -> dict[str, Any]:
         """All that the trial's figures depend on, but for its limits."""
-        sources = {
-            file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-            for file in sorted(self.sweep.model_dir.glob("*.py"))
-        }
         return {
             "model": self.sweep.name,
-            "sources": sources,
-            "config": self.config.model_dump(mode="json", exclude={"name"}),
+            "made_of": _made_of(self.sweep, self.config, ()),
             "wanted": sorted(self.wanted),
             "code": code_hash(),
             "tools": tool_versions(),
@@ -86,6 +83,37 @@ class Task:
     def limited_content(self) -> dict[str, Any]:
         """All that the trial's outcome depends on."""
         return self.content() | {"limits": asdict(self.limits)}
+
+
+def _made_of(sweep: Sweep, config: Config, before: tuple[Path, ...]) -> dict[str, Any]:
+    """What a config's model is made of: its keys, the model's Python files, models it starts from.
+
+    Args:
+        sweep: of the config.
+        config: the config.
+        before: models that led here.
+    """
+    origins: dict[str, Any] = {}
+    for step in config.recipe:
+        teacher = getattr(step, "teacher", None)
+        name = getattr(step, "model", None) or getattr(teacher, "model", None)
+        if name is None:
+            continue
+        place = sweep.model_dir / name
+        if place.is_file():
+            origins[name] = _sha256(place)
+        elif (place.parent / SWEEP_FILE).is_file() and place not in before:
+            origin = load_sweep(place.parent)
+            origins[name] = _made_of(origin, origin.config(place.name), (*before, place))
+    return {
+        "config": as_written(config),
+        "sources": {path.name: _sha256(path) for path in sorted(sweep.model_dir.glob("*.py"))},
+        "origins": origins,
+    }
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def find_outcome(task: Task) -> Outcome | None:
@@ -205,7 +233,7 @@ def _go(task: Task, note: Note, figures: dict[str, float]) -> Outcome:
     expected = {}
     if task.limits.ebops is not None:
         note.say("compute cost")
-        untrained = _cost(_train(task, (), note, recipe=_without_fitting(task.config.recipe)))
+        untrained = _cost(_train(task, (), note, recipe=without_fitting(task.config.recipe)))
         expected = {"ebops": untrained["ebops"]} if "ebops" in untrained else {}
         if expected and expected["ebops"] > task.limits.ebops:
             return Outcome(state="stopped", reason="compute cost", expected=expected)
@@ -254,7 +282,7 @@ def _train(
     return obtain(task.sweep, config, store=Store(task.store), floor=least, progress=note.count)
 
 
-def _without_fitting(recipe: tuple[Step, ...]) -> tuple[Step, ...]:
+def without_fitting(recipe: tuple[Step, ...]) -> tuple[Step, ...]:
     """A recipe whose model costs about what the recipe's own will, soon made.
 
     What a step does to weights beside fitting them is done, and the float model has seen the data
