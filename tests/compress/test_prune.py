@@ -1,7 +1,9 @@
 """Scores against gradients sample by sample, masks against TensorFlow Model Optimization's."""
 
 import itertools
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -117,6 +119,50 @@ def test_importance_does_not_depend_on_the_batch_size(keras):
     one, other = (importance(model, x, y, loss, batch_size=size) for size in (2, 9))
     for name, scores in one.items():
         np.testing.assert_allclose(scores, other[name], rtol=1e-4, atol=1e-6 * scores.max())
+
+
+TWO_DEVICES = """
+import sys
+import numpy as np
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import tf_keras as keras
+from gatewright.compress.prune import Pruning, importance
+from models import spread
+
+layers = keras.layers
+x = np.random.default_rng(0).normal(size=(32, 6)).astype(np.float32)
+y = np.arange(32) % 3
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+def build():
+    return spread(keras.Sequential([
+        layers.Input((6,)), layers.Dense(8, "relu", name="one"), layers.Dense(3, name="out"),
+    ]))
+
+alone = importance(build(), x, y, loss)
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    model = build()
+    model.compile("adam", loss)
+    for name, scores in importance(model, x, y, loss).items():
+        np.testing.assert_allclose(scores, alone[name], rtol=1e-4, atol=1e-6)
+    pruning = Pruning(model, 0.5, 2, lambda model: importance(model, x, y, loss))
+    model.fit(x, y, epochs=2, batch_size=8, verbose=0, callbacks=[pruning.callback()])
+    for name, mask in pruning.masks.items():
+        kernel = model.get_layer(name).kernel.numpy()
+        assert not kernel[~mask].any() and kernel[mask].any() and not mask.all()
+"""
+
+
+@pytest.mark.full
+def test_several_devices_prune_alike():
+    places = [str(Path(__file__).parent), *filter(None, sys.path)]
+    environment = os.environ | {"TF_USE_LEGACY_KERAS": "1", "PYTHONPATH": os.pathsep.join(places)}
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES], env=environment, capture_output=True, text=True
+    )
+    assert not done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.37, 0.5, 0.75, 0.99])

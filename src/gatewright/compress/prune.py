@@ -85,7 +85,6 @@ def _gradients(model: Any, loss: Any) -> Callable[[NDArray[Any], NDArray[Any]], 
 
     variables = [kernel_of(layer) for layer in kernels(model).values()]
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def gradients(x: Any, y: Any) -> list[Any]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
@@ -94,7 +93,14 @@ def _gradients(model: Any, loss: Any) -> Callable[[NDArray[Any], NDArray[Any]], 
         each = tape.jacobian(losses, variables, unconnected_gradients="zero")
         return [tf.reduce_sum(tf.abs(gradient), axis=0) for gradient in each]
 
-    return lambda x, y: gradients(tf.convert_to_tensor(x), tf.convert_to_tensor(y))
+    strategy = model.distribute_strategy
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def on_first_device(x: Any, y: Any) -> list[Any]:
+        found = strategy.run(gradients, args=(x, y))
+        return [strategy.experimental_local_results(one)[0] for one in found]
+
+    return lambda x, y: on_first_device(tf.convert_to_tensor(x), tf.convert_to_tensor(y))
 
 
 def find_masks(
