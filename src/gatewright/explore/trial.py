@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import shutil
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from gatewright.compress.run import TrainedModel
 
 _TRIAL, _PROJECT, _RESULT = "trial", "trial project", "trial result"
+_LIBRARIES = ("tensorflow", "tf-keras", "scikit-learn", "sktime")
 # Figures that a simulation gives, beside those that a schedule does.
 _SIMULATED = ("latency", "latency_min", "latency_last", "latency_last_min", "latency_ns", "ii",
               "fps", "accuracy", "vectors", "mismatches")  # fmt: skip
@@ -77,7 +81,7 @@ class Task:
             "made_of": _made_of(self.sweep, self.config, ()),
             "wanted": sorted(self.wanted),
             "code": code_hash(),
-            "tools": tool_versions(),
+            "tools": tool_versions() | _library_versions(),
         }
 
     def limited_content(self) -> dict[str, Any]:
@@ -110,6 +114,16 @@ def _made_of(sweep: Sweep, config: Config, before: tuple[Path, ...]) -> dict[str
         "sources": {path.name: _sha256(path) for path in sorted(sweep.model_dir.glob("*.py"))},
         "origins": origins,
     }
+
+
+@functools.cache
+def _library_versions() -> dict[str, str | None]:
+    """Versions of what models are trained with; None where one isn't installed."""
+    found: dict[str, str | None] = dict.fromkeys(_LIBRARIES)
+    for name in _LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _sha256(file: Path) -> str:
