@@ -275,8 +275,7 @@ def _means(network: Network, names: list[str], x: Samples) -> list[NDArray[np.fl
 def _run(network: Network, names: list[str], x: Samples) -> Iterator[list[NDArray[np.float32]]]:
     """What the named layers give, batch by batch."""
     for start in range(0, len(x[0]), _BATCH):
-        values = network.run([array[start : start + _BATCH] for array in x])
-        yield [values[name] for name in names]
+        yield network.run([array[start : start + _BATCH] for array in x], names)
 
 
 def _error(found: list[NDArray[np.float32]], wanted: list[NDArray[np.float32]]) -> float:

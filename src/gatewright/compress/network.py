@@ -158,28 +158,31 @@ class Network:
             front = [far for near in front for far in self[near].inputs if far not in seen]
         return []
 
-    def run(self, samples: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """What every layer gives for a batch, by name.
+    def run(self, samples: Sequence[NDArray[Any]], names: Sequence[str]) -> list[NDArray[Any]]:
+        """What some layers give for a batch.
 
         Much quicker than to build the model, of which TensorFlow would make a graph; a layer is
         made once, also for the copies that share it.
 
         Args:
             samples: float32 [n, ...] per input, in the order of `inputs`.
+            names: The layers.
         """
         values: dict[str, Any] = dict(zip(self.inputs, samples, strict=True))
+        needed = set(names)
+        for node in reversed(list(self)):
+            needed |= set(node.inputs) if node.name in needed else set()
         for node in self:
-            if not node.inputs:
-                continue
-            read = [values[name] for name in node.inputs]
-            made = node in self._layers
-            layer: Any = self._layers.setdefault(node, None if made else _layer(node))
-            result = layer(read if len(read) > 1 else read[0], training=False)
-            if not made and node.weights:
-                layer.set_weights(_scaled(node, node.weights, -1))
-                result = layer(read if len(read) > 1 else read[0], training=False)
-            values[node.name] = result
-        return {name: np.asarray(value) for name, value in values.items()}
+            if node.inputs and node.name in needed:
+                read = [values[name] for name in node.inputs]
+                if node not in self._layers:
+                    self._layers[node] = layer = _layer(node)
+                    if node.weights:
+                        layer.build(read[0].shape)
+                        layer.set_weights(_scaled(node, node.weights, -1))
+                layer = self._layers[node]
+                values[node.name] = layer(read if len(read) > 1 else read[0], training=False)
+        return [np.asarray(values[name]) for name in names]
 
     def build(self) -> Any:
         """A new tf-keras model of these layers, quantized where they have quantizers."""

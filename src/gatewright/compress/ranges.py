@@ -43,7 +43,10 @@ def find_ranges(model: Any, samples: Sequence[NDArray[Any]] | None = None) -> li
         samples: What to measure the activations on, float [n, ...] per input of the model.
     """
     network = read(model)
-    values = network.run(samples) if samples is not None else {}
+    read_by = list(dict.fromkeys(node.inputs[0] for node in network if node.function))
+    values: dict[str, NDArray[Any]] = {}
+    if samples is not None:
+        values = dict(zip(read_by, network.run(samples, read_by), strict=True))
     found: list[Range] = []
     for node in network:
         held = {**node.kernels, "bias": node.bias}
