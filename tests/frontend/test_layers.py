@@ -323,6 +323,33 @@ def test_the_sum_of_a_dot_product_is_exact(keras, k, tmp_path):
     assert_equals_keras(model, x, outputs, layers)
 
 
+@pytest.mark.parametrize("inference", ["safe", "hls4ml"])
+def test_activations_behind_a_layer_are_quantized(keras, k, inference, tmp_path):
+    import qkeras
+
+    quantizers = [
+        *(qkeras.quantized_bits(5, 1, alpha=1, **more)
+          for more in ({}, {"symmetric": True}, {"keep_negative": False})),
+        qkeras.quantized_bits(3, 2, alpha=1),
+        qkeras.quantized_relu(3, 3),
+    ]  # fmt: skip
+
+    def head(i, quantizer):
+        dense = k.QDense(4, name=f"fc{i}", **k.q(kernel_quantizer=k.bits(4)))
+        return (6,), lambda x: k.QActivation(quantizer, name=f"act{i}")(dense(x))
+
+    model = forest(keras, [head(i, quantizer) for i, quantizer in enumerate(quantizers)])
+    _, x, outputs, layers = emulated(model, tmp_path / "hls", "parallel", inference=inference)
+    assert_equals_keras(model, x, outputs, layers)
+
+
+def test_a_scale_measured_at_run_time_is_refused(keras, k):
+    auto = k.QActivation(k.bits(6, alpha="auto"), name="auto")
+    model = forest(keras, [((6,), lambda x: auto(k.QDense(4, name="fc")(x)))])
+    with pytest.raises(InputError, match=r"layer 'auto': its scale \(alpha=auto\) is measured"):
+        convert(model)
+
+
 REFUSED = {
     "pooling with padding": (
         "stream",

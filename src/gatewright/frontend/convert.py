@@ -13,7 +13,13 @@ from gatewright.fixed import FixedType
 from gatewright.frontend.config import configure, default_precision
 from gatewright.frontend.cpp import check_graph
 from gatewright.frontend.mend import mend
-from gatewright.frontend.precision import Choices, freeze_weights, refine, settle_quantizers
+from gatewright.frontend.precision import (
+    Choices,
+    freeze_weights,
+    refine,
+    settle_activations,
+    settle_quantizers,
+)
 from gatewright.frontend.quiet import import_keras, quiet
 from gatewright.frontend.source import (
     FmlSource,
@@ -170,6 +176,7 @@ def _build(
     layers, inputs, outputs, shapes = _parse(source)
     if isinstance(source, KerasSource):
         mend(source.origin, source.layers, layers, shapes)
+        settle_activations(source.origin, layers, choices)
     if options.inference == "safe":
         settle_quantizers(layers, choices, FixedType.parse(default_precision(options)))
     full = {**project_config, "HLSConfig": copy.deepcopy(config)}

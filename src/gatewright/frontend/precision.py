@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, Overflow, Rounding, from_float, to_float
 from gatewright.hlsgraph import fixed_type, printed_values
 
@@ -136,10 +137,56 @@ def settle_quantizers(layers: list[dict[str, Any]], choices: Choices, default: F
                 choices.set_precision(layer["name"], what if whole else "weight", to)
 
 
+def settle_activations(origin: str, layers: list[dict[str, Any]], choices: Choices) -> None:
+    """Give every activation that QKeras quantizes the type that its values have.
+
+    hls4ml's type for one is not always that of the quantizer (`keep_negative=False`, `symmetric`,
+    no fraction bits). Where it moves a quantization into the layer before, it forgets the type,
+    unless the layer has it as a quantizer, too.
+
+    Args:
+        origin: What the user calls the model.
+        layers: The layers, as hls4ml parsed them; changed in place.
+        choices: Receives the types.
+
+    Raises:
+        UnsupportedError: naming the layer, if its scale is measured at run time.
+    """
+    from hls4ml.model.quantizers import Quantizer
+
+    for layer in layers:
+        quantizer = layer.get("activation_quantizer")
+        if layer["class_name"] != "Activation" or not isinstance(quantizer, dict):
+            continue
+        name, config = layer["name"], quantizer["config"]
+        if quantizer["class_name"] == "linear":  # what the parser calls quantized_bits
+            if config.get("alpha") not in (None, 1, 1.0):
+                raise UnsupportedError(
+                    f"{origin}: layer '{name}': its scale (alpha={config['alpha']}) is measured at "
+                    "run time, which hardware does not do; use alpha=1"
+                )
+            choices.set_precision(name, "result", _bits_type(config))
+        elif quantizer["class_name"] == "quantized_relu":
+            width, integer = int(config["bits"]), int(config["integer"])
+            to = FixedType(width, integer, False, Rounding.RND_CONV, Overflow.SAT)
+            choices.set_precision(name, "result", to)
+        if layer["activation"] == "linear":
+            to = FixedType.parse(choices.layers[name]["Precision"]["result"])
+            layer["quantizer"] = Quantizer(to.width, _hls4ml_type(to))
+
+
+def _bits_type(config: dict[str, Any]) -> FixedType:
+    """The type of an activation quantized by QKeras' `quantized_bits`, from its config."""
+    signed = bool(config["keep_negative"])
+    width, integer = int(config["bits"]), int(config["integer"]) + signed
+    overflow = Overflow.SAT_SYM if signed and config["symmetric"] else Overflow.SAT
+    return FixedType(width, integer, signed, Rounding.RND_CONV, overflow)
+
+
 def _hls4ml_type(to: FixedType) -> Any:
     from hls4ml.model.types import FixedPrecisionType
 
-    return FixedPrecisionType(to.width, to.integer, to.signed)
+    return FixedPrecisionType(to.width, to.integer, to.signed, to.rounding.name, to.overflow.name)
 
 
 def _fitted(scaled: NDArray[np.float64], frac: int) -> FixedType:
