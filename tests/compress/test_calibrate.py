@@ -96,10 +96,7 @@ def test_measured_ranges_beat_assumed_ones(keras, width):
         (6, 0.4),
         (6, 4),
         ("ternary", 1),
-        pytest.param(
-            *("ternary", 4),
-            marks=pytest.mark.xfail(strict=True, reason="hls4ml takes 2-bit integers for -1, 0, 1"),
-        ),
+        ("ternary", 4),
         ("po2<4>", 1),
     ],
 )

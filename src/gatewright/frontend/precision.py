@@ -106,7 +106,7 @@ def settle_quantizers(layers: list[dict[str, Any]], choices: Choices, default: F
         default: The model's default type.
     """
     from hls4ml.model.quantizers import QKerasBinaryQuantizer, QKerasPO2Quantizer, QKerasQuantizer
-    from hls4ml.model.types import XnorPrecisionType
+    from hls4ml.model.types import IntegerPrecisionType, XnorPrecisionType
 
     for layer in layers:
         for key, quantizer in list(layer.items()):
@@ -126,6 +126,9 @@ def settle_quantizers(layers: list[dict[str, Any]], choices: Choices, default: F
             exact = exact_type(values)
             if exact is not None and exact.width <= _MAX_WEIGHT_BITS:
                 fits = current is not None and holds(values, current) and exact.frac <= current.frac
+                if isinstance(quantizer.hls_type, IntegerPrecisionType) and current is not None:
+                    # hls4ml multiplies by an integer of two bits as if it were -1, 0 or 1.
+                    fits &= current.width != 2 or values.min() >= -1
                 if not fits or isinstance(quantizer.hls_type, XnorPrecisionType):
                     quantizer.hls_type = _hls4ml_type(exact)
                 quantizer.alpha = 1
