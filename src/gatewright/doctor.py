@@ -41,6 +41,8 @@ _PACKAGES = (
     ("plotly", "HTML reports", "pip install plotly", True),
     ("scikit-learn", "the model zoo", "pip install 'gatewright[zoo]'", False),
     ("sktime", "the model zoo's time series", "pip install 'gatewright[zoo]'", False),
+    ("optuna", "searches", "pip install 'gatewright[explore]'", False),
+    ("ray", "searches on a cluster", "pip install 'gatewright[cluster]'", False),
 )
 _TOOLS = (("g++", "C++ emulation and simulation", "apt-get install g++"),)
 

@@ -1,6 +1,7 @@
 """The models of the zoo: their data, the networks they build, and what these cost."""
 
 import inspect
+import urllib.error
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,12 +29,35 @@ def keras():
         return import_keras("tf_keras")
 
 
+def some_jets(*_, **__):
+    """As OpenML gives the jets, but few of them: features, and names of classes."""
+    rng = np.random.default_rng(0)
+    return rng.normal(3, 5, (400, 16)), rng.permutation(np.array(list("gqtwz") * 80, object))
+
+
 @pytest.fixture(
     scope="module", params=sorted(path.parent.name for path in MODELS.glob("*/sweep.yaml"))
 )
 def model(request):
     sweep = load_sweep(MODELS / request.param)
-    return sweep, load_model_module(sweep.model_dir / "model.py")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sklearn.datasets.fetch_openml", some_jets)
+        yield sweep, load_model_module(sweep.model_dir / "model.py")
+
+
+def test_jets_that_cannot_be_fetched_are_one_line(monkeypatch, tmp_path):
+    def no_network(*_, **__):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setenv("GATEWRIGHT_CACHE", str(tmp_path))
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    monkeypatch.setattr("sklearn.datasets._openml.urlopen", no_network)
+    module = load_model_module(MODELS / "jet_tagger" / "model.py")
+    with pytest.raises(
+        InputError, match=r"jet data .* can't be fetched: no network; connect to"
+    ) as e:
+        module.load_data()
+    assert "\n" not in str(e.value)
 
 
 def test_data_is_what_the_network_takes(model):
