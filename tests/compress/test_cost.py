@@ -131,3 +131,19 @@ def test_a_quantized_model_costs_what_its_kernels_count(keras, bits):
     spread(model)
     model = quantize(model, bits)
     assert compute_cost(model, FixedType.parse(GRID)) == hardware_cost(model)
+
+
+def test_a_relu_with_a_slope_has_a_sign(keras):
+    import_keras("qkeras")
+    from qkeras import QActivation, QDense, quantized_bits, quantized_relu
+
+    def dense(units, name):
+        of = quantized_bits(4, 0, alpha=1)
+        return QDense(units, name=name, kernel_quantizer=of, bias_quantizer=of)
+
+    x = inputs = keras.Input((6,), name="x")
+    x = QActivation(quantized_relu(5, 1, negative_slope=0.25), name="a_relu")(dense(5, "a")(x))
+    model = spread(keras.Model(inputs, dense(3, "b")(x)))
+    found = compute_cost(model, FixedType.parse(GRID))
+    assert found == hardware_cost(model)
+    assert found.bops < 32 * 4 * found.macs  # nothing counts as float

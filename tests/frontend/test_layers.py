@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from gatewright import golden
 from gatewright.emulation import Emulation
 from gatewright.errors import InputError
-from gatewright.fixed import FixedType
+from gatewright.fixed import FixedType, from_float, to_float
 from gatewright.frontend import convert, write_hls
+from gatewright.lower import lower
 from gatewright.options import ConvertOptions
 
 IO = ("parallel", "stream")
@@ -341,6 +343,79 @@ def test_activations_behind_a_layer_are_quantized(keras, k, inference, tmp_path)
     model = forest(keras, [head(i, quantizer) for i, quantizer in enumerate(quantizers)])
     _, x, outputs, layers = emulated(model, tmp_path / "hls", "parallel", inference=inference)
     assert_equals_keras(model, x, outputs, layers)
+
+
+def sloped(k, slope, bits=5, integer=1):
+    return k.quantized_relu(bits, integer, negative_slope=slope)
+
+
+@pytest.mark.parametrize(("io", "inference"), [("parallel", "safe"), ("stream", "hls4ml")])
+def test_relus_with_a_slope_end_where_they_do_in_qkeras(keras, k, io, inference, tmp_path):
+    kernel = k.q(kernel_quantizer=k.bits(5, 2))
+
+    def behind(layer, quantizer, name):
+        return lambda x: k.QActivation(quantizer, name=name)(layer(x))
+
+    def dense(name):
+        return k.QDense(4, name=name, **kernel)
+
+    heads = [
+        ((6,), behind(dense("fc1"), sloped(k, 0.25), "quarter")),
+        ((6,), behind(dense("fc2"), sloped(k, 2.0**-4), "least")),
+        ((6,), behind(dense("fc3"), sloped(k, 1), "whole")),
+        ((6,), behind(dense("fc4"), sloped(k, 0.5, 3, 2), "no_fraction")),
+        ((6,), behind(dense("fc5"), sloped(k, 0.5, 8, 4), "wide")),
+        ((3, 3, 2), behind(k.QConv2D(3, 2, name="conv", **kernel), sloped(k, 0.25), "conv_act")),
+        ((4,), behind(k.two("sum", k.Add(name="sum")), sloped(k, 0.5), "sum_act")),
+        ((4,), behind(k.QActivation(k.bits(6, 1), name="narrow"), sloped(k, 0.5), "narrow_act")),
+    ]
+    model = forest(keras, heads)
+    graph, x, outputs, layers = emulated(model, tmp_path / "hls", io, inference=inference)
+    assert_equals_keras(model, x, outputs, layers)
+    lowest = {name: layers[name].min() for name in ("quarter", "least", "no_fraction", "sum_act")}
+    assert lowest == {"quarter": -0.5, "least": -0.125, "no_fraction": -2, "sum_act": -1}
+    for ours, theirs in zip(golden_outputs(graph, x), outputs, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def golden_outputs(graph, x):
+    design = lower(graph)
+    raw = [from_float(values, t.type) for t, values in zip(design.inputs, x, strict=True)]
+    found = golden.run(design, raw)
+    return [to_float(found[tensor.name], tensor.type.frac) for tensor in design.outputs]
+
+
+def test_a_relu_with_a_slope_whose_input_goes_too_low_is_refused(keras, k):
+    below = "its slope ends at an input of -2, which layer 'in0' goes below"
+    act = k.QActivation(sloped(k, 0.5), name="act")
+    with pytest.raises(InputError, match=f"layer 'act': {below}"):
+        convert(forest(keras, [((6,), act)]))
+
+    def shared(x):
+        x = k.QDense(4, name="fc")(x)
+        return k.Add(name="sum")([x, k.QActivation(sloped(k, 0.5), name="act")(x)])
+
+    with pytest.raises(InputError, match=r"layer 'act': .* which layer 'fc' goes below"):
+        convert(forest(keras, [((6,), shared)]))
+
+
+@pytest.mark.parametrize(
+    ("more", "match"),
+    [
+        ({"negative_slope": 0.125}, r"negative_slope=0.125 ends .* from 0.25 to 1"),
+        ({"negative_slope": 2.0}, r"negative_slope=2 ends .* from 0.25 to 1"),
+        ({"use_sigmoid": 1}, "hls4ml drops use_sigmoid"),
+        ({"relu_upper_bound": 1.5}, "hls4ml drops relu_upper_bound=1.5"),
+    ],
+)
+def test_a_relu_that_hls4ml_reads_as_another_is_refused(keras, k, more, match):
+    quantizer = k.quantized_relu(3, 1, **more)
+    text = ", ".join(f"{key}={value}" for key, value in more.items())
+    for told in (quantizer, f"quantized_relu(3, 1, {text})"):
+        layer = k.QActivation(told, name="act")
+        with pytest.raises(InputError, match=f"layer 'act': .*{match}") as caught:
+            convert(forest(keras, [((6,), layer)]))
+        assert "\n" not in str(caught.value)
 
 
 def test_a_scale_measured_at_run_time_is_refused(keras, k):

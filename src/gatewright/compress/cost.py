@@ -179,8 +179,9 @@ def _activation_type(function: Any, x: FixedType | None) -> FixedType | None:
     if function is None or name == "linear":
         return x
     kind = type(function).__name__
-    if kind == "quantized_relu" and not function.negative_slope:
-        return FixedType(int(function.bits), int(function.integer), False)
+    if kind == "quantized_relu":
+        signed = bool(function.negative_slope)
+        return FixedType(int(function.bits), int(function.integer) + signed, signed)
     if kind in ("quantized_tanh", "quantized_sigmoid"):
         return FixedType(
             int(function.bits), int(kind == "quantized_tanh"), kind == "quantized_tanh"

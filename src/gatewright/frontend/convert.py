@@ -19,6 +19,7 @@ from gatewright.frontend.precision import (
     refine,
     settle_activations,
     settle_quantizers,
+    settle_slopes,
 )
 from gatewright.frontend.quiet import import_keras, quiet
 from gatewright.frontend.source import (
@@ -122,7 +123,9 @@ def _convert(
     project_config = _project_config(options, directory, project)
     for _ in range(_MAX_ROUNDS):
         graph = _build(source, project_config, config, choices, options)
-        if options.inference == "hls4ml" or not refine(graph, choices, FixedType.parse(default)):
+        if options.inference == "safe" and refine(graph, choices, FixedType.parse(default)):
+            continue
+        if not settle_slopes(source.origin, graph, choices):  # of types that are settled otherwise
             break
     else:
         raise InputError(f"{source.origin}: the types of its layers don't settle")

@@ -23,6 +23,11 @@ SAFE_DEFAULT = "fixed<16,6,TRN,SAT>"
 _EXACT_FRACTION = range(-32, 33)
 _CHECK_BITS = 50
 _MAX_WEIGHT_BITS = 24
+# These compute something, so that hls4ml casts to their result's type, whatever it is.
+_CASTING = (
+    *("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D"),
+    *("DepthwiseConv1D", "DepthwiseConv2D", "BatchNormalization", "ApplyAlpha", "Merge"),
+)
 _BINARY_SUMS = ("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D")
 
 
@@ -31,7 +36,8 @@ class Choices:
     """What is decided about types: by the user, and by `refine`.
 
     Attributes:
-        user: (layer, what) pairs that the user set; these are never touched.
+        user: (layer, what) pairs that the user set, or that a layer's meaning leaves no choice in;
+            these are never touched.
         layers: hls4ml's per-layer configuration, by layer; `refine` writes here.
     """
 
@@ -153,15 +159,25 @@ def settle_activations(origin: str, layers: list[dict[str, Any]], choices: Choic
         choices: Receives the types.
 
     Raises:
-        UnsupportedError: naming the layer, if its scale is measured at run time.
+        UnsupportedError: naming the layer, if its scale is measured at run time, or hls4ml drops
+            a part of what its quantizer does.
     """
     from hls4ml.model.quantizers import Quantizer
 
     for layer in layers:
         quantizer = layer.get("activation_quantizer")
-        if layer["class_name"] != "Activation" or not isinstance(quantizer, dict):
+        if not isinstance(quantizer, dict):
             continue
         name, config = layer["name"], quantizer["config"]
+        if quantizer["class_name"] == "quantized_relu":
+            _check_relu(f"{origin}: layer '{name}'", config)
+        if layer["class_name"] == "LeakyReLU":
+            choices.set_precision(name, "result", _sloped_type(config))
+            slope = exact_type(np.array([config["negative_slope"]], np.float64))
+            assert slope is not None  # a power of two, which `_check_relu` has seen
+            choices.set_precision(name, "param", slope)
+        if layer["class_name"] != "Activation":
+            continue
         if quantizer["class_name"] == "linear":  # what the parser calls quantized_bits
             if config.get("alpha") not in (None, 1, 1.0):
                 raise UnsupportedError(
@@ -176,6 +192,72 @@ def settle_activations(origin: str, layers: list[dict[str, Any]], choices: Choic
         if layer["activation"] == "linear":
             to = FixedType.parse(choices.layers[name]["Precision"]["result"])
             layer["quantizer"] = Quantizer(to.width, _hls4ml_type(to))
+
+
+def _check_relu(layer: str, config: dict[str, Any]) -> None:
+    """Refuse a `quantized_relu` that hls4ml reads as another one."""
+    slope, bits = float(config["negative_slope"]), int(config["bits"])
+    if config["use_sigmoid"]:
+        raise UnsupportedError(f"{layer}: hls4ml drops use_sigmoid of quantized_relu; leave it out")
+    if (bound := config["relu_upper_bound"]) is not None:
+        raise UnsupportedError(
+            f"{layer}: hls4ml drops relu_upper_bound={bound} of quantized_relu; choose the integer "
+            "bits so that the type ends there"
+        )
+    if slope and not 2.0 ** (1 - bits) <= slope <= 1:
+        raise UnsupportedError(
+            f"{layer}: quantized_relu of {bits} bits with negative_slope={slope:g} ends at values "
+            f"that no {bits} bits hold; use a power of two from {2.0 ** (1 - bits):g} to 1"
+        )
+
+
+def _sloped_type(config: dict[str, Any]) -> FixedType:
+    """The type of a `quantized_relu` with a slope: one of its bits is the sign."""
+    width, integer = int(config["bits"]), int(config["integer"]) + 1
+    return FixedType(width, integer, True, Rounding.RND_CONV, Overflow.SAT)
+
+
+def settle_slopes(origin: str, graph: Any, choices: Choices) -> bool:
+    """Have a `quantized_relu` with a slope end where it does in QKeras; whether types changed.
+
+    QKeras saturates it at -slope 2^integer, hls4ml's type at -2^integer. So what it reads has to
+    saturate at -2^integer, which changes nothing else: above 2^integer it saturates anyway.
+
+    Args:
+        origin: What the user calls the model.
+        graph: hls4ml's ModelGraph, with its flow applied.
+        choices: Receives the types.
+
+    Raises:
+        UnsupportedError: naming the layer, if what it reads can't be made to.
+    """
+    changed = False
+    for node in graph.get_layers():
+        quantizer = node.get_attr("activation_quantizer")
+        if not isinstance(quantizer, dict) or not quantizer["config"].get("negative_slope"):
+            continue
+        integer = _sloped_type(quantizer["config"]).integer
+        source, read = node.get_input_node(), _input_type(node)
+        if read is not None and (not read.signed or read.integer <= integer):
+            continue
+        readers = [reader.name for reader in source.get_output_nodes()]
+        alone = readers == [node.name] and not set(source.outputs) & set(graph.outputs)
+        casts = source.class_name in _CASTING or _is_plain_linear(source)
+        settled = False
+        if read is not None and alone and casts:
+            frac = max(read.frac, 1 - integer)
+            to = FixedType(integer + frac, integer, overflow=Overflow.SAT)
+            settled = choices.set_precision(source.name, "result", to)
+            choices.user.add((source.name, "result"))
+        if not settled:
+            end = 2.0 ** (integer - 1)
+            raise UnsupportedError(
+                f"{origin}: layer '{node.name}': its slope ends at an input of {-end:g}, which "
+                f"layer '{source.name}' goes below; have it read a Dense, a convolution or a sum "
+                f"that nothing else reads, or a quantized_bits with {integer - 1} integer bits"
+            )
+        changed = True
+    return changed
 
 
 def _bits_type(config: dict[str, Any]) -> FixedType:
@@ -240,11 +322,7 @@ def refine(graph: Any, choices: Choices, default: FixedType) -> bool:
             changed |= _refine_binary_sum(node, choices)
         elif "Pooling" in node.class_name:
             changed |= _refine_pooling(node, choices)
-        elif node.class_name.startswith("Cropping") or (
-            node.class_name == "Activation"
-            and node.get_attr("activation") == "linear"
-            and node.get_attr("activation_quantizer") is None
-        ):
+        elif node.class_name.startswith("Cropping") or _is_plain_linear(node):
             changed |= _keep_type(node, choices)
         elif node.class_name == "Embedding":
             changed |= _refine_embedding(node, choices)
@@ -261,6 +339,15 @@ def refine(graph: Any, choices: Choices, default: FixedType) -> bool:
             threshold = np.array([node.get_attr("activ_param")], np.float64)
             changed |= choices.set_precision(node.name, "param", widened(threshold, default))
     return changed
+
+
+def _is_plain_linear(node: Any) -> bool:
+    """Whether a layer does nothing but cast, to a type that no quantizer names."""
+    return (
+        node.class_name == "Activation"
+        and node.get_attr("activation") == "linear"
+        and node.get_attr("activation_quantizer") is None
+    )
 
 
 def _refine_weight(
