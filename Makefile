@@ -36,6 +36,9 @@ demo: $(STAMP) ## the digits classifier through every configuration; ends in a t
 reports: $(STAMP) ## regenerate reports/ from the model zoo
 	set -e; for model in $(MODELS); do \
 	  $(BIN)/gatewright run models/$$model -o build --jobs $(JOBS) --publish reports/$$model; \
+	  if grep -q '^search:' models/$$model/sweep.yaml; then \
+	    $(BIN)/gatewright explore models/$$model -o build --jobs $(JOBS) --publish reports/$$model/search; \
+	  fi; \
 	done
 
 layers: $(STAMP) ## regenerate docs/layers.md from the table that the tests run through

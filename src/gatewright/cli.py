@@ -42,6 +42,12 @@ _WHILE = 2.0  # seconds that a step takes before a line says so
 
 _Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A converted project directory.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
+_Baselines = Annotated[
+    bool, typer.Option(help="Measure the network as software on this machine, too.")
+]
+_Publish = Annotated[
+    Path | None, typer.Option(help="Also write JSON and Markdown into this folder.")
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -509,9 +515,8 @@ def run(
     ),
     jobs: Annotated[int, typer.Option(min=1, help="Configurations at a time.")] = 2,
     force: Annotated[bool, typer.Option(help="Do every step again.")] = False,
-    publish: Annotated[
-        Path | None, typer.Option(help="Also write JSON and Markdown into this folder.")
-    ] = None,
+    baselines: _Baselines = True,
+    publish: _Publish = None,
     as_json: _Json = False,
 ) -> None:
     """Take a model through every configuration of its sweep, then report."""
@@ -524,6 +529,7 @@ def run(
         output,
         make_engine=lambda: _engine("local", None, jobs, None),
         force=force,
+        baselines=baselines,
         publish=publish,
         say=_say,
     )
@@ -559,6 +565,8 @@ def explore(
     output: Annotated[Path, typer.Option("-o", "--output", help="Build directory.")] = Path(
         "build"
     ),
+    baselines: _Baselines = True,
+    publish: _Publish = None,
     as_json: _Json = False,
 ) -> None:
     """Search the space of a sweep file; verify, synthesize and report the front.
@@ -578,6 +586,8 @@ def explore(
         make_engine=lambda: _engine(engine, address, jobs, memory),
         store=store or default_store(),
         trials=trials,
+        baselines=baselines,
+        publish=publish,
     )
     if as_json:
         sys.stdout.write(result.reports.to_json())

@@ -58,7 +58,18 @@ def test_json_alone_is_on_stdout(tmp_path, capsys, monkeypatch):
     model = made_up.model(tmp_path / "toy")
     store, output = tmp_path / "store", tmp_path / "build"
     status, out, err = command(
-        capsys, model, "--trials", 9, "--store", store, "-o", output, "--json", "--jobs", 1
+        capsys,
+        model,
+        "--trials",
+        9,
+        "--store",
+        store,
+        "-o",
+        output,
+        "--json",
+        "--jobs",
+        1,
+        "--no-baselines",
     )
     assert status == 0
     assert json.loads(out)["search"]["trials"] == 9
@@ -76,6 +87,7 @@ def test_a_real_search(tmp_path, capsys):
     status, out, _ = command(capsys, model, *places)
     assert status == 0
     found = json.loads(out)
+    assert {one["model"] for one in found["baselines"]} == {"float32", "int8", "dynamic range"}
     rows = json.loads((tmp_path / "build" / "digits" / "explore" / run.TRIALS).read_text())
     assert [row["state"] for row in rows] == ["done"] * 4
     for report in found["reports"]:

@@ -17,6 +17,7 @@ from gatewright.errors import DesignFailure, InputError
 from gatewright.explore import run
 from gatewright.explore.cluster import ClusterEngine
 from gatewright.explore.local import LocalEngine
+from gatewright.report.schema import Baseline
 from gatewright.report.store import load_reports
 from gatewright.store import Check, Store
 
@@ -45,9 +46,15 @@ class Threads:
         self.pool.shutdown(cancel_futures=True)
 
 
-def search(model, place, engine=Threads):
+def search(model, place, engine=Threads, **options):
     place.mkdir(exist_ok=True)
-    return run.run_search(model, place / "build", make_engine=engine, store=place / "store")
+    return run.run_search(
+        model,
+        place / "build",
+        make_engine=engine,
+        store=place / "store",
+        **({"baselines": False} | options),
+    )
 
 
 def environment():
@@ -108,6 +115,43 @@ def test_engines_make_no_difference(model, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     search(model, tmp_path / "ray", lambda: ClusterEngine(jobs=2))
     assert trials_of(tmp_path / "local") == trials_of(tmp_path / "ray")
+
+
+def test_the_front_from_several_seeds(tmp_path):
+    model = made_up.model(tmp_path / "toy", made_up.SWEEP + "  seeds: 3\n")
+    found = search(model, tmp_path)
+    (tmp_path / "once").mkdir()
+    once = search(made_up.model(tmp_path / "once" / "toy"), tmp_path / "once")
+    assert len(found.reports.reports) == len(once.reports.reports)
+    for report, own in zip(found.reports.reports, once.reports.reports, strict=True):
+        assert report.model_copy(update={"repetitions": ()}) == own
+        assert (report.training_seed, [one.seed for one in report.repetitions]) == (1, [2, 3])
+        assert [one.accuracy.quantized for one in report.repetitions] == [0.98, 0.97]
+        assert [one.verification.mismatches for one in report.repetitions] == [0, 0]
+        assert [one.resources["xcup"].lut - own.resources["xcup"].lut for one in report.repetitions
+                ] == [1, 2]  # fmt: skip
+    folder = tmp_path / "build" / "toy" / "explore"
+    assert load_reports([folder]) == found.reports
+    alone = found.reports.reports[0]
+    assert load_reports([folder / alone.config.name]).reports == (alone,)
+    again = search(model, tmp_path, no_engine)
+    assert again.reports == found.reports
+
+
+def test_baselines_are_those_of_the_front(model, tmp_path, monkeypatch):
+    asked = []
+
+    def measure(sweep, config, store):
+        asked.append((sweep.name, config.name, store.root))
+        return (Baseline(runtime="made up", model="float32", latency_us=2.0, batch=1),)
+
+    monkeypatch.setattr(run, "software_baselines", measure)
+    found = search(model, tmp_path, baselines=True, publish=tmp_path / "published")
+    first = found.reports.reports[0].config.name
+    assert asked == [("toy", first, (tmp_path / "store").resolve())]
+    assert [one.runtime for one in found.reports.baselines] == ["made up"]
+    assert load_reports([tmp_path / "published"]).baselines == found.reports.baselines
+    assert "made up" in (tmp_path / "published" / "README.md").read_text()
 
 
 def test_a_repeat_runs_nothing(model, tmp_path):

@@ -21,10 +21,10 @@ def done(number, accuracy, lut):
 
 def test_a_terminal_shows_trials_time_and_front(tmp_path):
     watch = Watch(SEARCH, "digits_mlp", tmp_path)
-    watch.note(0, "trial0")
-    Note(watch.note(1, "trial1")).count("quantize", 5, 40)
-    Note(watch.note(2, "trial2")).say("synthesis for xcup")
-    watch.note(3, "trial3")  # waits for a worker
+    watch.note("trial0")
+    Note(watch.note("trial1")).count("quantize", 5, 40)
+    Note(watch.note("trial2")).say("synthesis for xcup")
+    watch.note("trial3")  # waits for a worker
     watch._live = object()  # as on a terminal
     watch.ended([done(0, 0.9375, 1234.0)])
     console = Console(width=100, file=io.StringIO(), record=True)
@@ -47,7 +47,7 @@ def test_lines_where_there_is_no_terminal(tmp_path, capsys):
             Trial(1, {}, Outcome(state="stopped", reason="dominated")),
             Trial(2, {}, Outcome(state="failed", error="layer 'a': no")),
         ):
-            watch.note(trial.number, f"trial{trial.number}")
+            watch.note(trial.name)
             told.append(trial)
             watch.ended(told)
         told.append(done(3, 0.6, 200.0))

@@ -5,6 +5,6 @@ and ranges of activations that are measured while it runs, which hardware here r
 """
 
 from gatewright.baseline.processor import Processor, this_processor
-from gatewright.baseline.run import measure, obtain
+from gatewright.baseline.run import RUNTIME, measure, obtain
 
-__all__ = ["Processor", "measure", "obtain", "this_processor"]
+__all__ = ["RUNTIME", "Processor", "measure", "obtain", "this_processor"]

@@ -12,7 +12,7 @@ from gatewright.fixed import to_float
 from gatewright.flow.convert import convert, load_design
 from gatewright.flow.fifos import size_fifos
 from gatewright.flow.steps import read_stamp
-from gatewright.flow.summary import Labels, summarize
+from gatewright.flow.summary import Labels, Training, summarize
 from gatewright.flow.synthesize import synthesize
 from gatewright.flow.verify import verify
 from gatewright.report import schema
@@ -94,7 +94,9 @@ class Hardware:
             accuracy=self._accuracy(verified),
             keras=self._against_keras() if verified else None,
             accuracy_origins=self._origins(verified),
-            steps=tuple(_step(step) for step in self._trained.steps),
+            training=Training(
+                tuple(_step(step) for step in self._trained.steps), self._config.training.seed
+            ),
         )
 
     def _rtl_outputs(self) -> NDArray[np.float64]:

@@ -74,6 +74,16 @@ class Trial:
     point: Point
     outcome: Outcome
 
+    @property
+    def name(self) -> str:
+        """Of its configuration."""
+        return trial_name(self.number)
+
+
+def trial_name(number: int) -> str:
+    """Name of the configuration of the trial of a number."""
+    return f"trial{number}"
+
 
 def values(search: Search, figures: Mapping[str, float]) -> tuple[float, ...]:
     """The objectives' values; KeyError if one is not there."""

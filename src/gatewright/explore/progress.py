@@ -82,14 +82,15 @@ class Watch:
     Args:
         search: the search.
         title: what is searched.
-        folder: where workers put their notes, each in a file named by its number.
+        folder: where workers put their notes, each in a file of the name of what they do.
     """
 
     def __init__(self, search: Search, title: str, folder: Path) -> None:
         self._search, self._title, self._folder = search, title, folder
         self._start = time.monotonic()
-        self._running: dict[int, str] = {}
+        self._running: list[str] = []
         self._ran = 0
+        self._finished: tuple[int, int] | None = None
         self._told: list[Trial] = []
         self._live: Any = None
 
@@ -106,17 +107,25 @@ class Watch:
         if self._live is not None:
             self._live.stop()
 
-    def note(self, number: int, name: str) -> Path:
-        """The file for what is being done in the trial of a number, which starts."""
-        self._running[number] = name
-        return self._folder / f"{number}.json"
+    def note(self, name: str) -> Path:
+        """The file for what is being done under a name, such as that of a trial which starts."""
+        self._running.append(name)
+        return self._folder / f"{name}.json"
+
+    def finished(self, done: int, total: int) -> None:
+        """So many networks of the front are verified and synthesized, out of so many."""
+        self._finished = (done, total)
+        if self._live is None and done:
+            self.say(f"front: {done} of {total} verified and synthesized")
 
     def ended(self, told: list[Trial]) -> None:
         """Another trial has been told."""
         self._told = list(told)
         trial = told[-1]
-        ran = self._running.pop(trial.number, None) is not None
-        self._ran += ran
+        ran = trial.name in self._running
+        if ran:
+            self._running.remove(trial.name)
+            self._ran += 1
         if self._live is None:
             known = "" if ran else " (from the store)"
             self.say(f"trial {trial.number}: {describe(self._search, trial.outcome)}{known}")
@@ -152,8 +161,12 @@ class Watch:
             ProgressBar(search.trials, done, width=30),
             f"{done}/{search.trials} trials, {elapsed}{self._left()}",
         )
-        for number, name in sorted(self._running.items()):
-            fields = self._read(number)
+        if self._finished is not None:
+            ready, all_of_it = self._finished
+            state = f"{ready}/{all_of_it} verified and synthesized"
+            bars.add_row("front", ProgressBar(all_of_it, ready, width=30), state)
+        for name in self._running:
+            fields = self._read(name)
             if fields is not None:
                 total, so_far = fields.get("total"), fields.get("done", 0)
                 of = f" {so_far}/{total}" if total else ""
@@ -168,12 +181,12 @@ class Watch:
             best.add_column(name, justify="right")
         for trial in front(search, self._told):
             values = (_number(trial.outcome.figures[name]) for name in search.objectives)
-            best.add_row(f"trial {trial.number}", *values)
+            best.add_row(trial.name, *values)
         return Group(bars, best)
 
-    def _read(self, number: int) -> dict[str, Any] | None:
+    def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            fields = json.loads((self._folder / f"{number}.json").read_text())
+            fields = json.loads((self._folder / f"{name}.json").read_text())
         except (OSError, ValueError):
             return None
         return fields if isinstance(fields, dict) and "step" in fields else None

@@ -16,25 +16,29 @@ from typing import TYPE_CHECKING, Any
 
 from gatewright.cache import cache_dir
 from gatewright.errors import DesignFailure, GatewrightError, InputError
-from gatewright.explore.outcome import Outcome, front, violations
+from gatewright.explore.outcome import Outcome, front, trial_name, violations
 from gatewright.explore.progress import Watch, notes_folder
 from gatewright.explore.sampler import make_sampler
 from gatewright.explore.search import run_trials
+from gatewright.explore.software import software_baselines
 from gatewright.explore.space import load_search
 from gatewright.explore.trial import (
     Task,
     find_outcome,
     find_result,
     finish_trial,
+    from_other_seeds,
     run_config,
     run_trial,
+    with_repetitions,
 )
 from gatewright.files import write_text
 from gatewright.report import schema
 from gatewright.report.budget import parse_budget
 from gatewright.report.html import write_html
 from gatewright.report.markdown import write_markdown
-from gatewright.report.store import REPORT, load_reports, write_json
+from gatewright.report.store import REPORT, load_reports, write_json, write_report
+from gatewright.store import Store
 from gatewright.zoo import load_sweep
 
 if TYPE_CHECKING:
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from gatewright.explore.engine import Engine, Result
     from gatewright.explore.outcome import Limits, Trial
     from gatewright.explore.space import Plan, Point
+    from gatewright.zoo import Config
 
 TRIALS = "trials.json"
 """File name of all trials of a search, beside the report of its front."""
@@ -86,6 +91,7 @@ def run_sweep(
     *,
     make_engine: Callable[[], Engine],
     force: bool = False,
+    baselines: bool = True,
     publish: Path | None = None,
     say: Callable[[str], None],
 ) -> SweepResult:
@@ -94,9 +100,11 @@ def run_sweep(
     Args:
         model: a model folder of the zoo, or a sweep file.
         names: configurations to run; all if empty.
-        output: build directory; `<output>/<model>/<config>` is a project directory each.
+        output: build directory; `<output>/<model>/<config>` is a project directory each, and
+            `<output>/<model>/report` takes the page and `report.json`.
         make_engine: makes what runs the configurations.
         force: forget what was done before.
+        baselines: whether to measure the first configuration's network as software, too.
         publish: folder for `report.json` (without wall times) and `README.md`.
         say: takes lines of progress.
 
@@ -133,15 +141,26 @@ def run_sweep(
         engine.close()
     if not reports:
         raise failures[0]
+    held = [config for config in configs if config.name in reports]
+    software: tuple[schema.Baseline, ...] = ()
+    if baselines:
+        say(f"{sweep.name}: software baselines on this machine's processor")
+        software = software_baselines(sweep, held[0], Store(default_store()))
     found = schema.SweepReport(
-        reports=tuple(reports[config.name] for config in configs if config.name in reports)
+        reports=tuple(reports[config.name] for config in held), baselines=software
     )
+    write_json(found, folder / "report" / REPORT)
     page = folder / "report" / "index.html"
     write_html(found, page)
     if publish is not None:
-        write_json(found, publish / REPORT, wall_times=False)
-        write_markdown(found, publish / "README.md")
+        _publish(found, publish)
     return SweepResult(found, page, tuple(str(error) for error in failures))
+
+
+def _publish(found: schema.SweepReport, folder: Path) -> None:
+    """Write what a repository keeps of reports: no wall times, so that it changes with figures."""
+    write_json(found, folder / REPORT, wall_times=False)
+    write_markdown(found, folder / "README.md")
 
 
 def run_search(
@@ -151,6 +170,8 @@ def run_search(
     make_engine: Callable[[], Engine],
     store: Path,
     trials: int | None = None,
+    baselines: bool = True,
+    publish: Path | None = None,
 ) -> SearchResult:
     """Search the space of a sweep file, and report on the front; run again, it goes on.
 
@@ -161,6 +182,8 @@ def run_search(
         make_engine: makes what runs the trials; not called if the store knows all of them.
         store: folder of the store.
         trials: how many, if not as many as the file says.
+        baselines: whether to measure the network of the front's first trial as software, too.
+        publish: folder for `report.json` (without wall times) and `README.md`.
 
     Returns:
         The reports of the front, verified on the whole test set and synthesized.
@@ -177,10 +200,24 @@ def run_search(
             notes_folder(store) as notes,
             Watch(plan.search, plan.sweep.name, notes) as watch,
         ):
-            found = _Run(plan, engine, store.resolve(), folder, watch).run()
+            running = _Run(plan, engine, store.resolve(), folder, watch)
+            done = running.run()
+            reports = running.finish(done)
+            software: tuple[schema.Baseline, ...] = ()
+            if baselines:
+                watch.say("software baselines on this machine's processor")
+                config = running.config(reports[0])
+                software = software_baselines(plan.sweep, config, Store(store))
     finally:
         engine.close()
-    return found
+    found = schema.SweepReport(reports=reports, baselines=software, search=_summary(plan, done))
+    page = folder / "report" / "index.html"
+    write_html(found, page)
+    write_json(found, folder / REPORT)
+    write_markdown(found, folder / "README.md")
+    if publish is not None:
+        _publish(found, publish)
+    return SearchResult(found, page, tuple(done))
 
 
 class _Late:
@@ -208,24 +245,36 @@ class _Run:
         self._folder, self._watch = folder, watch
         self._tasks: dict[int, Task] = {}
 
-    def run(self) -> SearchResult:
+    def run(self) -> list[Trial]:
+        """All trials, in the order of their numbers."""
         search = self._plan.search
-        trials = run_trials(search, make_sampler(search), self._start, self._ended)
+        return run_trials(search, make_sampler(search), self._start, self._ended)
+
+    def finish(self, trials: list[Trial]) -> tuple[schema.Report, ...]:
+        """Reports of the front, once all of it is verified and synthesized, with every seed.
+
+        A trial that turns out not to be exact fails, and what it had been better than comes up.
+
+        Args:
+            trials: all of them; the outcomes of those that fail change.
+
+        Raises:
+            DesignFailure: if no trial meets the constraints.
+        """
         reports = self._finish(trials)
         self._write_trials(trials)
         if not reports:
             raise DesignFailure(_nothing_found(self._plan, trials))
+        names = {report.config.name for report in reports}
         for directory in self._folder.iterdir():  # of a search before this one
-            if re.fullmatch(r"trial\d+", directory.name) and directory.name not in reports:
+            if re.fullmatch(r"trial\d+", directory.name) and directory.name not in names:
                 shutil.rmtree(directory)
-        found = schema.SweepReport(
-            reports=tuple(reports.values()), search=_summary(self._plan, trials)
-        )
-        page = self._folder / "report" / "index.html"
-        write_html(found, page)
-        write_json(found, self._folder / REPORT)
-        write_markdown(found, self._folder / "README.md")
-        return SearchResult(found, page, tuple(trials))
+        return reports
+
+    def config(self, report: schema.Report) -> Config:
+        """The configuration that a report of the front is about."""
+        configs = (task.config for task in self._tasks.values())
+        return next(config for config in configs if config.name == report.config.name)
 
     def _start(self, number: int, point: Point, limits: Limits) -> Future[Outcome]:
         future: Future[Outcome] = Future()
@@ -239,7 +288,7 @@ class _Run:
         if known is not None:
             future.set_result(known)
             return future
-        note = self._watch.note(number, task.config.name)
+        note = self._watch.note(task.config.name)
         return self._engine.submit(run_trial, replace(task, progress=note))
 
     def _task(self, number: int, point: Point, limits: Limits) -> Task:
@@ -247,7 +296,7 @@ class _Run:
         limited = (parse_budget(text).quantity.name for text in search.constraints)
         return Task(
             self._plan.sweep,
-            self._plan.config(f"trial{number}", point),
+            self._plan.config(trial_name(number), point),
             tuple(dict.fromkeys((*search.objectives, *limited))),
             limits,
             self._store,
@@ -265,34 +314,45 @@ class _Run:
                 f"{error}; make room for {self._store} and run the same command again to go on"
             )
 
-    def _finish(self, trials: list[Trial]) -> dict[str, schema.Report]:
-        """Reports of the front by name, once all of it is verified and synthesized.
-
-        A trial that turns out not to be exact fails, and what it had been better than comes up.
-        """
+    def _finish(self, trials: list[Trial]) -> tuple[schema.Report, ...]:
+        search = self._plan.search
         reports: dict[int, schema.Report] = {}
-        while missing := [t for t in front(self._plan.search, trials) if t.number not in reports]:
+        while missing := [t for t in front(search, trials) if t.number not in reports]:
             running = {trial.number: self._finish_one(trial) for trial in missing}
-            for number, future in running.items():
+            done, total = 0, len(missing) * search.seeds
+            self._watch.finished(done, total)
+            for number, futures in running.items():
+                made = []
                 try:
-                    reports[number] = future.result()
+                    for future in futures:
+                        made.append(future.result())
+                        done += 1
+                        self._watch.finished(done, total)
+                    reports[number] = with_repetitions(made[0], made[1:])
+                    write_report(reports[number], self._folder / trials[number].name)
                 except GatewrightError as error:
                     self._refuse_full_disk(str(error))
                     failed = Outcome(state="failed", error=str(error), lasting=False)
                     trials[number] = replace(trials[number], outcome=failed)
                     self._watch.say(f"trial {number}: failed: {error}")
-        chosen = [trial.number for trial in front(self._plan.search, trials)]
-        return {f"trial{number}": reports[number] for number in chosen}
+        return tuple(reports[trial.number] for trial in front(search, trials))
 
-    def _finish_one(self, trial: Trial) -> Future[schema.Report]:
-        future: Future[schema.Report] = Future()
+    def _finish_one(self, trial: Trial) -> list[Future[schema.Report]]:
+        """What is to come of a trial of the front, and of the same from other seeds."""
         task = self._tasks[trial.number]
-        directory = self._folder / task.config.name
+        directory = self._folder / trial.name
+        tasks: list[tuple[Task, Path | None, str]] = [(task, directory, trial.name)]
+        others = from_other_seeds(task, self._plan.search.seeds)
+        tasks += [(one, None, f"{trial.name} seed {one.config.training.seed}") for one in others]
+        return [self._finish_task(*task) for task in tasks]
+
+    def _finish_task(self, task: Task, directory: Path | None, name: str) -> Future[schema.Report]:
         known = find_result(task)
-        if known is not None and _stands(known, directory):
+        if known is not None and (directory is None or _stands(known, directory)):
+            future: Future[schema.Report] = Future()
             future.set_result(known)
             return future
-        note = self._watch.note(trial.number, task.config.name)
+        note = self._watch.note(name)
         return self._engine.submit(finish_trial, replace(task, progress=note), directory)
 
     def _write_trials(self, trials: Sequence[Trial]) -> None:
@@ -312,9 +372,10 @@ class _Run:
 def _stands(report: schema.Report, directory: Path) -> bool:
     """Whether a directory holds the project that a report is about."""
     try:
-        return load_reports([directory / REPORT]).reports == (report,)
+        (there,) = load_reports([directory / REPORT]).reports
     except InputError:
         return False
+    return there.model_copy(update={"repetitions": ()}) == report
 
 
 def _nothing_found(plan: Plan, trials: Sequence[Trial]) -> str:
@@ -355,7 +416,7 @@ def _summary(plan: Plan, trials: Sequence[Trial]) -> schema.Search:
         failed=tuple(
             schema.FailedTrial(
                 number=trial.number,
-                config=f"trial{trial.number}",
+                config=trial.name,
                 error=trial.outcome.error or "unknown",
             )
             for trial in trials

@@ -193,6 +193,8 @@ class Search(_Strict):
             knowing trials 0 to n - window, whatever the number of workers: more of them than
             `window` find nothing to do.
         seed: Of the sampler.
+        seeds: With how many seeds each configuration of the front is made: its own, and those that
+            follow it.
         validation: Fraction of the training data that is set apart; its accuracy decides.
         stop: What ends hopeless trials early.
     """
@@ -208,6 +210,7 @@ class Search(_Strict):
     sampler: Literal["tpe", "nsga2", "random", "grid", "list"] = "tpe"
     window: int = Field(default=8, ge=1)
     seed: int = Field(default=0, ge=0)
+    seeds: int = Field(default=1, ge=1)
     validation: float = Field(default=0.2, gt=0, lt=1)
     stop: Rules = Rules()
 

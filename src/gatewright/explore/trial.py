@@ -6,7 +6,7 @@ import contextlib
 import functools
 import hashlib
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,14 +29,14 @@ from gatewright.files import replaced_directory
 from gatewright.flow.convert import load_rtl
 from gatewright.flow.steps import code_hash, tool_versions
 from gatewright.report.figures import find_quantity, quantities
-from gatewright.report.schema import Report
+from gatewright.report.schema import Comparison, Repetition, Report
 from gatewright.report.store import write_report
 from gatewright.store import Store, key_of
 from gatewright.zoo import Config, Sweep, load_sweep, obtain
 from gatewright.zoo.sweep import SWEEP_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gatewright.compress.run import TrainedModel
 
@@ -165,12 +165,40 @@ def find_result(task: Task) -> Report | None:
     return Report.model_validate(entry.record["report"]) if entry is not None else None
 
 
-def finish_trial(task: Task, directory: Path) -> Report:
+def from_other_seeds(task: Task, seeds: int) -> list[Task]:
+    """The same task with the seeds that follow its own, so that there are that many in all."""
+    training = task.config.training
+    following = range(training.seed + 1, training.seed + seeds)
+    trainings = [training.model_copy(update={"seed": seed}) for seed in following]
+    return [
+        replace(task, config=task.config.model_copy(update={"training": other}))
+        for other in trainings
+    ]
+
+
+def with_repetitions(report: Report, others: Sequence[Report]) -> Report:
+    """A report with what came of the same from other seeds."""
+    return report.model_copy(update={"repetitions": tuple(map(_repetition, others))})
+
+
+def _repetition(report: Report) -> Repetition:
+    seed, accuracy, check = report.training_seed, report.accuracy, report.verification
+    if seed is None or accuracy is None or check is None:
+        raise InputError(f"{report.config.name}: the report lacks a seed, accuracy or verification")
+    return Repetition(
+        seed=seed,
+        accuracy=accuracy,
+        verification=Comparison(vectors=check.vectors, mismatches=check.mismatches),
+        resources=report.resources,
+    )
+
+
+def finish_trial(task: Task, directory: Path | None) -> Report:
     """Verify a trial of the front on the whole test set, synthesize it, and copy its project.
 
     Args:
         task: its limits don't matter any more.
-        directory: takes the project directory.
+        directory: takes the project directory; None leaves it in the store.
 
     Raises:
         DesignFailure: if it is not bit-exact.
@@ -184,8 +212,9 @@ def finish_trial(task: Task, directory: Path) -> Report:
             hardware = Hardware(task.sweep, task.config, trained, project, note.say)
             report = _whole(hardware, task.targets)
             write_report(report, project)
-            with replaced_directory(directory) as copy:
-                shutil.copytree(project, copy, dirs_exist_ok=True, symlinks=True)
+            if directory is not None:
+                with replaced_directory(directory) as copy:
+                    shutil.copytree(project, copy, dirs_exist_ok=True, symlinks=True)
         record = {"report": report.model_dump(mode="json", exclude_none=True)}
         store.obtain(_RESULT, task.content(), lambda _: record)
     except OSError as error:

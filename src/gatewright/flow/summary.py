@@ -40,6 +40,15 @@ class Labels:
     source: str | None = None
 
 
+@dataclass(frozen=True)
+class Training:
+    """What a report says of how the model was made, which the directory does not tell."""
+
+    steps: tuple[schema.Step, ...] = ()
+    seed: int | None = None
+    repetitions: tuple[schema.Repetition, ...] = ()
+
+
 def summarize(
     directory: Path,
     *,
@@ -47,7 +56,7 @@ def summarize(
     accuracy: schema.Accuracy | None = None,
     accuracy_origins: dict[str, schema.Origin] | None = None,
     keras: schema.Comparison | None = None,
-    steps: tuple[schema.Step, ...] = (),
+    training: Training | None = None,
 ) -> schema.Report:
     """The report of a project directory: what its finished steps found, and nothing else.
 
@@ -55,14 +64,14 @@ def summarize(
         directory: a converted project.
         labels: names to show; by default those of the conversion.
         accuracy: of the model on its test set, where known.
-        accuracy_origins: origin per group of `accuracy`, and of `steps`.
+        accuracy_origins: origin per group of `accuracy`, and of the steps of `training`.
         keras: Keras' own predictions against the RTL's outputs, where they are known.
-        steps: of the recipe that made the model.
+        training: steps of the recipe that made the model, and what other seeds made of it.
 
     Raises:
         InputError: if the directory is no converted project.
     """
-    labels = labels or Labels()
+    labels, training = labels or Labels(), training or Training()
     design, rtl = load_design(directory), load_rtl(directory)
     asked = load_request(directory)
     done = _done(directory, rtl)
@@ -128,7 +137,9 @@ def summarize(
         resources={name: _resources(found["total"]) for name, found in synthesized.items()},
         layers=_layers(design, rtl, synthesized),
         compute=_compute(design),
-        steps=steps,
+        steps=training.steps,
+        training_seed=training.seed,
+        repetitions=training.repetitions,
         ports=_ports(rtl),
         fifos=_fifos(rtl, sized),
         bottleneck=slowest,
@@ -145,9 +156,9 @@ def summarize(
 def refresh(directory: Path) -> Path:
     """Bring `report.json` of a project directory up to date with its finished steps.
 
-    What only a sweep knows (names, accuracy, steps of the recipe, the comparison with Keras) is
-    kept from the report that stands there, as long as it is about the same design and, of the
-    comparison, about the same run of the verification.
+    What only a sweep knows (names, accuracy, training, the comparison with Keras) is kept from the
+    report that stands there, as long as it is about the same design and, of the comparison, about
+    the same run of the verification.
 
     Returns:
         The report's path.
@@ -171,7 +182,11 @@ def refresh(directory: Path) -> Path:
         old.model.name, old.config.name, old.config.description, old.model.task, old.model.source
     )
     report = summarize(
-        directory, labels=labels, accuracy=old.accuracy, accuracy_origins=kept, steps=old.steps
+        directory,
+        labels=labels,
+        accuracy=old.accuracy,
+        accuracy_origins=kept,
+        training=Training(old.steps, old.training_seed, old.repetitions),
     )
     if old.verification and report.verification and _same_verification(old, report):
         compared = report.verification.model_copy(update={"keras": old.verification.keras})

@@ -13,6 +13,8 @@ from gatewright.report.pareto import tradeoffs
 from gatewright.report.plots import interval_plot, layer_colours, layer_plots, tradeoff_plot
 from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
 from gatewright.report.search import failure_table, search_facts
+from gatewright.report.seeds import METHOD as SEED_METHOD
+from gatewright.report.seeds import seed_table
 from gatewright.report.software import (
     METHOD,
     baseline_methods,
@@ -107,6 +109,8 @@ def to_html(
         bottlenecks=bottlenecks(sweep),
         search_facts=search_facts(sweep.search) if sweep.search else [],
         failures=failure_table(sweep.search) if sweep.search else [],
+        seeds=seed_table(sweep),
+        seed_method=SEED_METHOD,
         prunings=pruning_table(sweep),
         unmatched=unmatched(sweep),
         no_twin=NO_TWIN,

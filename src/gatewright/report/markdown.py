@@ -9,6 +9,8 @@ from gatewright.files import write_text
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
 from gatewright.report.search import failure_table, search_facts
+from gatewright.report.seeds import METHOD as SEED_METHOD
+from gatewright.report.seeds import seed_table
 from gatewright.report.software import (
     METHOD,
     baseline_methods,
@@ -75,7 +77,7 @@ def to_markdown(
         + _escape(trade.explain(sweep.search))
         for trade in tradeoffs(sweep)
     ]
-    parts += [*_search(sweep), *_pruning(sweep), *_software(sweep)]
+    parts += [*_search(sweep), *_seeds(sweep), *_pruning(sweep), *_software(sweep)]
     if found := bottlenecks(sweep):
         parts += ["## Bottlenecks", _list(f"{config}: {sentence}" for config, sentence in found)]
     if verdicts:
@@ -124,6 +126,11 @@ def _search(sweep: SweepReport) -> list[str]:
     facts = _list(f"{name}: {text}" for name, text in search_facts(sweep.search))
     failures = failure_table(sweep.search)
     return ["## Search", facts, *([_table(failures)] if failures else [])]
+
+
+def _seeds(sweep: SweepReport) -> list[str]:
+    table = seed_table(sweep)
+    return ["## Other seeds", SEED_METHOD, _table(table)] if table else []
 
 
 def _pruning(sweep: SweepReport) -> list[str]:

@@ -489,6 +489,19 @@ class Step(_Part):
         return self
 
 
+class Repetition(_Part):
+    """The same configuration made again from another seed, its figures come by in the same way."""
+
+    seed: _Count
+    """Seed of the training (a number)."""
+    accuracy: Accuracy
+    """How well that network does the task."""
+    verification: Comparison
+    """Its RTL against its golden outputs."""
+    resources: Annotated[dict[str, Resources], _ByKey] = {}
+    """Resources of the whole design per target."""
+
+
 class Baseline(_Part):
     """A software model that does the same task on a processor: one way to run it, measured."""
 
@@ -653,6 +666,10 @@ class Report(_Part):
     compute: Compute | None = None
     steps: tuple[Step, ...] = ()
     """What the recipe did to the model before it became hardware, in order."""
+    training_seed: _Count | None = None
+    """Seed that the network was trained from (a number)."""
+    repetitions: tuple[Repetition, ...] = ()
+    """The same from other seeds, of which the origins are those of this report's own figures."""
     ports: tuple[Port, ...] = ()
     """Ports of the top module, inputs first."""
     fifos: tuple[Fifo, ...] = ()
@@ -721,6 +738,9 @@ class Report(_Part):
     def _consistent(self) -> Report:
         _refuse_duplicates("layer", (layer.name for layer in self.layers))
         _refuse_duplicates("FIFO", (fifo.name for fifo in self.fifos))
+        if self.repetitions:
+            seeds = [self.training_seed, *(again.seed for again in self.repetitions)]
+            _refuse_duplicates("seed", map(str, seeds))
         missing = [group for group in self.groups if group not in self.provenance.groups]
         if missing:
             raise ValueError(f"provenance.groups has no origin for {', '.join(missing)}")

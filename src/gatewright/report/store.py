@@ -38,9 +38,9 @@ def load_reports(paths: Sequence[Path]) -> SweepReport:
     Args:
         paths: each a report file; a directory that holds `report.json`; or a directory whose
             subdirectories hold one per configuration, which come in natural order of their names.
-            A file there with the reports of a whole sweep is taken for one made from these: its
-            baselines count, and what it says of a search if it is of the same configurations.
-            Where there is nothing else, its reports count too.
+            A file there with the reports of a whole sweep is taken for one made from these, if
+            they have its configurations: then its baselines count, and what it says of a search if
+            it is of all of them. Where there is nothing else, its reports count too.
 
     Returns:
         The reports, with the baselines of all files and the search of the one that tells of any.
@@ -126,9 +126,9 @@ def _load(path: Path) -> list[_Part]:
         return parts
     names = {report.config.name for part in single for report in part.reports}
     for part in parts:
-        if part.whole:
-            same = {report.config.name for report in part.reports} == names
-            single.append(replace(part, reports=(), search=part.search if same else None))
+        of = {report.config.name for report in part.reports}
+        if part.whole and of <= names:
+            single.append(replace(part, reports=(), search=part.search if of == names else None))
     return single
 
 

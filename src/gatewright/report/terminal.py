@@ -14,6 +14,8 @@ from rich.text import Text
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
 from gatewright.report.search import failure_table, search_facts
+from gatewright.report.seeds import METHOD as SEED_METHOD
+from gatewright.report.seeds import seed_table
 from gatewright.report.software import (
     METHOD,
     baseline_methods,
@@ -79,6 +81,10 @@ def render_terminal(
         where = f" on {tradeoff.target}" if len(sweep.targets) > 1 else ""
         _line(console, Text(f"front{where}: {tradeoff.explain(sweep.search)}", "dim"))
     _search(console, sweep)
+    if seeds := seed_table(sweep):
+        _line(console, Text("other seeds", "bold"))
+        _tables(console, seeds, [""] * len(seeds[0].cells))
+        _line(console, Text(SEED_METHOD, "dim"))
     _steps(console, sweep, steps)
     _pruning(console, sweep)
     _software(console, sweep)

@@ -1,0 +1,47 @@
+"""What software on this machine's processor makes of a configuration's float network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gatewright import baseline
+from gatewright.errors import InputError
+from gatewright.report.schema import Baseline
+from gatewright.zoo import obtain
+
+if TYPE_CHECKING:
+    from gatewright.store import Store
+    from gatewright.zoo import Config, Sweep
+
+_CALIBRATION = 500
+
+
+def software_baselines(sweep: Sweep, config: Config, store: Store) -> tuple[Baseline, ...]:
+    """Baselines of the network that a configuration's recipe starts with.
+
+    To be measured when nothing else runs. What the store has is not measured again.
+
+    Args:
+        sweep: of the config.
+        config: whose recipe has been gone through.
+        store: has the recipe's steps, and takes the baselines.
+
+    Returns:
+        The baselines; a single one with a `problem` if the network can't be measured.
+    """
+    trained = obtain(sweep, config, store=store)
+    with np.load(trained.data, allow_pickle=False) as arrays:
+        x, y, calibration = arrays["x_test"], arrays["y_test"], arrays["x_train"][:_CALIBRATION]
+    try:
+        found = baseline.obtain(store, trained.steps[0].path, x, y, calibration)
+    except InputError as error:
+        problem = str(error).replace(str(trained.steps[0].path), f"the network of {config.name}")
+        return (Baseline(runtime=baseline.RUNTIME, model="float32", problem=problem),)
+    return tuple(one.model_copy(update={"source": _source(one, config)}) for one in found)
+
+
+def _source(one: Baseline, config: Config) -> str:
+    network = f"the float network of {config.name}"
+    return f"{network}: {one.source}" if one.source else network

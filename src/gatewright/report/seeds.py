@@ -1,0 +1,98 @@
+"""The same configurations trained from several seeds, as a table."""
+
+from __future__ import annotations
+
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from gatewright.report.figures import FIGURES
+from gatewright.report.schema import Accuracy, Resources
+from gatewright.report.table import filled, numbers, texts
+
+if TYPE_CHECKING:
+    from gatewright.report.schema import Report, SweepReport
+    from gatewright.report.table import Entry
+
+METHOD = (
+    "Each configuration was trained from several seeds, and every network was verified and "
+    "synthesized. Accuracies are means over the seeds on the test set, ± their sample standard "
+    "deviation; the change is that from the float to the quantized network."
+)
+"""What the figures of `seed_table` mean."""
+
+_ACCURACIES = {"float_model": "float", "quantized": "quantized", "rtl": "RTL"}
+_RESOURCES = ("lut", "ff", "dsp", "bram")
+
+
+def seed_table(sweep: SweepReport) -> list[Entry]:
+    """A row per configuration that was trained from several seeds; empty without any.
+
+    A figure that is not known of each seed is left out.
+    """
+    reports = [report for report in sweep.reports if report.repetitions]
+    if not reports:
+        return []
+    entries = [
+        texts("config", [report.config.name for report in reports]),
+        numbers("seeds", [1 + len(report.repetitions) for report in reports]),
+        texts("vectors differing", [_differing(report) for report in reports]),
+    ]
+    for field, label in _ACCURACIES.items():
+        held = [_accuracies(report, field) for report in reports]
+        entries.append(_spread(f"accuracy {label}", held))
+    changes = [
+        _difference(_accuracies(report, "quantized"), _accuracies(report, "float_model"))
+        for report in reports
+    ]
+    entries.append(numbers("change", changes, form="+.4f"))
+    for target in sweep.targets:
+        for name in _RESOURCES:
+            figure = FIGURES[name]
+            held = [_amounts(report, target, figure.field) for report in reports]
+            if any(amount for amounts in held if amounts for amount in amounts):
+                where = f"{target} " if len(sweep.targets) > 1 else ""
+                entries += [
+                    numbers(
+                        f"{where}{figure.label} {what}",
+                        [function(amounts) if amounts else None for amounts in held],
+                        form=f",.{figure.digits}f",
+                    )
+                    for what, function in (("mean", fmean), ("least", min), ("most", max))
+                ]
+    return filled(entries)
+
+
+def _accuracies(report: Report, field: str) -> list[float] | None:
+    """An accuracy of each seed; None unless all are known."""
+    parts = [report.accuracy, *(again.accuracy for again in report.repetitions)]
+    return _all([getattr(part or Accuracy(samples=1), field) for part in parts])
+
+
+def _amounts(report: Report, target: str, field: str) -> list[float] | None:
+    """A resource of each seed; None unless all are known."""
+    parts = [report.resources, *(again.resources for again in report.repetitions)]
+    return _all([getattr(part.get(target, Resources()), field) for part in parts])
+
+
+def _all(values: list[float | None]) -> list[float] | None:
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else None
+
+
+def _difference(after: list[float] | None, before: list[float] | None) -> float | None:
+    return fmean(after) - fmean(before) if after and before else None
+
+
+def _spread(heading: str, held: list[list[float] | None]) -> Entry:
+    cells = [f"{fmean(values):.4f} ± {stdev(values):.4f}" if values else None for values in held]
+    return texts(heading, cells)
+
+
+def _differing(report: Report) -> str | None:
+    """Vectors of all seeds on which RTL and golden outputs differ; None where one is unknown."""
+    own = report.verification
+    if own is None:
+        return None
+    parts = [own, *(again.verification for again in report.repetitions)]
+    mismatches = sum(part.mismatches for part in parts)
+    return f"{mismatches:,} of {sum(part.vectors for part in parts):,}"
