@@ -147,3 +147,19 @@ def test_a_relu_with_a_slope_has_a_sign(keras):
     found = compute_cost(model, FixedType.parse(GRID))
     assert found == hardware_cost(model)
     assert found.bops < 32 * 4 * found.macs  # nothing counts as float
+
+
+def test_layers_without_biases_and_separable_ones_multiply_as_in_hardware(keras):
+    layers = keras.layers
+    x = inputs = layers.Input((7, 6, 3), name="x")
+    x = layers.Conv2D(4, 2, use_bias=False, name="bare")(x)
+    x = layers.SeparableConv2D(5, 3, name="apart")(x)
+    x = layers.ReLU(name="relu")(x)
+    x = layers.Dense(2, use_bias=False, name="mix")(x)
+    x = layers.SeparableConv2D(3, 2, strides=2, use_bias=False, name="apart2")(x)
+    model = spread(keras.Model(inputs, layers.Dense(2, name="out")(layers.Flatten(name="flat")(x))))
+    model = quantize(model, {"default": LayerBits(weights=4, activations=5)})
+    ours, theirs = compute_cost(model, FixedType.parse(GRID)), hardware_cost(model)
+    for figure in ("macs", "bops", "ebops", "weights", "nonzero"):
+        assert getattr(ours, figure) == getattr(theirs, figure)
+    assert ours.parameters == model.count_params()

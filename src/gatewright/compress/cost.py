@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.compress.graph import kernel_quantizer, kind_of, quantized_kernel, walk
+from gatewright.compress.graph import KERNELS, kernel_quantizer, kind_of, quantized_kernel, walk
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, effective_bits
 from gatewright.frontend.precision import exact_type, holds
@@ -33,7 +33,9 @@ _GLOBAL_AVERAGES = ("GlobalAveragePooling1D", "GlobalAveragePooling2D")
 _SUMS = ("Add", "Subtract", "Average")
 _CHOICES = ("Concatenate", "Maximum", "Minimum")
 _FUNCTIONS = ("Activation", "ReLU", "Softmax", "LeakyReLU", "ELU", "PReLU", "ThresholdedReLU")
-_KERNELS = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D")
+_SEPARABLE = ("SeparableConv1D", "SeparableConv2D")
+# hls4ml adds zeros of this type where a layer has no biases.
+_NO_BIAS = FixedType(1, 1, signed=False)
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,10 @@ def _layer(
 ) -> tuple[Cost, FixedType | None]:
     """Cost of a layer, and the type of what it gives."""
     x = reads[0]
-    if kind in _KERNELS:
+    if kind in KERNELS:
         return _product(layer, x)
+    if kind in _SEPARABLE:
+        return _separable(layer, x)
     if kind in _MOVES:
         return Cost(), x
     if kind in _FUNCTIONS:
@@ -117,13 +121,51 @@ def _layer(
 
 def _product(layer: Any, x: FixedType | None) -> tuple[Cost, FixedType | None]:
     """Cost of a layer that multiplies by a kernel, and the type of its sums or its activation."""
-    kernel, quantizer = quantized_kernel(layer).astype(np.float64), kernel_quantizer(layer)
+    kernel, quantizer = quantized_kernel(layer), kernel_quantizer(layer)
+    columns = layer.output_shape[-1]
+    cost, total = _multiplied(layer, x, kernel, quantizer, columns, *_bias(layer))
+    return cost, _activation_type(layer.activation, total)
+
+
+def _separable(layer: Any, x: FixedType | None) -> tuple[Cost, FixedType | None]:
+    """Cost of a depthwise convolution, and of a pointwise one on its sums."""
+    halves = [
+        (getattr(layer, f"{half}_kernel"), getattr(layer, f"{half}_quantizer_internal", None))
+        for half in ("depthwise", "pointwise")
+    ]
+    (first, of_first), (second, of_second) = (
+        (np.asarray(kernel if quantizer is None else quantizer(kernel)), quantizer)
+        for kernel, quantizer in halves
+    )
+    channels = math.prod(first.shape[-2:])
+    before, x = _multiplied(layer, x, first, of_first, channels, np.zeros(0), _NO_BIAS)
+    columns = layer.output_shape[-1]
+    behind, total = _multiplied(layer, x, second, of_second, columns, *_bias(layer))
+    return before + behind, _activation_type(layer.activation, total)
+
+
+def _bias(layer: Any) -> tuple[NDArray[Any], FixedType | None]:
+    """The biases of a layer, and their type."""
+    if not layer.use_bias:
+        return np.zeros(0), _NO_BIAS
+    if not getattr(layer, "bias_quantizer", None):
+        return layer.bias.numpy(), None
+    values = np.asarray(layer.bias_quantizer_internal(layer.bias), np.float64)
+    return values, _weight_type(layer.bias_quantizer_internal, values)
+
+
+def _multiplied(
+    layer: Any,
+    x: FixedType | None,
+    kernel: NDArray[Any],
+    quantizer: Any,
+    columns: int,
+    bias: NDArray[Any],
+    of_biases: FixedType | None,
+) -> tuple[Cost, FixedType | None]:
+    """Cost of multiplying by a kernel of so many columns, and the type of the sums."""
+    kernel = kernel.astype(np.float64)
     of_weights = _weight_type(quantizer, kernel) if quantizer is not None else None
-    bias = layer.get_weights()[1] if layer.use_bias else np.zeros(0)
-    of_biases = None
-    if layer.use_bias and getattr(layer, "bias_quantizer", None):
-        bias = np.asarray(layer.bias_quantizer_internal(layer.bias), np.float64)
-        of_biases = _weight_type(layer.bias_quantizer_internal, bias)
     repeats = math.prod(layer.output_shape[1:-1])
     nonzero = int(np.count_nonzero(kernel))
     cost = Cost(
@@ -135,11 +177,9 @@ def _product(layer: Any, x: FixedType | None) -> tuple[Cost, FixedType | None]:
         parameters=kernel.size + bias.size,
         weight_bits=kernel.size * _width(of_weights) + bias.size * _width(of_biases),
     )
-    total = None
-    if x is not None and of_weights is not None and (of_biases is not None or not layer.use_bias):
-        terms = kernel.size // layer.output_shape[-1]
-        total = _sum_type(x, of_weights, of_biases, terms)
-    return cost, _activation_type(layer.activation, total)
+    if x is None or of_weights is None or of_biases is None:
+        return cost, None
+    return cost, _sum_type(x, of_weights, of_biases, kernel.size // columns)
 
 
 def _width(of: FixedType | None) -> int:
@@ -189,22 +229,16 @@ def _activation_type(function: Any, x: FixedType | None) -> FixedType | None:
     return _quantized_bits(function)
 
 
-def _sum_type(x: FixedType, weights: FixedType, biases: FixedType | None, terms: int) -> FixedType:
+def _sum_type(x: FixedType, weights: FixedType, biases: FixedType, terms: int) -> FixedType:
     """The type of a sum of products, as hls4ml infers it."""
     grow = math.ceil(math.log2(terms))
     integer = x.integer + weights.integer + grow
-    frac = x.frac + weights.frac
     signed = x.signed or weights.signed
-    if biases is not None:
-        integer = (
-            max(
-                integer + (biases.signed and not signed),
-                biases.integer + (signed and not biases.signed),
-            )
-            + 1
-        )
-        frac, signed = max(frac, biases.frac), signed or biases.signed
-    return FixedType(integer + frac, integer, signed)
+    integer = max(
+        integer + (biases.signed and not signed), biases.integer + (signed and not biases.signed)
+    )
+    frac, signed = max(x.frac + weights.frac, biases.frac), signed or biases.signed
+    return FixedType(integer + 1 + frac, integer + 1, signed)
 
 
 def _merged(kind: str, reads: Sequence[FixedType | None]) -> FixedType | None:
