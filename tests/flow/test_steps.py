@@ -1,8 +1,13 @@
 """Steps run once per content, and leave what stood there when they fail."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
+import gatewright
 from gatewright.errors import DesignFailure, InputError
+from gatewright.flow import steps
 from gatewright.flow.steps import hash_files, key_of, read_stamp, run_step, tool_versions
 
 
@@ -54,3 +59,17 @@ def test_keys_hold_contents_code_and_tools(tmp_path, monkeypatch):
     assert key_of("x", 1) != key
     with pytest.raises(InputError, match="nope: cannot be read"):
         hash_files([tmp_path / "nope"])
+
+
+def test_no_step_uses_the_code_that_its_key_leaves_out():
+    """Else a change there would leave results standing that it changes."""
+    package = Path(gatewright.__file__).parent
+    left_out = {*steps._VIEWS, *steps._MODELS} - {"report"}  # figures are shown, not computed there
+    for path in package.rglob("*.py"):
+        if path.relative_to(package).parts[0] in {*steps._VIEWS, *steps._MODELS}:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            used = {name.split(".")[1] for name in names if name.startswith("gatewright.")}
+            assert not used & left_out, path

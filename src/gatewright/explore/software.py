@@ -43,5 +43,5 @@ def software_baselines(sweep: Sweep, config: Config, store: Store) -> tuple[Base
 
 
 def _source(one: Baseline, config: Config) -> str:
-    network = f"the float network of {config.name}"
-    return f"{network}: {one.source}" if one.source else network
+    origin = f"that of {config.name}"
+    return f"{one.source} ({origin})" if one.source else origin

@@ -80,7 +80,7 @@ class Task:
             "model": self.sweep.name,
             "made_of": _made_of(self.sweep, self.config, ()),
             "wanted": sorted(self.wanted),
-            "code": code_hash(),
+            "code": code_hash(models=True),
             "tools": tool_versions() | _library_versions(),
         }
 

