@@ -1,8 +1,8 @@
-"""What searches cost and survive: `python -m benchmarks.explore`, by itself.
+"""What searches find, cost and survive: `python -m benchmarks.explore`, by itself.
 
-A search over the bits of the digits MLP, trained for a few epochs only, since what is measured is
-the search: undisturbed; with everything done already; with one worker, for what its steps take one
-by one; and killed at random moments.
+The zoo's own search for a cheaper digits MLP, from nothing; then one over its bits, trained for a
+few epochs only, since what is measured is the search: undisturbed; with everything done already;
+with one worker, for what its steps take one by one; and killed at random moments.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import psutil
 
+from gatewright.report.schema import Report
+from gatewright.report.store import load_reports
 from gatewright.store import Store
 
 HERE = Path(__file__).resolve().parent
@@ -55,23 +58,77 @@ def make_model(folder: Path, trials: int) -> Path:
 
 def start(model: Path, place: Path, jobs: int) -> subprocess.Popen[bytes]:
     """Start a search with a store and a cache of its own; what it says goes to a file."""
+    command = ["explore", model, "--store", place / "store", "--jobs", jobs]
+    return launch([*command, "--no-baselines"], place)
+
+
+def launch(command: list[Any], place: Path) -> subprocess.Popen[bytes]:
+    """Start a command of Gatewright that builds in a place and has a cache of its own."""
     place.mkdir(parents=True, exist_ok=True)
-    command = ["gatewright", "explore", model, "--store", place / "store", "-o", place / "build"]
+    program = Path(sys.executable).with_name("gatewright")
     with (place / "log").open("ab") as log:
         return subprocess.Popen(
-            [Path(sys.executable).with_name("gatewright"), *command[1:], "--jobs", str(jobs)],
+            [program, *map(str, command), "-o", place / "build"],
             env=os.environ | {"GATEWRIGHT_CACHE": str(place.parent / f"cache-{place.name}")},
             stdout=subprocess.DEVNULL,
             stderr=log,
         )
 
 
+def finish(process: subprocess.Popen[bytes], place: Path) -> None:
+    """Wait for a command to end well."""
+    if process.wait():
+        raise RuntimeError(f"{' '.join(map(str, process.args))} failed, see {place / 'log'}")
+
+
+def cheaper(place: Path) -> dict[str, Any]:
+    """The zoo's search for a cheaper digits MLP: what its front has, over seeds, against 8 bits."""
+    finish(launch(["run", MODEL, "--config", "uniform8", "--no-baselines"], place), place)
+    (wide,) = load_reports([place / "build" / MODEL.name / "uniform8"]).reports
+    began = time.monotonic()
+    finish(launch(["explore", MODEL, "--jobs", 2], place), place)
+    seconds = time.monotonic() - began
+    found = load_reports([place / "build" / MODEL.name / "explore"])
+    uniform8 = _lut(wide)[0]
+    return {
+        "seconds": round(seconds),
+        "uniform8_lut": uniform8,
+        "front": {report.config.name: _over_seeds(report, uniform8) for report in found.reports},
+    }
+
+
+def _lut(report: Report) -> list[int]:
+    """LUTs of every seed."""
+    parts = [report.resources, *(again.resources for again in report.repetitions)]
+    known = [part["xcup"].lut for part in parts if part["xcup"].lut is not None]
+    if len(known) < len(parts):
+        raise RuntimeError(f"{report.config.name}: LUTs of a seed are missing")
+    return known
+
+
+def _over_seeds(report: Report, uniform8: int) -> dict[str, Any]:
+    accuracies = [report.accuracy, *(again.accuracy for again in report.repetitions)]
+    floats = [part.float_model for part in accuracies if part and part.float_model is not None]
+    own = [part.quantized for part in accuracies if part and part.quantized is not None]
+    if not len(own) == len(floats) == 1 + len(report.repetitions):
+        raise RuntimeError(f"{report.config.name}: an accuracy is missing")
+    checks = [report.verification, *(again.verification for again in report.repetitions)]
+    return {
+        "seeds": len(own),
+        "float_accuracy": round(fmean(floats), 4),
+        "accuracy": round(fmean(own), 4),
+        "lost": round(fmean(floats) - fmean(own), 4),
+        "lut": _lut(report),
+        "lut_ratio_mean": round(fmean(_lut(report)) / uniform8, 3),
+        "lut_ratio_most": round(max(_lut(report)) / uniform8, 3),
+        "mismatches": sum(check.mismatches for check in checks if check),
+    }
+
+
 def search(model: Path, place: Path, jobs: int) -> float:
     """Search to the end; returns the seconds it took."""
     began = time.monotonic()
-    status = start(model, place, jobs).wait()
-    if status:
-        raise RuntimeError(f"the search failed, see {place / 'log'}")
+    finish(start(model, place, jobs), place)
     return round(time.monotonic() - began, 1)
 
 
@@ -85,7 +142,7 @@ def trials_of(model: Path, place: Path) -> list[dict[str, Any]]:
 def killed(model: Path, place: Path, kills: int, longest: float) -> dict[str, Any]:
     """Kill a search with all of its processes, or it alone, at random moments; then let it end."""
     moments = random.Random(1)  # noqa: S311
-    at = []
+    at: list[float] = []
     while len(at) < kills:
         process = start(model, place, 2)
         seconds = moments.uniform(0.5, longest)
@@ -124,16 +181,15 @@ def steps_of(place: Path) -> float:
     return round(seconds, 1)
 
 
-def run(build: Path, trials: int, kills: int) -> dict[str, Any]:
-    """Measure everything anew in a directory."""
-    shutil.rmtree(build, ignore_errors=True)
+def disturbed(build: Path, trials: int, kills: int) -> dict[str, Any]:
+    """What a search takes, again and by one worker, and what kills do to it."""
     model = make_model(build / "digits_mlp", trials)
     took = search(model, build / "two", 2)
     repeat = search(model, build / "two", 2)
     alone = search(model, build / "one", 1)
     one_by_one = steps_of(build / "one")
     undisturbed = trials_of(model, build / "two")
-    results = {
+    results: dict[str, Any] = {
         "trials": len(undisturbed),
         "seconds": took,
         "repeat_s": repeat,
@@ -154,10 +210,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--kills", type=int, default=KILLS)
+    parser.add_argument("--only", choices=("cheaper", "search"))
     asked = parser.parse_args()
-    found = run(HERE.parent / "build" / "bench" / "explore", asked.trials, asked.kills)
-    sys.stdout.write(json.dumps(found, indent=1) + "\n")
+    build = HERE.parent / "build" / "bench" / "explore"
+    shutil.rmtree(build, ignore_errors=True)
     results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    found = results.get("explore", {})
+    if asked.only != "search":
+        found["cheaper"] = cheaper(build / "cheaper")
+    if asked.only != "cheaper":
+        found["search"] = disturbed(build, asked.trials, asked.kills)
+    sys.stdout.write(json.dumps(found, indent=1) + "\n")
     RESULTS.write_text(json.dumps(results | {"explore": found}, indent=1) + "\n")
 
 
