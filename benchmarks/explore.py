@@ -78,7 +78,7 @@ def launch(command: list[Any], place: Path) -> subprocess.Popen[bytes]:
 def finish(process: subprocess.Popen[bytes], place: Path) -> None:
     """Wait for a command to end well."""
     if process.wait():
-        raise RuntimeError(f"{' '.join(map(str, process.args))} failed, see {place / 'log'}")
+        raise RuntimeError(f"a command failed, see {place / 'log'}")
 
 
 def cheaper(place: Path) -> dict[str, Any]:
