@@ -198,6 +198,7 @@ def _environment(job: Path, results: Path) -> dict[str, str]:
         "COCOTB_MAX_FAILURES": "1",
         "COCOTB_RANDOM_SEED": "1",
         "COCOTB_RESULTS_FILE": str(results),
+        "COCOTB_REWRITE_ASSERTION_FILES": "",  # needs all of pytest, a second per simulation
         "COCOTB_TEST_MODULES": "gw_streams",
         "COCOTB_TOPLEVEL": TOP,
         "COCOTB_TRUST_INERTIAL_WRITES": "1",
