@@ -9,7 +9,10 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from gatewright.simulate.verilator import _compile, _compile_cached
+from gatewright.simulate.verilator import _LIBRARY, _compile, _compile_cached
+
+# As simulations without waves have them, so that the run-time library is compiled once for both.
+_LIBRARY_FLAGS = [_LIBRARY, "-DVM_TRACE=0", "-DVM_TRACE_FST=0"]
 
 CLOCK = """
 #include "Vbench.h"
@@ -56,7 +59,7 @@ def build_bench(directory: Path, *arguments: str) -> Path:
     unit = generated / "unit.cpp"
     unit.write_text("".join(f'#include "{name}"\n' for name in [*sources, "../clock.cpp"]))
     _compile(unit, unit.with_suffix(".o"), ["-O0", f"-I{generated}"])
-    fixed = [_compile_cached(Path(file), ["-O1"], None) for file in files["global"]]
+    fixed = [_compile_cached(Path(file), _LIBRARY_FLAGS, None) for file in files["global"]]
     binary = generated / "Vbench"
     subprocess.run(["g++", "-o", binary, unit.with_suffix(".o"), *fixed, "-pthread"], check=True)
     return binary
