@@ -464,7 +464,7 @@ def report(
 ) -> None:
     """Show the results of project directories; write them; gate on budgets."""
     from gatewright.flow.summary import refresh
-    from gatewright.report.budget import check_budgets, parse_budget
+    from gatewright.report.budget import check_budgets, parse_budgets
     from gatewright.report.csv import write_csv
     from gatewright.report.diff import compare
     from gatewright.report.html import write_html
@@ -472,7 +472,7 @@ def report(
     from gatewright.report.store import load_reports, write_json
     from gatewright.report.terminal import render_terminal
 
-    budgets = [parse_budget(text) for text in budget or ()]
+    budgets = [one for text in budget or () for one in parse_budgets(text)]
     for directory in directories:
         folders = [directory, *sorted(directory.iterdir())] if directory.is_dir() else []
         for folder in folders:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -31,6 +31,19 @@ class Delays:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What a device holds, by its data sheet; block RAM in blocks of 36 Kb."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
+
+    lut: Annotated[int, Field(gt=0)]
+    ff: Annotated[int, Field(gt=0)]
+    dsp: Annotated[int, Field(ge=0)]
+    bram: Annotated[int, Field(ge=0)]
+    uram: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True)
 class Target:
     """A synthesis target.
 
@@ -49,6 +62,7 @@ class Target:
     dsp_width: tuple[int, int]  # signed operand widths of a multiplier
     dsp_price: _Positive
     delays: Delays
+    parts: dict[str, Part] = field(default_factory=dict)  # devices of this fabric
 
 
 def target_names() -> list[str]:
@@ -79,3 +93,19 @@ def load_target(name: str) -> Target:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not a target description ({reason})") from None
+
+
+def find_part(name: str) -> tuple[str, Part]:
+    """The target that a part belongs to, and what the part holds.
+
+    Raises:
+        InputError: if no target knows the part.
+    """
+    known = {
+        part: (target, held)
+        for target in target_names()
+        for part, held in load_target(target).parts.items()
+    }
+    if name not in known:
+        raise InputError(f"part '{name}' is not known; there are {', '.join(sorted(known))}")
+    return known[name]

@@ -39,6 +39,10 @@ def test_accuracy_is_that_on_validation_data():
     made = search(objectives=["accuracy", "xcup.lut"], constraints=["accuracy>=0.9", "dsp<=0"])
     assert made.objectives == ("accuracy_validation", "xcup.lut")
     assert made.constraints == ("accuracy_validation>=0.9", "dsp<=0")
+    assert search(constraints=["fits=xc7z020"]).constraints[:2] == (
+        "xc7.lut<=53200",
+        "xc7.ff<=106400",
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,6 +51,8 @@ def test_accuracy_is_that_on_validation_data():
         ({"objectives": ["luts"]}, "no figure 'luts'"),
         ({"objectives": ["lut", "lut"]}, "given twice"),
         ({"constraints": ["lut<=many"]}, "not a number"),
+        ({"constraints": ["fits=xc9"]}, "part 'xc9' is not known"),
+        ({"constraints": "lut<=5"}, "write a list of limits"),
         ({"space": {}}, "no 'space'"),
         ({"space": {"a": [2, 2]}}, "given twice"),
         ({"space": {"a": 5}}, "choices"),

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from made_up import make_report, make_streamed_report, make_sweep
 
 from gatewright.errors import InputError
-from gatewright.report.budget import check_budgets, parse_budget
+from gatewright.report.budget import check_budgets, parse_budget, parse_budgets
 from gatewright.report.figures import FIGURES
 from gatewright.report.schema import SweepReport
+from gatewright.targets import load_target, target_names
 
 
 def check(text, *reports):
@@ -119,3 +120,38 @@ def test_any_text_parses_or_is_an_input_error(text):
     except InputError:
         return
     assert budget.quantity.figure in FIGURES.values()
+
+
+def test_a_part_limits_every_resource_on_its_target():
+    budgets = {budget.quantity.name: budget for budget in parse_budgets("fits=xc7z020")}
+    assert {name: budget.limit for name, budget in budgets.items()} == {
+        "xc7.lut": 53200,
+        "xc7.ff": 106400,
+        "xc7.dsp": 220,
+        "xc7.bram": 140,
+        "xc7.uram": 0,
+    }
+    assert {budget.relation for budget in budgets.values()} == {"<="}
+    assert [one.quantity.name for one in parse_budgets("lut=5")] == ["lut"]
+
+
+def test_a_report_on_another_target_does_not_fit():
+    verdicts = check_budgets(SweepReport(reports=(make_report(),)), parse_budgets("fits=xc7z020"))
+    assert not any(verdict.ok for verdict in verdicts)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("fits", "write it as fits=PART"),
+        ("fits=xc7a1", "part 'xc7a1' is not known; there are xc7a100t, "),
+    ],
+)
+def test_what_is_no_part_is_refused(text, problem):
+    with pytest.raises(InputError, match=problem):
+        parse_budgets(text)
+
+
+def test_parts_are_of_one_target_each():
+    parts = [part for target in target_names() for part in load_target(target).parts]
+    assert len(parts) == len(set(parts)) > 0

@@ -36,7 +36,7 @@ from pydantic import (
 
 from gatewright.compress.recipe import first_problem
 from gatewright.errors import InputError
-from gatewright.report.budget import parse_budget
+from gatewright.report.budget import parse_budgets
 from gatewright.report.figures import find_quantity
 from gatewright.zoo import Config, Sweep, load_sweep
 
@@ -146,17 +146,22 @@ def _quantity(name: str) -> str:
     return "accuracy_validation" if quantity.name == "accuracy" else quantity.name
 
 
-def _budget(text: str) -> str:
+def _budgets(texts: Any) -> tuple[str, ...]:
+    """Constraints as written, each a limit on one figure: a part that is to fit limits several."""
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise ValueError('write a list of limits, ["lut<=20000"]')
     try:
-        budget = parse_budget(text)
+        budgets = [budget for text in texts for budget in parse_budgets(text)]
     except InputError as error:
         raise ValueError(str(error)) from None
-    return f"{_quantity(budget.quantity.name)}{budget.relation}{budget.limit:.12g}"
+    return tuple(
+        f"{_quantity(budget.quantity.name)}{budget.relation}{budget.limit:.12g}"
+        for budget in budgets
+    )
 
 
 Dimension = Annotated[Choices | Range, BeforeValidator(_dimension)]
 _Objective = Annotated[str, AfterValidator(_quantity)]
-_Constraint = Annotated[str, AfterValidator(_budget)]
 
 
 class Rules(_Strict):
@@ -184,7 +189,8 @@ class Search(_Strict):
             the base's.
         objectives: Figures to weigh, by the names of the report; which way is better follows from
             the figure.
-        constraints: Limits that a result must keep, written like budgets: "lut<=20000".
+        constraints: Limits that a result must keep, written like budgets: "lut<=20000"; "fits=PART"
+            stands for one per resource.
         trials: How many to run.
         sampler: What chooses them: "tpe" (tree-structured Parzen estimator, for several objectives:
             Ozaki et al., 2022) or "nsga2" (Deb et al., 2002) of Optuna; "random"; "grid", every
@@ -205,7 +211,7 @@ class Search(_Strict):
     objectives: Annotated[
         tuple[_Objective, ...], BeforeValidator(_tuple), Field(min_length=1, max_length=4)
     ] = ("accuracy_validation", "lut")
-    constraints: Annotated[tuple[_Constraint, ...], BeforeValidator(_tuple)] = ()
+    constraints: Annotated[tuple[str, ...], BeforeValidator(_budgets)] = ()
     trials: int = Field(default=50, ge=1)
     sampler: Literal["tpe", "nsga2", "random", "grid", "list"] = "tpe"
     window: int = Field(default=8, ge=1)

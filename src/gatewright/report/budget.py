@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gatewright.errors import InputError
-from gatewright.report.figures import Quantity, find_quantity
+from gatewright.report.figures import FIGURES, Quantity, find_quantity
+from gatewright.targets import find_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,10 @@ class Budget:
     quantity: Quantity  # a resource without a target: on every target that a report knows
     relation: Literal["<=", ">="]
     limit: float  # in the figure's unit
+
+    def allows(self, value: float) -> bool:
+        """Whether a value of the figure keeps the limit."""
+        return value <= self.limit if self.relation == "<=" else value >= self.limit
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,29 @@ def parse_budget(text: str) -> Budget:
     return Budget(quantity, relation, limit)
 
 
+def parse_budgets(text: str) -> list[Budget]:
+    """Parse a budget, or "fits=PART", which limits each resource to what the part holds.
+
+    That is needed to fit, and does not suffice: placement and routing need room.
+
+    Raises:
+        InputError: as `parse_budget`, or if the part is not known.
+    """
+    name, equals, part = text.partition("=")
+    if name.strip() != "fits":
+        return [parse_budget(text)]
+    try:
+        if not equals:
+            raise InputError("write it as fits=PART, for example fits=xc7a35t")
+        target, held = find_part(part.strip())
+    except InputError as error:
+        raise InputError(f"budget '{text}': {error}") from None
+    return [
+        Budget(Quantity(FIGURES[resource], target), "<=", limit)
+        for resource, limit in asdict(held).items()
+    ]
+
+
 def check_budgets(sweep: SweepReport, budgets: Iterable[Budget]) -> list[Verdict]:
     """Hold every budget against every configuration, in the order of the budgets.
 
@@ -96,9 +124,6 @@ def _on_targets(quantity: Quantity, report: Report) -> list[Quantity]:
 
 def _check(budget: Budget, quantity: Quantity, report: Report) -> Verdict:
     actual = quantity.of(report)
-    if actual is None:
-        ok = False
-    else:
-        ok = actual <= budget.limit if budget.relation == "<=" else actual >= budget.limit
+    ok = actual is not None and budget.allows(actual)
     name = quantity.name
     return Verdict(report.config.name, name, budget.relation, budget.limit, actual, ok)
