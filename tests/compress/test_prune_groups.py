@@ -98,6 +98,26 @@ def test_a_group_that_is_pruned_saves_its_multiplier(keras, kind, reuse, io):
     assert multipliers(hardware(model, reuse, io)[1]) == there - pruned
 
 
+@pytest.mark.parametrize(("kind", "reuse", "io"), CASES)
+def test_a_step_that_is_pruned_saves_its_word_and_its_cycle(keras, kind, reuse, io):
+    model = build(keras, kind)
+    layer = model.get_layer("layer")
+    words = weight_words(layer, reuse)
+    scores = {"layer": np.random.default_rng(reuse).random(layer.weights[0].shape)}
+    hold(model, find_masks(model, scores, "bram", 0.5, reuse_factor=reuse))
+    kept = layer.get_weights()[0].ravel()[words]
+    kept = kept[kept.any(axis=1)]
+    assert len(words) / 2 <= len(kept) < len(words)
+    _, (module,) = hardware(model, reuse, io)
+    (feed,) = (p.unit for p in module.units if isinstance(p.unit, Feed))
+    ((values, _),) = feed.rom.columns
+    np.testing.assert_array_equal(values, kept)
+    left_out = f"{len(words) - len(kept)} of {len(words)} steps are left out"
+    assert module.notes[-1] == f"{left_out}: their weights are zero"
+    if kind == "dense":
+        assert module.measure()[1] == len(kept)
+
+
 def test_as_many_weights_pruned_at_random_save_no_multiplier(keras):
     """What the structure is for."""
     model = build(keras, "dense", seed=1)

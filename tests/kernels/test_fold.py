@@ -82,8 +82,9 @@ def test_interval_and_multipliers(kind: str, io: str, n_in: int, n_out: int) -> 
         else:
             shape, vectors = ((n_in,), 1) if kind == "dense" else ((2, n_in), 2)
             builder.dense(builder.input(*shape), n_out, reuse)
-        (kernel,) = builder.kernels
-        (module,) = build_modules(_distinct(builder), TARGET, TARGET.clock_ns)
+        design = _distinct(builder)
+        (kernel,) = design.kernels
+        (module,) = build_modules(design, TARGET, TARGET.clock_ns)
         # A convolution takes pixel after pixel.
         beats = n_in if kind == "depthwise" else max(s.beats for s in module.sources)
         assert module.reuse == reuse

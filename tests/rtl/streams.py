@@ -49,7 +49,7 @@ class Unit:
     out_width: int
     function: Callable[[list[int], int], list[int]]
     beats_in: int = 1
-    beats_out: int = 1
+    beats_out: int | tuple[int, ...] = 1  # of a set, or of each of several sets in turn
     depth: int = 1
     body: str = "{module} #({parameters}) u_dut ({ports});"
     probe: str = ""  # an internal signal that counts the beats held
@@ -337,7 +337,8 @@ def _follow(unit: Unit, resets: list[bool], samples: list[list[str]], *, probe: 
     rate = resets.index(True, start) - start
     latency = unit.beats_in if unit.depth else 0
     steady = np.arange(rate)
-    in_cycles = steady[:: unit.beats_out]
+    sets = np.cumsum(np.resize(np.atleast_1d(unit.beats_out), rate))
+    in_cycles = [0, *sets[sets < rate]]
     out_cycles = steady[latency :: unit.beats_in]
-    assert [cycle for cycle in came if cycle < rate] == list(in_cycles)
+    assert [cycle for cycle in came if cycle < rate] == in_cycles
     assert [cycle for cycle in left if cycle < rate] == list(out_cycles)

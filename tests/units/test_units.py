@@ -17,6 +17,7 @@ from gatewright.units import (
     Fifo,
     Maximum,
     Pad,
+    Repeat,
     Resize,
     Rom,
     Stream,
@@ -37,6 +38,9 @@ UNITS: list[tuple[Unit, int, int]] = [
     (Feed(2, 1, ROM), 12, 1),
     (Feed(2, 2, ROM), 6, 1),
     (Feed(2, 1, ROM), 4, 3),
+    (Repeat((2, 1, 3), ROM), 2, 3),
+    (Repeat((2, 1, 3), ROM), 2, 6),
+    (Repeat((6,), ROM), 2, 2),
     (Fifo(4), 2, 5),
     (Resize(2), 6, 2),
     (Resize(6), 2, 6),
@@ -103,6 +107,18 @@ def test_words_of_a_rom() -> None:
     rom = Rom(columns)
     assert (rom.depth, rom.width) == (2, 10)
     assert rom.words() == [0b0101_110_001, 0b0111_000_011]
+
+
+def test_a_repeated_beat_is_busy_for_its_rounds() -> None:
+    """Each beat is taken when its last step is over, and its own steps follow one a cycle."""
+    unit = Repeat((2, 1, 3), ROM)
+    source = Stream(TYPE, (Element.of(TYPE),), 3)
+    at_once = unit.times((source,), np.array([0, 0, 0, 0, 0, 0]))
+    assert at_once.tolist() == list(range(1, 13))
+    late = unit.times((source,), np.array([0, 5, 6, 7]))
+    assert late.tolist() == [1, 2, 6, 7, 8, 9, 10, 11]
+    *_, (last, _) = unit.rom.columns
+    assert last.ravel().tolist() == [0, 1, 1, 0, 0, 1]
 
 
 def test_large_roms_go_to_block_ram_unless_told_otherwise() -> None:

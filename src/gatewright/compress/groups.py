@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: What is pruned as a whole: a weight; a neuron or filter; the weights that share a multiplier;
-#: those that stand in one word of a layer's weight memory, which are those of one clock cycle.
+#: those that stand in one word of a layer's weight memory, which are those of one clock cycle, or,
+#: where results go in groups, in the words of all groups that have the same operand.
 Structure = Literal["unstructured", "neurons", "dsp", "bram"]
 
 #: By layer, of the shape of its kernel: number of the group of each weight, -1 for one in none.
@@ -66,14 +67,16 @@ def find_groups(
         if structure == "unstructured":
             found = np.arange(int(np.prod(shape)))
         else:
-            words = weight_words(layer, _reuse_factor(name, reuse_factor))
-            if structure == "bram" and len(words) == 1:
+            fold = _fold(layer, _reuse_factor(name, reuse_factor))
+            if structure == "bram" and fold.reuse == 1:
                 raise InputError(
                     f"layer '{name}' has no weight memory at reuse factor 1; "
                     "give a greater one, or leave the layer out"
                 )
+            words = fold.words(_indices(layer))
+            step, multiplier = np.indices(words.shape)
             found = np.empty(words.size, np.int64)
-            found[words] = np.indices(words.shape)[0 if structure == "bram" else 1]
+            found[words] = step % fold.steps if structure == "bram" else multiplier
         groups[name] = start + found.reshape(shape)
         start += int(found.max()) + 1
     return groups
@@ -90,14 +93,21 @@ def weight_words(layer: Any, reuse_factor: int) -> NDArray[np.int64]:
         int64 of shape (reuse factor, multipliers): indices into the kernel in C order. A row is a
         word of the weight memory.
     """
-    index = np.arange(int(np.prod(kernel_of(layer).shape))).reshape(kernel_of(layer).shape)
-    matrix = matrix_of(layer, index)
-    n_in, n_out = matrix.shape
+    return _fold(layer, reuse_factor).words(_indices(layer))
+
+
+def _indices(layer: Any) -> NDArray[np.int64]:
+    """Indices into a layer's kernel in C order, as the matrix that the kernel is."""
+    shape = kernel_of(layer).shape
+    return matrix_of(layer, np.arange(int(np.prod(shape))).reshape(shape))
+
+
+def _fold(layer: Any, reuse_factor: int) -> Fold:
+    """How a layer's work is shared out, at the reuse factor nearest to the one asked for."""
+    n_in, n_out = _indices(layer).shape
     there = reuse_factors(n_in, n_out)
     reuse = min(there, key=lambda reuse: (abs(reuse - reuse_factor), reuse))
-    fold = Fold(n_in, n_out, reuse)
-    steps = matrix.reshape(fold.steps, fold.inputs, fold.groups, fold.outputs)
-    return steps.transpose(2, 0, 3, 1).reshape(fold.reuse, fold.multipliers)
+    return Fold(n_in, n_out, reuse)
 
 
 def _reuse_factor(name: str, asked: int | Mapping[str, int] | None) -> int:

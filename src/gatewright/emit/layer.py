@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatewright.emit.verilog import describe, module_text, port_names
 from gatewright.kernels import Kernel
-from gatewright.units import Feed
+from gatewright.units import Feed, Repeat
 
 if TYPE_CHECKING:
     from gatewright.emit.modules import LayerModule, Placed
@@ -136,11 +136,13 @@ class _Layer:
                 f"    .in_{s}({{{', '.join(f'{source}_{s}' for source in reversed(sources))}}}),"
                 for s in ("valid", "ready", "data")
             ]
-        if isinstance(unit, Feed):
+        if isinstance(unit, Feed | Repeat):
             self._rom(unit.rom, label)
             connections.append(
                 f"    .rom_enable({label}_rom_enable), .rom_address({label}_rom_address),"
             )
+        if isinstance(unit, Repeat):
+            connections.append(f"    .rom_last({label}_rom_data[{unit.rom.width - 1}]),")
         connections.append(f"    {connect('out', stream)}")
         self.lines += [
             *instance(unit.module, f"u_{label}", unit.parameters(*placed.sources), connections)

@@ -103,6 +103,7 @@ class LayerModule:
         units: one behind the other; the first takes all inputs.
         reuse: the reuse factor, where multipliers are shared or could be.
         multipliers: number of shared multipliers.
+        notes: what is done otherwise than the kernels were asked for, or than `reuse` says.
         delays: per input, register stages to pass before it is level with the latest input, in a
             design whose every module takes a tensor per clock.
         start: pipeline stage of such a design in which the inputs arrive.
@@ -115,6 +116,7 @@ class LayerModule:
     units: tuple[Placed, ...]
     reuse: int | None
     multipliers: int | None
+    notes: tuple[str, ...]
     delays: tuple[int, ...]
     start: int
 
@@ -309,6 +311,7 @@ def build_modules(design: Design, target: Target, clock_ns: float) -> list[Layer
             placer.place(draft.units, tuple(streams)),
             draft.row.reuse,
             draft.row.multipliers,
+            (*(note for kernel in draft.kernels for note in kernel.notes()), *draft.row.notes),
             delays,
             start,
         )

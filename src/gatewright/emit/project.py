@@ -187,7 +187,7 @@ def _manifest_entry(
         layers=tuple(kernel.layer for kernel in module.kernels),
         strategy=choice.strategy if choice else "",
         reason=choice.reason if choice else "",
-        notes=tuple(note for kernel in module.kernels for note in kernel.notes()),
+        notes=module.notes,
         parts=tuple(f"{child}.sv" for child in children),
         clocked=module.circuit is None or module.circuit.schedule.latency > 0,
         interval=interval,

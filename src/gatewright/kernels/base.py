@@ -117,9 +117,13 @@ class Kernel(ABC):
         """Products of one repeat: what multipliers share."""
         return self.reuse_factors[-1] if self.reuse_factors else 0
 
+    def steps(self, reuse: int) -> int:
+        """Clock cycles of one repeat with a reuse factor, fewer where steps can be left out."""
+        return reuse
+
     def interval(self, reuse: int) -> int:
         """Clock cycles per tensor with a reuse factor, as far as multipliers decide it."""
-        return self.reused(reuse).repeats * reuse if self.reuse_factors else 1
+        return self.reused(reuse).repeats * self.steps(reuse) if self.reuse_factors else 1
 
     def reused(self, reuse: int) -> Self:
         """The kernel with another reuse factor; one of `reuse_factors`."""

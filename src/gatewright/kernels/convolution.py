@@ -77,6 +77,10 @@ class Convolution(Windowed):
         """See `Kernel.reuse_factors`."""
         return self.product.reuse_factors
 
+    def steps(self, reuse: int) -> int:
+        """See `Kernel.steps`."""
+        return self.product.steps(reuse)
+
     @property
     def repeats(self) -> int:
         """See `Kernel.repeats`."""

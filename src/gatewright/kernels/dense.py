@@ -97,6 +97,14 @@ class Dense(Kernel):
         """See `Kernel.reuse_factors`."""
         return reuse_factors(*self.weights.shape)
 
+    def steps(self, reuse: int) -> int:
+        """See `Kernel.steps`."""
+        return self._fold(reuse).without_zeros(self.weights).reuse
+
+    def _fold(self, reuse: int) -> Fold:
+        n_in, n_out = self.weights.shape
+        return Fold(n_in, n_out, reuse)
+
     @property
     def repeats(self) -> int:
         """See `Kernel.repeats`."""
@@ -186,16 +194,10 @@ class Dense(Kernel):
 
     def row(self, lanes: tuple[int, ...]) -> Row:
         """See `Kernel.row`."""
-        n_in, n_out = self.weights.shape
         if self.reuse == 1:
             beat = self.inputs[0].size // self.repeats
             body = self.on_beat(beat)
             return Row((beat,), (Function((body,)),), body.output.size, reuse=1)
-        fold = Fold(n_in, n_out, self.reuse)
-        # A vector may come in parts where every result has all of its steps one after the other.
-        beat = lanes[0] if n_in % lanes[0] == 0 and lanes[0] % fold.inputs == 0 else n_in
-        if fold.groups > 1:
-            beat = n_in
         weights = Weights(
             layer=self.layer,
             x=self.inputs[0].type,
@@ -205,7 +207,7 @@ class Dense(Kernel):
             accum=self.accum,
             rom_style=self.rom_style,
         )
-        return folded_row(weights, fold, beat, self.output)
+        return folded_row(weights, self._fold(self.reuse), lanes[0], self.output)
 
     def notes(self) -> tuple[str, ...]:
         """See `Kernel.notes`."""
@@ -218,18 +220,16 @@ class Dense(Kernel):
         """See `Kernel.luts`."""
         matrix, _ = cmvm.without_common_factor(self.weights)
         width = self.inputs[0].type.width
-        n_in, n_out = self.weights.shape
         if reuse == 1:
-            unrolled = self.inputs[0].size // n_in // self.reused(1).repeats
+            unrolled = self.inputs[0].size // self.period // self.reused(1).repeats
             return float(unrolled) * cmvm.unrolled_luts(matrix, width, self.strategy, target)
-        fold = Fold(n_in, n_out, reuse)
+        fold = self._fold(reuse).without_zeros(self.weights)
         return folded_luts(fold, (width, self.weight_type.width, self.accum.width), target)
 
     def choice(self, target: Target) -> Choice:
         """See `Kernel.choice`."""
         if self.reuse > 1:
-            n_in, n_out = self.weights.shape
-            return shared_choice(Fold(n_in, n_out, self.reuse))
+            return shared_choice(self._fold(self.reuse))
         width = self.inputs[0].type.width
         if not self._exact_products:
             each = np.unique(self.weights)[None, :]

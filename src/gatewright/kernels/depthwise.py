@@ -91,11 +91,18 @@ class DepthwiseProduct(Kernel):
         """See `Kernel.reuse_factors`."""
         return reuse_factors(*self.weights.shape)
 
+    def steps(self, reuse: int) -> int:
+        """See `Kernel.steps`."""
+        return self._fold(reuse).without_zeros(self.weights).reuse
+
+    def _fold(self, reuse: int) -> Fold:
+        taps, channels = self.weights.shape
+        return Fold(taps, channels, reuse)
+
     def row(self, lanes: tuple[int, ...]) -> Row:
         """See `Kernel.row`."""
         if self.reuse == 1:
             return super().row(lanes)
-        taps, channels = self.weights.shape
         weights = Weights(
             layer=self.layer,
             x=self.inputs[0].type,
@@ -104,11 +111,10 @@ class DepthwiseProduct(Kernel):
             bias=cast(self.bias, self.bias_type.frac, self.accum),
             accum=self.accum,
             shared=False,
-            channels=channels,
+            channels=self.weights.shape[1],
             rom_style=self.rom_style,
         )
-        fold = Fold(taps, channels, self.reuse)
-        return folded_row(weights, fold, self.weights.size, self.output)
+        return folded_row(weights, self._fold(self.reuse), self.weights.size, self.output)
 
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`."""
@@ -129,15 +135,14 @@ class DepthwiseProduct(Kernel):
         """See `Kernel.luts`."""
         if reuse == 1:
             return sum(column.luts(1, target) for column in self.columns)
-        taps, channels = self.weights.shape
+        fold = self._fold(reuse).without_zeros(self.weights)
         widths = self.inputs[0].type.width, self.weight_type.width, self.accum.width
-        return folded_luts(Fold(taps, channels, reuse), widths, target, shared=False)
+        return folded_luts(fold, widths, target, shared=False)
 
     def choice(self, target: Target) -> Choice:
         """See `Kernel.choice`."""
         if self.reuse > 1:
-            taps, channels = self.weights.shape
-            return shared_choice(Fold(taps, channels, self.reuse))
+            return shared_choice(self._fold(self.reuse))
         found = {dense.choice(target).strategy for dense in self.columns}
         if len(found) == 1:
             return Choice(found.pop(), "the same for every channel")

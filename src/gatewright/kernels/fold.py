@@ -14,7 +14,7 @@ from gatewright.fixed import FixedType, cast
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice
 from gatewright.tensor import Tensor
-from gatewright.units import Accumulate, Body, Feed, Function, Permute, Rom, Row, Unit
+from gatewright.units import Accumulate, Body, Feed, Function, Permute, Repeat, Rom, Row, Unit
 from gatewright.units.accumulate import holding
 from gatewright.units.feed import BLOCK_RAM_LUTS
 
@@ -70,6 +70,42 @@ class Fold:
     def multipliers(self) -> int:
         """Products per step."""
         return self.inputs * self.outputs
+
+    def words(self, matrix: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A matrix (n_in, n_out) in the order in which multipliers take it.
+
+        Returns:
+            Of shape (reuse, multipliers). Word t = g * steps + s holds, for each result of group g,
+            the weights of its operands in step s.
+        """
+        ordered = matrix.reshape(self.steps, self.inputs, self.groups, self.outputs)
+        return ordered.transpose(2, 0, 3, 1).reshape(self.reuse, self.multipliers)
+
+    def needed(self, matrix: NDArray[np.int64], parts: int = 1) -> NDArray[np.bool_]:
+        """Which steps a matrix needs; the others are left out.
+
+        A step is left out where its weights are zero in all groups.
+
+        Args:
+            matrix: of shape (n_in, n_out).
+            parts: in how many parts a vector comes, each with as many steps. At least one step of
+                each is left.
+
+        Returns:
+            bool of shape (parts, steps per part).
+        """
+        weights = matrix.reshape(parts, self.steps // parts, -1)
+        needed: NDArray[np.bool_] = np.logical_or.reduce(weights != 0, axis=-1)
+        needed[:, 0] |= ~np.logical_or.reduce(needed, axis=-1)
+        return needed
+
+    def of(self, steps: int) -> Fold:
+        """The same of fewer steps per group."""
+        return Fold(steps * self.inputs, self.n_out, steps * self.groups)
+
+    def without_zeros(self, matrix: NDArray[np.int64]) -> Fold:
+        """The same without the steps that are left out where vectors come whole."""
+        return self.of(int(self.needed(matrix).sum()))
 
 
 def reuse_factors(n_in: int, n_out: int) -> list[int]:
@@ -175,14 +211,13 @@ class Weights:
         ends = [cast(weights * end, self.x.frac + frac, to) for end in (self.x.min, self.x.max)]
         return np.minimum(*ends), np.maximum(*ends)
 
-    def units(self, fold: Fold) -> tuple[Unit, ...]:
-        """The units from beats of operands to beats with the sums of a group."""
+    def summed(self, fold: Fold) -> tuple[Rom, Products, Accumulate]:
+        """What makes the sums of a group: a step's weights and products, and their accumulation."""
         matrix, weight_type = self._reduced
         p, q, groups, steps = fold.inputs, fold.outputs, fold.groups, fold.steps
-        # Word t = g * steps + s holds, for each result of group g, the weights of its operands s.
-        rom = matrix.reshape(steps, p, groups, q).transpose(2, 0, 3, 1).reshape(fold.reuse, q * p)
+        words = fold.words(matrix)
         # What a circuit can know of a step: every lane's least and greatest weight of all steps.
-        each = rom.reshape(fold.reuse, q, p)
+        each = words.reshape(fold.reuse, q, p)
         lanes_low, lanes_high = self._ends(
             np.stack([each.min(axis=0), each.max(axis=0)]), weight_type.frac
         )
@@ -212,35 +247,34 @@ class Weights:
                 )
             )
         bias = tuple(tuple(int(b) for b in group) for group in self._bias().reshape(groups, q))
-        take = p if self.shared else p * q
         products = Products(
             self.layer,
-            (Tensor("x", (take,), self.x), Tensor("w", (q * p,), weight_type)),
+            (
+                Tensor("x", (p if self.shared else p * q,), self.x),
+                Tensor("w", (q * p,), weight_type),
+            ),
             Tensor("sum", (q,), sums),
             None if self._exact else replace(sums, rounding=self.accum.rounding),
         )
-        before: tuple[Unit, ...] = ()
-        if not self.shared:
-            order = self._operands(fold)
-            if list(order) != list(range(len(order))):
-                source = Tensor("x", (len(order),), self.x)
-                before = (Function((Permute(self.layer, source, order),)),)
-        return (
-            *before,
-            Feed(take, groups if self.shared else 1, Rom(((rom, weight_type),), self.rom_style)),
-            Function((products,)),
-            Accumulate(steps, total, bounds, bias),
-        )
+        rom = Rom(((words, weight_type),), self.rom_style)
+        return rom, products, Accumulate(steps, total, bounds, bias)
 
     def _bias(self) -> NDArray[np.int64]:
         return self.bias >> (self.accum.frac - self._sum_frac)
 
-    def _operands(self, fold: Fold) -> tuple[int, ...]:
-        """Where the operands of each step stand in a vector of shape (n_in, channels)."""
-        taps = np.arange(fold.n_in).reshape(1, fold.steps, 1, fold.inputs)
+    def order(self, fold: Fold, operands: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where what the steps take, one after the other, stands in a vector.
+
+        Args:
+            fold: how the work is shared out.
+            operands: of its steps, in order; counted as if the vector were of shape (n_in,).
+        """
+        if self.shared:
+            return operands
+        taps = operands.reshape(1, fold.steps, 1, fold.inputs)
         channel = np.arange(fold.n_out) // (fold.n_out // self.channels)
         blocks = channel.reshape(fold.groups, 1, fold.outputs, 1)
-        return tuple((taps * self.channels + blocks).ravel().tolist())
+        return (taps * self.channels + blocks).ravel()
 
 
 @dataclass(frozen=True)
@@ -250,6 +284,7 @@ class Products:
     Attributes:
         layer: the layer that it belongs to.
         inputs: operands, of shape (p,) for all results or (q * p,); weights, of shape (q * p,).
+            With a third, of shape (1,), it says which p of more operands the step takes.
         output: sums, of shape (q,).
         rounded: type to which each product is cast; None if they are added as they are.
     """
@@ -262,8 +297,10 @@ class Products:
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
         """See `Kernel.build`."""
         del target
-        x, w = inputs
+        x, w, *index = inputs
         count = len(w) // self.output.size
+        if index:
+            x = [_pick(circuit, x[lane::count], index[0][0]) for lane in range(count)]
         sums = []
         for start in range(0, len(w), count):
             operands = x if len(x) == count else x[start : start + count]
@@ -275,6 +312,18 @@ class Products:
                 terms.append((1, product))
             sums.append(circuit.sum(terms))
         return sums
+
+
+def _pick(circuit: Circuit, words: Sequence[Word], index: Word) -> Word:
+    """The word of an index: a tree of multiplexers."""
+    place = 0
+    while len(words) > 1:
+        odd = circuit.bits(index, place, place)
+        pairs = zip(words[::2], words[1::2], strict=False)
+        last = words[-1:] if len(words) % 2 else []
+        words = [*(circuit.select(odd, b, a) for a, b in pairs), *last]
+        place += 1
+    return words[0]
 
 
 @dataclass(frozen=True)
@@ -302,16 +351,50 @@ class Results:
 def folded_row(weights: Weights, fold: Fold, lanes: int, output: Tensor) -> Row:
     """A product with a constant matrix on shared multipliers, cast to the output's type.
 
+    Steps whose weights are zero are left out.
+
     Args:
         weights: the matrix.
         fold: how the work is shared out.
-        lanes: elements per beat of the vector: all, or, where every result shares the steps, a
-            part of which a whole number of steps is made.
+        lanes: elements per beat of the vector as it comes.
         output: the result.
     """
-    units = weights.units(fold)
-    (total,) = (unit.type for unit in units if isinstance(unit, Accumulate))
-    sums = Tensor("sum", (fold.outputs,), total)
+    size = fold.n_in * weights.channels
+    # A vector may come in parts where every result has all of its steps one after the other.
+    in_parts = fold.groups == 1 and size % lanes == 0 and lanes % fold.inputs == 0
+    parts = size // lanes if in_parts else 1
+    needed = fold.needed(weights.matrix, parts)
+    kept = fold.of(int(needed.sum()))
+    rows = np.arange(fold.n_in).reshape(*needed.shape, fold.inputs)[needed].ravel()
+    weights = replace(weights, matrix=weights.matrix[rows])
+    rom, products, accumulate = weights.summed(kept)
+    sequencer: tuple[Unit, ...]
+    if parts > 1 and kept != fold:
+        # Steps that are left out differ from part to part, so a step says what it takes of its own.
+        places = needed.nonzero()[1]
+        width = width_of(0, int(places.max()))
+        to = FixedType(width, width, signed=False)
+        rom = replace(rom, columns=(*rom.columns, (places[:, None], to)))
+        sequencer = (Repeat(tuple(needed.sum(axis=1).tolist()), rom),)
+        whole, factors = Tensor("x", (lanes,), weights.x), products.inputs[1]
+        products = replace(products, inputs=(whole, factors, Tensor("place", (1,), to)))
+    else:
+        order = tuple(weights.order(kept, rows).tolist())
+        feed = Feed(products.inputs[0].size, kept.groups if weights.shared else 1, rom)
+        sequencer = (feed,)
+        if parts == 1 and order != tuple(range(size)):
+            source = Tensor("x", (size,), weights.x)
+            sequencer = (Function((Permute(weights.layer, source, order),)), feed)
+    sums = Tensor("sum", (fold.outputs,), accumulate.type)
     group = replace(output, shape=(fold.outputs,))
     body: Body = Results(weights.layer, (sums,), group, weights.accum)
-    return Row((lanes,), (*units, Function((body,))), fold.outputs, fold.reuse, fold.multipliers)
+    left_out = fold.reuse - kept.reuse
+    note = f"{left_out} of {fold.reuse} steps are left out: their weights are zero"
+    return Row(
+        (size // parts,),
+        (*sequencer, Function((products,)), accumulate, Function((body,))),
+        fold.outputs,
+        fold.reuse,
+        fold.multipliers,
+        (note,) if left_out else (),
+    )

@@ -156,7 +156,7 @@ class Windowed(Kernel):
         """See `Kernel.interval`: between two windows all the pixels that lie between them pass."""
         if self.reuse_factors and self.reused(reuse).whole:
             return reuse
-        return self._slider.interval(reuse)
+        return self._slider.interval(self.steps(reuse))
 
     @property
     def whole(self) -> bool:

@@ -2,7 +2,7 @@
 
 from gatewright.units.accumulate import Accumulate, Maximum
 from gatewright.units.base import Bundle, Element, Row, Stream, Unit
-from gatewright.units.feed import Feed, Rom
+from gatewright.units.feed import Feed, Repeat, Rom
 from gatewright.units.fifo import Fifo
 from gatewright.units.function import Body, Function, Permute
 from gatewright.units.image import Concat, Crop, Pad, Upsample, Window
@@ -21,6 +21,7 @@ __all__ = [
     "Maximum",
     "Pad",
     "Permute",
+    "Repeat",
     "Resize",
     "Rom",
     "Row",

@@ -140,6 +140,7 @@ class Row:
         out_lanes: elements per beat that the last unit gives.
         reuse: the reuse factor, where multipliers are shared or could be.
         multipliers: number of multipliers, where the row multiplies with shared ones.
+        notes: what is done otherwise than the reuse factor says.
     """
 
     lanes: tuple[int, ...]
@@ -147,6 +148,7 @@ class Row:
     out_lanes: int
     reuse: int | None = None
     multipliers: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def paced(arrivals: Times, cycles: int) -> Times:

@@ -1,8 +1,8 @@
-"""The operand sequencer of a time-multiplexed multiplier, with its weights."""
+"""The operand sequencers of time-multiplexed multipliers, with their weights."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -124,3 +124,51 @@ class Feed(Unit):
         steps = self.busy(*sources)
         taken = paced(arrivals[0], steps)
         return (taken[:, None] + np.arange(1, steps + 1)).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat(Unit):
+    """Gives each beat again and again, each time with its constants.
+
+    Attributes:
+        rounds: how often each beat passes, at least once; over again after the last.
+        constants: a word per step of these beats.
+    """
+
+    name: ClassVar[str] = "repeat"
+    module: ClassVar[str] = "gw_repeat"
+
+    rounds: tuple[int, ...]
+    constants: Rom
+
+    @property
+    def rom(self) -> Rom:
+        """The constants, and in the highest bit whether the step is its beat's last."""
+        last = np.zeros((sum(self.rounds), 1), np.int64)
+        last[np.cumsum(self.rounds) - 1] = 1
+        flag = FixedType(1, 1, signed=False)
+        return Rom((*self.constants.columns, (last, flag)), self.constants.style)
+
+    def busy(self, *sources: Stream) -> int:
+        """See `Unit.busy`: the steps of the beat that has most."""
+        del sources
+        return max(self.rounds)
+
+    def result(self, *sources: Stream) -> Bundle:
+        """See `Unit.result`."""
+        (source,) = sources
+        beats = source.beats // len(self.rounds) * sum(self.rounds)
+        return (replace(source, beats=beats).late(), *self.constants.streams(beats))
+
+    def parameters(self, *sources: Stream) -> Parameters:
+        """See `Unit.parameters`."""
+        return {"Bits": sources[0].bits, "Steps": sum(self.rounds)}
+
+    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+        """See `Unit.times`."""
+        del sources
+        (arrival,) = arrivals
+        rounds = np.resize(self.rounds, len(arrival))
+        steady = np.cumsum(rounds) - rounds
+        waits = np.maximum.accumulate(arrival - steady)
+        return waits.repeat(rounds) + np.arange(1, rounds.sum() + 1)
