@@ -314,7 +314,10 @@ def quantize(
         bool, typer.Option("--sensitivity", help="Show the accuracy that each layer's bits cost.")
     ] = False,
     max_loss: Annotated[
-        float | None, typer.Option(help="Find bits that lose no more accuracy than this share.")
+        float | None,
+        typer.Option(
+            help="Find bits that lose no more accuracy than this share; starts from --bits, or 8."
+        ),
     ] = None,
     as_json: _Json = False,
 ) -> None:

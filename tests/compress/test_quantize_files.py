@@ -125,6 +125,13 @@ def test_sensitivity_is_shown_and_bits_are_found(run):
     assert set(result["bits"]) == {"conv", "more", "out"}
     assert result["accuracy"] >= 0.95
     assert [cell["layer"] for cell in result["sensitivity"][::6]] == ["conv", "more", "out"]
+    _, out, _ = run("m.h5", "--data", "data.npz", "--max-loss", "0.05", "--bits", "conv=5",
+                    "--bits", "out=6,4", "-o", "q.h5", "--json")  # fmt: skip
+    result = json.loads(out)
+    assert set(result["bits"]) == {"conv", "out"}  # the other stays float
+    assert max(result["bits"]["conv"].values()) <= 5
+    assert result["bits"]["out"]["weights"] <= 6 and result["bits"]["out"]["activations"] <= 4
+    assert result["accuracy"] >= 0.95
     status, out, err = run("m.h5", "--data", "data.npz", "--sensitivity")
     assert status == 0 and "8 bits" in out and "written" not in err
 
@@ -137,7 +144,10 @@ def test_sensitivity_is_shown_and_bits_are_found(run):
         (("m.h5", "--bits", "6", "-o", "q.keras"), "q.keras: QKeras models are kept as .h5"),
         (("m.h5", "--bits", "6,dynamic", "-o", "q.h5"), "hardware has its types built in"),
         (("m.h5", "--bits", "cnv=6", "-o", "q.h5"), "bits of a layer 'cnv', which model 'net'"),
-        (("m.h5", "--bits", "6", "--max-loss", "0.1", "-o", "q.h5"), "leave --bits out"),
+        (
+            ("m.h5", "--bits", "ot=6", "--max-loss", "0.1", "--data", "data.npz", "-o", "q.h5"),
+            "bits of a layer 'ot', which",
+        ),
         (("m.h5", "--max-loss", "2", "-o", "q.h5"), "--max-loss 2: a share of samples"),
         (("m.h5", "--max-loss", "0.1", "-o", "q.h5"), "--max-loss measures accuracy; give"),
         (("m.h5", "--sensitivity"), "--sensitivity measures accuracy; give samples"),

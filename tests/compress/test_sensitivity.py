@@ -1,18 +1,30 @@
 """What a layer's bits cost, measured by Keras' own predictions; bits chosen from that."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress.models import on_grid, spread
+from compress.models import GRID, on_grid, spread
 from gatewright.compress.bits import LayerBits
 from gatewright.compress.calibrate import Calibration, calibrate
-from gatewright.compress.sensitivity import Cell, Sensitivity, assign, find_bits, sensitivity
+from gatewright.compress.sensitivity import (
+    Cell,
+    Sensitivity,
+    assign,
+    find_bits,
+    narrower,
+    sensitivity,
+)
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
+from gatewright.frontend import convert
 from gatewright.frontend.quiet import import_keras
+from gatewright.lower import lower
+from gatewright.options import ConvertOptions
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +62,93 @@ def test_cells_are_keras_accuracies(classifier):
     table = sensitivity(model, x, y, choices)
     assert table.accuracy == 1
     assert [cell.layer for cell in table.cells] == ["first"] * 3 + ["second"] * 3 + ["third"] * 3
-    assert [cell.bits for cell in table.cells[:3]] == [bits(10), bits(3), bits("ternary", 5)]
+    assert [cell.bits for cell in table.cells[:3]] == [bits(10), bits("ternary", 5), bits(3)]
     for cell in table.cells:
-        quantized = Calibration(model, x).quantized({cell.layer: cell.bits}).build()
+        quantized = calibrated(model, {cell.layer: cell.bits}, x)
         kernels = [hasattr(layer, "kernel_quantizer") for layer in quantized.layers]
         assert sum(kernels) == 1 and hasattr(quantized.get_layer(cell.layer), "kernel_quantizer")
         predicted = quantized.predict(x, verbose=0).argmax(axis=1)
         assert cell.accuracy == pytest.approx(np.mean(predicted == y))
-    ten, three, ternary = table.cells[:3]
+    ten, _, three = table.cells[:3]
     assert ten.accuracy > three.accuracy
-    assert (ten.weight_bits, three.weight_bits, ternary.weight_bits) == (720, 216, 144)
+
+
+def test_cells_cost_what_the_hardware_does(keras):
+    """Of networks of which one layer is narrow, the others wide, counted by the kernels."""
+    k = keras.layers
+    x = inputs = keras.Input((6, 6, 2), name="in")
+    x = left = k.ReLU(name="first_relu")(k.Conv2D(3, 3, name="first")(x))
+    x = k.ReLU(name="second_relu")(k.SeparableConv2D(3, 3, padding="same", name="second")(x))
+    x = k.Flatten(name="flat")(k.Add(name="sum")([x, left]))
+    model = spread(keras.Model(inputs, k.Dense(3, name="third")(x)))
+    x = on_grid((50, 6, 6, 2))
+    y = model.predict(x, verbose=0).argmax(axis=1)
+    table = sensitivity(model, x, y, (4, bits(7, 5)), input_type=FixedType.parse(GRID))
+    widest = dict.fromkeys(("first", "second", "third"), bits(7, 5))
+    assert [cell.bits for cell in table.cells] == [bits(7, 5), bits(4)] * 3
+    for cell in table.cells:
+        quantized = Calibration(model, x).quantized(widest | {cell.layer: cell.bits}).build()
+        design = lower(convert(quantized, options=ConvertOptions(input_precision=GRID)))
+        assert cell.ebops == sum(kernel.work().ebops for kernel in design.kernels)
+
+
+def test_a_layer_of_many_multiplications_is_narrowed_before_one_of_many_weights(keras):
+    k = keras.layers
+    x = inputs = keras.Input((12, 12, 1), name="in")
+    x = k.ReLU(name="conv_relu")(k.Conv2D(4, 3, name="conv")(x))
+    x = k.Dense(24, activation="relu", name="fc")(k.Flatten(name="flat")(k.MaxPooling2D(5)(x)))
+    model = spread(keras.Model(inputs, k.Dense(3, name="out")(x)))
+    weights = {name: model.get_layer(name).count_params() for name in ("conv", "fc", "out")}
+    assert weights["fc"] > 9 * weights["conv"]
+    x = on_grid((60, 12, 12, 1))
+    table = sensitivity(model, x, np.zeros(60, int), (6, 4))
+    # Every step costs the same, and one can be paid for.
+    same = [
+        replace(cell, accuracy=1 - 0.01 * (cell.bits == bits(4)), ebops=cell.ebops)
+        for cell in table.cells
+    ]
+    found = assign(Sensitivity(1.0, tuple(same)), 0.015)
+    assert found == {"conv": bits(4), "fc": bits(6), "out": bits(6)}
+
+
+def test_bits_are_found_below_those_to_start_from(classifier):
+    model, x, y = classifier
+    start = {
+        "first": LayerBits(weights="ternary", activations=6),
+        "second": LayerBits(weights=5, activations=4, biases=7),
+        "act": bits(5),
+    }
+    found = find_bits(model, x, y, 0.6, start)
+    assert set(found) == set(start)  # the last layer stays float
+    assert found["act"] == bits(5)
+    assert found["first"].weights == "ternary" and found["first"].activations < 6
+    assert found["second"].weights < 5 and found["second"].biases == 7
+    assert find_bits(model, x, y, 0.0, {"default": bits(3)}).keys() >= {"first", "second", "third"}
+    with pytest.raises(InputError, match="bits of a layer 'thrd'"):
+        find_bits(model, x, y, 0.1, {"thrd": bits(4)})
+
+
+def test_narrower_bits():
+    assert narrower(LayerBits(weights=5, activations=7), (8, 6, 4, 2)) == [
+        bits(5, 7), bits(5, 6), bits(4), bits(2),
+    ]  # fmt: skip
+    assert narrower(bits(4), (8, 4)) == [bits(4)]
+
+
+def test_ranges_are_measured_on_samples_of_their_own(classifier):
+    model, x, y = classifier
+    table = sensitivity(model, x[:100], y[:100], (4,), ranges=x[100:])
+    for cell in table.cells:
+        quantized = calibrated(model, {cell.layer: cell.bits}, x[100:])
+        predicted = quantized.predict(x[:100], verbose=0).argmax(axis=1)
+        assert cell.accuracy == pytest.approx(np.mean(predicted == y[:100]))
+    found = find_bits(model, x[:100], y[:100], 0.05, ranges=x[100:])
+    predicted = calibrate(model, found, x[100:]).predict(x[:100], verbose=0).argmax(axis=1)
+    assert np.mean(predicted == y[:100]) >= 0.95
+
+
+def calibrated(model, bits, x):
+    return Calibration(model, x).quantized(bits).build()
 
 
 def test_found_bits_keep_the_accuracy_of_the_whole(classifier):
@@ -116,8 +205,8 @@ def test_what_is_assigned_is_paid_for_and_leaves_nothing(table, loss):
     assert lost(table, chosen) <= loss + 1e-9
     for name, cells in layers.items():
         place = [cell.bits for cell in cells].index(chosen[name])
-        for narrower in cells[place + 1 : place + 2]:
-            assert lost(table, chosen | {name: narrower.bits}) > loss - 1e-9
+        for cell in cells[place + 1 : place + 2]:
+            assert lost(table, chosen | {name: cell.bits}) > loss - 1e-9
 
 
 @settings(max_examples=100, deadline=None)

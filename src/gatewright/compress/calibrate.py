@@ -81,16 +81,11 @@ class Calibration:
                     f"layer '{node.name}' is quantized already; calibration starts from a float "
                     "model"
                 )
-        self.samples = _samples(model, x)
+        self.samples = read_samples(model, x)
         fold_batchnorms(self.network)
         self._equalized = self.network.copy()
         equalize(self._equalized)
-        self._wanted = self.outputs(self.network)
-
-    def outputs(self, network: Network) -> list[NDArray[np.float32]]:
-        """What a network of the same inputs and outputs gives on the samples."""
-        batches = zip(*_run(network, network.outputs, self.samples), strict=True)
-        return [np.concatenate(parts) for parts in batches]
+        self._wanted = outputs(self.network, self.samples)
 
     def best(self, bits: Mapping[str, LayerBits]) -> Network:
         """The quantized network whose outputs are nearest to the float model's."""
@@ -98,7 +93,7 @@ class Calibration:
         for start in (self.network, self._equalized):
             candidates.append(self.quantized(bits, start))
             candidates.append(_corrected(candidates[-1], self.samples))
-        return min(candidates, key=lambda each: _error(self.outputs(each), self._wanted))
+        return min(candidates, key=lambda each: _error(outputs(each, self.samples), self._wanted))
 
     def quantized(self, bits: Mapping[str, LayerBits], start: Network | None = None) -> Network:
         """A network with quantizers, the ranges of activations chosen before the weights'.
@@ -123,8 +118,18 @@ class Calibration:
         return network
 
 
-def _samples(model: Any, x: Any) -> Samples:
-    """Calibration data as a list of arrays, one per input."""
+def outputs(network: Network, samples: Samples) -> list[NDArray[np.float32]]:
+    """What a network gives on samples, an array per output."""
+    batches = zip(*_run(network, network.outputs, samples), strict=True)
+    return [np.concatenate(parts) for parts in batches]
+
+
+def read_samples(model: Any, x: Any) -> Samples:
+    """Data for a model as a list of arrays, one per input.
+
+    Raises:
+        InputError: if `x` isn't what the model takes.
+    """
     samples = [np.asarray(array, np.float32) for array in (x if isinstance(x, list) else [x])]
     if len(samples) != len(model.inputs):
         raise InputError(

@@ -7,14 +7,14 @@ What is not, and whatever follows from it, counts as float.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.compress.graph import KERNELS, kernel_quantizer, kind_of, quantized_kernel, walk
+from gatewright.compress.graph import KERNELS, kernel_quantizer, quantized_kernel, walk
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, effective_bits
 from gatewright.frontend.precision import exact_type, holds
@@ -66,6 +66,27 @@ class Cost:
         return Cost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Cost)))
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A layer, and where it stands in a model.
+
+    Attributes:
+        layer: The Keras or QKeras layer; it has its weights.
+        name: Of the layer.
+        kind: Its class as Keras calls it.
+        inputs: Names of the layers that it reads; none where it reads an input of the model.
+        read_shape: Of the first of these results, without the batch.
+        shape: Of its own, likewise.
+    """
+
+    layer: Any
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    read_shape: tuple[Any, ...]
+    shape: tuple[Any, ...]
+
+
 def compute_cost(model: Any, input_type: FixedType | None) -> Cost:
     """Count the cost of a model.
 
@@ -77,58 +98,85 @@ def compute_cost(model: Any, input_type: FixedType | None) -> Cost:
         InputError: if the model is neither Sequential nor functional.
         UnsupportedError: naming a layer whose cost isn't known.
     """
+    layers = (
+        Placed(
+            node.layer,
+            node.name,
+            node.kind,
+            node.inputs,
+            _shape(node.layer.input_shape),
+            _shape(node.layer.output_shape),
+        )
+        for node in walk(model)
+    )
+    return count_cost(layers, input_type)
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    """A shape as Keras has it, or the first of several, without the batch."""
+    return tuple((shape[0] if isinstance(shape, list) else shape)[1:])
+
+
+def count_cost(layers: Iterable[Placed], input_type: FixedType | None) -> Cost:
+    """Count the cost of layers, each of them behind those that it reads.
+
+    Args:
+        layers: Of a model.
+        input_type: As in `compute_cost`.
+
+    Raises:
+        UnsupportedError: naming a layer whose cost isn't known.
+    """
     types: dict[str, FixedType | None] = {}
     total = Cost()
-    for node in walk(model):
-        layer = node.layer
-        reads = [types[name] for name in node.inputs] or [input_type]
-        cost, types[node.name] = _layer(layer, node.kind, reads)
+    for placed in layers:
+        reads = [types[name] for name in placed.inputs] or [input_type]
+        cost, types[placed.name] = _layer(placed, reads)
         total += cost
     return total
 
 
-def _layer(
-    layer: Any, kind: str, reads: Sequence[FixedType | None]
-) -> tuple[Cost, FixedType | None]:
+def _layer(placed: Placed, reads: Sequence[FixedType | None]) -> tuple[Cost, FixedType | None]:
     """Cost of a layer, and the type of what it gives."""
-    x = reads[0]
+    layer, kind, x = placed.layer, placed.kind, reads[0]
     if kind in KERNELS:
-        return _product(layer, x)
+        return _product(placed, x)
     if kind in _SEPARABLE:
-        return _separable(layer, x)
+        return _separable(placed, x)
     if kind in _MOVES:
         return Cost(), x
     if kind in _FUNCTIONS:
         quantizer = getattr(layer, "quantizer", None) or getattr(layer, "activation", None)
         return Cost(), _activation_type(quantizer, x)
     if kind in _AVERAGES or kind in _GLOBAL_AVERAGES:
-        shape = layer.input_shape[1:-1] if kind in _GLOBAL_AVERAGES else layer.pool_size
+        shape = placed.read_shape[:-1] if kind in _GLOBAL_AVERAGES else layer.pool_size
         grow = (math.prod(np.atleast_1d(shape).tolist()) - 1).bit_length()
         return Cost(), replace(x, width=x.width + grow) if x is not None else None
     if kind in _SUMS or kind in _CHOICES:
         return Cost(), _merged(kind, reads)
     if kind in ("Multiply", "Dot"):
-        return _merged_product(layer, reads)
+        return _merged_product(placed, reads)
     if kind == "BatchNormalization":
-        return _normalization(layer, x), None
+        return _normalization(placed, x), None
     if kind == "Embedding":
         size = layer.input_dim * layer.output_dim
         return Cost(parameters=size, weight_bits=size * FLOAT_BITS), None
     raise UnsupportedError(
-        f"layer '{layer.name}' ({type(layer).__name__}): its compute cost is not known"
+        f"layer '{placed.name}' ({type(layer).__name__}): its compute cost is not known"
     )
 
 
-def _product(layer: Any, x: FixedType | None) -> tuple[Cost, FixedType | None]:
+def _product(placed: Placed, x: FixedType | None) -> tuple[Cost, FixedType | None]:
     """Cost of a layer that multiplies by a kernel, and the type of its sums or its activation."""
+    layer, shape = placed.layer, placed.shape
     kernel, quantizer = quantized_kernel(layer), kernel_quantizer(layer)
-    columns = layer.output_shape[-1]
-    cost, total = _multiplied(layer, x, kernel, quantizer, columns, *_bias(layer))
+    cost, total = _multiplied(x, kernel, quantizer, shape, *_bias(layer))
     return cost, _activation_type(layer.activation, total)
 
 
-def _separable(layer: Any, x: FixedType | None) -> tuple[Cost, FixedType | None]:
+def _separable(placed: Placed, x: FixedType | None) -> tuple[Cost, FixedType | None]:
     """Cost of a depthwise convolution, and of a pointwise one on its sums."""
+    layer, shape = placed.layer, placed.shape
     halves = [
         (getattr(layer, f"{half}_kernel"), getattr(layer, f"{half}_quantizer_internal", None))
         for half in ("depthwise", "pointwise")
@@ -137,10 +185,9 @@ def _separable(layer: Any, x: FixedType | None) -> tuple[Cost, FixedType | None]
         (np.asarray(kernel if quantizer is None else quantizer(kernel)), quantizer)
         for kernel, quantizer in halves
     )
-    channels = math.prod(first.shape[-2:])
-    before, x = _multiplied(layer, x, first, of_first, channels, np.zeros(0), _NO_BIAS)
-    columns = layer.output_shape[-1]
-    behind, total = _multiplied(layer, x, second, of_second, columns, *_bias(layer))
+    between = (*shape[:-1], math.prod(first.shape[-2:]))
+    before, x = _multiplied(x, first, of_first, between, np.zeros(0), _NO_BIAS)
+    behind, total = _multiplied(x, second, of_second, shape, *_bias(layer))
     return before + behind, _activation_type(layer.activation, total)
 
 
@@ -155,18 +202,17 @@ def _bias(layer: Any) -> tuple[NDArray[Any], FixedType | None]:
 
 
 def _multiplied(
-    layer: Any,
     x: FixedType | None,
     kernel: NDArray[Any],
     quantizer: Any,
-    columns: int,
+    shape: tuple[int, ...],
     bias: NDArray[Any],
     of_biases: FixedType | None,
 ) -> tuple[Cost, FixedType | None]:
-    """Cost of multiplying by a kernel of so many columns, and the type of the sums."""
+    """Cost of multiplying by a kernel, and the type of the sums, which are of a shape."""
     kernel = kernel.astype(np.float64)
     of_weights = _weight_type(quantizer, kernel) if quantizer is not None else None
-    repeats = math.prod(layer.output_shape[1:-1])
+    repeats = math.prod(shape[:-1])
     nonzero = int(np.count_nonzero(kernel))
     cost = Cost(
         macs=repeats * kernel.size,
@@ -179,7 +225,7 @@ def _multiplied(
     )
     if x is None or of_weights is None or of_biases is None:
         return cost, None
-    return cost, _sum_type(x, of_weights, of_biases, kernel.size // columns)
+    return cost, _sum_type(x, of_weights, of_biases, kernel.size // shape[-1])
 
 
 def _width(of: FixedType | None) -> int:
@@ -259,26 +305,29 @@ def _merged(kind: str, reads: Sequence[FixedType | None]) -> FixedType | None:
     return result
 
 
-def _merged_product(layer: Any, reads: Sequence[FixedType | None]) -> tuple[Cost, FixedType | None]:
+def _merged_product(
+    placed: Placed, reads: Sequence[FixedType | None]
+) -> tuple[Cost, FixedType | None]:
     """Products of tensors with one another, element by element or summed up."""
     a, b = reads[:2]
     if len(reads) > 2:
         raise UnsupportedError(
-            f"layer '{layer.name}': the cost of {len(reads)} factors is not known"
+            f"layer '{placed.name}': the cost of {len(reads)} factors is not known"
         )
-    size = math.prod(layer.input_shape[0][1:])
+    size = math.prod(placed.read_shape)
     bits = size * _width(a) * _width(b)
     cost = Cost(macs=size, bops=bits, ebops=bits)
     if a is None or b is None:
         return cost, None
-    grow = math.ceil(math.log2(size)) if kind_of(layer) == "Dot" else 0
+    grow = math.ceil(math.log2(size)) if placed.kind == "Dot" else 0
     integer = a.integer + b.integer + grow
     return cost, FixedType(integer + a.frac + b.frac, integer, a.signed or b.signed)
 
 
-def _normalization(layer: Any, x: FixedType | None) -> Cost:
+def _normalization(placed: Placed, x: FixedType | None) -> Cost:
     """A batch normalization as a factor and a bias per channel, in float."""
-    size, channels = math.prod(layer.input_shape[1:]), layer.moving_variance.shape[0]
+    layer = placed.layer
+    size, channels = math.prod(placed.read_shape), layer.moving_variance.shape[0]
     scale = 1 / np.sqrt(layer.moving_variance.numpy() + layer.epsilon)
     if layer.scale:
         scale = scale * layer.gamma.numpy()

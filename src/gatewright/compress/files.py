@@ -20,6 +20,8 @@ from gatewright.compress.sensitivity import CHOICES, Sensitivity, accuracy, find
 from gatewright.compress.source import load_model
 from gatewright.errors import InputError
 from gatewright.files import replaced_file
+from gatewright.fixed import FixedType
+from gatewright.options import DEFAULT_PRECISION
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Request:
     Attributes:
         model: The model's file, see `load_model`.
         weights: The weights of a `.json`.
-        bits: By layer; none, where they are to be found.
+        bits: By layer; where they are to be found those to start from, if any.
         data: `.npz` with samples `x` and, for accuracies, labels `y`; or `.npy` with samples.
         relu_integer: Integer bits of relus where there is no data to measure them on.
         sensitivity: Whether to measure what each layer's precision costs.
@@ -93,13 +95,16 @@ def _quantize(request: Request, progress: Callable[[str], None]) -> Outcome:
     table = None
     if request.sensitivity or request.max_loss is not None:
         assert labels is not None
-        progress(f"measuring each layer at {', '.join(map(str, CHOICES))} bits")
-        table = sensitivity(model, samples, labels)
+        widths = "fewer and fewer" if request.bits else ", ".join(map(str, CHOICES))
+        progress(f"measuring each layer at {widths} bits")
+        # The type that inputs have unless a conversion says otherwise.
+        inputs = FixedType.parse(DEFAULT_PRECISION)
+        table = sensitivity(model, samples, labels, request.bits or CHOICES, input_type=inputs)
     bits = request.bits
     if request.max_loss is not None:
         assert labels is not None
         progress("choosing bits")
-        bits = find_bits(model, samples, labels, request.max_loss, table)
+        bits = find_bits(model, samples, labels, request.max_loss, bits, table=table)
     if bits is None or request.output is None:
         return Outcome({}, [], table.accuracy if table else None, None, table)
     progress("calibrating")
@@ -108,8 +113,8 @@ def _quantize(request: Request, progress: Callable[[str], None]) -> Outcome:
     result = network.build()
     before = after = None
     if labels is not None:
-        before = accuracy(calibration, calibration.network, labels)
-        after = accuracy(calibration, network, labels)
+        before = accuracy(calibration.network, calibration.samples, labels)
+        after = accuracy(network, calibration.samples, labels)
     _save(result, request.output)
     return Outcome(bits, find_ranges(result, calibration.samples), before, after, table)
 
@@ -117,8 +122,6 @@ def _quantize(request: Request, progress: Callable[[str], None]) -> Outcome:
 def _check(request: Request) -> None:
     if request.output is not None and request.output.suffix.lower() != ".h5":
         raise InputError(f"{request.output}: QKeras models are kept as .h5")
-    if request.bits is not None and request.max_loss is not None:
-        raise InputError("--max-loss finds bits; leave --bits out")
     if request.max_loss is not None and not 0 <= request.max_loss < 1:
         raise InputError(f"--max-loss {request.max_loss:g}: a share of samples, e.g. 0.01")
     wants_bits = request.bits is not None or request.max_loss is not None

@@ -175,14 +175,18 @@ class Network:
         for node in self:
             if node.inputs and node.name in needed:
                 read = [values[name] for name in node.inputs]
-                if node not in self._layers:
-                    self._layers[node] = layer = _layer(node)
-                    if node.weights:
-                        layer.build(read[0].shape)
-                        layer.set_weights(_scaled(node, node.weights, -1))
-                layer = self._layers[node]
+                layer = self.layer_of(node)
                 values[node.name] = layer(read if len(read) > 1 else read[0], training=False)
         return [np.asarray(values[name]) for name in names]
+
+    def layer_of(self, node: Node) -> Any:
+        """The layer of a node, with its weights; no other is made of it, nor by a copy."""
+        if node not in self._layers:
+            self._layers[node] = layer = _layer(node)
+            if node.weights:
+                layer.build((None, *self[node.inputs[0]].shape))
+                layer.set_weights(_scaled(node, node.weights, -1))
+        return self._layers[node]
 
     def build(self) -> Any:
         """A new tf-keras model of these layers, quantized where they have quantizers."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.compress.bits import LayerBits
-from gatewright.compress.calibrate import Calibration
+from gatewright.compress.bits import LayerBits, bits_of
+from gatewright.compress.calibrate import Calibration, Samples, outputs, read_samples
+from gatewright.compress.cost import Placed, count_cost
 from gatewright.compress.network import Network
+from gatewright.compress.quantize import activation_bits, check_names
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 
 #: Widths that are tried where nothing else is asked for.
 CHOICES = (8, 6, 5, 4, 3, 2)
@@ -23,19 +26,19 @@ Choice = int | LayerBits
 
 @dataclass(frozen=True)
 class Cell:
-    """A layer at one precision, all others float.
+    """A layer at one precision.
 
     Attributes:
         layer: Its name.
         bits: Of its weights, its bias and the activations that are its.
-        accuracy: Of the model, from 0 to 1.
-        weight_bits: Storage of its kernels, in bits.
+        accuracy: Of the model, from 0 to 1, all other layers float.
+        ebops: Effective bit operations of the model, see `Cost`, all other layers at their widest.
     """
 
     layer: str
     bits: LayerBits
     accuracy: float
-    weight_bits: int
+    ebops: int
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Sensitivity:
 
     Attributes:
         accuracy: Of the float model, from 0 to 1.
-        cells: By layer in the model's order, then from wide to narrow.
+        cells: By layer in the model's order, then from most EBOPs to fewest.
     """
 
     accuracy: float
@@ -69,37 +72,84 @@ class Sensitivity:
 
 
 def sensitivity(
-    model: Any, x: Any, y: NDArray[np.integer[Any]], choices: Sequence[Choice] = CHOICES
+    model: Any,
+    x: Any,
+    y: NDArray[np.integer[Any]],
+    choices: Sequence[Choice] | Mapping[str, LayerBits] = CHOICES,
+    *,
+    ranges: Any = None,
+    input_type: FixedType | None = None,
 ) -> Sensitivity:
     """Measure what it costs to quantize one layer at a time, after training.
 
     Args:
         model: A float tf-keras model that classifies, as `calibrate` takes it.
-        x: Samples, float [n, ...]; ranges are measured on them as well.
+        x: Samples, float [n, ...].
         y: Their classes, int [n].
-        choices: Precisions to try, a number standing for weights and activations.
+        choices: Precisions to try, a number standing for weights and activations; or bits by
+            layer, as `calibrate` takes them, of which those are tried and `narrower` ones.
+        ranges: Samples that ranges are measured on, by default `x`.
+        input_type: Of an element of the model's inputs; None counts them as float.
 
     Raises:
-        InputError: if there are no choices, or `x` or `y` don't fit the model.
-        UnsupportedError: naming the layer, if one can't be quantized.
+        InputError: if there are no choices, or one for a layer that there isn't, or `x`, `y` or
+            `ranges` don't fit the model.
+        UnsupportedError: naming the layer, if one can't be quantized, or its cost isn't known.
     """
-    bits = [LayerBits(weights=c, activations=c) if isinstance(c, int) else c for c in choices]
-    if not bits:
+    calibration = Calibration(model, x if ranges is None else ranges)
+    samples, network = read_samples(model, x), calibration.network
+    if isinstance(choices, Mapping):
+        check_names(network, choices)
+    asked = {node.name: _asked(choices, node.name) for node in network if node.kernels}
+    asked = {name: bits for name, bits in asked.items() if bits}
+    if not asked:
         raise InputError("sensitivity: no precisions to try")
-    bits.sort(key=lambda each: (kernel_bits(each), each.activations), reverse=True)
-    calibration = Calibration(model, x)
-    network = calibration.network
-    reference = accuracy(calibration, network, y)
-    cells = []
-    for node in network:
-        if not node.kernels:
-            continue
-        size = sum(kernel.size for kernel in node.kernels.values())
+    reference = accuracy(network, samples, y)
+    widest = {name: bits[0] for name, bits in asked.items()}
+    wide = calibration.quantized(widest)
+    cells: list[Cell] = []
+    for name, bits in asked.items():
+        found = []
         for each in bits:
-            quantized = calibration.quantized({node.name: each})
-            score = accuracy(calibration, quantized, y)
-            cells.append(Cell(node.name, each, score, size * kernel_bits(each)))
+            quantized = calibration.quantized({name: each})
+            whole = _joined(wide, quantized, activation_bits(network, widest | {name: each}))
+            ebops = count_cost(_placed(whole), input_type).ebops
+            found.append(Cell(name, each, accuracy(quantized, samples, y), ebops))
+        cells += sorted(found, key=lambda cell: cell.ebops, reverse=True)
     return Sensitivity(reference, tuple(cells))
+
+
+def _asked(choices: Sequence[Choice] | Mapping[str, LayerBits], layer: str) -> list[LayerBits]:
+    """The precisions to try of a layer, from wide to narrow."""
+    if isinstance(choices, Mapping):
+        widest = bits_of(choices, layer)
+        return narrower(widest) if widest is not None else []
+    bits = [LayerBits(weights=c, activations=c) if isinstance(c, int) else c for c in choices]
+    return sorted(bits, key=lambda each: (kernel_bits(each), each.activations), reverse=True)
+
+
+def _joined(wide: Network, layer: Network, widths: Mapping[str, int]) -> Network:
+    """A quantized network with one layer as another has it.
+
+    Args:
+        wide: All layers quantized.
+        layer: One layer quantized, with its activations.
+        widths: Of the activations of both together: one that has bits of two layers has the more.
+    """
+    joined = wide.copy()
+    for node in layer:
+        quantizer = node.quantizers.get("activation")
+        if node.quantizers and (quantizer is None or quantizer.bits == widths[node.name]):
+            joined.put(node)
+    return joined
+
+
+def _placed(network: Network) -> Iterator[Placed]:
+    """The layers of a network; to build it would take far longer than to measure it."""
+    for node in network:
+        read = network[node.inputs[0]] if node.inputs else node
+        layer = network.layer_of(node)
+        yield Placed(layer, node.name, node.kind, node.inputs, read.shape, node.shape)
 
 
 def kernel_bits(bits: LayerBits) -> int:
@@ -109,18 +159,33 @@ def kernel_bits(bits: LayerBits) -> int:
     return bits.po2 or {"binary": 1, "ternary": 2}[bits.weights]
 
 
+def narrower(bits: LayerBits, widths: Sequence[int] = CHOICES) -> list[LayerBits]:
+    """Bits, and what becomes of them where no weight and no activation is wider than a width.
+
+    Weights that are no numbers of bits, and biases that are given, stay as they are.
+    """
+    found = [bits]
+    for width in widths:
+        weights = min(bits.weights, width) if isinstance(bits.weights, int) else bits.weights
+        activations = min(bits.activations, width)
+        each = LayerBits(weights=weights, activations=activations, biases=bits.biases)
+        if each not in found:
+            found.append(each)
+    return found
+
+
 def assign(
     table: Sensitivity,
     loss: float,
     measure: Callable[[Mapping[str, LayerBits]], float] | None = None,
 ) -> dict[str, LayerBits]:
-    """Choose the bits of each layer: as few weight bits as `loss` of accuracy pays for.
+    """Choose the bits of each layer: as few bit operations as `loss` of accuracy pays for.
 
-    Greedy: all layers start at their widest; the next step narrows the layer that saves most weight
-    bits per accuracy lost, while the losses of single layers sum to at most `loss`. That sum is a
-    guess about a model of which everything is quantized. So, given `measure`, the last steps are
-    taken back, as many as it takes until what it says of the whole is within `loss`; bisection
-    finds how many.
+    Greedy: all layers start at their widest; the next step narrows the layer that saves most EBOPs
+    per accuracy lost, in its own multiplications and in those that read its activations, while the
+    losses of single layers sum to at most `loss`. That sum is a guess about a model of which
+    everything is quantized. So, given `measure`, the last steps are taken back, as many as it takes
+    until what it says of the whole is within `loss`; bisection finds how many.
 
     Args:
         table: What `sensitivity` measured.
@@ -143,7 +208,7 @@ def assign(
         for name, place in at.items():
             if place + 1 < len(layers[name]):
                 costs = spent(name, place + 1) - spent(name, place)
-                saves = layers[name][place].weight_bits - layers[name][place + 1].weight_bits
+                saves = layers[name][place].ebops - layers[name][place + 1].ebops
                 if total + costs <= loss:
                     # Of steps that cost nothing, the one that saves most.
                     open_to.append((saves / (costs + 1e-6), name))
@@ -174,48 +239,60 @@ def find_bits(
     x: Any,
     y: NDArray[np.integer[Any]],
     loss: float,
+    bits: Mapping[str, LayerBits] | None = None,
+    *,
     table: Sensitivity | None = None,
+    ranges: Any = None,
+    input_type: FixedType | None = None,
 ) -> dict[str, LayerBits]:
     """Mixed precision for a float model: the bits that `assign` finds, measured as a whole.
 
     Args:
-        model: As `sensitivity` takes it, and so `x` and `y`.
+        model: As `sensitivity` takes it, and so `x`, `y`, `ranges` and `input_type`.
         x: Samples.
         y: Their classes.
         loss: Accuracy on these samples that may be lost, from 0 to 1.
-        table: What `sensitivity` found for them, if it has been asked.
+        bits: By layer, as `calibrate` takes it: what to start from, see `narrower`. By default all
+            layers have `CHOICES`.
+        table: What `sensitivity` found for these bits, if it has been asked.
+        ranges: Samples that ranges are measured on, by default `x`.
+        input_type: Of an element of the model's inputs.
+
+    Returns:
+        `bits`, with those that were found in place of a layer's own or the default's.
     """
-    calibration = Calibration(model, x)
-    return assign(
-        table or sensitivity(model, x, y),
-        loss,
-        lambda bits: accuracy(calibration, calibration.best(bits), y),
+    calibration = Calibration(model, x if ranges is None else ranges)
+    samples, kept = read_samples(model, x), dict(bits or {})
+    if table is None:
+        table = sensitivity(model, x, y, kept or CHOICES, ranges=ranges, input_type=input_type)
+    return kept | assign(
+        table, loss, lambda found: accuracy(calibration.best({**kept, **found}), samples, y)
     )
 
 
-def accuracy(calibration: Calibration, network: Network, y: NDArray[np.integer[Any]]) -> float:
+def accuracy(network: Network, samples: Samples, y: NDArray[np.integer[Any]]) -> float:
     """Share of samples whose largest output stands at the label.
 
     Args:
-        calibration: Holds the samples.
-        network: Of the same inputs and outputs as its model.
+        network: Quantized or not.
+        samples: An array per input.
         y: Classes of the samples, int [n].
 
     Raises:
         InputError: if the network gives no scores of classes, or `y` isn't their numbers.
     """
-    outputs = calibration.outputs(network)
+    found = outputs(network, samples)
     labels = np.asarray(y)
-    if len(outputs) != 1 or outputs[0].ndim != 2 or outputs[0].shape[1] < 2:
+    if len(found) != 1 or found[0].ndim != 2 or found[0].shape[1] < 2:
         raise InputError(
             f"model '{network.name}' gives no scores of classes, shape [n, classes], so that it "
             "has no accuracy"
         )
-    count, classes = outputs[0].shape
+    count, classes = found[0].shape
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
         raise InputError(
             f"labels are {labels.dtype} {list(labels.shape)}; they have to be integers [{count}]"
         )
     if labels.min() < 0 or labels.max() >= classes:
         raise InputError(f"labels are from {labels.min()} to {labels.max()}, of {classes} classes")
-    return float(np.mean(outputs[0].argmax(axis=1) == labels))
+    return float(np.mean(found[0].argmax(axis=1) == labels))

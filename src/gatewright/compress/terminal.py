@@ -42,7 +42,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
                 "layer": cell.layer,
                 "bits": _plain(cell.bits),
                 "accuracy": cell.accuracy,
-                "weight_bits": cell.weight_bits,
+                "ebops": cell.ebops,
             }
             for cell in table.cells
         ],
@@ -59,14 +59,15 @@ def _sensitivity(table: Sensitivity) -> Table:
     shown = Table("layer", *widths, title="accuracy lost in %, one layer quantized")
     for layer, cells in table.layers.items():
         lost = {_label(cell.bits): 100 * (table.accuracy - cell.accuracy) for cell in cells}
-        shown.add_row(layer, *(f"{lost[width]:.2f}" for width in widths))
+        shown.add_row(layer, *(f"{lost[width]:.2f}" if width in lost else "" for width in widths))
     return shown
 
 
 def _label(bits: LayerBits) -> str:
-    if bits.weights == bits.activations:
+    if bits.weights == bits.activations and bits.biases is None:
         return f"{bits.weights} bits"
-    return f"{bits.weights},{bits.activations}"
+    widths = (bits.weights, bits.activations, bits.biases)
+    return ",".join(str(width) for width in widths if width is not None)
 
 
 def _ranges(outcome: Outcome) -> Table:
