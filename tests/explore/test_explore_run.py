@@ -11,12 +11,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from explore import made_up
 from gatewright.errors import DesignFailure, InputError
 from gatewright.explore import run
 from gatewright.explore.cluster import ClusterEngine
 from gatewright.explore.local import LocalEngine
+from gatewright.explore.outcome import Outcome, Trial
+from gatewright.explore.space import load_search
 from gatewright.report.schema import Baseline
 from gatewright.report.store import load_reports
 from gatewright.store import Check, Store
@@ -88,19 +91,50 @@ def test_reports_and_trials(model, tmp_path, capsys):
     assert [r.config.name for r in loaded.reports] == [
         f"trial{row['number']}" for row in trials_of(tmp_path / "a") if row["front"]
     ]
-    assert loaded.search.trials == 24
-    assert sum(loaded.search.stopped.values()) == sum(
-        row["state"] == "stopped" for row in trials_of(tmp_path / "a")
-    )
-    assert [f.error for f in loaded.search.failed] == [
-        row["error"] for row in trials_of(tmp_path / "a") if row["state"] == "failed"
-    ]
+    rows = trials_of(tmp_path / "a")
+    assert {row["state"] for row in rows} == {"done", "stopped", "failed"}
+    for trial, row in zip(loaded.search.trials, rows, strict=True):
+        assert (trial.number, trial.config) == (row["number"], f"trial{row['number']}")
+        assert (trial.state, trial.front) == (row["state"], row["front"])
+        assert (trial.reason, trial.error) == (row.get("reason"), row.get("error"))
+        assert trial.point == {path: str(bits) for path, bits in row["point"].items()}
+        assert trial.figures == row["figures"]
     assert found.page.is_file()
     assert (folder / "README.md").is_file()
     output = capsys.readouterr()
     assert output.out == ""
     assert "[24/24]" in output.err
     assert not list((tmp_path / "a" / "store" / "progress").iterdir())
+
+
+def test_a_report_has_each_figure_once_and_those_weighed_by_their_names(model):
+    figures = {"accuracy_validation": 0.5, "lut": 9.0, "xcup.lut": 9.0, "ff": 4.0, "xcup.ff": 4.0}
+    trial = Trial(0, {"bits.a.weights": "po2<4>"}, Outcome(state="done", figures=figures))
+    (reported,) = run._summary(load_search(model), [trial]).trials
+    assert reported.point == {"bits.a.weights": "po2<4>"}
+    del figures["ff"]
+    assert reported.figures == figures
+    assert reported.front
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        4,
+        0.25,
+        "po2<4>",
+        "0.25",
+        None,
+        True,
+        {"weights": "binary", "activations": 6},
+        ["train", {"prune": {"amount": 0.5, "layers": ["a", "b"]}}, {"quantize": {"bits": None}}],
+        [{f"layer{i}": {"weights": i}} for i in range(40)],
+    ],
+)
+def test_a_value_in_the_report_is_one_of_a_sweep_file(value):
+    text = run._written(value)
+    assert "\n" not in text
+    assert yaml.safe_load(text) == value
 
 
 def test_workers_make_no_difference(model, tmp_path):

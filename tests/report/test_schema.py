@@ -18,6 +18,7 @@ from made_up import (
     make_streamed_fields,
     make_streamed_report,
     make_sweep,
+    make_trial,
 )
 from pydantic import BaseModel, ValidationError
 
@@ -29,6 +30,7 @@ from gatewright.report.schema import (
     Report,
     Resources,
     Search,
+    SearchTrial,
     Step,
     SweepReport,
     Timing,
@@ -241,13 +243,23 @@ def test_ports_in_words():
         (Baseline, make_baseline(latency_low_us=99.0)),
         (Baseline, make_baseline(problem="no such op")),
         (Baseline, {"model": "int8"}),
-        (Search, SEARCH | {"trials": 21}),
         (Search, SEARCH | {"objectives": []}),
         (Search, SEARCH | {"objectives": ["lut", "lut"]}),
-        (Search, SEARCH | {"failed": SEARCH["failed"] * 2}),
+        (Search, SEARCH | {"trials": [make_trial(0), make_trial(0, config="again")]}),
+        (Search, SEARCH | {"trials": [make_trial(0), make_trial(1, config="trial0")]}),
+        (SearchTrial, make_trial(0, reason="dominated")),
+        (SearchTrial, make_trial(0, error="out of memory")),
+        (SearchTrial, make_trial(0, state="stopped")),
+        (SearchTrial, make_trial(0, state="stopped", error="out of memory")),
+        (SearchTrial, make_trial(0, state="failed", error="")),
+        (SearchTrial, make_trial(0, state="failed", error="a", reason="dominated")),
+        (SearchTrial, make_trial(0, state="failed", error="out of memory", front=True)),
+        (SearchTrial, make_trial(0, state="running")),
+        (SearchTrial, make_trial(0, figures={"lut": float("nan")})),
+        (SearchTrial, make_trial(0, point={"bits.hidden1": 4})),
     ],
 )
-def test_what_is_no_baseline_or_search_is_refused(part, fields):
+def test_what_is_no_baseline_search_or_trial_is_refused(part, fields):
     with pytest.raises(ValidationError):
         part.model_validate(fields)
 
@@ -258,8 +270,23 @@ def test_throughput_is_what_the_median_batch_gives():
     assert Baseline(runtime="a", model="int8", problem="no such op").throughput is None
 
 
-def test_trials_that_came_to_a_result():
-    assert make_search().completed == 50 - 12 - 9 - 1
+def test_what_became_of_trials():
+    search = make_search()
+    assert len(search.completed) == 50 - 12 - 9 - 1
+    assert list(search.stopped.items()) == [
+        ("too many EBOPs", 9),
+        ("training curve below the floor", 12),
+    ]
+    assert [(trial.number, trial.error) for trial in search.failed] == [(17, "out of memory")]
+    assert not make_search(trials=[]).completed
+
+
+def test_a_trial_keeps_the_order_of_its_point_alone():
+    trial = SearchTrial.model_validate(
+        make_trial(3, point={"b": "1", "a": "2"}, figures={"lut": 1, "ebops": 2})
+    )
+    assert list(json.loads(trial.model_dump_json())["point"]) == ["b", "a"]
+    assert list(json.loads(trial.model_dump_json())["figures"]) == ["ebops", "lut"]
 
 
 def test_a_step_without_figures_needs_no_origin():

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 from made_up import (
+    FRONT,
     RECIPE,
     make_baseline,
     make_fields,
@@ -20,6 +21,7 @@ from made_up import (
     make_streamed_fields,
     make_streamed_report,
     make_sweep,
+    make_trial,
 )
 from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
@@ -30,8 +32,9 @@ from gatewright.report.csv import to_csv, write_csv
 from gatewright.report.diff import compare
 from gatewright.report.html import to_html, write_html
 from gatewright.report.markdown import to_markdown, write_markdown
-from gatewright.report.plots import interval_plot, layer_colours
+from gatewright.report.plots import interval_plot, layer_colours, trial_plot
 from gatewright.report.schema import Report, SweepReport
+from gatewright.report.search import trial_table
 from gatewright.report.terminal import render_terminal
 from gatewright.report.view import fifo_table, layer_table, summary
 
@@ -71,12 +74,18 @@ def evil_sweep():
         ("runtime", "version", "model", "source", "cpu", "metric", "method"), EVIL
     )
     baselines = make_baseline(**words), {"runtime": EVIL, "model": EVIL, "problem": EVIL}
-    search = make_search(
-        sampler=EVIL,
-        tool=EVIL,
-        stopped={EVIL: 1},
-        failed=[{"number": 1, "config": EVIL, "error": EVIL}],
-    )
+    trials = [
+        make_trial(0, state="stopped", reason=EVIL),
+        make_trial(1, state="failed", error=EVIL),
+        make_trial(
+            2,
+            config=EVIL,
+            front=True,
+            point={EVIL: EVIL},
+            figures={"accuracy": 0.9, "lut": 5.0, EVIL: 1.0},
+        ),
+    ]
+    search = make_search(sampler=EVIL, tool=EVIL, trials=trials)
     return SweepReport.model_validate(
         {"reports": [fields], "baselines": baselines, "search": search}
     )
@@ -261,6 +270,160 @@ def test_what_a_search_sought_stands_in_the_main_table():
     )
 
 
+def test_the_page_lists_all_trials_and_shows_those_that_completed():
+    sweep = make_found_sweep()
+    page = Page(to_html(sweep))
+    assert not page.stack
+    places = [attrs["data-plot"] for _, attrs in page.tags if "data-plot" in attrs]
+    plot = json.loads(page.scripts["plots"])["trials"]
+    assert places[0] == "trials"
+    assert plot == trial_plot(sweep.search)
+    go.Figure(plot)
+    line, *groups = plot["data"]
+    found = {trace["name"]: len(trace["x"]) for trace in groups}
+    assert found == {
+        "not on the front (14)": 14,
+        "misses a constraint (1)": 1,
+        f"on the front ({len(FRONT)})": len(FRONT),
+    }
+    trials = {trial.config: trial for trial in sweep.search.trials}
+    for trace in groups:
+        assert len(trace["x"]) == len(trace["y"]) == len(trace["hovertext"])
+        for lut, accuracy, hover in zip(trace["x"], trace["y"], trace["hovertext"], strict=True):
+            trial = trials[re.search("<b>(.*)</b>", hover)[1]]
+            assert (lut, accuracy) == (trial.figures["lut"], trial.figures["accuracy"])
+            for path, value in trial.point.items():
+                assert f"<br>{path}: {value}" in hover
+            missed = "misses latency_ns&lt;=100"
+            assert (missed in hover) == (trial.number == 22) == (missed[:6] in trace["name"])
+    best = sorted(trials[f"trial{number}"].figures["lut"] for number in FRONT)
+    assert line["x"] == best
+    assert line["y"] == sorted(line["y"])
+    assert plot["layout"]["xaxis"]["title"]["text"] == "LUT"
+    assert plot["layout"]["yaxis"]["title"]["text"] == "accuracy RTL"
+    ((_, attrs),) = [part for part in page.tags if part[0] == "details"][:1]
+    assert attrs == {}  # closed
+    text = to_html(sweep)
+    (table,) = re.findall("<summary>Table of all trials.*?</details>", text, re.S)
+    assert table.count('<th scope="row">') == 50
+    assert "stopped early: too many EBOPs" in table
+
+
+def test_the_table_of_trials():
+    search = make_search()
+    table = {entry.heading: entry for entry in trial_table(search, search.trials)}
+    assert list(table) == [
+        "trial",
+        "result",
+        "bits.hidden1.weights",
+        "bits.hidden2",
+        "recipe.1.prune.amount",
+        "accuracy RTL",
+        "LUT",
+        "latency (ns)",
+    ]
+    row = {heading: entry.cells[22] for heading, entry in table.items()}
+    assert row == {
+        "trial": "22",
+        "result": "misses latency_ns<=100",
+        "bits.hidden1.weights": "6",
+        "bits.hidden2": "binary",
+        "recipe.1.prune.amount": "0.6",
+        "accuracy RTL": "0.9361",
+        "LUT": "8,300",
+        "latency (ns)": "120.0",
+    }
+    results = table["result"].cells
+    assert [number for number, text in enumerate(results) if "◆" in text] == list(FRONT)
+    assert (results[0], results[17]) == ("completed", "failed")
+    assert table["recipe.1.prune.amount"].values[:3] == (0.0, 0.1, 0.2)  # sorts as numbers
+    assert table["bits.hidden2"].values is None
+    assert (table["LUT"].cells[17], table["LUT"].values[17]) == ("", None)
+    assert trial_table(search, []) == []
+
+
+def test_a_table_of_trials_with_figures_of_two_targets_names_them():
+    figures = {"lut": 10.0, "xc7.lut": 12.0, "accuracy_validation": 0.5}
+    names = ["xc7.lut", "lut", "accuracy_validation"]
+    search = make_search(objectives=names, trials=[make_trial(0, figures=figures, front=True)])
+    headings = [entry.heading for entry in trial_table(search, search.trials)]
+    assert headings == ["trial", "result", "xc7 LUT", "LUT", "accuracy validation"]
+
+
+def found(objectives, *points):
+    """A search of trials with these figures; those marked are on the front."""
+    trials = [
+        make_trial(i, figures=dict(zip(objectives, values, strict=True)), front=mark == "front")
+        for i, (mark, *values) in enumerate(points)
+    ]
+    return make_search(objectives=objectives, constraints=[], trials=trials)
+
+
+def test_what_costs_goes_across_and_the_line_goes_round_what_is_worse():
+    plot = trial_plot(
+        found(["lut", "accuracy"], ("front", 9, 0.8), ("front", 5, 0.7), ("", 9, 0.7))
+    )
+    line, others, best = plot["data"]
+    assert (line["x"], line["y"], line["line"]["shape"]) == ([5, 9], [0.7, 0.8], "hv")
+    assert (others["x"], others["text"]) == ([9], [""])
+    assert best["text"] == ["0", "1"]
+    assert plot["layout"]["yaxis"]["tickformat"] == ".3f"
+    both_cost = trial_plot(found(["ebops", "lut"], ("front", 100, 5), ("front", 80, 9)))
+    assert both_cost["data"][0]["x"] == [5, 9] and both_cost["data"][0]["line"]["shape"] == "hv"
+    assert both_cost["layout"]["yaxis"]["tickformat"] == ","
+    none_costs = trial_plot(found(["accuracy", "fps"], ("front", 0.8, 5), ("front", 0.7, 9)))
+    assert none_costs["data"][0]["y"] == [0.8, 0.7]
+    assert none_costs["data"][0]["line"]["shape"] == "vh"
+
+
+def test_a_front_of_three_objectives_is_no_line():
+    search = found(["accuracy", "lut", "ff"], ("front", 0.8, 5, 9), ("front", 0.7, 5, 2))
+    (points,) = trial_plot(search)["data"]
+    assert points["mode"] == "markers+text"
+    page = to_html(make_found_sweep().model_copy(update={"search": search}))
+    assert "The line joins the front" not in page
+    assert "The front weighs accuracy, lut, ff" in page
+    assert "The line joins the front" in to_html(make_found_sweep())
+
+
+def test_trials_without_two_objectives_or_results_have_no_plot():
+    dominated = make_trial(0, state="stopped", reason="a", figures={"accuracy": 1, "lut": 1})
+    unknown = make_trial(1, figures={"lut": 1})
+    for search in (
+        found(["lut"], ("front", 5)),
+        make_search(trials=[dominated, unknown]),
+        make_search(trials=[]),
+    ):
+        assert trial_plot(search) is None
+        page = Page(to_html(make_found_sweep().model_copy(update={"search": search})))
+        assert "trials" not in {attrs.get("data-plot") for _, attrs in page.tags}
+        assert ("Table of all trials" in page.text) == bool(search.trials)
+
+
+def test_markdown_lists_all_of_few_trials_and_of_many_those_that_completed():
+    trials = [make_trial(i, figures={"lut": i, "accuracy": 0.5}) for i in range(50)]
+    for stopped, listed in ((10, 60), (11, 50)):
+        more = [make_trial(50 + i, state="stopped", reason="dominated") for i in range(stopped)]
+        search = make_search(trials=trials + more)
+        text = to_markdown(make_found_sweep().model_copy(update={"search": search}))
+        _, section = text.split("\n## Trials\n")
+        assert len(re.findall(r"^\|", section, re.M)) == 2 + listed
+        assert ("All 60 trials." in section) == (stopped == 10)
+        assert ("50 of 61 trials: those that completed" in section) == (stopped == 11)
+    assert "## Trials" not in to_markdown(make_sweep())
+
+
+def test_a_long_value_is_cut_where_a_plot_shows_it_alone():
+    recipe = "[" + ", ".join(f"{{train: {{epochs: {i}}}}}" for i in range(20)) + "]"
+    figures = {"accuracy": 0.5, "lut": 1}
+    search = make_search(trials=[make_trial(0, point={"recipe": recipe}, figures=figures)])
+    (hover,) = trial_plot(search)["data"][1]["hovertext"]
+    assert "recipe: [{train: {epochs: 0}}" in hover and hover.endswith("…")
+    assert len(hover) < 150
+    sweep = make_found_sweep().model_copy(update={"search": search})
+    assert recipe in "".join(Page(to_html(sweep)).text)
+
+
 def test_reports_without_steps_or_software_say_nothing_of_them():
     for text in views(make_sweep()):
         assert not re.search(r"(?i)\b(steps?|pruning|software|search|baselines?)\b", text)
@@ -268,9 +431,9 @@ def test_reports_without_steps_or_software_say_nothing_of_them():
 
 def test_a_terminal_lists_the_steps_of_the_front_alone_where_there_are_many():
     fields = [make_recipe_fields(f"c{i}", accuracy=(90 - i) / 100) for i in range(12)]
-    failures = [{"number": i, "error": "out of memory"} for i in range(20)]
+    failures = [make_trial(i, state="failed", error="out of memory") for i in range(20)]
     sweep = SweepReport.model_validate(
-        {"reports": fields, "search": make_search(failed=failures).model_dump()}
+        {"reports": fields, "search": make_search(trials=failures).model_dump()}
     )
     text = terminal(sweep)
     _, after = text.split("\nsteps\n")
@@ -320,12 +483,12 @@ def test_csv_names_every_figure_and_leaves_unknown_ones_empty(tmp_path):
     assert (tmp_path / "r.csv").read_text() == to_csv(sweep)
 
 
-def test_csv_of_steps_and_baselines_stands_beside(tmp_path):
+def test_csv_of_steps_baselines_and_trials_stands_beside(tmp_path):
     sweep = make_found_sweep()
-    names = ["r.csv", "r.steps.csv", "r.baselines.csv"]
+    names = ["r.csv", "r.steps.csv", "r.baselines.csv", "r.trials.csv"]
     assert write_csv(sweep, tmp_path / "r.csv") == [tmp_path / name for name in names]
     tables = [list(csv.DictReader(io.StringIO((tmp_path / name).read_text()))) for name in names]
-    configs, steps, baselines = tables
+    configs, steps, baselines, trials = tables
     assert [row["config"] for row in configs] == ["plain", "pruned"]
     assert [(row["config"], row["index"], row["name"]) for row in steps] == [
         ("plain", "0", "train"),
@@ -337,6 +500,14 @@ def test_csv_of_steps_and_baselines_stands_beside(tmp_path):
     assert steps[3]["weights_nonzero"] == "1360" and steps[3]["seconds"] == "3.25"
     assert [row["throughput"] for row in baselines] == ["80000.0", "640000.0", "160000.0", ""]
     assert baselines[3]["problem"] == "no such op"
+    assert [int(row["number"]) for row in trials] == list(range(50))
+    assert [int(row["number"]) for row in trials if row["front"] == "yes"] == list(FRONT)
+    assert trials[17]["state"] == "failed" and trials[17]["error"] == "out of memory"
+    assert trials[17]["lut"] == trials[17]["reason"] == ""
+    assert trials[1]["reason"] == "training curve below the floor"
+    for row, trial in zip(trials, make_search().trials, strict=True):
+        assert {path: row[f"point.{path}"] for path in trial.point} == trial.point
+        assert {name: float(row[name]) for name in trial.figures} == trial.figures
 
 
 def test_markdown_tables_are_rectangular_and_escape_text(tmp_path):
@@ -351,7 +522,7 @@ def test_markdown_tables_are_rectangular_and_escape_text(tmp_path):
         tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
         assert len(tables) == 2 + sum(
             1 + bool(report.fifos) + bool(report.steps) for report in sweep.reports
-        ) + 3 * bool(sweep.search)
+        ) + 4 * bool(sweep.search)
         for table in tables:
             assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
         assert not re.search(r"(?<!\\)<", text)

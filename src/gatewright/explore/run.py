@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import re
 import shutil
@@ -13,6 +14,8 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from gatewright.cache import cache_dir
 from gatewright.errors import DesignFailure, GatewrightError, InputError
@@ -35,6 +38,7 @@ from gatewright.explore.trial import (
 from gatewright.files import write_text
 from gatewright.report import schema
 from gatewright.report.budget import parse_budget
+from gatewright.report.figures import find_quantity
 from gatewright.report.html import write_html
 from gatewright.report.markdown import write_markdown
 from gatewright.report.store import REPORT, load_reports, write_json, write_report
@@ -402,29 +406,41 @@ def _nothing_found(plan: Plan, trials: Sequence[Trial]) -> str:
 def _summary(plan: Plan, trials: Sequence[Trial]) -> schema.Search:
     search = plan.search
     drawn = search.sampler not in ("grid", "list")
-    stopped: dict[str, int] = {}
-    for trial in trials:
-        if trial.outcome.reason is not None:
-            stopped[trial.outcome.reason] = stopped.get(trial.outcome.reason, 0) + 1
+    limited = (parse_budget(text).quantity.name for text in search.constraints)
+    weighed = {*search.objectives, *limited}
+    best = {trial.number for trial in front(search, trials)}
     return schema.Search(
         sampler=_SAMPLERS[search.sampler],
         tool="Optuna" if drawn else None,
         version=metadata.version("optuna") if drawn else None,
         seed=search.seed if drawn else None,
-        trials=len(trials),
-        stopped=stopped,
-        failed=tuple(
-            schema.FailedTrial(
+        trials=tuple(
+            schema.SearchTrial(
                 number=trial.number,
                 config=trial.name,
-                error=trial.outcome.error or "unknown",
+                state=trial.outcome.state,
+                point={path: _written(value) for path, value in trial.point.items()},
+                figures={
+                    name: value
+                    for name, value in trial.outcome.figures.items()
+                    # What a resource without a target is, is said with its target, too.
+                    if name in weighed or not find_quantity(name).anywhere
+                },
+                reason=trial.outcome.reason,
+                error=trial.outcome.error,
+                front=trial.number in best,
             )
             for trial in trials
-            if trial.outcome.state == "failed"
         ),
         objectives=search.objectives,
         constraints=search.constraints,
     )
+
+
+def _written(value: Any) -> str:
+    """A value as a sweep file has it, on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=math.inf)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _headline(report: schema.Report) -> str:

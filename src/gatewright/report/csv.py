@@ -1,4 +1,4 @@
-"""The report as CSV, for spreadsheets and scripts: configurations, steps and baselines."""
+"""The report as CSV, for spreadsheets and scripts: configurations, steps, baselines, trials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from gatewright.report.schema import SweepReport
+    from gatewright.report.schema import Search, SweepReport
 
 
 def to_csv(sweep: SweepReport) -> str:
@@ -68,11 +68,37 @@ def baselines_csv(sweep: SweepReport) -> str:
     return _csv(["task_model", *names, "throughput"], rows)
 
 
+def trials_csv(search: Search) -> str:
+    """A row per trial of a search, in the order of their numbers.
+
+    The columns are number, config, state, front, reason and error, see `SearchTrial`; what was
+    varied as "point.<path>"; and every figure that any trial has, by the names that budgets use. A
+    cell is empty where there is nothing or it is not known.
+    """
+    fields = ["number", "config", "state", "front", "reason", "error"]
+    paths = list(dict.fromkeys(path for trial in search.trials for path in trial.point))
+    figures = sorted({name for trial in search.trials for name in trial.figures})
+    rows = [
+        [
+            trial.number,
+            trial.config,
+            trial.state,
+            "yes" if trial.front else "no",
+            trial.reason,
+            trial.error,
+            *(trial.point.get(path) for path in paths),
+            *(trial.figures.get(name) for name in figures),
+        ]
+        for trial in search.trials
+    ]
+    return _csv([*fields, *(f"point.{path}" for path in paths), *figures], rows)
+
+
 def write_csv(sweep: SweepReport, path: Path) -> list[Path]:
     """Write the reports as CSV, see `to_csv`.
 
-    Steps and baselines go into files beside it, where there are any: for figures.csv
-    figures.steps.csv and figures.baselines.csv.
+    Steps, baselines and the trials of a search go into files beside it, where there are any: for
+    figures.csv figures.steps.csv, figures.baselines.csv and figures.trials.csv.
 
     Returns:
         The files written.
@@ -85,6 +111,8 @@ def write_csv(sweep: SweepReport, path: Path) -> list[Path]:
         tables[path.with_suffix(f".steps{path.suffix}")] = steps_csv(sweep)
     if sweep.baselines:
         tables[path.with_suffix(f".baselines{path.suffix}")] = baselines_csv(sweep)
+    if sweep.search:
+        tables[path.with_suffix(f".trials{path.suffix}")] = trials_csv(sweep.search)
     for file, text in tables.items():
         write_text(file, text)
     return list(tables)

@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from gatewright.files import write_text
 from gatewright.report.pareto import tradeoffs
-from gatewright.report.plots import interval_plot, layer_colours, layer_plots, tradeoff_plot
+from gatewright.report.plots import (
+    interval_plot,
+    layer_colours,
+    layer_plots,
+    tradeoff_plot,
+    trial_plot,
+)
 from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
-from gatewright.report.search import failure_table, search_facts
+from gatewright.report.search import failure_table, search_facts, trial_table
 from gatewright.report.seeds import METHOD as SEED_METHOD
 from gatewright.report.seeds import seed_table
 from gatewright.report.software import (
@@ -77,6 +83,8 @@ def to_html(
     )
     shared, varying = split(summary(sweep))
     plots: dict[str, dict[str, Any]] = {}
+    if sweep.search and (trials := trial_plot(sweep.search)):
+        plots["trials"] = trials
     trades = []
     for i, trade in enumerate(tradeoffs(sweep)):
         plots[f"trade-{i}"] = tradeoff_plot(sweep, trade)
@@ -109,6 +117,7 @@ def to_html(
         bottlenecks=bottlenecks(sweep),
         search_facts=search_facts(sweep.search) if sweep.search else [],
         failures=failure_table(sweep.search) if sweep.search else [],
+        trials=trial_table(sweep.search, sweep.search.trials) if sweep.search else [],
         seeds=seed_table(sweep),
         seed_method=SEED_METHOD,
         prunings=pruning_table(sweep),

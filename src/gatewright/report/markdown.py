@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gatewright.files import write_text
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
-from gatewright.report.search import failure_table, search_facts
+from gatewright.report.search import failure_table, search_facts, trial_table
 from gatewright.report.seeds import METHOD as SEED_METHOD
 from gatewright.report.seeds import seed_table
 from gatewright.report.software import (
@@ -102,6 +102,7 @@ def to_markdown(
             parts.append(_table(fifos))
         if report.ports:
             parts.append(_list(map(str, report.ports)))
+    parts += _trials(sweep)
     return "\n\n".join(parts) + "\n"
 
 
@@ -126,6 +127,24 @@ def _search(sweep: SweepReport) -> list[str]:
     facts = _list(f"{name}: {text}" for name, text in search_facts(sweep.search))
     failures = failure_table(sweep.search)
     return ["## Search", facts, *([_table(failures)] if failures else [])]
+
+
+_MOST = 60
+"""Trials up to which all are listed; of more those that completed."""
+
+
+def _trials(sweep: SweepReport) -> list[str]:
+    """What the front was chosen from, at the end, where its length is in nobody's way."""
+    search = sweep.search
+    if search is None or not search.trials:
+        return []
+    shown, text = search.trials, f"All {len(search.trials):,} trials."
+    if len(shown) > _MOST:
+        shown = search.completed
+        text = f"{len(shown):,} of {len(search.trials):,} trials: those that completed. "
+        text += "The JSON and the page list all."
+    parts = ["## Trials", text]
+    return parts + ([_table(trial_table(search, shown))] if shown else [])
 
 
 def _seeds(sweep: SweepReport) -> list[str]:

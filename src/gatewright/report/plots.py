@@ -6,10 +6,14 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from gatewright.report.figures import FIGURES, Figure, Quantity
+from gatewright.report.search import missed, weighed
+from gatewright.report.table import cut
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gatewright.report.pareto import Tradeoff
-    from gatewright.report.schema import Report, SweepReport
+    from gatewright.report.schema import Report, Search, SearchTrial, SweepReport
 
 # Okabe and Ito's palette: told apart with every kind of colour vision, on light and dark ground.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#B79F00", "#808080")
@@ -71,25 +75,78 @@ def tradeoff_plot(sweep: SweepReport, tradeoff: Tradeoff) -> dict[str, Any]:
             line={"width": 1, "dash": "dash", "color": PLAIN},
             annotation={"text": "float model", "x": 0, "xanchor": "left", "yanchor": "bottom"},
         )
-    costs = [cost for _, cost, _ in known]
-    wide = min(costs) > 0 and max(costs) > 30 * min(costs)
-    figure.update_layout(
-        template="none",
-        height=420,
-        margin={"l": 70, "r": 30, "t": 20, "b": 60},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        xaxis={
-            "title": {"text": f"{area.heading} on {_escape(tradeoff.target)}"},
-            "type": "log" if wide else "linear",
-            "rangemode": "tozero",
-            "zeroline": False,
-        },
-        yaxis={
-            "title": {"text": f"{accuracy.heading} accuracy"},
-            "tickformat": ".3f",
-            "zeroline": False,
-        },
-    )
+    across = f"{area.heading} on {_escape(tradeoff.target)}"
+    _lay_out(figure, across, f"{accuracy.heading} accuracy", [cost for _, cost, _ in known])
+    return _plain(figure)
+
+
+def trial_plot(search: Search) -> dict[str, Any] | None:
+    """The completed trials by the first two objectives, the front marked, as Plotly's JSON.
+
+    Across goes what costs, if one of the two does. With two objectives a line joins the front; with
+    more it would be one of other figures, too. None with one objective, and where no trial
+    completed with both figures known.
+
+    Raises:
+        InputError: if an objective or a constraint names no figure.
+    """
+    from plotly import graph_objects as go
+
+    if len(search.objectives) < 2:
+        return None
+    held = weighed(search)
+    up, across = search.objectives[:2]
+    if (held[up][1].figure.better, held[across][1].figure.better) == ("less", "more"):
+        up, across = across, up
+    points = [
+        (trial, trial.figures[across], trial.figures[up])
+        for trial in search.completed
+        if {across, up} <= trial.figures.keys()
+    ]
+    if not points:
+        return None
+    figure = go.Figure()
+    if len(search.objectives) == 2:
+        edge = sorted((x, y) for trial, x, y in points if trial.front)
+        figure.add_scatter(
+            x=[x for x, _ in edge],
+            y=[y for _, y in edge],
+            mode="lines",
+            # Round what the front betters: to its right where less is better across, else below.
+            line={
+                "shape": "hv" if held[across][1].figure.better == "less" else "vh",
+                "width": 1.5,
+                "dash": "dot",
+                "color": GOOD,
+            },
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    few = sum(trial.front for trial, *_ in points) <= 12  # labels would hide one another
+    kinds = {
+        "not on the front": (PLAIN, "circle", 7),
+        "misses a constraint": (PLAIN, "x-thin-open", 7),
+        "on the front": (GOOD, "diamond", 10),
+    }
+    for name, (colour, symbol, size) in kinds.items():
+        line = {"width": 1, "color": colour}
+        group = [point for point in points if _trial_kind(search, point[0]) == name]
+        if group:
+            figure.add_scatter(
+                x=[x for _, x, _ in group],
+                y=[y for *_, y in group],
+                text=[str(trial.number) if trial.front and few else "" for trial, *_ in group],
+                hovertext=[_trial_hover(search, trial) for trial, *_ in group],
+                hovertemplate="%{hovertext}<extra></extra>",
+                mode="markers+text",
+                textposition="top left",
+                marker={"color": colour, "symbol": symbol, "size": size, "line": line},
+                name=f"{name} ({len(group):,})",
+                cliponaxis=False,
+            )
+    ticks = ".3f" if held[up][1].figure.digits >= 3 else ","
+    titles = _escape(held[across][0]), _escape(held[up][0])
+    _lay_out(figure, *titles, [x for _, x, _ in points], ticks)
     return _plain(figure)
 
 
@@ -232,6 +289,41 @@ def _layer_plot(sweep: SweepReport, target: str, resource: Figure) -> dict[str, 
         },
     )
     return _plain(figure) if used else None
+
+
+def _lay_out(figure: Any, across: str, up: str, costs: Sequence[float], ticks: str = ".3f") -> None:
+    """Titles and axes of a plot of one figure, up, against what it costs, across."""
+    wide = min(costs) > 0 and max(costs) > 30 * min(costs)
+    figure.update_layout(
+        template="none",
+        height=420,
+        margin={"l": 70, "r": 30, "t": 20, "b": 60},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        xaxis={
+            "title": {"text": across},
+            "type": "log" if wide else "linear",
+            "rangemode": "tozero",
+            "zeroline": False,
+        },
+        yaxis={"title": {"text": up}, "tickformat": ticks, "zeroline": False},
+    )
+
+
+def _trial_kind(search: Search, trial: SearchTrial) -> str:
+    """The group of points that a completed trial belongs to."""
+    if trial.front:
+        return "on the front"
+    return "misses a constraint" if missed(search, trial) else "not on the front"
+
+
+def _trial_hover(search: Search, trial: SearchTrial) -> str:
+    lines = [f"<b>{_escape(trial.config)}</b>"]
+    for name, (label, quantity) in weighed(search).items():
+        if name in trial.figures:
+            lines.append(f"{_escape(label)}: {quantity.figure.format(trial.figures[name])}")
+    lines += [f"misses {_escape(text)}" for text in missed(search, trial)]
+    lines += [f"{_escape(path)}: {_escape(cut(text, 60))}" for path, text in trial.point.items()]
+    return "<br>".join(lines)
 
 
 def _kind(sweep: SweepReport, tradeoff: Tradeoff, row: int) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ parsed into them. A figure that is not known is `None` and left out of the JSON;
 from __future__ import annotations
 
 import numbers
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -558,19 +559,45 @@ class Baseline(_Part):
         return 1e6 * self.batch / self.latency_us
 
 
-class FailedTrial(_Part):
-    """A trial of a search that came to no result."""
+class SearchTrial(_Part):
+    """A trial of a search: what was tried, and what came of it."""
 
     number: _Count
     """Index of the trial, from 0, in the order they were asked for."""
-    config: str | None = None
+    config: _Name
     """Name of its configuration."""
-    error: _Name
-    """What went wrong, in a line."""
+    state: Literal["done", "stopped", "failed"]
+    """Whether it came to a result, was stopped early as hopeless, or failed."""
+    point: dict[str, str] = {}
+    """What was varied, in the order of the search's space: per place in a configuration, for
+    example "bits.hidden1.weights", the value as a sweep file has it."""
+    figures: Annotated[dict[str, _Real], _ByKey] = {}
+    """Figures that were found, by the names that budgets use, in the units of the report's own. A
+    resource without a target is that on the target of the configuration."""
+    reason: _Name | None = None
+    """Why it was stopped."""
+    error: _Name | None = None
+    """Why it failed, in a line."""
+    front: bool = False
+    """Whether it is on the front of the search: it keeps all constraints, and no other trial that
+    does betters it. Of trials with equal objectives the first is on it."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SearchTrial:
+        for field, state in (("reason", "stopped"), ("error", "failed")):
+            if (getattr(self, field) is not None) != (self.state == state):
+                only = f"a trial has a field '{field}' if it {_STATES[state]}, and only then"
+                raise ValueError(f"trial {self.number}: {only}")
+        if self.front and self.state != "done":
+            raise ValueError(f"trial {self.number}: on the front, but it {_STATES[self.state]}")
+        return self
+
+
+_STATES = {"stopped": "was stopped", "failed": "failed"}
 
 
 class Search(_Part):
-    """How the configurations of a sweep were found, and what became of the others."""
+    """How the configurations of a sweep were found, and what they were chosen from."""
 
     sampler: _Name
     """What chose the trials, for example "TPESampler"."""
@@ -580,12 +607,8 @@ class Search(_Part):
     """Version of that tool."""
     seed: _Integer | None = None
     """Seed of the sampler (a number)."""
-    trials: _Count
-    """Trials that were run, those stopped early and those that failed included (a number)."""
-    stopped: Annotated[dict[str, _Count], _ByKey] = {}
-    """Trials that were stopped early as hopeless, per reason (a number)."""
-    failed: tuple[FailedTrial, ...] = ()
-    """Trials that failed, by number."""
+    trials: tuple[SearchTrial, ...]
+    """All that were run, those stopped early and those that failed included, by number."""
     objectives: Annotated[tuple[_Name, ...], Field(min_length=1)]
     """Figures that were weighed, by the names that budgets use, for example "accuracy" or
     "xcup.lut"; which way is better follows from the figure. Without a target a resource is weighed
@@ -595,16 +618,26 @@ class Search(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Search:
-        _refuse_duplicates("failed trial", (str(trial.number) for trial in self.failed))
+        _refuse_duplicates("trial", (str(trial.number) for trial in self.trials))
+        _refuse_duplicates("configuration", (trial.config for trial in self.trials))
         _refuse_duplicates("objective", self.objectives)
-        if sum(self.stopped.values()) + len(self.failed) > self.trials:
-            raise ValueError("more trials stopped or failed than were run")
         return self
 
     @property
-    def completed(self) -> int:
+    def completed(self) -> tuple[SearchTrial, ...]:
         """Trials that came to a result."""
-        return self.trials - sum(self.stopped.values()) - len(self.failed)
+        return tuple(trial for trial in self.trials if trial.state == "done")
+
+    @property
+    def stopped(self) -> dict[str, int]:
+        """How many trials were stopped early, per reason."""
+        reasons = Counter(trial.reason for trial in self.trials if trial.reason is not None)
+        return dict(sorted(reasons.items()))
+
+    @property
+    def failed(self) -> tuple[SearchTrial, ...]:
+        """Trials that failed."""
+        return tuple(trial for trial in self.trials if trial.state == "failed")
 
 
 class Origin(_Part):

@@ -32,6 +32,11 @@ def numbers(
     return Entry(heading, cells, tuple(values), group)
 
 
+def cut(text: str, longest: int) -> str:
+    """Text that is no longer than so many characters; dots stand for what is left out."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 def filled(entries: Iterable[Entry]) -> list[Entry]:
     """The columns in which something stands."""
     return [entry for entry in entries if any(entry.cells)]

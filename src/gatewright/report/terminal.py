@@ -24,6 +24,7 @@ from gatewright.report.software import (
     problems,
 )
 from gatewright.report.steps import step_table
+from gatewright.report.table import cut
 from gatewright.report.view import bottlenecks, change_table, methods, notes, split, summary
 
 if TYPE_CHECKING:
@@ -142,8 +143,7 @@ def _steps(console: Console, sweep: SweepReport, told: Sequence[Report]) -> None
 
 def _cut(entry: Entry) -> Entry:
     """Texts that would fill the screen, shortened; other views have the whole."""
-    cells = (c if len(c) <= _LONGEST else c[: _LONGEST - 1] + "…" for c in entry.cells)
-    return replace(entry, cells=tuple(cells))
+    return replace(entry, cells=tuple(cut(cell, _LONGEST) for cell in entry.cells))
 
 
 def _pruning(console: Console, sweep: SweepReport) -> None:

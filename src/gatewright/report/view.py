@@ -29,7 +29,7 @@ def summary(sweep: SweepReport) -> list[Entry]:
         Entry("target", tuple(config.target or "" for config in configs)),
         Entry("verification", tuple(r.verdict for r in sweep.reports), group="verification"),
         *(
-            Entry(_heading(column, sweep.targets), _cells(column), column.values, column.group)
+            Entry(heading(column, sweep.targets), _cells(column), column.values, column.group)
             for column in _main(sweep)
         ),
         *(
@@ -94,7 +94,7 @@ def layer_table(report: Report) -> list[Entry]:
                 )
                 entries.append(
                     Entry(
-                        _heading(column, targets), _cells(column), column.values, f"layers.{target}"
+                        heading(column, targets), _cells(column), column.values, f"layers.{target}"
                     )
                 )
     entries += [
@@ -140,7 +140,7 @@ def more_table(sweep: SweepReport) -> list[Entry]:
     return [
         Entry("config", tuple(report.config.name for report in sweep.reports)),
         *(
-            Entry(_heading(column, sweep.targets), _cells(column), column.values, column.group)
+            Entry(heading(column, sweep.targets), _cells(column), column.values, column.group)
             for column in rest
         ),
     ]
@@ -172,6 +172,14 @@ def methods(sweep: SweepReport, groups: Iterable[str]) -> list[tuple[str, str]]:
             name = _GROUPS.get(group) or group.replace("layers.", "layers on ")
             lines.setdefault(origin, []).append(name.replace("resources.", "resources on "))
     return [(", ".join(names), origin) for origin, names in lines.items()]
+
+
+def heading(quantity: Quantity, targets: Sequence[str]) -> str:
+    """The heading of a column, with the target where there are several."""
+    text = quantity.heading
+    if quantity.group.startswith("accuracy."):
+        text = f"accuracy {text}"
+    return f"{quantity.target} {text}" if quantity.target and len(targets) > 1 else text
 
 
 def origins(sweep: SweepReport, group: str, *, details: bool = True) -> str:
@@ -250,14 +258,6 @@ def _main(sweep: SweepReport) -> list[Column]:
             if other in known
         )
     ]
-
-
-def _heading(column: Quantity, targets: Sequence[str]) -> str:
-    """The heading, with the target where the table holds several."""
-    heading = column.heading
-    if column.group.startswith("accuracy."):
-        heading = f"accuracy {heading}"
-    return f"{column.target} {heading}" if column.target and len(targets) > 1 else heading
 
 
 def _cells(column: Column) -> tuple[str, ...]:
