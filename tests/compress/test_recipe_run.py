@@ -22,6 +22,7 @@ TRAINING = Training(epochs=3, batch_size=8, learning_rate=0.1, seed=1)
 SPLIT = TRAINING.model_copy(update={"validation": 0.25})
 BITS = {"out": LayerBits(weights=4, activations=4)}
 CURVE = [0.5, 0.7, 0.6]
+FOUND = {"out": {"weights": 3, "activations": 5}}
 
 
 @pytest.fixture
@@ -61,6 +62,7 @@ def asked(monkeypatch):
             "stopped": bool(below),
             "devices": ["CPU:0"],
             "notes": [],
+            "bits": FOUND if "max_loss" in request["settings"] else {},
         }
 
     monkeypatch.setattr(run._Worker, "do", do)
@@ -110,6 +112,24 @@ def test_steps_have_settings_of_their_own(source, store, asked):
     assert made.steps[1].settings["relu_integer"] == 2
     with pytest.raises(InputError, match=r"quantize: bits: is missing"):
         go(source, store, ["train", "quantize"], bits=None)
+
+
+def test_bits_are_found_where_a_loss_is_allowed(source, store, asked):
+    searching = {"max_loss": 0.02, "bits": 6}
+    with pytest.raises(InputError, match=r"quantize: max_loss is of validation data; set train"):
+        go(source, store, ["train", {"quantize": searching}])
+    assert not asked
+    for step in ("quantize", "calibrate"):
+        made = go(source, store, ["train", {step: searching}], SPLIT)
+        assert asked[-1]["settings"]["max_loss"] == 0.02
+        assert "gatewright.compress.sensitivity" in asked[-1]["code"]
+        assert made.steps[1].settings["bits"] == FOUND
+        assert go(source, store, ["train", {step: searching}], SPLIT).cached
+        plain = go(source, store, ["train", {step: {"bits": 6}}], SPLIT)
+        assert "gatewright.compress.sensitivity" not in asked[-1]["code"]
+        six = {"weights": 6, "activations": 6}
+        assert plain.steps[1].settings["bits"] == {"default": six}
+    assert steps_of(asked) == ["data", "train", "quantize", "quantize", "calibrate", "calibrate"]
 
 
 def edit_model(source):

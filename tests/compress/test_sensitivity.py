@@ -107,7 +107,7 @@ def test_a_layer_of_many_multiplications_is_narrowed_before_one_of_many_weights(
         replace(cell, accuracy=1 - 0.01 * (cell.bits == bits(4)), ebops=cell.ebops)
         for cell in table.cells
     ]
-    found = assign(Sensitivity(1.0, tuple(same)), 0.015)
+    found = assign(Sensitivity(1.0, tuple(same)), 0.01)
     assert found == {"conv": bits(4), "fc": bits(6), "out": bits(6)}
 
 

@@ -52,6 +52,7 @@ _RELU_INTEGER = Annotated[int, Field(ge=0, le=15)]
 ReluInteger = _RELU_INTEGER | dict[str, _RELU_INTEGER]
 
 _Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: tuple(v) if type(v) is list else v)]
+_Loss = Annotated[float, Field(ge=0, lt=1)]
 _Epochs = Annotated[int, Field(ge=0)]
 _SomeEpochs = Annotated[int, Field(ge=1)]
 
@@ -200,6 +201,8 @@ class Quantize(FittingStep):
     Attributes:
         bits: By layer; by default the configuration's.
         relu_integer: Integer bits of relus; by default the configuration's.
+        max_loss: Share of validation accuracy that fewer bits may cost before anything is fitted;
+            with it bits are found by sensitivity analysis, and `bits` are those to start from.
         freeze: Layers whose weights stay as they are.
     """
 
@@ -208,6 +211,7 @@ class Quantize(FittingStep):
     epochs: _Epochs | None = None
     bits: Bits | None = None
     relu_integer: ReluInteger | None = None
+    max_loss: _Loss | None = None
     freeze: _Names = ()
 
 
@@ -217,12 +221,15 @@ class Calibrate(Step):
     Attributes:
         bits: By layer; by default the configuration's.
         samples: Of the training data that ranges are measured on; by default all.
+        max_loss: Share of validation accuracy that fewer bits may cost; with it bits are found by
+            sensitivity analysis, and `bits` are those to start from.
     """
 
     name: ClassVar[str] = "calibrate"
 
     bits: Bits | None = None
     samples: int | None = Field(default=None, ge=1)
+    max_loss: _Loss | None = None
 
 
 STEPS: dict[str, type[Step]] = {

@@ -66,6 +66,7 @@ _CODE_OF: dict[type[Step], tuple[str, ...]] = {
     Quantize: ("gatewright.compress.quantize",),
     Calibrate: ("gatewright.compress.calibrate",),
 }
+_SEARCH_CODE = "gatewright.compress.sensitivity"
 _DATA_LIBRARIES = ("numpy", "scikit-learn", "sktime")
 #: Settings of a step that say where to find what the key has by its content.
 _ELSEWHERE = {"teacher", "model", *FittingStep.model_fields}
@@ -121,7 +122,8 @@ class StepResult:
 
     Attributes:
         name: The step.
-        settings: All of its settings, those that it takes from elsewhere among them.
+        settings: All of its settings, those that it takes from elsewhere among them, and bits that
+            it found in place of those that it started from.
         key: Of its entry in the store.
         path: Keras HDF5 file of its model, the same bytes for the same content.
         masks: `.npz` file of the weights that pruning holds at zero, bool arrays of the shape of a
@@ -254,13 +256,13 @@ def obtain(
     check_order(recipe)
     if floor and not training.validation:
         raise InputError("a floor of validation accuracies needs training.validation")
+    whole = [_completed(step, training, bits, relu_integer) for step in recipe]
     store = store or Store(cache_dir() / "store")
     results: list[StepResult] = []
     with _Worker(source.model_dir.name, progress) as worker:
         maker = _Maker(source, training, store, floor, models or {}, worker)
-        for step in recipe:
-            whole = _completed(step, bits, relu_integer)
-            results.append(maker.make(whole, results[-1] if results else None))
+        for step in whole:
+            results.append(maker.make(step, results[-1] if results else None))
     with np.load(maker.data_file, allow_pickle=False) as arrays:
         x, y = arrays["x_test"], arrays["y_test"]
     return TrainedModel(
@@ -273,9 +275,13 @@ def obtain(
     )
 
 
-def _completed(step: Step, bits: BitsByLayer | None, relu_integer: ReluInteger) -> Step:
+def _completed(
+    step: Step, training: Training, bits: BitsByLayer | None, relu_integer: ReluInteger
+) -> Step:
     """The step with what it takes from the configuration."""
     update: dict[str, Any] = {}
+    if _searches(step) and not training.validation:
+        raise InputError(f"{step.name}: max_loss is of validation data; set training.validation")
     if isinstance(step, Quantize | Calibrate) and step.bits is None:
         if bits is None:
             raise InputError(f"{step.name}: bits: is missing")
@@ -388,7 +394,7 @@ class _Maker:
             "data": self._data_key,  # and with it the model's sources, and its inputs' type
             "teacher": teacher.key if teacher is not None else None,
             "origin": origin.key if origin is not None else None,
-            "code": _code(*_STEP_CODE, *_CODE_OF.get(type(step), ())),
+            "code": _code(*_STEP_CODE, *_code_of(step)),
             "versions": _versions(_STEP_LIBRARIES),
         }
         request = content | {
@@ -513,12 +519,23 @@ def _laid_over(training: Training, step: Step) -> Training:
     return training.model_copy(update={key: v for key, v in own.items() if v is not None})
 
 
+def _code_of(step: Step) -> tuple[str, ...]:
+    """The modules of a step's own."""
+    return (*_CODE_OF.get(type(step), ()), *([_SEARCH_CODE] if _searches(step) else []))
+
+
+def _searches(step: Step) -> bool:
+    """Whether a step finds bits."""
+    return isinstance(step, Quantize | Calibrate) and step.max_loss is not None
+
+
 def _result(step: Step, training: Training | None, entry: Entry) -> StepResult:
     record = entry.record
     accuracy, cost, masks = record["accuracy"], record["cost"], entry.directory / MASKS
     return StepResult(
         name=step.name,
         settings=step.model_dump(mode="json", exclude_none=True)
+        | ({"bits": record["bits"]} if record.get("bits") else {})
         | (training.model_dump(exclude_none=True) if training is not None else {}),
         key=entry.key,
         path=entry.directory / MODEL,

@@ -21,6 +21,9 @@ from gatewright.fixed import FixedType
 #: Widths that are tried where nothing else is asked for.
 CHOICES = (8, 6, 5, 4, 3, 2)
 
+#: Shares of samples that are the same may differ by this after a subtraction.
+_EQUAL = 1e-9
+
 Choice = int | LayerBits
 
 
@@ -196,6 +199,7 @@ def assign(
         Bits by layer.
     """
     layers = table.layers
+    loss += _EQUAL
     at = dict.fromkeys(layers, 0)
     steps: list[str] = []
 

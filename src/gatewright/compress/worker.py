@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gatewright.compress.bits import BitsByLayer
 from gatewright.compress.calibrate import calibrate
 from gatewright.compress.cost import compute_cost
 from gatewright.compress.dataset import load_arrays, load_model_module
@@ -40,6 +41,7 @@ from gatewright.compress.recipe import (
 )
 from gatewright.compress.remove import remove
 from gatewright.compress.run import DATA, MASKS, MODEL, OUTPUTS
+from gatewright.compress.sensitivity import find_bits
 from gatewright.compress.source import load_model
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import FixedType
@@ -86,6 +88,7 @@ class _Making:
         masks: False where a weight is held at zero, by layer.
         notes: What a person should know.
         fitted: How the fitting went, if there was any.
+        found: Bits by layer, if they were to be found.
     """
 
     def __init__(
@@ -95,6 +98,9 @@ class _Making:
         self.masks: dict[str, NDArray[np.bool_]] = {}
         self.notes: list[str] = []
         self.fitted: Fitted | None = None
+        self.found: BitsByLayer = {}
+        precision = request["input_precision"]
+        self.input_type = FixedType.parse(precision) if precision else None
         if request["parent"] is None:
             self.model = module.build(**request["architecture"])
         else:
@@ -112,12 +118,12 @@ class _Making:
             case Transfer():
                 self._take_weights()
             case Quantize():
-                assert step.bits is not None and step.relu_integer is not None
-                self.model = quantize(self.model, step.bits, relu_integer=step.relu_integer)
+                assert step.relu_integer is not None
+                bits = self._bits(step, self.data["x_validation"])
+                self.model = quantize(self.model, bits, relu_integer=step.relu_integer)
             case Calibrate():
-                assert step.bits is not None
                 x = self.data["x_train"][: step.samples]
-                self.model = calibrate(self.model, step.bits, x)
+                self.model = calibrate(self.model, self._bits(step, x), x)
         if isinstance(step, Prune):
             self._prune(step)
         else:
@@ -128,6 +134,27 @@ class _Making:
             if isinstance(step, FittingStep):
                 self._fit(step, callbacks)
         self._check_pruned()
+
+    def _bits(self, step: Quantize | Calibrate, ranges: NDArray[Any]) -> BitsByLayer:
+        """The bits of a step, found on the validation data if it says what they may cost.
+
+        Args:
+            step: What is asked for.
+            ranges: Samples that ranges are measured on.
+        """
+        assert step.bits is not None
+        if step.max_loss is None:
+            return step.bits
+        self.found = find_bits(
+            self.model,
+            self.data["x_validation"],
+            self.data["y_validation"],
+            step.max_loss,
+            step.bits,
+            ranges=ranges,
+            input_type=self.input_type,
+        )
+        return self.found
 
     def _take_weights(self) -> None:
         """Take the weights of layers of the same name and shapes from another model."""
@@ -230,11 +257,9 @@ class _Making:
             if len(self.data[f"x_{part}"])
         }
         accuracies["test"] = float(np.mean(outputs.argmax(axis=1) == self.data["y_test"]))
-        precision = self.request["input_precision"]
         cost = None
         try:
-            input_type = FixedType.parse(precision) if precision else None
-            cost = asdict(compute_cost(self.model, input_type))
+            cost = asdict(compute_cost(self.model, self.input_type))
         except UnsupportedError as error:
             self.notes.append(f"compute cost isn't known: {error}")
         return {
@@ -242,6 +267,7 @@ class _Making:
             "cost": cost,
             "losses": self.fitted.losses if self.fitted else (),
             "curve": self.fitted.curve if self.fitted else (),
+            "bits": {name: bits.model_dump(exclude_none=True) for name, bits in self.found.items()},
             "stopped": bool(self.fitted and self.fitted.stopped),
             "notes": self.notes,
         }
