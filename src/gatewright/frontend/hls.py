@@ -7,7 +7,6 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -99,7 +98,8 @@ def _require_compiler() -> None:
 def compile_emulation(directory: str | Path) -> None:
     """Compile the C++ of an HLS project that `write_hls` wrote.
 
-    Does what hls4ml's build_lib.sh does, but compiles both files at once.
+    Does what hls4ml's build_lib.sh does, in 60 % of its CPU time: both files are one translation
+    unit, as most of the work is the headers', and -O1, whose code is nearly as fast as that of -O3.
 
     Raises:
         InputError: if there is no C++ compiler, or it rejects what hls4ml wrote.
@@ -107,24 +107,12 @@ def compile_emulation(directory: str | Path) -> None:
     directory = Path(directory)
     _require_compiler()
     project = json.loads((directory / EMULATION).read_text())["project"]
-    flags = ["-O3", "-DNDEBUG", "-fPIC", "-std=c++17", "-fno-gnu-unique", "-Ifirmware/ap_types/"]
+    flags = ["-O1", "-DNDEBUG", "-fPIC", "-std=c++17", "-fno-gnu-unique", "-Ifirmware/ap_types/"]
     flags += ["-include", f"firmware/{_WEIGHTS_DIR}", "-DWEIGHTS_DIR=gatewright_weights_dir()"]
-    commands = [
-        ["g++", *flags, "-c", source, "-o", Path(source).with_suffix(".o").name]
-        for source in (f"firmware/{project}.cpp", f"{project}_bridge.cpp")
-    ]
-    objects = [command[-1] for command in commands]
-    try:
-        with ThreadPoolExecutor(len(commands)) as pool:
-            jobs = [pool.submit(processes.run, command, cwd=directory) for command in commands]
-        for job in jobs:
-            _check(job.result().returncode, job.result().stderr)
-        link = ["g++", "-shared", *objects, "-o", f"firmware/{LIBRARY}", "-ldl"]
-        linked = processes.run(link, cwd=directory)
-        _check(linked.returncode, linked.stderr)
-    finally:
-        for target in objects:
-            (directory / target).unlink(missing_ok=True)
+    sources = ["-include", f"firmware/{project}.cpp", f"{project}_bridge.cpp"]
+    command = ["g++", "-shared", *flags, *sources, "-o", f"firmware/{LIBRARY}", "-ldl"]
+    done = processes.run(command, cwd=directory)
+    _check(done.returncode, done.stderr)
 
 
 def _check(status: int, output: str) -> None:
