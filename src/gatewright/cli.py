@@ -299,8 +299,8 @@ def quantize(
     bits: Annotated[
         list[str] | None,
         typer.Option(
-            help="Bits of weights and activations: 6, or 4,6; of one layer conv1=4,6; weights may "
-            "be binary, ternary, po2<4>. May be repeated."
+            help="Bits of weights and activations: 6, or 4,6, or 4,6,8 with biases; of one layer "
+            "conv1=4,6; weights may be binary, ternary, po2<4>. May be repeated."
         ),
     ] = None,
     data: Annotated[

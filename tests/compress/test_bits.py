@@ -55,11 +55,12 @@ def test_wrong_bits_are_refused(fields, said):
 
 
 def test_command_line():
-    assert parse_bits(["6", "conv1=4", "conv2=ternary,5", "a=po2<3>,4"]) == {
+    assert parse_bits(["6", "conv1=4", "conv2=ternary,5", "a=po2<3>,4", "b=4, 6, 8"]) == {
         "default": LayerBits(weights=6, activations=6),
         "conv1": LayerBits(weights=4, activations=4),
         "conv2": LayerBits(weights="ternary", activations=5),
         "a": LayerBits(weights="po2<3>", activations=4),
+        "b": LayerBits(weights=4, activations=6, biases=8),
     }
 
 
@@ -67,7 +68,9 @@ def test_command_line():
     ("texts", "said"),
     [
         (["ternary"], "--bits ternary: write BITS"),
-        (["a=1,2,3"], "--bits a=1,2,3: write BITS"),
+        (["a=2,3,4,5"], "--bits a=2,3,4,5: write BITS"),
+        (["a=4,6,binary"], "--bits a=4,6,binary: biases: "),
+        (["a=4,6,1"], "--bits a=4,6,1: biases: "),
         (["=3"], "--bits =3: write"),
         ([""], "--bits : write"),
         (["a=3", "a=4"], "--bits a=4: layer 'a' is given before"),

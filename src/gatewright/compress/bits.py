@@ -97,10 +97,10 @@ _BITS = TypeAdapter[BitsByLayer](BitsByLayer)
 
 
 def parse_bits(texts: Sequence[str]) -> dict[str, LayerBits]:
-    """Read bits as the command line has them: `6`, `4,6`, `ternary,6`, `conv1=4` or `conv1=4,6`.
+    """Read bits as the command line has them: `6`, `4,6`, `ternary,6`, `conv1=4` or `conv1=4,6,8`.
 
-    The first number is the weights' bits, the second the activations'; one stands for both. Without
-    a layer's name it is the default.
+    The first number is the weights' bits, the second the activations'; one stands for both. A third
+    is the biases'. Without a layer's name it is the default.
 
     Raises:
         InputError: if one can't be read, or a layer is named twice.
@@ -112,14 +112,15 @@ def parse_bits(texts: Sequence[str]) -> dict[str, LayerBits]:
         fields = [_number(field.strip()) for field in value.split(",")]
         if name in found:
             raise InputError(f"--bits {text}: {_whom(name)} given before")
-        if not name or len(fields) > 2 or (len(fields) == 1 and isinstance(fields[0], str)):
+        if not name or len(fields) > 3 or (len(fields) == 1 and isinstance(fields[0], str)):
             raise InputError(
                 f"--bits {text}: write BITS or LAYER=BITS, where BITS is the width of weights and "
-                "activations, or of each: 6, 4,6 or ternary,6"
+                "activations, or of each, or of biases, too: 6, 4,6, ternary,6 or 4,6,8"
             )
-        weights, activations = fields[0], fields[-1]
+        widths = fields * 2 if len(fields) == 1 else fields
+        of_each = dict(zip(("weights", "activations", "biases"), widths, strict=False))
         try:
-            found |= _BITS.validate_python({name: {"weights": weights, "activations": activations}})
+            found |= _BITS.validate_python({name: of_each})
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             what = str(problem["loc"][1])
