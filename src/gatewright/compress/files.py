@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from gatewright.errors import InputError
 from gatewright.files import replaced_file
 from gatewright.fixed import FixedType
 from gatewright.options import DEFAULT_PRECISION
+from gatewright.samples import read_arrays
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _quantize(request: Request, progress: Callable[[str], None]) -> Outcome:
         result = quantize(model, request.bits, relu_integer=request.relu_integer)
         _save(result, request.output)
         return Outcome(request.bits, find_ranges(result))
-    samples, labels = read_data(request.data, model.input_names)
+    samples, labels = _read_data(request.data, model.input_names)
     if labels is None and (request.sensitivity or request.max_loss is not None):
         raise InputError(f"{request.data}: holds no labels 'y', so that there is no accuracy")
     table = None
@@ -134,7 +134,7 @@ def _check(request: Request) -> None:
         raise InputError("give bits, e.g. --bits 6, or --max-loss 0.01 to have them found")
 
 
-def read_data(
+def _read_data(
     path: Path, inputs: Sequence[str]
 ) -> tuple[list[NDArray[Any]], NDArray[np.integer[Any]] | None]:
     """Samples, an array per input, and their labels if there are any.
@@ -146,15 +146,7 @@ def read_data(
     Raises:
         InputError: if the file can't be read, or holds no samples.
     """
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            arrays = {"x": loaded}
-        else:
-            with loaded:
-                arrays = {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: can't be read as .npy or .npz ({error})") from None
+    arrays = read_arrays(path, alone="x")
     names = ["x"] if len(inputs) == 1 and inputs[0] not in arrays else list(inputs)
     if missing := [name for name in names if name not in arrays]:
         raise InputError(

@@ -10,7 +10,7 @@ from typing import Any
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend import load
 from gatewright.frontend.quiet import import_keras, quiet
-from gatewright.frontend.source import KerasSource, first_line
+from gatewright.frontend.source import KerasSource, first_line, short_name
 
 # By these Keras would import modules that a file names; without them it knows its own classes only.
 _IMPORTS = ("module", "registered_name", "build_config")
@@ -41,7 +41,7 @@ def load_model(path: Path, weights: Path | None = None) -> Any:
             model = keras.models.model_from_json(text, custom_objects=known)
             for layer in model.layers:
                 arrays = source.weights.get(layer.name, {})
-                layer.set_weights([arrays[_short(weight.name)] for weight in layer.weights])
+                layer.set_weights([arrays[short_name(weight.name)] for weight in layer.weights])
     except Exception as error:
         raise InputError(f"{path}: can't be loaded ({first_line(error)})") from error
     return model
@@ -65,8 +65,3 @@ def _without_imports(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _without_imports(v) for k, v in value.items() if k not in _IMPORTS}
     return [_without_imports(each) for each in value] if isinstance(value, list) else value
-
-
-def _short(name: str) -> str:
-    """`fc1/kernel:0` → `kernel`."""
-    return name.rpartition("/")[2].partition(":")[0]

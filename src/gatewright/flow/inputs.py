@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from gatewright.errors import InputError
 from gatewright.fixed import from_float
 from gatewright.kernels import Embedding
+from gatewright.samples import read_arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,15 +57,7 @@ def read_inputs(path: Path, design: Design) -> list[Values]:
     Raises:
         InputError: if the file can't be read or doesn't fit the model's inputs.
     """
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            arrays = {design.inputs[0].name: loaded}
-        else:
-            with loaded:
-                arrays = {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: can't be read as .npy or .npz ({error})") from None
+    arrays = read_arrays(path, alone=design.inputs[0].name)
     missing = [tensor.name for tensor in design.inputs if tensor.name not in arrays]
     if missing:
         raise InputError(

@@ -146,7 +146,7 @@ def _from_object(model: Any) -> Source:
         architecture = json.loads(model.to_json())
         check_architecture(origin, architecture)
         weights = {
-            layer.name: {_short(weight.name): weight.numpy() for weight in layer.weights}
+            layer.name: {short_name(weight.name): weight.numpy() for weight in layer.weights}
             for layer in model.layers
         }
         return _source(origin, architecture, weights, origin)
@@ -246,7 +246,7 @@ def first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
     """`fc1/kernel:0` → `kernel`."""
     return name.rpartition("/")[2].partition(":")[0]
 
@@ -271,7 +271,7 @@ def _read_h5(path: Path) -> tuple[Any, Weights]:
                 if not isinstance(link, h5py.HardLink) or not isinstance(groups[name], h5py.Group):
                     raise InputError(f"{path}: '{name}' is not a group of weights")
                 arrays = _arrays(path, groups[name])
-                short = {_short(key): array for key, array in arrays.items()}
+                short = {short_name(key): array for key, array in arrays.items()}
                 if arrays:
                     weights[name] = short if len(short) == len(arrays) else arrays
     except (OSError, ValueError, KeyError, RuntimeError) as error:
