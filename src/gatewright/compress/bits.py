@@ -8,15 +8,14 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     TypeAdapter,
     ValidationError,
 )
 
 from gatewright.errors import InputError
+from gatewright.strict import Strict
 
 #: The key of the bits of layers that are not named.
 DEFAULT = "default"
@@ -52,7 +51,7 @@ def _refuse_dynamic(value: Any) -> Any:
 _Width = Annotated[int, Field(ge=2, le=16)]
 
 
-class LayerBits(BaseModel):
+class LayerBits(Strict):
     """Widths of one layer in bits, sign included.
 
     Attributes:
@@ -62,8 +61,6 @@ class LayerBits(BaseModel):
         biases: Bits of a bias; by default those of the weights, or of the activations where the
             weights have no width of their own.
     """
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     weights: Annotated[int | str, AfterValidator(_check_weights)]
     activations: Annotated[_Width, BeforeValidator(_refuse_dynamic)]

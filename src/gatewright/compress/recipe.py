@@ -20,9 +20,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -30,10 +28,7 @@ from pydantic import (
 
 from gatewright.compress.bits import DEFAULT, BitsByLayer
 from gatewright.errors import InputError
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+from gatewright.strict import Strict
 
 
 def _same_everywhere(value: Any) -> Any:
@@ -57,7 +52,7 @@ _Epochs = Annotated[int, Field(ge=0)]
 _SomeEpochs = Annotated[int, Field(ge=1)]
 
 
-class Training(_Strict):
+class Training(Strict):
     """How the weights of a model are fitted: Adam, the learning rate falling along a half cosine.
 
     Attributes:
@@ -78,7 +73,7 @@ class Training(_Strict):
     cpu_devices: int | None = Field(default=None, ge=1, le=64)
 
 
-class Step(_Strict):
+class Step(Strict):
     """What all steps have in common."""
 
     name: ClassVar[str]
@@ -99,7 +94,7 @@ class Train(FittingStep):
     name: ClassVar[str] = "train"
 
 
-class Teacher(_Strict):
+class Teacher(Strict):
     """Whom a student learns from: a float model of another architecture, or a model in a file.
 
     Attributes:
