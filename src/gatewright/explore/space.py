@@ -26,9 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -38,6 +36,7 @@ from gatewright.compress.recipe import first_problem
 from gatewright.errors import InputError
 from gatewright.report.budget import parse_budgets
 from gatewright.report.figures import find_quantity
+from gatewright.strict import Strict
 from gatewright.zoo import Config, Sweep, load_sweep
 
 if TYPE_CHECKING:
@@ -48,11 +47,7 @@ if TYPE_CHECKING:
 Point = dict[str, Any]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Choices(_Strict):
+class Choices(Strict):
     """Some values; those that are all numbers are taken in their order."""
 
     values: Annotated[tuple[Any, ...], Field(min_length=1)]
@@ -75,7 +70,7 @@ class Choices(_Strict):
         return numbers and list(self.values) == sorted(self.values)
 
 
-class Range(_Strict):
+class Range(Strict):
     """Numbers from `low` to `high`, both included; whole ones where both ends are whole.
 
     Attributes:
@@ -164,7 +159,7 @@ Dimension = Annotated[Choices | Range, BeforeValidator(_dimension)]
 _Objective = Annotated[str, AfterValidator(_quantity)]
 
 
-class Rules(_Strict):
+class Rules(Strict):
     """Which hopeless trials are stopped early; all of them unless told otherwise.
 
     Attributes:
@@ -178,7 +173,7 @@ class Rules(_Strict):
     dominated: bool = True
 
 
-class Search(_Strict):
+class Search(Strict):
     """The section `search` of a sweep file.
 
     Attributes:

@@ -48,7 +48,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from gatewright.compress.bits import DEFAULT, BitsByLayer
@@ -65,17 +65,14 @@ from gatewright.compress.recipe import (
 from gatewright.compress.run import MODEL_FILE
 from gatewright.errors import InputError
 from gatewright.options import ConvertOptions, Inference, Io, Strategy, resolve
+from gatewright.strict import Strict
 from gatewright.targets import load_target
 
 SWEEP_FILE = "sweep.yaml"
 _LAID_OVER = ("training", "conversion", "architecture", "data")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Conversion(_Strict):
+class Conversion(Strict):
     """What a config sets of `ConvertOptions`, by the same names; None leaves it to the tool."""
 
     io: Io = "parallel"
@@ -104,7 +101,7 @@ def _recipe(value: Any) -> tuple[Step, ...]:
     return recipe
 
 
-class Config(_Strict):
+class Config(Strict):
     """One configuration of a model."""
 
     # A config's name becomes a folder.
@@ -208,7 +205,7 @@ class Sweep:
         return config
 
 
-class _File(_Strict):
+class _File(Strict):
     """A sweep file as written: a config is whole once the defaults are laid under it."""
 
     description: str
