@@ -81,7 +81,7 @@ class Conversion(Strict):
     precision: str | None = None
     inference: Inference | None = None
     preset: str | None = None
-    settings: dict[str, str | int | float | bool] = {}
+    settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
     target: str = "xcup"
     clock_ns: float | None = Field(default=None, gt=0)
     target_ii: int | None = None
@@ -110,8 +110,8 @@ class Config(Strict):
     input_precision: str
     training: Training
     recipe: Annotated[tuple[Any, ...], BeforeValidator(_recipe)] = (Train(), Quantize())
-    architecture: dict[str, Any] = {}
-    data: dict[str, Any] = {}
+    architecture: dict[str, Any] = Field(default_factory=dict)
+    data: dict[str, Any] = Field(default_factory=dict)
     relu_integer: ReluInteger = 2
     conversion: Conversion = Conversion()
 
@@ -210,8 +210,8 @@ class _File(Strict):
 
     description: str
     layers: list[str] = Field(min_length=1)
-    defaults: dict[str, Any] = {}
-    configs: list[dict[str, Any]] = []
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    configs: list[dict[str, Any]] = Field(default_factory=list)
     search: dict[str, Any] | None = None
 
 
