@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from rows import Builder, check
 
 from gatewright.emit.modules import build_modules
+from gatewright.fixed import FixedType
+from gatewright.flow.balance import balanced
 from gatewright.kernels import Dense
 from gatewright.kernels.cmvm import without_common_factor
 from gatewright.kernels.convolution import Convolution
@@ -36,6 +38,15 @@ LAYERS: dict[str, tuple[float, Callable[[Builder], object]]] = {
     },
     "dense_zeros": (1.0, lambda b: b.dense(b.input(6), 4, 6)),
     "dense_zeros_in_groups": (1.0, lambda b: b.dense(b.input(6), 4, 12)),
+    **{
+        f"dense_{reuse}_uneven": (0.5, lambda b, reuse=reuse: b.dense(b.input(6), 4, reuse))
+        for reuse in (12, 24)
+    },
+    "dense_uneven_vectors": (0.4, lambda b: b.dense(b.input(3, 5), 4, 10)),
+    "dense_uneven_flattened": (0.6, lambda b: b.dense(b.reshape(b.input(2, 3, 2), 12), 2, 24)),
+    "conv_uneven": (0.5, lambda b: b.conv(b.input(4, 5, 2), 4, (2, 2), reuse=16)),
+    "depthwise_uneven": (0.5, lambda b: b.depthwise(b.input(4, 3, 4), (2, 2), reuse=8)),
+    "depthwise_uneven_largest": (0.4, lambda b: b.depthwise(b.input(4, 4, 3), (2, 2), reuse=12)),
     "dense_one_step": (0.75, lambda b: b.dense(b.input(8), 4, 4)),
     "dense_chain": (0.5, lambda b: b.dense(b.relu(b.dense(b.input(6), 4, 12)), 3, 4)),
     "dense_vectors": (0.5, lambda b: b.dense(b.input(3, 4), 5, 4)),
@@ -87,9 +98,10 @@ def _pruned(builder: Builder, amount: float, name: str) -> Design:
             fold, matrix = _fold(kernel)
             # Zeros elsewhere would leave out other steps than these.
             matrix = np.where(matrix == 0, kernel.weight_type.min or 1, matrix)
-            gone = rng.permutation(fold.steps)[: max(1, round(amount * fold.steps))]
-            matrix = matrix.reshape(fold.steps, -1)
-            matrix[gone] = 0
+            matrix = matrix.reshape(fold.steps, fold.inputs, fold.groups, -1)
+            for group in range(fold.groups) if "uneven" in name else [slice(None)]:
+                gone = max(1, round(amount * fold.steps)) - ("uneven" in name and group == 1)
+                matrix[rng.permutation(fold.steps)[:gone], :, group] = 0
             builder.kernels[number] = replace(kernel, weights=matrix.reshape(kernel.weights.shape))
     return builder.design(name)
 
@@ -122,25 +134,29 @@ def test_steps_of_zeros_take_neither_a_cycle_nor_a_word(amount: float, design: D
         assert isinstance(kernel, Dense | Convolution)
         fold, matrix = _fold(kernel)
         (placed,) = (p for p in module.units if isinstance(p.unit, Feed | Repeat))
-        # Of each part of a vector a step is left.
+        # Of each part of a vector a step is left, and of each group as many as of any.
         parts = placed.sources[0].beats // kernel.repeats
-        by_step = fold.words(matrix).reshape(fold.groups, parts, fold.steps // parts, -1)
-        left = by_step.any(axis=(0, 3))
-        left[:, 0] |= ~left.any(axis=1)
-        kept = by_step[:, left].reshape(-1, fold.multipliers)
-        # What all weights have in common is not in the memory.
+        words = fold.words(matrix).reshape(fold.groups, parts, fold.steps // parts, -1)
+        left = np.maximum(words.any(axis=-1).sum(axis=-1), 1).sum(axis=-1).max() * fold.groups
         values = placed.unit.rom.columns[0][0]
-        np.testing.assert_array_equal(values, without_common_factor(kept)[0])
+        assert len(values) == left
+        # What all weights have in common is not in the memory.
+        for ours, group in zip(
+            values.reshape(fold.groups, -1, fold.multipliers), words, strict=True
+        ):
+            there = group.reshape(-1, fold.multipliers)
+            expected = there[there.any(axis=-1)] >> without_common_factor(matrix)[1]
+            np.testing.assert_array_equal(ours[ours.any(axis=-1)], expected)
         assert module.reuse == fold.reuse
         assert module.multipliers == fold.multipliers
-        left_out = fold.reuse - len(kept)
+        left_out = fold.reuse - left
         note = f"{left_out} of {fold.reuse} steps are left out: their weights are zero"
         assert module.notes == ((note,) if left_out else ())
         assert left_out or parts == fold.steps
         beats = max(source.beats for source in module.sources)
         cycles = module.measure()[1]
         if isinstance(kernel, Dense):
-            assert cycles == max(kernel.repeats * len(kept), beats)
+            assert cycles == max(kernel.repeats * left, beats)
         if parts == 1 or matrix.reshape(parts, -1).any(axis=1).all():
             assert cycles == max(kernel.interval(kernel.reuse), beats)
 
@@ -150,7 +166,8 @@ def test_nothing_changes_without_zeros() -> None:
         for reuse in reuse_factors(n_in, n_out):
             fold = Fold(n_in, n_out, reuse)
             matrix = np.ones((n_in, n_out), np.int64)
-            assert fold.needed(matrix).all()
+            steps = np.broadcast_to(np.arange(fold.steps), (fold.groups, fold.steps))
+            np.testing.assert_array_equal(fold.needed(matrix), steps)
             assert fold.without_zeros(matrix) == fold
 
 
@@ -158,21 +175,35 @@ def test_nothing_changes_without_zeros() -> None:
 def test_what_is_left_is_the_same_product(data: st.DataObject) -> None:
     n_in, n_out = data.draw(st.integers(1, 24)), data.draw(st.integers(1, 8))
     fold = Fold(n_in, n_out, data.draw(st.sampled_from(reuse_factors(n_in, n_out))))
-    parts = data.draw(st.sampled_from([n for n in range(1, n_in + 1) if fold.steps % n == 0]))
+    divisors = [n for n in range(1, n_in + 1) if fold.steps % n == 0]
+    parts = data.draw(st.sampled_from(divisors)) if fold.groups == 1 else 1
     rng = np.random.default_rng(data.draw(st.integers(0, 999)))
     matrix = rng.integers(-3, 4, (n_in, n_out)) * rng.choice([0, 1], (n_in, 1))
-    needed = fold.needed(matrix, parts)
-    assert needed.any(axis=1).all()
-    kept = fold.of(int(needed.sum()))
+    matrix *= rng.choice([0, 1], (n_in, n_out), p=[0.3, 0.7])
+    steps = fold.needed(matrix, parts)
+    assert (np.diff(steps) > 0).all()
+    kept = fold.of(steps.shape[1])
     assert (kept.inputs, kept.groups, kept.outputs) == (fold.inputs, fold.groups, fold.outputs)
-    assert kept.reuse == kept.steps * fold.groups
-    rows = np.arange(n_in).reshape(-1, fold.inputs)[needed.ravel()]
+    assert kept.reuse == steps.size
     # Step by step, as multipliers do it.
-    words = kept.words(matrix[rows.ravel()]).reshape(
-        kept.groups, kept.steps, kept.outputs, kept.inputs
-    )
-    x = rng.integers(-9, 10, n_in)
-    sums = np.einsum("gsop,sp->go", words, x[rows])
-    np.testing.assert_array_equal(sums.ravel(), x @ matrix)
-    zeros = ~words.any(axis=(0, 2, 3))
-    assert zeros.sum() == (~matrix.reshape(parts, -1).any(axis=1)).sum()
+    x = rng.integers(-9, 10, n_in).reshape(fold.steps, fold.inputs)
+    words = fold.words(matrix).reshape(fold.groups, fold.steps, fold.outputs, fold.inputs)
+    sums = [np.einsum("sop,sp->o", w[s], x[s]) for w, s in zip(words, steps, strict=True)]
+    np.testing.assert_array_equal(np.concatenate(sums), x.ravel() @ matrix)
+    # None is more than what one group needs, or each part of it.
+    used = words.any(axis=(2, 3)).reshape(fold.groups, parts, -1).sum(axis=-1)
+    assert kept.steps == np.maximum(used, 1).sum(axis=-1).max()
+    assert (np.unique(steps // (fold.steps // parts)) == np.arange(parts)).all()
+
+
+def test_a_target_interval_gives_a_pruned_layer_a_greater_reuse_factor() -> None:
+    chosen = []
+    for amount in (0.0, 0.5):
+        builder = Builder(3, "parallel")
+        builder.dense(builder.input(16), 4, 16)
+        (kernel,) = builder.kernels
+        weights = np.full(kernel.weights.shape, 5)
+        weights[: int(16 * amount)] = 0
+        builder.kernels[0] = replace(kernel, weights=weights, weight_type=FixedType(6, 6))
+        chosen.append(balanced(builder.design("d"), 8, TARGET)["dense0"])
+    assert chosen == [8, 16]

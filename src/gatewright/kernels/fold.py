@@ -81,10 +81,8 @@ class Fold:
         ordered = matrix.reshape(self.steps, self.inputs, self.groups, self.outputs)
         return ordered.transpose(2, 0, 3, 1).reshape(self.reuse, self.multipliers)
 
-    def needed(self, matrix: NDArray[np.int64], parts: int = 1) -> NDArray[np.bool_]:
-        """Which steps a matrix needs; the others are left out.
-
-        A step is left out where its weights are zero in all groups.
+    def needed(self, matrix: NDArray[np.int64], parts: int = 1) -> NDArray[np.int64]:
+        """Which steps a matrix needs; the others, whose weights are zero, are left out.
 
         Args:
             matrix: of shape (n_in, n_out).
@@ -92,12 +90,14 @@ class Fold:
                 each is left.
 
         Returns:
-            bool of shape (parts, steps per part).
+            Numbers of steps, in order, of shape (groups, steps). Of each group as many are left.
         """
-        weights = matrix.reshape(parts, self.steps // parts, -1)
-        needed: NDArray[np.bool_] = np.logical_or.reduce(weights != 0, axis=-1)
-        needed[:, 0] |= ~np.logical_or.reduce(needed, axis=-1)
-        return needed
+        blocks = matrix.reshape(self.steps, self.inputs, self.groups, self.outputs)
+        needed: NDArray[np.bool_] = np.logical_or.reduce(blocks != 0, axis=(1, 3)).T
+        by_part = needed.reshape(self.groups, parts, -1)
+        by_part[..., 0] |= ~np.logical_or.reduce(by_part, axis=-1)
+        count = int(needed.sum(axis=1).max())
+        return np.sort(np.argsort(~needed, axis=1, kind="stable")[:, :count], axis=1)
 
     def of(self, steps: int) -> Fold:
         """The same of fewer steps per group."""
@@ -105,7 +105,7 @@ class Fold:
 
     def without_zeros(self, matrix: NDArray[np.int64]) -> Fold:
         """The same without the steps that are left out where vectors come whole."""
-        return self.of(int(self.needed(matrix).sum()))
+        return self.of(self.needed(matrix).shape[1])
 
 
 def reuse_factors(n_in: int, n_out: int) -> list[int]:
@@ -262,19 +262,20 @@ class Weights:
     def _bias(self) -> NDArray[np.int64]:
         return self.bias >> (self.accum.frac - self._sum_frac)
 
-    def order(self, fold: Fold, operands: NDArray[np.int64]) -> NDArray[np.int64]:
+    def order(self, fold: Fold, operands: NDArray[np.int64]) -> tuple[int, ...]:
         """Where what the steps take, one after the other, stands in a vector.
 
         Args:
             fold: how the work is shared out.
-            operands: of its steps, in order; counted as if the vector were of shape (n_in,).
+            operands: of its steps, of shape (groups, n_in), the same for each group where all
+                results have the same; counted as if the vector were of shape (n_in,).
         """
         if self.shared:
-            return operands
-        taps = operands.reshape(1, fold.steps, 1, fold.inputs)
+            return tuple(operands[0].tolist())
+        taps = operands.reshape(fold.groups, fold.steps, 1, fold.inputs)
         channel = np.arange(fold.n_out) // (fold.n_out // self.channels)
         blocks = channel.reshape(fold.groups, 1, fold.outputs, 1)
-        return (taps * self.channels + blocks).ravel()
+        return tuple((taps * self.channels + blocks).ravel().tolist())
 
 
 @dataclass(frozen=True)
@@ -363,23 +364,24 @@ def folded_row(weights: Weights, fold: Fold, lanes: int, output: Tensor) -> Row:
     # A vector may come in parts where every result has all of its steps one after the other.
     in_parts = fold.groups == 1 and size % lanes == 0 and lanes % fold.inputs == 0
     parts = size // lanes if in_parts else 1
-    needed = fold.needed(weights.matrix, parts)
-    kept = fold.of(int(needed.sum()))
-    rows = np.arange(fold.n_in).reshape(*needed.shape, fold.inputs)[needed].ravel()
-    weights = replace(weights, matrix=weights.matrix[rows])
-    rom, products, accumulate = weights.summed(kept)
+    steps = fold.needed(weights.matrix, parts)
+    kept = fold.of(steps.shape[1])
+    rows = (steps[..., None] * fold.inputs + np.arange(fold.inputs)).reshape(fold.groups, -1)
+    blocks = weights.matrix.reshape(fold.n_in, fold.groups, fold.outputs)
+    matrix = blocks[rows.T, np.arange(fold.groups)].reshape(kept.n_in, fold.n_out)
+    rom, products, accumulate = replace(weights, matrix=matrix).summed(kept)
     sequencer: tuple[Unit, ...]
-    if parts > 1 and kept != fold:
-        # Steps that are left out differ from part to part, so a step says what it takes of its own.
-        places = needed.nonzero()[1]
-        width = width_of(0, int(places.max()))
+    if weights.shared and kept != fold and (parts > 1 or (steps != steps[0]).any()):
+        # Parts, or groups, leave out other steps, so that a step says what it takes.
+        part, place = np.divmod(steps.ravel(), fold.steps // parts)
+        width = width_of(0, int(place.max()))
         to = FixedType(width, width, signed=False)
-        rom = replace(rom, columns=(*rom.columns, (places[:, None], to)))
-        sequencer = (Repeat(tuple(needed.sum(axis=1).tolist()), rom),)
-        whole, factors = Tensor("x", (lanes,), weights.x), products.inputs[1]
-        products = replace(products, inputs=(whole, factors, Tensor("place", (1,), to)))
+        rom = replace(rom, columns=(*rom.columns, (place[:, None], to)))
+        sequencer = (Repeat(tuple(np.bincount(part).tolist()), rom),)
+        whole = Tensor("x", (size // parts,), weights.x)
+        products = replace(products, inputs=(whole, products.inputs[1], Tensor("place", (1,), to)))
     else:
-        order = tuple(weights.order(kept, rows).tolist())
+        order = weights.order(kept, rows)
         feed = Feed(products.inputs[0].size, kept.groups if weights.shared else 1, rom)
         sequencer = (feed,)
         if parts == 1 and order != tuple(range(size)):
