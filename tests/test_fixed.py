@@ -61,9 +61,9 @@ def cache(request):
 @pytest.fixture(scope="module")
 def judge(cache) -> Judge:
     """One library for all that the fast tests ask."""
-    rng = random.Random(3)  # noqa: S311
+    rng = random.Random(4)  # noqa: S311
     return Judge(
-        random_cases(rng, 4, (6, 5))
+        random_cases(rng, 2, (6, 5))
         + random_cases(rng, 1, (40, 30))
         + [
             Case("double", FixedType(width, integer, signed, rounding, overflow))
