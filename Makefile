@@ -55,13 +55,13 @@ format: $(STAMP) ## reformat the Python files
 	$(BIN)/ruff format .
 
 test: lint ## lint and the fast tests
-	$(BIN)/pytest -n $(JOBS) -m "not full"
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not full"
 
 test-full: lint ## lint and all tests, the wide cases too
-	$(BIN)/pytest -n $(JOBS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
 fuzz: $(STAMP) ## the property-based tests, with many more examples than in make test
-	$(BIN)/pytest -n $(JOBS) -m hypothesis --hypothesis-profile=fuzz
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m hypothesis --hypothesis-profile=fuzz
 
 bench: $(STAMP) ## speed and quality against peers, see benchmarks/
 	$(BIN)/python -m benchmarks
