@@ -9,6 +9,8 @@ STAMP := $(VENV)/.complete
 MODELS := $(filter-out jet_tagger,$(notdir $(patsubst %/sweep.yaml,%,$(wildcard models/*/sweep.yaml))))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where containers set it, each process that imports TensorFlow would compile it anew, for 16 s.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo reports layers test test-full fuzz bench lint format constraints clean
