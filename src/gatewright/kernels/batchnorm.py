@@ -35,10 +35,10 @@ class BatchNorm(Elementwise):
         bias: raw int64 of shape (n,).
         scale_type: type of `scale`.
         bias_type: type of `bias`.
-        strategy: as of `Dense`.
+        strategy: as of `Product`.
         reuse_factor: how many elements share a multiplier, as asked.
-        multiplier: as of `Dense`.
-        rom_style: as of `Dense`.
+        multiplier: as of `Product`.
+        rom_style: as of `Product`.
     """
 
     scale: NDArray[np.int64]

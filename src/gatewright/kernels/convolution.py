@@ -27,12 +27,12 @@ class Convolution(Windowed):
         bias: raw int64, one per filter.
         weight_type: type of `weights`.
         bias_type: type of `bias`.
-        accum: type of the accumulators, as of `Dense`.
-        strategy: as of `Dense`.
+        accum: type of the accumulators, as of `Product`.
+        strategy: as of `Product`.
         reuse_factor: how many products of a window share a multiplier, as asked.
         parallel: windows that are worked on at a time where a beat is an image, as asked.
-        multiplier: as of `Dense`.
-        rom_style: as of `Dense`.
+        multiplier: as of `Product`.
+        rom_style: as of `Product`.
     """
 
     weights: NDArray[np.int64]

@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, Overflow, cast, effective_bits
+from gatewright.fixed import FixedType, Overflow, cast
 from gatewright.kernels import cmvm
-from gatewright.kernels.base import Choice, Kernel, Work
-from gatewright.kernels.fold import (
-    Fold,
-    Weights,
-    folded_luts,
-    folded_row,
-    parallel_notes,
-    reuse_factors,
-    shared_choice,
-)
+from gatewright.kernels.base import Choice
+from gatewright.kernels.fold import parallel_notes
+from gatewright.kernels.product import Product
 from gatewright.units import Function, Row
 
 if TYPE_CHECKING:
@@ -38,44 +31,27 @@ _SUM_BITS = 62
 
 
 @dataclass(frozen=True, eq=False)
-class Dense(Kernel):
+class Dense(Product):
     """y = cast(bias + sum of products), as `dense_latency` of nnet_dense_latency.h.
 
     Each product is cast to the accumulator's type before it is added, as there. The sum is exact
     as long as the accumulator wraps; one that could saturate on the way depends on the order of
     summation, and is refused.
 
+    The weights are of shape (n_in, n_out), the bias of shape (n_out,).
+
     Attributes:
-        weights: raw int64 of shape (n_in, n_out).
-        bias: raw int64 of shape (n_out,).
-        weight_type: type of `weights`.
-        bias_type: type of `bias`.
-        accum: type of the accumulator.
-        strategy: hls4ml's: "latency" takes what costs less on the target,
-            "distributed_arithmetic" an adder graph, "resource" multipliers.
-        reuse_factor: how many products share a multiplier, as asked; see `reuse`.
         parallel: vectors, where the input holds several, that are multiplied at a time, as asked:
             hls4ml's parallelization factor.
-        multiplier: what shared multipliers are made of: "auto", "dsp" or "lut".
-        rom_style: where their weights stand: "auto", "block" or "distributed".
     """
 
-    weights: NDArray[np.int64]
-    bias: NDArray[np.int64]
-    weight_type: FixedType
-    bias_type: FixedType
-    accum: FixedType
-    strategy: str = "latency"
-    reuse_factor: int = 1
     parallel: int = 1
-    multiplier: str = "auto"
-    rom_style: str = "auto"
 
     def __post_init__(self) -> None:
         x = self.inputs[0].type
         largest = int(np.abs(self.weights).sum(axis=0).max(initial=0)) * max(-x.min, x.max)
         largest <<= max(0, self.accum.frac - self._product_frac)
-        largest += int(np.abs(self._accum_bias()).max(initial=0))
+        largest += int(np.abs(self.accum_bias()).max(initial=0))
         if max(largest.bit_length(), self.accum.width) > _SUM_BITS:
             raise UnsupportedError(
                 f"layer '{self.layer}': its sums of products need more than {_SUM_BITS} bits; "
@@ -91,19 +67,6 @@ class Dense(Kernel):
     def period(self) -> int:
         """See `Kernel.period`: a vector."""
         return int(self.weights.shape[0])
-
-    @property
-    def reuse_factors(self) -> list[int]:
-        """See `Kernel.reuse_factors`."""
-        return reuse_factors(*self.weights.shape)
-
-    def steps(self, reuse: int) -> int:
-        """See `Kernel.steps`."""
-        return self._fold(reuse).without_zeros(self.weights).reuse
-
-    def _fold(self, reuse: int) -> Fold:
-        n_in, n_out = self.weights.shape
-        return Fold(n_in, n_out, reuse)
 
     @property
     def repeats(self) -> int:
@@ -133,9 +96,6 @@ class Dense(Kernel):
         most = max(high.max(initial=0), bias.max(), (bias + high.sum(axis=0)).max())
         return bool(least < self.accum.lowest or most > self.accum.max)
 
-    def _accum_bias(self) -> NDArray[np.int64]:
-        return cast(self.bias, self.bias_type.frac, self.accum)
-
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Kernel.golden`; the last axis is multiplied."""
         (x,) = inputs
@@ -147,7 +107,7 @@ class Dense(Kernel):
                 rows = np.flatnonzero(weights)
                 products = cast(x[..., rows] * weights[rows], self._product_frac, self.accum)
                 total[..., column] = products.sum(axis=-1)
-        total = cast(total + self._accum_bias(), self.accum.frac, self.accum)
+        total = cast(total + self.accum_bias(), self.accum.frac, self.accum)
         result = cast(total, self.accum.frac, self.output.type)
         return result.reshape(len(x), *self.output.shape)
 
@@ -163,7 +123,7 @@ class Dense(Kernel):
     def _build_vector(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
         sums = self._exact_sums if self._exact_products else self._rounded_sums
         result = []
-        for total, bias in zip(sums(circuit, target, x), self._accum_bias(), strict=True):
+        for total, bias in zip(sums(circuit, target, x), self.accum_bias(), strict=True):
             word = circuit.sum(((1, total), (1, circuit.constant(int(bias), self.accum.frac))))
             result.append(circuit.cast(circuit.cast(word, self.accum), self.output.type))
         return result
@@ -198,16 +158,7 @@ class Dense(Kernel):
             beat = self.inputs[0].size // self.repeats
             body = self.on_beat(beat)
             return Row((beat,), (Function((body,)),), body.output.size, reuse=1)
-        weights = Weights(
-            layer=self.layer,
-            x=self.inputs[0].type,
-            matrix=self.weights,
-            frac=self.weight_type.frac,
-            bias=self._accum_bias(),
-            accum=self.accum,
-            rom_style=self.rom_style,
-        )
-        return folded_row(weights, self._fold(self.reuse), lanes[0], self.output)
+        return self.folded(lanes[0])
 
     def notes(self) -> tuple[str, ...]:
         """See `Kernel.notes`."""
@@ -216,20 +167,15 @@ class Dense(Kernel):
             *parallel_notes(self.parallel, self.inputs[0].size // self.period, self.repeats),
         )
 
-    def luts(self, reuse: int, target: Target) -> float:
-        """See `Kernel.luts`."""
+    def unrolled_luts(self, target: Target) -> float:
+        """See `Product.unrolled_luts`."""
         matrix, _ = cmvm.without_common_factor(self.weights)
+        vectors = self.inputs[0].size // self.period // self.reused(1).repeats
         width = self.inputs[0].type.width
-        if reuse == 1:
-            unrolled = self.inputs[0].size // self.period // self.reused(1).repeats
-            return float(unrolled) * cmvm.unrolled_luts(matrix, width, self.strategy, target)
-        fold = self._fold(reuse).without_zeros(self.weights)
-        return folded_luts(fold, (width, self.weight_type.width, self.accum.width), target)
+        return float(vectors) * cmvm.unrolled_luts(matrix, width, self.strategy, target)
 
-    def choice(self, target: Target) -> Choice:
-        """See `Kernel.choice`."""
-        if self.reuse > 1:
-            return shared_choice(self._fold(self.reuse))
+    def unrolled_choice(self, target: Target) -> Choice:
+        """See `Product.unrolled_choice`."""
         width = self.inputs[0].type.width
         if not self._exact_products:
             each = np.unique(self.weights)[None, :]
@@ -237,21 +183,6 @@ class Dense(Kernel):
             return Choice(strategy, f"products are rounded one by one to {self.accum}")
         matrix, _ = cmvm.without_common_factor(self.weights)
         return cmvm.choose(matrix, width, self.strategy, target)
-
-    def work(self) -> Work:
-        """See `Kernel.work`."""
-        vectors = self.inputs[0].size // self.weights.shape[0]
-        nonzero = int(np.count_nonzero(self.weights))
-        return Work(
-            macs=vectors * self.weights.size,
-            bops=vectors * nonzero * self.inputs[0].type.width * self.weight_type.width,
-            ebops=vectors * int(effective_bits(self.weights).sum()) * self.inputs[0].type.width,
-            weights=self.weights.size,
-            nonzero=nonzero,
-            parameters=self.weights.size + self.bias.size,
-            weight_bits=self.weights.size * self.weight_type.width
-            + self.bias.size * self.bias_type.width,
-        )
 
 
 def _matmul(x: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,7 +12,6 @@ import numpy as np
 from gatewright.circuit import width_of
 from gatewright.fixed import FixedType, cast
 from gatewright.kernels import cmvm
-from gatewright.kernels.base import Choice
 from gatewright.tensor import Tensor
 from gatewright.units import Accumulate, Body, Feed, Function, Permute, Repeat, Rom, Row, Unit
 from gatewright.units.accumulate import holding
@@ -119,11 +118,6 @@ def reuse_factors(n_in: int, n_out: int) -> list[int]:
     return few + many
 
 
-def shared_choice(fold: Fold) -> Choice:
-    """How a folded product is built."""
-    return Choice(cmvm.SHARED, f"{fold.multipliers} multipliers, reuse factor {fold.reuse}")
-
-
 def parallel_notes(asked: int, there: int, repeats: int) -> tuple[str, ...]:
     """What becomes of a parallelization factor: all positions at a time, or one."""
     if asked == 1 or repeats == 1:
@@ -165,9 +159,8 @@ class Weights:
         frac: fractional bits of `matrix`.
         bias: raw int64 of shape (n_out,) in the unit of `accum`.
         accum: type to which products are cast before they are added.
-        shared: whether all results have the same operands; else result j has operands
-            [:, j // (n_out / channels)] of a vector taken as (n_in, channels).
-        channels: of a vector whose results have operands of their own.
+        shared: whether all results have the same operands; else result j has operands [:, j] of a
+            vector taken as (n_in, n_out).
         rom_style: where the weights stand: "auto", "block" or "distributed".
     """
 
@@ -178,7 +171,6 @@ class Weights:
     bias: NDArray[np.int64]
     accum: FixedType
     shared: bool = True
-    channels: int = 1
     rom_style: str = "auto"
 
     @cached_property
@@ -273,9 +265,8 @@ class Weights:
         if self.shared:
             return tuple(operands[0].tolist())
         taps = operands.reshape(fold.groups, fold.steps, 1, fold.inputs)
-        channel = np.arange(fold.n_out) // (fold.n_out // self.channels)
-        blocks = channel.reshape(fold.groups, 1, fold.outputs, 1)
-        return tuple((taps * self.channels + blocks).ravel().tolist())
+        results = np.arange(fold.n_out).reshape(fold.groups, 1, fold.outputs, 1)
+        return tuple((taps * fold.n_out + results).ravel().tolist())
 
 
 @dataclass(frozen=True)
@@ -360,9 +351,10 @@ def folded_row(weights: Weights, fold: Fold, lanes: int, output: Tensor) -> Row:
         lanes: elements per beat of the vector as it comes.
         output: the result.
     """
-    size = fold.n_in * weights.channels
+    size = fold.n_in * (1 if weights.shared else fold.n_out)
     # A vector may come in parts where every result has all of its steps one after the other.
-    in_parts = fold.groups == 1 and size % lanes == 0 and lanes % fold.inputs == 0
+    one_after_the_other = weights.shared and fold.groups == 1
+    in_parts = one_after_the_other and size % lanes == 0 and lanes % fold.inputs == 0
     parts = size // lanes if in_parts else 1
     steps = fold.needed(weights.matrix, parts)
     kept = fold.of(steps.shape[1])

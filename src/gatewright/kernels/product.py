@@ -1,0 +1,122 @@
+"""Products with constant weights: unrolled, or folded onto shared multipliers by a reuse factor."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from gatewright.fixed import cast, effective_bits
+from gatewright.kernels import cmvm
+from gatewright.kernels.base import Choice, Kernel, Work
+from gatewright.kernels.fold import Fold, Weights, folded_luts, folded_row, reuse_factors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gatewright.fixed import FixedType
+    from gatewright.targets import Target
+    from gatewright.units import Row
+
+
+@dataclass(frozen=True, eq=False)
+class Product(Kernel):
+    """Sums of products with a constant matrix, and biases; a subclass says of which operands.
+
+    Attributes:
+        weights: raw int64 of shape (products per result, results).
+        bias: raw int64, one per result.
+        weight_type: type of `weights`.
+        bias_type: type of `bias`.
+        accum: type of the accumulators.
+        strategy: hls4ml's: "latency" takes what costs less on the target,
+            "distributed_arithmetic" an adder graph, "resource" multipliers.
+        reuse_factor: how many products share a multiplier, as asked; see `reuse`.
+        multiplier: what shared multipliers are made of: "auto", "dsp" or "lut".
+        rom_style: where their weights stand: "auto", "block" or "distributed".
+    """
+
+    weights: NDArray[np.int64]
+    bias: NDArray[np.int64]
+    weight_type: FixedType
+    bias_type: FixedType
+    accum: FixedType
+    strategy: str = "latency"
+    reuse_factor: int = 1
+    multiplier: str = "auto"
+    rom_style: str = "auto"
+
+    #: Whether all results have the same operands; else each has its own, see `fold.Weights`.
+    shared: ClassVar[bool] = True
+
+    @property
+    def reuse_factors(self) -> list[int]:
+        """See `Kernel.reuse_factors`."""
+        return reuse_factors(*self.weights.shape)
+
+    def steps(self, reuse: int) -> int:
+        """See `Kernel.steps`."""
+        return self._fold(reuse).without_zeros(self.weights).reuse
+
+    def _fold(self, reuse: int) -> Fold:
+        n_in, n_out = self.weights.shape
+        return Fold(n_in, n_out, reuse)
+
+    def accum_bias(self) -> NDArray[np.int64]:
+        """The biases in the unit of the accumulators."""
+        return cast(self.bias, self.bias_type.frac, self.accum)
+
+    def folded(self, lanes: int) -> Row:
+        """How it is built with shared multipliers, for beats of so many elements."""
+        weights = Weights(
+            layer=self.layer,
+            x=self.inputs[0].type,
+            matrix=self.weights,
+            frac=self.weight_type.frac,
+            bias=self.accum_bias(),
+            accum=self.accum,
+            shared=self.shared,
+            rom_style=self.rom_style,
+        )
+        return folded_row(weights, self._fold(self.reuse), lanes, self.output)
+
+    def luts(self, reuse: int, target: Target) -> float:
+        """See `Kernel.luts`."""
+        if reuse == 1:
+            return self.unrolled_luts(target)
+        fold = self._fold(reuse).without_zeros(self.weights)
+        widths = self.inputs[0].type.width, self.weight_type.width, self.accum.width
+        return folded_luts(fold, widths, target, shared=self.shared)
+
+    @abstractmethod
+    def unrolled_luts(self, target: Target) -> float:
+        """Estimated LUTs at reuse factor 1."""
+
+    def choice(self, target: Target) -> Choice:
+        """See `Kernel.choice`."""
+        if self.reuse == 1:
+            return self.unrolled_choice(target)
+        multipliers = self._fold(self.reuse).multipliers
+        return Choice(cmvm.SHARED, f"{multipliers} multipliers, reuse factor {self.reuse}")
+
+    @abstractmethod
+    def unrolled_choice(self, target: Target) -> Choice:
+        """How it is built at reuse factor 1."""
+
+    def work(self) -> Work:
+        """See `Kernel.work`: the same weights for every period."""
+        repeats = self.inputs[0].size // self.period
+        width = self.inputs[0].type.width
+        nonzero = int(np.count_nonzero(self.weights))
+        return Work(
+            macs=repeats * self.weights.size,
+            bops=repeats * nonzero * width * self.weight_type.width,
+            ebops=repeats * int(effective_bits(self.weights).sum()) * width,
+            weights=self.weights.size,
+            nonzero=nonzero,
+            parameters=self.weights.size + self.bias.size,
+            weight_bits=self.weights.size * self.weight_type.width
+            + self.bias.size * self.bias_type.width,
+        )
