@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gatewright import golden
+from gatewright.compress.bits import LayerBits
 from gatewright.fixed import from_float, to_float
 from gatewright.frontend import convert
 from gatewright.lower import lower
@@ -16,6 +17,11 @@ GRID = "fixed<8,3>"
 def on_grid(shape, seed=0):
     """Random inputs that `GRID` holds."""
     return (np.random.default_rng(seed).integers(-128, 128, shape) / 32).astype(np.float32)
+
+
+def bits(weights, activations=None, **other):
+    """Bits of a layer; one number stands for weights and activations."""
+    return LayerBits(weights=weights, activations=activations or weights, **other)
 
 
 def golden_outputs(model, x, precision=GRID):

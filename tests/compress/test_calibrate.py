@@ -1,28 +1,14 @@
 """Post-training quantization: ranges, and what they do to a network that nobody trains."""
 
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress.models import golden_outputs, on_grid, spread
-from gatewright.compress.bits import LayerBits
+from compress.models import bits, golden_outputs, on_grid, spread
 from gatewright.compress.calibrate import calibrate, fit_integer
 from gatewright.compress.quantize import quantize
 from gatewright.errors import InputError, UnsupportedError
-from gatewright.frontend.quiet import import_keras
-
-
-@pytest.fixture(scope="module")
-def keras():
-    import_keras("qkeras")
-    return sys.modules["tf_keras"]
-
-
-def bits(weights, activations=None, **other):
-    return LayerBits(weights=weights, activations=activations or weights, **other)
 
 
 def image_network(keras, scale=1.0, seed=0):

@@ -14,16 +14,9 @@ from gatewright.compress.quantize import quantize
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, effective_bits
 from gatewright.frontend import convert
-from gatewright.frontend.quiet import import_keras, quiet
 from gatewright.kernels import Work
 from gatewright.lower import lower
 from gatewright.options import ConvertOptions
-
-
-@pytest.fixture(scope="module")
-def keras():
-    with quiet():
-        return import_keras("tf_keras")
 
 
 @given(st.lists(st.integers(-(2**40), 2**40) | st.sampled_from([0, 1, -1, 2**52, -(2**40)])))
@@ -134,7 +127,6 @@ def test_a_quantized_model_costs_what_its_kernels_count(keras, bits):
 
 
 def test_a_relu_with_a_slope_has_a_sign(keras):
-    import_keras("qkeras")
     from qkeras import QActivation, QDense, quantized_bits, quantized_relu
 
     def dense(units, name):

@@ -1,20 +1,11 @@
 """Scales exchanged between layers: the same network, evener weights."""
 
-import sys
-
 import numpy as np
 import pytest
 
 from compress.models import on_grid, spread
 from gatewright.compress.equalize import equalize, find_groups
 from gatewright.compress.network import read
-from gatewright.frontend.quiet import import_keras
-
-
-@pytest.fixture(scope="module")
-def keras():
-    import_keras("qkeras")
-    return sys.modules["tf_keras"]
 
 
 def branched(keras):

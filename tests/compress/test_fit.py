@@ -10,16 +10,9 @@ import pytest
 from gatewright.compress.fit import Teaching, _taught, accuracy, fit
 from gatewright.compress.recipe import Training
 from gatewright.errors import InputError
-from gatewright.frontend.quiet import import_keras, quiet
 
 CLASSES = 3
 TRAINING = Training(epochs=4, batch_size=16, learning_rate=0.02, seed=3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def keras():
-    with quiet():
-        return import_keras("tf_keras")
 
 
 def network(keras, *, softmax=False, seed=3):

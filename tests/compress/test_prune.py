@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import spread
 
+from compress.models import spread
 from gatewright.compress.prune import (
     Pruning,
     find_masks,
@@ -23,13 +23,6 @@ from gatewright.compress.prune import (
     summarize,
 )
 from gatewright.errors import InputError
-from gatewright.frontend.quiet import import_keras
-
-
-@pytest.fixture(scope="module")
-def keras():
-    import_keras("qkeras")
-    return sys.modules["tf_keras"]
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +122,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import tf_keras as keras
 from gatewright.compress.prune import Pruning, importance
-from models import spread
+from compress.models import spread
 
 layers = keras.layers
 x = np.random.default_rng(0).normal(size=(32, 6)).astype(np.float32)
@@ -157,7 +150,7 @@ with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
 
 @pytest.mark.full
 def test_several_devices_prune_alike():
-    places = [str(Path(__file__).parent), *filter(None, sys.path)]
+    places = [str(Path(__file__).parents[1]), *filter(None, sys.path)]
     environment = os.environ | {"TF_USE_LEGACY_KERAS": "1", "PYTHONPATH": os.pathsep.join(places)}
     done = subprocess.run(
         [sys.executable, "-c", TWO_DEVICES], env=environment, capture_output=True, text=True
@@ -451,7 +444,7 @@ def test_the_example_of_the_documentation_runs(keras):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss)
     names = {"model": model, "x": x, "y": y, "loss": loss}
-    exec(block, names)  # noqa: S102
+    exec(block, names)  # noqa: S102 - the page's own example
     assert sum(map(np.size, names["smaller"].get_weights())) < sum(
         map(np.size, model.get_weights())
     )

@@ -1,7 +1,5 @@
 """Groups of weights against the weight memories and multipliers that Gatewright makes."""
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,6 @@ from gatewright.compress.prune import find_masks, hold, magnitude
 from gatewright.emit import emit
 from gatewright.emit.modules import build_modules
 from gatewright.frontend import convert
-from gatewright.frontend.quiet import import_keras
 from gatewright.lower import lower
 from gatewright.options import ConvertOptions
 from gatewright.synth import synthesize
@@ -35,12 +32,6 @@ CASES = [
     ),
     *(("depthwise", reuse, "stream") for reuse in (2, 3, 6, 12, 24)),
 ]
-
-
-@pytest.fixture(scope="module")
-def keras():
-    import_keras("qkeras")
-    return sys.modules["tf_keras"]
 
 
 def build(keras, kind, seed=None):

@@ -1,26 +1,13 @@
 """Rewriting into QKeras: the same network, names, weights; other numbers; refusals by name."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 
-from compress.models import golden_outputs, on_grid, spread
-from gatewright.compress.bits import LayerBits
+from compress.models import bits, golden_outputs, on_grid, spread
 from gatewright.compress.quantize import quantize
 from gatewright.errors import InputError, UnsupportedError
-from gatewright.frontend.quiet import import_keras
-
-
-@pytest.fixture(scope="module")
-def keras():
-    import_keras("qkeras")
-    return sys.modules["tf_keras"]
-
-
-def bits(weights, activations=None, **other):
-    return LayerBits(weights=weights, activations=activations or weights, **other)
 
 
 def structure(model):

@@ -16,13 +16,7 @@ from gatewright.compress.bits import LayerBits
 from gatewright.compress.quantize import quantize
 from gatewright.compress.source import load_model
 from gatewright.errors import InputError
-from gatewright.frontend.quiet import import_keras, quiet
-
-
-@pytest.fixture(scope="module")
-def keras():
-    import_keras("qkeras")
-    return sys.modules["tf_keras"]
+from gatewright.frontend.quiet import quiet
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,15 @@
 """Models without their pruned neurons against Keras' predictions of the masked ones."""
 
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import GRID, golden_outputs, on_grid, spread
 
+from compress.models import GRID, golden_outputs, on_grid, spread
 from gatewright.compress.graph import kernel_of, kernels
 from gatewright.compress.prune import find_masks, hold, magnitude, summarize
 from gatewright.compress.remove import remove
 from gatewright.errors import InputError, UnsupportedError
-from gatewright.frontend.quiet import import_keras
-
-
-@pytest.fixture(scope="module")
-def keras():
-    import_keras("qkeras")
-    return sys.modules["tf_keras"]
 
 
 class Maker:

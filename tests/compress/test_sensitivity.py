@@ -1,6 +1,5 @@
 """What a layer's bits cost, measured by Keras' own predictions; bits chosen from that."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compress.models import GRID, on_grid, spread
+from compress.models import GRID, bits, on_grid, spread
 from gatewright.compress.bits import LayerBits
 from gatewright.compress.calibrate import Calibration, calibrate
 from gatewright.compress.sensitivity import (
@@ -22,15 +21,8 @@ from gatewright.compress.sensitivity import (
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
 from gatewright.frontend import convert
-from gatewright.frontend.quiet import import_keras
 from gatewright.lower import lower
 from gatewright.options import ConvertOptions
-
-
-@pytest.fixture(scope="module")
-def keras():
-    import_keras("qkeras")
-    return sys.modules["tf_keras"]
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +42,6 @@ def classifier(keras):
     )
     x = on_grid((400, 6))
     return model, x, model.predict(x, verbose=0).argmax(axis=1)
-
-
-def bits(weights, activations=None):
-    return LayerBits(weights=weights, activations=activations or weights)
 
 
 def test_cells_are_keras_accuracies(classifier):
