@@ -95,7 +95,7 @@ def _gradients(model: Any, loss: Any) -> Callable[[NDArray[Any], NDArray[Any]], 
 
     strategy = model.distribute_strategy
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # as TensorFlow is
     def on_first_device(x: Any, y: Any) -> list[Any]:
         found = strategy.run(gradients, args=(x, y))
         return [strategy.experimental_local_results(one)[0] for one in found]
@@ -126,7 +126,8 @@ def find_masks(
         amount: fraction of the weights that are zero afterwards, at least 0 and below 1; of those
             that can be pruned so. What is pruned already counts.
         scope: whether it is a fraction of all layers together, or of each.
-        layers: names of the layers that are pruned, by default all that can be.
+        layers: names of the layers that are pruned, by default all that have one kernel; see
+            `find_groups`.
         reuse_factor: see `find_groups`.
         previous: masks that there are already; what is pruned stays so.
 
@@ -250,7 +251,8 @@ def hold(model: Any, masks: Masks) -> Callable[[], None]:
             variable.assign(variable * mask)
 
     hold_now()
-    return tf.function(hold_now)  # type: ignore[no-any-return]
+    held: Callable[[], None] = tf.function(hold_now)
+    return held
 
 
 def _pruned_variables(model: Any, masks: Masks) -> list[tuple[Any, NDArray[np.bool_]]]:

@@ -168,7 +168,8 @@ class Prune(FittingStep):
             or the groups that share a DSP slice or a word of block RAM at a reuse factor.
         reuse_factor: Of the hardware that `dsp` and `bram` are meant for.
         scope: Whether the amount is a fraction of all layers together, or of each.
-        layers: Those that are pruned, by default all that can be.
+        layers: Names of those that are pruned, by default all that have one kernel. One of which
+            nothing can be pruned so is refused, but for `neurons` where it isn't named.
     """
 
     name: ClassVar[str] = "prune"
@@ -179,7 +180,7 @@ class Prune(FittingStep):
     structure: Literal["unstructured", "neurons", "dsp", "bram"] = "unstructured"
     reuse_factor: int | None = Field(default=None, ge=1)
     scope: Literal["global", "layer"] = "global"
-    layers: _Names | None = None
+    layers: Annotated[_Names, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _reuse_factor_where_it_counts(self) -> Self:

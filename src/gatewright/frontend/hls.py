@@ -81,7 +81,7 @@ def _without_keras() -> Iterator[None]:
     """Hide Keras 3, which hls4ml's writer imports, with TensorFlow, to save a live model."""
     missing = object()
     hidden: Any = sys.modules.get("keras", missing)
-    sys.modules["keras"] = None  # type: ignore[assignment]
+    sys.modules["keras"] = None  # type: ignore[assignment]  # so that its import fails
     try:
         yield
     finally:
