@@ -1,8 +1,8 @@
 """What searches find, cost and survive: `python -m benchmarks.explore`, by itself.
 
 The zoo's own search for a cheaper digits MLP, from nothing; then one over the bits of a smaller
-one, trained for a few epochs only, since what is measured is the search: undisturbed; with everything done already;
-with one worker, for what its steps take one by one; and killed at random moments.
+one, trained for a few epochs only, since what is measured is the search: undisturbed; with all of
+it done already; with one worker, for what its steps take one by one; and killed at random moments.
 """
 
 from __future__ import annotations
