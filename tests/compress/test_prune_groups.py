@@ -133,4 +133,27 @@ def test_a_pruned_group_saves_a_dsp_slice(keras, tmp_path, style):
         project = emit(design, target, 5.0, tmp_path / f"{amount}" / "rtl")
         found.append(synthesize(project, target, tmp_path / f"{amount}" / "synth").total)
     assert [total.dsp for total in found] == [6, 3]
-    assert found[1].lut < found[0].lut
+    memories = [total.bram if style == "block" else total.lut for total in found]
+    assert memories[1] < memories[0]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("reuse", [8, 48])
+def test_a_pruned_step_saves_registers_and_cycles(keras, tmp_path, reuse):
+    """As many multipliers in fewer cycles, with fewer operands to hold."""
+    target = load_target("xcup")
+    found = []
+    for amount in (0.0, 0.5):
+        model = build(keras, "dense", seed=2)
+        hold(model, find_masks(model, magnitude(model), "bram", amount, reuse_factor=reuse))
+        design, _ = hardware(model, reuse, "parallel", "distributed")
+        for folder in ("rtl", "synth"):
+            (tmp_path / f"{amount}" / folder).mkdir(parents=True)
+        project = emit(design, target, 5.0, tmp_path / f"{amount}" / "rtl")
+        total = synthesize(project, target, tmp_path / f"{amount}" / "synth").total
+        found.append((project.interval, total))
+    (whole, before), (half, after) = found
+    assert (whole, half) == (reuse, reuse // 2)
+    assert after.dsp == before.dsp
+    assert after.lut < before.lut
+    assert after.ff < before.ff
