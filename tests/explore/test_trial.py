@@ -6,6 +6,8 @@ import pytest
 
 from explore import made_up
 from gatewright.compress.recipe import parse_recipe
+from gatewright.errors import DesignFailure
+from gatewright.explore import trial
 from gatewright.explore.outcome import Limits
 from gatewright.explore.trial import Task, find_outcome, find_result, without_fitting
 from gatewright.zoo import load_sweep
@@ -21,6 +23,9 @@ configs:
   - {name: plain}
   - {name: same}
   - {name: calibrated, recipe: [train, calibrate]}
+  - name: searched
+    recipe: [train, {quantize: {max_loss: 0.01}}]
+    training: {validation: 0.2}
   - {name: from_file, recipe: [{transfer: {model: start.h5}}, quantize]}
   - {name: taught, recipe: [train, {distil: {teacher: {model: start.h5}}}, quantize]}
   - {name: from_zoo, recipe: [{transfer: {model: ../other/plain}}, quantize]}
@@ -103,3 +108,20 @@ def test_before_training_stands_a_recipe_without_fitting():
     calibrated = parse_recipe([{"transfer": {"model": "x.h5"}}, "calibrate"])
     assert [step.name for step in without_fitting(calibrated)] == ["transfer", "calibrate"]
     assert without_fitting(calibrated)[0].epochs == 0
+
+
+@pytest.mark.parametrize(("name", "looks_ahead"), [("plain", True), ("searched", False)])
+def test_cost_is_foreseen_where_bits_are_given(folder, monkeypatch, name, looks_ahead):
+    recipes = []
+
+    def obtain(sweep, config, **options):
+        recipes.append(config.recipe)
+        raise DesignFailure("as far as this test goes")
+
+    monkeypatch.setattr(trial, "obtain", obtain)
+    sweep = load_sweep(folder)
+    config = sweep.config(name)
+    limits = Limits(ebops=1e9)
+    outcome = trial.run_trial(Task(sweep, config, ("lut",), limits, folder / "store"))
+    assert outcome.error == "as far as this test goes"
+    assert recipes == [without_fitting(config.recipe) if looks_ahead else config.recipe]

@@ -276,6 +276,11 @@ def _title(number: int, name: str) -> str:
     return f"step {number} ({name})"
 
 
+def finds_bits(step: Step) -> bool:
+    """Whether a step finds bits itself, by what they cost in accuracy."""
+    return isinstance(step, Quantize | Calibrate) and step.max_loss is not None
+
+
 def check_order(recipe: Sequence[Step]) -> None:
     """Whether each step finds what it needs in the steps before it.
 

@@ -43,6 +43,7 @@ from gatewright.compress.recipe import (
     Training,
     Transfer,
     check_order,
+    finds_bits,
 )
 from gatewright.errors import DesignFailure, InputError
 from gatewright.store import Entry, Store, key_of
@@ -280,7 +281,7 @@ def _completed(
 ) -> Step:
     """The step with what it takes from the configuration."""
     update: dict[str, Any] = {}
-    if _searches(step) and not training.validation:
+    if finds_bits(step) and not training.validation:
         raise InputError(f"{step.name}: max_loss is of validation data; set training.validation")
     if isinstance(step, Quantize | Calibrate) and step.bits is None:
         if bits is None:
@@ -521,12 +522,7 @@ def _laid_over(training: Training, step: Step) -> Training:
 
 def _code_of(step: Step) -> tuple[str, ...]:
     """The modules of a step's own."""
-    return (*_CODE_OF.get(type(step), ()), *([_SEARCH_CODE] if _searches(step) else []))
-
-
-def _searches(step: Step) -> bool:
-    """Whether a step finds bits."""
-    return isinstance(step, Quantize | Calibrate) and step.max_loss is not None
+    return (*_CODE_OF.get(type(step), ()), *([_SEARCH_CODE] if finds_bits(step) else []))
 
 
 def _result(step: Step, training: Training | None, entry: Entry) -> StepResult:

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatewright.compress.recipe import Distil, Finetune, Step, Train
+from gatewright.compress.recipe import Distil, Finetune, Step, Train, finds_bits
 from gatewright.compress.run import Stopped
 from gatewright.errors import (
     DesignFailure,
@@ -274,7 +274,9 @@ def _attempt(task: Task, note: Note) -> Outcome:
 
 def _go(task: Task, note: Note, figures: dict[str, float]) -> Outcome:
     expected = {}
-    if task.limits.ebops is not None:
+    # Bits that a recipe finds depend on how accurate training makes the model.
+    foreseen = not any(map(finds_bits, task.config.recipe))
+    if task.limits.ebops is not None and foreseen:
         note.say("compute cost")
         untrained = _cost(_train(task, (), note, recipe=without_fitting(task.config.recipe)))
         expected = {"ebops": untrained["ebops"]} if "ebops" in untrained else {}
