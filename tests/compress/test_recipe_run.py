@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
+from gatewright.compress import code as hashes
 from gatewright.compress import run
 from gatewright.compress.bits import LayerBits
 from gatewright.compress.recipe import Training, parse_recipe
@@ -65,7 +66,7 @@ def asked(monkeypatch):
             "bits": FOUND if "max_loss" in request["settings"] else {},
         }
 
-    monkeypatch.setattr(run._Worker, "do", do)
+    monkeypatch.setattr(run.Worker, "do", do)
     return requests
 
 
@@ -178,11 +179,13 @@ def test_what_changes_a_model_changes_its_key(source, store, asked, monkeypatch,
             run.metadata, "version", lambda name: "0" if name == change["version"] else true(name)
         )
     if "code" in change:
-        changed, hash_of = run._module_file(change["code"]), run._sha256
-        monkeypatch.setattr(run, "_sha256", lambda file: "0" if file == changed else hash_of(file))
-    run._code.cache_clear()
+        changed, hash_of = hashes._module_file(change["code"]), hashes.sha256_of
+        monkeypatch.setattr(
+            hashes, "sha256_of", lambda file: "0" if file == changed else hash_of(file)
+        )
+    hashes.code_of.cache_clear()
     go(run.replace(source, **fields), store, change.get("steps", ["train", "quantize"]), **options)
-    run._code.cache_clear()
+    hashes.code_of.cache_clear()
     assert steps_of(asked[3:]) == remade
 
 
@@ -249,7 +252,7 @@ def test_what_fails_or_is_interrupted_leaves_nothing(source, store, asked, monke
 
     go(source, store, ["train"])
     with monkeypatch.context() as patch:
-        patch.setattr(run._Worker, "do", interrupted)
+        patch.setattr(run.Worker, "do", interrupted)
         with pytest.raises(KeyboardInterrupt):
             go(source, store, ["train", "quantize"])
     assert len(store.entries()) == 2

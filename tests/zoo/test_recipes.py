@@ -87,7 +87,7 @@ def requests(monkeypatch):
             "notes": [],
         }
 
-    monkeypatch.setattr(run._Worker, "do", do)
+    monkeypatch.setattr(run.Worker, "do", do)
     return asked
 
 

@@ -1,4 +1,4 @@
-"""Walks a recipe: each step one entry of the store, made in a process of its own.
+"""Walks a recipe: each step one entry of the store, made in a worker process.
 
 An entry's key covers all that its model depends on: the model folder's Python files and what they
 import of Gatewright, the data, the step's settings, the entry of the step before it, the teacher,
@@ -7,30 +7,21 @@ the code that does the step, and the versions of the libraries.
 
 from __future__ import annotations
 
-import ast
-import contextlib
 import copy
-import functools
-import hashlib
-import importlib.util
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright import processes
 from gatewright.cache import cache_dir
 from gatewright.compress.bits import BitsByLayer
+from gatewright.compress.code import MODEL_FILE, code_of, sha256_of, sources_of
 from gatewright.compress.cost import Cost
+from gatewright.compress.process import Progress, Worker
 from gatewright.compress.recipe import (
     Calibrate,
     Distil,
@@ -54,11 +45,6 @@ MASKS = "masks.npz"
 OUTPUTS = "outputs.npy"
 DATA = "data.npz"
 
-MODEL_FILE = "model.py"
-
-Progress = Callable[[str, int, int], None]
-
-_WORKER = "gatewright.compress.worker"
 #: Modules that the data depends on, and that steps depend on, with what they import of this room.
 _DATA_CODE = ("gatewright.compress.dataset", "gatewright.fixed")
 _STEP_CODE = ("gatewright.compress.fit", "gatewright.compress.cost", "gatewright.compress.source")
@@ -72,14 +58,6 @@ _DATA_LIBRARIES = ("numpy", "scikit-learn", "sktime")
 #: Settings of a step that say where to find what the key has by its content.
 _ELSEWHERE = {"teacher", "model", *FittingStep.model_fields}
 _STOPPED = "stopped"
-_ENVIRONMENT = {
-    "TF_USE_LEGACY_KERAS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    # The same arithmetic on every x86-64 machine, as far as TensorFlow allows.
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-    "OMP_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-}
 _STEP_LIBRARIES = ("numpy", "tensorflow", "tf-keras", "qkeras")
 
 
@@ -260,7 +238,10 @@ def obtain(
     whole = [_completed(step, training, bits, relu_integer) for step in recipe]
     store = store or Store(cache_dir() / "store")
     results: list[StepResult] = []
-    with _Worker(source.model_dir.name, progress) as worker:
+    # A process imports model.py and what belongs to it once, and decides on devices once.
+    folder = source.model_dir.resolve()
+    loads = (folder, tuple(sources_of(folder).items()), training.cpu_devices)
+    with Worker(source.model_dir.name, loads, progress) as worker:
         maker = _Maker(source, training, store, floor, models or {}, worker)
         for step in whole:
             results.append(maker.make(step, results[-1] if results else None))
@@ -318,7 +299,7 @@ class _Maker:
         store: Store,
         floor: Sequence[float],
         models: Mapping[str, Path],
-        worker: _Worker,
+        worker: Worker,
     ) -> None:
         self._source = source
         self._training = training
@@ -334,11 +315,11 @@ class _Maker:
 
     def _make_data(self) -> Entry:
         content = {
-            "sources": _sources(self._model_file.parent),
+            "sources": sources_of(self._model_file.parent),
             "arguments": dict(self._source.data),
             "input_precision": self._source.input_precision,
             "validation": self._training.validation,
-            "code": _code(*_DATA_CODE),
+            "code": code_of(*_DATA_CODE),
             "versions": _versions(_DATA_LIBRARIES, needed=False),
         }
         request = content | {"step": "data", "model_file": str(self._model_file)}
@@ -370,7 +351,7 @@ class _Maker:
         path = self._models.get(name, self._model_file.parent / name)
         if not path.is_file():
             raise InputError(f"{path}: no such file")
-        return _Origin(path, _sha256(path))
+        return _Origin(path, sha256_of(path))
 
     def _step(
         self,
@@ -395,7 +376,7 @@ class _Maker:
             "data": self._data_key,  # and with it the model's sources, and its inputs' type
             "teacher": teacher.key if teacher is not None else None,
             "origin": origin.key if origin is not None else None,
-            "code": _code(*_STEP_CODE, *_code_of(step)),
+            "code": code_of(*_STEP_CODE, *_code_of(step)),
             "versions": _versions(_STEP_LIBRARIES),
         }
         request = content | {
@@ -445,75 +426,6 @@ class _Maker:
         return stopped
 
 
-class _Worker:
-    """A process that does steps, one after the other; it starts with the first.
-
-    TensorFlow's settings are global, and its import takes longer than many a step.
-    """
-
-    def __init__(self, model: str, progress: Progress | None) -> None:
-        self._model = model
-        self._progress = progress
-        self._open = contextlib.ExitStack()
-        self._process: subprocess.Popen[str] | None = None
-        self._errors: IO[str] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *failure: Any) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.close()
-        self._open.__exit__(*failure)
-
-    def _start(self) -> subprocess.Popen[str]:
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
-        self._open.enter_context(self._errors)
-        self._process = self._open.enter_context(
-            processes.started(
-                [sys.executable, "-m", _WORKER],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=os.environ | _ENVIRONMENT,
-            )
-        )
-        return self._process
-
-    def do(self, request: dict[str, Any], folder: Path) -> dict[str, Any]:
-        """Do a step, its files going to a folder; returns what was measured.
-
-        Raises:
-            InputError: if the request is refused, or the step fails.
-        """
-        what = f"{self._model}: step '{request['step']}'"
-        worker = self._process or self._start()
-        assert worker.stdin is not None and worker.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            worker.stdin.write(json.dumps(request | {"output_dir": str(folder)}) + "\n")
-            worker.stdin.flush()
-        for line in worker.stdout:
-            message = json.loads(line) if line.startswith('{"') else {}
-            if "epoch" in message and self._progress is not None:
-                epochs = request["training"]["epochs"]
-                self._progress(request["step"], message["epoch"], epochs)
-            if "refused" in message:
-                raise InputError(f"{what}: {message['refused']}")
-            if "measured" in message:
-                measured: dict[str, Any] = message["measured"]
-                return measured
-        status = worker.wait()
-        assert self._errors is not None
-        self._errors.seek(0)
-        log = self._errors.read()
-        said = [line.strip() for line in log.splitlines() if line.strip()]
-        reason = said[-1] if said else f"its process ended with status {status}"
-        failure = InputError(f"{what} failed: {reason} (in {request['model_file']})")
-        failure.add_note(log)
-        raise failure
-
-
 def _laid_over(training: Training, step: Step) -> Training:
     """The settings of fitting, those of the step laid over those of the recipe."""
     own = {key: getattr(step, key, None) for key in FittingStep.model_fields}
@@ -559,55 +471,3 @@ def _versions(libraries: Sequence[str], *, needed: bool = True) -> dict[str, str
                     f"training a model needs {name}: pip install 'gatewright[zoo]'"
                 ) from None
     return found
-
-
-@functools.cache
-def _code(*modules: str) -> dict[str, str]:
-    """Hashes of the worker's code and of modules, with those that they import of this room."""
-    found = {name: _module_file(name) for name in modules}
-    waiting = list(found)
-    while waiting:
-        for name in _imports(found[waiting.pop()]):
-            if name.startswith(f"{__package__}.") and name not in found:
-                found[name] = _module_file(name)
-                waiting.append(name)
-    # The worker imports what all steps need; whoever does one depends on its own code alone.
-    found[_WORKER] = _module_file(_WORKER)
-    return {name: _sha256(file) for name, file in sorted(found.items())}
-
-
-def _module_file(name: str) -> Path:
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(name)
-    return Path(spec.origin)
-
-
-def _sources(folder: Path) -> dict[str, str]:
-    """Hashes of a model folder's Python files, and of what they import of Gatewright."""
-    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.glob("*.py"))}
-    if MODEL_FILE not in files:
-        raise InputError(f"{folder / MODEL_FILE}: no such file")
-    for path in list(files.values()):
-        for name in _imports(path):
-            if name.startswith("gatewright."):
-                with contextlib.suppress(ModuleNotFoundError):  # said where it is imported
-                    files[name] = _module_file(name)
-    return {name: _sha256(path) for name, path in files.items()}
-
-
-def _imports(file: Path) -> Iterator[str]:
-    """Names of the modules that a Python file imports, wherever in it."""
-    try:
-        tree = ast.parse(file.read_bytes())
-    except SyntaxError as error:
-        raise InputError(f"{file}: line {error.lineno}: {error.msg}") from None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatewright.compress.process import keep_processes
 from gatewright.compress.recipe import Distil, Finetune, Step, Train, finds_bits
 from gatewright.compress.run import Stopped
 from gatewright.errors import (
@@ -141,6 +142,7 @@ def run_trial(task: Task) -> Outcome:
 
     Whatever goes wrong with the trial is in the outcome.
     """
+    keep_processes()
     note = Note(task.progress)
     try:
         entry = Store(task.store).obtain(
@@ -204,6 +206,7 @@ def finish_trial(task: Task, directory: Path | None) -> Report:
         DesignFailure: if it is not bit-exact.
         GatewrightError: if a step fails.
     """
+    keep_processes()
     note = Note(task.progress)
     store = Store(task.store)
     try:

@@ -13,7 +13,7 @@ from gatewright.errors import InputError
 from gatewright.zoo.sweep import SWEEP_FILE, Config, Sweep, load_sweep
 
 if TYPE_CHECKING:
-    from gatewright.compress.run import Progress
+    from gatewright.compress.process import Progress
     from gatewright.store import Store
 
 

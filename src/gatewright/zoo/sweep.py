@@ -52,6 +52,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from gatewright.compress.bits import DEFAULT, BitsByLayer
+from gatewright.compress.code import MODEL_FILE
 from gatewright.compress.recipe import (
     Quantize,
     ReluInteger,
@@ -62,7 +63,6 @@ from gatewright.compress.recipe import (
     first_problem,
     parse_recipe,
 )
-from gatewright.compress.run import MODEL_FILE
 from gatewright.errors import InputError
 from gatewright.options import ConvertOptions, Inference, Io, Strategy, resolve
 from gatewright.strict import Strict
