@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pytest
 
 from gatewright.flow.convert import load_rtl
-from gatewright.flow.summary import Labels, refresh, summarize
+from gatewright.flow.summary import Labels, Training, refresh, summarize
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.flow.verify import verified_content
 from gatewright.project import Module
@@ -161,17 +161,24 @@ def test_the_price_is_unknown_without_the_target(slow):
 def test_what_only_a_sweep_knows_survives_new_steps_of_the_flow(shared):
     keras = schema.Origin(method="simulated", tool="Keras")
     groups = ("accuracy.float_model", "accuracy.validation", "steps.accuracy", "steps.compute")
+    step = schema.Step(name="train", settings="seed: 0", test=0.9, ebops=7, seconds=1.5)
+    other = schema.Repetition(
+        seed=2,
+        accuracy=schema.Accuracy(samples=9, quantized=0.7),
+        verification=schema.Comparison(vectors=9, mismatches=0),
+    )
     known = {
         "labels": Labels("digits", "w6", "six bits", "Digits", "digits/model.py"),
         "accuracy": schema.Accuracy(samples=9, float_model=0.9, validation=0.8),
-        "steps": (schema.Step(name="train", settings="seed: 0", test=0.9, ebops=7, seconds=1.5),),
+        "training": Training((step,), 1, (other,)),
         "accuracy_origins": dict.fromkeys(groups, keras),
     }
     write_report(summarize(shared, **known), shared)
     sized(shared)
     (report,) = load_reports([refresh(shared)]).reports
     assert report == summarize(shared, **known)
-    assert report.steps == known["steps"] and report.fifos[0].level == 2
+    assert (report.steps, report.training_seed, report.repetitions) == ((step,), 1, (other,))
+    assert report.fifos[0].level == 2
 
 
 def test_the_comparison_with_keras_is_kept_for_the_same_run_of_the_verification(project):
