@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -184,15 +185,15 @@ def steps_of(place: Path) -> float:
     return round(seconds, 1)
 
 
-def disturbed(build: Path, trials: int, kills: int) -> dict[str, Any]:
-    """What a search takes, again and by one worker, and what kills do to it."""
+def cost(build: Path, trials: int) -> dict[str, Any]:
+    """What a search takes: with two workers, again, and with one."""
     model = make_model(build / "digits_mlp", trials)
     took = search(model, build / "two", 2)
     repeat = search(model, build / "two", 2)
     alone = search(model, build / "one", 1)
     one_by_one = steps_of(build / "one")
     undisturbed = trials_of(model, build / "two")
-    results: dict[str, Any] = {
+    return {
         "trials": len(undisturbed),
         "seconds": took,
         "repeat_s": repeat,
@@ -201,11 +202,15 @@ def disturbed(build: Path, trials: int, kills: int) -> dict[str, Any]:
         "overhead": round(took / (one_by_one / 2), 3),
         "same_with_one_worker": trials_of(model, build / "one") == undisturbed,
     }
-    if kills:
-        results["killed"] = killed(model, build / "shot", kills, 2 * took / kills) | {
-            "same_trials": trials_of(model, build / "shot") == undisturbed
-        }
-    return results
+
+
+def survival(build: Path, trials: int, kills: int) -> dict[str, Any]:
+    """What kills do to a search."""
+    model = make_model(build / "digits_mlp", trials)
+    took = search(model, build / "calm", 2)
+    results = killed(model, build / "shot", kills, 2 * took / kills)
+    same = trials_of(model, build / "shot") == trials_of(model, build / "calm")
+    return {"trials": trials} | results | {"same_trials_and_front": same}
 
 
 def main() -> None:
@@ -213,18 +218,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--kills", type=int, default=KILLS)
-    parser.add_argument("--only", choices=("cheaper", "search"))
+    parts: dict[str, Callable[[Path], dict[str, Any]]] = {
+        "cheaper": cheaper,
+        "search": lambda build: cost(build, asked.trials),
+        "killed": lambda build: survival(build, asked.trials, asked.kills),
+    }
+    parser.add_argument("--only", choices=parts)
     asked = parser.parse_args()
     build = HERE.parent / "build" / "bench" / "explore"
-    shutil.rmtree(build, ignore_errors=True)
-    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    found = results.get("explore", {})
-    if asked.only != "search":
-        found["cheaper"] = cheaper(build / "cheaper")
-    if asked.only != "cheaper":
-        found["search"] = disturbed(build, asked.trials, asked.kills)
-    sys.stdout.write(json.dumps(found, indent=1) + "\n")
-    RESULTS.write_text(json.dumps(results | {"explore": found}, indent=1) + "\n")
+    for name in [asked.only] if asked.only else parts:
+        shutil.rmtree(build / name, ignore_errors=True)
+        found = parts[name](build / name)
+        sys.stdout.write(json.dumps({name: found}, indent=1) + "\n")
+        results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+        results.setdefault("explore", {})[name] = found
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
