@@ -199,24 +199,32 @@ def test_what_is_assigned_is_paid_for_and_leaves_nothing(table, loss):
 
 @settings(max_examples=100, deadline=None)
 @given(tables, st.integers(0, 12))
-def test_steps_are_taken_back_until_the_whole_is_good(table, affordable):
+def test_the_whole_is_good_and_no_layer_can_go_further(table, affordable):
     """The measured accuracy falls with each step taken; so many can be afforded."""
     calls = []
 
-    def measure(chosen):
-        calls.append(chosen)
-        steps = sum(
+    def steps(chosen):
+        return sum(
             [cell.bits for cell in cells].index(chosen[name])
             for name, cells in table.layers.items()
         )
-        return 0.9 if steps <= affordable else 0.1
+
+    def measure(chosen):
+        calls.append(chosen)
+        return 0.9 if steps(chosen) <= affordable else 0.1
 
     chosen = assign(table, 0.2, measure)
-    assert calls == [] or measure(chosen) == 0.9
-    free = assign(table, 0.2)
-    if measure(free) == 0.9:
-        assert chosen == free
-    assert len(calls) <= 8
+    assert steps(chosen) == min(affordable, 3 * len(table.layers))
+    assert len(calls) <= 5 + 3 * len(table.layers) + len(table.layers)
+
+
+def test_a_step_too_far_of_one_layer_stops_no_other():
+    table = made([[0, 0, 0, 0], [0, 0, 0, 0]], [1000, 10])
+
+    def measure(chosen):
+        return 0.9 if chosen["layer0"].weights >= 6 else 0.1
+
+    assert assign(table, 0.0, measure) == {"layer0": bits(6), "layer1": bits(2)}
 
 
 def test_of_layers_that_lose_nothing_the_greatest_goes_first():

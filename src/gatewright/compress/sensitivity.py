@@ -188,7 +188,8 @@ def assign(
     per accuracy lost, in its own multiplications and in those that read its activations, while the
     losses of single layers sum to at most `loss`. That sum is a guess about a model of which
     everything is quantized. So, given `measure`, the last steps are taken back, as many as it takes
-    until what it says of the whole is within `loss`; bisection finds how many.
+    until what it says of the whole is within `loss`; bisection finds how many. From there each
+    layer is narrowed on, until its next step would cost the whole too much.
 
     Args:
         table: What `sensitivity` measured.
@@ -200,42 +201,67 @@ def assign(
     """
     layers = table.layers
     loss += _EQUAL
-    at = dict.fromkeys(layers, 0)
+    at: Counter[str] = Counter()
     steps: list[str] = []
+    while (name := _best_step(table, at, list(layers), loss)) is not None:
+        at[name] += 1
+        steps.append(name)
+
+    def bits(places: Mapping[str, int]) -> dict[str, LayerBits]:
+        return {name: layers[name][places[name]].bits for name in layers}
+
+    if measure is None:
+        return bits(at)
+
+    def good(places: Mapping[str, int]) -> bool:
+        return table.accuracy - measure(bits(places)) <= loss
+
+    kept = len(steps)
+    if kept and not good(at):
+        broken, kept = kept, 0
+        while broken - kept > 1:
+            middle = (kept + broken) // 2
+            if good(Counter(steps[:middle])):
+                kept = middle
+            else:
+                broken = middle
+        at = Counter(steps[:kept])
+    going = list(layers)
+    while (name := _best_step(table, at, going)) is not None:
+        if good(at + Counter([name])):
+            at[name] += 1
+        else:
+            going.remove(name)
+    return bits(at)
+
+
+def _best_step(
+    table: Sensitivity, at: Counter[str], names: Sequence[str], most: float | None = None
+) -> str | None:
+    """The layer whose next step saves most EBOPs per accuracy lost; None if there is no step.
+
+    Args:
+        table: What single layers lose.
+        at: Places of the layers.
+        names: Layers that may be narrowed.
+        most: What all layers together may lose by the table.
+    """
+    layers = table.layers
 
     def spent(name: str, place: int) -> float:
         return table.loss(layers[name][place])
 
-    while True:
-        total = sum(spent(name, place) for name, place in at.items())
-        open_to: list[tuple[float, str]] = []
-        for name, place in at.items():
-            if place + 1 < len(layers[name]):
-                costs = spent(name, place + 1) - spent(name, place)
-                saves = layers[name][place].ebops - layers[name][place + 1].ebops
-                if total + costs <= loss:
-                    # Of steps that cost nothing, the one that saves most.
-                    open_to.append((saves / (costs + 1e-6), name))
-        if not open_to:
-            break
-        name = max(open_to)[1]
-        at[name] += 1
-        steps.append(name)
-
-    def after(count: int) -> dict[str, LayerBits]:
-        places = Counter(steps[:count])
-        return {name: layers[name][places[name]].bits for name in layers}
-
-    kept = len(steps)
-    if measure is not None and kept and table.accuracy - measure(after(kept)) > loss:
-        broken, kept = kept, 0
-        while broken - kept > 1:
-            middle = (kept + broken) // 2
-            if table.accuracy - measure(after(middle)) > loss:
-                broken = middle
-            else:
-                kept = middle
-    return after(kept)
+    total = sum(spent(name, at[name]) for name in layers)
+    open_to: list[tuple[float, str]] = []
+    for name in names:
+        place = at[name]
+        if place + 1 < len(layers[name]):
+            costs = spent(name, place + 1) - spent(name, place)
+            saves = layers[name][place].ebops - layers[name][place + 1].ebops
+            if most is None or total + costs <= most:
+                # Of steps that cost nothing, the one that saves most.
+                open_to.append((saves / (costs + 1e-6), name))
+    return max(open_to)[1] if open_to else None
 
 
 def find_bits(
