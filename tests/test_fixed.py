@@ -61,7 +61,7 @@ def cache(request):
 @pytest.fixture(scope="module")
 def judge(cache) -> Judge:
     """One library for all that the fast tests ask."""
-    rng = random.Random(4)  # noqa: S311
+    rng = random.Random(4)
     return Judge(
         random_cases(rng, 2, (6, 5))
         + random_cases(rng, 1, (40, 30))
@@ -135,7 +135,7 @@ def test_every_small_type(rounding: Rounding, overflow: Overflow, cache) -> None
 
 @pytest.mark.full
 def test_many_wide_types(cache) -> None:
-    judge = Judge(random_cases(random.Random(4), 8, (60, 60)), cache)  # noqa: S311
+    judge = Judge(random_cases(random.Random(4), 8, (60, 60)), cache)
     compared = 0
     for index, case in enumerate(judge.cases):
         raw = random_values(case.source)

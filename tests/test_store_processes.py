@@ -17,6 +17,7 @@ import pytest
 from gatewright.errors import InputError
 from gatewright.files import exclusive, locked
 from gatewright.store import Check, Store, key_of
+from waiting import wait_until
 
 SOUND = Check(lost=(), orphaned=(), corrupt=())
 PACKAGE = Path(sys.modules["gatewright"].__file__).parent
@@ -40,13 +41,6 @@ def end(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 def below(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
@@ -61,7 +55,7 @@ def checked(store):
 
 
 def payload(number):
-    return random.Random(number).randbytes(3000)  # noqa: S311
+    return random.Random(number).randbytes(3000)
 
 
 def maker(number):
@@ -185,7 +179,7 @@ def work(store, numbers, log):
 def test_processes_killed_at_random_lose_and_corrupt_nothing(tmp_path, kills):
     store, log = Store(tmp_path / "store"), tmp_path / "log"
     log.touch()
-    rng = random.Random(5)  # noqa: S311
+    rng = random.Random(5)
     total = 0
     seen = set()
 
@@ -213,10 +207,10 @@ def test_processes_killed_at_random_lose_and_corrupt_nothing(tmp_path, kills):
 
 def test_processes_at_once_make_each_entry_once(tmp_path):
     store, log = Store(tmp_path / "store"), tmp_path / "log"
-    orders = [random.Random(seed).sample(range(12), 12) for seed in range(5)]  # noqa: S311
+    orders = [random.Random(seed).sample(range(12), 12) for seed in range(5)]
     children = [start(lambda order=order: work(store, order, log)) for order in orders]
     # Checking meanwhile neither disturbs them nor takes them for killed.
-    wait_for(lambda: checked(store) and len(store.entries()) == 12)
+    wait_until(lambda: checked(store) and len(store.entries()) == 12)
     assert [end(child) for child in children] == [0] * 5
     assert sorted(map(int, log.read_text().split())) == list(range(12))
     assert store.check() == SOUND
@@ -225,7 +219,7 @@ def test_processes_at_once_make_each_entry_once(tmp_path):
 
 def test_threads_at_once_make_each_entry_once(tmp_path):
     store, log = Store(tmp_path / "store"), tmp_path / "log"
-    orders = [random.Random(seed).sample(range(6), 6) for seed in range(4)]  # noqa: S311
+    orders = [random.Random(seed).sample(range(6), 6) for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda order: work(store, order, log), orders))
     assert sorted(map(int, log.read_text().split())) == list(range(6))
@@ -248,9 +242,9 @@ def test_who_waits_for_a_killed_maker_makes_it(tmp_path):
         assert is_right(store.obtain("step", {"n": 1}, maker(1)), 1)
 
     first = start(lambda: store.obtain("step", {"n": 1}, hang))
-    wait_for(begun.exists)
+    wait_until(begun.exists)
     second = start(wait)
-    wait_for(waiting.exists)
+    wait_until(waiting.exists)
     # What is being made is no leftover, and nobody's business.
     assert store.check() == SOUND
     store.obtain("step", {"n": 2}, maker(2))
@@ -318,12 +312,12 @@ def test_a_lock_is_free_when_released_though_a_child_lives_on(tmp_path, lock):
     with lock(path):
         heir = start(lambda: time.sleep(60))
         waiter = start(wait)
-        wait_for(waiting.exists)
+        wait_until(waiting.exists)
         time.sleep(0.05)
         assert not done.exists()
     # The waiter, too, was forked with the lock in its hands.
     try:
-        wait_for(done.exists)
+        wait_until(done.exists)
     finally:
         for child in (heir, waiter):
             os.kill(child, signal.SIGKILL)

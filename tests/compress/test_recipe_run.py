@@ -4,11 +4,9 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from gatewright.compress import code as hashes
@@ -18,6 +16,7 @@ from gatewright.compress.recipe import Training, parse_recipe
 from gatewright.compress.run import Source, Stopped, obtain
 from gatewright.errors import InputError
 from gatewright.store import Store
+from waiting import gone, wait_until
 
 TRAINING = Training(epochs=3, batch_size=8, learning_rate=0.1, seed=1)
 SPLIT = TRAINING.model_copy(update={"validation": 0.25})
@@ -294,25 +293,11 @@ def test_a_worker_ends_with_whoever_started_it(source, store):
     with subprocess.Popen(
         [sys.executable, "-c", code, str(source.model_dir), str(store.root)]
     ) as starter:
-        _wait_for(pid.exists)
+        wait_until(pid.exists, 120)
         starter.send_signal(signal.SIGKILL)
     worker = int(pid.read_text())
-    _wait_for(lambda: not _runs(worker))
+    wait_until(lambda: gone(worker), 120)
     assert store.entries() == []
-
-
-def _wait_for(condition):
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def _runs(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_a_process_that_dies_is_told_with_its_last_words(tmp_path, store):

@@ -8,10 +8,10 @@ import psutil
 import pytest
 
 from explore import tasks
-from explore.waiting import gone, wait_until
 from gatewright.errors import InputError
 from gatewright.explore.cluster import ClusterEngine
 from gatewright.explore.engine import WorkerDied
+from waiting import gone, wait_until
 
 TESTS = Path(__file__).resolve().parents[1]
 

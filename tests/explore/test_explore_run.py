@@ -202,7 +202,7 @@ def test_killed_at_random_moments_it_ends_as_undisturbed(model, tmp_path):
     place = tmp_path / "shot"
     place.mkdir()
     command = [sys.executable, made_up.__file__, model, place / "store", place / "build", "2"]
-    moments = random.Random(5)  # noqa: S311
+    moments = random.Random(5)
     kills = 0
     for number in range(6):
         process = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)

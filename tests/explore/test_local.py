@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from explore import tasks
-from explore.waiting import gone, wait_until
 from gatewright.errors import InputError
 from gatewright.explore.engine import WorkerDied
 from gatewright.explore.local import LocalEngine, usable_cores
+from waiting import gone, wait_until
 
 
 @contextlib.contextmanager
@@ -102,7 +102,7 @@ SEARCH = """
 import sys
 from pathlib import Path
 from explore import tasks
-from explore.waiting import gone, wait_until
+from waiting import gone, wait_until
 from gatewright.explore.local import LocalEngine
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Workers:
     def __init__(self, search, workers, seed, memory=None, dies_after=None):
         self.search = search
         self.free = workers
-        self.random = random.Random(seed)  # noqa: S311
+        self.random = random.Random(seed)
         self.memory = {} if memory is None else memory
         self.left = dies_after
         self.told = 0

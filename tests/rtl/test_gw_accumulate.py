@@ -10,7 +10,7 @@ from streams import Unit, beat_of, check, elements, signed
 
 
 def accumulate(lanes: int, in_width: int, width: int, steps: int, groups: int) -> Unit:
-    rng = random.Random(f"{lanes} {in_width} {width} {steps} {groups}")  # noqa: S311
+    rng = random.Random(f"{lanes} {in_width} {width} {steps} {groups}")
     bias = [[rng.getrandbits(width) for _ in range(lanes)] for _ in range(groups)]
 
     def add(beats: list[int], before: int) -> list[int]:

@@ -153,7 +153,7 @@ def random_value(rng: random.Random, bus: int) -> int:
 
 def case(small: int, wide: int, values: int) -> tuple[list[Pair], list[int]]:
     """Instances of small types that see every value, and of wide ones that see random values."""
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)
     instances = pairs(rng, small, (6, 5)) + pairs(rng, wide, (BUS, BUS))
     return instances, [*range(64), *(random_value(rng, BUS) for _ in range(values))]
 

@@ -69,7 +69,7 @@ def test_concats(tmp_path: Path) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("reader", [None, "read_verilog", "read_slang"])
 def test_many_concats(reader: str | None, tmp_path: Path) -> None:
-    rng = random.Random(6)  # noqa: S311
+    rng = random.Random(6)
     cases = [[rng.randint(1, 9) for _ in range(rng.randint(1, 6))] for _ in range(60)]
     check([unit(beats, 8, 6) for beats in cases], FILES, tmp_path, reader=reader)
 

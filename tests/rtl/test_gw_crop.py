@@ -72,7 +72,7 @@ def test_crops(tmp_path: Path) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("reader", [None, "read_verilog", "read_slang"])
 def test_many_crops(reader: str | None, tmp_path: Path) -> None:
-    rng = random.Random(4)  # noqa: S311
+    rng = random.Random(4)
 
     def crop() -> Crop:
         top, bottom, left, right = (rng.randint(0, 5) for _ in "tblr")

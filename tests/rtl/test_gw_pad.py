@@ -82,7 +82,7 @@ def test_pads(tmp_path: Path) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("reader", [None, "read_verilog", "read_slang"])
 def test_many_pads(reader: str | None, tmp_path: Path) -> None:
-    rng = random.Random(3)  # noqa: S311
+    rng = random.Random(3)
     sizes = [[rng.randint(1, 9) for _ in "hw"] + [rng.randint(0, 5) for _ in "tblr"]
              for _ in range(60)]  # fmt: skip
     check([Pad(*size).unit(4) for size in sizes], FILES, tmp_path, reader=reader)

@@ -16,12 +16,13 @@ localparam int AddressBits = {address_bits};
   logic rom_enable, rom_last;
   logic [AddressBits-1:0] rom_address, weights;
   logic [{msb}:0] beat;
-  always_ff @(posedge clk) if (rom_enable) {{{{rom_last, weights}}}} <= {{{{Last[rom_address], rom_address}}}};
+  always_ff @(posedge clk)
+    if (rom_enable) {{{{rom_last, weights}}}} <= {{{{Last[rom_address], rom_address}}}};
   assign out_data = {{{{weights, beat}}}};
   {{module}} #({{parameters}}) u_dut (
     .clk, .rst, .in_valid, .in_ready, .in_data, .out_valid, .out_ready, .out_data(beat),
     .rom_enable, .rom_address, .rom_last
-  );"""  # noqa: E501
+  );"""
 
 
 def repeat(bits: int, *rounds: int) -> Unit:

@@ -88,7 +88,7 @@ def test_upsamples(tmp_path: Path) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("reader", [None, "read_verilog", "read_slang"])
 def test_many_upsamples(reader: str | None, tmp_path: Path) -> None:
-    rng = random.Random(5)  # noqa: S311
+    rng = random.Random(5)
     styles = ["auto", "block", "distributed", "registers"]
     units = [
         Upsample(

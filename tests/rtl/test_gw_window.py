@@ -116,7 +116,7 @@ def random_window(rng: random.Random) -> Window:
 @pytest.mark.full
 @pytest.mark.parametrize("reader", [None, "read_verilog", "read_slang"])
 def test_many_windows(reader: str | None, tmp_path: Path) -> None:
-    rng = random.Random(2)  # noqa: S311
+    rng = random.Random(2)
     units = [random_window(rng).unit(4) for _ in range(60)]
     units.append(Window((28, 28), (3, 3), bits=48).unit(3))
     check(units, FILES, tmp_path, reader=reader)

@@ -54,7 +54,7 @@ def module(rng: random.Random, name: str, negated: tuple[bool, ...]) -> str:
 
 def designs(seed: int, repeats: int) -> tuple[str, list[str]]:
     """Sums of one to four operands under all signs."""
-    rng = random.Random(seed)  # noqa: S311 - no cryptography
+    rng = random.Random(seed)
     signs = [negated for n in (1, 2, 3, 4) for negated in product((False, True), repeat=n)]
     names = [f"m{i}" for i in range(len(signs) * repeats)]
     modules = zip(names, signs * repeats, strict=True)

@@ -97,7 +97,7 @@ class _Optuna:
             )
         self._given: set[str] = set()
         self._trials: list[optuna.Trial] = []
-        self._random = random.Random(search.seed)  # noqa: S311
+        self._random = random.Random(search.seed)  # noqa: S311 - repeatable, no secret
 
     def ask(self) -> Point | None:
         if len(self._given) >= size(self._search):

@@ -6,7 +6,6 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from gatewright.report.figures import FIGURES
-from gatewright.report.schema import Accuracy, Resources
 from gatewright.report.table import filled, numbers, texts
 
 if TYPE_CHECKING:
@@ -65,13 +64,13 @@ def seed_table(sweep: SweepReport) -> list[Entry]:
 def _accuracies(report: Report, field: str) -> list[float] | None:
     """An accuracy of each seed; None unless all are known."""
     parts = [report.accuracy, *(again.accuracy for again in report.repetitions)]
-    return _all([getattr(part or Accuracy(samples=1), field) for part in parts])
+    return _all([getattr(part, field, None) for part in parts])
 
 
 def _amounts(report: Report, target: str, field: str) -> list[float] | None:
     """A resource of each seed; None unless all are known."""
     parts = [report.resources, *(again.resources for again in report.repetitions)]
-    return _all([getattr(part.get(target, Resources()), field) for part in parts])
+    return _all([getattr(part.get(target), field, None) for part in parts])
 
 
 def _all(values: list[float | None]) -> list[float] | None:
