@@ -145,7 +145,7 @@ def trials_of(model: Path, place: Path) -> list[dict[str, Any]]:
 
 def killed(model: Path, place: Path, kills: int, longest: float) -> dict[str, Any]:
     """Kill a search with all of its processes, or it alone, at random moments; then let it end."""
-    moments = random.Random(1)  # noqa: S311
+    moments = random.Random(1)
     at: list[float] = []
     while len(at) < kills:
         process = start(model, place, 2)
