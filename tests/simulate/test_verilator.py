@@ -1,5 +1,7 @@
 import dataclasses
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -37,6 +39,25 @@ def test_build_is_kept_by_content(adder, build_dir, monkeypatch):
     executable = build(project, build_dir)
     monkeypatch.setattr(verilator, "_compile", None)  # nothing is compiled again
     assert build(project, build_dir) == executable
+
+
+def test_what_several_builds_need_is_compiled_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("GATEWRIGHT_CACHE", str(tmp_path / "cache"))
+    source = tmp_path / "library.cpp"
+    source.write_text("int answer() { return 42; }\n")
+    compiled = []
+
+    def compile_slowly(source, target, flags):
+        compiled.append(source)
+        time.sleep(0.3)
+        target.write_bytes(b"object")
+
+    monkeypatch.setattr(verilator, "_compile", compile_slowly)
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(verilator._compile_cached, source, [], None) for _ in range(4)]
+    (object_file,) = {future.result() for future in running}
+    assert object_file.read_bytes() == b"object"
+    assert compiled == [source]
 
 
 def test_design_that_verilator_rejects(adder, build_dir):

@@ -32,6 +32,8 @@ _SAMPLES = "test_set.npy"
 class Hardware:
     """The project directory of a trained model; every step runs once per content.
 
+    Its tools keep to one core each: others have their projects made beside it.
+
     Args:
         sweep: where the model is from.
         config: of the sweep.
@@ -72,7 +74,7 @@ class Hardware:
     def verify(self) -> None:
         """Prove the RTL exact on the whole test set, and time it."""
         self._say("verification")
-        verify(self._directory, inputs=self._directory / _SAMPLES)
+        verify(self._directory, inputs=self._directory / _SAMPLES, jobs=1)
 
     def synthesize(self, targets: Iterable[str]) -> None:
         """Count resources on each of some targets."""

@@ -49,6 +49,7 @@ def verify(
     seed: int = 0,
     stalls: Sequence[simulate.StallPattern] = simulate.STALLS,
     waves: bool = False,
+    jobs: int | None = None,
     progress: Progress = silent,
 ) -> Stamp:
     """Hold the RTL of a project directory against the golden outputs and the C++ emulation.
@@ -61,6 +62,7 @@ def verify(
         seed: of the random vectors.
         stalls: patterns of idle cycles and backpressure that the outputs must not depend on.
         waves: record a waveform.
+        jobs: compiler processes at a time; all cores unless given.
         progress: is told what is being done.
 
     Returns:
@@ -86,7 +88,9 @@ def verify(
             directory,
             "verify",
             key,
-            lambda: _verify(directory, project, inputs, samples, seed, stalls, waves, progress),
+            lambda: _verify(
+                directory, project, inputs, samples, seed, stalls, waves, jobs, progress
+            ),
             subject=subject,
         )
 
@@ -118,6 +122,7 @@ def _verify(
     seed: int,
     stalls: Sequence[simulate.StallPattern],
     waves: bool,
+    jobs: int | None,
     progress: Progress,
 ) -> dict[str, Any]:
     design = load_design(directory)
@@ -127,7 +132,7 @@ def _verify(
     progress("building the simulation, comparing golden outputs with the C++ emulation")
     with ThreadPoolExecutor(1) as pool:
         # Verilator's build takes longest; the software comparison runs beside it.
-        linted = pool.submit(_lint_and_build, project, directory / "sim", waves)
+        linted = pool.submit(_lint_and_build, project, directory / "sim", waves, jobs)
         expected = golden.run(design, words)
         layers, wrong, difference = _against_emulation(design, words, expected, emulation)
         linted.result()
@@ -138,6 +143,7 @@ def _verify(
         build_dir=directory / "sim",
         stalls=stalls,
         waves=waves,
+        jobs=jobs,
     )
     outputs = [expected[tensor.name].reshape(count, -1) for tensor in design.outputs]
     differing = _union(outputs, run.outputs)
@@ -167,9 +173,9 @@ def _verify(
     }
 
 
-def _lint_and_build(project: RtlProject, build_dir: Path, waves: bool) -> None:
+def _lint_and_build(project: RtlProject, build_dir: Path, waves: bool, jobs: int | None) -> None:
     simulate.lint(project)
-    simulate.build(project, build_dir, waves=waves)
+    simulate.build(project, build_dir, waves=waves, jobs=jobs)
 
 
 # Software

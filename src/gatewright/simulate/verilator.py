@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from gatewright import processes
 from gatewright.errors import DesignFailure, InputError
+from gatewright.files import locked
 from gatewright.resources import data_dir
 from gatewright.simulate.bench import TOP, bench_top
 
@@ -185,6 +186,8 @@ def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
 def _compile_cached(source: Path, flags: Sequence[str], header: Path | None) -> Path:
     """Compile a file that doesn't depend on the design, or find it compiled in the user's cache.
 
+    Of processes that want it at the same time one compiles it, and the others wait.
+
     Args:
         source: the file.
         flags: compiler flags, without the include path of `header`.
@@ -194,16 +197,19 @@ def _compile_cached(source: Path, flags: Sequence[str], header: Path | None) -> 
 
     contents = [file.read_bytes() for file in (source, header) if file]
     key = _digest((_tools().versions, *_CXXFLAGS, *flags, *contents))
-    cache = cache_dir() / "verilator"
-    target = cache / f"{source.stem}-{key}.o"
+    cache = cache_dir() / "verilator" / f"{source.stem}-{key}"
+    target = cache / f"{source.stem}.o"
     if target.is_file():
         return target
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            compiled = Path(scratch) / target.name
-            _compile(source, compiled, [*flags, *([f"-I{header.parent}"] if header else [])])
-            compiled.replace(target)
+        with locked(cache):
+            if not target.is_file():
+                with tempfile.TemporaryDirectory(dir=cache) as scratch:
+                    compiled = Path(scratch) / target.name
+                    include = [f"-I{header.parent}"] if header else []
+                    _compile(source, compiled, [*flags, *include])
+                    compiled.replace(target)
     except OSError as error:
         raise InputError(
             f"{cache}: cannot keep compiled objects there ({error.strerror}); "
