@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -176,6 +177,12 @@ def killed(model: Path, place: Path, kills: int, longest: float) -> dict[str, An
     }
 
 
+def processor_seconds() -> float:
+    """Seconds of processor time that all commands so far took, with the processes they started."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
 def steps_of(place: Path) -> float:
     """Seconds of all steps that a search did."""
     entries = Store(place / "store").entries()
@@ -188,16 +195,22 @@ def steps_of(place: Path) -> float:
 def cost(build: Path, trials: int) -> dict[str, Any]:
     """What a search takes: with two workers, again, and with one."""
     model = make_model(build / "digits_mlp", trials)
+    began = processor_seconds()
     took = search(model, build / "two", 2)
+    busy = processor_seconds() - began
     repeat = search(model, build / "two", 2)
+    began = processor_seconds()
     alone = search(model, build / "one", 1)
+    busy_alone = processor_seconds() - began
     one_by_one = steps_of(build / "one")
     undisturbed = trials_of(model, build / "two")
     return {
         "trials": len(undisturbed),
         "seconds": took,
         "repeat_s": repeat,
+        "processor_s": round(busy, 1),
         "seconds_of_one_worker": alone,
+        "processor_s_of_one_worker": round(busy_alone, 1),
         "steps_one_by_one_s": one_by_one,
         "overhead": round(took / (one_by_one / 2), 3),
         "same_with_one_worker": trials_of(model, build / "one") == undisturbed,
