@@ -186,7 +186,12 @@ def processor_seconds() -> float:
 def steps_of(place: Path) -> float:
     """Seconds of all steps that a search did."""
     entries = Store(place / "store").entries()
-    seconds = sum(entry.seconds for entry in entries if entry.kind not in _NO_STEPS)
+    seconds = sum(
+        # What was stopped early tells how long it had taken.
+        entry.record["seconds"] if entry.kind == "stopped" else entry.seconds
+        for entry in entries
+        if entry.kind not in _NO_STEPS
+    )
     for stamp in (place / "store" / "projects").glob("*/steps/*.json"):
         seconds += json.loads(stamp.read_text())["seconds"]
     return round(seconds, 1)

@@ -176,16 +176,28 @@ def _lock(path: Path, *, wait: bool) -> int | None:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path, *, wait: bool = True) -> Iterator[bool]:
     """Hold a directory; whoever else wants it waits. The system frees it when a process ends.
 
     Where the file system has no locks, nothing is held.
+
+    Args:
+        directory: the directory.
+        wait: for others to free it.
+
+    Yields:
+        Whether nobody else holds it, as far as the file system tells; always true with `wait`.
     """
     descriptor = os.open(directory, os.O_RDONLY)
+    free = True
     try:
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            free = False
+        except OSError:
+            pass
+        yield free
     finally:
         _release(descriptor)
 

@@ -1,6 +1,6 @@
 import dataclasses
 import subprocess
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -45,18 +45,23 @@ def test_what_several_builds_need_is_compiled_once(tmp_path, monkeypatch):
     monkeypatch.setenv("GATEWRIGHT_CACHE", str(tmp_path / "cache"))
     source = tmp_path / "library.cpp"
     source.write_text("int answer() { return 42; }\n")
-    compiled = []
+    begun, finish, compiled = threading.Event(), threading.Event(), []
 
     def compile_slowly(source, target, flags):
         compiled.append(source)
-        time.sleep(0.3)
+        begun.set()
+        finish.wait()
         target.write_bytes(b"object")
 
     monkeypatch.setattr(verilator, "_compile", compile_slowly)
     with ThreadPoolExecutor(4) as pool:
         running = [pool.submit(verilator._compile_cached, source, [], None) for _ in range(4)]
+        begun.wait()
+        assert verilator._compile_cached(source, [], None, wait=False) is None
+        finish.set()
     (object_file,) = {future.result() for future in running}
     assert object_file.read_bytes() == b"object"
+    assert verilator._compile_cached(source, [], None, wait=False) == object_file
     assert compiled == [source]
 
 

@@ -8,6 +8,7 @@ the code that does the step, and the versions of the libraries.
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
@@ -282,11 +283,12 @@ class _Origin:
 
 
 class _BelowFloorError(Exception):
-    """Carries a training curve out of a step that is not finished."""
+    """Carries what is worth keeping out of a training that is not finished."""
 
-    def __init__(self, curve: list[float]) -> None:
+    def __init__(self, curve: list[float], seconds: float) -> None:
         super().__init__(curve)
         self.curve = curve
+        self.record = {"curve": curve, "seconds": seconds}
 
 
 class _Maker:
@@ -393,9 +395,10 @@ class _Maker:
         }
 
         def make(folder: Path) -> Mapping[str, Any]:
+            began = time.monotonic()
             measured = self._worker.do(request, folder)
             if measured["stopped"]:
-                raise _BelowFloorError(measured["curve"])
+                raise _BelowFloorError(measured["curve"], round(time.monotonic() - began, 3))
             return measured
 
         stopped = {"step": step.name, "content": content, "floor": floor}
@@ -406,9 +409,9 @@ class _Maker:
         try:
             entry = self._store.obtain(step.name, content, make)
         except _BelowFloorError as below:
-            curve = below.curve
-            self._store.obtain(_STOPPED, stopped, lambda _: {"curve": curve})
-            raise self._stop(curve, floor) from None
+            record = below.record
+            self._store.obtain(_STOPPED, stopped, lambda _: record)
+            raise self._stop(below.curve, floor) from None
         # Whoever finds a training done is stopped where its own training would have been.
         curve = entry.record["curve"]
         for epoch, (reached, least) in enumerate(zip(curve, floor, strict=False), 1):

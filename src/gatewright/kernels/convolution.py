@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from gatewright.kernels.base import Choice, Kernel, Work
 from gatewright.kernels.fold import parallel_notes
+from gatewright.kernels.weighted import Weighted
 from gatewright.kernels.windowed import Windowed
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from gatewright.fixed import FixedType
     from gatewright.targets import Target
+
+# The weights themselves have another shape in the product.
+_KEPT = [field.name for field in fields(Weighted) if field.name != "weights"]
 
 
 @dataclass(frozen=True, eq=False)
-class Convolution(Windowed):
+class Convolution(Weighted, Windowed):
     """A product with weights and a bias on each window; a subclass says which.
 
+    The weights have the height and the width of the window first.
+
     Attributes:
-        weights: raw int64, the height and the width of the window first.
-        bias: raw int64, one per filter.
-        weight_type: type of `weights`.
-        bias_type: type of `bias`.
-        accum: type of the accumulators, as of `Product`.
-        strategy: as of `Product`.
-        reuse_factor: how many products of a window share a multiplier, as asked.
         parallel: windows that are worked on at a time where a beat is an image, as asked.
-        multiplier: as of `Product`.
-        rom_style: as of `Product`.
     """
 
-    weights: NDArray[np.int64]
-    bias: NDArray[np.int64]
-    weight_type: FixedType
-    bias_type: FixedType
-    accum: FixedType
-    strategy: str = "latency"
-    reuse_factor: int = 1
     parallel: int = 1
-    multiplier: str = "auto"
-    rom_style: str = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,14 +46,7 @@ class Convolution(Windowed):
             "layer": self.layer,
             "inputs": (self.window_tensor,),
             "output": self.pixel_tensor,
-            "bias": self.bias,
-            "weight_type": self.weight_type,
-            "bias_type": self.bias_type,
-            "accum": self.accum,
-            "strategy": self.strategy,
-            "reuse_factor": self.reuse_factor,
-            "multiplier": self.multiplier,
-            "rom_style": self.rom_style,
+            **{name: getattr(self, name) for name in _KEPT},
         }
 
     @property

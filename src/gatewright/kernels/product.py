@@ -12,41 +12,21 @@ from gatewright.fixed import cast, effective_bits
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Kernel, Work
 from gatewright.kernels.fold import Fold, Weights, folded_luts, folded_row, reuse_factors
+from gatewright.kernels.weighted import Weighted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gatewright.fixed import FixedType
     from gatewright.targets import Target
     from gatewright.units import Row
 
 
 @dataclass(frozen=True, eq=False)
-class Product(Kernel):
+class Product(Weighted, Kernel):
     """Sums of products with a constant matrix, and biases; a subclass says of which operands.
 
-    Attributes:
-        weights: raw int64 of shape (products per result, results).
-        bias: raw int64, one per result.
-        weight_type: type of `weights`.
-        bias_type: type of `bias`.
-        accum: type of the accumulators.
-        strategy: hls4ml's: "latency" takes what costs less on the target,
-            "distributed_arithmetic" an adder graph, "resource" multipliers.
-        reuse_factor: how many products share a multiplier, as asked; see `reuse`.
-        multiplier: what shared multipliers are made of: "auto", "dsp" or "lut".
-        rom_style: where their weights stand: "auto", "block" or "distributed".
+    The weights are of shape (products per result, results).
     """
-
-    weights: NDArray[np.int64]
-    bias: NDArray[np.int64]
-    weight_type: FixedType
-    bias_type: FixedType
-    accum: FixedType
-    strategy: str = "latency"
-    reuse_factor: int = 1
-    multiplier: str = "auto"
-    rom_style: str = "auto"
 
     #: Whether all results have the same operands; else each has its own, see `fold.Weights`.
     shared: ClassVar[bool] = True

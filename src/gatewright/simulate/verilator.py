@@ -183,15 +183,21 @@ def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
         raise InputError(f"{tools.compiler} could not compile {source.name}: {errors[0].strip()}")
 
 
-def _compile_cached(source: Path, flags: Sequence[str], header: Path | None) -> Path:
+def _compile_cached(
+    source: Path, flags: Sequence[str], header: Path | None, *, wait: bool = True
+) -> Path | None:
     """Compile a file that doesn't depend on the design, or find it compiled in the user's cache.
 
-    Of processes that want it at the same time one compiles it, and the others wait.
+    Of processes that want it at the same time one compiles it.
 
     Args:
         source: the file.
         flags: compiler flags, without the include path of `header`.
         header: generated header that `source` includes; its content is part of the key.
+        wait: for another process that is compiling it.
+
+    Returns:
+        The object file; None if another process is compiling it and is not waited for.
     """
     from gatewright.cache import cache_dir
 
@@ -203,7 +209,9 @@ def _compile_cached(source: Path, flags: Sequence[str], header: Path | None) -> 
         return target
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with locked(cache):
+        with locked(cache, wait=wait) as free:
+            if not free:
+                return None
             if not target.is_file():
                 with tempfile.TemporaryDirectory(dir=cache) as scratch:
                     compiled = Path(scratch) / target.name
@@ -303,16 +311,19 @@ def build(
                 for units, level in ((fast, _FAST), (slow, _SLOW))
                 for unit in units
             ]
-            fixed = [
-                pool.submit(_compile_cached, Path(file), [_LIBRARY, *define], None)
-                for file in [*files["global"], str(memory)]
+            library: list[tuple[Path, list[str], Path | None]] = [
+                *((Path(file), [_LIBRARY, *define], None) for file in files["global"]),
+                (memory, [_LIBRARY, *define], None),
+                (main, [_LIBRARY, *define], generated / "Vtop.h"),
             ]
-            fixed.append(
-                pool.submit(_compile_cached, main, [_LIBRARY, *define], generated / "Vtop.h")
-            )
+            fixed = [pool.submit(_compile_cached, *file, wait=False) for file in library]
             for result in design:
                 result.result()
-            objects = [str(result.result()) for result in fixed]
+            # What others are compiling comes last, so that we compile the rest meanwhile.
+            objects = [
+                str(result.result() or _compile_cached(*file))
+                for result, file in zip(fixed, library, strict=True)
+            ]
         objects += [str(unit.with_suffix(".o")) for unit in (*fast, *slow)]
         linked = generated / executable.name
         link = [

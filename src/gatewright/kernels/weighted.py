@@ -1,0 +1,40 @@
+"""Constant weights, and how products with them are asked to be built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gatewright.fixed import FixedType
+
+
+@dataclass(frozen=True, eq=False)
+class Weighted:
+    """Fields of layers with constant weights; a kernel says of which shape they are.
+
+    Attributes:
+        weights: raw int64.
+        bias: raw int64, one per result.
+        weight_type: type of `weights`.
+        bias_type: type of `bias`.
+        accum: type of the accumulators.
+        strategy: hls4ml's: "latency" takes what costs less on the target,
+            "distributed_arithmetic" an adder graph, "resource" multipliers.
+        reuse_factor: how many products share a multiplier, as asked; see `Kernel.reuse`.
+        multiplier: what shared multipliers are made of: "auto", "dsp" or "lut".
+        rom_style: where their weights stand: "auto", "block" or "distributed".
+    """
+
+    weights: NDArray[np.int64]
+    bias: NDArray[np.int64]
+    weight_type: FixedType
+    bias_type: FixedType
+    accum: FixedType
+    strategy: str = "latency"
+    reuse_factor: int = 1
+    multiplier: str = "auto"
+    rom_style: str = "auto"
