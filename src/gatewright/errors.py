@@ -17,6 +17,10 @@ class InputError(GatewrightError):
     """The input or the command is wrong: a file, a layer, an option, a missing tool."""
 
 
+class DataError(InputError):
+    """A model's data can't be had, so that no configuration of it can be trained."""
+
+
 class UnsupportedError(InputError):
     """The model asks for something that can't be done exactly; names the layer and the reason."""
 

@@ -14,7 +14,7 @@ from gatewright.compress import run
 from gatewright.compress.bits import LayerBits
 from gatewright.compress.recipe import Training, parse_recipe
 from gatewright.compress.run import Source, Stopped, obtain
-from gatewright.errors import InputError
+from gatewright.errors import DataError, InputError
 from gatewright.store import Store
 from waiting import gone, wait_until
 
@@ -310,7 +310,7 @@ def test_a_process_that_dies_is_told_with_its_last_words(tmp_path, store):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "model.py").write_text(code)
-        with pytest.raises(InputError, match=says) as caught:
+        with pytest.raises(DataError, match=says) as caught:
             go(Source(folder), store, ["train"])
         assert str(folder / "model.py") in str(caught.value)
         assert "\n" not in str(caught.value)

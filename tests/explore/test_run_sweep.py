@@ -6,7 +6,7 @@ import pytest
 
 from explore import made_up
 from explore.test_explore_run import Threads
-from gatewright.errors import DesignFailure
+from gatewright.errors import DataError, DesignFailure
 from gatewright.explore import run
 from gatewright.explore.outcome import Limits
 from gatewright.explore.trial import Task
@@ -40,11 +40,11 @@ def stand_in(monkeypatch, tmp_path):
     ))  # fmt: skip
 
 
-def sweep(tmp_path, names=(), **options):
+def sweep(tmp_path, names=(), lines=None, **options):
     model = tmp_path / "toy"
     if not model.exists():
         made_up.model(model, SWEEP)
-    lines = []
+    lines = [] if lines is None else lines
     found = run.run_sweep(
         model, names, tmp_path / "build", make_engine=Threads, say=lines.append, **options
     )
@@ -76,6 +76,17 @@ def test_none_comes_through(tmp_path):
     with pytest.raises(DesignFailure, match="fives"):
         sweep(tmp_path, ["fives"])
     assert not (tmp_path / "build" / "toy" / "report").exists()
+
+
+def test_no_data_in_a_line(tmp_path, monkeypatch):
+    def no_data(sweep, config, folder, store, force):
+        raise DataError(f"{sweep.name}: no network")
+
+    monkeypatch.setattr(run, "run_config", no_data)
+    lines = []
+    with pytest.raises(DataError, match="toy: no network"):
+        sweep(tmp_path, lines=lines)
+    assert lines == []
 
 
 def test_baselines_of_other_configurations_do_not_count(tmp_path):

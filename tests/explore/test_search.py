@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gatewright.errors import DataError
 from gatewright.explore.engine import WorkerDied
 from gatewright.explore.outcome import Outcome, front
 from gatewright.explore.sampler import make_sampler
@@ -212,6 +213,25 @@ def test_a_death_fails_its_trial_alone():
     assert [t.outcome for t in trials if t.number != 3] == [
         evaluate(t.point, t_limits) for t in trials if t.number != 3 for t_limits in [NO_LIMITS]
     ]
+
+
+@pytest.mark.parametrize("without", [0, 3])
+def test_a_search_whose_first_trial_has_no_data_ends(without):
+    search = a_search(stop={"ebops": False, "curve": False, "dominated": False}, sampler="grid")
+
+    def start(number, point, limits):
+        future = Future()
+        if number == without:
+            future.set_exception(DataError("no network"))
+        else:
+            future.set_result(evaluate(point, limits))
+        return future
+
+    if without == 0:
+        with pytest.raises(DataError):
+            run_trials(search, make_sampler(search), start)
+    else:
+        assert run_trials(search, make_sampler(search), start)[3].outcome.error == "no network"
 
 
 class NO_LIMITS:  # noqa: N801

@@ -37,7 +37,7 @@ from gatewright.compress.recipe import (
     check_order,
     finds_bits,
 )
-from gatewright.errors import DesignFailure, InputError
+from gatewright.errors import DataError, DesignFailure, InputError
 from gatewright.store import Entry, Store, key_of
 
 #: Files of an entry, see `docs/recipes.md`.
@@ -325,7 +325,14 @@ class _Maker:
             "versions": _versions(_DATA_LIBRARIES, needed=False),
         }
         request = content | {"step": "data", "model_file": str(self._model_file)}
-        return self._store.obtain("data", content, lambda folder: self._worker.do(request, folder))
+
+        def make(folder: Path) -> Mapping[str, Any]:
+            try:
+                return self._worker.do(request, folder)
+            except InputError as error:
+                raise DataError(str(error)) from error
+
+        return self._store.obtain("data", content, make)
 
     def make(self, step: Step, before: StepResult | None) -> StepResult:
         """The next step of the recipe, `before` being the one that it goes on from."""

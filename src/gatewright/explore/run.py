@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from gatewright.cache import cache_dir
-from gatewright.errors import DesignFailure, GatewrightError, InputError
+from gatewright.errors import DataError, DesignFailure, GatewrightError, InputError
 from gatewright.explore.outcome import Outcome, front, trial_name, violations
 from gatewright.explore.progress import Watch, notes_folder
 from gatewright.explore.sampler import make_sampler
@@ -117,6 +117,7 @@ def run_sweep(
 
     Raises:
         InputError: if the sweep or a name is wrong.
+        DataError: if the model's data can't be had.
         GatewrightError: if no configuration came through.
     """
     sweep = load_sweep(model)
@@ -139,6 +140,8 @@ def run_sweep(
                 reports[name] = future.result()
                 say(prefix + _headline(reports[name]))
             except GatewrightError as error:
+                if isinstance(error, DataError) and not reports:
+                    raise
                 failures.append(error)
                 say(f"{prefix}failed: {error}")
     finally:
@@ -194,6 +197,7 @@ def run_search(
 
     Raises:
         InputError: if the file or the store is wrong, or the disk is full.
+        DataError: if the model's data can't be had.
         DesignFailure: if no trial meets the constraints.
     """
     plan = load_search(model, trials)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from gatewright.errors import GatewrightError
+from gatewright.errors import DataError, GatewrightError
 from gatewright.explore.hopeless import estimate, limits
 from gatewright.explore.outcome import Outcome, Trial, violations
 
@@ -46,6 +46,9 @@ def run_trials(
 
     Returns:
         All trials, in the order of their numbers.
+
+    Raises:
+        DataError: if the first trial finds no data.
     """
     told: list[Trial] = []
     asked: list[tuple[Point, Future[Outcome]]] = []
@@ -60,16 +63,19 @@ def run_trials(
         if len(told) == len(asked):
             return told
         point, future = asked[len(told)]
-        trial = Trial(len(told), point, _outcome(future))
+        trial = Trial(len(told), point, _outcome(future, first=not told))
         _tell(search, sampler, told, trial)
         told.append(trial)
         ended(told)
 
 
-def _outcome(future: Future[Outcome]) -> Outcome:
+def _outcome(future: Future[Outcome], first: bool) -> Outcome:
     try:
         return future.result()
     except GatewrightError as error:
+        # What a point asks of the data may be wrong; at the first nothing says that others can.
+        if first and isinstance(error, DataError):
+            raise
         return Outcome(state="failed", error=str(error), lasting=False)
 
 

@@ -15,6 +15,7 @@ from gatewright.compress.process import keep_processes
 from gatewright.compress.recipe import Distil, Finetune, Step, Train, finds_bits
 from gatewright.compress.run import Stopped
 from gatewright.errors import (
+    DataError,
     DesignFailure,
     GatewrightError,
     InputError,
@@ -141,6 +142,9 @@ def run_trial(task: Task) -> Outcome:
     """Run a trial, or find what came of it; the outcome is kept if it would be the same again.
 
     Whatever goes wrong with the trial is in the outcome.
+
+    Raises:
+        DataError: if the model's data can't be had, which goes beyond the trial.
     """
     keep_processes()
     note = Note(task.progress)
@@ -150,6 +154,8 @@ def run_trial(task: Task) -> Outcome:
             task.limited_content(),
             lambda _: _attempt(task, note).model_dump(mode="json", exclude_none=True),
         )
+    except DataError:
+        raise
     except GatewrightError as error:
         return Outcome(state="failed", error=str(error), lasting=False)
     except OSError as error:
