@@ -56,3 +56,20 @@ def test_an_interrupt_ends_processes_and_what_they_started():
             return
         time.sleep(0.05)
     raise AssertionError("the grandchild is still there")
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ("a.cpp:1: note: here\na.cpp:2: error: no type\nerror: more", "a.cpp:2: error: no type"),
+        (
+            "a.cpp: error: what follows\n/usr/bin/ld: final link failed: No space left on device\n"
+            "collect2: error: ld returned 1 exit status",
+            "/usr/bin/ld: final link failed: No space left on device",
+        ),
+        ("\n  killed\nby somebody", "killed"),
+        ("", "it says nothing"),
+    ],
+)
+def test_why_a_tool_failed(errors, said):
+    assert processes.complaint(errors) == said

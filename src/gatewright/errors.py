@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class GatewrightError(Exception):
     """A failure that a person can act on: one line, what is wrong and what would be right.
@@ -31,9 +33,16 @@ class DesignFailure(GatewrightError):
     exit_status = 1
 
 
+def place_of(error: OSError) -> str | None:
+    """The file that an error of the operating system is about: of a copy, what was written."""
+    names = (error.filename2, error.filename)
+    return next((str(name) for name in names if isinstance(name, str | Path)), None)
+
+
 def system_message(error: OSError) -> str:
     """One line for an error of the operating system: which file, and what is wrong with it."""
     if error.args and isinstance(error.args[0], list):
         return str(error.args[0][0][-1])
-    where = f"{error.filename}: " if error.filename else ""
+    place = place_of(error)
+    where = f"{place}: " if place is not None else ""
     return f"{where}{error.strerror or error}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -70,6 +71,19 @@ def run(
     with started(command, **captured | options) as process:
         output, errors = process.communicate(input_text)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def complaint(errors: str) -> str:
+    """The line of what a tool wrote on standard error that says best why it failed.
+
+    A full disk goes before the errors that follow from it, these before all else.
+    """
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    for sign in (os.strerror(errno.ENOSPC), "error", ""):
+        for line in lines:
+            if sign in line:
+                return line
+    return "it says nothing"
 
 
 def stop() -> None:

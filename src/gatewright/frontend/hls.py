@@ -112,15 +112,9 @@ def compile_emulation(directory: str | Path) -> None:
     sources = ["-include", f"firmware/{project}.cpp", f"{project}_bridge.cpp"]
     command = ["g++", "-shared", *flags, *sources, "-o", f"firmware/{LIBRARY}", "-ldl"]
     done = processes.run(command, cwd=directory)
-    _check(done.returncode, done.stderr)
-
-
-def _check(status: int, output: str) -> None:
-    if status != 0:
-        lines = [line for line in output.splitlines() if "error" in line] or output.splitlines()
-        raise InputError(
-            f"g++ can't compile the C++ that hls4ml wrote: {lines[0] if lines else status}"
-        )
+    if done.returncode:
+        reason = processes.complaint(done.stderr)
+        raise InputError(f"g++ can't compile the C++ that hls4ml wrote: {reason}")
 
 
 def _describe(graph: Any, directory: Path) -> None:

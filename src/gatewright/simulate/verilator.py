@@ -179,8 +179,8 @@ def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
     ]  # fmt: skip
     done = processes.run(command)
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
-        raise InputError(f"{tools.compiler} could not compile {source.name}: {errors[0].strip()}")
+        reason = processes.complaint(done.stderr)
+        raise InputError(f"{tools.compiler} could not compile {source.name}: {reason}")
 
 
 def _compile_cached(
@@ -333,6 +333,7 @@ def build(
         ]  # fmt: skip
         done = processes.run(link)
         if done.returncode:
-            raise InputError(f"{tools.compiler} could not link the simulation: {done.stderr}")
+            reason = processes.complaint(done.stderr)
+            raise InputError(f"{tools.compiler} could not link the simulation: {reason}")
         linked.replace(executable)
     return executable

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gatewright.errors import InputError
+from gatewright.errors import InputError, place_of
 from gatewright.files import exclusive, flush, temporary_directory
 from gatewright.store.entry import Entry, Sealed, key_of, seal
 from gatewright.store.index import Index
@@ -286,5 +286,5 @@ def _written(path: Path, only: tuple[int, ...] | None = None) -> Iterator[None]:
     except OSError as error:
         if only is not None and error.errno not in only:
             raise
-        where = error.filename if isinstance(error.filename, str) else path
+        where = place_of(error) or path
         raise InputError(f"{where}: cannot be written ({error.strerror or error})") from error
