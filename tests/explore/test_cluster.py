@@ -1,6 +1,10 @@
 """Tasks on a Ray cluster: the same as in processes, and nothing on standard output."""
 
 import importlib
+import os
+import signal
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +12,7 @@ import psutil
 import pytest
 
 from explore import tasks
+from gatewright import processes
 from gatewright.errors import InputError
 from gatewright.explore.cluster import ClusterEngine
 from gatewright.explore.engine import WorkerDied
@@ -48,6 +53,39 @@ def test_cluster_on_this_machine(tmp_path, monkeypatch, capfd):
     wait_until(lambda: all(gone(pid) for pid in pids))
     assert not [p for p in psutil.Process().children(recursive=True) if "raylet" in p.name()]
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.full
+def test_cluster_at_an_address():
+    """One that `ray start` has started asks for a token; clients are processes of their own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    tokens = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 2}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
+    environment["PYTHONPATH"] = str(TESTS)
+    ray = Path(sys.executable).with_name("ray")
+    start = [ray, "start", "--head", "--block", "--num-cpus=1", "--include-dashboard=false"]
+    client = [sys.executable, "-m", "explore.client", address]
+
+    def ask(**more):
+        return subprocess.run(
+            client, env=environment | more, capture_output=True, text=True, check=False
+        )
+
+    with processes.started(
+        [*start, f"--port={address.partition(':')[2]}"],
+        env=environment | tokens | {"RAY_USAGE_STATS_ENABLED": "0"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as cluster:
+        try:
+            wait_until(lambda: ask(**tokens).stdout == "3\n", 120)
+            refused = ask()
+            assert refused.stdout == ""
+            assert "set RAY_AUTH_MODE=token" in refused.stderr.splitlines()[-1]
+        finally:
+            os.killpg(cluster.pid, signal.SIGTERM)
 
 
 @pytest.mark.full

@@ -49,7 +49,7 @@ class ClusterEngine:
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
             reason = str(error).strip().splitlines()[0]
             where = address or "this machine"
-            raise InputError(f"no Ray cluster at {where}: {reason}") from None
+            raise InputError(f"no Ray cluster at {where}: {reason}{_hint()}") from None
         found = self._ray.cluster_resources()
         cores, fitting = int(found.get("CPU", 0)), int(found.get("memory", 0) // memory)
         if min(cores, fitting) < 1:
@@ -115,6 +115,16 @@ def _knock(address: str) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"no Ray cluster at {address}: {reason}") from None
+
+
+def _hint() -> str:
+    """What may be wrong with an address where something listens.
+
+    Ray 2.59 has clusters ask for a token, and finds it by itself only for those on this machine.
+    """
+    if "RAY_AUTH_MODE" in os.environ:
+        return ""
+    return "; if it asks for a token, as `ray start` has it by default, set RAY_AUTH_MODE=token"
 
 
 def _attempt(
