@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import yaml
 
-from gatewright.compress import run
 from gatewright.compress.run import Stopped
 from gatewright.compress.source import load_model
 from gatewright.errors import InputError
 from gatewright.store import Store
 from gatewright.zoo import load_sweep, obtain
+from pretended import pretend
 
 MODELS = Path(__file__).parents[2] / "models"
 ROOT = MODELS.parent
@@ -67,28 +67,7 @@ def transfer(model, **settings):
 
 @pytest.fixture
 def requests(monkeypatch):
-    """Replaces the worker; lists the requests."""
-    asked = []
-
-    def do(self, request, folder):
-        asked.append(request)
-        if request["step"] == "data":
-            np.savez(folder / run.DATA, x_test=np.ones((2, 1)), y_test=np.arange(2))
-            return {}
-        (folder / run.MODEL).write_text(json.dumps([len(asked)]))
-        np.save(folder / run.OUTPUTS, np.eye(2))
-        return {
-            "accuracy": {"train": 1.0, "test": 1.0},
-            "cost": None,
-            "losses": [],
-            "curve": [],
-            "stopped": False,
-            "devices": [],
-            "notes": [],
-        }
-
-    monkeypatch.setattr(run.Worker, "do", do)
-    return asked
+    return pretend(monkeypatch)
 
 
 def test_a_config_may_start_from_another(tmp_path, requests):

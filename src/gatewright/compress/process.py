@@ -55,6 +55,11 @@ class Worker:
         if self._process is not None:
             _put_by(self._process)
 
+    def start(self) -> None:
+        """Have the process start, so that it is ready by the time a step is asked for."""
+        if self._process is None:
+            self._process = _take(self._loads) or _Process(self._loads)
+
     def do(self, request: dict[str, Any], folder: Path) -> dict[str, Any]:
         """Do a step, its files going to a folder; returns what was measured.
 
@@ -62,8 +67,8 @@ class Worker:
             InputError: if the request is refused, or the step fails.
         """
         what = f"{self._model}: step '{request['step']}'"
-        if self._process is None:
-            self._process = _take(self._loads) or _Process(self._loads)
+        self.start()
+        assert self._process is not None
         end = self._process.ask(request | {"output_dir": str(folder)}, self._tell(request))
         if end is None:
             reason, log = self._process.last_words()

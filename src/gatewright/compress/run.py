@@ -332,6 +332,8 @@ class _Maker:
             except InputError as error:
                 raise DataError(str(error)) from error
 
+        if self._store.find(key_of("data", content)) is None:
+            self._worker.start()  # another process may be making it: ours gets ready meanwhile
         return self._store.obtain("data", content, make)
 
     def make(self, step: Step, before: StepResult | None) -> StepResult:
