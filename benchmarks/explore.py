@@ -2,7 +2,7 @@
 
 The zoo's own search for a cheaper digits MLP, from nothing; then one over the bits of a smaller
 one, trained for a few epochs only, since what is measured is the search: undisturbed; with all of
-it done already; with one worker, for what its steps take one by one; and killed at random moments.
+it done already; with one worker; and killed at random moments.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import argparse
 import json
 import os
 import random
-import resource
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import psutil
@@ -30,7 +29,9 @@ from gatewright.store import Store
 HERE = Path(__file__).resolve().parent
 MODEL = HERE.parent / "models" / "digits_mlp"
 RESULTS = HERE / "results.json"
+WORKERS = 2
 KILLS = 20
+SHORT, TURNS = 2, 3  # trials of a short search, and how often it is run alone and beside another
 SEARCH = """
 search:
   base:
@@ -177,12 +178,6 @@ def killed(model: Path, place: Path, kills: int, longest: float) -> dict[str, An
     }
 
 
-def processor_seconds() -> float:
-    """Seconds of processor time that all commands so far took, with the processes they started."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
-
-
 def steps_of(place: Path) -> float:
     """Seconds of all steps that a search did."""
     entries = Store(place / "store").entries()
@@ -197,28 +192,51 @@ def steps_of(place: Path) -> float:
     return round(seconds, 1)
 
 
+def side_by_side(build: Path) -> list[float]:
+    """How much longer a short search of one worker takes when another one runs beside it.
+
+    Alone and beside each other by turns, since the speed of a machine may drift.
+    """
+    model = make_model(build / "short" / "digits_mlp", SHORT)
+    ratios = []
+    for turn in range(TURNS):
+        places = [build / f"{name}{turn}" for name in ("alone", "left", "right")]
+        alone = search(model, places[0], 1)
+        began = time.monotonic()
+        both = [(start(model, place, 1), place) for place in places[1:]]
+        for process, place in both:
+            finish(process, place)
+        ratios.append(round((time.monotonic() - began) / alone, 3))
+    return ratios
+
+
 def cost(build: Path, trials: int) -> dict[str, Any]:
-    """What a search takes: with two workers, again, and with one."""
+    """What a search takes with two workers, and again."""
     model = make_model(build / "digits_mlp", trials)
-    began = processor_seconds()
     took = search(model, build / "two", 2)
-    busy = processor_seconds() - began
     repeat = search(model, build / "two", 2)
-    began = processor_seconds()
-    alone = search(model, build / "one", 1)
-    busy_alone = processor_seconds() - began
-    one_by_one = steps_of(build / "one")
-    undisturbed = trials_of(model, build / "two")
+    steps = steps_of(build / "two")
+    beside = side_by_side(build)
     return {
-        "trials": len(undisturbed),
+        "trials": len(trials_of(model, build / "two")),
         "seconds": took,
         "repeat_s": repeat,
-        "processor_s": round(busy, 1),
-        "seconds_of_one_worker": alone,
-        "processor_s_of_one_worker": round(busy_alone, 1),
-        "steps_one_by_one_s": one_by_one,
-        "overhead": round(took / (one_by_one / 2), 3),
-        "same_with_one_worker": trials_of(model, build / "one") == undisturbed,
+        "steps_s": steps,
+        "side_by_side": beside,
+        "overhead": round(took * WORKERS * median(beside) / steps, 3),
+    }
+
+
+def one_by_one(build: Path, trials: int) -> dict[str, Any]:
+    """The same with one worker, which is to find what two have found."""
+    model = make_model(build / "digits_mlp", trials)
+    took = search(model, build / "one", 1)
+    found = trials_of(model, build / "one")
+    return {
+        "trials": len(found),
+        "seconds": took,
+        "steps_s": steps_of(build / "one"),
+        "same_as_with_two": found == trials_of(model, build.parent / "search" / "two"),
     }
 
 
@@ -239,6 +257,7 @@ def main() -> None:
     parts: dict[str, Callable[[Path], dict[str, Any]]] = {
         "cheaper": cheaper,
         "search": lambda build: cost(build, asked.trials),
+        "one_by_one": lambda build: one_by_one(build, asked.trials),
         "killed": lambda build: survival(build, asked.trials, asked.kills),
     }
     parser.add_argument("--only", choices=parts)
