@@ -92,7 +92,7 @@ def cheaper(place: Path) -> dict[str, Any]:
     finish(launch(["run", MODEL, "--config", "uniform8", "--no-baselines"], place), place)
     (wide,) = load_reports([place / "build" / MODEL.name / "uniform8"]).reports
     began = time.monotonic()
-    finish(launch(["explore", MODEL, "--jobs", 2], place), place)
+    finish(launch(["explore", MODEL, "--jobs", WORKERS], place), place)
     seconds = time.monotonic() - began
     found = load_reports([place / "build" / MODEL.name / "explore"])
     uniform8 = _lut(wide)[0]
@@ -150,7 +150,7 @@ def killed(model: Path, place: Path, kills: int, longest: float) -> dict[str, An
     moments = random.Random(1)
     at: list[float] = []
     while len(at) < kills:
-        process = start(model, place, 2)
+        process = start(model, place, WORKERS)
         seconds = moments.uniform(0.5, longest)
         try:
             process.wait(seconds)
@@ -168,7 +168,7 @@ def killed(model: Path, place: Path, kills: int, longest: float) -> dict[str, An
         process.wait()
         at.append(round(seconds, 1))
     began = time.monotonic()
-    search(model, place, 2)
+    search(model, place, WORKERS)
     check = Store(place / "store").check()
     return {
         "kills_at_s": at,
@@ -213,8 +213,8 @@ def side_by_side(build: Path) -> list[float]:
 def cost(build: Path, trials: int) -> dict[str, Any]:
     """What a search takes with two workers, and again."""
     model = make_model(build / "digits_mlp", trials)
-    took = search(model, build / "two", 2)
-    repeat = search(model, build / "two", 2)
+    took = search(model, build / "two", WORKERS)
+    repeat = search(model, build / "two", WORKERS)
     steps = steps_of(build / "two")
     beside = side_by_side(build)
     return {
@@ -228,22 +228,23 @@ def cost(build: Path, trials: int) -> dict[str, Any]:
 
 
 def one_by_one(build: Path, trials: int) -> dict[str, Any]:
-    """The same with one worker, which is to find what two have found."""
+    """The same with one worker, which is to find what two have found: part `search` goes before."""
     model = make_model(build / "digits_mlp", trials)
+    expected = trials_of(model, build.parent / "search" / "two")
     took = search(model, build / "one", 1)
     found = trials_of(model, build / "one")
     return {
         "trials": len(found),
         "seconds": took,
         "steps_s": steps_of(build / "one"),
-        "same_as_with_two": found == trials_of(model, build.parent / "search" / "two"),
+        "same_as_with_two": found == expected,
     }
 
 
 def survival(build: Path, trials: int, kills: int) -> dict[str, Any]:
     """What kills do to a search."""
     model = make_model(build / "digits_mlp", trials)
-    took = search(model, build / "calm", 2)
+    took = search(model, build / "calm", WORKERS)
     results = killed(model, build / "shot", kills, 2 * took / kills)
     same = trials_of(model, build / "shot") == trials_of(model, build / "calm")
     return {"trials": trials} | results | {"same_trials_and_front": same}

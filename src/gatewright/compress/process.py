@@ -55,10 +55,11 @@ class Worker:
         if self._process is not None:
             _put_by(self._process)
 
-    def start(self) -> None:
-        """Have the process start, so that it is ready by the time a step is asked for."""
+    def start(self) -> _Process:
+        """The process, started if need be, so that it is ready by the time of the first step."""
         if self._process is None:
             self._process = _take(self._loads) or _Process(self._loads)
+        return self._process
 
     def do(self, request: dict[str, Any], folder: Path) -> dict[str, Any]:
         """Do a step, its files going to a folder; returns what was measured.
@@ -67,11 +68,10 @@ class Worker:
             InputError: if the request is refused, or the step fails.
         """
         what = f"{self._model}: step '{request['step']}'"
-        self.start()
-        assert self._process is not None
-        end = self._process.ask(request | {"output_dir": str(folder)}, self._tell(request))
+        process = self.start()
+        end = process.ask(request | {"output_dir": str(folder)}, self._tell(request))
         if end is None:
-            reason, log = self._process.last_words()
+            reason, log = process.last_words()
             failure = InputError(f"{what} failed: {reason} (in {request['model_file']})")
             failure.add_note(log)
             raise failure

@@ -1,4 +1,4 @@
-"""Constant weights, and how products with them are asked to be built."""
+"""Fields of layers with constant weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Weighted:
-    """Fields of layers with constant weights; a kernel says of which shape they are.
+    """What a layer with constant weights is made of; a kernel says of which shape they are.
 
     Attributes:
         weights: raw int64.
