@@ -12,6 +12,7 @@ from gatewright.fixed import FixedType, cast, effective_bits
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Work
 from gatewright.kernels.elementwise import Elementwise
+from gatewright.kernels.weighted import Multiplying
 from gatewright.tensor import Tensor
 from gatewright.units import Feed, Function, Rom, Row
 
@@ -27,28 +28,22 @@ _SUM_BITS = 62
 
 
 @dataclass(frozen=True, eq=False)
-class BatchNorm(Elementwise):
+class BatchNorm(Multiplying, Elementwise):
     """y = cast(x * scale + bias) with an exact product and sum, as `normalize` of nnet_batchnorm.h.
+
+    It is elements that share a multiplier.
 
     Attributes:
         scale: raw int64 of shape (n,); element i of the input, in C order, takes entry i mod n.
         bias: raw int64 of shape (n,).
         scale_type: type of `scale`.
         bias_type: type of `bias`.
-        strategy: as of `Product`.
-        reuse_factor: how many elements share a multiplier, as asked.
-        multiplier: as of `Product`.
-        rom_style: as of `Product`.
     """
 
     scale: NDArray[np.int64]
     bias: NDArray[np.int64]
     scale_type: FixedType
     bias_type: FixedType
-    strategy: str = "latency"
-    reuse_factor: int = 1
-    multiplier: str = "auto"
-    rom_style: str = "auto"
 
     def __post_init__(self) -> None:
         x = self.source
