@@ -1,21 +1,99 @@
-"""Child processes that end when this one is interrupted."""
+"""Child processes that end when this one is interrupted, and that keep within limits."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import math
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from gatewright import launcher
+from gatewright.errors import InputError
 
 # Reentrant: a signal's handler runs on the main thread, which may hold it.
 _lock = threading.RLock()
 _running: set[subprocess.Popen[str]] = set()
 _stopping = False
+
+_GB = 1 << 30
+# Of the machine's memory; the rest is the system's, and our own.
+_SHARE = 0.8
+_LEAST_MEMORY = 2 * _GB
+# How tools say that they got no memory.
+_NO_MEMORY = (
+    "MemoryError",
+    "bad_alloc",
+    "out of memory",
+    "Out of memory",
+    "memory exhausted",
+    os.strerror(errno.ENOMEM),
+)
+
+
+@functools.cache
+def most_memory() -> int:
+    """Bytes that one child process may ask for: 80 % of the machine's memory, at least 2 GB."""
+    import psutil
+
+    return max(_LEAST_MEMORY, int(_SHARE * psutil.virtual_memory().total))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a child process may use.
+
+    Attributes:
+        what: How messages name the process.
+        seconds: Wall time; when it is over the process is killed, with all that it started.
+        memory: Bytes of address space, of each process; None for `most_memory()`.
+        file: Bytes of the largest file that may be written; None for any.
+        network: Whether the network stays within reach. Where the system doesn't let us close it
+            (see `network_can_be_closed`), it stays.
+    """
+
+    what: str
+    seconds: float
+    memory: int | None = None
+    file: int | None = None
+    network: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of address space."""
+        return most_memory() if self.memory is None else self.memory
+
+    def command(self, command: Sequence[str | Path]) -> list[str | Path]:
+        """The command that runs `command` within these limits, but for the wall time.
+
+        It ends with the thread that starts it, however that ends.
+        """
+        # If our own clock fails to end it: with all processors at work it would take this long.
+        cpu = math.ceil(self.seconds) * (os.cpu_count() or 1) + 1
+        limits = (os.getpid(), self.bytes, cpu, self.file or 0, int(self.network))
+        # A bare interpreter starts in a few milliseconds. No `preexec_fn`: we have threads.
+        return [sys.executable, "-I", "-S", launcher.__file__, *map(str, limits), *command]
+
+
+@functools.cache
+def network_can_be_closed() -> bool:
+    """Whether this system lets us start a process that has no network, as the user that we are."""
+    try:
+        ours = str(Path("/proc/self/ns/net").readlink())
+    except OSError:  # not Linux
+        return False
+    code = "import os; print(os.readlink('/proc/self/ns/net'))"
+    limits = Limits(what="a look at the network", seconds=60)
+    done = run([sys.executable, "-I", "-S", "-c", code], limits=limits)
+    return done.returncode == 0 and done.stdout.strip() != ours
 
 
 @contextlib.contextmanager
@@ -53,24 +131,52 @@ def started(command: Sequence[str | Path], **options: Any) -> Iterator[subproces
 
 
 def run(
-    command: Sequence[str | Path], *, input_text: str | None = None, **options: Any
+    command: Sequence[str | Path],
+    *,
+    input_text: str | None = None,
+    limits: Limits | None = None,
+    **options: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; whatever status it ends with is the caller's to judge.
 
     Args:
         command: program and arguments.
         input_text: written to its standard input.
+        limits: what it may use; anything if None.
         options: as for `subprocess.Popen`; unless they say where output goes, it is captured.
 
     Raises:
+        InputError: if it needs more time than the limits say, or failed and said, in what was
+            captured, that it got no memory.
         KeyboardInterrupt: if `stop` was called, before or meanwhile.
     """
     captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     if input_text is not None:
         captured["stdin"] = subprocess.PIPE
-    with started(command, **captured | options) as process:
-        output, errors = process.communicate(input_text)
-    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+    limited = command if limits is None else limits.command(command)
+    with started(limited, **captured | options) as process:
+        try:
+            output, errors = process.communicate(input_text, limits.seconds if limits else None)
+        except subprocess.TimeoutExpired:
+            assert limits is not None
+            raise InputError(
+                f"{limits.what}: ended after {limits.seconds:.6g} seconds, its limit of time"
+            ) from None
+    if limits is not None and process.returncode:
+        check_memory(limits, errors or "")
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def check_memory(limits: Limits, errors: str) -> None:
+    """Tell from what a failed process said whether its limit of memory was the reason.
+
+    Raises:
+        InputError: if it was.
+    """
+    if any(sign in errors for sign in _NO_MEMORY):
+        raise InputError(
+            f"{limits.what}: it asked for more memory than its limit, {limits.bytes / _GB:.3g} GB"
+        )
 
 
 def complaint(errors: str) -> str:
