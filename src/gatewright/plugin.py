@@ -199,8 +199,13 @@ def _routed(parse: Callable[..., Any]) -> Callable[..., Any]:
         from hls4ml.converters import KerasModelReader, parse_keras_model
 
         from gatewright.frontend import load
+        from gatewright.frontend.keras2 import Model
+        from gatewright.frontend.network import Network
+        from gatewright.frontend.supported import supported
 
-        source = load(model)
+        network = load(model)
+        assert isinstance(network, Network)  # which is what live models of Keras are read as
+        source = Model(supported(network))
         return parse_keras_model(source, KerasModelReader(source))
 
     return routed

@@ -286,6 +286,7 @@ def test_fml_with_a_foreign_class_or_a_link_is_refused(qmodel, tmp_path):
 
 def test_missing_tensorflow_says_what_to_type(plain, tmp_path):
     layer, weights = dense("fc1", 3, 4, class_name="QDense")
+    layer["config"]["kernel_quantizer"] = {"class_name": "quantized_bits", "config": {"bits": 6}}
     path, h5 = write_model(tmp_path, [layer], {"fc1": weights})
     code = (
         "import sys; sys.modules['qkeras'] = None\n"

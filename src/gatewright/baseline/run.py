@@ -18,6 +18,7 @@ from gatewright import processes
 from gatewright.baseline.processor import this_processor
 from gatewright.errors import InputError
 from gatewright.frontend import load
+from gatewright.frontend.network import Network
 from gatewright.report.schema import Baseline
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _check(model: Path, x: NDArray[Any], y: NDArray[Any] | None, calibration: ND
     """Refuse what can be seen to be wrong without TensorFlow."""
     _version("tensorflow")
     source = load(model)
-    if getattr(source, "needs_qkeras", False):
+    if isinstance(source, Network) and source.is_quantized:
         raise InputError(
             f"{model}: has QKeras layers, which compute in floating point; give the float model"
         )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from gatewright.compress.source import load_model
 from gatewright.errors import InputError
-from gatewright.frontend.source import first_line
+from gatewright.frontend.messages import first_line
 
 DELEGATE = "default delegate"
 WARM_UP = 0.1  # seconds

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend import load
+from gatewright.frontend.keras2 import architecture
+from gatewright.frontend.messages import first_line
+from gatewright.frontend.network import Network
 from gatewright.frontend.quiet import import_keras, quiet
-from gatewright.frontend.source import KerasSource, first_line, short_name
-
-# By these Keras would import modules that a file names; without them it knows its own classes only.
-_IMPORTS = ("module", "registered_name", "build_config")
+from gatewright.frontend.readers.weights import short_name
 
 
 def load_model(path: Path, weights: Path | None = None) -> Any:
-    """Load a model that tf-keras wrote, checked as `gatewright.frontend.load` checks it.
+    """Load a model that Keras wrote, checked as `gatewright.frontend.load` checks it.
+
+    tf-keras is told of what was read only, not of the file: no class or module is looked up by a
+    name that stands there.
 
     Args:
         path: A whole `.h5` or `.keras`, or an architecture `.json`.
@@ -25,43 +27,23 @@ def load_model(path: Path, weights: Path | None = None) -> Any:
 
     Raises:
         InputError: if a file is missing or corrupt, or its model can't be made.
-        UnsupportedError: if it is no model of tf-keras.
+        UnsupportedError: if it is no model of Keras.
     """
-    source = load(path, weights)
-    if not isinstance(source, KerasSource):
+    network = load(path, weights)
+    if not isinstance(network, Network):
         raise UnsupportedError(
-            f"{path}: only models of tf-keras can be rewritten; save the model from tf-keras"
+            f"{path}: only models of Keras can be rewritten; save the model from tf-keras"
         )
     keras, qkeras = import_keras("tf_keras"), import_keras("qkeras")
     known: dict[str, Any] = {}
     qkeras.utils._add_supported_quantized_objects(known)
-    text = json.dumps(_without_imports(_architecture(path)))
+    text = json.dumps(architecture(network, training=True))
     try:
         with quiet():
             model = keras.models.model_from_json(text, custom_objects=known)
             for layer in model.layers:
-                arrays = source.weights.get(layer.name, {})
+                arrays = network.layer(layer.name).weights
                 layer.set_weights([arrays[short_name(weight.name)] for weight in layer.weights])
     except Exception as error:
         raise InputError(f"{path}: can't be loaded ({first_line(error)})") from error
     return model
-
-
-def _architecture(path: Path) -> Any:
-    """The architecture as it stands in the file; it has been read and checked before."""
-    suffix = path.suffix.lower()
-    if suffix == ".json":
-        return json.loads(path.read_text())
-    if suffix == ".keras":
-        with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("config.json"))
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        return json.loads(file.attrs["model_config"])
-
-
-def _without_imports(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _without_imports(v) for k, v in value.items() if k not in _IMPORTS}
-    return [_without_imports(each) for each in value] if isinstance(value, list) else value

@@ -7,7 +7,7 @@ from typing import Any
 
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
-from gatewright.frontend.check import near
+from gatewright.frontend.messages import near
 from gatewright.frontend.precision import SAFE_DEFAULT, Choices, write_precision
 from gatewright.options import (
     DEFAULT_PRECISION,

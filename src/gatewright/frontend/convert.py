@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import tempfile
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -12,7 +12,10 @@ from gatewright.errors import GatewrightError, InputError
 from gatewright.fixed import FixedType
 from gatewright.frontend.config import configure, default_precision
 from gatewright.frontend.cpp import check_graph
+from gatewright.frontend.keras2 import Model
 from gatewright.frontend.mend import mend
+from gatewright.frontend.messages import first_line
+from gatewright.frontend.network import Network
 from gatewright.frontend.precision import (
     Choices,
     freeze_weights,
@@ -22,15 +25,9 @@ from gatewright.frontend.precision import (
     settle_slopes,
 )
 from gatewright.frontend.quiet import import_keras, quiet
-from gatewright.frontend.source import (
-    FmlSource,
-    GraphSource,
-    Keras3Source,
-    KerasSource,
-    Source,
-    first_line,
-    load,
-)
+from gatewright.frontend.readers.fml import SavedGraph
+from gatewright.frontend.source import GraphSource, load
+from gatewright.frontend.supported import supported
 from gatewright.options import HARDWARE_CHOICES, ConvertOptions, resolve
 from gatewright.targets import load_target
 
@@ -40,6 +37,9 @@ PLUGIN = "Gatewright"
 ATTRIBUTE_PREFIX = "gatewright_"
 # A choice of types changes the types behind it: one round per layer at most, far fewer in practice.
 _MAX_ROUNDS = 20
+
+#: Elements of a tensor at most, by io type. A tensor in parallel is a bus of them all.
+MAX_ELEMENTS = {"parallel": 1 << 18, "stream": 1 << 26}
 
 #: Layers, names of inputs and of outputs, shapes of the layers' outputs (Keras 2 only).
 Parsed = tuple[
@@ -80,10 +80,11 @@ def convert(
     options = resolve(options or ConvertOptions())
     if not project_name.isidentifier():
         raise InputError(f"project name '{project_name}': use letters, digits and _")
-    source: Source = model if isinstance(model, Source) else load(model, weights)
+    is_read = isinstance(model, Network | SavedGraph | GraphSource)
+    source: Network | SavedGraph | GraphSource = model if is_read else load(model, weights)
     try:
         with quiet(log):
-            if isinstance(source, KerasSource | Keras3Source):
+            if isinstance(source, Network):
                 graph = _convert(source, options, Path(output_dir), project_name)
             else:
                 graph = _adopt(source, Path(output_dir), project_name)
@@ -102,52 +103,57 @@ def convert(
     return graph
 
 
-def _convert(
-    source: KerasSource | Keras3Source, options: ConvertOptions, directory: Path, project: str
-) -> Any:
+def _convert(network: Network, options: ConvertOptions, directory: Path, project: str) -> Any:
     from hls4ml.backends import get_backend
     from hls4ml.utils.config import config_from_keras_model
 
-    if isinstance(source, KerasSource) and source.needs_qkeras:
+    network = supported(network)
+    if network.is_quantized:
         import_keras("qkeras")
     default = default_precision(options)
+    _check_sizes(network.origin, _parse(network)[3], options.io)
     config = config_from_keras_model(
-        source if isinstance(source, KerasSource) else source.model,
+        Model(network),
         granularity="name",
         backend=BACKEND,
         default_precision=default,
         default_reuse_factor=options.reuse_factor,
     )
-    layers = _parse(source)[0]
+    layers = _parse(network)[0]
     choices, asked = configure(config, layers, options, get_backend(BACKEND))
     project_config = _project_config(options, directory, project)
     for _ in range(_MAX_ROUNDS):
-        graph = _build(source, project_config, config, choices, options)
+        graph = _build(network, project_config, config, choices, options)
         if options.inference == "safe" and refine(graph, choices, FixedType.parse(default)):
             continue
-        if not settle_slopes(source.origin, graph, choices):  # of types that are settled otherwise
+        if not settle_slopes(network.origin, graph, choices):  # of types that are settled otherwise
             break
     else:
-        raise InputError(f"{source.origin}: the types of its layers don't settle")
+        raise InputError(f"{network.origin}: the types of its layers don't settle")
     for node in graph.get_layers():
         _note(node, asked.of(node.name))
     return graph
 
 
-def _parse(source: KerasSource | Keras3Source) -> Parsed:
-    if isinstance(source, Keras3Source):
-        from hls4ml.converters import parse_keras_v3_model
+def _check_sizes(origin: str, shapes: dict[str, list[int | None]], io: str) -> None:
+    """Refuse tensors that nothing could be built of, before anything is computed on them."""
+    most = MAX_ELEMENTS[io]
+    for name, shape in shapes.items():
+        size = math.prod(int(extent or 1) for extent in shape)
+        if not 0 < size <= most or any(int(extent or 1) < 1 for extent in shape):
+            sizes = " x ".join(str(extent) for extent in shape[1:])
+            raise InputError(
+                f"{origin}: layer '{name}' gives a tensor of {sizes}; "
+                f"io_{io} takes 1 to {most} elements"
+            )
 
-        layers, inputs, outputs, _ = parse_keras_v3_model(source.model)
-        shapes = {}
-    else:
-        from hls4ml.converters import KerasModelReader, parse_keras_model
 
-        # The parser hands out parts of the architecture, which the passes then change.
-        layers, inputs, outputs, shapes = parse_keras_model(
-            copy.deepcopy(dict(source)), KerasModelReader(source)
-        )
-    return layers, inputs, outputs, shapes
+def _parse(network: Network) -> Parsed:
+    from hls4ml.converters import KerasModelReader, parse_keras_model
+
+    # The parser hands out parts of the architecture, which the passes then change.
+    model = Model(network)
+    return parse_keras_model(model, KerasModelReader(model))  # type: ignore[no-any-return]
 
 
 def _project_config(options: ConvertOptions, directory: Path, project: str) -> dict[str, Any]:
@@ -167,7 +173,7 @@ def _project_config(options: ConvertOptions, directory: Path, project: str) -> d
 
 
 def _build(
-    source: KerasSource | Keras3Source,
+    network: Network,
     project_config: dict[str, Any],
     config: dict[str, Any],
     choices: Choices,
@@ -176,10 +182,9 @@ def _build(
     """One conversion; parsed anew, because hls4ml's passes change what they are given."""
     from hls4ml.model import ModelGraph
 
-    layers, inputs, outputs, shapes = _parse(source)
-    if isinstance(source, KerasSource):
-        mend(source.origin, source.layers, layers, shapes)
-        settle_activations(source.origin, layers, choices)
+    layers, inputs, outputs, shapes = _parse(network)
+    mend(network, layers, shapes)
+    settle_activations(network.origin, layers, choices)
     if options.inference == "safe":
         settle_quantizers(layers, choices, FixedType.parse(default_precision(options)))
     full = {**project_config, "HLSConfig": copy.deepcopy(config)}
@@ -203,13 +208,12 @@ def _check_widths(origin: str, graph: Any) -> None:
             )
 
 
-def _adopt(source: FmlSource | GraphSource, directory: Path, project: str) -> Any:
+def _adopt(source: SavedGraph | GraphSource, directory: Path, project: str) -> Any:
     """A graph that hls4ml made elsewhere: its types stay, only the project is ours."""
-    if isinstance(source, FmlSource):
-        from hls4ml.utils.serialization import deserialize_model
+    if isinstance(source, SavedGraph):
+        from gatewright.frontend.saved import restore
 
-        with tempfile.TemporaryDirectory() as scratch:
-            graph = deserialize_model(source.path, output_dir=scratch)
+        graph = restore(source)
     else:
         graph = source.graph
     backend = graph.config.config.get("Backend")

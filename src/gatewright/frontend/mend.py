@@ -8,30 +8,26 @@ from typing import Any
 import numpy as np
 
 from gatewright.errors import UnsupportedError
+from gatewright.frontend.network import Network
 
 Layer = dict[str, Any]
 
 _STATISTICS = ("gamma", "beta", "mean", "variance")
 
 
-def mend(
-    origin: str,
-    architecture: list[Layer],
-    layers: list[Layer],
-    shapes: dict[str, list[int | None]],
-) -> None:
+def mend(network: Network, layers: list[Layer], shapes: dict[str, list[int | None]]) -> None:
     """Say what hls4ml would misread in layers that it reads rightly.
 
     Args:
-        origin: What the user calls the model.
-        architecture: The layers, as Keras 2 saves them.
+        network: What the layers were parsed from.
         layers: The layers, as parsed; changed in place.
         shapes: Shape of the output of each layer, batch included.
 
     Raises:
         UnsupportedError: naming the layer, if hls4ml has nothing that means the same.
     """
-    configs = {layer["config"]["name"]: layer["config"] for layer in architecture}
+    origin = network.origin
+    meant = {layer.name: layer for layer in network.layers}
     for layer in layers:
         if layer["name"] in layer:
             raise UnsupportedError(
@@ -41,8 +37,10 @@ def mend(
         kind = layer["class_name"].removeprefix("Q")
         shape = shapes[layer["name"]]
         if kind == "BatchNormalization":
-            axis = configs[layer["name"]].get("axis", -1)
+            axis = meant[layer["name"]].arguments["axis"]
             _check_axis(origin, layer["name"], axis, len(shape) - 1)
+        if layer["name"] in meant and meant[layer["name"]].arguments.get("padding") == "causal":
+            _pad_causally(layer)
         if kind == "Conv2DBatchnorm":
             _fold(layer)
         elif layer["class_name"] == "QBatchNormalization":
@@ -62,6 +60,14 @@ def _check_axis(origin: str, name: str, axis: Any, last: int) -> None:
             f"{origin}: layer '{name}': batch normalization of axis {axes}; hls4ml "
             f"normalizes the last axis, {last}, only"
         )
+
+
+def _pad_causally(layer: Layer) -> None:
+    """Keras pads a causal convolution by its kernel less one, whatever the stride.
+
+    hls4ml leaves out what the last window does not reach, at the wrong end.
+    """
+    layer["pad_left"], layer["pad_right"] = layer["filt_width"] - 1, 0
 
 
 def _fold(layer: Layer) -> None:

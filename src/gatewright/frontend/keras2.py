@@ -1,0 +1,106 @@
+"""A network as an architecture of Keras 2: what hls4ml's parser, and tf-keras, are told of it.
+
+Built from the typed description alone, so that no text of a file gets further than this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from gatewright.frontend.kinds import KINDS
+from gatewright.frontend.network import Layer, Network, Object, Value
+
+
+def architecture(network: Network, *, training: bool = False) -> dict[str, Any]:
+    """The architecture, as a model of tf-keras writes it.
+
+    Args:
+        network: The network.
+        training: Whether settings that matter in training only are wanted, too; what has its
+            default is then left out, as not every class takes all that its table lists.
+    """
+    return {
+        "class_name": "Functional",
+        "config": {
+            "name": "model",
+            "layers": [_entry(layer, training) for layer in network.layers],
+            "input_layers": [[name, 0, 0] for name in network.inputs],
+            "output_layers": [[name, 0, 0] for name in network.outputs],
+        },
+    }
+
+
+def _entry(layer: Layer, training: bool) -> dict[str, Any]:
+    config: dict[str, Any] = {"name": layer.name, **_config(layer)}
+    if training:
+        given = KINDS[layer.kind].arguments
+        for key, value in layer.arguments.items():
+            if not given[key].required and value == given[key].default:
+                config.pop(key, None)
+        config |= {key: _plain(value) for key, value in layer.training.items()}
+    nodes = [[[name, 0, 0, {}] for name in layer.inputs]] if layer.inputs else []
+    return {
+        "class_name": layer.kind,
+        "name": layer.name,
+        "config": config,
+        "inbound_nodes": nodes,
+    }
+
+
+def _config(layer: Layer) -> dict[str, Any]:
+    """The arguments of a layer in the forms that Keras writes."""
+    arguments: Mapping[str, Any] = layer.arguments
+    config = {key: _plain(value) for key, value in arguments.items()}
+    if layer.kind == "InputLayer":
+        return {"batch_input_shape": [None, *config["shape"]], "dtype": config["dtype"]}
+    if "data_format" in config:
+        config["data_format"] = config["data_format"] or "channels_last"
+    if layer.kind.startswith(("AveragePooling", "MaxPooling")):
+        config["strides"] = config["strides"] or config["pool_size"]
+    for key in ("padding", "cropping"):
+        sides = arguments.get(key)
+        if isinstance(sides, tuple) and len(sides) == 4:
+            config[key] = [list(sides[:2]), list(sides[2:])]
+    if layer.kind == "Softmax" and len(config["axis"]) == 1:
+        config["axis"] = config["axis"][0]
+    return config
+
+
+def _plain(value: Value) -> Any:
+    if isinstance(value, Object):
+        config = {key: _plain(each) for key, each in value.arguments.items()}
+        return {"class_name": value.kind, "config": config}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+class Model(dict[str, Any]):
+    """The architecture with weights, in the shape of a live model that hls4ml's parser reads.
+
+    So a network reaches hls4ml's Keras 2 parser although Keras 3 is installed, without TensorFlow.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(architecture(network))
+        self._layers = {layer.name: layer for layer in network.layers}
+
+    def get_layer(self, name: str) -> _Weighted:
+        """The layer of that name, with its weights."""
+        return _Weighted([_Weight(*each) for each in self._layers[name].weights.items()])
+
+
+@dataclass(frozen=True)
+class _Weighted:
+    weights: list[_Weight]
+
+
+@dataclass(frozen=True)
+class _Weight:
+    name: str
+    value: NDArray[Any]
+
+    def numpy(self) -> NDArray[Any]:
+        return self.value

@@ -1,0 +1,350 @@
+"""The table of layers that are read: their arguments, and the arrays that they have.
+
+What a layer's class is told stands here once, with its type; a file's other settings matter in
+training only (`TRAINING`), or are refused. `supported.py` says what hls4ml makes of the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gatewright.frontend.arguments import (
+    MAX_RANK,
+    Argument,
+    extents,
+    flag,
+    integer,
+    integers,
+    optional,
+    real,
+    sides,
+    word,
+)
+from gatewright.frontend.messages import near, shown
+from gatewright.frontend.network import Object, Value
+from gatewright.frontend.quantizers import quantizer, read_quantizer
+
+#: Extent of an axis of an array: a number; None where anything fits; or what all axes of that name
+#: in a layer have in common.
+Extent = int | str | None
+Arguments = Mapping[str, Any]
+#: Shapes of arrays by name; None for any shape.
+Shapes = dict[str, tuple[Extent, ...] | None]
+
+
+def _no_arrays(arguments: Arguments) -> Shapes:
+    return {}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A class of layers.
+
+    Attributes:
+        arguments: By name.
+        arrays: Shapes of the layer's arrays by name, in the order in which Keras creates them.
+    """
+
+    arguments: Mapping[str, Argument]
+    arrays: Callable[[Arguments], Shapes] = _no_arrays
+
+
+#: Settings that matter in training only, or say again what stands elsewhere.
+_TRAINING_ENDINGS: Final = ("_initializer", "_regularizer", "_constraint")
+TRAINING: Final = frozenset(
+    {
+        *(
+            "activity_regularizer",
+            "adjustment",
+            "autocast",
+            "batch_size",
+            "beta_range",
+            "bias_range",
+        ),
+        *("depthwise_range", "dropout", "ema_freeze_delay", "folding_mode", "fused", "gamma_range"),
+        *("implementation", "input_dtype", "input_length", "kernel_range", "l1", "l2", "mask_zero"),
+        *("momentum", "noise_shape", "optional", "pointwise_range", "ragged", "rate"),
+        *("recurrent_dropout", "renorm", "renorm_clipping", "renorm_momentum", "robust_masking"),
+        *("seed", "sparse", "stddev", "supports_masking", "synchronized", "trainable"),
+        *("unit_forget_bias", "unroll", "use_cudnn", "virtual_batch_size"),
+    }
+)
+
+
+def is_training(key: str) -> bool:
+    """Whether a setting of a layer matters in training only."""
+    return key in TRAINING or key.endswith(_TRAINING_ENDINGS)
+
+
+#: Layers that do nothing at inference.
+IDENTITY: Final = (
+    *("ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"),
+    *("SpatialDropout1D", "SpatialDropout2D"),
+)
+#: Layers of layers.
+NESTED: Final = ("Functional", "Model", "Sequential", "TimeDistributed", "Bidirectional")
+
+ACTIVATIONS: Final = (
+    *("binary_tanh", "elu", "hard_sigmoid", "hard_tanh", "leaky_relu", "linear", "relu", "relu1"),
+    *("relu6", "selu", "sigmoid", "softmax", "softplus", "softsign", "tanh", "ternary_tanh"),
+)
+_MERGES: Final = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract")
+
+
+def _activation(value: Any) -> Value:
+    """The name of a function, or a quantizer; null is none, which is linear."""
+    if value is None:
+        return "linear"
+    if isinstance(value, str) and value in ACTIVATIONS:
+        return value
+    if isinstance(value, dict | str) and (found := _quantizer_or_none(value)) is not None:
+        return found
+    name = value.get("class_name") if isinstance(value, dict) else value
+    raise ValueError(f"an activation that hls4ml has, not '{shown(name)}'{near(name, ACTIVATIONS)}")
+
+
+def _scalar(value: Any) -> Value:
+    """A number; early versions of Keras write an array of one."""
+    if isinstance(value, dict) and value.get("type") == "ndarray":
+        value = value.get("value")
+    return real()(value)
+
+
+def _quantizer_or_none(value: Any) -> Object | None:
+    name = value.get("class_name") if isinstance(value, dict) else value.partition("(")[0].strip()
+    is_quantizer = isinstance(name, str) and name.startswith(("quantized_", "stochastic_"))
+    if not is_quantizer and name not in ("bernoulli", "binary", "ternary"):
+        return None
+    return read_quantizer(value)
+
+
+_ACTIVATION = {"activation": Argument(_activation, "linear")}
+_QUANTIZED = Argument(quantizer, None)
+_BIAS = {"use_bias": Argument(flag, True)}
+_FORMAT = {"data_format": Argument(optional(word("channels_last", "channels_first")), None)}
+_PADDING = Argument(word("valid", "same"), "valid")
+_EPSILON = Argument(real(0, 1e6), 1e-3)
+
+
+def _windows(axes: int, *, causal: bool = False) -> dict[str, Argument]:
+    """Arguments of every convolution."""
+    return {
+        "kernel_size": Argument(extents(axes)),
+        "strides": Argument(extents(axes), (1,) * axes),
+        "padding": Argument(word("valid", "same", "causal"), "valid") if causal else _PADDING,
+        "dilation_rate": Argument(extents(axes), (1,) * axes),
+        "groups": Argument(integer(), 1),
+        **_FORMAT,
+        **_ACTIVATION,
+        **_BIAS,
+    }
+
+
+def _bias(arguments: Arguments, units: Extent) -> Shapes:
+    return {"bias": (units,)} if arguments["use_bias"] else {}
+
+
+def _dense(a: Arguments) -> Shapes:
+    return {"kernel": (None, a["units"]), **_bias(a, a["units"])}
+
+
+def _conv(a: Arguments) -> Shapes:
+    return {"kernel": (*a["kernel_size"], None, a["filters"]), **_bias(a, a["filters"])}
+
+
+def _depthwise(a: Arguments) -> Shapes:
+    kernel = (*a["kernel_size"], "channels", a["depth_multiplier"])
+    # One result per channel and multiple of it.
+    units = "channels" if a["depth_multiplier"] == 1 else None
+    return {"depthwise_kernel": kernel, **_bias(a, units)}
+
+
+def _separable(a: Arguments) -> Shapes:
+    ones = (1,) * len(a["kernel_size"])
+    between = "channels" if a["depth_multiplier"] == 1 else None
+    return {
+        "depthwise_kernel": (*a["kernel_size"], "channels", a["depth_multiplier"]),
+        "pointwise_kernel": (*ones, between, a["filters"]),
+        **_bias(a, a["filters"]),
+    }
+
+
+def _statistics(a: Arguments) -> Shapes:
+    learned = {"gamma": a["scale"], "beta": a["center"]}
+    names = [*(name for name, used in learned.items() if used), "moving_mean", "moving_variance"]
+    return dict.fromkeys(names, ("channels",))
+
+
+def _layer_norm(a: Arguments) -> Shapes:
+    return {name: (None,) for name, used in (("gamma", a["scale"]), ("beta", a["center"])) if used}
+
+
+def _recurrent(gates: int) -> Callable[[Arguments], Shapes]:
+    def arrays(a: Arguments) -> Shapes:
+        width = gates * a["units"]
+        bias: tuple[Extent, ...] = (2, width) if a.get("reset_after") else (width,)
+        return {
+            "kernel": (None, width),
+            "recurrent_kernel": (a["units"], width),
+            **({"bias": bias} if a["use_bias"] else {}),
+        }
+
+    return arrays
+
+
+def _recurrent_arguments(
+    *, gated: bool = True, reset_after: bool | None = None
+) -> dict[str, Argument]:
+    found = {
+        "units": Argument(integer()),
+        "activation": Argument(_activation),
+        **({"recurrent_activation": Argument(_activation)} if gated else {}),
+        **_BIAS,
+        "return_sequences": Argument(flag, False),
+        "return_state": Argument(flag, False),
+        "go_backwards": Argument(flag, False),
+        "stateful": Argument(flag, False),
+        "time_major": Argument(flag, False),
+    }
+    if reset_after is not None:
+        found["reset_after"] = Argument(flag, reset_after)
+    return found
+
+
+def _quantizers(*names: str) -> dict[str, Argument]:
+    return {f"{name}_quantizer": _QUANTIZED for name in names}
+
+
+def _pooling(axes: int) -> dict[str, Argument]:
+    return {
+        "pool_size": Argument(extents(axes), (2,) * axes),
+        "strides": Argument(optional(extents(axes)), None),
+        "padding": _PADDING,
+        **_FORMAT,
+    }
+
+
+_KEEPDIMS = {"keepdims": Argument(flag, False)}
+_DENSE = {"units": Argument(integer()), **_ACTIVATION, **_BIAS}
+_NORM = {
+    "axis": Argument(integers(-MAX_RANK), (-1,)),
+    "epsilon": _EPSILON,
+    "center": Argument(flag, True),
+    "scale": Argument(flag, True),
+}
+_FILTERS = {"filters": Argument(integer())}
+_MULTIPLIER = {"depth_multiplier": Argument(integer(), 1)}
+_SHAPE = Argument(integers(-1))
+_RNN_QUANTIZERS = _quantizers("kernel", "recurrent", "bias", "state")
+
+#: The layers, by class.
+KINDS: Mapping[str, Kind] = {
+    "InputLayer": Kind(
+        {
+            "shape": Argument(integers(1)),
+            "dtype": Argument(
+                word(
+                    *("float16", "bfloat16", "float32", "float64", "bool"),
+                    *(f"{sign}int{width}" for sign in ("", "u") for width in (8, 16, 32, 64)),
+                ),
+                "float32",
+            ),
+        }
+    ),
+    **{kind: Kind({}) for kind in (*IDENTITY, *_MERGES)},
+    "Dense": Kind(_DENSE, _dense),
+    "BinaryDense": Kind(_DENSE, _dense),
+    "TernaryDense": Kind(_DENSE, _dense),
+    "QDense": Kind({**_DENSE, **_quantizers("kernel", "bias")}, _dense),
+    "Conv1D": Kind({**_FILTERS, **_windows(1, causal=True)}, _conv),
+    "Conv2D": Kind({**_FILTERS, **_windows(2)}, _conv),
+    "QConv1D": Kind(
+        {**_FILTERS, **_windows(1, causal=True), **_quantizers("kernel", "bias")}, _conv
+    ),
+    "QConv2D": Kind({**_FILTERS, **_windows(2), **_quantizers("kernel", "bias")}, _conv),
+    "QConv2DBatchnorm": Kind(
+        {**_FILTERS, **_windows(2), **_quantizers("kernel", "bias"), **_NORM},
+        lambda a: {**_conv(a), **dict.fromkeys(_statistics(a), (a["filters"],))},
+    ),
+    "DepthwiseConv1D": Kind({**_MULTIPLIER, **_windows(1, causal=True)}, _depthwise),
+    "DepthwiseConv2D": Kind({**_MULTIPLIER, **_windows(2)}, _depthwise),
+    "QDepthwiseConv2D": Kind(
+        {**_MULTIPLIER, **_windows(2), **_quantizers("depthwise", "bias")}, _depthwise
+    ),
+    **{
+        f"{prefix}SeparableConv{axes}D": Kind(
+            {
+                **_FILTERS,
+                **_MULTIPLIER,
+                **_windows(axes, causal=axes == 1),
+                **(_quantizers("depthwise", "pointwise", "bias") if prefix else {}),
+            },
+            _separable,
+        )
+        for prefix in ("", "Q")
+        for axes in (1, 2)
+    },
+    "BatchNormalization": Kind(_NORM, _statistics),
+    "QBatchNormalization": Kind(
+        {**_NORM, **_quantizers("beta", "gamma", "mean", "variance")}, _statistics
+    ),
+    "LayerNormalization": Kind(_NORM, _layer_norm),
+    "Activation": Kind(_ACTIVATION),
+    "QActivation": Kind({"activation": Argument(_activation)}),
+    "ReLU": Kind(
+        {
+            "max_value": Argument(optional(real(0)), None),
+            "negative_slope": Argument(optional(real(0)), 0),
+            "threshold": Argument(optional(real(0)), 0),
+        }
+    ),
+    "LeakyReLU": Kind({"alpha": Argument(_scalar, 0.3)}),
+    "ThresholdedReLU": Kind({"theta": Argument(_scalar, 1.0)}),
+    "ELU": Kind({"alpha": Argument(_scalar, 1.0)}),
+    "PReLU": Kind(
+        {"shared_axes": Argument(optional(integers(1)), None)}, lambda a: {"alpha": None}
+    ),
+    "Softmax": Kind({"axis": Argument(integers(-MAX_RANK), (-1,))}),
+    "Embedding": Kind(
+        {"input_dim": Argument(integer()), "output_dim": Argument(integer())},
+        lambda a: {"embeddings": (a["input_dim"], a["output_dim"])},
+    ),
+    **{
+        f"{which}Pooling{axes}D": Kind(_pooling(axes))
+        for which in ("Average", "Max")
+        for axes in (1, 2)
+    },
+    **{
+        f"Global{which}Pooling{axes}D": Kind({**_FORMAT, **_KEEPDIMS})
+        for which in ("Average", "Max")
+        for axes in (1, 2)
+    },
+    "Flatten": Kind(_FORMAT),
+    "Reshape": Kind({"target_shape": _SHAPE}),
+    "Permute": Kind({"dims": Argument(integers(1))}),
+    "Concatenate": Kind({"axis": Argument(integer(-MAX_RANK, MAX_RANK), -1)}),
+    "Dot": Kind({"axes": Argument(integers(-MAX_RANK)), "normalize": Argument(flag, False)}),
+    "UpSampling1D": Kind({"size": Argument(integer(), 2)}),
+    "UpSampling2D": Kind(
+        {
+            "size": Argument(extents(2), (2, 2)),
+            "interpolation": Argument(
+                word("nearest", "bilinear", "bicubic", "area", "lanczos3", "lanczos5", "gaussian"),
+                "nearest",
+            ),
+            **_FORMAT,
+        }
+    ),
+    "ZeroPadding1D": Kind({"padding": Argument(sides(1), (1, 1)), **_FORMAT}),
+    "ZeroPadding2D": Kind({"padding": Argument(sides(2), (1, 1, 1, 1)), **_FORMAT}),
+    "Cropping1D": Kind({"cropping": Argument(sides(1), (1, 1))}),
+    "Cropping2D": Kind({"cropping": Argument(sides(2), (0, 0, 0, 0)), **_FORMAT}),
+    "SimpleRNN": Kind(_recurrent_arguments(gated=False), _recurrent(1)),
+    "LSTM": Kind(_recurrent_arguments(), _recurrent(4)),
+    "GRU": Kind(_recurrent_arguments(reset_after=True), _recurrent(3)),
+    "QSimpleRNN": Kind({**_recurrent_arguments(gated=False), **_RNN_QUANTIZERS}, _recurrent(1)),
+    "QLSTM": Kind({**_recurrent_arguments(), **_RNN_QUANTIZERS}, _recurrent(4)),
+    "QGRU": Kind({**_recurrent_arguments(reset_after=False), **_RNN_QUANTIZERS}, _recurrent(3)),
+}

@@ -1,0 +1,28 @@
+"""Pieces of the one line that says what is wrong with a model."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+_LONGEST = 80
+
+
+def near(name: object, names: Sequence[str]) -> str:
+    """A hint with names close to `name`, or with all of them where there are few."""
+    matches = difflib.get_close_matches(str(name)[:_LONGEST], names, n=3)
+    if matches:
+        return f"; did you mean {' or '.join(repr(match) for match in matches)}?"
+    return f"; there are {', '.join(names)}" if len(names) <= 20 else ""
+
+
+def shown(text: object) -> str:
+    """Something of a stranger's as it can stand in a message: short, printable, on one line."""
+    full = str(text)
+    short = full if len(full) <= _LONGEST else f"{full[:_LONGEST]}..."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message that says anything."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))

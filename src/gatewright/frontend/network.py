@@ -1,0 +1,105 @@
+"""A network as data: what every reader makes of a file, and all that hls4ml is told of it.
+
+Nothing in these classes is text of a stranger's: names are identifiers, arguments are numbers,
+words of a known alphabet, or lists and objects of these. `arguments.py` makes them of what a file
+says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from numpy.typing import NDArray
+
+#: Longest name of a layer. Files are named by it.
+MAX_NAME = 128
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Object:
+    """An argument with arguments of its own: a quantizer, a type, a wrapped layer's setting.
+
+    Attributes:
+        kind: Name of its class, an identifier.
+        arguments: By name, an identifier.
+    """
+
+    kind: str
+    arguments: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+
+
+#: An argument: strings are identifiers, or words that its own type lists.
+Value = bool | int | float | str | None | tuple["Value", ...] | Object
+
+#: Arrays of a layer by name, `kernel` or `gamma`.
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer.
+
+    Attributes:
+        name: An identifier, no other layer's.
+        kind: Name of its class, one of the table's.
+        inputs: Names of the layers that it reads, in order; none for an input of the network.
+        arguments: What its class is told at inference, by name; all that the table lists.
+        training: What matters in training only. Plain values and objects; never asked for the
+            hardware.
+        weights: Its arrays by name.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...] = ()
+    arguments: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+    training: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+    weights: Arrays = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers in an order in which each stands behind those that it reads.
+
+    Attributes:
+        origin: What the user calls the model: its file, or its name.
+        layers: The layers, inputs among them.
+        inputs: Names of the layers through which data comes in, in the order that the user gives
+            data in.
+        outputs: Names of the layers whose results the network gives, in order.
+    """
+
+    origin: str
+    layers: tuple[Layer, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether it has quantizers, whose meaning hls4ml asks QKeras, and so TensorFlow, for."""
+        return any(
+            layer.kind == "QActivation" or isinstance(value, Object)
+            for layer in self.layers
+            for value in layer.arguments.values()
+        )
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+
+def is_name(text: object) -> bool:
+    """Whether something can name a layer, or a class: an identifier of at most `MAX_NAME` letters.
+
+    ASCII letters, digits and _ only: these mean the same to C++, SystemVerilog, a shell and a
+    terminal.
+    """
+    return (
+        isinstance(text, str) and len(text) <= MAX_NAME and _IDENTIFIER.fullmatch(text) is not None
+    )

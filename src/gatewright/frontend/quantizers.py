@@ -1,0 +1,206 @@
+"""Quantizers of QKeras as data: parsed from what a file says, never looked up by it or evaluated.
+
+A file has a quantizer as an object with a class and its settings, or as text,
+`quantized_bits(4,0)`, which QKeras would evaluate.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from gatewright.frontend.arguments import Argument, flag, integer, optional, real, word
+from gatewright.frontend.network import Object, Value
+
+_BITS = integer(1, 64)
+_INTEGER = integer(-64, 64)
+_CALL = re.compile(r"(?P<kind>[a-z][a-z0-9_]*)\s*(?:\((?P<arguments>.*)\))?")
+_MAX_TEXT = 1024
+
+
+def _alpha(value: Any) -> Value:
+    """A scale: a number, a list of numbers, or how QKeras measures it."""
+    if isinstance(value, str):
+        return word("auto", "auto_po2")(value)
+    if isinstance(value, list | tuple):
+        return tuple(real()(each) for each in value)
+    return optional(real())(value)
+
+
+def _axis(value: Any) -> Value:
+    if isinstance(value, list | tuple):
+        return tuple(integer(-8, 8)(each) for each in value)
+    return optional(integer(-8, 8))(value)
+
+
+def _all_of_it(value: Any) -> Value:
+    """How much of the quantization is done; QKeras' schedules raise it from 0 to 1 in training."""
+    if real()(value) != 1:
+        raise ValueError("1: with less, values are quantized in part, which hardware does not do")
+    return 1.0
+
+
+#: Arguments that matter in training alone.
+_NOISE: dict[str, Argument] = {
+    "qnoise_factor": Argument(_all_of_it, 1.0),
+    "var_name": Argument(lambda value: None, None),
+    "use_ste": Argument(flag, True),
+    "use_variables": Argument(flag, False),
+}
+_STOCHASTIC = {"use_stochastic_rounding": Argument(flag, False)}
+_POWER = {
+    "quadratic_approximation": Argument(flag, False),
+    "log2_rounding": Argument(word("rnd", "floor"), "rnd"),
+}
+
+#: By class its arguments, in the order of its signature, with QKeras' own defaults.
+QUANTIZERS: Mapping[str, Mapping[str, Argument]] = {
+    "bernoulli": {
+        "alpha": Argument(_alpha, None),
+        "temperature": Argument(real(), 6.0),
+        "use_real_sigmoid": Argument(flag, True),
+    },
+    "binary": {
+        "use_01": Argument(flag, False),
+        "alpha": Argument(_alpha, None),
+        **_STOCHASTIC,
+    },
+    "quantized_bits": {
+        "bits": Argument(_BITS, 8),
+        "integer": Argument(_INTEGER, 0),
+        "symmetric": Argument(flag, False),
+        "keep_negative": Argument(flag, True),
+        "alpha": Argument(_alpha, None),
+        **_STOCHASTIC,
+        "scale_axis": Argument(_axis, None),
+        **_NOISE,
+    },
+    "quantized_po2": {
+        "bits": Argument(_BITS, 8),
+        "max_value": Argument(optional(real()), None),
+        **_STOCHASTIC,
+        **_POWER,
+        **_NOISE,
+    },
+    "quantized_relu": {
+        "bits": Argument(_BITS, 8),
+        "integer": Argument(_INTEGER, 0),
+        "use_sigmoid": Argument(flag, False),
+        "negative_slope": Argument(real(), 0.0),
+        **_STOCHASTIC,
+        "relu_upper_bound": Argument(optional(real()), None),
+        "is_quantized_clip": Argument(flag, True),
+        **_NOISE,
+    },
+    "quantized_relu_po2": {
+        "bits": Argument(_BITS, 8),
+        "max_value": Argument(optional(real()), None),
+        "negative_slope": Argument(real(), 0),
+        **_STOCHASTIC,
+        **_POWER,
+        **_NOISE,
+    },
+    "quantized_sigmoid": {
+        "bits": Argument(_BITS, 8),
+        "symmetric": Argument(flag, False),
+        "use_real_sigmoid": Argument(flag, False),
+        **_STOCHASTIC,
+    },
+    "quantized_tanh": {
+        "bits": Argument(_BITS, 8),
+        **_STOCHASTIC,
+        "symmetric": Argument(flag, False),
+        "use_real_tanh": Argument(flag, False),
+    },
+    "quantized_ulaw": {
+        "bits": Argument(_BITS, 8),
+        "integer": Argument(_INTEGER, 0),
+        "symmetric": Argument(flag, False),
+        "u": Argument(real(), 255.0),
+    },
+    "stochastic_binary": {
+        "alpha": Argument(_alpha, None),
+        "temperature": Argument(real(), 6.0),
+        "use_real_sigmoid": Argument(flag, True),
+    },
+    "stochastic_ternary": {
+        "alpha": Argument(_alpha, None),
+        "threshold": Argument(optional(real()), None),
+        "temperature": Argument(real(), 8.0),
+        "use_real_sigmoid": Argument(flag, True),
+        "number_of_unrolls": Argument(integer(), 5),
+    },
+    "ternary": {
+        "alpha": Argument(_alpha, None),
+        "threshold": Argument(optional(real()), None),
+        **_STOCHASTIC,
+        "number_of_unrolls": Argument(integer(), 5),
+    },
+}
+
+#: Functions of QKeras that quantize without settings, by name.
+FUNCTIONS = ("binary_tanh", "ternary_tanh")
+
+
+def read_quantizer(value: Any) -> Object:
+    """A quantizer of QKeras, with all its arguments.
+
+    Raises:
+        ValueError: saying what would be right; fits behind "must be".
+    """
+    if isinstance(value, str):
+        kind, given = _parse(value)
+    elif isinstance(value, dict):
+        kind, given = str(value.get("class_name")), value.get("config") or {}
+    else:
+        kind, given = "", {}
+    known = QUANTIZERS.get(kind)
+    if known is None and kind in FUNCTIONS:
+        known = {}
+    if known is None or not isinstance(given, dict):
+        raise ValueError(f"a quantizer of QKeras, one of {', '.join((*QUANTIZERS, *FUNCTIONS))}")
+    arguments: dict[str, Value] = {key: each.default for key, each in known.items()}
+    for key, each in given.items():
+        if key not in known:
+            # A later version's argument means nothing where it is null.
+            if each is None:
+                continue
+            raise ValueError(f"a {kind} without '{_shown(key)}', which is not known here")
+        try:
+            arguments[key] = known[key].read(each)
+        except ValueError as error:
+            raise ValueError(f"a {kind} whose {key} is {error}") from None
+    return Object(kind, MappingProxyType(arguments))
+
+
+def quantizer(value: Any) -> Value:
+    """A quantizer, or null."""
+    return None if value is None else read_quantizer(value)
+
+
+def _shown(key: object) -> str:
+    return str(key)[:40].encode("unicode_escape").decode()
+
+
+def _parse(text: str) -> tuple[str, dict[str, Any]]:
+    """Class and arguments of `quantized_bits(4, 0, alpha=1)`: literals only."""
+    match = _CALL.fullmatch(text.strip()) if len(text) <= _MAX_TEXT else None
+    if match is None or match["kind"] not in (*QUANTIZERS, *FUNCTIONS):
+        return "", {}
+    kind = match["kind"]
+    order = list(QUANTIZERS.get(kind, {}))
+    try:
+        call = ast.parse(f"f({match['arguments'] or ''})", mode="eval").body
+        if not isinstance(call, ast.Call) or len(call.args) > len(order):
+            raise ValueError
+        given = {key: ast.literal_eval(each) for key, each in zip(order, call.args, strict=False)}
+        for keyword in call.keywords:
+            if keyword.arg is None or keyword.arg in given:
+                raise ValueError
+            given[keyword.arg] = ast.literal_eval(keyword.value)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        raise ValueError(f"a {kind} whose arguments are numbers or words") from None
+    return kind, given

@@ -1,0 +1,117 @@
+"""Reads an HDF5 file in a process of its own, because a damaged one can hang or crash the library.
+
+Arguments: the file, the directory that receives the arrays, and the most bytes to read. Writes
+`index.json` there: the attributes of the root that are text, and by path the file of each array; or
+`error`, in one line. Follows no links. Imports nothing of Gatewright.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+_MAX_ITEMS = 100_000
+_MAX_TEXT = 64 << 20
+
+
+class _Unfit(Exception):
+    """The file is readable, but is not what it should be; the text says why."""
+
+
+def _attributes(file: h5py.File) -> dict[str, str]:
+    found = {}
+    for key in ("model_config", "keras_version", "backend"):
+        if key not in file.attrs:
+            continue
+        # A reference or a compound here is nothing that Keras writes.
+        if file.attrs.get_id(key).get_storage_size() > _MAX_TEXT:
+            raise _Unfit(f"its attribute '{key}' has more than {_MAX_TEXT} bytes")
+        value = file.attrs[key]
+        if isinstance(value, bytes):
+            value = value.decode()
+        if not isinstance(value, str):
+            raise _Unfit(f"its attribute '{key}' is not text")
+        if len(value) > _MAX_TEXT:
+            raise _Unfit(f"its attribute '{key}' has more than {_MAX_TEXT} characters")
+        found[key] = value
+    return found
+
+
+def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
+    """Every dataset by path, without following links, which could name other files."""
+    found: dict[str, h5py.Dataset] = {}
+    seen: set[Any] = set()
+    waiting: list[tuple[str, h5py.Group]] = [("", file)]
+    while waiting:
+        prefix, group = waiting.pop()
+        place = h5py.h5o.get_info(group.id).addr
+        if place in seen:
+            raise _Unfit(f"'{prefix}' is a group that holds itself")
+        seen.add(place)
+        for name in group:
+            # Archives written on Windows separate by backslashes.
+            path = f"{prefix}{name}".replace("\\", "/")
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise _Unfit(f"'{path}' is not a group of weights")
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                waiting.append((f"{path}/", item))
+            elif isinstance(item, h5py.Dataset):
+                found[path] = item
+            else:
+                raise _Unfit(f"'{path}' is neither a group nor an array")
+            if len(found) + len(waiting) > _MAX_ITEMS:
+                raise _Unfit(f"holds more than {_MAX_ITEMS} arrays")
+    return dict(sorted(found.items()))
+
+
+def _read(path: Path, directory: Path, most: int) -> dict[str, Any]:
+    with h5py.File(path, "r") as file:
+        attributes = _attributes(file)
+        if "model_weights" in file and not isinstance(file["model_weights"], h5py.Group):
+            raise _Unfit("'model_weights' is not a group of layers")
+        datasets = _datasets(file)
+        if "model_weights" in file:
+            start = "model_weights/"
+            datasets = {
+                k.removeprefix(start): d for k, d in datasets.items() if k.startswith(start)
+            }
+        else:
+            start = "optimizer_weights/"
+            datasets = {k: d for k, d in datasets.items() if not k.startswith(start)}
+        total = 0
+        for key, dataset in datasets.items():
+            if dataset.external or dataset.is_virtual or dataset.dtype.kind not in "fiub":
+                raise _Unfit(f"weight '{key}' is not an array of numbers")
+            if dataset.shape is None:
+                raise _Unfit(f"weight '{key}' is empty")
+            total += int(dataset.size) * dataset.dtype.itemsize
+            # HDF5 unpacks no more than a chunk at a time, but hands out all that a shape says.
+            if total > most:
+                raise _Unfit(f"holds more than {most} bytes of weights")
+        arrays = {}
+        for number, (key, dataset) in enumerate(datasets.items()):
+            arrays[key] = f"{number}.npy"
+            np.save(directory / arrays[key], dataset[()], allow_pickle=False)
+    return {"attributes": attributes, "arrays": arrays}
+
+
+def main() -> None:
+    """Read the file that the command line names."""
+    path, directory, most = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    try:
+        index = _read(path, directory, most)
+    except _Unfit as error:
+        index = {"unfit": str(error)}
+    except Exception as error:  # of a damaged file h5py raises any kind
+        index = {"error": str(error) or type(error).__name__}
+    (directory / "index.json").write_text(json.dumps(index), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Keras models, from files and live: an architecture and the weights that belong to it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from gatewright.errors import InputError
+from gatewright.frontend.messages import first_line, shown
+from gatewright.frontend.network import Network
+from gatewright.frontend.readers.architecture import parse_json, read_architecture
+from gatewright.frontend.readers.archive import zip_members
+from gatewright.frontend.readers.hdf5 import Hdf5, read_hdf5
+from gatewright.frontend.readers.weights import (
+    is_numbered,
+    named_weights,
+    numbered_weights,
+    short_name,
+    with_weights,
+)
+
+_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+#: What an architecture's text may have, in bytes.
+_MAX_TEXT = 64 << 20
+
+
+def read_pair(path: Path, weights: Path) -> Network:
+    """An architecture `.json` with its weights `.h5`.
+
+    Raises:
+        InputError: if either is damaged, or they don't fit each other.
+    """
+    return _with_file(read_architecture(str(path), _text(path)), read_hdf5(weights), str(weights))
+
+
+def read_whole(path: Path) -> Network:
+    """An `.h5` with architecture and weights.
+
+    Raises:
+        InputError: if it is damaged or has no architecture.
+    """
+    file = read_hdf5(path)
+    config = file.attributes.get("model_config")
+    if config is None:
+        raise InputError(
+            f"{path}: holds weights but no architecture; give the .json file of the "
+            "architecture as the model and this file as its weights"
+        )
+    network = read_architecture(str(path), parse_json(str(path), config))
+    return _with_file(network, file, str(path))
+
+
+def read_archive(path: Path) -> Network:
+    """A `.keras` archive of tf-keras or Keras 3.
+
+    Raises:
+        InputError: if it is damaged, or unsafe to read.
+    """
+    members = zip_members(path)
+    for name in (_CONFIG, _METADATA, _WEIGHTS):
+        if name not in members:
+            raise InputError(f"{path}: not a .keras model (it holds no {name})")
+    network = read_architecture(str(path), parse_json(str(path), members[_CONFIG]))
+    with tempfile.TemporaryDirectory(prefix="gatewright-") as scratch:
+        unpacked = Path(scratch) / _WEIGHTS
+        unpacked.write_bytes(members[_WEIGHTS])
+        file = read_hdf5(unpacked, f"{path}: {_WEIGHTS}")
+    return _with_file(network, file, str(path))
+
+
+def read_live(model: Any, origin: str) -> Network:
+    """A live model of tf-keras or Keras 3.
+
+    Raises:
+        InputError: if it isn't built, or says nothing of its architecture.
+    """
+    if not model.built:
+        raise InputError(f"{origin} is not built; call it or give its layers an input shape")
+    try:
+        text = model.to_json()
+    except Exception as error:  # a class of the user's own raises any kind
+        raise InputError(
+            f"{origin}: says nothing of its architecture ({first_line(error)})"
+        ) from error
+    network = read_architecture(origin, json.loads(text))
+    weights = {
+        layer.name: {short_name(weight.name): _array(weight) for weight in layer.weights}
+        for layer in model.layers
+    }
+    return with_weights(network, weights, origin)
+
+
+def _array(weight: Any) -> Any:
+    # A variable of Keras 3 may be on any of its backends.
+    return weight.numpy() if hasattr(weight, "numpy") else weight
+
+
+def _with_file(network: Network, file: Hdf5, origin: str) -> Network:
+    if is_numbered(file.arrays):
+        weights = numbered_weights(network, file.arrays, origin)
+    else:
+        weights = named_weights(file.arrays)
+    return with_weights(network, weights, origin)
+
+
+def _text(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _MAX_TEXT:
+            raise InputError(f"{path}: has more than {_MAX_TEXT} bytes; not an architecture")
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: not a Keras architecture ({shown(error)})") from None
+    return parse_json(str(path), content)
