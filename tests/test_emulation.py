@@ -1,11 +1,14 @@
 """The compiled C++ emulation: against Keras, layer by layer, moved about, and fed nonsense."""
 
+import json
 import os
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
 
+from gatewright import built
 from gatewright.emulation import Emulation
 from gatewright.errors import InputError
 from gatewright.frontend import convert, write_hls
@@ -156,8 +159,176 @@ def test_nothing_there(tmp_path, project):
     spoilt = tmp_path / "spoilt"
     shutil.copytree(project, spoilt)
     shutil.rmtree(spoilt / "firmware" / "weights")
-    with pytest.raises(InputError, match="no C\\+\\+ emulation here"):
+    with pytest.raises(InputError, match=r"weights/w\d+\.txt: cannot be read .* convert again"):
         Emulation(spoilt)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda text: text + ",0.5", r"w\d+\.txt: \d+ weights; the network has \d+"),
+        (lambda text: text.rpartition(",")[0], r"w\d+\.txt: \d+ weights; the network has \d+"),
+        (lambda text: text.replace("0", "x"), r"w\d+\.txt: holds more than numbers"),
+        (lambda text: "\0" + text, r"w\d+\.txt: holds more than numbers"),
+        (lambda text: text + "\u00e9", r"w\d+\.txt: holds characters"),
+    ],
+)
+def test_wrong_weights_are_named(project, tmp_path, change, match):
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(project, spoilt)
+    path = min((spoilt / "firmware" / "weights").glob("w*.txt"))
+    path.write_text(change(path.read_text()))
+    with pytest.raises(InputError, match=match):
+        Emulation(spoilt)
+
+
+def described(**changes):
+    """A description of an emulation, and a change of it."""
+    tensor = {"name": "a", "shape": [3], "type": "fixed<8,3>"}
+    whole = {"project": "tiny", "inputs": [tensor], "outputs": [tensor], "layers": [tensor]}
+    for key, value in changes.items():
+        if key in whole:
+            whole[key] = value
+        else:
+            whole["layers"] = [tensor | {key: value}]
+    return whole
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "not json",
+        [],
+        {},
+        described(project="../tiny"),
+        described(project="a;b"),
+        described(project=3),
+        described(inputs=[]),
+        described(inputs="a"),
+        described(outputs=None),
+        described(layers={}),
+        described(name="a\nb"),
+        described(name='a", "b'),
+        described(name=""),
+        described(name="a" * 1000),
+        described(shape=[0]),
+        described(shape=[-1]),
+        described(shape=[2.0]),
+        described(shape=["3"]),
+        described(shape=[1 << 20, 1 << 20]),
+        described(shape=3),
+        described(type=None),
+        described(type="\x1b[2J"),
+        described(more=1),
+    ],
+)
+def test_what_describes_an_emulation_is_checked(tmp_path, description):
+    text = description if isinstance(description, str) else json.dumps(description)
+    (tmp_path / "emulation.json").write_text(text)
+    with pytest.raises(InputError, match="no C\\+\\+ emulation here; convert again") as caught:
+        Emulation(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+
+
+HOSTILE = r"""
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <vector>
+MARK
+extern "C" {
+void allocate_trace_storage(size_t) {}
+void collect_trace_output(void *) {}
+void free_trace_storage() {}
+void tiny_double(double *a, double *b, double *narrow, double *total) { BODY }
+}
+"""
+
+
+def hostile(project, directory, body, mark=""):
+    """A copy of a project with another library."""
+    shutil.copytree(project, directory)
+    source = directory / "hostile.cpp"
+    source.write_text(HOSTILE.replace("BODY", body).replace("MARK", mark))
+    library = directory / "firmware" / "emulation.so"
+    subprocess.run(["g++", "-O0", "-shared", "-fPIC", source, "-o", library], check=True)
+    return library
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("*(volatile int *)0 = 1;", "crashed at sample 0 of 3 (SIGSEGV)"),
+        ("static int n; if (n++ == 2) abort();", "crashed at sample 2 of 3 (SIGABRT)"),
+        ("exit(0);", "ended itself at sample 0 of 3, with status 0"),
+        ("_Exit(7);", "ended itself at sample 0 of 3, with status 7"),
+        ("for (;;) putchar(1);", "was ended at sample 0 of 3, after 1 seconds, its limit"),
+        ("signal(SIGTERM, SIG_IGN); for (;;) ;", "was ended at sample 0 of 3, after 1 seconds"),
+        ("new char[8UL << 30];", "it asked for more memory than its limit, 2 GB"),
+        (
+            "std::vector<double> x; for (;;) x.resize(x.size() + (1 << 26));",
+            "more memory than its limit, 2 GB",
+        ),
+        ("tiny_double(a, b, narrow, total); *narrow = 1;", "crashed at sample 0 of 3 (SIGSEGV)"),
+    ],
+)
+def test_whatever_the_library_does_is_one_line(project, tmp_path, monkeypatch, body, said):
+    if "after 1 seconds" in said:
+        monkeypatch.setattr("gatewright.emulation._SECONDS", 1)
+    monkeypatch.setattr("gatewright.processes.most_memory", lambda: 2 << 30)
+    built.record(hostile(project, tmp_path / "hls", body))
+    emulation = Emulation(tmp_path / "hls")
+    with pytest.raises(InputError) as caught:
+        emulation.predict([np.zeros((3, 5)), np.zeros((3, 3, 2))])
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_trace_that_is_none_is_one_line(project, tmp_path):
+    built.record(hostile(project, tmp_path / "hls", ""))
+    with pytest.raises(InputError, match=r"ended itself at sample 0 of 3, with status 1"):
+        Emulation(tmp_path / "hls").trace([np.zeros((3, 5)), np.zeros((3, 3, 2))])
+
+
+def test_a_library_that_is_none_is_said(project, tmp_path):
+    shutil.copytree(project, tmp_path / "hls")
+    library = tmp_path / "hls" / "firmware" / "emulation.so"
+    library.write_bytes(b"no library")
+    built.record(library)
+    with pytest.raises(InputError, match=r"can't be loaded; convert again \(.*emulation.so: file too short"):
+        Emulation(tmp_path / "hls").predict([np.zeros((3, 5)), np.zeros((3, 3, 2))])
+
+
+def test_a_library_that_we_did_not_build_is_never_loaded(project, samples, tmp_path):
+    marker = tmp_path / "marker"
+    mark = f'__attribute__((constructor)) void mark() {{ fclose(fopen("{marker}", "w")); }}'
+    library = hostile(project, tmp_path / "hls", "", mark)
+    foreign = library.read_bytes()
+    for header in (tmp_path / "hls" / "firmware" / "nnet_utils").glob("*.h"):
+        if header.name != "nnet_code_gen.h":
+            header.write_text(f"#include <cstdio>\nstatic FILE *x = fopen({marker}, 0);\n#error")
+    told = []
+    emulation = Emulation(tmp_path / "hls", told.append)
+    assert told == ["compiling the C++ emulation anew, as it was not built here"]
+    assert emulation.rebuilt
+    found = emulation.predict(samples)
+    assert not marker.exists()
+    assert library.read_bytes() != foreign
+    for ours, theirs in zip(found, Emulation(project).predict(samples), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not Emulation(tmp_path / "hls", told.append).rebuilt
+    assert len(told) == 1
+
+
+def test_the_marker_of_these_tests_is_one(project, tmp_path):
+    """That the attack above does leave it where nothing stands in its way."""
+    marker = tmp_path / "marker"
+    mark = f'__attribute__((constructor)) void mark() {{ fclose(fopen("{marker}", "w")); }}'
+    built.record(hostile(project, tmp_path / "hls", "", mark))
+    Emulation(tmp_path / "hls").predict([np.zeros((3, 5)), np.zeros((3, 3, 2))])
+    assert marker.exists()
 
 
 def test_no_compiler(model, tmp_path, monkeypatch):

@@ -75,21 +75,25 @@ def verify(
     """
     project = load_rtl(directory)
     subject = verified_content(directory, project)
-    key = key_of(
-        subject,
-        hash_files(_emulation_files(directory / "hls")),
-        hash_files([inputs]) if inputs is not None else [samples, seed],
-        [asdict(pattern) for pattern in stalls],
-        waves,
-    )
     with locked(directory):
+        emulation = Emulation(directory / "hls", progress)
+        if emulation.rebuilt:
+            # Somebody else's results are not ours.
+            (directory / "steps" / "verify.json").unlink(missing_ok=True)
+        key = key_of(
+            subject,
+            hash_files(_emulation_files(directory / "hls")),
+            hash_files([inputs]) if inputs is not None else [samples, seed],
+            [asdict(pattern) for pattern in stalls],
+            waves,
+        )
         _remove_litter(directory / "sim")
         return run_step(
             directory,
             "verify",
             key,
             lambda: _verify(
-                directory, project, inputs, samples, seed, stalls, waves, jobs, progress
+                directory, project, emulation, inputs, samples, seed, stalls, waves, jobs, progress
             ),
             subject=subject,
         )
@@ -117,6 +121,7 @@ def _remove_litter(build_dir: Path) -> None:
 def _verify(
     directory: Path,
     project: RtlProject,
+    emulation: Emulation,
     inputs: Path | None,
     samples: int,
     seed: int,
@@ -128,7 +133,6 @@ def _verify(
     design = load_design(directory)
     words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed)
     count = len(words[0])
-    emulation = Emulation(directory / "hls")
     progress("building the simulation, comparing golden outputs with the C++ emulation")
     with ThreadPoolExecutor(1) as pool:
         # Verilator's build takes longest; the software comparison runs beside it.

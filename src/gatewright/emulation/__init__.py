@@ -1,0 +1,209 @@
+"""The independent reference: hls4ml's C++, compiled, called without hls4ml.
+
+It is code that was made of a model, so it never runs in this process, but in one of its own, under
+limits; and only if this user's build made it. A library that came from elsewhere is compiled anew.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gatewright import built, processes
+from gatewright.emulation import worker
+from gatewright.emulation.build import LIBRARY, compile_emulation
+from gatewright.emulation.description import EMULATION, Description, EmulatedTensor
+from gatewright.errors import InputError
+from gatewright.wall.cpp import check_weights
+
+__all__ = [
+    "EMULATION",
+    "LIBRARY",
+    "Description",
+    "EmulatedTensor",
+    "Emulation",
+    "compile_emulation",
+]
+
+#: Seconds that one sample may take; the largest networks take a few.
+_SECONDS = 60
+#: Bytes of messages.
+_MESSAGES = 1 << 20
+
+
+class Emulation:
+    """The compiled C++ emulation of an HLS project.
+
+    Values go in and come out as float64, which holds every value of a type of up to 53 bits; the
+    C++ casts inputs to the input's type.
+
+    Attributes:
+        inputs: The inputs, in the order that `predict` takes them.
+        outputs: The outputs, in the order that `predict` returns them.
+        layers: The layers that `trace` returns, in the order that the data flows.
+        rebuilt: Whether the library was compiled now, as it was none that we had built.
+    """
+
+    def __init__(
+        self, directory: str | Path, progress: Callable[[str], None] | None = None
+    ) -> None:
+        """Find the emulation of an HLS project directory that `write_hls` wrote.
+
+        Args:
+            directory: The HLS project.
+            progress: Is told if the library has to be compiled.
+
+        Raises:
+            InputError: if there is none, or it has to be compiled and can't be.
+        """
+        self._directory = Path(directory).resolve()
+        self._library = self._directory / "firmware" / LIBRARY
+        description = Description.read(self._directory)
+        self.project = description.project
+        self.inputs, self.outputs = description.inputs, description.outputs
+        self.layers = description.layers
+        check_weights(self._directory, self.project)
+        self.rebuilt = not built.is_ours(self._library)
+        if self.rebuilt:
+            if progress is not None:
+                progress("compiling the C++ emulation anew, as it was not built here")
+            compile_emulation(self._directory)
+
+    def predict(self, inputs: ArrayLike | Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
+        """Run samples through the network.
+
+        Args:
+            inputs: One array of shape (samples, *shape) per input, or the array where there is one.
+
+        Returns:
+            One float64 array of shape (samples, *shape) per output, in the order of `outputs`.
+
+        Raises:
+            InputError: if number or shape of the arrays is wrong, or a value is not finite; if the
+                C++ fails, or exceeds its limits of time and memory.
+        """
+        return self._run(self._check(inputs), ())
+
+    def trace(
+        self, inputs: ArrayLike | Sequence[ArrayLike]
+    ) -> tuple[list[NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+        """Run samples through the network and keep what every layer puts out.
+
+        Args:
+            inputs: As for `predict`.
+
+        Returns:
+            What `predict` returns, and by layer a float64 array of shape (samples, *shape).
+
+        Raises:
+            InputError: as for `predict`.
+        """
+        found = self._run(self._check(inputs), self.layers)
+        number = len(self.outputs)
+        names = [tensor.name for tensor in self.layers]
+        return found[:number], dict(zip(names, found[number:], strict=True))
+
+    def _check(self, inputs: Any) -> list[NDArray[np.float64]]:
+        single = len(self.inputs) == 1 and not (
+            isinstance(inputs, list | tuple) and len(inputs) == 1 and np.ndim(inputs[0]) > 0
+        )
+        arrays = [inputs] if single else list(inputs)
+        if len(arrays) != len(self.inputs):
+            raise InputError(f"{len(arrays)} input arrays; the model has {len(self.inputs)} inputs")
+        checked = []
+        for array, tensor in zip(arrays, self.inputs, strict=True):
+            values = np.ascontiguousarray(array, np.float64)
+            if values.ndim == 0 or values.size != len(values) * tensor.size:
+                raise InputError(
+                    f"input '{tensor.name}': shape {values.shape}; wanted (samples, "
+                    f"{', '.join(map(str, tensor.shape))})"
+                )
+            if not np.isfinite(values).all():
+                raise InputError(f"input '{tensor.name}': a value is NaN or infinite")
+            checked.append(values.reshape(len(values), tensor.size))
+        if len({len(values) for values in checked}) > 1:
+            raise InputError("the input arrays differ in their number of samples")
+        return checked
+
+    def _run(
+        self, arrays: list[NDArray[np.float64]], layers: tuple[EmulatedTensor, ...]
+    ) -> list[NDArray[np.float64]]:
+        """Outputs, then what `layers` put out, each of shape (samples, *shape)."""
+        samples = len(arrays[0])
+        tensors = (*self.inputs, *self.outputs, *layers)
+        if samples == 0:
+            return [np.zeros((0, *tensor.shape)) for tensor in tensors[len(arrays) :]]
+        job = {
+            "library": str(self._library),
+            "top": f"{self.project}_double",
+            "inputs": [tensor.size for tensor in self.inputs],
+            "outputs": [tensor.size for tensor in self.outputs],
+            "layers": [(tensor.name, tensor.size) for tensor in layers],
+            "samples": samples,
+            "seconds": _SECONDS,
+        }
+        # Laid out as the worker has it: the number of finished samples, then the arrays.
+        size = 8 * (1 + samples * sum(tensor.size for tensor in tensors))
+        descriptor = os.memfd_create("emulation")
+        try:
+            os.truncate(descriptor, size)
+            memory = mmap.mmap(descriptor, size)
+            every = []
+            offset = 8
+            for tensor in tensors:
+                flat = np.frombuffer(memory, np.float64, samples * tensor.size, offset)
+                every.append(flat.reshape(samples, *tensor.shape))
+                offset += flat.nbytes
+            for target, values in zip(every, arrays, strict=False):
+                target[...] = values.reshape(target.shape)
+            self._work(job, descriptor, memory)
+        except (MemoryError, OSError) as error:
+            raise InputError(
+                f"{self._directory}: the C++ emulation of {samples} samples needs "
+                f"{size / 1e9:.3g} GB, which can't be had ({error})"
+            ) from None
+        finally:
+            os.close(descriptor)
+        return every[len(arrays) :]
+
+    def _work(self, job: dict[str, Any], descriptor: int, memory: mmap.mmap) -> None:
+        """Have a process do a job; what it did is in the memory then."""
+        what = f"{self._directory}: the C++ emulation"
+        samples = job["samples"]
+        limits = processes.Limits(what=what, seconds=_SECONDS * (samples + 1), file=_MESSAGES)
+        command = [sys.executable, "-I", "-S", worker.__file__, str(descriptor)]
+        with tempfile.TemporaryFile("w+") as messages:
+            done = processes.run(
+                command,
+                input_text=json.dumps(job),
+                limits=limits,
+                pass_fds=[descriptor],
+                stdout=subprocess.DEVNULL,
+                stderr=messages,
+            )
+            messages.seek(0)
+            errors = messages.read()
+        finished = int.from_bytes(memory[:8], sys.byteorder)
+        if done.returncode == 0 and finished == samples:
+            return
+        if done.returncode == worker.CANNOT_LOAD:
+            raise InputError(f"{what} can't be loaded; convert again ({errors.strip()})")
+        processes.check_memory(limits, errors)
+        where = f"at sample {finished} of {samples}"
+        if done.returncode == -signal.SIGALRM:
+            raise InputError(f"{what} was ended {where}, after {_SECONDS} seconds, its limit")
+        if done.returncode < 0:
+            name = signal.Signals(-done.returncode).name
+            raise InputError(f"{what} crashed {where} ({name})")
+        raise InputError(f"{what} ended itself {where}, with status {done.returncode}")

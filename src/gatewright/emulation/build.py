@@ -1,0 +1,112 @@
+"""Compiles the emulation: scanned sources, the installed hls4ml's headers, under limits."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from gatewright import built, processes
+from gatewright.emulation.description import Description
+from gatewright.errors import InputError
+from gatewright.files import replaced_file
+from gatewright.wall.cpp import checked_sources, templates
+
+LIBRARY = "emulation.so"
+
+#: Seconds; a network of 20,000 multipliers takes a minute.
+_SECONDS = 2 * 3600
+
+# hls4ml compiles the path of the weights into the library, and the library ends the process when
+# they aren't there. This finds them beside the library, wherever that stands.
+_WEIGHTS_DIR = "gatewright_weights_dir.h"
+_WEIGHTS_DIR_SOURCE = """\
+#pragma once
+#include <dlfcn.h>
+
+#include <string>
+
+/// Directory of the weights, beside this library wherever it stands.
+static inline std::string gatewright_weights_dir() {
+    Dl_info info;
+    dladdr(reinterpret_cast<void *>(&gatewright_weights_dir), &info);
+    const std::string library = info.dli_fname;
+    return library.substr(0, library.find_last_of('/') + 1) + "weights";
+}
+"""
+
+
+def require_compiler() -> None:
+    """Check that there is a C++ compiler.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if shutil.which("g++") is None:
+        raise InputError("g++ is not installed; type: apt install g++")
+
+
+def mend_headers(firmware: Path) -> None:
+    """Add a header to hls4ml's in a project's `firmware/`, and mend two."""
+    (firmware / _WEIGHTS_DIR).write_text(_WEIGHTS_DIR_SOURCE)
+    for name, wrong, right in (
+        # It has the include guard of the header for two dimensions, so only one of them is read.
+        ("nnet_sepconv1d_latency.h", "CONV2D_LATENCY_H_", "CONV1D_LATENCY_H_"),
+        # It would write what a file of weights has too many behind the end of the array.
+        ("nnet_helpers.h", "while (std::getline(iss,", "while (i < SIZE && std::getline(iss,"),
+    ):
+        header = firmware / "nnet_utils" / name
+        header.write_text(header.read_text().replace(wrong, right))
+
+
+def compile_emulation(directory: str | Path) -> None:
+    """Compile the C++ of an HLS project that `write_hls` wrote.
+
+    Of the project only the generated files are read, each line of which must be one that hls4ml
+    writes; the headers are those of the installed hls4ml, whatever stands in the project.
+
+    Does what hls4ml's build_lib.sh does, in 60 % of its CPU time: both files are one translation
+    unit, as most of the work is the headers', and -O1, whose code is nearly as fast as that of -O3.
+
+    Raises:
+        InputError: if there is no C++ compiler, it rejects what hls4ml wrote, or a file holds what
+            hls4ml doesn't write.
+    """
+    directory = Path(directory)
+    require_compiler()
+    project = Description.read(directory).project
+    sources = checked_sources(directory, project)
+    with tempfile.TemporaryDirectory(prefix="gatewright-") as scratch:
+        stage = Path(scratch)
+        _stage_headers(stage / "firmware")
+        for name, text in sources.items():
+            path = stage / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        flags = ["-O1", "-DNDEBUG", "-fPIC", "-std=c++17", "-fno-gnu-unique"]
+        flags += [f"-I{templates() / 'vivado' / 'ap_types'}"]
+        flags += ["-include", f"firmware/{_WEIGHTS_DIR}", "-DWEIGHTS_DIR=gatewright_weights_dir()"]
+        files = ["-include", f"firmware/{project}.cpp", f"{project}_bridge.cpp"]
+        done = processes.run(
+            ["g++", "-shared", *flags, *files, "-o", LIBRARY, "-ldl"],
+            limits=processes.Limits(what="g++, for the C++ emulation", seconds=_SECONDS),
+            cwd=stage,
+        )
+        if done.returncode:
+            reason = processes.complaint(done.stderr)
+            raise InputError(f"g++ can't compile the C++ that hls4ml wrote: {reason}")
+        built.record(stage / LIBRARY)
+        with (
+            (stage / LIBRARY).open("rb") as made,
+            replaced_file(directory / "firmware" / LIBRARY) as library,
+        ):
+            shutil.copyfileobj(made, library)
+
+
+def _stage_headers(firmware: Path) -> None:
+    """The headers of the installed hls4ml as its writer puts them into a project."""
+    for backend in ("vivado", "vitis"):  # what Vitis has of its own replaces the other
+        shutil.copytree(
+            templates() / backend / "nnet_utils", firmware / "nnet_utils", dirs_exist_ok=True
+        )
+    mend_headers(firmware)

@@ -1,0 +1,71 @@
+"""What the emulation's caller must know of it: `emulation.json`, which stands in its project."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from gatewright.errors import InputError
+from gatewright.strict import Strict
+
+EMULATION = "emulation.json"
+
+#: A name in C++. It comes from a file that anybody may have written, and goes into paths, too.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
+
+_MOST_ELEMENTS = 1 << 31
+
+
+class EmulatedTensor(Strict):
+    """A tensor of the emulation: its name, its shape without the batch, its fixed-point type."""
+
+    name: Name
+    shape: tuple[Annotated[int, Field(gt=0)], ...]
+    type: Annotated[str, StringConstraints(pattern=r"^[ -~]+$", max_length=100)]
+
+    @property
+    def size(self) -> int:
+        """Elements of one sample."""
+        return math.prod(self.shape)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.size > _MOST_ELEMENTS:
+            raise ValueError(f"more than {_MOST_ELEMENTS} elements")
+        return self
+
+
+class Description(Strict):
+    """The tensors of an emulation, in the order that its C++ has them.
+
+    Attributes:
+        project: the name that hls4ml's project has, and its top function.
+        inputs: the inputs.
+        outputs: the outputs.
+        layers: the layers that can be traced.
+    """
+
+    project: Name
+    inputs: Annotated[tuple[EmulatedTensor, ...], Field(min_length=1)]
+    outputs: Annotated[tuple[EmulatedTensor, ...], Field(min_length=1)]
+    layers: tuple[EmulatedTensor, ...]
+
+    @classmethod
+    def read(cls, directory: Path) -> Description:
+        """Read the description of an HLS project directory.
+
+        Raises:
+            InputError: if there is none, or it's not what was written.
+        """
+        try:
+            return cls.model_validate_json((directory / EMULATION).read_bytes())
+        except OSError as error:
+            reason = error.strerror
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            reason = f"{EMULATION}: {place}: {first['msg']}" if place else f"{EMULATION}: no JSON"
+        raise InputError(f"{directory}: no C++ emulation here; convert again ({reason})")

@@ -1,0 +1,88 @@
+"""Runs a compiled emulation in a process of its own: whatever it does, this process ends with it.
+
+Run as a file by a bare interpreter (`gatewright.emulation` starts it), so it imports nothing of
+Gatewright and no NumPy. Arrays stand in memory that is shared with the process that started it;
+what to do comes as JSON on standard input.
+"""
+
+import ctypes
+import json
+import mmap
+import signal
+import sys
+import threading
+from typing import Any
+
+# hls4ml's unrolled layers keep every product on the stack.
+_STACK_BYTES = 1 << 28
+
+CANNOT_LOAD = 3
+"""The exit status where the library can't be loaded; standard error says why."""
+
+
+class _TraceData(ctypes.Structure):
+    _fields_ = (("name", ctypes.c_char_p), ("data", ctypes.c_void_p))
+
+
+def main(descriptor: int) -> int:
+    """Run the samples of a job; returns the exit status.
+
+    Args:
+        descriptor: open file of the shared memory. It holds the number of finished samples
+            (uint64), then of each input, output and traced layer an array of float64, samples
+            first.
+    """
+    job = json.load(sys.stdin)
+    memory = mmap.mmap(descriptor, 0)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    try:
+        library = ctypes.CDLL(job["library"])
+        top = library[job["top"]]
+    except (OSError, AttributeError) as error:
+        print(error, file=sys.stderr)
+        return CANNOT_LOAD
+    top.restype = None
+    top.argtypes = [ctypes.c_void_p] * (len(job["inputs"]) + len(job["outputs"]))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    threading.stack_size(_STACK_BYTES)
+    status = [1]
+
+    def run() -> None:
+        _run(job, library, top, start)
+        status[0] = 0
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return status[0]
+
+
+def _run(job: dict[str, Any], library: Any, top: Any, start: int) -> None:
+    samples, seconds = job["samples"], job["seconds"]
+    finished = ctypes.c_uint64.from_address(start)
+    # Where the next sample of each array stands, and how far it is from one to the next.
+    position = start + ctypes.sizeof(finished)
+    arrays = []
+    for size in (*job["inputs"], *job["outputs"]):
+        arrays.append(range(position, position + samples * size * 8, size * 8))
+        position += samples * size * 8
+    traces = {}
+    for name, size in job["layers"]:
+        traces[name] = (position, size * 8)
+        position += samples * size * 8
+    copies = []
+    if traces:
+        library.allocate_trace_storage(ctypes.c_size_t(8))
+        found = (_TraceData * len(traces))()
+        library.collect_trace_output(found)
+        copies = [(item.data, *traces[item.name.decode()]) for item in found]
+    for sample, addresses in enumerate(zip(*arrays, strict=True)):
+        signal.alarm(seconds)  # ends this process if the sample takes longer
+        top(*addresses)
+        for source, target, size in copies:
+            ctypes.memmove(target + sample * size, source, size)
+        finished.value = sample + 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))
