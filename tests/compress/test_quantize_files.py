@@ -1,10 +1,8 @@
 """`gatewright quantize`: from file to file, what it says, what it refuses."""
 
-import io
 import json
 import shutil
 import sys
-import zipfile
 
 import h5py
 import numpy as np
@@ -15,7 +13,6 @@ from gatewright import cli
 from gatewright.compress.bits import LayerBits
 from gatewright.compress.quantize import quantize
 from gatewright.compress.source import load_model
-from gatewright.errors import InputError
 from gatewright.frontend.quiet import quiet
 
 
@@ -221,15 +218,25 @@ def test_activations_that_are_strings_are_read(keras, tmp_path):
     assert str(again.get_layer("b").quantizer) == "quantized_relu(4,1)"
 
 
-def test_models_of_keras_3_are_refused(files, tmp_path):
-    with zipfile.ZipFile(files[0] / "m.keras") as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    metadata = json.loads(parts["metadata.json"])
-    parts["metadata.json"] = json.dumps(metadata | {"keras_version": "3.1.0"}).encode()
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, part in parts.items():
-            archive.writestr(name, part)
-    (tmp_path / "three.keras").write_bytes(content.getvalue())
-    with pytest.raises(InputError, match=r"three\.keras"):
-        load_model(tmp_path / "three.keras")
+def test_models_of_keras_3_are_read(keras, tmp_path):
+    import keras as keras3
+
+    layers = keras3.layers
+    model = keras3.Sequential(
+        [
+            keras3.Input((6, 6, 2)),
+            layers.DepthwiseConv2D(3, name="a"),
+            layers.BatchNormalization(name="b"),
+            layers.Dropout(0.5),
+            layers.Conv2D(3, 2, activation="relu", name="c"),
+            layers.Flatten(),
+            layers.Dense(2, name="d"),
+        ]
+    )
+    model.save(tmp_path / "three.keras")
+    loaded = load_model(tmp_path / "three.keras")
+    assert loaded.get_layer("dropout").rate == 0.5
+    x = on_grid((20, 6, 6, 2))
+    np.testing.assert_allclose(
+        loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5, atol=1e-6
+    )

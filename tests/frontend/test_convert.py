@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from plain_models import dense, write_model
 
+from gatewright import golden
+from gatewright.emulation import Emulation
 from gatewright.errors import GatewrightError, InputError, UnsupportedError
-from gatewright.frontend import convert, load
+from gatewright.frontend import convert, load, write_hls
 from gatewright.frontend.precision import fixed_type
+from gatewright.lower import lower
 from gatewright.options import ConvertOptions, load_preset, preset_names, resolve
 
 
@@ -102,14 +105,82 @@ def test_quantizer_without_negatives_keeps_its_last_bit(keras):
     )
 
 
-def test_keras_3_model():
-    keras3 = pytest.importorskip("keras", minversion="3")
-    keras3.utils.set_random_seed(5)
-    model = keras3.Sequential([keras3.Input((4,), name="x"), keras3.layers.Dense(3, name="fc")])
-    graph = convert(model)
-    np.testing.assert_allclose(
-        graph.graph["fc"].weights["weight"].data, model.layers[0].kernel.numpy(), atol=2**-10
+def keras_3_models(layers):
+    """Models of Keras 3 whose layers hls4ml's own reader of Keras 3 lacks, or reads otherwise."""
+    yield (
+        "images",
+        (8, 8, 2),
+        [
+            layers.ZeroPadding2D(1),
+            layers.Conv2D(4, 3, strides=2, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.UpSampling2D(2),
+            layers.GaussianNoise(0.1),
+            layers.BatchNormalization(),
+            layers.Flatten(),
+            layers.Dense(3),
+        ],
     )
+    yield (
+        "depthwise",
+        (8, 8, 2),
+        [
+            layers.SeparableConv2D(4, 3, padding="same"),
+            layers.DepthwiseConv2D(3),
+            layers.Dropout(0.5),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(2),
+        ],
+    )
+    for size in (9, 10, 11):
+        yield (
+            f"causal_{size}",
+            (size, 2),
+            [
+                layers.Conv1D(3, 4, strides=3, padding="causal"),
+                layers.LeakyReLU(negative_slope=0.25),
+                layers.PReLU(),
+                layers.GlobalMaxPooling1D(),
+            ],
+        )
+
+
+@pytest.mark.parametrize("name", ["images", "depthwise", "causal_9", "causal_10", "causal_11"])
+def test_models_of_keras_3(name, tmp_path):
+    """Live and from a file they are the same, and compute what Keras does."""
+    import keras as keras3
+
+    found = {each: (shape, layers) for each, shape, layers in keras_3_models(keras3.layers)}
+    shape, layers = found[name]
+    model = keras3.Sequential([keras3.Input(shape, name="x"), *layers])
+    rng = np.random.default_rng(1)
+    for weight in model.weights:
+        low = 0.25 if "variance" in weight.name else -1
+        weight.assign(np.round(rng.uniform(low, 1, weight.shape) * 64) / 64)
+    model.save(tmp_path / "m.keras")
+    x = np.round(rng.uniform(-2, 2, (20, *shape)) * 64) / 64
+    wide = ConvertOptions(precision="fixed<40,16>")
+    live, filed = convert(model, options=wide), convert(tmp_path / "m.keras", options=wide)
+    assert summary(live) == summary(filed)
+    write_hls(filed, tmp_path / "hls")
+    (outputs,) = Emulation(tmp_path / "hls").predict(x)
+    np.testing.assert_allclose(outputs, model.predict(x, verbose=0), atol=2**-12)
+
+
+@pytest.mark.parametrize("size", [7, 8, 9, 10])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_causal_convolutions_look_at_no_later_sample(keras, tmp_path, size, stride):
+    inputs = keras.Input((size, 2), name="x")
+    layer = keras.layers.Conv1D(2, 3, strides=stride, padding="causal", name="c")
+    model = keras.Model(inputs, layer(inputs))
+    rng = np.random.default_rng(size)
+    model.set_weights([np.round(rng.uniform(-1, 1, w.shape) * 64) / 64 for w in model.weights])
+    graph = convert(model, options=ConvertOptions(precision="fixed<40,16>"))
+    words = rng.integers(-128, 128, (20, size, 2))
+    found = golden.run(lower(graph), [words << 4])  # fixed<16,6> has ten fraction bits
+    tensor = lower(graph).outputs[0]
+    got = found[tensor.name] * 2.0**-tensor.type.frac
+    np.testing.assert_array_equal(got, model.predict(words / 64, verbose=0))
 
 
 def test_several_inputs_and_outputs(keras):

@@ -167,4 +167,6 @@ def plain(value: Any, depth: int = _MAX_DEPTH) -> Value:
 def _plain_fields(config: Any, depth: int) -> Mapping[str, Value]:
     if not isinstance(config, dict) or not all(is_name(key) for key in config):
         raise ValueError("made of numbers, words, lists and objects of Keras")
-    return MappingProxyType({key: plain(each, depth - 1) for key, each in config.items()})
+    # Null is the default, also where a version of Keras doesn't know the key.
+    given = {key: each for key, each in config.items() if each is not None}
+    return MappingProxyType({key: plain(each, depth - 1) for key, each in given.items()})

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gatewright.frontend.kinds import KINDS
 from gatewright.frontend.network import Layer, Network, Object, Value
+from gatewright.frontend.quantizers import QUANTIZERS
 
 
 def architecture(network: Network, *, training: bool = False) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def architecture(network: Network, *, training: bool = False) -> dict[str, Any]:
     return {
         "class_name": "Functional",
         "config": {
-            "name": "model",
+            "name": network.name,
             "layers": [_entry(layer, training) for layer in network.layers],
             "input_layers": [[name, 0, 0] for name in network.inputs],
             "output_layers": [[name, 0, 0] for name in network.outputs],
@@ -41,6 +42,9 @@ def _entry(layer: Layer, training: bool) -> dict[str, Any]:
         for key, value in layer.arguments.items():
             if not given[key].required and value == given[key].default:
                 config.pop(key, None)
+        activation = layer.arguments.get("activation")
+        if layer.kind == "QActivation" and isinstance(activation, Object):
+            config["activation"] = _text(activation)  # it takes no object from a file
         config |= {key: _plain(value) for key, value in layer.training.items()}
     nodes = [[[name, 0, 0, {}] for name in layer.inputs]] if layer.inputs else []
     return {
@@ -75,6 +79,17 @@ def _plain(value: Value) -> Any:
         config = {key: _plain(each) for key, each in value.arguments.items()}
         return {"class_name": value.kind, "config": config}
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+def _text(quantizer: Object) -> str:
+    """A quantizer as QKeras reads it from text; truth values are numbers there."""
+    known = QUANTIZERS[quantizer.kind]
+    given = {
+        key: int(value) if isinstance(value, bool) else value
+        for key, value in quantizer.arguments.items()
+        if value != known[key].default
+    }
+    return f"{quantizer.kind}({','.join(f'{key}={value!r}' for key, value in given.items())})"
 
 
 class Model(dict[str, Any]):

@@ -73,12 +73,14 @@ class Network:
         inputs: Names of the layers through which data comes in, in the order that the user gives
             data in.
         outputs: Names of the layers whose results the network gives, in order.
+        name: Its own name.
     """
 
     origin: str
     layers: tuple[Layer, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    name: str = "model"
 
     @property
     def is_quantized(self) -> bool:

@@ -63,9 +63,12 @@ def read_architecture(origin: str, architecture: Any) -> Network:
         if names.count(name) > 1:
             raise InputError(f"{origin}: two layers are named '{name}'; give each its own name")
     if kind == "Sequential":
-        return _sequential(origin, config, layers, read)
-    assert isinstance(config, dict)
-    return _functional(origin, config, layers, read)
+        network = _sequential(origin, config, layers, read)
+    else:
+        assert isinstance(config, dict)
+        network = _functional(origin, config, layers, read)
+    own = config.get("name") if isinstance(config, dict) else None
+    return replace(network, name=str(own)) if is_name(own) else network
 
 
 def _refuse_lambda(origin: str, architecture: Any) -> None:

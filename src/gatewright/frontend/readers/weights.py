@@ -19,6 +19,8 @@ from gatewright.frontend.network import Layer, Network
 #: Arrays by layer and name of the weight.
 Weights = Mapping[str, Mapping[str, NDArray[Any]]]
 
+#: What Keras 3 calls the kernel of a depthwise convolution.
+_OTHERWISE = {"depthwise_kernel": "kernel"}
 _NUMBERED = re.compile(r"(?P<stem>\w+?)(?:_(?P<number>\d{1,6}))?")
 
 
@@ -57,7 +59,7 @@ def _with_arrays(origin: str, layer: Layer, arrays: Mapping[str, NDArray[Any]]) 
     common: dict[str, int] = {}
     where = f"{origin}: layer '{layer.name}'"
     for key, shape in KINDS[layer.kind].arrays(layer.arguments).items():
-        array = arrays.get(key)
+        array = arrays.get(key, arrays.get(_OTHERWISE.get(key, key)))
         if array is None:
             raise InputError(f"{where} lacks its weight '{key}'")
         if array.dtype.kind not in "fiub":
