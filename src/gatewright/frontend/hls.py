@@ -12,7 +12,6 @@ from typing import IO, Any
 
 from gatewright.emulation.build import compile_emulation, mend_headers, require_compiler
 from gatewright.emulation.description import EMULATION
-from gatewright.errors import InputError
 from gatewright.frontend.quiet import quiet
 from gatewright.hlsgraph import fixed_type
 from gatewright.wall.cpp import STAMP, check_project
@@ -43,20 +42,21 @@ def write_hls(
     graph.config.config["OutputDir"] = str(directory)
     # The same model should give the same files.
     graph.config.config["Stamp"] = STAMP
-    with quiet(log):
-        from hls4ml.writer import get_writer
-
-        with _without_keras():
-            get_writer("Vitis").write_hls(graph)
-    mend_headers(directory / "firmware")
-    # The project may be renamed, and the same model should give the same files wherever it is.
-    config = directory / "hls4ml_config.yml"
-    config.write_text(config.read_text().replace(f"OutputDir: {directory}", "OutputDir: ."))
-    _describe(graph, directory)
     try:
+        with quiet(log):
+            from hls4ml.writer import get_writer
+
+            with _without_keras():
+                get_writer("Vitis").write_hls(graph)
+        mend_headers(directory / "firmware")
+        # The project may be renamed, and the same model should give the same files wherever it is.
+        config = directory / "hls4ml_config.yml"
+        config.write_text(config.read_text().replace(f"OutputDir: {directory}", "OutputDir: ."))
+        _describe(graph, directory)
         check_project(directory, graph.config.get_project_name())
-    except InputError:
-        shutil.rmtree(directory)  # others compile and run what stands there
+    except BaseException:
+        # Others compile and run what stands there.
+        shutil.rmtree(directory, ignore_errors=True)
         raise
     if build:
         compile_emulation(directory)
