@@ -55,8 +55,8 @@ def model(tmp_path):
     ("arguments", "words"),
     [
         (("--io", "foo"), "'foo' does not exist; there are parallel, stream"),
-        (("--reuse", "0"), "must be at least 1"),
-        (("--clock", "-1"), "clock -1.0 ns: must be a number of ns above 0"),
+        (("--reuse", "0"), "reuse factor 0: must be from 1 to"),
+        (("--clock", "-1"), "clock -1 ns: must be from 0.01 to 1e+06 ns"),
         (("--clock", "nan"), "clock nan ns"),
         (("--clock", "inf"), "clock inf ns"),
         (("--clock", "0.1"), "registers alone take 0.15 ns on xcup"),
@@ -81,7 +81,7 @@ def test_a_wrong_option_of_a_conversion(refused, model, arguments, words):
     [
         ("a: [1", "not a target description"),
         ("", "no mapping of fields"),
-        ("{part: x}", "Field required"),
+        ("{part: x}", "description: is missing"),
     ],
 )
 def test_a_wrong_target_file(refused, model, tmp_path, content, words):

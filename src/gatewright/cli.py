@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -15,12 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gatewright import __version__, processes
+from gatewright.console import console, plain, say, show, show_json, survive_any_text
 from gatewright.errors import DesignFailure, GatewrightError, InputError, system_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rich.console import Console
     from rich.status import Status
 
     from gatewright.explore.engine import Engine
@@ -38,6 +39,9 @@ app = typer.Typer(
 )
 
 _LONGEST_MESSAGE = 600
+_MOST_VECTORS = 1_000_000_000
+_MOST_JOBS = 1024
+_SEEDS = (1 << 32) - 1
 _WHILE = 2.0  # seconds that a step takes before a line says so
 
 _Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A converted project directory.")]
@@ -55,9 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"] or ["--help"]
+    survive_any_text()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
+        _check_arguments(given)
         status = app(given, standalone_mode=False)
         sys.stdout.flush()
         if processes.stopping():  # Typer keeps the exception to itself
@@ -73,6 +79,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     finally:
         _progress.end()
     sys.exit(status or 0)
+
+
+def _check_arguments(given: Sequence[str]) -> None:
+    """Refuse what no option and no argument can be: an empty path would be the folder we are in."""
+    options = [None, *given]
+    for before, argument in zip(options, given, strict=False):
+        name, equals, value = argument.partition("=")
+        if "\0" in argument:
+            raise InputError(f"'{argument}': holds a NUL character, which no name or value does")
+        if not argument.strip():
+            named = before is not None and before.startswith("-")
+            raise InputError(f"{before if named else 'an argument'}: is empty")
+        if equals and name.startswith("--") and not value.strip():
+            raise InputError(f"{name}: is empty")
 
 
 def _interrupt(*_: object) -> None:
@@ -106,9 +126,10 @@ def _explain(error: BaseException) -> tuple[str, int]:
 
 def _complain(message: str, status: int) -> int:
     line = " ".join(message.split())
-    if len(line) > _LONGEST_MESSAGE:
-        line = f"{line[:_LONGEST_MESSAGE]} ..."
-    sys.stderr.write(f"gatewright: {line}\n")
+    if len(line) > _LONGEST_MESSAGE:  # what it is about stands first, what is wrong with it last
+        half = _LONGEST_MESSAGE // 2
+        line = f"{line[:half]} ... {line[-half:]}"
+    say(f"gatewright: {line}")
     return status
 
 
@@ -136,15 +157,15 @@ class _Progress:
     def _tell(self, text: str) -> None:
         line = f"{self._where}: {text}"
         if sys.stderr.isatty():
-            if self._status is None:
-                from rich.console import Console
+            from rich.text import Text
 
-                self._status = Console(stderr=True).status(line)
+            if self._status is None:
+                self._status = console(stderr=True).status("")
                 self._status.start()
-            self._status.update(line)
+            self._status.update(Text(plain(line)))
             return
         self.end()
-        self._timer = threading.Timer(_WHILE, _say, (line,))
+        self._timer = threading.Timer(_WHILE, say, (line,))
         self._timer.daemon = True
         self._timer.start()
 
@@ -152,19 +173,8 @@ class _Progress:
 _progress = _Progress()
 
 
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console()
-
-
-def _say(text: str) -> None:
-    """A line of progress, on stderr so that stdout carries results alone."""
-    sys.stderr.write(text + "\n")
-
-
 def _print_json(results: Any) -> None:
-    sys.stdout.write(json.dumps(results, indent=1) + "\n")
+    show_json(json.dumps(results, indent=1))
 
 
 @app.callback(invoke_without_command=True)
@@ -265,8 +275,8 @@ def convert(
         done = "written" if stamp.fresh else "up to date"
         for module in rtl.modules:
             for note in module.notes:
-                _say(f"{output}: layer '{module.layer}': {note}")
-        _say(
+                say(f"{output}: layer '{module.layer}': {note}")
+        say(
             f"{output / 'rtl'}: {done}, latency {rtl.latency} cycles, initiation interval "
             f"{rtl.interval}, at {rtl.clock_ns:g} ns on {rtl.target}{_clock_remark(rtl)}"
         )
@@ -333,17 +343,20 @@ def quantize(
     if as_json:
         _print_json(terminal.as_json(outcome))
     else:
-        terminal.render(outcome, _console())
+        terminal.render(outcome, console())
     if output is not None:
-        _say(f"{output}: written")
+        say(f"{output}: written")
 
 
 @app.command()
 def verify(
     directory: _Directory,
     inputs: Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")] = None,
-    samples: Annotated[int, typer.Option(min=1, help="Random vectors, without --inputs.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the random vectors.")] = 0,
+    samples: Annotated[
+        int,
+        typer.Option(min=1, max=_MOST_VECTORS, help="Random vectors, without --inputs."),
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, max=_SEEDS, help="Seed of the random vectors.")] = 0,
     stall: Annotated[
         list[str] | None, typer.Option(help="Stall patterns by name; default all.")
     ] = None,
@@ -376,7 +389,7 @@ def verify(
             f"{Difference(**difference)}"
         )
     if not as_json:
-        _say(
+        say(
             f"{directory}: bit-exact on {results['vectors']} vectors; latency "
             f"{_cycles(results['latency_min'], results['latency_max'])} cycles, initiation "
             f"interval {results['interval']}; {results['cycles_per_second']:,} cycles/s"
@@ -401,7 +414,7 @@ def _patterns(names: list[str] | None) -> list[StallPattern]:
 def fifos(
     directory: _Directory,
     inputs: Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")] = None,
-    samples: Annotated[int, typer.Option(min=2, help="Samples to pass.")] = 8,
+    samples: Annotated[int, typer.Option(min=2, max=_MOST_VECTORS, help="Samples to pass.")] = 8,
     stall: Annotated[
         list[str] | None, typer.Option(help="Stall patterns by name; default all.")
     ] = None,
@@ -423,18 +436,20 @@ def fifos(
         return
     depths = stamp.results["depths"]
     if not depths:
-        _say(f"{directory}: no FIFOs; every module takes a sample per clock")
+        say(f"{directory}: no FIFOs; every module takes a sample per clock")
         return
     for name, depth in depths.items():
-        _say(f"{directory}: {name}: {depth} beats")
-    _say(f"{directory}: initiation interval {stamp.results['interval']} as with deep FIFOs")
+        say(f"{directory}: {name}: {depth} beats")
+    say(f"{directory}: initiation interval {stamp.results['interval']} as with deep FIFOs")
 
 
 @app.command()
 def synth(
     directory: _Directory,
     target: Annotated[str, typer.Option(help="Target of hls/targets, or a YAML file.")],
-    jobs: Annotated[int, typer.Option(min=1, help="Modules synthesized at a time.")] = 2,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=_MOST_JOBS, help="Modules synthesized at a time.")
+    ] = 2,
     as_json: _Json = False,
 ) -> None:
     """Synthesize with Yosys and count resources, per module too."""
@@ -446,7 +461,7 @@ def synth(
         _print_json({**stamp.results, "seconds": stamp.seconds})
     else:
         total = {k: v for k, v in stamp.results["total"].items() if v is not None}
-        _say(f"{directory}: {target}: " + ", ".join(f"{v:g} {k}" for k, v in total.items()))
+        say(f"{directory}: {target}: " + ", ".join(f"{v:g} {k}" for k, v in total.items()))
 
 
 @app.command()
@@ -494,9 +509,9 @@ def report(
     if markdown:
         write_markdown(found, markdown, verdicts=verdicts, difference=difference)
     if to_stdout:
-        sys.stdout.write(found.to_json())
+        show_json(found.to_json())
     else:
-        render_terminal(found, _console(), verdicts=verdicts, difference=difference)
+        render_terminal(found, console(), verdicts=verdicts, difference=difference)
     _gate(found, verdicts)
 
 
@@ -516,7 +531,7 @@ def run(
     output: Annotated[Path, typer.Option("-o", "--output", help="Build directory.")] = Path(
         "build"
     ),
-    jobs: Annotated[int, typer.Option(min=1, help="Configurations at a time.")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, max=_MOST_JOBS, help="Configurations at a time.")] = 2,
     force: Annotated[bool, typer.Option(help="Do every step again.")] = False,
     baselines: _Baselines = True,
     publish: _Publish = None,
@@ -534,13 +549,13 @@ def run(
         force=force,
         baselines=baselines,
         publish=publish,
-        say=_say,
+        say=say,
     )
     if as_json:
-        sys.stdout.write(result.reports.to_json())
+        show_json(result.reports.to_json())
     else:
-        render_terminal(result.reports, _console())
-    _say(f"report: {result.page}")
+        render_terminal(result.reports, console())
+    say(f"report: {result.page}")
     if result.failures:
         raise DesignFailure("; ".join(result.failures))
     _gate(result.reports, [])
@@ -550,17 +565,20 @@ def run(
 def explore(
     model: Annotated[Path, typer.Argument(metavar="MODEL_DIR|SWEEP.yaml", help="A zoo model.")],
     trials: Annotated[
-        int | None, typer.Option(min=1, help="How many, if not as many as the file says.")
+        int | None,
+        typer.Option(min=1, help="How many, if not as many as the file says."),
     ] = None,
     engine: Annotated[str, typer.Option(help="local: processes here; ray: a cluster.")] = "local",
     address: Annotated[
         str | None, typer.Option(help="Ray cluster, HOST:PORT or auto; default: one is started.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Trials at a time; default: one per core.")
+        int | None,
+        typer.Option(min=1, max=_MOST_JOBS, help="Trials at a time; default: one per core."),
     ] = None,
     memory: Annotated[
-        float | None, typer.Option(min=0.1, help="GiB that a trial takes; it bounds --jobs.")
+        float | None,
+        typer.Option(min=0.1, max=1e6, help="GiB that a trial takes; it bounds --jobs."),
     ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Folder of results; default: in the cache directory.")
@@ -593,15 +611,17 @@ def explore(
         publish=publish,
     )
     if as_json:
-        sys.stdout.write(result.reports.to_json())
+        show_json(result.reports.to_json())
     else:
-        render_terminal(result.reports, _console())
-    _say(f"report: {result.page}")
+        render_terminal(result.reports, console())
+    say(f"report: {result.page}")
 
 
 def _engine(name: str, address: str | None, jobs: int | None, memory: float | None) -> Engine:
     from gatewright.explore.engine import TASK_MEMORY
 
+    if memory is not None and not math.isfinite(memory):
+        raise InputError(f"--memory {memory}: is not a number of GiB")
     per_task = TASK_MEMORY if memory is None else int(memory * (1 << 30))
     made: Engine
     if name == "ray":
@@ -613,7 +633,7 @@ def _engine(name: str, address: str | None, jobs: int | None, memory: float | No
 
         made = LocalEngine(jobs, per_task)
         if made.short_of_memory:
-            _say(f"memory allows {made.workers} at a time, {per_task / (1 << 30):.3g} GiB for each")
+            say(f"memory allows {made.workers} at a time, {per_task / (1 << 30):.3g} GiB for each")
     return made
 
 
@@ -630,7 +650,7 @@ def layers(
     elif markdown:
         sys.stdout.write(coverage.markdown())
     else:
-        _console().print(coverage.table())
+        console().print(coverage.table())
 
 
 @app.command()
@@ -643,7 +663,7 @@ def doctor(as_json: _Json = False) -> None:
         _print_json([asdict(check) for check in checks])
     else:
         for check in checks:
-            sys.stdout.write(f"{check}\n")
+            show(str(check))
     missing = [check.name for check in checks if check.required and not check.found]
     if missing:
         raise InputError(f"missing: {', '.join(missing)}; the list above says what to type")

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,52 @@ from pathlib import Path
 from typing import IO
 
 from gatewright.errors import InputError
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The content of a regular file; never waits for a pipe, a device or a socket.
+
+    Args:
+        path: The file.
+        limit: Bytes that it may have.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        InputError: if it can't be read, is no regular file, or is larger.
+    """
+    try:
+        require_regular(path, path.stat())
+        with open(path, "rb", opener=_without_waiting) as file:
+            content = file.read(limit + 1)
+    except FileNotFoundError:
+        raise
+    except ValueError:  # of the path
+        raise InputError(f"{path}: is no file's name") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if len(content) > limit:
+        raise InputError(f"{path}: more than {limit >> 20} MiB, which is too large for such a file")
+    return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def require_regular(path: Path, status: os.stat_result) -> None:
+    """Refuse what is no regular file: reading it might never end.
+
+    Args:
+        path: The file.
+        status: What the system says of it.
+
+    Raises:
+        InputError: if it is a directory, a pipe, a device or a socket.
+    """
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{path}: is a directory, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{path}: is a pipe, a device or a socket, not a file")
 
 
 def write_text(path: Path, text: str) -> None:

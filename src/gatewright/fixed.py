@@ -61,9 +61,15 @@ class Overflow(StrEnum):
 
 _FIXED = re.compile(
     r"(?:ap_)?(u?)fixed<\s*(\d+)\s*,\s*(-?\d+)\s*"
-    r"(?:,\s*(?:AP_)?(\w+)\s*)?(?:,\s*(?:AP_)?(\w+)\s*)?(?:,\s*0\s*)?>"
+    r"(?:,\s*(?:AP_)?(\w+)\s*)?(?:,\s*(?:AP_)?(\w+)\s*)?(?:,\s*0\s*)?>",
+    re.ASCII,
 )
-_INT = re.compile(r"(?:ap_)?(u?)int<\s*(\d+)\s*>")
+_INT = re.compile(r"(?:ap_)?(u?)int<\s*(\d+)\s*>", re.ASCII)
+
+#: What `ap_fixed` takes in the headers, and as much of it on either side of the point.
+_WIDEST = 1024
+_FARTHEST = 4096
+_LONGEST = 200  # characters of a type
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,10 @@ class FixedType:
             InputError: if the text is none of these.
         """
         text = text.strip()
+        if len(text) > _LONGEST:
+            raise InputError(
+                f"precision '{text[:_LONGEST]}...': is {len(text):,} characters long, and no type"
+            )
         if match := _FIXED.fullmatch(text):
             unsigned, width, integer, rounding, overflow = match.groups()
             try:
@@ -132,8 +142,12 @@ class FixedType:
                 f"precision '{text}' is not a fixed-point type; write for example fixed<16,6>, "
                 "ufixed<8,0,RND_CONV,SAT> or int<8>"
             )
-        if result.width < 1:
-            raise InputError(f"precision '{text}': the width must be at least 1 bit")
+        if not 1 <= result.width <= _WIDEST:
+            raise InputError(f"precision '{text}': the width must be from 1 to {_WIDEST} bits")
+        if abs(result.integer) > _FARTHEST:
+            raise InputError(
+                f"precision '{text}': the integer bits must be from -{_FARTHEST} to {_FARTHEST}"
+            )
         return result
 
     def __str__(self) -> str:

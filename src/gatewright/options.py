@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gatewright.documents import read_yaml
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
 from gatewright.resources import data_dir
+from gatewright.strict import MOST_CYCLES, first_problem
 
 Io = Literal["parallel", "stream"]
 Strategy = Literal["latency", "resource", "distributed_arithmetic"]
@@ -26,6 +26,12 @@ HARDWARE_CHOICES: dict[str, tuple[str, ...]] = {
     "ram_style": ("auto", "block", "distributed"),
 }
 DEFAULT_PRECISION = "fixed<16,6>"
+
+#: Clock periods in ns, and samples per second; far beyond what a fabric does on either side.
+CLOCKS_NS = (0.01, 1e6)
+RATES = (1e-3, 1e12)
+_MOST_ENTRIES = 1 << 20  # of a table
+_LONGEST_SETTING = 200  # characters of a key, or of a value
 
 
 @dataclass(frozen=True)
@@ -97,18 +103,15 @@ def load_preset(name: str) -> Preset:
     is_path = name.endswith((".yaml", ".yml"))
     path = Path(name) if is_path else data_dir("hls") / "presets" / f"{name}.yaml"
     try:
-        return Preset.model_validate(yaml.safe_load(path.read_text()))
+        if not is_path and name not in preset_names():
+            raise FileNotFoundError
+        return Preset.model_validate(read_yaml(path, "a preset"))
     except FileNotFoundError:
         raise InputError(
             f"preset '{name}' does not exist; there are {', '.join(preset_names())}"
         ) from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(f"{path}: not a preset: {where}: {first['msg']}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a preset ({reason})") from None
+        raise InputError(f"{path}: not a preset: {first_problem(error)}") from None
 
 
 def resolve(options: ConvertOptions) -> ConvertOptions:
@@ -137,22 +140,52 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
     ):
         if value not in choices:
             raise InputError(f"{name} '{value}' does not exist; there are {', '.join(choices)}")
-    if resolved.reuse_factor is None or resolved.reuse_factor < 1:
-        raise InputError(f"reuse factor {resolved.reuse_factor}: must be at least 1")
-    if resolved.clock_ns is not None and not 0 < resolved.clock_ns < math.inf:
-        raise InputError(f"clock {resolved.clock_ns} ns: must be a number of ns above 0")
+    check_clock(resolved.clock_ns)
     if resolved.target_ii is not None and resolved.fps is not None:
         raise InputError(
             f"target II {resolved.target_ii} and {resolved.fps:g} samples/s: give one of the two"
         )
-    if resolved.target_ii is not None and resolved.target_ii < 1:
-        raise InputError(f"target II {resolved.target_ii}: must be at least 1")
-    if resolved.fps is not None and not 0 < resolved.fps < math.inf:
-        raise InputError(f"{resolved.fps} samples/s: must be a number above 0")
+    for name, cycles in (
+        ("reuse factor", resolved.reuse_factor),
+        ("target II", resolved.target_ii),
+    ):
+        if cycles is not None and not 1 <= cycles <= MOST_CYCLES:
+            raise InputError(f"{name} {cycles}: must be from 1 to {MOST_CYCLES}")
+    if resolved.fps is not None and not RATES[0] <= resolved.fps <= RATES[1]:
+        low, high = RATES
+        raise InputError(f"{resolved.fps:g} samples/s: must be from {low:g} to {high:g}")
+    for key, value in resolved.settings:
+        _check_setting(key, value)
     for text in (resolved.precision, resolved.input_precision):
         if text is not None:
             FixedType.parse(text)
     return resolved
+
+
+def check_clock(clock_ns: float | None) -> None:
+    """Check a clock period, if there is one.
+
+    Raises:
+        InputError: if it is none that a fabric could have.
+    """
+    low, high = CLOCKS_NS
+    if clock_ns is not None and not low <= clock_ns <= high:
+        raise InputError(f"clock {clock_ns:g} ns: must be from {low:g} to {high:g} ns")
+
+
+def _check_setting(key: str, value: str) -> None:
+    """Hold what is set for a layer against the bounds that all layers have."""
+    if len(key) > _LONGEST_SETTING or len(value) > _LONGEST_SETTING:
+        raise InputError(
+            f"setting '{key[:_LONGEST_SETTING]}': more than {_LONGEST_SETTING} characters"
+        )
+    try:
+        number = int(value)
+    except ValueError:  # what it should be instead depends on the layer
+        return
+    most = _MOST_ENTRIES if key.endswith(".table_size") else MOST_CYCLES
+    if abs(number) > most:
+        raise InputError(f"setting '{key}': {value}: must be {most} at most")
 
 
 def _first(*values: Any) -> Any:

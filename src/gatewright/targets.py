@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from gatewright.documents import read_yaml
 from gatewright.errors import InputError
 from gatewright.resources import data_dir
+from gatewright.strict import first_problem
 
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Positive = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
+_Count = Annotated[int, Field(ge=0, le=1 << 40)]
+_Width = Annotated[int, Field(ge=2, le=1024)]
 _FIELDS = ConfigDict(extra="forbid")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,11 @@ class Part:
 
     __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
 
-    lut: Annotated[int, Field(gt=0)]
-    ff: Annotated[int, Field(gt=0)]
-    dsp: Annotated[int, Field(ge=0)]
-    bram: Annotated[int, Field(ge=0)]
-    uram: Annotated[int, Field(ge=0)] = 0
+    lut: Annotated[_Count, Field(gt=0)]
+    ff: Annotated[_Count, Field(gt=0)]
+    dsp: _Count
+    bram: _Count
+    uram: _Count = 0
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,9 @@ class Target:
     part: str
     synth_family: Literal["xc7", "xcu", "xcup"]  # Yosys: synth_xilinx -family
     clock_ns: _Positive  # clock period where the user names none
-    lut_inputs: Annotated[int, Field(ge=4)]
+    lut_inputs: Annotated[int, Field(ge=4, le=16)]
     three_operand_adders: bool  # the carry fabric adds three numbers at a LUT a bit
-    dsp_width: tuple[int, int]  # signed operand widths of a multiplier
+    dsp_width: tuple[_Width, _Width]  # signed operand widths of a multiplier
     dsp_price: _Positive
     delays: Delays
     parts: dict[str, Part] = field(default_factory=dict)  # devices of this fabric
@@ -76,23 +81,25 @@ def load_target(name: str) -> Target:
     Raises:
         InputError: if it doesn't exist, or a field is missing or unknown.
     """
-    path = Path(name) if name.endswith(".yaml") else data_dir("hls") / "targets" / f"{name}.yaml"
+    is_path = name.endswith(".yaml")
+    path = Path(name) if is_path else data_dir("hls") / "targets" / f"{name}.yaml"
     try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(fields, dict):
-            raise InputError(f"{path}: not a target description: no mapping of fields")
+        if not is_path and name not in target_names():
+            raise FileNotFoundError
+        if not _NAME.fullmatch(path.stem):
+            raise InputError(
+                f"target '{path.stem[:80]}': a name is up to 64 letters, digits, '_', '-' and '.', "
+                "a letter or digit first: folders are named by it"
+            )
+        fields = read_yaml(path, "a target description")
         return TypeAdapter(Target).validate_python({**fields, "name": path.stem})
     except FileNotFoundError:
         raise InputError(
             f"target '{name}' does not exist; there are {', '.join(target_names())}"
         ) from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: not a target description: {where}: {first['msg']}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a target description ({reason})") from None
+        problem = first_problem(error)
+        raise InputError(f"{path}: not a target description: {problem}") from None
 
 
 def find_part(name: str) -> tuple[str, Part]:

@@ -143,8 +143,8 @@ def change(*path, to=None, drop=False):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("a: [", "not YAML"),
-        ("[]", "a sweep is a mapping"),
+        ("a: [", "not a sweep (line 1: "),
+        ("[]", "no mapping of fields"),
         (change("layers", drop=True), "layers: is missing"),
         (change("layer", to=["a"]), "layer: is not a key"),
         (change("configs", to=[]), "there are neither configs nor a search"),
@@ -197,7 +197,7 @@ def test_missing_files_are_named(tmp_path):
     with pytest.raises(InputError, match=r"no model\.py beside it"):
         load_sweep(file)
     file.write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(InputError, match="can't be read"):
+    with pytest.raises(InputError, match="not a sweep"):
         load_sweep(file)
 
 

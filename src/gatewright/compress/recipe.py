@@ -28,7 +28,7 @@ from pydantic import (
 
 from gatewright.compress.bits import DEFAULT, BitsByLayer
 from gatewright.errors import InputError
-from gatewright.strict import Strict
+from gatewright.strict import MOST_CYCLES, Strict, first_problem
 
 
 def _same_everywhere(value: Any) -> Any:
@@ -48,8 +48,12 @@ ReluInteger = _RELU_INTEGER | dict[str, _RELU_INTEGER]
 
 _Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: tuple(v) if type(v) is list else v)]
 _Loss = Annotated[float, Field(ge=0, lt=1)]
-_Epochs = Annotated[int, Field(ge=0)]
-_SomeEpochs = Annotated[int, Field(ge=1)]
+_Epochs = Annotated[int, Field(ge=0, le=1_000_000)]
+_SomeEpochs = Annotated[_Epochs, Field(ge=1)]
+_Batch = Annotated[int, Field(ge=1, le=1 << 31)]
+_Rate = Annotated[float, Field(gt=0, le=1e6)]
+#: What NumPy and TensorFlow both take for the seed of random numbers.
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 
 class Training(Strict):
@@ -65,10 +69,10 @@ class Training(Strict):
             None takes the GPUs that TensorFlow sees, and otherwise the CPU.
     """
 
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
-    seed: int = Field(ge=0)
+    epochs: _SomeEpochs
+    batch_size: _Batch
+    learning_rate: _Rate
+    seed: Seed
     validation: float = Field(default=0.0, ge=0, le=0.9)
     cpu_devices: int | None = Field(default=None, ge=1, le=64)
 
@@ -83,9 +87,9 @@ class FittingStep(Step):
     """A step that fits weights; what it doesn't say is as in the training settings."""
 
     epochs: _SomeEpochs | None = None
-    batch_size: int | None = Field(default=None, ge=1)
-    learning_rate: float | None = Field(default=None, gt=0)
-    seed: int | None = Field(default=None, ge=0)
+    batch_size: _Batch | None = None
+    learning_rate: _Rate | None = None
+    seed: Seed | None = None
 
 
 class Train(FittingStep):
@@ -124,7 +128,7 @@ class Distil(FittingStep):
     name: ClassVar[str] = "distil"
 
     teacher: Teacher | None = None
-    temperature: float = Field(default=4.0, gt=0)
+    temperature: float = Field(default=4.0, gt=0, le=1e6)
     weight: float = Field(default=0.5, ge=0, le=1)
 
 
@@ -178,7 +182,7 @@ class Prune(FittingStep):
     amount: float = Field(gt=0, lt=1)
     by: Literal["magnitude", "importance"] = "magnitude"
     structure: Literal["unstructured", "neurons", "dsp", "bram"] = "unstructured"
-    reuse_factor: int | None = Field(default=None, ge=1)
+    reuse_factor: int | None = Field(default=None, ge=1, le=MOST_CYCLES)
     scope: Literal["global", "layer"] = "global"
     layers: Annotated[_Names, Field(min_length=1)] | None = None
 
@@ -224,7 +228,7 @@ class Calibrate(Step):
     name: ClassVar[str] = "calibrate"
 
     bits: Bits | None = None
-    samples: int | None = Field(default=None, ge=1)
+    samples: int | None = Field(default=None, ge=1, le=1 << 31)
     max_loss: _Loss | None = None
 
 
@@ -314,20 +318,3 @@ def check_order(recipe: Sequence[Step]) -> None:
 def ends_quantized(recipe: Sequence[Step]) -> bool:
     """Whether a recipe's model is quantized, as hardware needs it."""
     return any(isinstance(step, _QUANTIZING) for step in recipe)
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first problem of a validation: 'key.key: what is wrong, not what was given'."""
-    problem = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    prefix = f"{key}: " if key else ""
-    if problem["type"] == "missing":
-        return f"{prefix}is missing"
-    if problem["type"] == "extra_forbidden":
-        return f"{prefix}is not a key here"
-    message = problem["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    # The whole of a mapping says nothing of which of its keys is wrong.
-    return prefix + (
-        message if isinstance(problem["input"], dict) else f"{message}, not {problem['input']!r}"
-    )

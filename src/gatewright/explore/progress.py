@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatewright.console import console, plain, say
 from gatewright.explore.outcome import Outcome, front
 
 if TYPE_CHECKING:
@@ -96,10 +97,9 @@ class Watch:
 
     def __enter__(self) -> Watch:
         if sys.stderr.isatty():
-            from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(self, console=Console(stderr=True), refresh_per_second=2)
+            self._live = Live(self, console=console(stderr=True), refresh_per_second=2)
             self._live.start()
         return self
 
@@ -133,12 +133,13 @@ class Watch:
     def say(self, what: str) -> None:
         """A line."""
         if self._live is not None:
-            self._live.console.print(what, highlight=False, markup=False)
+            from rich.text import Text
+
+            self._live.console.print(Text(plain(what)))
             return
         elapsed = time.monotonic() - self._start
         count = f"[{len(self._told)}/{self._search.trials}]"
-        sys.stderr.write(f"{count} {elapsed:4.0f} s  {self._title}: {what}{self._left()}\n")
-        sys.stderr.flush()
+        say(f"{count} {elapsed:4.0f} s  {self._title}: {what}{self._left()}")
 
     def _left(self) -> str:
         """How long it will take, by how long trials took that were not in the store."""

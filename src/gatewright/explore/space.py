@@ -32,12 +32,17 @@ from pydantic import (
     model_validator,
 )
 
-from gatewright.compress.recipe import first_problem
+from gatewright.compress.recipe import Seed
 from gatewright.errors import InputError
 from gatewright.report.budget import parse_budgets
 from gatewright.report.figures import find_quantity
-from gatewright.strict import Strict
+from gatewright.strict import Strict, first_problem
 from gatewright.zoo import Config, Sweep, load_sweep
+
+MOST_TRIALS = 100_000
+"""Trials that a search may have."""
+
+_MOST_VALUES = 100_000  # of a range, if they can be counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -89,6 +94,9 @@ class Range(Strict):
             raise ValueError("low must be below high, both of them numbers")
         if self.log and (self.step is not None or self.low <= 0):
             raise ValueError("a logarithmic range starts above 0 and has no step")
+        step = self.step or (1 if self.whole else None)
+        if step is not None and (self.high - self.low) / step >= _MOST_VALUES:
+            raise ValueError(f"more than {_MOST_VALUES:,} numbers; write a greater step")
         if self.step is not None:
             steps = (self.high - self.low) / self.step
             if abs(steps - round(steps)) > 1e-9 * steps:
@@ -207,11 +215,11 @@ class Search(Strict):
         tuple[_Objective, ...], BeforeValidator(_tuple), Field(min_length=1, max_length=4)
     ] = ("accuracy_validation", "lut")
     constraints: Annotated[tuple[str, ...], BeforeValidator(_budgets)] = ()
-    trials: int = Field(default=50, ge=1)
+    trials: int = Field(default=50, ge=1, le=MOST_TRIALS)
     sampler: Literal["tpe", "nsga2", "random", "grid", "list"] = "tpe"
-    window: int = Field(default=8, ge=1)
-    seed: int = Field(default=0, ge=0)
-    seeds: int = Field(default=1, ge=1)
+    window: int = Field(default=8, ge=1, le=1000)
+    seed: Seed = 0
+    seeds: int = Field(default=1, ge=1, le=1000)
     validation: float = Field(default=0.2, gt=0, lt=1)
     stop: Rules = Rules()
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
+from gatewright.documents import read_json
 from gatewright.errors import InputError
 from gatewright.files import write_text
 from gatewright.report.schema import VERSION, Baseline, Report, Search, SweepReport
+from gatewright.strict import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,23 +135,21 @@ def _load(path: Path) -> list[_Part]:
 
 def _parse(path: Path) -> _Part:
     try:
-        fields = from_json(path.read_bytes())
-        if not isinstance(fields, dict):
-            raise ValueError("it holds no JSON object")
-        if fields.get("version") != VERSION:
-            raise ValueError(f"schema version {fields.get('version')}, but {VERSION} is known")
+        fields = read_json(path, "a Gatewright report")
+        version = fields.get("version")
+        if version != VERSION:
+            raise InputError(
+                f"{path}: not a Gatewright report: schema version {version!r:.80}, "
+                f"but {VERSION} is known"
+            )
         if "reports" not in fields:
             return _Part(path, (Report.model_validate(fields),))
         sweep = SweepReport.model_validate(fields)
         return _Part(path, sweep.reports, True, sweep.baselines, sweep.search)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except FileNotFoundError:  # it was there a moment ago
+        raise InputError(f"{path}: cannot be read (it is gone)") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(step) for step in first["loc"]) or "report"
-        raise InputError(f"{path}: not a Gatewright report: {where}: {first['msg']}") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not a Gatewright report: {error}") from None
+        raise InputError(f"{path}: not a Gatewright report: {first_problem(error)}") from None
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

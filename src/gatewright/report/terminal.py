@@ -11,6 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from gatewright.console import plain
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
 from gatewright.report.search import failure_table, search_facts
@@ -200,12 +201,13 @@ def _tables(console: Console, entries: Sequence[Entry], styles: Sequence[str]) -
 def _framed(entries: Sequence[Entry], styles: Sequence[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for entry in entries:
-        heading = Text(entry.heading.replace(" (", "\n("))  # the unit below, to keep it narrow
+        # The unit below, to keep it narrow.
+        heading = Text(plain(entry.heading).replace(" (", "\n("))
         justify: JustifyMethod = "left" if entry.values is None else "right"
         table.add_column(heading, justify=justify, no_wrap=True)
     for row, style in enumerate(styles):
         judged = ("verification", "change", "verdict")
-        cells = [Text(e.cells[row], style if e.heading in judged else "") for e in entries]
+        cells = [Text(plain(e.cells[row]), style if e.heading in judged else "") for e in entries]
         table.add_row(*cells)
     return table
 
@@ -218,7 +220,7 @@ def _too_wide(console: Console, entries: Sequence[Entry]) -> bool:
 
 def _plain(console: Console, entries: Sequence[Entry], rows: int) -> None:
     """Aligned columns, two spaces apart, on lines as long as they need to be."""
-    columns = [[entry.heading, *entry.cells[:rows]] for entry in entries]
+    columns = [list(map(plain, (entry.heading, *entry.cells[:rows]))) for entry in entries]
     for cells in zip(*columns, strict=True):
         line = ""
         for entry, column, cell in zip(entries, columns, cells, strict=True):
@@ -229,4 +231,5 @@ def _plain(console: Console, entries: Sequence[Entry], rows: int) -> None:
 
 def _line(console: Console, text: Text) -> None:
     """Print a line; where there is no terminal, without breaking it."""
+    text.plain = plain(text.plain)
     console.print(text, soft_wrap=not console.is_terminal)

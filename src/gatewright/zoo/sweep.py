@@ -47,7 +47,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
@@ -60,12 +59,12 @@ from gatewright.compress.recipe import (
     Train,
     Training,
     ends_quantized,
-    first_problem,
     parse_recipe,
 )
+from gatewright.documents import read_yaml
 from gatewright.errors import InputError
 from gatewright.options import ConvertOptions, Inference, Io, Strategy, resolve
-from gatewright.strict import Strict
+from gatewright.strict import Strict, first_problem
 from gatewright.targets import load_target
 
 SWEEP_FILE = "sweep.yaml"
@@ -224,17 +223,11 @@ def load_sweep(path: Path) -> Sweep:
     """
     file = path / SWEEP_FILE if path.is_dir() else path
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = read_yaml(file, "a sweep")
     except FileNotFoundError:
         raise InputError(
             f"{file}: no such sweep; give a model folder that holds a {SWEEP_FILE}, or the file"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: can't be read ({error})") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{file}: a sweep is a mapping with 'description', 'layers' and 'configs'")
     try:
         written = _File.model_validate(content)
     except ValidationError as error:

@@ -1,0 +1,79 @@
+"""What is written to a terminal: text of files, names and libraries steers none of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7e]")
+
+
+def plain(text: str) -> str:
+    r"""Text on one line in which nothing steers a terminal.
+
+    Control characters, and those that turn the direction of writing, become visible escapes
+    (`\x1b`); so do halves of characters, which names of files may hold.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def say(text: str) -> None:
+    """Write a line on stderr, where progress and complaints go."""
+    sys.stderr.write(f"{plain(text)}\n")
+    sys.stderr.flush()
+
+
+def show(text: str) -> None:
+    """Write a line on stdout, where results go."""
+    sys.stdout.write(f"{plain(text)}\n")
+
+
+def show_json(text: str) -> None:
+    """Write a JSON document on stdout in ASCII, whatever the encoding of the terminal is."""
+    sys.stdout.write(_NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text))
+    sys.stdout.write("" if text.endswith("\n") else "\n")
+
+
+def survive_any_text() -> None:
+    """Have stdout and stderr write escapes for characters that their encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        # Whoever has put another stream in their place decides for it.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console of rich that shows text `plain`, and takes none for markup.
+
+    Args:
+        stderr: Whether it writes there, not on stdout.
+    """
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class PlainConsole(Console):
+        """All that is shown passes `render`, also parts of tables and of live displays."""
+
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterable[Segment]:
+            for segment in super().render(renderable, options):
+                text, style, control = segment
+                if control is None and not text.isprintable():
+                    text = "\n".join(map(plain, text.split("\n")))
+                    yield Segment(text, style)
+                else:
+                    yield segment
+
+    options: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
+    return PlainConsole(stderr=stderr, **options)
