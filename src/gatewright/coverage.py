@@ -255,9 +255,9 @@ LAYERS = (
             ("GRU", "not supported yet"),
             ("Bidirectional", "only plain layers are read"),
             ("TimeDistributed", "only plain layers are read"),
-            ("MultiHeadAttention", "which hls4ml doesn't know"),
+            ("MultiHeadAttention", "which is not read"),
             ("LayerNormalization", "not supported yet"),
-            ("Conv2DTranspose", "which hls4ml doesn't know"),
+            ("Conv2DTranspose", "which is not read"),
             ("Lambda", "carries code"),
         )
     ),

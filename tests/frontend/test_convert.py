@@ -376,3 +376,36 @@ def test_errors_are_ours(plain):
     path.write_text(json.dumps(content))
     with pytest.raises(GatewrightError):
         convert(path, weights)
+
+
+def test_proxy_models_of_hgq_carry_types_of_other_layers(tmp_path):
+    """HGQ writes quantizers as layers, and what they decide for the others into the first."""
+    rng = np.random.default_rng(3)
+
+    def quantizer(name, size, **overrides):
+        config = {"name": name, "fusible": True, "RND": "RND", "SAT": "SAT", "overrides": overrides}
+        weights = {"keep_negative": 1, "bits": 6, "integers": 2}
+        arrays = {f"{name}/{key}:0": np.full((1, size), v, "i1") for key, v in weights.items()}
+        return {"class_name": "HGQ>FixedPointQuantizer", "config": config}, arrays
+
+    fc, fc_weights = dense("fc", 3, 4)
+    types = {"weight_t": "ap_fixed<8,2>", "bias_t": "ap_fixed<9,3>"}
+    first, first_weights = quantizer("q1", 4, layers={"fc": types})
+    last, last_weights = quantizer("q2", 3)
+    lut = {"class_name": "HGQ>UnaryLUT", "config": {"name": "lut", "kif_out": [1, 2, 4]}}
+    table = rng.integers(-32, 32, 64) / 16
+    weights = {"q1": first_weights, "fc": fc_weights, "q2": last_weights}
+    weights["lut"] = {"lut/table:0": table}
+    graph = convert(*write_model(tmp_path, [first, fc, last, lut], weights))
+    assert [node.name for node in graph.get_layers()] == ["x", "fc", "lut"]
+    assert str(graph.graph["fc"].types["result_t"].precision).startswith("fixed<6,2,RND,SAT")
+    np.testing.assert_array_equal(graph.graph["lut"].weights["table"].data, table)
+
+
+@pytest.mark.parametrize("value", ["fixed<8,2>; int x", "x", {}, -1, None, [1]])
+def test_proxy_models_carry_nothing_but_types(tmp_path, value):
+    config = {"name": "q", "fusible": True, "RND": "RND", "SAT": "SAT"}
+    config["overrides"] = {"layers": {"fc": {"weight_t": value}}}
+    layer = {"class_name": "HGQ>FixedPointQuantizer", "config": config}
+    with pytest.raises(InputError, match="layer 'q': overrides must be"):
+        load(*write_model(tmp_path, [layer], {}))

@@ -87,7 +87,7 @@ def test_truncated_weights(plain):
 def test_unknown_layer_names_a_near_match(tmp_path):
     layer, weights = dense("fc1", 3, 4, class_name="Dens")
     refused(
-        "layer 'fc1' is of class Dens.*'Dense'", *write_model(tmp_path, [layer], {"fc1": weights})
+        "layer 'fc1' is of class Dens, .*'Dense'", *write_model(tmp_path, [layer], {"fc1": weights})
     )
 
 

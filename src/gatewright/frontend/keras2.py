@@ -69,6 +69,11 @@ def _config(layer: Layer) -> dict[str, Any]:
         sides = arguments.get(key)
         if isinstance(sides, tuple) and len(sides) == 4:
             config[key] = [list(sides[:2]), list(sides[2:])]
+    if layer.kind == "FixedPointQuantizer":
+        config |= {key: config[key].upper() for key in ("RND", "SAT")}
+        overrides = arguments["overrides"]
+        if overrides is not None:
+            config["overrides"] = {"layers": {name: dict(types) for name, types in overrides}}
     if layer.kind == "Softmax" and len(config["axis"]) == 1:
         config["axis"] = config["axis"][0]
     return config

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.frontend.arguments import (
     MAX_RANK,
     Argument,
@@ -23,7 +25,7 @@ from gatewright.frontend.arguments import (
     word,
 )
 from gatewright.frontend.messages import near, shown
-from gatewright.frontend.network import Object, Value
+from gatewright.frontend.network import Object, Value, is_name
 from gatewright.frontend.quantizers import quantizer, read_quantizer
 
 #: Extent of an axis of an array: a number; None where anything fits; or what all axes of that name
@@ -103,6 +105,31 @@ def _activation(value: Any) -> Value:
         return found
     name = value.get("class_name") if isinstance(value, dict) else value
     raise ValueError(f"an activation that hls4ml has, not '{shown(name)}'{near(name, ACTIVATIONS)}")
+
+
+def _overrides(value: Any) -> Value:
+    """Types of other layers that HGQ's proxy models carry, as pairs by layer, then by what."""
+    if value is None or value == {}:
+        return None
+    layers = value.get("layers") if isinstance(value, dict) and len(value) == 1 else None
+    if not isinstance(layers, dict) or not all(map(is_name, layers)):
+        raise ValueError("an object with types by layer")
+    return tuple((name, _types(each)) for name, each in layers.items())
+
+
+def _types(value: Any) -> tuple[Value, ...]:
+    if not isinstance(value, dict) or not all(map(is_name, value)):
+        raise ValueError("an object with types by layer")
+    found: dict[str, Value] = {}
+    for key, each in value.items():
+        if isinstance(each, str):
+            try:
+                found[key] = str(FixedType.parse(each))
+            except InputError:
+                raise ValueError(f"fixed-point types, not '{shown(each)}'") from None
+        else:
+            found[key] = integer(1)(each)
+    return tuple(found.items())
 
 
 def _scalar(value: Any) -> Value:
@@ -305,6 +332,22 @@ KINDS: Mapping[str, Kind] = {
     "ELU": Kind({"alpha": Argument(_scalar, 1.0)}),
     "PReLU": Kind(
         {"shared_axes": Argument(optional(integers(1)), None)}, lambda a: {"alpha": None}
+    ),
+    "FixedPointQuantizer": Kind(
+        {
+            "fusible": Argument(flag),
+            "RND": Argument(word("trn", "trn_zero", "rnd", "rnd_conv", "rnd_inf", "rnd_min_inf")),
+            "SAT": Argument(word("wrap", "sat", "sat_sym", "sat_zero")),
+            "overrides": Argument(_overrides, None),
+        },
+        lambda a: dict.fromkeys(("keep_negative", "bits", "integers")),
+    ),
+    "UnaryLUT": Kind(
+        {
+            "kif_out": Argument(extents(3, -64)),
+            "activation": Argument(lambda value: "unary_lut", ""),
+        },
+        lambda a: {"table": (None,)},
     ),
     "Softmax": Kind({"axis": Argument(integers(-MAX_RANK), (-1,))}),
     "Embedding": Kind(

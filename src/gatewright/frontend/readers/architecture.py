@@ -103,7 +103,7 @@ def _layer(origin: str, entry: Any) -> Layer:
         )
     if kind not in KINDS:
         raise InputError(
-            f"{origin}: layer '{shown(name)}' is of class {shown(kind)}, which hls4ml doesn't know"
+            f"{origin}: layer '{shown(name)}' is of class {shown(kind)}, which is not read"
             f"{near(kind, sorted(KINDS))}"
         )
     if not is_name(name):
