@@ -263,6 +263,35 @@ def test_layers_equal_keras(keras, k, heads, io, tmp_path):
     assert_equals_keras(model, x, outputs, layers)
 
 
+def floats(k):
+    """Layers whose C++ holds tables, or more kinds of types."""
+    return [
+        ((4, 3), lambda x: k.Softmax(name="soft")(x)),
+        ((4,), lambda x: k.Activation("tanh", name="tanh")(x)),
+        ((4,), lambda x: k.Activation("hard_sigmoid", name="hard")(x)),
+        ((4,), lambda x: k.ELU(name="elu")(x)),
+        ((4,), lambda x: k.PReLU(name="prelu")(x)),
+        (IMAGE, lambda x: k.BatchNormalization(name="norm")(x)),
+    ]
+
+
+@pytest.mark.parametrize("io", IO)
+@pytest.mark.parametrize(
+    "heads", [convolutions, depthwise, quantizers, pooling, movements, merges, floats]
+)
+def test_a_saved_graph_gives_the_same_files(keras, k, heads, io, tmp_path):
+    """No text is taken from it, and yet hls4ml writes what it wrote of the graph that was saved."""
+    graph = convert(forest(keras, heads(k)), None, ConvertOptions(io=io))
+    graph.save(tmp_path / "saved.fml")
+    again = convert(tmp_path / "saved.fml")
+    for each, folder in ((graph, tmp_path / "a"), (again, tmp_path / "b")):
+        write_hls(each, folder, build=False)
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
+    for file in files:
+        if file.suffix in (".cpp", ".h", ".txt", ".json") and "ap_types" not in file.parts:
+            assert (tmp_path / "b" / file).read_text() == (tmp_path / "a" / file).read_text(), file
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("io", IO)
 def test_strategy_and_reuse_leave_the_numbers_alone(keras, k, io, tmp_path):

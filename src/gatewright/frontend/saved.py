@@ -87,6 +87,8 @@ def _built(value: Any) -> Any:
 
         module, _, name = value.kind.rpartition(".")
         cls = getattr(types if module.endswith("types") else quantizers, name)
+        if cls is types.XnorPrecisionType:  # what hls4ml saves of it, it doesn't take back
+            return cls()
         return cls.deserialize({key: _built(each) for key, each in value.arguments.items()})
     if isinstance(value, tuple):
         return [_built(each) for each in value]

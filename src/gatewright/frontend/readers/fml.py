@@ -31,6 +31,8 @@ _CLASS = re.compile(r"hls4ml(\.[A-Za-z_][A-Za-z0-9_]*)+")
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _UNCERTAINTY = re.compile(r"[0-9]{1,3}(\.[0-9]{1,6})?%?")
 _FLOW = re.compile(r"([a-z0-9_]{1,64}:)?[a-z0-9_]{1,64}")
+#: Numbers as text: the rank of a tensor, the axes of a permutation.
+_NUMBERS = re.compile(r"[0-9]d|[0-9](,[0-9]){0,7}")
 _FLOATS = re.compile(r"(ac_float<\d+,\d+,\d+>|float|double|half)")
 
 #: Attributes whose text hls4ml generated: it is left out, and generated anew.
@@ -276,7 +278,8 @@ def _is_source(value: Any) -> bool:
 
 def _word(value: str) -> str:
     """A word, or a type as hls4ml writes it."""
-    if value in ("", "auto") or is_name(value) or _FLOATS.fullmatch(value):
+    patterns = (_NUMBERS, _FLOATS)
+    if value in ("", "auto") or is_name(value) or any(p.fullmatch(value) for p in patterns):
         return value
     try:
         FixedType.parse(value)
@@ -327,7 +330,7 @@ OBJECTS: Mapping[str, Mapping[str, Callable[[Any], Any] | None]] = {
         "saturation_bits": optional(integer(0, 64)),
     },
     f"{_TYPES}IntegerPrecisionType": _SIGNED,
-    f"{_TYPES}XnorPrecisionType": {},
+    f"{_TYPES}XnorPrecisionType": _SIGNED,
     f"{_TYPES}ExponentPrecisionType": _SIGNED,
     f"{_TYPES}UnspecifiedPrecisionType": {},
     f"{_TYPES}NamedType": _NAMED,
