@@ -1,14 +1,19 @@
 import dataclasses
+import shutil
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
+from gatewright import built
 from gatewright.errors import DesignFailure, InputError
 from gatewright.resources import data_dir
-from gatewright.simulate import build, lint, simulator_version, verilator
+from gatewright.simulate import build, lint, simulate, simulator_version, verilator
 from gatewright.simulate.bench import TOP, bench_top
+from gatewright.synth import synthesize
+from gatewright.targets import load_target
 
 
 def test_lint_is_silent_on_a_clean_design(adder, serial_sum, branches):
@@ -26,7 +31,9 @@ def test_lint_shows_the_first_message(adder):
 
 
 @pytest.mark.parametrize("design", ["adder", "branches"])
-def test_bench_is_lint_clean(design, tmp_path, request):
+def test_bench_is_lint_clean(design, tmp_path, request, monkeypatch):
+    # The bench is ours, and drives the simulator by what no design may use.
+    monkeypatch.setattr("gatewright.wall.systemverilog.check", lambda project: None)
     project = request.getfixturevalue(design)()
     (tmp_path / f"{TOP}.sv").write_text(bench_top(project))
     files = [str(data_dir("sim") / name) for name in verilator.BENCH]
@@ -39,6 +46,57 @@ def test_build_is_kept_by_content(adder, build_dir, monkeypatch):
     executable = build(project, build_dir)
     monkeypatch.setattr(verilator, "_compile", None)  # nothing is compiled again
     assert build(project, build_dir) == executable
+
+
+def test_an_executable_that_we_did_not_build_is_never_run(adder, tmp_path):
+    """One of the right name, as a project's folder may bring it along."""
+    project = adder()
+    executable = build(project, tmp_path / "sim")
+    marker = tmp_path / "marker"
+    executable.write_text(f"#!/bin/sh\ntouch {marker}\n")
+    vectors = [np.zeros((3, 2), np.int64), np.zeros((3, 1), np.int64)]
+    simulate(project, vectors, tmp_path / "sim", stalls=())
+    assert not marker.exists()
+    assert built.is_ours(executable)
+
+
+MODULES = ("cocotb", "gw_streams", "json", "numpy", "sitecustomize", "usercustomize")
+
+
+def test_no_python_of_the_project_runs_in_the_simulator(adder, tmp_path, monkeypatch):
+    project = adder()
+    sim = tmp_path / "sim"
+    sim.mkdir()
+    marker = tmp_path / "marker"
+    for folder in (project.directory, sim, tmp_path):
+        for name in MODULES:
+            (folder / f"{name}.py").write_text(f"open({str(marker)!r}, 'w')\n")
+    vectors = [np.zeros((3, 2), np.int64), np.zeros((3, 1), np.int64)]
+    simulate(project, vectors, sim, stalls=())
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("folder", ['a"; exec -- touch marker; "', "a b", "-a", "a'`touch m`"])
+def test_names_of_folders_reach_no_tool_as_commands(serial_sum, tmp_path, folder, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    here = tmp_path / folder
+    here.mkdir()
+    shutil.copy(serial_sum.directory / "serial_sum.sv", here)
+    project = dataclasses.replace(serial_sum, directory=here)
+    lint(project)
+    build(project, here / "sim")
+    (here / "synth").mkdir()
+    synthesize(project, load_target("xcup"), here / "synth", flatten=True)
+    assert not list(tmp_path.rglob("marker"))
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_simulation_that_takes_too_long_is_one_line(adder, tmp_path, monkeypatch):
+    monkeypatch.setattr("gatewright.simulate.run._START_SECONDS", 0.01)
+    monkeypatch.setattr("gatewright.simulate.run._LEAST_CYCLES_PER_SECOND", 1e9)
+    vectors = [np.zeros((3, 2), np.int64), np.zeros((3, 1), np.int64)]
+    with pytest.raises(InputError, match=r"adder: the simulation: ended after .* its limit of"):
+        simulate(adder(), vectors, tmp_path / "sim")
 
 
 def test_what_several_builds_need_is_compiled_once(tmp_path, monkeypatch):

@@ -166,9 +166,10 @@ def printed(graph: Any, place: Place, payload: str, directory: Path) -> tuple[bo
 
 
 def check_places(graph: Any, payloads: list[str], directory: Path) -> set[str]:
-    """Attack each place with each payload; returns the places that print."""
+    """Attack each place, of one node of a class, with each payload; returns those that print."""
     printing = set()
-    places = [*of_graph(graph), *(place for node in graph.get_layers() for place in of_node(node))]
+    first = {node.class_name: node for node in reversed(list(graph.get_layers()))}
+    places = [*of_graph(graph), *(place for node in first.values() for place in of_node(node))]
     for place in places:
         for name in payloads:
             reaches, refused = printed(graph, place, PAYLOADS[name], directory)
@@ -203,10 +204,15 @@ GRAPHS = {
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_any_text_at_any_printing_place_is_refused(graph, payload, tmp_path):
-    assert check_places(GRAPHS[graph](), [payload], tmp_path / "hls")
+def test_any_text_at_a_printing_place_is_refused(payload, tmp_path):
+    assert check_places(small(), [payload], tmp_path / "hls")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_text_at_any_printing_place_of_any_layer_is_refused(graph, tmp_path):
+    assert check_places(GRAPHS[graph](), ["initializer"], tmp_path / "hls")
 
 
 CHANGES = {

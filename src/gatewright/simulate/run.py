@@ -21,6 +21,7 @@ from gatewright.simulate.bench import TOP
 from gatewright.simulate.packing import pack, unpack, words_per_beat
 from gatewright.simulate.stalls import FULL_RATE, STALLS, StallPattern
 from gatewright.simulate.verilator import build, waves_suffix
+from gatewright.wall.systemverilog import copy_memories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,11 @@ RESULTS = "results.xml"
 """Name of cocotb's test results, in the xUnit format, in the build directory."""
 
 _DRAIN = 1000  # clock cycles to watch after the last beat of a phase not at full rate
+
+# The largest networks, unrolled, pass some hundred cycles a second; the bench's own limits of
+# cycles are eight times what a phase should take.
+_LEAST_CYCLES_PER_SECOND = 50
+_START_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +187,13 @@ def _phase(
     }
 
 
+def _limits(project: RtlProject, phases: Sequence[dict[str, Any]]) -> processes.Limits:
+    """What a simulation may use: time enough for all cycles in which its phases must be over."""
+    cycles = sum(p["limit"] + p["drain"] + sum(p["resets"]) for p in phases)
+    seconds = _START_SECONDS + cycles / _LEAST_CYCLES_PER_SECOND
+    return processes.Limits(what=f"{project.top}: the simulation", seconds=seconds)
+
+
 def _environment(job: Path, results: Path) -> dict[str, str]:
     """What cocotb needs to know, and its Python side to find."""
     import find_libpython
@@ -309,14 +322,17 @@ def simulate(
         for port, words in zip(job["inputs"], packed, strict=True):
             np.save(directory / port["file"], words)
         (directory / "job.json").write_text(json.dumps(job))
+        for file in project.files:
+            copy_memories(project.directory / file, directory)
         command = [str(executable), "+verilator+rand+reset+2", "+verilator+seed+1"]
         if waves:
             command += ["--trace", "--trace-file", str(log.with_name(f"waves{waves_suffix()}"))]
         with log.open("w") as stream:
             status = processes.run(
                 command,
-                # Memories of the design are read from files relative to the project.
-                cwd=project.directory,
+                limits=_limits(project, phases),
+                # cocotb imports what stands in the working directory, so it is none of others.
+                cwd=directory,
                 env=_environment(directory, build_dir.resolve() / RESULTS),
                 stdout=stream,
                 stderr=subprocess.STDOUT,

@@ -22,11 +22,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gatewright import processes
+from gatewright import built, processes
 from gatewright.errors import DesignFailure, InputError
 from gatewright.files import locked
 from gatewright.resources import data_dir
 from gatewright.simulate.bench import TOP, bench_top
+from gatewright.wall import systemverilog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,6 +59,9 @@ _UNIT_BYTES = 1_000_000  # of generated C++ per translation unit
 # On unrolled networks -O1 compiles in half the time of -O2 and runs at about 0.8 times its speed;
 # code that runs once is not worth optimizing.
 _FAST, _SLOW, _LIBRARY = "-O1", "-O0", "-O1"
+
+_SECONDS = 2 * 3600
+"""Wall time of Verilator, or of the compiler for one unit; the largest designs take minutes."""
 
 _CXXFLAGS = ("-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
 
@@ -105,6 +109,7 @@ def _verilate(arguments: Iterable[str], *, cwd: Path) -> subprocess.CompletedPro
         [tools.verilator, *arguments],
         cwd=cwd,
         env={**os.environ, "VERILATOR_ROOT": str(tools.root)},
+        limits=processes.Limits(what="Verilator", seconds=_SECONDS),
     )
 
 
@@ -140,10 +145,11 @@ def _messages(stderr: str) -> str:
     return "\n".join(lines[:_MESSAGES] + more)
 
 
-def _require_files(project: RtlProject) -> None:
+def _check_files(project: RtlProject) -> None:
     for file in project.files:
         if not (project.directory / file).is_file():
             raise InputError(f"{project.directory / file}: no such file; the manifest names it")
+    systemverilog.check(project)
 
 
 def lint(project: RtlProject) -> None:
@@ -153,7 +159,7 @@ def lint(project: RtlProject) -> None:
         DesignFailure: with Verilator's first messages, if there are any.
         InputError: if a file of the manifest or Verilator is missing.
     """
-    _require_files(project)
+    _check_files(project)
     done = _verilate(
         ("--lint-only", "-Wall", "--no-timing", "--top-module", project.top, *project.files),
         cwd=project.directory,
@@ -170,6 +176,10 @@ def _digest(parts: Iterable[str | bytes]) -> str:
     return digest.hexdigest()[:16]
 
 
+def _compiling(what: str) -> processes.Limits:
+    return processes.Limits(what=f"{_tools().compiler}, for {what}", seconds=_SECONDS)
+
+
 def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
     tools = _tools()
     include = tools.root / "include"
@@ -177,7 +187,7 @@ def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
         tools.compiler, *_CXXFLAGS, *flags, f"-I{include}", f"-I{include / 'vltstd'}",
         "-c", "-o", str(target), str(source),
     ]  # fmt: skip
-    done = processes.run(command)
+    done = processes.run(command, limits=_compiling(source.name))
     if done.returncode:
         reason = processes.complaint(done.stderr)
         raise InputError(f"{tools.compiler} could not compile {source.name}: {reason}")
@@ -250,6 +260,8 @@ def build(
 ) -> Path:
     """Build the simulation of a project, unless `build_dir` holds it for the same content.
 
+    An executable that this user's builds did not make is built anew.
+
     Args:
         project: the RTL project.
         build_dir: directory for the executable; several may stand there.
@@ -265,11 +277,11 @@ def build(
     """
     from cocotb_tools import config
 
-    _require_files(project)
+    _check_files(project)
     tools = _tools()
     sim = data_dir("sim")
-    sources = [sim / name for name in BENCH]
-    sources += [(project.directory / file).resolve() for file in project.files]
+    bench_files = [sim / name for name in BENCH]
+    texts = {file: (project.directory / file).read_bytes() for file in project.files}
     memory = sim / "gw_bench.cpp"
     main = Path(config.share_dir) / "lib" / "verilator" / "verilator.cpp"
     libraries = Path(config.libs_dir)
@@ -278,11 +290,11 @@ def build(
     verilate = [*_VERILATE, *(["--trace-fst" if fst else "--trace-vcd"] if waves else [])]
     define = [f"-DVM_TRACE={int(waves)}", f"-DVM_TRACE_FST={int(fst)}"]
     flags = (*verilate, *_CXXFLAGS, *define, _FAST, _SLOW, _LIBRARY, str(libraries))
-    contents = [path.read_bytes() for path in (main, memory, *sources)]
-    key = _digest((tools.versions, *flags, top, *contents))
+    contents = [path.read_bytes() for path in (main, memory, *bench_files)]
+    key = _digest((tools.versions, *flags, top, *contents, *texts.values()))
     build_dir = build_dir.resolve()  # Verilator runs in another directory
     executable = build_dir / f"{TOP}-{key}"
-    if executable.is_file():
+    if built.is_ours(executable):
         return executable
 
     build_dir.mkdir(parents=True, exist_ok=True)
@@ -290,12 +302,18 @@ def build(
         generated = Path(scratch)
         bench = generated / f"{TOP}.sv"
         bench.write_text(top)
-        done = _verilate(
-            [*verilate, "--Mdir", str(generated), *map(str, sources), str(bench)], cwd=generated
-        )
+        copies = [generated / "rtl" / file for file in texts]
+        # What is read is what was hashed. Paths are relative, as Verilator takes what stands in the
+        # name of a folder for text of the design.
+        for copy, text in zip(copies, texts.values(), strict=True):
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(text)
+        sources = [*bench_files, *(copy.relative_to(generated) for copy in copies), bench.name]
+        done = _verilate([*verilate, "--Mdir", ".", *map(str, sources)], cwd=generated)
         if done.returncode:
             raise DesignFailure(f"{project.top}: Verilator: {_messages(done.stderr)}")
-        files = json.loads((generated / "Vtop.json").read_text())["sources"]
+        listed = json.loads((generated / "Vtop.json").read_text())["sources"]
+        files = {kind: [str(generated / file) for file in listed[kind]] for kind in listed}
 
         fast = _translation_units(
             generated, "fast", [*files["classes_fast"], *files["support_fast"]]
@@ -331,9 +349,10 @@ def build(
             f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread",
             *(["-llz4", "-lz"] if fst else []),
         ]  # fmt: skip
-        done = processes.run(link)
+        done = processes.run(link, limits=_compiling("the simulation"))
         if done.returncode:
             reason = processes.complaint(done.stderr)
             raise InputError(f"{tools.compiler} could not link the simulation: {reason}")
+        built.record(linked)
         linked.replace(executable)
     return executable

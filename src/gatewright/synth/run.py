@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,10 +25,14 @@ from gatewright.errors import DesignFailure, InputError
 from gatewright.files import write_text
 from gatewright.synth.counts import Resources, count, total
 from gatewright.synth.worker import Job, save
+from gatewright.wall import systemverilog
 
 if TYPE_CHECKING:
     from gatewright.project import RtlProject
     from gatewright.targets import Target
+
+_SECONDS = 4 * 3600
+"""Wall time of a module; the largest take minutes."""
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +80,10 @@ def synthesize(
         InputError: if Yosys is not installed, or a file of the project is missing.
     """
     files = [project.directory / file for file in project.files]
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"{file}: no such file; convert the model again")
+    systemverilog.check(project)
     layers = [module for module in project.modules if module.layer]
     if flatten or not layers:
         return synthesize_files(files, project.top, target, directory)
@@ -252,10 +261,11 @@ def _execute(job: Job, directory: Path) -> dict[str, object]:
     log, statistics = directory / "yosys.log", directory / "cells.json"
     statistics.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=directory) as scratch:
-        save(job, Path(scratch, "job.json"))
+        save(_staged(job, Path(scratch)), Path(scratch, "job.json"))
         with log.open("wb") as output:
             done = processes.run(
-                [sys.executable, "-m", "gatewright.synth.worker", "job.json"],
+                [sys.executable, "-P", "-m", "gatewright.synth.worker", "job.json"],
+                limits=processes.Limits(what=f"{job.top}: Yosys", seconds=_SECONDS),
                 cwd=scratch,
                 env=os.environ | {"PYTHONPATH": _python_path()},
                 stdout=output,
@@ -271,6 +281,23 @@ def _execute(job: Job, directory: Path) -> dict[str, object]:
                 Path(scratch, name).replace(directory / name)
             return cells
     raise DesignFailure(_failure(job, log, done.returncode))
+
+
+def _staged(job: Job, scratch: Path) -> Job:
+    """A job on copies of its files under plain names, as Yosys' commands are text."""
+
+    def copies(names: Sequence[str], folder: str) -> tuple[str, ...]:
+        made = []
+        for number, name in enumerate(names):
+            stem = re.sub(r"\W", "_", Path(name).stem, flags=re.ASCII)
+            copy = Path(folder, str(number), f"{stem}.sv")
+            (scratch / copy).parent.mkdir(parents=True)
+            shutil.copyfile(name, scratch / copy)
+            systemverilog.copy_memories(Path(name), scratch)
+            made.append(str(copy))
+        return tuple(made)
+
+    return replace(job, files=copies(job.files, "rtl"), black_boxes=copies(job.black_boxes, "box"))
 
 
 def _python_path() -> str:

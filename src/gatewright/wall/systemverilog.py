@@ -1,0 +1,165 @@
+"""The wall before Verilator and Yosys: RTL is logic, and reaches nothing outside of the design.
+
+A project's SystemVerilog may be edited by hand, or come from anybody, and Verilator makes C++ of
+it that is compiled and run. So what reaches out of the design is refused: system tasks and
+functions but for a few, compiler directives, foreign functions, comments that tools obey. The
+language's logic stays free.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewright.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gatewright.project import RtlProject
+
+#: System tasks and functions that compute, or that end build or simulation with a message.
+_SYSTEM = frozenset(("$bits", "$clog2", "$error", "$fatal", "$signed", "$unsigned"))
+#: These read a file, which must be one of the project.
+_READS = ("$readmemb", "$readmemh")
+
+#: Keywords that reach out of the module that they stand in, or that only a test bench needs.
+_REFUSED = frozenset((
+    "bind", "chandle", "checker", "class", "config", "context", "endconfig", "export", "extern",
+    "force", "import", "include", "library", "liblist", "new", "program", "pure", "release", "use",
+    "virtual",
+))  # fmt: skip
+
+#: Attributes, `(* name = value *)`: wishes of how logic is to be built.
+_ATTRIBUTES = frozenset((
+    "dont_touch", "full_case", "keep", "keep_hierarchy", "max_fanout", "no_rw_check",
+    "parallel_case", "ram_style", "rom_style", "shreg_extract", "use_dsp",
+))  # fmt: skip
+
+_PATH = re.compile(r"(?:[A-Za-z_][\w-]*/)*[A-Za-z_][\w-]*\.s?vh?", re.ASCII)
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,254}", re.ASCII)
+_UNUSUAL = re.compile(r"[^ -~\t\r\n]")
+# Comments and strings; an open one runs to the end of the file and is refused there.
+_TEXTS = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"[^"\\\n]*(?:"|\\|\n|\Z)', re.ASCII | re.DOTALL)
+_ORDER = re.compile(
+    r"[/*!\s]*(?:verilator|(?:synopsys|synthesis|pragma|ambit|cadence)\s+\w+_\w+)", re.IGNORECASE
+)
+_LINT = re.compile(r"/[/*]\s*verilator lint_o(?:n|ff) [A-Z0-9_]+\s*(?:\*/)?", re.ASCII)
+# What a simulator's directory may hold: nothing that Python, which runs in it, would import.
+_READ = re.compile(
+    r'\$readmem[bh]\s*\(\s*"((?:[A-Za-z_][\w-]*/)*[A-Za-z_][\w-]*\.(?:hex|mem|bin|dat|txt))"',
+    re.ASCII,
+)
+_WORDS = re.compile(r"\$?\w[\w$]*|[$`\\]", re.ASCII)
+_OPENED = re.compile(r"\(\*(?!\s*\))")
+_ATTRIBUTE = re.compile(
+    r'\(\*\s*(\w+(?:\s*=\s*(?:\w+|"\w*"))?(?:\s*,\s*\w+(?:\s*=\s*(?:\w+|"\w*"))?)*)\s*\*\)',
+    re.ASCII,
+)
+
+
+def check(project: RtlProject) -> None:
+    """Check the SystemVerilog of a project, and the names in its manifest.
+
+    Args:
+        project: the project.
+
+    Raises:
+        InputError: names the file, the line, and what is refused; or what is wrong with the
+            manifest.
+    """
+    manifest = f"{project.directory}: the manifest"
+    parts = [file for module in project.modules for file in (module.file, *module.parts)]
+    for file in (*project.files, *parts):
+        if not isinstance(file, str) or not _PATH.fullmatch(file):
+            raise InputError(f"{manifest}: {ascii(file)[:80]} is no name of a file in the project")
+    ports = (*project.inputs, *project.outputs)
+    modules = [module.name for module in project.modules if module.layer]
+    for name in (project.top, *(port.prefix for port in ports), *modules):
+        if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
+            raise InputError(f"{manifest}: {ascii(name)[:80]} is no name in SystemVerilog")
+    for port in ports:
+        numbers = (*port.shape, port.width, port.lanes, port.tdata_width)
+        if not all(type(number) is int and 0 < number < 1 << 31 for number in numbers):
+            raise InputError(f"{manifest}: port '{port.prefix}' has a size that is none")
+    for file in project.files:
+        check_file(project.directory / file)
+
+
+def check_file(path: Path) -> None:
+    """Check one file.
+
+    Raises:
+        InputError: names the line, and what is refused.
+    """
+    try:
+        text = path.read_bytes().decode("latin-1")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    for position, refused in _refusals(text):
+        line = text.count("\n", 0, position) + 1
+        raise InputError(
+            f"{path}, line {line}: {refused.strip()[:60]!a} is refused: RTL reaches nothing "
+            "outside of the design"
+        )
+
+
+def copy_memories(source: Path, directory: Path) -> None:
+    """Copy the files that a module reads into its memories to where a tool will look for them.
+
+    Args:
+        source: a file of SystemVerilog; what it reads is relative to its directory.
+        directory: the tool's working directory.
+
+    Raises:
+        InputError: if there is no such file.
+    """
+    for name in _READ.findall(source.read_bytes().decode("latin-1")):
+        target = directory / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(source.parent / name, target)
+        except OSError as error:
+            raise InputError(f"{source.parent / name}: cannot be read ({error.strerror})") from None
+
+
+def _refusals(text: str) -> Iterator[tuple[int, str]]:
+    """What is refused of a text, and where."""
+    for found in _UNUSUAL.finditer(text):
+        yield found.start(), found.group()
+    for found in _TEXTS.finditer(text):
+        part = found.group()
+        if part[0] == '"':
+            wrong = len(part) < 2 or part[-1] != '"'
+        else:
+            open_end = part.startswith("/*") and (len(part) < 4 or not part.endswith("*/"))
+            wrong = open_end or bool(_ORDER.match(part) and not _LINT.fullmatch(part.strip()))
+        if wrong:
+            yield found.start(), part
+    # In the same places: a string stays a word, a comment is space.
+    code = _TEXTS.sub(lambda found: _blank(found.group()), text)
+    unknown = {word for word in set(_WORDS.findall(code)) if not _is_logic(word)}
+    if unknown:
+        for found in _WORDS.finditer(code):
+            word = found.group()
+            if word in unknown and not (word in _READS and _READ.match(text, found.start())):
+                yield found.start(), text[found.start() : found.end() + 20].split("\n")[0]
+    for found in _OPENED.finditer(code):
+        attribute = _ATTRIBUTE.match(text, found.start())
+        names = re.split(r"\s*,\s*", attribute.group(1)) if attribute else []
+        known = all(re.split(r"\s*=", name)[0] in _ATTRIBUTES for name in names)
+        if not names or not known:
+            yield found.start(), text[found.start() : found.start() + 60].split("\n")[0]
+
+
+def _is_logic(word: str) -> bool:
+    if word[0] in "$`\\":
+        return word in _SYSTEM
+    return word not in _REFUSED
+
+
+def _blank(part: str) -> str:
+    """Space of the same length, with the same lines."""
+    return re.sub(r"[^\n]", " ", part)
