@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from gatewright.explore.engine import Engine
+    from gatewright.flow.steps import Stamp
     from gatewright.project import RtlProject
     from gatewright.report.schema import SweepReport
     from gatewright.simulate import StallPattern
@@ -227,6 +228,7 @@ def convert(
     """Convert a model: HLS C++ project, golden model, SystemVerilog."""
     from gatewright.flow.convert import convert as run
     from gatewright.flow.convert import load_rtl
+    from gatewright.flow.steps import held
     from gatewright.options import ConvertOptions
 
     options = ConvertOptions(
@@ -243,8 +245,11 @@ def convert(
         fps=fps,
     )
     stamp = run(model, weights, options, output, name=name, progress=_progress.begin(output))
-    rtl = load_rtl(output)
+    with held(output):
+        rtl = load_rtl(output)
     _progress.end()
+    if stamp.cause:
+        say(f"{output}: {stamp.cause}: converted again")
     if as_json:
         _print_json(
             {
@@ -376,6 +381,7 @@ def verify(
         progress=_progress.begin(directory),
     )
     _progress.end()
+    _say_changed(directory, stamp)
     results = stamp.results
     if as_json:
         _print_json({**results, "seconds": stamp.seconds})
@@ -394,6 +400,12 @@ def verify(
             f"{_cycles(results['latency_min'], results['latency_max'])} cycles, initiation "
             f"interval {results['interval']}; {results['cycles_per_second']:,} cycles/s"
         )
+
+
+def _say_changed(directory: Path, stamp: Stamp) -> None:
+    """Say which files a step took as they are, though they are not what was made."""
+    for changed in stamp.results["changed"]:
+        say(f"{directory}: {changed}")
 
 
 def _cycles(least: int, most: int) -> str:
@@ -431,6 +443,8 @@ def fifos(
         progress=_progress.begin(directory),
     )
     _progress.end()
+    if stamp.cause:
+        say(f"{directory}: {stamp.cause}: made again")
     if as_json:
         _print_json({**stamp.results, "seconds": stamp.seconds})
         return
@@ -457,6 +471,7 @@ def synth(
 
     stamp = synthesize(directory, target, jobs=jobs, progress=_progress.begin(directory))
     _progress.end()
+    _say_changed(directory, stamp)
     if as_json:
         _print_json({**stamp.results, "seconds": stamp.seconds})
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import os
 import shutil
 import stat
@@ -73,8 +74,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def opened(path: Path, limit_bytes: int) -> Iterator[IO[bytes]]:
+def opened(path: Path, limit_bytes: int | None = None) -> Iterator[io.BufferedReader]:
     """A file open for reading: no device or pipe, which may never end, and of a bounded size.
+
+    Args:
+        path: the file.
+        limit_bytes: the largest that it may be; any size if None.
 
     Raises:
         InputError: if it is larger than the limit.
@@ -90,7 +95,7 @@ def opened(path: Path, limit_bytes: int) -> Iterator[IO[bytes]]:
         os.close(descriptor)
         raise
     with os.fdopen(descriptor, "rb") as file:
-        if found.st_size > limit_bytes:
+        if limit_bytes is not None and found.st_size > limit_bytes:
             from rich.filesize import decimal
 
             raise InputError(
@@ -104,19 +109,21 @@ def opened(path: Path, limit_bytes: int) -> Iterator[IO[bytes]]:
 def replaced_file(path: Path) -> Iterator[IO[bytes]]:
     """A new file that takes the place of `path` if the block succeeds, else vanishes.
 
+    Temporary files for it that killed processes have left go.
+
     Raises:
         InputError: if it can't be written.
     """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
+        remove_litter(path.parent, path.name)
+        descriptor, temporary = _temporary_file(path)
+        with os.fdopen(descriptor, "wb") as file:
             yield file
-        temporary.chmod(0o666 & ~_umask())  # temporary files are private; this one is a result
-        temporary.replace(path)
+            file.flush()
+            temporary.chmod(0o666 & ~_umask())  # temporary files are private; this is a result
+            temporary.replace(path)
     except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -125,31 +132,80 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
+def _temporary_file(path: Path) -> tuple[int, Path]:
+    """A new file beside `path`, open, and locked as long as it is: so it is told from litter."""
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path.name))
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if Path(name).exists():  # nobody took it for litter before it was locked
+            return descriptor, Path(name)
+        os.close(descriptor)
+
+
+def _prefix(name: str) -> str:
+    """How the names of temporary files and directories for `name` begin; no other's do."""
+    return f".{name}.gatewright-"
+
+
+def remove_litter(directory: Path, name: str) -> None:
+    """Remove the temporary files and directories for `name` of processes that are no more."""
+    with suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.startswith(_prefix(name)) and not in_use(Path(entry.path)):
+                remove(Path(entry.path))
+
+
+def in_use(path: Path) -> bool:
+    """Whether somebody holds the lock of a temporary file, or locks tell nothing here."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        return error.errno != errno.ELOOP
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def remove(path: Path) -> None:
+    """Remove what stands at a path, if it can be removed: a file, a link, a directory."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
 @contextmanager
 def replaced_directories(*targets: Path) -> Iterator[tuple[Path, ...]]:
     """New directories that together take the places of `targets` if the block succeeds.
 
     If it fails they vanish, with what was made of the directories above them, and `targets` stay
-    as they are.
+    as they are, whatever they are.
     """
     made = [folder for target in targets for folder in _make_parents(target)]
     temporary: list[Path] = []
     replaced: dict[Path, Path] = {}
     try:
         for target in targets:
-            for stale in target.parent.glob(f".{target.name}.*"):
-                shutil.rmtree(stale, ignore_errors=True)
-            temporary.append(temporary_directory(target.parent, f".{target.name}."))
+            for stale in target.parent.glob(f"{_prefix(target.name)}*"):
+                remove(stale)
+            temporary.append(temporary_directory(target.parent, _prefix(target.name)))
         yield tuple(temporary)
         for new, target in zip(temporary, targets, strict=True):
-            if target.exists():
-                old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-                replaced[target] = target.replace(old)
+            if os.path.lexists(target):
+                old = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target.name)))
+                replaced[target] = target.rename(old / target.name)
             new.rename(target)
     except BaseException:
         for target, old in replaced.items():
-            shutil.rmtree(target, ignore_errors=True)
+            remove(target)
             old.rename(target)
+            old.parent.rmdir()
         for folder in temporary:
             shutil.rmtree(folder, ignore_errors=True)
         for folder in reversed(made):
@@ -157,7 +213,7 @@ def replaced_directories(*targets: Path) -> Iterator[tuple[Path, ...]]:
                 folder.rmdir()
         raise
     for old in replaced.values():
-        shutil.rmtree(old, ignore_errors=True)
+        remove(old.parent)
 
 
 @contextmanager

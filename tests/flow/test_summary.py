@@ -7,6 +7,7 @@ from dataclasses import asdict
 import pytest
 
 from gatewright.flow.convert import load_rtl
+from gatewright.flow.steps import Stamp, write_stamp
 from gatewright.flow.summary import Labels, Training, refresh, summarize
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.flow.verify import verified_content
@@ -46,10 +47,29 @@ def shared(project):
     return project
 
 
+#: What every verification tells.
+VERIFIED = {
+    "source": "random words",
+    "seed": 0,
+    "mismatches": 0,
+    "emulation_mismatches": 0,
+    "difference": None,
+    "layers": [],
+    "stalls": [],
+    "latency_min": 17,
+    "latency_max": 18,
+    "latency_last_min": 20,
+    "latency_last_max": 21,
+    "interval": 7.5,
+    "cycles": 99,
+    "cycles_per_second": 1000,
+    "simulator": "5.48.0",
+    "changed": [],
+}
+
+
 def stamp(directory, step, subject, results):
-    path = directory / "steps" / f"{step}.json"
-    fields = {"key": "", "subject": subject, "seconds": 1.0, "results": results}
-    path.write_text(json.dumps(fields))
+    write_stamp(directory, Stamp(step, "", results, 1.0, subject=subject))
 
 
 def sized(directory, **changes):
@@ -104,26 +124,12 @@ def test_a_design_without_fifos_has_no_levels(project):
     assert summarize(project).fifos == ()
 
 
-@pytest.mark.parametrize("last", [{}, {"latency_last_min": 20, "latency_last_max": 21}])
-def test_simulated_times(shared, last):
-    results = {
-        "vectors": 9,
-        "source": "random words",
-        "seed": 0,
-        "mismatches": 0,
-        "difference": None,
-        "layers": [],
-        "stalls": [],
-        "latency_min": 17,
-        "latency_max": 18,
-        "interval": 7.5,
-        "simulator": "5.48.0",
-    }
-    stamp(shared, "verify", verified_content(shared, load_rtl(shared)), results | last)
+def test_simulated_times(shared):
+    stamp(shared, "verify", verified_content(shared, load_rtl(shared)), VERIFIED | {"vectors": 9})
     timing = summarize(shared).timing
     assert (timing.ii, timing.ii_predicted) == (8, 6)
     assert timing.fps == pytest.approx(1e9 / (8 * timing.clock_ns))
-    assert (timing.latency_max, timing.latency_last_max) == (18, last.get("latency_last_max"))
+    assert (timing.latency_max, timing.latency_last_max) == (18, 21)
 
 
 @pytest.fixture
@@ -183,16 +189,7 @@ def test_what_only_a_sweep_knows_survives_new_steps_of_the_flow(shared):
 
 def test_the_comparison_with_keras_is_kept_for_the_same_run_of_the_verification(project):
     subject = verified_content(project, load_rtl(project))
-    results = {
-        "vectors": 7,
-        "mismatches": 0,
-        "difference": None,
-        "stalls": [],
-        "layers": [],
-        "simulator": "5.48.0",
-        "source": "made up",
-        "seed": 0,
-    }
+    results = VERIFIED | {"vectors": 7}
     stamp(project, "verify", subject, results)
     keras = schema.Comparison(vectors=7, mismatches=1)
     write_report(summarize(project, keras=keras), project)

@@ -6,25 +6,51 @@ import json
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from gatewright.errors import InputError
-from gatewright.files import locked, replaced_directories, write_text
+from gatewright.files import opened, remove, replaced_directories, write_text
 from gatewright.flow.balance import balanced, check_interval
 from gatewright.flow.names import check_name, identifier
-from gatewright.flow.steps import Progress, Stamp, hash_files, key_of, run_step, silent
+from gatewright.flow.steps import (
+    Progress,
+    Stamp,
+    hash_files,
+    held,
+    key_of,
+    read_stamp,
+    run_step,
+    silent,
+    unlike,
+)
 from gatewright.options import ConvertOptions, resolve
 from gatewright.targets import Target, load_target
+from gatewright.typed import Identifier, Text, read, written
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gatewright.design import Design
     from gatewright.project import RtlProject
 
+#: What a conversion makes, all of which later steps, or people, read.
+_MADE = ("hls", "model", "rtl")
+
 #: What a conversion makes of a directory, and what the steps after it put there.
 _FOLDERS = ("hls", "model", "rtl", "sim", "steps", "synth")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a conversion was asked for, as `convert.json` tells it."""
+
+    model: Text
+    weights: Text | None
+    name: Identifier
+    options: ConvertOptions
 
 
 def convert(
@@ -38,7 +64,8 @@ def convert(
 ) -> Stamp:
     """Make, or bring up to date, the project directory of a model.
 
-    If it fails, what stood there stays as it was.
+    If it fails, what stood there stays as it was. Files that it made and that are missing or have
+    changed are made again, with all others.
 
     Args:
         model: a model file, or a live Keras model (which is converted anew each time).
@@ -49,7 +76,7 @@ def convert(
         progress: is told what is being done.
 
     Returns:
-        The stamp of the step "convert".
+        The stamp of the step "convert"; its `cause` says which file was not what it had made.
 
     Raises:
         InputError: if the model, the weights or an option is wrong, or the directory holds
@@ -74,7 +101,7 @@ def convert(
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{directory}: cannot be made ({error.strerror})") from None
-        with locked(directory):
+        with held(directory, progress):
             return run_step(
                 directory,
                 "convert",
@@ -82,6 +109,8 @@ def convert(
                 lambda: _convert(
                     model, weights, options, directory, name, target, clock_ns, progress
                 ),
+                made=lambda: _made(directory),
+                spoiled=lambda stamp: next(iter(_unlike(directory, stamp, _MADE)), ""),
             )
     except BaseException:
         if made:
@@ -112,23 +141,67 @@ def load_rtl(directory: Path) -> RtlProject:
     require_project(directory)
     project = RtlProject.load(directory / "rtl")
     for file in project.files:
-        if not (project.directory / file).is_file():
-            raise InputError(f"{project.directory / file}: missing; run 'gatewright convert' again")
+        path = project.directory / file
+        try:
+            with opened(path):
+                pass
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror}); run 'gatewright convert' again"
+            ) from None
     return project
 
 
-def load_request(directory: Path) -> dict[str, Any]:
-    """What a conversion was asked for: model, weights, name, and `ConvertOptions` as fields.
+def load_request(directory: Path) -> Request:
+    """What a conversion was asked for.
 
     Raises:
         InputError: if the directory has no readable record of it.
     """
     path = directory / "convert.json"
     try:
-        asked: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
-        raise InputError(f"{path}: missing or damaged; run 'gatewright convert' again") from None
-    return asked
+        return read(path, Request, "a record of a conversion")
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; run 'gatewright convert' again") from None
+    except InputError as error:
+        raise InputError(f"{error}; run 'gatewright convert' again") from None
+
+
+def changed_files(directory: Path, folders: Sequence[str] = _MADE) -> list[str]:
+    """What in a project directory is not as its conversion, or the sizing of its FIFOs, made it.
+
+    Args:
+        directory: a converted project.
+        folders: those of "hls", "model" and "rtl" that are looked at.
+
+    Returns:
+        For each such file its path in the directory, and what is wrong with it.
+
+    Raises:
+        InputError: if the directory is none.
+    """
+    return _unlike(directory, require_project(directory), folders)
+
+
+def _unlike(directory: Path, stamp: Stamp, folders: Sequence[str]) -> list[str]:
+    def below(*names: str) -> dict[str, str]:
+        return {
+            name: digest for name, digest in stamp.files.items() if name.partition("/")[0] in names
+        }
+
+    asked = ("convert.json",) if "hls" in folders else ()
+    found = unlike(directory, below(*asked, *(name for name in folders if name != "rtl")))
+    rtl = unlike(directory, below("rtl")) if "rtl" in folders else []
+    if rtl and (sized := read_stamp(directory, "fifos")) is not None and sized.files:
+        rtl = min(rtl, unlike(directory, sized.files), key=len)
+    return found + rtl
+
+
+def _made(directory: Path) -> list[Path]:
+    """The files of a conversion."""
+    folders = [directory / name for name in _MADE]
+    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [directory / "convert.json", *files]
 
 
 def design_files(directory: Path) -> list[Path]:
@@ -136,11 +209,11 @@ def design_files(directory: Path) -> list[Path]:
     return [directory / "model" / f"design{suffix}" for suffix in (".json", ".npz")]
 
 
-def require_project(directory: Path) -> None:
-    """Check that a path is a project directory.
+def require_project(directory: Path) -> Stamp:
+    """The stamp of the conversion of a project directory.
 
     Raises:
-        InputError: if it isn't.
+        InputError: if it is none, or its conversion was interrupted.
     """
     if not directory.is_dir():
         what = "is no directory" if directory.exists() else "does not exist"
@@ -149,6 +222,13 @@ def require_project(directory: Path) -> None:
         raise InputError(
             f"{directory}: no converted model here; run 'gatewright convert MODEL -o DIR' first"
         )
+    stamp = read_stamp(directory, "convert")
+    if stamp is None:
+        raise InputError(
+            f"{directory / 'steps' / 'convert.json'}: missing or damaged, as after a conversion "
+            "that was interrupted; run 'gatewright convert' again"
+        )
+    return stamp
 
 
 def _check_directory(directory: Path) -> None:
@@ -165,8 +245,8 @@ def _check_directory(directory: Path) -> None:
                 raise InputError(f"{place}: cannot be written; name another directory")
             break
     marks = ("convert.json", "steps", "hls/emulation.json")
-    taken = [folder for folder in _FOLDERS if (directory / folder).exists()]
-    if taken and not any((directory / mark).exists() for mark in marks):
+    taken = [folder for folder in _FOLDERS if os.path.lexists(directory / folder)]
+    if taken and not any(os.path.lexists(directory / mark) for mark in marks):
         raise InputError(
             f"{directory}: holds a '{taken[0]}' that is not Gatewright's; name another directory"
         )
@@ -205,7 +285,7 @@ def _convert(
     from gatewright.emit import emit
     from gatewright.lower import lower
 
-    folders = [directory / name for name in ("hls", "model", "rtl")]
+    folders = [directory / name for name in _MADE]
     with replaced_directories(*folders) as (hls, saved, rtl):
         progress("converting the model with hls4ml")
         graph = frontend.convert(model, weights, options, hls, name)
@@ -227,12 +307,15 @@ def _convert(
         if interval is not None:
             check_interval(project, interval)
         asked = {
-            "model": str(model) if isinstance(model, Path) else type(model).__name__,
-            "weights": str(weights) if weights else None,
+            "model": written(model) if isinstance(model, Path) else type(model).__name__,
+            "weights": written(weights) if weights else None,
             "name": name,
             "options": asdict(options),
         }
-        write_text(directory / "convert.json", json.dumps(asked, indent=1))
+        request = directory / "convert.json"
+        if request.is_dir():
+            remove(request)
+        write_text(request, json.dumps(asked, indent=1))
     return {"layers": len(design.kernels), "latency": project.latency}
 
 

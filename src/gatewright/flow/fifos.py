@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import math
 import tempfile
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewright import simulate
 from gatewright.emit import emit
-from gatewright.errors import DesignFailure
-from gatewright.files import locked, replaced_directory
-from gatewright.flow.convert import load_design, load_request, load_rtl
+from gatewright.errors import DesignFailure, InputError
+from gatewright.files import replaced_directory
+from gatewright.flow.convert import (
+    changed_files,
+    load_design,
+    load_request,
+    load_rtl,
+    require_project,
+)
 from gatewright.flow.inputs import random_inputs, read_inputs
-from gatewright.flow.steps import Progress, Stamp, hash_files, key_of, run_step, silent
+from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -64,27 +71,32 @@ def size_fifos(
         DesignFailure: if no depths keep the interval, or the design comes to a deadlock.
         InputError: if the directory or the inputs are not what they should be.
     """
-    design, project = load_design(directory), load_rtl(directory)
-    words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed=0)
-    key = key_of(
-        hash_files([inputs]) if inputs is not None else None,
-        samples,
-        [asdict(pattern) for pattern in stalls],
-        project.target,
-        project.clock_ns,
-    )
-
-    def action() -> dict[str, Any]:
-        return _Sizing(directory, design, project, words, stalls, samples, progress).run()
-
-    with locked(directory):
-        return run_step(
+    require_project(directory)
+    with held(directory, progress):
+        if changed := changed_files(directory, ["model"]):
+            raise InputError(f"{directory}: {changed[0]}; run 'gatewright convert' again")
+        design, project = load_design(directory), load_rtl(directory)
+        words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed=0)
+        key = key_of(
+            hash_files([inputs]) if inputs is not None else None,
+            samples,
+            [asdict(pattern) for pattern in stalls],
+            project.target,
+            project.clock_ns,
+        )
+        spoilt = changed_files(directory, ["rtl"])
+        sizing = _Sizing(directory, design, project, words, stalls, samples, progress)
+        stamp = run_step(
             directory,
             "fifos",
             key,
-            action,
+            sizing.run,
             subject=lambda: synthesized_content(load_rtl(directory)),
+            made=lambda: sorted((directory / "rtl").iterdir()),
         )
+    if stamp.fresh and stamp.results["depths"] and spoilt:
+        stamp = replace(stamp, cause=spoilt[0])
+    return stamp
 
 
 class _Sizing:
@@ -112,15 +124,15 @@ class _Sizing:
             return {"depths": {}, "levels": {}, "interval": self.project.interval}
         self.progress("simulating with deep FIFOs, to see how full they get")
         roomy = {m.instance: max(2, m.room or 0) for m in self.project.modules if m.kind == "fifo"}
-        with tempfile.TemporaryDirectory() as build:
-            free = self._simulate(roomy, [], Path(build))
+        with self._scratch() as build:
+            free = self._simulate(roomy, [], build)
             interval = free.interval_max or self.project.interval
             pace = math.ceil(interval)
             paced = [
                 replace(pattern, name=f"{pattern.name}, paced", pace=pace)
                 for pattern in (simulate.FULL_RATE, *self.stalls)
             ]
-            run = self._simulate(roomy, paced, Path(build))
+            run = self._simulate(roomy, paced, build)
         levels = {
             name: max(phase.levels[name] for phase in run.phases if phase.name.endswith(", paced"))
             for name in self.names
@@ -167,14 +179,22 @@ class _Sizing:
     def _simulate(
         self, depths: Mapping[str, int], stalls: Sequence[StallPattern], build: Path
     ) -> SimulationResult:
-        with tempfile.TemporaryDirectory() as rtl:
-            project = self._emit(depths, Path(rtl))
+        with self._scratch() as rtl:
+            project = self._emit(depths, rtl)
             return simulate.simulate(
                 project, self.words, build, stalls=stalls, resets=0, driver_vectors=0
             )
 
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """A folder for a while, where the next command removes what a killed one has left."""
+        place = self.directory / "sim"
+        place.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place, prefix="job-") as folder:
+            yield Path(folder)
+
     def _emit(self, depths: Mapping[str, int], directory: Path) -> RtlProject:
-        target = load_target(load_request(self.directory)["options"]["target"])
+        target = load_target(load_request(self.directory).options.target)
         return emit(self.design, target, self.project.clock_ns, directory, depths)
 
     def _write(self, depths: Mapping[str, int]) -> None:

