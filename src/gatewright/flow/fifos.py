@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gatewright import simulate
 from gatewright.emit import emit
 from gatewright.errors import DesignFailure
-from gatewright.files import locked, replaced_directory
+from gatewright.files import locked, replaced_directory, require_file
 from gatewright.flow.convert import load_design, load_request, load_rtl
 from gatewright.flow.inputs import random_inputs, read_inputs
 from gatewright.flow.steps import Progress, Stamp, hash_files, key_of, run_step, silent
@@ -65,6 +65,8 @@ def size_fifos(
         InputError: if the directory or the inputs are not what they should be.
     """
     design, project = load_design(directory), load_rtl(directory)
+    if inputs is not None:
+        require_file(inputs)
     words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed=0)
     key = key_of(
         hash_files([inputs]) if inputs is not None else None,

@@ -15,7 +15,7 @@ from gatewright import golden, simulate
 from gatewright.emit import isolate
 from gatewright.emulation import EMULATION, LIBRARY, Emulation
 from gatewright.errors import DesignFailure
-from gatewright.files import locked, replaced_file
+from gatewright.files import locked, replaced_file, require_file
 from gatewright.fixed import to_float
 from gatewright.flow.compare import Difference, differing_vectors, first_difference
 from gatewright.flow.convert import design_files, load_design, load_rtl
@@ -74,6 +74,8 @@ def verify(
         InputError: if the directory or the inputs are not what they should be.
     """
     project = load_rtl(directory)
+    if inputs is not None:
+        require_file(inputs)
     subject = verified_content(directory, project)
     key = key_of(
         subject,
