@@ -126,6 +126,34 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
+def opened(path: Path, limit_bytes: int) -> Iterator[IO[bytes]]:
+    """A file open for reading: no device or pipe, which may never end, and of a bounded size.
+
+    Raises:
+        InputError: if it is larger than the limit.
+        OSError: if it can't be opened, or is no file.
+    """
+    # Opening a pipe would wait for whoever writes to it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "is no file", str(path))
+    except OSError:
+        os.close(descriptor)
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        if found.st_size > limit_bytes:
+            from rich.filesize import decimal
+
+            raise InputError(
+                f"{path}: {decimal(found.st_size)}, more than the {decimal(limit_bytes)} "
+                "that are read"
+            )
+        yield file
+
+
+@contextmanager
 def replaced_file(path: Path) -> Iterator[IO[bytes]]:
     """A new file that takes the place of `path` if the block succeeds, else vanishes.
 
