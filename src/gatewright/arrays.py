@@ -37,7 +37,7 @@ _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 1  # of a member's flag bits
 
 #: What the libraries raise at a file that is not as it should be.
-_DAMAGED = (
+DAMAGED = (
     OSError,
     ValueError,  # UnicodeDecodeError, too
     TypeError,
@@ -70,10 +70,10 @@ def load_npz(path: Path, limit_bytes: int, *, alone: str = "x") -> dict[str, NDA
                 return _members(file, limit_bytes)
             size = os.fstat(file.fileno()).st_size
             file.seek(0)
-            return {alone: _array(file, size, limit_bytes)}
+            return {alone: read_array(file, size, limit_bytes)}
     except InputError:
         raise
-    except _DAMAGED as error:
+    except DAMAGED as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
         reason = said or type(error).__name__
         raise InputError(f"{path}: can't be read as .npy or .npz ({reason})") from None
@@ -95,15 +95,24 @@ def _members(file: IO[bytes], limit_bytes: int) -> dict[str, NDArray[Any]]:
                 raise ValueError(f"{name!r} in it is compressed in another way than by deflation")
             with archive.open(info) as member:
                 try:
-                    arrays[name] = _array(member, info.file_size, room)
+                    arrays[name] = read_array(member, info.file_size, room)
                 except ValueError as error:
                     raise ValueError(f"{name!r} in it: {error}") from None
             room -= arrays[name].nbytes
     return arrays
 
 
-def _array(file: IO[bytes], size: int, limit_bytes: int) -> NDArray[Any]:
-    """Read an array in NumPy's format that takes up `size` bytes to the end of `file`."""
+def read_array(file: IO[bytes], size: int, limit_bytes: int) -> NDArray[Any]:
+    """Read an array of numbers in NumPy's format.
+
+    Args:
+        file: where it stands, up to the end.
+        size: bytes that it takes up there, header included.
+        limit_bytes: of its elements.
+
+    Raises:
+        ValueError: saying what is wrong with it, as the libraries underneath do (`DAMAGED`).
+    """
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"version {version[0]}.{version[1]} of NumPy's format")

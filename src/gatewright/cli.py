@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 import sys
@@ -496,6 +495,7 @@ def report(
     against: Annotated[Path | None, typer.Option(help="Older report to compare with.")] = None,
 ) -> None:
     """Show the results of project directories; write them; gate on budgets."""
+    from gatewright.files import check_new_file
     from gatewright.flow.summary import refresh
     from gatewright.report.budget import check_budgets, parse_budgets
     from gatewright.report.csv import write_csv
@@ -506,6 +506,9 @@ def report(
     from gatewright.report.terminal import render_terminal
 
     budgets = [one for text in budget or () for one in parse_budgets(text)]
+    to_stdout = json_file == Path("-")
+    for file in filter(None, (html, csv, markdown, None if to_stdout else json_file)):
+        check_new_file(file)
     for directory in directories:
         folders = [directory, *sorted(directory.iterdir())] if directory.is_dir() else []
         for folder in folders:
@@ -516,7 +519,6 @@ def report(
     difference = compare(found, load_reports([against])) if against else None
     if html:
         write_html(found, html, verdicts=verdicts, difference=difference)
-    to_stdout = json_file == Path("-")
     if json_file and not to_stdout:
         write_json(found, json_file)
     if csv:
@@ -635,8 +637,6 @@ def explore(
 def _engine(name: str, address: str | None, jobs: int | None, memory: float | None) -> Engine:
     from gatewright.explore.engine import TASK_MEMORY
 
-    if memory is not None and not math.isfinite(memory):
-        raise InputError(f"--memory {memory}: is not a number of GiB")
     per_task = TASK_MEMORY if memory is None else int(memory * (1 << 30))
     made: Engine
     if name == "ray":

@@ -63,6 +63,59 @@ def require_regular(path: Path, status: os.stat_result) -> None:
         raise InputError(f"{path}: is a pipe, a device or a socket, not a file")
 
 
+def require_file(path: Path) -> None:
+    """Check that there is a regular file to read.
+
+    Raises:
+        InputError: if there is none.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({_reason(error)})") from None
+    require_regular(path, status)
+
+
+def check_new_file(path: Path) -> None:
+    """Check, before work is done for it, that a file could be written or replaced.
+
+    Raises:
+        InputError: if it can't.
+    """
+    try:
+        require_regular(path, path.stat())
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be written ({_reason(error)})") from None
+    check_folder(path.parent)
+
+
+def check_folder(path: Path) -> None:
+    """Check that a directory can be written to, or made where there is none.
+
+    Raises:
+        InputError: if it can't.
+    """
+    try:
+        place = next(folder for folder in (path, *path.parents) if folder.exists())
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be made ({_reason(error)})") from None
+    if not place.is_dir():
+        raise InputError(f"{place}: is a file, not a directory; name another directory")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"{place}: cannot be written; name another directory")
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return str(error.strerror if isinstance(error, OSError) else error)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file under a temporary name beside it, then rename: it is whole or not there.
 
@@ -116,6 +169,8 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
     """
     temporary = None
     try:
+        if path.exists():  # renaming would put a file in the place of a device
+            require_regular(path, path.stat())
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_litter(path.parent, path.name)
         descriptor, temporary = _temporary_file(path)

@@ -143,7 +143,7 @@ def change(*path, to=None, drop=False):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("a: [", "not a sweep (line 1: "),
+        ("a: [", r"not a sweep \(line 1: "),
         ("[]", "no mapping of fields"),
         (change("layers", drop=True), "layers: is missing"),
         (change("layer", to=["a"]), "layer: is not a key"),

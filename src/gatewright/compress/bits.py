@@ -20,7 +20,8 @@ from gatewright.strict import Strict
 #: The key of the bits of layers that are not named.
 DEFAULT = "default"
 
-_PO2 = re.compile(r"po2<(\d+)>")
+_PO2 = re.compile(r"po2<([0-9]{1,3})>")
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
 # Smaller than 2^-24 QKeras takes a weight for zero's neighbour, and no type of 24 bits holds it.
 _PO2_BITS = range(2, 6)
 
@@ -127,7 +128,7 @@ def parse_bits(texts: Sequence[str]) -> dict[str, LayerBits]:
 
 
 def _number(text: str) -> int | str:
-    return int(text) if re.fullmatch(r"-?\d+", text) else text
+    return int(text) if _NUMBER.fullmatch(text) else text
 
 
 def _whom(name: str) -> str:

@@ -18,7 +18,7 @@ from gatewright.compress.ranges import Range, find_ranges
 from gatewright.compress.sensitivity import CHOICES, Sensitivity, accuracy, find_bits, sensitivity
 from gatewright.compress.source import load_model
 from gatewright.errors import InputError
-from gatewright.files import replaced_file
+from gatewright.files import check_new_file, replaced_file, require_file
 from gatewright.fixed import FixedType
 from gatewright.options import DEFAULT_PRECISION
 from gatewright.samples import read_arrays
@@ -120,8 +120,13 @@ def _quantize(request: Request, progress: Callable[[str], None]) -> Outcome:
 
 
 def _check(request: Request) -> None:
+    for path in (request.model, request.weights, request.data):
+        if path is not None:
+            require_file(path)
     if request.output is not None and request.output.suffix.lower() != ".h5":
         raise InputError(f"{request.output}: QKeras models are kept as .h5")
+    if request.output is not None:
+        check_new_file(request.output)
     if request.max_loss is not None and not 0 <= request.max_loss < 1:
         raise InputError(f"--max-loss {request.max_loss:g}: a share of samples, e.g. 0.01")
     wants_bits = request.bits is not None or request.max_loss is not None

@@ -35,7 +35,7 @@ from gatewright.explore.trial import (
     run_trial,
     with_repetitions,
 )
-from gatewright.files import write_text
+from gatewright.files import check_folder, write_text
 from gatewright.report import schema
 from gatewright.report.budget import parse_budget
 from gatewright.report.figures import find_quantity
@@ -121,6 +121,8 @@ def run_sweep(
         GatewrightError: if no configuration came through.
     """
     sweep = load_sweep(model)
+    for place in filter(None, (output, publish)):
+        check_folder(place)
     configs = [sweep.config(name) for name in names] if names else list(sweep.configs)
     folder = output / sweep.name
     start = time.monotonic()
@@ -201,6 +203,8 @@ def run_search(
         DesignFailure: if no trial meets the constraints.
     """
     plan = load_search(model, trials)
+    for place in filter(None, (output, publish, store)):
+        check_folder(place)
     folder = output.resolve() / plan.sweep.name / "explore"
     engine = _Late(make_engine)
     try:

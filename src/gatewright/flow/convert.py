@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from gatewright.errors import InputError
-from gatewright.files import opened, remove, replaced_directories, write_text
+from gatewright.files import (
+    check_folder,
+    opened,
+    remove,
+    replaced_directories,
+    require_file,
+    write_text,
+)
 from gatewright.flow.balance import balanced, check_interval
 from gatewright.flow.names import check_name, identifier
 from gatewright.flow.steps import (
@@ -237,13 +244,7 @@ def _check_directory(directory: Path) -> None:
         raise InputError("--output: names no directory")
     if directory.is_symlink() and not directory.exists():
         raise InputError(f"{directory}: is a link to nothing; remove it, or name another directory")
-    for place in (directory, *directory.parents):
-        if place.exists():
-            if not place.is_dir():
-                raise InputError(f"{place}: is a file, not a directory; name another directory")
-            if not os.access(place, os.W_OK | os.X_OK):
-                raise InputError(f"{place}: cannot be written; name another directory")
-            break
+    check_folder(directory)
     marks = ("convert.json", "steps", "hls/emulation.json")
     taken = [folder for folder in _FOLDERS if os.path.lexists(directory / folder)]
     if taken and not any(os.path.lexists(directory / mark) for mark in marks):
@@ -265,9 +266,7 @@ def _content(model: Path | Any, weights: Path | None) -> str:
         return uuid4().hex
     files = [path for path in (model, weights) if path is not None]
     for path in files:
-        if not path.is_file():
-            what = "is a directory, not a model file" if path.is_dir() else "no such file"
-            raise InputError(f"{path}: {what}")
+        require_file(path)
     return hash_files(files)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gatewright import simulate
 from gatewright.emit import emit
 from gatewright.errors import DesignFailure, InputError
-from gatewright.files import replaced_directory
+from gatewright.files import replaced_directory, require_file
 from gatewright.flow.convert import (
     changed_files,
     load_design,
@@ -71,6 +71,8 @@ def size_fifos(
         DesignFailure: if no depths keep the interval, or the design comes to a deadlock.
         InputError: if the directory or the inputs are not what they should be.
     """
+    if inputs is not None:
+        require_file(inputs)
     require_project(directory)
     with held(directory, progress):
         if changed := changed_files(directory, ["model"]):

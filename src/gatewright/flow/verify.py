@@ -14,7 +14,7 @@ from gatewright import golden, simulate
 from gatewright.emit import isolate
 from gatewright.emulation import EMULATION, LIBRARY, Emulation
 from gatewright.errors import DesignFailure
-from gatewright.files import replaced_file
+from gatewright.files import replaced_file, require_file
 from gatewright.fixed import to_float
 from gatewright.flow.compare import Difference, differing_vectors, first_difference
 from gatewright.flow.convert import (
@@ -83,6 +83,8 @@ def verify(
         DesignFailure: if the RTL does not pass lint, breaks the stream protocol, or hangs.
         InputError: if the directory or the inputs are not what they should be.
     """
+    if inputs is not None:
+        require_file(inputs)
     require_project(directory)
     with held(directory, progress):
         project = load_rtl(directory)

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from gatewright.arrays import DAMAGED, read_array
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
 from gatewright.frontend.arguments import MAX_EXTENT, flag, integer, optional, real, word
@@ -138,7 +139,6 @@ class _Reader:
     def __init__(self, path: Path, members: Mapping[str, bytes]) -> None:
         self._path = path
         self._members = members
-        self._bytes = 0
         self.place = "model_arch.json"
 
     def node(self, name: str, entry: Any) -> SavedNode:
@@ -247,25 +247,8 @@ class _Reader:
         if content is None:
             raise ValueError(f"an array of the archive, which holds no '{shown(name)}'")
         try:
-            stream = io.BytesIO(content)
-            version = np.lib.format.read_magic(stream)
-            if version not in ((1, 0), (2, 0)):
-                raise ValueError("its version is unknown")
-            read_header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = read_header(stream)
-            size = dtype.itemsize
-            for extent in shape:
-                size *= int(extent)
-            self._bytes += size
-            if self._bytes > MAX_BYTES or size > len(content) or dtype.kind not in "fiub":
-                raise ValueError("its numbers are not what the file holds")
-            stream.seek(0)
-            array = np.load(stream, allow_pickle=False)
-        except (ValueError, EOFError, OSError, TypeError, SyntaxError) as error:
+            array = read_array(io.BytesIO(content), len(content), MAX_BYTES)
+        except DAMAGED as error:
             raise ValueError(f"a readable array ('{shown(name)}': {shown(error)})") from None
         if not np.isfinite(array).all():
             raise ValueError(f"an array of finite numbers, which '{shown(name)}' is not")
