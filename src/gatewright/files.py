@@ -86,7 +86,7 @@ def check_new_file(path: Path) -> None:
     """
     try:
         require_regular(path, path.stat())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be written ({_reason(error)})") from None
@@ -102,7 +102,7 @@ def check_folder(path: Path) -> None:
     try:
         place = next(folder for folder in (path, *path.parents) if folder.exists())
         path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be made ({_reason(error)})") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import tempfile
@@ -48,6 +49,8 @@ def read_hdf5(path: Path, origin: str | None = None) -> Hdf5:
             numbers.
     """
     origin = origin or str(path)
+    if importlib.util.find_spec("h5py") is None:
+        raise ModuleNotFoundError("No module named 'h5py'", name="h5py")
     with tempfile.TemporaryDirectory(prefix="gatewright-") as scratch:
         # Not by -m: it imports nothing of ours, and nothing of the directory that it runs in.
         command: list[str | Path] = [

@@ -32,7 +32,8 @@ def read_pair(path: Path, weights: Path) -> Network:
     Raises:
         InputError: if either is damaged, or they don't fit each other.
     """
-    return _with_file(read_architecture(str(path), _text(path)), read_hdf5(weights), str(weights))
+    text, file = _text(path), read_hdf5(weights)
+    return _with_file(read_architecture(str(path), text), file, str(weights))
 
 
 def read_whole(path: Path) -> Network:
