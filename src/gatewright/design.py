@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import math
+import types
+import typing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import gatewright.kernels  # noqa: F401  (registers the kernels that a saved design names)
+from gatewright.arrays import load_npz
 from gatewright.errors import InputError
+from gatewright.files import opened
 from gatewright.fixed import FixedType
 from gatewright.kernels.base import Kernel, Tensor
+from gatewright.tensor import MOST_ELEMENTS
+from gatewright.typed import LARGEST
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+#: Bytes of all weights of a design, each of which takes 8.
+_WEIGHTS_BYTES = 1 << 30
+
+_LONGEST_NAME = 10_000
 
 
 @dataclass(frozen=True)
@@ -57,27 +72,50 @@ class Design:
         """Read a saved design.
 
         Raises:
-            InputError: if the files are missing or are not a design.
+            InputError: if the files are missing, or a field is not what it can be.
         """
-        path = stem.with_suffix(".json")
+        path, weights = stem.with_suffix(".json"), stem.with_suffix(".npz")
         try:
-            fields = json.loads(path.read_text())
-            with np.load(stem.with_suffix(".npz"), allow_pickle=False) as arrays:
-                inputs = tuple(_tensor(t) for t in fields["inputs"])
-                known = {t.name: t for t in inputs}
-                kernels = []
-                for entry in fields["kernels"]:
-                    kernel = _decode_kernel(entry, arrays)
-                    known[kernel.output.name] = kernel.output
-                    kernels.append(kernel)
-            outputs = tuple(known[name] for name in fields["outputs"])
-            return cls(fields["name"], inputs, outputs, tuple(kernels), fields["io"])
+            with opened(path, LARGEST) as file:
+                fields = json.load(file)
+            return cls._decode(fields, load_npz(weights, _WEIGHTS_BYTES))
         except FileNotFoundError:
             raise InputError(
-                f"{path.parent}: no converted model here; run 'gatewright convert' first"
+                f"{path}: no converted model here; run 'gatewright convert' first"
             ) from None
-        except (KeyError, TypeError, ValueError, OSError) as error:
-            raise InputError(f"{path}: not a Gatewright design ({error})") from None
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror}); run 'gatewright convert' again"
+            ) from None
+        except InputError as error:  # of the weights' file, or the design's
+            raise InputError(f"{error}; run 'gatewright convert' again") from None
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise InputError(
+                f"{path}: not a Gatewright design ({_reason(error)}); "
+                "run 'gatewright convert' again"
+            ) from None
+
+    @classmethod
+    def _decode(cls, fields: Any, arrays: Mapping[str, NDArray[Any]]) -> Design:
+        name, io = (_decode(str, fields[key], arrays, key) for key in ("name", "io"))
+        if io not in ("parallel", "stream"):
+            raise ValueError(f"io: {io!r:.60}")
+        inputs = _decode(tuple[Tensor, ...], fields["inputs"], arrays, "inputs")
+        known = {tensor.name: tensor for tensor in inputs}
+        kernels = []
+        for number, entry in enumerate(_list(fields["kernels"], "kernels")):
+            kernel = _kernel(entry, arrays, f"kernels.{number}")
+            for tensor in kernel.inputs:
+                if known.get(tensor.name) != tensor:
+                    raise ValueError(f"layer '{kernel.layer}' reads what no other one writes")
+            if kernel.output.name in known:
+                raise ValueError(f"layer '{kernel.layer}' writes what another one does")
+            known[kernel.output.name] = kernel.output
+            kernels.append(kernel)
+        names = _decode(tuple[str, ...], fields["outputs"], arrays, "outputs")
+        if not names or not inputs:
+            raise ValueError("no inputs, or no outputs")
+        return cls(name, inputs, tuple(known[name] for name in names), tuple(kernels), io)
 
 
 def _encode(value: Any, stem: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
@@ -96,22 +134,75 @@ def _encode(value: Any, stem: str, arrays: dict[str, np.ndarray[Any, Any]]) -> A
     return value
 
 
-def _decode(value: Any, arrays: Any) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == {"type"}:
-            return FixedType.parse(value["type"])
-        if value.keys() == {"array"}:
-            return arrays[value["array"]]
-        return _tensor(value)
-    if isinstance(value, list):
-        return tuple(_decode(item, arrays) for item in value)
+def _decode(hint: Any, value: Any, arrays: Mapping[str, NDArray[Any]], where: str) -> Any:
+    """A value of the type that a hint names.
+
+    Raises:
+        ValueError: if it is another one.
+        KeyError: if a field is missing.
+    """
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        (hint,) = (part for part in parts if part is not types.NoneType)
+        return None if value is None else _decode(hint, value, arrays, where)
+    if origin is np.ndarray:
+        return _array(value, arrays, where)
+    if origin is tuple:
+        items = _list(value, where)
+        if parts[-1] is Ellipsis:
+            parts = (parts[0],) * len(items)
+        return tuple(
+            _decode(part, item, arrays, f"{where}.{number}")
+            for number, (part, item) in enumerate(zip(parts, items, strict=True))
+        )
+    if hint is FixedType:
+        return FixedType.parse(_decode(str, value["type"], arrays, where))
+    if hint is Tensor:
+        shape = _decode(tuple[int, ...], value["shape"], arrays, f"{where}.shape")
+        if min(shape, default=1) < 1 or math.prod(shape) > MOST_ELEMENTS:
+            raise ValueError(f"{where}.shape: {shape!s:.60}")
+        name = _decode(str, value["name"], arrays, f"{where}.name")
+        return Tensor(name, shape, _decode(FixedType, value["type"], arrays, f"{where}.type"))
+    if type(value) is not hint:
+        raise ValueError(f"{where}: {value!s:.60} is no {hint.__name__}")
+    if (hint is int and value.bit_length() > 63) or (hint is str and len(value) > _LONGEST_NAME):
+        raise ValueError(f"{where}: too large")
     return value
 
 
-def _tensor(fields: dict[str, Any]) -> Tensor:
-    return Tensor(fields["name"], tuple(fields["shape"]), FixedType.parse(fields["type"]["type"]))
+def _array(value: Any, arrays: Mapping[str, NDArray[Any]], where: str) -> NDArray[np.int64]:
+    found = arrays[value["array"]]
+    if found.dtype != np.int64:
+        raise ValueError(f"{where}: an array of {found.dtype}, not of int64")
+    return found
 
 
-def _decode_kernel(entry: dict[str, Any], arrays: Any) -> Kernel:
-    fields = {key: _decode(value, arrays) for key, value in entry.items() if key != "kernel"}
-    return Kernel.registry[entry["kernel"]](**fields)
+def _list(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{where}: {value!s:.60} is no list")
+    return value
+
+
+def _kernel(entry: dict[str, Any], arrays: Mapping[str, NDArray[Any]], where: str) -> Kernel:
+    kind = Kernel.registry[entry["kernel"]]
+    hints = _hints(kind)
+    unknown = sorted(entry.keys() - hints.keys() - {"kernel"})
+    if unknown:
+        raise ValueError(f"{where}.{unknown[0]:.60}: no field of a {kind.__name__}")
+    fields = {
+        name: _decode(hint, entry[name], arrays, f"{where}.{name}") for name, hint in hints.items()
+    }
+    return kind(**fields)
+
+
+@functools.cache
+def _hints(kind: type[Kernel]) -> dict[str, Any]:
+    """Types of the fields of a kernel."""
+    # Some modules import these for the type checker alone.
+    known = {"NDArray": NDArray, "np": np, "FixedType": FixedType, "Tensor": Tensor}
+    hints = typing.get_type_hints(kind, localns=known)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def _reason(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field, StringConstraints
 
 from gatewright.errors import InputError
+from gatewright.files import opened
+from gatewright.fixed import FixedType
+from gatewright.tensor import MOST_ELEMENTS
+from gatewright.typed import LARGEST, Identifier, Text, decode
 
 MANIFEST = "project.json"
 
-#: Fields of a module that JSON has as lists.
-_TUPLES = ("layers", "notes", "parts", "waits", "lanes")
+_FIELDS = ConfigDict(extra="forbid")
+
+#: A file that stands in the project directory itself.
+_File = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=250)]
+
+#: Clock cycles, beats, elements, bits.
+_Number = Annotated[int, Field(ge=0, le=2**40)]
+_Positive = Annotated[int, Field(ge=1, le=2**31)]
+_Nanoseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -22,21 +37,20 @@ class Port:
     a multiple of 8. A tensor of n elements takes n / lanes beats; `tlast` marks the last one.
     """
 
-    tensor: str  # name of the tensor in the model
-    prefix: str  # "s_axis", "m_axis", or "s_axis_<tensor>" where there are several
-    shape: tuple[int, ...]
-    type: str  # the element's fixed-point type, as FixedType prints it
-    width: int  # bits of an element
-    lanes: int  # elements per beat
-    tdata_width: int
+    __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
+
+    tensor: Text  # name of the tensor in the model
+    prefix: Identifier  # "s_axis", "m_axis", or "s_axis_<tensor>" where there are several
+    shape: tuple[_Positive, ...]
+    type: Text  # the element's fixed-point type, as FixedType prints it
+    width: _Positive  # bits of an element
+    lanes: _Positive  # elements per beat
+    tdata_width: _Positive
 
     @property
     def elements(self) -> int:
         """Elements of the whole tensor."""
-        n = 1
-        for extent in self.shape:
-            n *= extent
-        return n
+        return math.prod(self.shape)
 
     @property
     def beats(self) -> int:
@@ -48,45 +62,49 @@ class Port:
 class Module:
     """A module instantiated in the top: a kernel of the design, or glue between kernels."""
 
-    name: str  # SystemVerilog module name
-    file: str  # file that defines it, relative to the project directory
-    instance: str  # instance name in the top
-    layer: str  # layer of the model that it belongs to; "" for glue
-    kind: str  # kernel class, "fork", "delay"
-    latency: int  # predicted cycles from the first beat offered to the first that leaves
-    layers: tuple[str, ...] = ()  # all layers in the module, `layer` first
-    strategy: str = ""  # how it is built where there is a choice
-    reason: str = ""  # why
-    notes: tuple[str, ...] = ()  # what was asked for and could not be
-    parts: tuple[str, ...] = ()  # files of modules that only this one instantiates
+    __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
+
+    name: Identifier  # SystemVerilog module name
+    file: _File  # file that defines it, relative to the project directory
+    instance: Identifier  # instance name in the top
+    layer: Text  # layer of the model that it belongs to; "" for glue
+    kind: Text  # kernel class, "fork", "delay"
+    latency: _Number  # predicted cycles from the first beat offered to the first that leaves
+    layers: tuple[Text, ...] = ()  # all layers in the module, `layer` first
+    strategy: Text = ""  # how it is built where there is a choice
+    reason: Text = ""  # why
+    notes: tuple[Text, ...] = ()  # what was asked for and could not be
+    parts: tuple[_File, ...] = ()  # files of modules that only this one instantiates
     clocked: bool = True  # whether it has ports clk and rst
-    interval: int = 1  # predicted cycles per tensor, by itself
-    waits: tuple[int, ...] = ()  # per input, cycles until the very first beat offered is taken
-    lanes: tuple[int, ...] = ()  # elements per beat, per input
-    out_lanes: int = 0  # elements per beat of the output
-    reuse_factor: int | None = None  # where multipliers are shared or could be
-    multipliers: int | None = None  # shared ones
-    depth: int | None = None  # of a FIFO, in beats
-    width: int | None = None  # of a FIFO, bits per beat
-    beats: int | None = None  # through a FIFO, per tensor
-    room: int | None = None  # of a FIFO: beats that are more than it can ever need
+    interval: _Number = 1  # predicted cycles per tensor, by itself
+    waits: tuple[_Number, ...] = ()  # per input, cycles until the very first beat is taken
+    lanes: tuple[_Positive, ...] = ()  # elements per beat, per input
+    out_lanes: _Number = 0  # elements per beat of the output
+    reuse_factor: _Positive | None = None  # where multipliers are shared or could be
+    multipliers: _Number | None = None  # shared ones
+    depth: _Number | None = None  # of a FIFO, in beats
+    width: _Number | None = None  # of a FIFO, bits per beat
+    beats: _Number | None = None  # through a FIFO, per tensor
+    room: _Number | None = None  # of a FIFO: beats that are more than it can ever need
 
 
 @dataclass(frozen=True)
 class RtlProject:
     """An RTL project directory: its files in compile order, its ports, its kernels."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
+
     directory: Path
-    top: str
-    files: tuple[str, ...]  # SystemVerilog files in compile order, relative to `directory`
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
+    top: Identifier
+    files: tuple[_File, ...]  # SystemVerilog files in compile order, relative to `directory`
+    inputs: Annotated[tuple[Port, ...], Field(min_length=1)]
+    outputs: Annotated[tuple[Port, ...], Field(min_length=1)]
     modules: tuple[Module, ...]
-    target: str
-    clock_ns: float
-    latency: int  # predicted cycles from first input transfer to first output transfer
-    interval: int  # predicted initiation interval, cycles per tensor
-    path_ns: float | None = None  # longest path between registers, by the target's delay model
+    target: Text
+    clock_ns: _Nanoseconds
+    latency: _Number  # predicted cycles from first input transfer to first output transfer
+    interval: _Number  # predicted initiation interval, cycles per tensor
+    path_ns: _Nanoseconds | None = None  # longest path between registers, by the delay model
 
     def save(self) -> None:
         """Write the manifest into the project directory."""
@@ -99,24 +117,48 @@ class RtlProject:
         """Read the manifest of a project directory.
 
         Raises:
-            InputError: if there is no readable manifest.
+            InputError: if there is none, or a field of it is not what it can be, or it names files
+                that stand elsewhere.
         """
         path = directory / MANIFEST
         try:
-            fields = json.loads(path.read_text())
-            for key in ("inputs", "outputs"):
-                fields[key] = tuple(
-                    Port(**{**port, "shape": tuple(port["shape"])}) for port in fields[key]
-                )
-            modules = tuple(
-                Module(**module | {key: tuple(module[key]) for key in _TUPLES})
-                for module in fields.pop("modules")
+            with opened(path, LARGEST) as file:
+                fields = json.load(file)
+            if not isinstance(fields, dict):
+                raise ValueError("no object")
+            project = replace(
+                decode(cls, json.dumps({**fields, "directory": "."})), directory=directory
             )
-            files = tuple(fields.pop("files"))
-            return cls(directory=directory, files=files, modules=modules, **fields)
+            for port in (*project.inputs, *project.outputs):
+                _check_port(port)
+            for name in project.files:
+                if (directory / name).resolve().parent != directory.resolve():
+                    raise ValueError(f"{name} is a link to elsewhere")
         except FileNotFoundError:
             raise InputError(
                 f"{path}: no RTL project here; run 'gatewright convert' first"
             ) from None
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: not a Gatewright RTL manifest ({error})") from None
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror}); run 'gatewright convert' again"
+            ) from None
+        except (ValueError, RecursionError, InputError) as error:
+            raise InputError(
+                f"{path}: not a Gatewright RTL manifest ({error}); run 'gatewright convert' again"
+            ) from None
+        return project
+
+
+def _check_port(port: Port) -> None:
+    """Check that the figures of a port agree.
+
+    Raises:
+        ValueError: if they don't.
+        InputError: if its type is none.
+    """
+    if FixedType.parse(port.type).width != port.width:
+        raise ValueError(f"port {port.prefix}: {port.width} bits of type {port.type}")
+    if port.elements > MOST_ELEMENTS or port.elements % port.lanes:
+        raise ValueError(f"port {port.prefix}: {port.elements} elements in beats of {port.lanes}")
+    if port.tdata_width % 8 or not 0 <= port.tdata_width - port.lanes * port.width < 8:
+        raise ValueError(f"port {port.prefix}: tdata of {port.tdata_width} bits")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from gatewright.fixed import FixedType
 
+#: Elements of a tensor that is read from a file; the largest layers of networks have some 10**7.
+MOST_ELEMENTS = 1 << 31
+
 
 @dataclass(frozen=True)
 class Tensor:

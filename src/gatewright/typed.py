@@ -14,7 +14,7 @@ from gatewright.files import opened
 T = TypeVar("T")
 
 #: Bytes of a file that describes a project; the largest that are known have some 10 MB.
-_LARGEST = 256 << 20
+LARGEST = 256 << 20
 
 #: Characters of a value that a message shows.
 _SHOWN = 60
@@ -69,7 +69,7 @@ def read(path: Path, kind: type[T], what: str) -> T:
         InputError: if it can't be read, or holds something else.
     """
     try:
-        with opened(path, _LARGEST) as file:
+        with opened(path, LARGEST) as file:
             return decode(kind, file.read())
     except FileNotFoundError:
         raise

@@ -153,7 +153,7 @@ def test_the_bottleneck_and_its_price(slow):
 
 def test_no_layer_is_the_bottleneck_where_a_port_is_as_slow(slow):
     with edited(slow / "rtl" / "project.json") as manifest:
-        manifest["inputs"][0]["lanes"] = 1
+        manifest["inputs"][0] |= {"lanes": 1, "tdata_width": 8}
     report = summarize(slow)
     assert report.bottleneck is None and "bottleneck" not in report.groups
 
