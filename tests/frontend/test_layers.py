@@ -277,7 +277,11 @@ def floats(k):
 
 @pytest.mark.parametrize("io", IO)
 @pytest.mark.parametrize(
-    "heads", [convolutions, depthwise, quantizers, pooling, movements, merges, floats]
+    "heads",
+    [
+        *(pytest.param(h, marks=pytest.mark.full) for h in (convolutions, depthwise, quantizers)),
+        *(pooling, movements, merges, floats),
+    ],
 )
 def test_a_saved_graph_gives_the_same_files(keras, k, heads, io, tmp_path):
     """No text is taken from it, and yet hls4ml writes what it wrote of the graph that was saved."""

@@ -423,6 +423,38 @@ def test_archives_number_layers_in_many_ways(tmp_path, groups):
     refused("holds weights but no architecture", weights)
 
 
+def test_files_of_keras_3_say_what_the_live_model_says(tmp_path):
+    import keras as keras3
+
+    layers = keras3.layers
+    model = keras3.Sequential(
+        [
+            keras3.Input((8, 8, 2), name="x"),
+            layers.DepthwiseConv2D(3),
+            layers.SeparableConv2D(3, 2),
+            layers.BatchNormalization(),
+            layers.Conv2D(2, 2),
+            layers.PReLU(),
+            layers.Dropout(0.1),
+            layers.Flatten(),
+            layers.Dense(3),
+            layers.Dense(2),
+        ]
+    )
+    model.save(tmp_path / "m.h5")
+    model.save(tmp_path / "m.keras")
+    model.save_weights(tmp_path / "m.weights.h5")
+    (tmp_path / "m.json").write_text(model.to_json())
+    expected = load(model)
+    for files in (["m.h5"], ["m.keras"], ["m.json", "m.weights.h5"]):
+        network = load(*(tmp_path / file for file in files))
+        for ours, theirs in zip(network.layers, expected.layers, strict=True):
+            assert (ours.name, ours.arguments) == (theirs.name, theirs.arguments)
+            assert ours.weights.keys() == theirs.weights.keys()
+            for key, array in theirs.weights.items():
+                np.testing.assert_array_equal(ours.weights[key], array)
+
+
 def test_a_keras_file_that_is_hdf5(plain, tmp_path):
     path, weights, *_ = plain
     whole = tmp_path / "old.keras"
