@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
+from gatewright import processes
 from gatewright.cache import cache_dir
 
 
@@ -51,7 +52,7 @@ def examine() -> list[Check]:
     """Look at everything that some step needs; imports none of the heavy packages."""
     checks = [_tool(*tool) for tool in _TOOLS]
     checks += [_package(*package) for package in _PACKAGES]
-    checks += [_libpython(), _plugin(), _cache()]
+    checks += [_libpython(), _plugin(), _cache(), _closed_network()]
     return checks
 
 
@@ -72,6 +73,12 @@ def _cache() -> Check:
     found = str(directory) if place.is_dir() and os.access(place, os.W_OK | os.X_OK) else None
     remedy = "export GATEWRIGHT_CACHE=DIR, with a DIR that can be written"
     return Check("cache directory", "what is computed once", found, remedy)
+
+
+def _closed_network() -> Check:
+    found = "can be closed" if processes.network_can_be_closed() else None
+    remedy = "sysctl -w user.max_user_namespaces=10000, as root"
+    return Check("network", "what is built from a model runs without it", found, remedy, False)
 
 
 def _tool(name: str, purpose: str, remedy: str) -> Check:

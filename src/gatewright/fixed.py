@@ -139,8 +139,8 @@ class FixedType:
             result = cls(int(width), int(width), not unsigned, Rounding.TRN_ZERO)
         else:
             raise InputError(
-                f"precision '{text}' is not a fixed-point type; write for example fixed<16,6>, "
-                "ufixed<8,0,RND_CONV,SAT> or int<8>"
+                f"precision {text[:80]!a} is not a fixed-point type; write for example "
+                "fixed<16,6>, ufixed<8,0,RND_CONV,SAT> or int<8>"
             )
         if not 1 <= result.width <= _WIDEST:
             raise InputError(f"precision '{text}': the width must be from 1 to {_WIDEST} bits")

@@ -91,6 +91,21 @@ def test_names_of_folders_reach_no_tool_as_commands(serial_sum, tmp_path, folder
     assert not (tmp_path / "m").exists()
 
 
+def test_links_in_a_project_have_nothing_overwritten(serial_sum, tmp_path):
+    sim, synth, victim = tmp_path / "sim", tmp_path / "synth", tmp_path / "victim"
+    sim.mkdir()
+    synth.mkdir()
+    victim.write_text("precious")
+    logs = [sim / "simulation.log", sim / "results.xml", sim / "waves.vcd", sim / "waves.fst"]
+    for path in (*logs, synth / "yosys.log", synth / "cells.json"):
+        path.symlink_to(victim)
+    simulate(serial_sum, [np.zeros((3, 4), np.int64)], sim, stalls=(), waves=True)
+    synthesize(serial_sum, load_target("xcup"), synth, flatten=True)
+    assert victim.read_text() == "precious"
+    assert "cocotb" in (sim / "simulation.log").read_text()
+    assert "serial_sum" in (synth / "yosys.log").read_text()
+
+
 def test_a_simulation_that_takes_too_long_is_one_line(adder, tmp_path, monkeypatch):
     monkeypatch.setattr("gatewright.simulate.run._START_SECONDS", 0.01)
     monkeypatch.setattr("gatewright.simulate.run._LEAST_CYCLES_PER_SECOND", 1e9)

@@ -38,6 +38,9 @@ PAYLOADS = {
     "continued": "0\\\n+ abort()",
 }
 
+#: What shows that a payload was printed.
+SIGNS = ("system(", "/etc/passwd", "#define nnet m", "/* \\", "abort()")
+
 Place = tuple[str, "Callable[[Any], None]", Any]
 
 
@@ -162,7 +165,7 @@ def printed(graph: Any, place: Place, payload: str, directory: Path) -> tuple[bo
     code = "\n".join(
         line.partition("//")[0] for path in found for line in path.read_text().splitlines()
     )
-    return any(part.strip() in code for part in payload.splitlines() if len(part) > 3), False
+    return any(sign in code for sign in SIGNS), False
 
 
 def check_places(graph: Any, payloads: list[str], directory: Path) -> set[str]:

@@ -14,7 +14,7 @@ from gatewright.emulation.build import compile_emulation, mend_headers, require_
 from gatewright.emulation.description import EMULATION
 from gatewright.frontend.quiet import quiet
 from gatewright.hlsgraph import fixed_type
-from gatewright.wall.cpp import STAMP, check_project
+from gatewright.wall.cpp import STAMP, check_name, check_project
 
 
 def write_hls(
@@ -35,6 +35,8 @@ def write_hls(
             what hls4ml doesn't write for a model by itself, nothing stays.
     """
     directory = Path(directory)
+    project = graph.config.get_project_name()
+    check_name(project)
     if build:
         require_compiler()
     if directory.exists():
@@ -53,7 +55,7 @@ def write_hls(
         config = directory / "hls4ml_config.yml"
         config.write_text(config.read_text().replace(f"OutputDir: {directory}", "OutputDir: ."))
         _describe(graph, directory)
-        check_project(directory, graph.config.get_project_name())
+        check_project(directory, project)
     except BaseException:
         # Others compile and run what stands there.
         shutil.rmtree(directory, ignore_errors=True)

@@ -325,15 +325,19 @@ def simulate(
         for file in project.files:
             copy_memories(project.directory / file, directory)
         command = [str(executable), "+verilator+rand+reset+2", "+verilator+seed+1"]
+        written = [log, log.with_name(RESULTS)]
         if waves:
-            command += ["--trace", "--trace-file", str(log.with_name(f"waves{waves_suffix()}"))]
+            written.append(log.with_name(f"waves{waves_suffix()}"))
+            command += ["--trace", "--trace-file", str(written[-1])]
+        for path in written:
+            path.unlink(missing_ok=True)  # a link would have another file overwritten
         with log.open("w") as stream:
             status = processes.run(
                 command,
                 limits=_limits(project, phases),
                 # cocotb imports what stands in the working directory, so it is none of others.
                 cwd=directory,
-                env=_environment(directory, build_dir.resolve() / RESULTS),
+                env=_environment(directory, log.with_name(RESULTS)),
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             ).returncode

@@ -260,6 +260,7 @@ def _execute(job: Job, directory: Path) -> dict[str, object]:
     directory.mkdir(parents=True, exist_ok=True)
     log, statistics = directory / "yosys.log", directory / "cells.json"
     statistics.unlink(missing_ok=True)
+    log.unlink(missing_ok=True)  # a link would have another file overwritten
     with tempfile.TemporaryDirectory(dir=directory) as scratch:
         save(_staged(job, Path(scratch)), Path(scratch, "job.json"))
         with log.open("wb") as output:

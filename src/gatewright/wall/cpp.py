@@ -183,6 +183,16 @@ def checked_sources(directory: Path, project: str) -> dict[str, str]:
     return checked
 
 
+def check_name(project: str) -> None:
+    """Check the name of an HLS project, which is one of files and of a function.
+
+    Raises:
+        InputError: if it is none.
+    """
+    if not re.fullmatch(_NAME, project, re.ASCII):
+        raise InputError(f"{project[:80]!a} is no name for a project: letters, digits and _")
+
+
 def check_project(directory: Path, project: str) -> None:
     """Check an HLS project as hls4ml has written it, with what is there for other tools to run.
 

@@ -1,0 +1,44 @@
+"""A project's folder that came by mail: `verify` runs nothing that came with it."""
+
+import json
+
+import pytest
+
+from gatewright.flow.verify import verify
+
+
+@pytest.fixture
+def foreign(project, tmp_path, monkeypatch):
+    """A verified project in the hands of somebody who has built nothing yet, with code in it."""
+    marker = tmp_path / "marker"
+    monkeypatch.chdir(tmp_path)
+    verify(project, samples=20)
+    monkeypatch.setenv("GATEWRIGHT_CACHE", str(tmp_path / "cache of another user"))
+    script = f"#!/bin/sh\ntouch {marker}\n"
+    for path in (project / "sim").glob("gw_bench-*"):
+        path.write_text(script)
+        path.chmod(0o755)
+    firmware = project / "hls" / "firmware"
+    (firmware / "emulation.so").write_text(script)
+    for header in (firmware / "nnet_utils").glob("*.h"):
+        if header.name != "nnet_code_gen.h":
+            header.write_text(f'#include <fstream>\nstatic std::ofstream mark("{marker}");\n')
+    for folder in (project, project / "rtl", project / "sim", tmp_path):
+        for name in ("cocotb", "gw_streams", "numpy", "sitecustomize"):
+            (folder / f"{name}.py").write_text(f"open({str(marker)!r}, 'w')\n")
+    return project, marker
+
+
+def test_nothing_of_it_runs_and_everything_is_found_anew(foreign):
+    project, marker = foreign
+    stamp = project / "steps" / "verify.json"
+    theirs = json.loads(stamp.read_text())
+    theirs["results"]["vectors"] = 10**6
+    stamp.write_text(json.dumps(theirs))
+    told = []
+    found = verify(project, samples=20, progress=told.append)
+    assert not marker.exists()
+    assert "compiling the C++ emulation anew, as it was not built here" in told
+    assert found.fresh
+    assert (found.results["vectors"], found.results["mismatches"]) == (20, 0)
+    assert not verify(project, samples=20, progress=told.append).fresh
