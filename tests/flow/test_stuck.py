@@ -178,7 +178,7 @@ def test_a_damaged_file_is_named_and_made_again(
         status, lines = run("convert", *given, *ASKED)
         assert status == 0
         part = name.split("/")[0]
-        if part in MADE or name == "steps/convert.json":
+        if part in MADE or (name == "steps/convert.json" and how != "missing"):
             assert name in lines[0] and lines[0].endswith(": converted again")
         status, lines = run("convert", *given, *ASKED)
         assert (status, "up to date" in lines[0]) == (0, True)
