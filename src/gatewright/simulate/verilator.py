@@ -59,7 +59,8 @@ _UNIT_BYTES = 1_000_000  # of generated C++ per translation unit
 # code that runs once is not worth optimizing.
 _FAST, _SLOW, _LIBRARY = "-O1", "-O0", "-O1"
 
-_CXXFLAGS = ("-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
+# With pipes, a compiler that is killed leaves no temporary files.
+_CXXFLAGS = ("-pipe", "-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
 
 
 @dataclass(frozen=True)
