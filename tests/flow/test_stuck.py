@@ -190,9 +190,8 @@ def test_a_damaged_file_is_named_and_made_again(
         assert status == 0
         part = name.split("/")[0]
         # The verification compiles an emulation anew that it may not run.
-        if (part in MADE and not name.endswith("emulation.so")) or (
-            name == "steps/convert.json" and how != "missing"
-        ):
+        noticed = part in MADE and not name.endswith("emulation.so")
+        if noticed or (name == "steps/convert.json" and how != "missing"):
             assert name in lines[0] and lines[0].endswith(": converted again")
         status, lines = run("convert", *given, *ASKED)
         assert (status, "up to date" in lines[0]) == (0, True)
