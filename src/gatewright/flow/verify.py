@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from gatewright import golden, simulate
 from gatewright.emit import isolate
 from gatewright.emulation import EMULATION, LIBRARY, Emulation
 from gatewright.errors import DesignFailure
-from gatewright.files import remove, replaced_file
+from gatewright.files import replaced_file
 from gatewright.fixed import to_float
 from gatewright.flow.compare import Difference, differing_vectors, first_difference
 from gatewright.flow.convert import (
@@ -161,7 +162,7 @@ def _verify(
     results = {f"output{i}": values for i, values in enumerate(run.outputs)}
     kept = directory / "sim" / OUTPUTS
     if kept.is_dir():
-        remove(kept)
+        shutil.rmtree(kept)
     with replaced_file(kept) as file:
         np.savez(file, allow_pickle=False, **results)
     return {

@@ -59,8 +59,7 @@ _UNIT_BYTES = 1_000_000  # of generated C++ per translation unit
 # code that runs once is not worth optimizing.
 _FAST, _SLOW, _LIBRARY = "-O1", "-O0", "-O1"
 
-# With pipes, a compiler that is killed leaves no temporary files.
-_CXXFLAGS = ("-pipe", "-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
+_CXXFLAGS = ("-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
 
 
 @dataclass(frozen=True)
@@ -174,8 +173,8 @@ def _digest(parts: Iterable[str | bytes]) -> str:
 def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
     tools = _tools()
     include = tools.root / "include"
-    command = [
-        tools.compiler, *_CXXFLAGS, *flags, f"-I{include}", f"-I{include / 'vltstd'}",
+    command = [  # with pipes, so that a compiler that is killed leaves no temporary files
+        tools.compiler, "-pipe", *_CXXFLAGS, *flags, f"-I{include}", f"-I{include / 'vltstd'}",
         "-c", "-o", str(target), str(source),
     ]  # fmt: skip
     done = processes.run(command)
