@@ -51,7 +51,7 @@ defaults:
 configs:
 {configs}
 search:
-  base: {{bits: 3}}
+  base: {{bits: 3, architecture: {{hidden1: 6, hidden2: 4}}}}
   space:
     bits.hidden1.weights: [2, 3]
   objectives: [accuracy, lut]
@@ -154,11 +154,11 @@ def write_sweep(folder: Path, configurations: int) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(MODEL, folder)
     bits = [(weights, activations) for weights in range(2, 10) for activations in range(2, 7)]
-    configs = "".join(
-        f"  - {{name: w{weights}a{activations}, "
-        f"bits: {{weights: {weights}, activations: {activations}}}}}\n"
-        for weights, activations in bits[:configurations]
-    )
+    configs = ""
+    for weights, activations in bits[:configurations]:
+        layer = f"{{weights: {weights}, activations: {activations}}}"
+        layers = f"{{hidden1: {layer}, hidden2: {layer}, logits: {weights}}}"
+        configs += f"  - {{name: w{weights}a{activations}, bits: {layers}}}\n"
     (folder / "sweep.yaml").write_text(_SWEEP.format(configs=configs))
     return folder
 

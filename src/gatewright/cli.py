@@ -668,11 +668,9 @@ def cache(
     size = kept.parse_size(max_size, "--max-size") if max_size is not None else None
     age = kept.parse_age(older_than, "--older-than") if older_than is not None else None
     limit = kept.bound()
-    if clear:
-        _say(f"{kept.cache_dir()}: {decimal(kept.clear(kind))} removed")
-    elif size is not None or age is not None:
-        freed = kept.shrink(size, age=age, kind=kind)
-        _say(f"{kept.cache_dir()}: {decimal(freed)} removed")
+    if clear or size is not None or age is not None:
+        freed = kept.clear(kind) if clear else kept.shrink(size, age=age, kind=kind)
+        sys.stderr.write(f"{kept.cache_dir()}: {decimal(freed)} removed\n")
     found = [one for one in kept.kinds() if kind in (None, one.name)]
     if as_json:
         listed = [{**asdict(one), "bounded": one.name not in kept.LASTING} for one in found]
