@@ -669,6 +669,45 @@ def layers(
 
 
 @app.command()
+def cache(
+    kind: Annotated[str | None, typer.Argument(help="Only this kind of what is kept.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove it, all of it.")] = False,
+    max_size: Annotated[
+        str | None, typer.Option(help="Remove what is longest out of use, down to e.g. 10GB.")
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option(help="Remove what is out of use for e.g. 12h, 30d or 4w.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Show what is kept between runs, and how much; remove it."""
+    from rich.filesize import decimal
+
+    from gatewright import cache as kept
+
+    size = kept.parse_size(max_size, "--max-size") if max_size is not None else None
+    age = kept.parse_age(older_than, "--older-than") if older_than is not None else None
+    limit = kept.bound()
+    if clear or size is not None or age is not None:
+        freed = kept.clear(kind) if clear else kept.shrink(size, age=age, kind=kind)
+        sys.stderr.write(f"{kept.cache_dir()}: {decimal(freed)} removed\n")
+    found = [one for one in kept.kinds() if kind in (None, one.name)]
+    if as_json:
+        listed = [{**asdict(one), "bounded": one.name not in kept.LASTING} for one in found]
+        _print_json({"directory": str(kept.cache_dir()), "bound": limit, "kinds": listed})
+        return
+    for one in found:
+        days = one.oldest / 86400
+        lasting = ", outside of the bound" if one.name in kept.LASTING else ""
+        sys.stdout.write(
+            f"{one.name}: {one.entries} entries, {decimal(one.size)}, "
+            f"the oldest out of use for {days:.1f} days{lasting}\n"
+        )
+    bounded = sum(one.size for one in found if one.name not in kept.LASTING)
+    sys.stdout.write(f"{kept.cache_dir()}: {decimal(bounded)} of {decimal(limit)}\n")
+
+
+@app.command()
 def doctor(as_json: _Json = False) -> None:
     """Say what is installed, what is missing, and what to type to get it."""
     from gatewright.doctor import examine

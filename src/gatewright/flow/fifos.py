@@ -94,7 +94,7 @@ def size_fifos(
             key,
             sizing.run,
             subject=lambda: synthesized_content(load_rtl(directory)),
-            made=lambda: sorted((directory / "rtl").iterdir()),
+            made=lambda: sorted((directory / "rtl").iterdir()) if sizing.names else (),
         )
     if stamp.fresh and stamp.results["depths"] and spoilt:
         stamp = replace(stamp, cause=spoilt[0])

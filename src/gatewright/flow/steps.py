@@ -94,6 +94,9 @@ def held(directory: Path, progress: Progress = silent) -> Iterator[None]:
 
 
 def _clean(directory: Path) -> None:
+    for name in ("sim", "steps", "synth"):
+        if not (directory / name).is_dir():  # what isn't one would be in the way
+            remove(directory / name)
     for pattern in (
         ".*.gatewright-*",
         "steps/.*",
@@ -147,7 +150,7 @@ def run_step(
             return found
     elif found is None and (path.exists() or path.is_symlink()):
         cause = f"steps/{path.name} is damaged"
-    if path.parent.is_symlink() or not path.parent.is_dir():
+    if not path.parent.is_dir():
         remove(path.parent)
     aside = path.with_name(f".{step}.aside")
     if found is not None:

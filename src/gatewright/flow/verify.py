@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -119,9 +120,12 @@ def _emulation_files(hls: Path) -> list[Path]:
 
 
 def verified_content(directory: Path, project: RtlProject) -> str:
-    """Hash of the design and the RTL that a verification is about."""
+    """Hash of the design, the RTL and the C++ that a verification is about."""
     rtl = [project.directory / file for file in (*project.files, MANIFEST)]
-    return hash_files([*design_files(directory), *rtl])
+    firmware = directory / "hls" / "firmware"
+    cpp = sorted(path for path in firmware.glob("*") if path.suffix in (".cpp", ".h"))
+    weights = sorted((firmware / "weights").glob("*.txt"))
+    return hash_files([*design_files(directory), *rtl, *cpp, *weights])
 
 
 def _verify(
@@ -162,7 +166,10 @@ def _verify(
         sim = directory / "sim"
         difference = _locate(design, project, expected, outputs, run.outputs, differing, sim)
     results = {f"output{i}": values for i, values in enumerate(run.outputs)}
-    with replaced_file(directory / "sim" / OUTPUTS) as file:
+    kept = directory / "sim" / OUTPUTS
+    if kept.is_dir():
+        shutil.rmtree(kept)
+    with replaced_file(kept) as file:
         np.savez(file, allow_pickle=False, **results)
     return {
         "vectors": count,

@@ -6,12 +6,16 @@ one multiplier per weight and an adder tree.
 
 from __future__ import annotations
 
+import functools
+import json
 import math
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gatewright.cache import memory
+from gatewright.cache import kept, key_of
 from gatewright.circuit.graph import width_of
 from gatewright.kernels.base import Choice
 
@@ -43,9 +47,9 @@ _BLOCK_WORK = 6_500_000
 #: times as long, and seldom saves more than one adder in a hundred.
 _THOROUGH_DIGITS = 4000
 
-_Solution = list[
-    tuple[list[tuple[int, int, int, int]], list[int], list[int], list[int], list[bool]]
-]
+#: Per stage: operations (code, operands, shift), then shifts of inputs, indices, shifts and signs
+#: of outputs. Plain JSON.
+_Solution = list[tuple[list[list[int]], list[int], list[int], list[int], list[bool]]]
 
 
 def adder_graph(circuit: Circuit, x: Sequence[Word], matrix: NDArray[np.int64]) -> list[Word]:
@@ -197,9 +201,20 @@ def _solve(matrix: NDArray[np.int64], intervals: tuple[tuple[int, int, int], ...
     if int(np.abs(matrix).max(initial=0)) >> WEIGHT_BITS:
         raise ValueError(f"weights beyond {WEIGHT_BITS} bits have no adder graph")
     thorough = int(signed_digits(matrix).sum()) <= _THOROUGH_DIGITS
-    solve = memory().cache(_solve_with_da4ml)
-    solution: _Solution = solve(np.ascontiguousarray(matrix), intervals, thorough)
-    return solution
+    matrix = np.ascontiguousarray(matrix, np.int64)
+    asked = json.dumps([matrix.shape, intervals, thorough])
+    key = key_of(*_solver(), asked, matrix.tobytes())
+    solution = kept(
+        "adders", key, lambda: json.dumps(_solve_with_da4ml(matrix, intervals, thorough)).encode()
+    )
+    found: _Solution = json.loads(solution)
+    return found
+
+
+@functools.cache
+def _solver() -> tuple[str, bytes]:
+    """What solutions depend on beside the matrix: da4ml, and how this module asks it."""
+    return metadata.version("da4ml"), Path(__file__).read_bytes()
 
 
 def _solve_with_da4ml(
@@ -217,7 +232,7 @@ def _solve_with_da4ml(
     )
     return [
         (
-            [(op.opcode, op.id0, op.id1, op.data) for op in stage.ops],
+            [[int(n) for n in (op.opcode, op.id0, op.id1, op.data)] for op in stage.ops],
             [int(s) for s in stage.inp_shifts],
             [int(i) for i in stage.out_idxs],
             [int(s) for s in stage.out_shifts],

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from gatewright import built, processes
 from gatewright.errors import DesignFailure, InputError
-from gatewright.files import locked
+from gatewright.files import locked, opened, remove, write_text
 from gatewright.resources import data_dir
 from gatewright.simulate.bench import TOP, bench_top
 from gatewright.wall import systemverilog
@@ -183,8 +183,8 @@ def _compiling(what: str) -> processes.Limits:
 def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
     tools = _tools()
     include = tools.root / "include"
-    command = [
-        tools.compiler, *_CXXFLAGS, *flags, f"-I{include}", f"-I{include / 'vltstd'}",
+    command = [  # with pipes, so that a compiler that is killed leaves no temporary files
+        tools.compiler, "-pipe", *_CXXFLAGS, *flags, f"-I{include}", f"-I{include / 'vltstd'}",
         "-c", "-o", str(target), str(source),
     ]  # fmt: skip
     done = processes.run(command, limits=_compiling(source.name))
@@ -209,31 +209,52 @@ def _compile_cached(
     Returns:
         The object file; None if another process is compiling it and is not waited for.
     """
-    from gatewright.cache import cache_dir
+    from gatewright.cache import cache_dir, tidy, used
 
     contents = [file.read_bytes() for file in (source, header) if file]
     key = _digest((_tools().versions, *_CXXFLAGS, *flags, *contents))
     cache = cache_dir() / "verilator" / f"{source.stem}-{key}"
     target = cache / f"{source.stem}.o"
-    if target.is_file():
+    if _is_whole(target):
+        used(cache)
         return target
     try:
+        if not cache.is_dir():
+            remove(cache)
         cache.mkdir(parents=True, exist_ok=True)
         with locked(cache, wait=wait) as free:
             if not free:
                 return None
-            if not target.is_file():
+            if not _is_whole(target):
+                for left in cache.iterdir():  # damaged, or a killed process's
+                    remove(left)
                 with tempfile.TemporaryDirectory(dir=cache) as scratch:
                     compiled = Path(scratch) / target.name
                     include = [f"-I{header.parent}"] if header else []
                     _compile(source, compiled, [*flags, *include])
+                    write_text(_hash_of(target), _digest((compiled.read_bytes(),)))
                     compiled.replace(target)
     except OSError as error:
         raise InputError(
             f"{cache}: cannot keep compiled objects there ({error.strerror}); "
             "set GATEWRIGHT_CACHE to a directory that can be written"
         ) from None
+    tidy()
     return target
+
+
+def _hash_of(target: Path) -> Path:
+    """The file that holds the hash of a compiled object."""
+    return target.with_suffix(".hash")
+
+
+def _is_whole(target: Path) -> bool:
+    """Whether an object is there, and as it was compiled."""
+    try:
+        with opened(target) as file, opened(_hash_of(target), 100) as known:
+            return _digest((file.read(),)) == known.read().decode("ascii", "replace")
+    except (OSError, InputError):
+        return False
 
 
 def _translation_units(directory: Path, name: str, files: Sequence[str]) -> list[Path]:

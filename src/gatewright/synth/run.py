@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -20,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewright import processes
-from gatewright.cache import cache_dir
+from gatewright.cache import kept, key_of
 from gatewright.errors import DesignFailure, InputError
-from gatewright.files import write_text
+from gatewright.files import remove, write_text
 from gatewright.synth.counts import Resources, count, total
 from gatewright.synth.worker import Job, save
 from gatewright.wall import systemverilog
@@ -235,22 +234,20 @@ def _text(file: Path) -> str:
 
 def _run(job: Job, directory: Path) -> dict[str, object]:
     """Cell statistics of a job, from the cache where the same has been asked before."""
-    digest = hashlib.sha256(yosys_version().encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    sources = [source.read_bytes() for source in sorted(Path(__file__).parent.glob("*.py"))]
     # Where the files stand doesn't matter; Yosys only writes it into attributes.
-    anonymous = replace(job, files=(), black_boxes=())
-    digest.update(json.dumps(asdict(anonymous)).encode())
+    anonymous = json.dumps(asdict(replace(job, files=(), black_boxes=())))
+    contents = []
     for kind, names in (("file", job.files), ("box", job.black_boxes)):
         for name in names:
-            content = Path(name).read_bytes()
-            digest.update(f"{kind} {len(content)} ".encode() + content)
-    stored = cache_dir() / "synth" / f"{digest.hexdigest()}.json"
-    try:
-        cells: dict[str, object] = json.loads(stored.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        cells = _execute(job, directory)
-        write_text(stored, json.dumps(cells))
+            contents += [kind.encode(), Path(name).read_bytes()]
+    key = key_of(yosys_version(), *sources, anonymous, *contents)
+    data = kept("synth", key, lambda: json.dumps(_execute(job, directory)).encode())
+    statistics = directory / "cells.json"
+    if not statistics.is_file():  # found in the cache
+        remove(statistics)
+        write_text(statistics, data.decode())
+    cells: dict[str, object] = json.loads(data)
     return cells
 
 
