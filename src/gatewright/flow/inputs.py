@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gatewright.errors import InputError
+from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import from_float
 from gatewright.kernels import Embedding
 from gatewright.samples import read_arrays
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gatewright.kernels import Tensor
 
     Values = NDArray[np.int64]
+
+_EXACT = 2.0**53  # integers up to here are floats
 
 
 def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
@@ -83,8 +85,15 @@ def _samples(path: Path, tensor: Tensor, array: NDArray[Any]) -> Values:
             f"{path}: input '{tensor.name}' has shape {array.shape}, "
             f"should be (samples, {', '.join(map(str, tensor.shape))})"
         )
-    if array.dtype not in (np.float32, np.float64):
-        if not np.issubdtype(array.dtype, np.integer) and array.dtype != np.float16:
-            raise InputError(f"{path}: input '{tensor.name}' holds {array.dtype}, not numbers")
-        array = array.astype(np.float64)
-    return from_float(array, tensor.type).reshape(len(array), *tensor.shape)
+    if array.dtype.kind == "b" or array.dtype.itemsize > 8:
+        raise InputError(
+            f"{path}: input '{tensor.name}' holds {array.dtype}; should be integers or floats of "
+            "up to 64 bits"
+        )
+    values = array.astype(np.float64)
+    if array.dtype.kind in "iu" and (np.abs(values) > _EXACT).any():
+        raise InputError(f"{path}: input '{tensor.name}' holds integers beyond 2^53")
+    try:
+        return from_float(values, tensor.type).reshape(len(array), *tensor.shape)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{path}: input '{tensor.name}': {error}") from None
