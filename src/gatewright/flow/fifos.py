@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewright import simulate
+from gatewright.console import duration
 from gatewright.emit import emit
 from gatewright.errors import DesignFailure
 from gatewright.files import locked, replaced_directory, require_file
@@ -19,7 +20,7 @@ from gatewright.flow.synthesize import synthesized_content
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 #: Tensors that are passed through to measure: enough for a steady state.
 SAMPLES = 8
 
+#: The fewest of them where a design is slow.
+_LEAST = 4
+
 #: Times that depths grow by half, where the interval is longer with those that were measured.
 _ATTEMPTS = 4
 
@@ -38,9 +42,11 @@ def size_fifos(
     directory: Path,
     *,
     inputs: Path | None = None,
-    samples: int = SAMPLES,
+    samples: int | None = None,
     stalls: Sequence[StallPattern] = simulate.STALLS,
     progress: Progress = silent,
+    notice: Progress = silent,
+    share: Callable[[float], None] | None = None,
 ) -> Stamp:
     """Set the depths of a project's FIFOs to what simulation shows that they need.
 
@@ -52,9 +58,12 @@ def size_fifos(
     Args:
         directory: a converted project.
         inputs: samples as of `verify`; random words if None. Throughput doesn't depend on them.
-        samples: number of tensors passed.
+        samples: number of tensors passed; by default 8, or as many as are simulated in a few
+            minutes.
         stalls: patterns of idle cycles and backpressure.
         progress: is told what is being done.
+        notice: is told where it will take long, or the default number of samples was lowered.
+        share: is told what share of each simulation is done.
 
     Returns:
         The stamp of the step "fifos": per FIFO its depth and high-water mark, and the interval
@@ -67,6 +76,9 @@ def size_fifos(
     design, project = load_design(directory), load_rtl(directory)
     if inputs is not None:
         require_file(inputs)
+    asked = inputs is not None or samples is not None
+    if samples is None:
+        samples = simulate.bearable(lambda count: _seconds(project, count, stalls), SAMPLES, _LEAST)
     words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed=0)
     key = key_of(
         hash_files([inputs]) if inputs is not None else None,
@@ -77,7 +89,15 @@ def size_fifos(
     )
 
     def action() -> dict[str, Any]:
-        return _Sizing(directory, design, project, words, stalls, samples, progress).run()
+        seconds = _seconds(project, samples, stalls)
+        if not asked and samples < SAMPLES:
+            notice(
+                f"{directory}: {samples} samples in place of {SAMPLES}: the design takes "
+                f"{project.interval:,} clock cycles for each, {duration(seconds)} in all"
+            )
+        elif seconds > simulate.LONGEST:
+            notice(f"{directory}: the simulations will take about {duration(seconds)}")
+        return _Sizing(directory, design, project, words, stalls, samples, progress, share).run()
 
     with locked(directory):
         return run_step(
@@ -87,6 +107,16 @@ def size_fifos(
             action,
             subject=lambda: synthesized_content(load_rtl(directory)),
         )
+
+
+def _seconds(project: RtlProject, samples: int, stalls: Sequence[StallPattern]) -> float:
+    """Wall time of the simulations that set depths, where the first depths will do."""
+
+    def one(patterns: Sequence[StallPattern]) -> float:
+        phases = simulate.plan(project, samples, stalls=patterns, resets=0, driver_vectors=0)
+        return simulate.seconds_of(project, phases)
+
+    return one([]) + one([simulate.FULL_RATE, *stalls]) + one(stalls)
 
 
 class _Sizing:
@@ -99,6 +129,7 @@ class _Sizing:
         stalls: Sequence[StallPattern],
         samples: int,
         progress: Progress,
+        share: Callable[[float], None] | None,
     ) -> None:
         self.directory = directory
         self.design = design
@@ -106,6 +137,7 @@ class _Sizing:
         self.words = [word[:samples].reshape(len(word[:samples]), -1) for word in words]
         self.stalls = stalls
         self.progress = progress
+        self.share = share
         self.names = [m.instance for m in project.modules if m.kind == "fifo"]
 
     def run(self) -> dict[str, Any]:
@@ -172,7 +204,13 @@ class _Sizing:
         with tempfile.TemporaryDirectory() as rtl:
             project = self._emit(depths, Path(rtl))
             return simulate.simulate(
-                project, self.words, build, stalls=stalls, resets=0, driver_vectors=0
+                project,
+                self.words,
+                build,
+                stalls=stalls,
+                resets=0,
+                driver_vectors=0,
+                share=self.share,
             )
 
     def _emit(self, depths: Mapping[str, int], directory: Path) -> RtlProject:

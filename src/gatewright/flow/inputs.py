@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import from_float
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.int64]
 
+_COPIES = 2  # of each value, one of them in another type
 _EXACT = 2.0**53  # integers up to here are floats
 
 
@@ -31,6 +33,7 @@ def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
     what follows, which hides most errors; so the rest have a magnitude drawn per vector, and of
     them every second one is mostly zeros. What indexes a table stays within it.
     """
+    _require_memory(design, samples)
     rng = np.random.default_rng(seed)
     result = []
     for tensor in design.inputs:
@@ -45,6 +48,26 @@ def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
             words[vector] = value
         result.append(words)
     return result
+
+
+def _require_memory(design: Design, samples: int) -> None:
+    """Check that the values of all tensors, which golden outputs are compared with, find room.
+
+    Raises:
+        InputError: if they don't.
+    """
+    elements = sum(tensor.size for tensor in (*design.inputs, *(k.output for k in design.kernels)))
+    wanted = _COPIES * np.dtype(np.int64).itemsize * elements * samples
+    free = psutil.virtual_memory().available
+    if wanted > free:
+        raise InputError(
+            f"{samples:,} samples take about {_amount(wanted)} of memory, and {_amount(free)} are "
+            "free; give fewer --samples, or a shorter file of --inputs"
+        )
+
+
+def _amount(size: int) -> str:
+    return f"{size / (1 << 30):,.1f} GiB"
 
 
 def _highest(design: Design, tensor: Tensor) -> int:
@@ -66,6 +89,8 @@ def read_inputs(path: Path, design: Design) -> list[Values]:
             f"{path}: no array for input '{missing[0]}'; the model's inputs are "
             f"{', '.join(tensor.name for tensor in design.inputs)}"
         )
+    counts = [len(np.atleast_1d(arrays[tensor.name])) for tensor in design.inputs]
+    _require_memory(design, max(counts))
     result = [_samples(path, tensor, arrays[tensor.name]) for tensor in design.inputs]
     for tensor, words in zip(design.inputs, result, strict=True):
         highest = _highest(design, tensor)
