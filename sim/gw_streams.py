@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = Path(os.environ["GATEWRIGHT_JOB"])
 JOB: dict[str, Any] = json.loads((DIRECTORY / "job.json").read_text())
+NOTING = 0.5  # seconds of wall time between two notes of progress
 PERIOD = 2  # time steps per clock cycle: the simulator has no finer event
 LISTED = 8  # names in a list of FIFOs
 SETTINGS = (  # of a phase, which are signals of the bench
@@ -145,6 +146,19 @@ def given_up(dut: Any, streams: Streams, phase: dict[str, Any]) -> str:
     return "; ".join([reason, *states])
 
 
+async def note_progress(dut: Any, phase: str) -> None:
+    """Note the clock cycle in a file about twice a second, for whoever shows how far it is."""
+    path = DIRECTORY / "progress.json"
+    wait = 1000  # clock cycles
+    while True:
+        started = time.perf_counter()
+        await Timer(wait * PERIOD, unit="step")
+        note = json.dumps({"phase": phase, "cycles": int(dut.cycle.value)})
+        path.write_text(note, encoding="utf-8")
+        faster = NOTING / max(time.perf_counter() - started, 1e-6)
+        wait = max(10, int(wait * min(faster, 10)))
+
+
 async def reset(dut: Any) -> None:
     """Hold `rst` for one rising clock edge, which is all that a design may ask for."""
     await FallingEdge(dut.clk)
@@ -253,10 +267,12 @@ async def streams(dut: Any, phase: dict[str, Any]) -> None:
     if drivers:
         drivers.send()
 
+    noting = cocotb.start_soon(note_progress(dut, phase["name"]))
     started = time.perf_counter()
     await stop
     await ReadOnly()
     seconds = time.perf_counter() - started
+    noting.cancel()
     cycles = int(dut.cycle.value)
 
     failure = streams.failure()

@@ -21,7 +21,7 @@ from gatewright.errors import DesignFailure, GatewrightError, InputError, system
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rich.status import Status
+    from rich.progress import Progress as Bar
 
     from gatewright.explore.engine import Engine
     from gatewright.flow.steps import Stamp
@@ -138,7 +138,7 @@ class _Progress:
 
     def __init__(self) -> None:
         self._where = ""
-        self._status: Status | None = None
+        self._bar: Bar | None = None
         self._timer: threading.Timer | None = None
 
     def begin(self, where: Path) -> Callable[[str], None]:
@@ -150,24 +150,48 @@ class _Progress:
         """Clear the terminal's line."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._status is not None:
-            self._status.stop()
-        self._timer = self._status = None
+        if self._bar is not None:
+            self._bar.stop()
+        self._timer = self._bar = None
+
+    def share(self, done: float) -> None:
+        """Show on a terminal what share of the step is done."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[-1], total=1.0, completed=done)
+
+    def notice(self, line: str) -> None:
+        """Say a line that stays."""
+        self.end()
+        say(line)
 
     def _tell(self, text: str) -> None:
         line = f"{self._where}: {text}"
         if sys.stderr.isatty():
-            from rich.text import Text
-
-            if self._status is None:
-                self._status = console(stderr=True).status("")
-                self._status.start()
-            self._status.update(Text(plain(line)))
+            if self._bar is None:
+                self._bar = _make_bar()
+                self._bar.start()
+            for task in self._bar.task_ids:
+                self._bar.remove_task(task)
+            self._bar.add_task(plain(line), total=None)
             return
         self.end()
         self._timer = threading.Timer(_WHILE, say, (line,))
         self._timer.daemon = True
         self._timer.start()
+
+
+def _make_bar() -> Bar:
+    """A line with a spinner, and a bar where it is known how far a step is."""
+    from rich import progress
+
+    return progress.Progress(
+        progress.SpinnerColumn(),
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(bar_width=24),
+        progress.TimeRemainingColumn(),
+        console=console(stderr=True),
+        transient=True,
+    )
 
 
 _progress = _Progress()
@@ -357,9 +381,13 @@ def verify(
     directory: _Directory,
     inputs: Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")] = None,
     samples: Annotated[
-        int,
-        typer.Option(min=1, max=_MOST_VECTORS, help="Random vectors, without --inputs."),
-    ] = 1000,
+        int | None,
+        typer.Option(
+            min=1,
+            max=_MOST_VECTORS,
+            help="Random vectors, without --inputs; default: 1000, fewer where they take minutes.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=_SEEDS, help="Seed of the random vectors.")] = 0,
     stall: Annotated[
         list[str] | None, typer.Option(help="Stall patterns by name; default all.")
@@ -378,6 +406,8 @@ def verify(
         stalls=_patterns(stall),
         waves=waves,
         progress=_progress.begin(directory),
+        notice=_progress.notice,
+        share=_progress.share,
     )
     _progress.end()
     _say_changed(directory, stamp)
@@ -425,7 +455,14 @@ def _patterns(names: list[str] | None) -> list[StallPattern]:
 def fifos(
     directory: _Directory,
     inputs: Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")] = None,
-    samples: Annotated[int, typer.Option(min=2, max=_MOST_VECTORS, help="Samples to pass.")] = 8,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            max=_MOST_VECTORS,
+            help="Samples to pass; default: 8, fewer where they take minutes.",
+        ),
+    ] = None,
     stall: Annotated[
         list[str] | None, typer.Option(help="Stall patterns by name; default all.")
     ] = None,
@@ -440,6 +477,8 @@ def fifos(
         samples=samples,
         stalls=_patterns(stall),
         progress=_progress.begin(directory),
+        notice=_progress.notice,
+        share=_progress.share,
     )
     _progress.end()
     if stamp.cause:

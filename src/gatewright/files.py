@@ -29,22 +29,12 @@ def read_bytes(path: Path, limit: int) -> bytes:
         InputError: if it can't be read, is no regular file, or is larger.
     """
     try:
-        require_regular(path, path.stat())
-        with open(path, "rb", opener=_without_waiting) as file:
-            content = file.read(limit + 1)
+        with opened(path, limit) as file:
+            return file.read(limit)
     except FileNotFoundError:
         raise
-    except ValueError:  # of the path
-        raise InputError(f"{path}: is no file's name") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if len(content) > limit:
-        raise InputError(f"{path}: more than {limit >> 20} MiB, which is too large for such a file")
-    return content
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({_reason(error)})") from None
 
 
 def require_regular(path: Path, status: os.stat_result) -> None:
@@ -101,15 +91,15 @@ def check_folder(path: Path) -> None:
     """
     try:
         place = next(folder for folder in (path, *path.parents) if folder.exists())
+        if not place.is_dir():
+            raise InputError(f"{place}: is a file, not a directory; name another directory")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise InputError(f"{place}: cannot be written; name another directory")
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be made ({_reason(error)})") from None
-    if not place.is_dir():
-        raise InputError(f"{place}: is a file, not a directory; name another directory")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise InputError(f"{place}: cannot be written; name another directory")
 
 
 def _reason(error: OSError | ValueError) -> str:

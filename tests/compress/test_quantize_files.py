@@ -146,7 +146,7 @@ def test_sensitivity_is_shown_and_bits_are_found(run):
         (("m.h5", "--max-loss", "0.1", "-o", "q.h5"), "--max-loss measures accuracy; give"),
         (("m.h5", "--sensitivity"), "--sensitivity measures accuracy; give samples"),
         (("m.h5", "--sensitivity", "--data", "x.npy"), "x.npy: holds no labels 'y'"),
-        (("m.h5", "--bits", "6", "--data", "none.npz", "-o", "q.h5"), "none.npz: can't be read"),
+        (("m.h5", "--bits", "6", "--data", "none.npz", "-o", "q.h5"), "none.npz: no such file"),
         (("m.h5", "--bits", "6", "--data", "m.h5", "-o", "q.h5"), "m.h5: can't be read"),
         (("m.h5", "--bits", "6", "--data", "bad.npz", "-o", "q.h5"), "bad.npz: no samples 'x'"),
         (("none.h5", "--bits", "6", "-o", "q.h5"), "none.h5: no such file"),

@@ -246,8 +246,8 @@ def odd_place(kind, folder, suffix):
             os.mkfifo(path)
         case "endless":
             path.symlink_to("/dev/zero")
-        case "null":
-            path.symlink_to("/dev/null")
+        case "full":
+            path.symlink_to("/dev/full")
         case "socket":
             with socket.socket(socket.AF_UNIX) as made:
                 made.bind(path.name)
@@ -267,7 +267,7 @@ def odd_place(kind, folder, suffix):
     return path
 
 
-ODD = ["directory", "pipe", "endless", "null", "socket", "loop", "below-a-file", "long"]
+ODD = ["directory", "pipe", "endless", "full", "socket", "loop", "below-a-file", "long"]
 ODD_NAMES = ["two-lines", "steering", "half-a-character"]
 
 
@@ -314,7 +314,7 @@ def test_odd_names_steer_nothing(run, reached, place, use, kind):
 BOUNDS = [
     (("verify", "--seed", "-1"), "greater than or equal to 0"),
     (("verify", "--samples", "9" * 31), "less than or equal to 1000000000"),
-    (("verify", "--samples", "0"), "less than or equal to 1000000000"),
+    (("verify", "--samples", "0"), "greater than or equal to 1"),
     (("fifos", "--samples", "1"), "greater than or equal to 2"),
     (("convert", "--fps", "1e-308"), "from 0.001 to 1e+12"),
     (("convert", "--fps", "nan"), "from 0.001 to 1e+12"),
@@ -329,7 +329,7 @@ BOUNDS = [
     (("convert", "--set", "fc1.table_size=1099511627776"), "must be 1048576 at most"),
     (("convert", "--set", f"fc1.reuse_factor={'9' * 31}"), "must be 2147483647 at most"),
     (("synth", "--jobs", "0"), "greater than or equal to 1"),
-    (("synth", "--jobs", "1000000000"), "greater than or equal to 1"),
+    (("synth", "--jobs", "1000000000"), "less than or equal to 1024"),
     (("synth", "--target", "../presets/default"), "does not exist; there are xc7, xcup"),
     (("convert", "--preset", "../targets/xcup"), "does not exist; there are"),
     (("run", "--jobs", "-1"), "greater than or equal to 1"),

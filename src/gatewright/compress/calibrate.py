@@ -30,6 +30,7 @@ _NARROWER = 6
 _LOWEST_PO2 = -3
 _SAMPLED = 1 << 16
 _BATCH = 256
+_LARGEST = 2.0**63
 
 Samples = list[NDArray[np.float32]]
 
@@ -86,6 +87,8 @@ class Calibration:
         self._equalized = self.network.copy()
         equalize(self._equalized)
         self._wanted = outputs(self.network, self.samples)
+        if not all(np.isfinite(array).all() for array in self._wanted):
+            raise InputError("calibration data: the model's outputs on it are not finite")
 
     def best(self, bits: Mapping[str, LayerBits]) -> Network:
         """The quantized network whose outputs are nearest to the float model's."""
@@ -130,7 +133,8 @@ def read_samples(model: Any, x: Any) -> Samples:
     Raises:
         InputError: if `x` isn't what the model takes.
     """
-    samples = [np.asarray(array, np.float32) for array in (x if isinstance(x, list) else [x])]
+    with np.errstate(over="ignore"):  # what overflows is refused
+        samples = [np.asarray(array, np.float32) for array in (x if isinstance(x, list) else [x])]
     if len(samples) != len(model.inputs):
         raise InputError(
             f"calibration data: {len(samples)} arrays, the model has {len(model.inputs)} inputs"
@@ -144,6 +148,10 @@ def read_samples(model: Any, x: Any) -> Samples:
             )
         if not np.isfinite(array).all():
             raise InputError("calibration data: a value is not finite")
+        if (np.abs(array) >= _LARGEST).any():
+            raise InputError(
+                f"calibration data: holds {np.abs(array).max():g}; no type goes beyond 2^63"
+            )
     return samples
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType, Overflow, Rounding, from_float, to_float
+from gatewright.samples import require_finite
 
 # The same samples for every seed, so that accuracies of two trainings can be compared.
 _SPLIT_SEED = 0
@@ -55,9 +56,11 @@ def load_arrays(
         [n, *shape], y int64 [n].
 
     Raises:
-        InputError: if there are no such samples to set apart.
+        InputError: if there are no such samples to set apart, or x holds what is no number.
     """
     x_train, y_train, x_test, y_test = module.load_data(**arguments)
+    for name, array in (("x_train", x_train), ("x_test", x_test)):
+        require_finite(f"load_data of {module.__file__}", name, np.asarray(array, np.float64))
     x_train, x_test = (
         np.asarray(x, np.float32) if input_precision is None else on_grid(x, input_precision)
         for x in (x_train, x_test)

@@ -21,7 +21,7 @@ from gatewright.errors import InputError
 from gatewright.files import check_new_file, replaced_file, require_file
 from gatewright.fixed import FixedType
 from gatewright.options import DEFAULT_PRECISION
-from gatewright.samples import read_arrays
+from gatewright.samples import read_arrays, require_finite
 
 
 @dataclass(frozen=True)
@@ -157,10 +157,11 @@ def _read_data(
         raise InputError(
             f"{path}: no samples '{missing[0]}'; there are {', '.join(arrays) or 'no arrays'}"
         )
-    for name in names:
-        if arrays[name].dtype.kind not in "fiub":
-            raise InputError(f"{path}: '{name}' is no array of numbers")
-    return [arrays[name] for name in names], arrays.get("y")
+    with np.errstate(over="ignore"):
+        samples = [arrays[name].astype(np.float32) for name in names]
+    for name, array in zip(names, samples, strict=True):
+        require_finite(str(path), name, array)  # as floats of 32 bits, which networks compute with
+    return samples, arrays.get("y")
 
 
 def _save(model: Any, path: Path) -> None:

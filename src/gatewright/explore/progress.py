@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatewright.console import console, plain, say
+from gatewright.console import console, duration, plain, say
 from gatewright.explore.outcome import Outcome, front
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Watch:
         if not self._ran or not left:
             return ""
         seconds = left * (time.monotonic() - self._start) / self._ran
-        return f"; about {_duration(seconds)} left"
+        return f"; about {duration(seconds)} left"
 
     def __rich__(self) -> RenderableType:
         from rich.console import Group
@@ -156,7 +156,7 @@ class Watch:
 
         search = self._search
         bars = Table.grid(padding=(0, 1))
-        done, elapsed = len(self._told), _duration(time.monotonic() - self._start)
+        done, elapsed = len(self._told), duration(time.monotonic() - self._start)
         bars.add_row(
             self._title,
             ProgressBar(search.trials, done, width=30),
@@ -204,10 +204,3 @@ def describe(search: Search, outcome: Outcome) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.4g}"
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

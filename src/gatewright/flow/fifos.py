@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewright import simulate
+from gatewright.console import duration
 from gatewright.emit import emit
 from gatewright.errors import DesignFailure, InputError
 from gatewright.files import replaced_directory, require_file
@@ -26,7 +27,7 @@ from gatewright.flow.synthesize import synthesized_content
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 #: Tensors that are passed through to measure: enough for a steady state.
 SAMPLES = 8
 
+#: The fewest of them where a design is slow.
+_LEAST = 4
+
 #: Times that depths grow by half, where the interval is longer with those that were measured.
 _ATTEMPTS = 4
 
@@ -45,9 +49,11 @@ def size_fifos(
     directory: Path,
     *,
     inputs: Path | None = None,
-    samples: int = SAMPLES,
+    samples: int | None = None,
     stalls: Sequence[StallPattern] = simulate.STALLS,
     progress: Progress = silent,
+    notice: Progress = silent,
+    share: Callable[[float], None] | None = None,
 ) -> Stamp:
     """Set the depths of a project's FIFOs to what simulation shows that they need.
 
@@ -59,9 +65,12 @@ def size_fifos(
     Args:
         directory: a converted project.
         inputs: samples as of `verify`; random words if None. Throughput doesn't depend on them.
-        samples: number of tensors passed.
+        samples: number of tensors passed; by default 8, or as many as are simulated in a few
+            minutes.
         stalls: patterns of idle cycles and backpressure.
         progress: is told what is being done.
+        notice: is told where it will take long, or the default number of samples was lowered.
+        share: is told what share of each simulation is done.
 
     Returns:
         The stamp of the step "fifos": per FIFO its depth and high-water mark, and the interval
@@ -74,10 +83,15 @@ def size_fifos(
     if inputs is not None:
         require_file(inputs)
     require_project(directory)
+    asked = inputs is not None or samples is not None
     with held(directory, progress):
         if changed := changed_files(directory, ["model"]):
             raise InputError(f"{directory}: {changed[0]}; run 'gatewright convert' again")
         design, project = load_design(directory), load_rtl(directory)
+        if samples is None:
+            samples = simulate.bearable(
+                lambda count: _seconds(project, count, stalls), SAMPLES, _LEAST
+            )
         words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed=0)
         key = key_of(
             hash_files([inputs]) if inputs is not None else None,
@@ -87,18 +101,40 @@ def size_fifos(
             project.clock_ns,
         )
         spoilt = changed_files(directory, ["rtl"])
-        sizing = _Sizing(directory, design, project, words, stalls, samples, progress)
+        sizing = _Sizing(directory, design, project, words, stalls, samples, progress, share)
+        seconds = _seconds(project, samples, stalls)
+
+        def action() -> dict[str, Any]:
+            if not asked and samples < SAMPLES:
+                notice(
+                    f"{directory}: {samples} samples in place of {SAMPLES}: the design takes "
+                    f"{project.interval:,} clock cycles for each, {duration(seconds)} in all"
+                )
+            elif seconds > simulate.LONGEST:
+                notice(f"{directory}: the simulations will take about {duration(seconds)}")
+            return sizing.run()
+
         stamp = run_step(
             directory,
             "fifos",
             key,
-            sizing.run,
+            action,
             subject=lambda: synthesized_content(load_rtl(directory)),
             made=lambda: sorted((directory / "rtl").iterdir()) if sizing.names else (),
         )
     if stamp.fresh and stamp.results["depths"] and spoilt:
         stamp = replace(stamp, cause=spoilt[0])
     return stamp
+
+
+def _seconds(project: RtlProject, samples: int, stalls: Sequence[StallPattern]) -> float:
+    """Wall time of the simulations that set depths, where the first depths will do."""
+
+    def one(patterns: Sequence[StallPattern]) -> float:
+        phases = simulate.plan(project, samples, stalls=patterns, resets=0, driver_vectors=0)
+        return simulate.seconds_of(project, phases)
+
+    return one([]) + one([simulate.FULL_RATE, *stalls]) + one(stalls)
 
 
 class _Sizing:
@@ -111,6 +147,7 @@ class _Sizing:
         stalls: Sequence[StallPattern],
         samples: int,
         progress: Progress,
+        share: Callable[[float], None] | None,
     ) -> None:
         self.directory = directory
         self.design = design
@@ -118,6 +155,7 @@ class _Sizing:
         self.words = [word[:samples].reshape(len(word[:samples]), -1) for word in words]
         self.stalls = stalls
         self.progress = progress
+        self.share = share
         self.names = [m.instance for m in project.modules if m.kind == "fifo"]
 
     def run(self) -> dict[str, Any]:
@@ -184,7 +222,13 @@ class _Sizing:
         with self._scratch() as rtl:
             project = self._emit(depths, rtl)
             return simulate.simulate(
-                project, self.words, build, stalls=stalls, resets=0, driver_vectors=0
+                project,
+                self.words,
+                build,
+                stalls=stalls,
+                resets=0,
+                driver_vectors=0,
+                share=self.share,
             )
 
     @contextmanager

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 
-from gatewright.errors import InputError
+from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import from_float
 from gatewright.kernels import Embedding
 from gatewright.samples import read_arrays
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.int64]
 
+_COPIES = 2  # of each value, one of them in another type
+_EXACT = 2.0**53  # integers up to here are floats
+
 
 def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
     """Random words of the inputs' types, (samples, *shape) each; the first three are extremes.
@@ -29,6 +33,7 @@ def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
     what follows, which hides most errors; so the rest have a magnitude drawn per vector, and of
     them every second one is mostly zeros. What indexes a table stays within it.
     """
+    _require_memory(design, samples)
     rng = np.random.default_rng(seed)
     result = []
     for tensor in design.inputs:
@@ -43,6 +48,26 @@ def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
             words[vector] = value
         result.append(words)
     return result
+
+
+def _require_memory(design: Design, samples: int) -> None:
+    """Check that the values of all tensors, which golden outputs are compared with, find room.
+
+    Raises:
+        InputError: if they don't.
+    """
+    elements = sum(tensor.size for tensor in (*design.inputs, *(k.output for k in design.kernels)))
+    wanted = _COPIES * np.dtype(np.int64).itemsize * elements * samples
+    free = psutil.virtual_memory().available
+    if wanted > free:
+        raise InputError(
+            f"{samples:,} samples take about {_amount(wanted)} of memory, and {_amount(free)} are "
+            "free; give fewer --samples, or a shorter file of --inputs"
+        )
+
+
+def _amount(size: int) -> str:
+    return f"{size / (1 << 30):,.1f} GiB"
 
 
 def _highest(design: Design, tensor: Tensor) -> int:
@@ -64,6 +89,8 @@ def read_inputs(path: Path, design: Design) -> list[Values]:
             f"{path}: no array for input '{missing[0]}'; the model's inputs are "
             f"{', '.join(tensor.name for tensor in design.inputs)}"
         )
+    counts = [len(np.atleast_1d(arrays[tensor.name])) for tensor in design.inputs]
+    _require_memory(design, max(counts))
     result = [_samples(path, tensor, arrays[tensor.name]) for tensor in design.inputs]
     for tensor, words in zip(design.inputs, result, strict=True):
         highest = _highest(design, tensor)
@@ -83,8 +110,15 @@ def _samples(path: Path, tensor: Tensor, array: NDArray[Any]) -> Values:
             f"{path}: input '{tensor.name}' has shape {array.shape}, "
             f"should be (samples, {', '.join(map(str, tensor.shape))})"
         )
-    if array.dtype not in (np.float32, np.float64):
-        if not np.issubdtype(array.dtype, np.integer) and array.dtype != np.float16:
-            raise InputError(f"{path}: input '{tensor.name}' holds {array.dtype}, not numbers")
-        array = array.astype(np.float64)
-    return from_float(array, tensor.type).reshape(len(array), *tensor.shape)
+    if array.dtype.kind == "b" or array.dtype.itemsize > 8:
+        raise InputError(
+            f"{path}: input '{tensor.name}' holds {array.dtype}; should be integers or floats of "
+            "up to 64 bits"
+        )
+    values = array.astype(np.float64)
+    if array.dtype.kind in "iu" and (np.abs(values) > _EXACT).any():
+        raise InputError(f"{path}: input '{tensor.name}' holds integers beyond 2^53")
+    try:
+        return from_float(values, tensor.type).reshape(len(array), *tensor.shape)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{path}: input '{tensor.name}': {error}") from None

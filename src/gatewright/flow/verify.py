@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gatewright import golden, simulate
+from gatewright.console import duration
 from gatewright.emit import isolate
 from gatewright.emulation import EMULATION, LIBRARY, Emulation
 from gatewright.errors import DesignFailure
@@ -31,7 +32,7 @@ from gatewright.project import MANIFEST
 from gatewright.typed import written
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -47,6 +48,10 @@ TRACED = 1000
 #: The RTL's outputs, beside the simulation.
 OUTPUTS = "outputs.npz"
 
+#: Random vectors by default, and how few of them at least where a design is slow.
+VECTORS = 1000
+_LEAST = 10
+
 #: Vectors that a module is simulated with alone, to find the one that differs.
 _ISOLATED = 256
 
@@ -55,12 +60,14 @@ def verify(
     directory: Path,
     *,
     inputs: Path | None = None,
-    samples: int = 1000,
+    samples: int | None = None,
     seed: int = 0,
     stalls: Sequence[simulate.StallPattern] = simulate.STALLS,
     waves: bool = False,
     jobs: int | None = None,
     progress: Progress = silent,
+    notice: Progress = silent,
+    share: Callable[[float], None] | None = None,
 ) -> Stamp:
     """Hold the RTL of a project directory against the golden outputs and the C++ emulation.
 
@@ -68,12 +75,16 @@ def verify(
         directory: a converted project.
         inputs: `.npy` with the samples of the only input, or `.npz` with an array per input, each
             (samples, *shape); floats are cast as the C++ casts them. Random words if None.
-        samples: number of random vectors; each input's extremes and zero are among them.
+        samples: number of random vectors; each input's extremes and zero are among them. By
+            default 1,000, or as many as are simulated in a few minutes.
         seed: of the random vectors.
         stalls: patterns of idle cycles and backpressure that the outputs must not depend on.
         waves: record a waveform.
         jobs: compiler processes at a time; all cores unless given.
         progress: is told what is being done.
+        notice: is told, before the simulation starts, where it will take long or the default
+            number of vectors was lowered.
+        share: is told what share of the simulation is done.
 
     Returns:
         The stamp of the step "verify"; its results say how many vectors differ, where the first
@@ -87,8 +98,10 @@ def verify(
     if inputs is not None:
         require_file(inputs)
     require_project(directory)
+    asked = inputs is not None or samples is not None
     with held(directory, progress):
         project = load_rtl(directory)
+        vectors = samples or _bearable(project, stalls)
         subject = verified_content(directory, project)
         emulation = Emulation(directory / "hls", progress)
         if emulation.rebuilt:
@@ -97,7 +110,7 @@ def verify(
         key = key_of(
             subject,
             hash_files(_emulation_files(directory / "hls")),
-            hash_files([inputs]) if inputs is not None else [samples, seed],
+            hash_files([inputs]) if inputs is not None else [vectors, seed],
             [asdict(pattern) for pattern in stalls],
             waves,
         )
@@ -106,7 +119,18 @@ def verify(
             "verify",
             key,
             lambda: _verify(
-                directory, project, emulation, inputs, samples, seed, stalls, waves, jobs, progress
+                directory,
+                project,
+                emulation,
+                inputs,
+                vectors,
+                seed,
+                stalls,
+                waves,
+                jobs,
+                progress,
+                lambda count: _foretell(directory, project, stalls, count, asked, notice),
+                share,
             ),
             subject=subject,
             made=lambda: [directory / "sim" / OUTPUTS],
@@ -139,10 +163,13 @@ def _verify(
     waves: bool,
     jobs: int | None,
     progress: Progress,
+    foretell: Callable[[int], None],
+    share: Callable[[float], None] | None,
 ) -> dict[str, Any]:
     design = load_design(directory)
     words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed)
     count = len(words[0])
+    foretell(count)
     progress("building the simulation, comparing golden outputs with the C++ emulation")
     with ThreadPoolExecutor(1) as pool:
         # Verilator's build takes longest; the software comparison runs beside it.
@@ -158,6 +185,7 @@ def _verify(
         stalls=stalls,
         waves=waves,
         jobs=jobs,
+        share=share,
     )
     outputs = [expected[tensor.name].reshape(count, -1) for tensor in design.outputs]
     differing = _union(outputs, run.outputs)
@@ -190,6 +218,38 @@ def _verify(
         "simulator": simulate.simulator_version(),
         "changed": changed_files(directory),
     }
+
+
+def _bearable(project: RtlProject, stalls: Sequence[simulate.StallPattern]) -> int:
+    """The number of random vectors where nobody asked for one."""
+
+    def seconds(vectors: int) -> float:
+        return simulate.seconds_of(project, simulate.plan(project, vectors, stalls=stalls))
+
+    return simulate.bearable(seconds, VECTORS, _LEAST)
+
+
+def _foretell(
+    directory: Path,
+    project: RtlProject,
+    stalls: Sequence[simulate.StallPattern],
+    count: int,
+    asked: bool,
+    notice: Progress,
+) -> None:
+    """Say what will take long, or was made shorter than it would be by default."""
+    seconds = simulate.seconds_of(project, simulate.plan(project, count, stalls=stalls))
+    if not asked and count < VECTORS:
+        notice(
+            f"{directory}: {count} random vectors in place of {VECTORS:,}, about "
+            f"{duration(seconds)}: the design takes {project.interval:,} clock cycles for each; "
+            "--samples asks for more"
+        )
+    elif seconds > simulate.LONGEST:
+        notice(
+            f"{directory}: simulating {count:,} vectors of {project.interval:,} clock cycles each "
+            f"will take about {duration(seconds)}"
+        )
 
 
 def _lint_and_build(project: RtlProject, build_dir: Path, waves: bool, jobs: int | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from gatewright.files import write_text
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from gatewright.report.schema import Search, SweepReport
 
 
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
 def to_csv(sweep: SweepReport) -> str:
     """A row per configuration, every figure a column.
 
@@ -25,7 +29,7 @@ def to_csv(sweep: SweepReport) -> str:
     `verification` is "pass", "fail" or empty. Figures go by the names that budgets use, resources
     as "<target>.lut"; a cell is empty where the figure is not known. `front` is "yes" or "no", and
     empty where the target has no front. The columns depend on the targets alone, so that scripts
-    can rely on them.
+    can rely on them. Text that spreadsheets would take for a formula has an apostrophe before it.
     """
     table = columns(sweep)
     fronts = {trade.target: trade.front for trade in tradeoffs(sweep)}
@@ -125,6 +129,16 @@ def _yes_or_no(row: int, front: frozenset[int] | None) -> str:
 def _csv(header: list[str], rows: Iterable[list[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    for row in ([*header], *rows):
+        writer.writerow([_text(cell) if isinstance(cell, str) else cell for cell in row])
     return text.getvalue()
+
+
+def _text(cell: str) -> str:
+    """A cell that spreadsheets take for text; numbers, which may begin with a minus, stay numbers.
+
+    What begins with one of these signs is a formula to them, and could run something; an apostrophe
+    before it says that it is text.
+    """
+    first = unicodedata.normalize("NFKC", cell.lstrip(" ")[:1])  # wide forms of signs count, too
+    return f"'{cell}" if first in _FORMULAS else cell

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from gatewright.console import plain
 from gatewright.files import write_text
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
@@ -182,4 +183,5 @@ def _list(lines: Iterable[str]) -> str:
 
 def _escape(text: str) -> str:
     """Text that Markdown and the HTML within it show as it is, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~&])", r"\\\1", " ".join(text.split()))
+    line = plain(" ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]<>|#~&])", r"\\\1", line)

@@ -1,18 +1,23 @@
 """Simulation of an RTL project: lint, Verilator build, cocotb run."""
 
-from gatewright.simulate.run import PhaseResult, SimulationResult, Timing, simulate
+from gatewright.simulate.forecast import LONGEST, bearable, seconds_of
+from gatewright.simulate.run import PhaseResult, SimulationResult, Timing, plan, simulate
 from gatewright.simulate.stalls import FULL_RATE, STALLS, StallPattern
 from gatewright.simulate.verilator import build, lint, simulator_version
 
 __all__ = [
     "FULL_RATE",
+    "LONGEST",
     "STALLS",
     "PhaseResult",
     "SimulationResult",
     "StallPattern",
     "Timing",
+    "bearable",
     "build",
     "lint",
+    "plan",
+    "seconds_of",
     "simulate",
     "simulator_version",
 ]

@@ -7,7 +7,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +27,7 @@ from gatewright.simulate.verilator import build, waves_suffix
 from gatewright.wall.systemverilog import copy_memories
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +39,10 @@ LOG = "simulation.log"
 RESULTS = "results.xml"
 """Name of cocotb's test results, in the xUnit format, in the build directory."""
 
+PROGRESS = "progress.json"
+"""Name of the file in which a simulation notes, now and then, how far it is."""
+
+_WATCHING = 0.5  # seconds between two looks at it
 _DRAIN = 1000  # clock cycles to watch after the last beat of a phase not at full rate
 
 # The largest networks, unrolled, pass some hundred cycles a second; the bench's own limits of
@@ -165,6 +172,9 @@ def _phase(
     # A beat too many may come as late as a result does; one phase waits for it that long.
     drain = 64 + (depth if pattern is FULL_RATE else min(depth, _DRAIN))
 
+    # What comes before each reset is not counted by the bench, but takes its time.
+    expected = depth + cycles * vectors + drain + sum(resets)
+
     def threshold(probability: float) -> int:
         return min(int(probability * 2**32), 2**32 - 1)
 
@@ -184,6 +194,7 @@ def _phase(
         "drain": drain,
         "resets": list(resets),
         "external": external,
+        "cycles": expected,
     }
 
 
@@ -224,6 +235,39 @@ def _environment(job: Path, results: Path) -> dict[str, str]:
     }
 
 
+@contextmanager
+def _watched(
+    directory: Path, phases: Sequence[dict[str, Any]], share: Callable[[float], None] | None
+) -> Iterator[None]:
+    """Tell what share of a simulation is done while the block runs it, from what its test notes."""
+    if share is None:
+        yield
+        return
+    ended = threading.Event()
+    before = dict(
+        zip(
+            (phase["name"] for phase in phases),
+            accumulate((phase["cycles"] for phase in phases), initial=0),
+            strict=False,
+        )
+    )
+    total = sum(phase["cycles"] for phase in phases)
+
+    def watch() -> None:
+        while not ended.wait(_WATCHING):
+            with suppress(OSError, ValueError, KeyError):  # not there yet, or half written
+                noted = json.loads((directory / PROGRESS).read_text(encoding="utf-8"))
+                share(min(1.0, (before[noted["phase"]] + noted["cycles"]) / total))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def _check_same(
     project: RtlProject,
     phase: str,
@@ -244,6 +288,32 @@ def _check_same(
         )
 
 
+def plan(
+    project: RtlProject,
+    vectors: int,
+    *,
+    stalls: Sequence[StallPattern] = STALLS,
+    resets: int = 16,
+    driver_vectors: int = 256,
+    budget: int = 500_000,
+) -> list[dict[str, Any]]:
+    """The phases of a simulation, as its job has them; see `simulate`."""
+    phases = [_phase(project, FULL_RATE, vectors)]
+    for pattern in stalls:
+        passing = _within(budget, project, pattern, vectors, 2)
+        phases.append(_phase(project, pattern, passing))
+    if resets:
+        moments = _moments(project, resets, budget)
+        pattern = StallPattern("reset", 0.3, 0.3, seed=6)
+        passing = _within(budget - sum(moments), project, pattern, vectors, 2)
+        phases.append(_phase(project, pattern, passing, resets=moments))
+    if driver_vectors:
+        pattern = StallPattern("cocotbext-axi", 0.3, 0.3, seed=7)
+        passing = _within(budget // 8, project, pattern, min(driver_vectors, vectors), 1)
+        phases.append(_phase(project, pattern, passing, external=True))
+    return phases
+
+
 def simulate(
     project: RtlProject,
     inputs: Sequence[NDArray[np.int64]],
@@ -255,6 +325,7 @@ def simulate(
     budget: int = 500_000,
     waves: bool = False,
     jobs: int | None = None,
+    share: Callable[[float], None] | None = None,
 ) -> SimulationResult:
     """Build the simulation, pass vectors through the design, and hold it to the stream protocol.
 
@@ -277,6 +348,7 @@ def simulate(
         waves: write waves of all phases, as waves.fst, or waves.vcd where the headers of lz4 and
             zlib are not installed; wants a build of its own, and a small n.
         jobs: compiler processes at a time; all cores unless given.
+        share: is told, now and then, what share of the clock cycles is simulated; from a thread.
 
     Raises:
         DesignFailure: if the design breaks a rule of the protocol, comes to a deadlock, or gives
@@ -297,19 +369,14 @@ def simulate(
     packed = [pack(raw, port) for raw, port in zip(inputs, project.inputs, strict=True)]
     executable = build(project, build_dir, waves=waves, jobs=jobs)
 
-    phases = [_phase(project, FULL_RATE, vectors)]
-    for pattern in stalls:
-        passing = _within(budget, project, pattern, vectors, 2)
-        phases.append(_phase(project, pattern, passing))
-    if resets:
-        moments = _moments(project, resets, budget)
-        pattern = StallPattern("reset", 0.3, 0.3, seed=6)
-        passing = _within(budget - sum(moments), project, pattern, vectors, 2)
-        phases.append(_phase(project, pattern, passing, resets=moments))
-    if driver_vectors:
-        pattern = StallPattern("cocotbext-axi", 0.3, 0.3, seed=7)
-        passing = _within(budget // 8, project, pattern, min(driver_vectors, vectors), 1)
-        phases.append(_phase(project, pattern, passing, external=True))
+    phases = plan(
+        project,
+        vectors,
+        stalls=stalls,
+        resets=resets,
+        driver_vectors=driver_vectors,
+        budget=budget,
+    )
     job: dict[str, Any] = {
         "inputs": [_port(port, "input", i) for i, port in enumerate(project.inputs)],
         "outputs": [_port(port, "output", i) for i, port in enumerate(project.outputs)],
@@ -331,7 +398,7 @@ def simulate(
             command += ["--trace", "--trace-file", str(written[-1])]
         for path in written:
             path.unlink(missing_ok=True)  # a link would have another file overwritten
-        with log.open("w") as stream:
+        with log.open("w") as stream, _watched(directory, phases, share):
             status = processes.run(
                 command,
                 limits=_limits(project, phases),
