@@ -8,6 +8,7 @@ import numpy as np
 from gatewright.design import Design
 from gatewright.emit import emit
 from gatewright.fixed import FixedType
+from gatewright.flow.steps import Stamp, write_stamp
 from gatewright.kernels import Conv, Merge, Tensor
 from gatewright.options import ConvertOptions
 from gatewright.targets import load_target
@@ -60,7 +61,9 @@ def save(design, directory):
     for folder in ("model", "rtl"):
         (directory / folder).mkdir(parents=True)
     design.save(directory / "model" / "design")
-    emit(design, TARGET, 5.0, directory / "rtl")
+    project = emit(design, TARGET, 5.0, directory / "rtl")
+    results = {"layers": len(design.kernels), "latency": project.latency}
+    write_stamp(directory, Stamp("convert", "made", results, 0.0))
     asked = {"model": "made", "weights": None, "name": design.name}
     options = asdict(ConvertOptions(io=design.io, target="xcup", clock_ns=5.0))
     (directory / "convert.json").write_text(json.dumps({**asked, "options": options}))
