@@ -161,7 +161,13 @@ def printed(graph: Any, place: Place, payload: str, directory: Path) -> tuple[bo
         for node, attributes in zip(nodes, before, strict=True):
             node.attributes.attributes.clear()
             node.attributes.attributes.update(attributes)
-    found = [path for path in directory.rglob("*") if path.suffix in (".cpp", ".h", ".tcl", ".sh")]
+    copied = ("ap_types", "nnet_utils")
+    found = [
+        path
+        for path in directory.rglob("*")
+        if path.suffix in (".cpp", ".h", ".tcl", ".sh")
+        and (path.parent.name not in copied or path.name == "nnet_code_gen.h")
+    ]
     code = "\n".join(
         line.partition("//")[0] for path in found for line in path.read_text().splitlines()
     )

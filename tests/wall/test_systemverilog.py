@@ -63,6 +63,7 @@ REFUSED = {
     "wire caf\u00e9;": "xc3",
     "// caf\u00e9": "xc3",
     "// \x1b[2J": "x1b",
+    "// a comment\rinitial $c(1);": "is refused",
     "wire x\x00;": "x00",
 }  # fmt: skip
 
@@ -70,6 +71,7 @@ LOGIC = [
     "",
     '  // It\'s "logic", made by Verilator; synthesis and simulation agree.',
     "  /* lines\n     of it */",
+    "  // by an editor on Windows\r\n  wire x = a[0];\r",
     "  /* verilator lint_off UNUSEDSIGNAL */  // why\n  logic u;\n"
     "  // verilator lint_on UNUSEDSIGNAL",
     '  (* use_dsp = "yes" *) logic x;\n  (* ram_style = Style, keep *) logic z;',
@@ -85,7 +87,7 @@ LOGIC = [
 @pytest.mark.parametrize("text", REFUSED)
 def test_what_reaches_out_is_refused(text, tmp_path):
     path = tmp_path / "m.sv"
-    path.write_text(MODULE.format(text), "utf-8")
+    path.write_text(MODULE.format(text), "utf-8", newline="")
     with pytest.raises(InputError, match=r"m\.sv, line \d+: .* is refused") as caught:
         systemverilog.check_file(path)
     assert REFUSED[text].replace("\\$", "$") in str(caught.value).replace("\\\\", "\\")
@@ -95,7 +97,7 @@ def test_what_reaches_out_is_refused(text, tmp_path):
 @pytest.mark.parametrize("text", LOGIC)
 def test_logic_passes(text, tmp_path):
     path = tmp_path / "m.sv"
-    path.write_text(MODULE.format(text))
+    path.write_text(MODULE.format(text), newline="")
     systemverilog.check_file(path)
 
 

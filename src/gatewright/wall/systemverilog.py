@@ -40,7 +40,8 @@ _ATTRIBUTES = frozenset((
 
 _PATH = re.compile(r"(?:[A-Za-z_][\w-]*/)*[A-Za-z_][\w-]*\.s?vh?", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,254}", re.ASCII)
-_UNUSUAL = re.compile(r"[^ -~\t\r\n]")
+# A carriage return alone ends a line for some readers, and a comment with it.
+_UNUSUAL = re.compile(r"[^ -~\t\r\n]|\r(?!\n)")
 # Comments and strings; an open one runs to the end of the file and is refused there.
 _TEXTS = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"[^"\\\n]*(?:"|\\|\n|\Z)', re.ASCII | re.DOTALL)
 _ORDER = re.compile(
