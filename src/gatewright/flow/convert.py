@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -235,6 +237,14 @@ def require_project(directory: Path) -> Stamp:
             f"{directory / 'steps' / 'convert.json'}: missing or damaged, as after a conversion "
             "that was interrupted; run 'gatewright convert' again"
         )
+    for name in stamp.files:
+        # Who opens a pipe or reads a device may wait for ever.
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG((directory / name).lstat().st_mode):
+                raise InputError(
+                    f"{directory / name}: is not the file that was made; "
+                    "run 'gatewright convert' again"
+                )
     return stamp
 
 
