@@ -240,7 +240,9 @@ def _translation_units(directory: Path, name: str, files: Sequence[str]) -> list
     paths = []
     for number, unit in enumerate(units):
         path = directory / f"{name}{number}.cpp"
-        path.write_text("".join(f'#include "{Path(file).name}"\n' for file in unit))
+        path.write_text(
+            "".join(f'#include "{Path(file).name}"\n' for file in unit), encoding="utf-8"
+        )
         paths.append(path)
     return paths
 
@@ -289,7 +291,7 @@ def build(
     with tempfile.TemporaryDirectory(dir=build_dir, prefix="build-") as scratch:
         generated = Path(scratch)
         bench = generated / f"{TOP}.sv"
-        bench.write_text(top)
+        bench.write_text(top, encoding="utf-8")
         done = _verilate(
             [*verilate, "--Mdir", str(generated), *map(str, sources), str(bench)], cwd=generated
         )
