@@ -375,11 +375,11 @@ def simulate(
         directory = Path(scratch).resolve()
         for port, words in zip(job["inputs"], packed, strict=True):
             np.save(directory / port["file"], words)
-        (directory / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        (directory / "job.json").write_text(json.dumps(job))
         command = [str(executable), "+verilator+rand+reset+2", "+verilator+seed+1"]
         if waves:
             command += ["--trace", "--trace-file", str(log.with_name(f"waves{waves_suffix()}"))]
-        with log.open("w", encoding="utf-8") as stream, _watched(directory, phases, share):
+        with log.open("w") as stream, _watched(directory, phases, share):
             status = processes.run(
                 command,
                 # Memories of the design are read from files relative to the project.

@@ -291,7 +291,7 @@ def build(
     with tempfile.TemporaryDirectory(dir=build_dir, prefix="build-") as scratch:
         generated = Path(scratch)
         bench = generated / f"{TOP}.sv"
-        bench.write_text(top, encoding="utf-8")
+        bench.write_text(top)
         done = _verilate(
             [*verilate, "--Mdir", str(generated), *map(str, sources), str(bench)], cwd=generated
         )
