@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Stamps = NDArray[np.uint64]  # clock cycles of the first and the last beat, a row per vector
 
 DIRECTORY = Path(os.environ["GATEWRIGHT_JOB"])
-JOB: dict[str, Any] = json.loads((DIRECTORY / "job.json").read_text())
+JOB: dict[str, Any] = json.loads((DIRECTORY / "job.json").read_text(encoding="utf-8"))
 NOTING = 0.5  # seconds of wall time between two notes of progress
 PERIOD = 2  # time steps per clock cycle: the simulator has no finer event
 LISTED = 8  # names in a list of FIFOs
@@ -288,5 +288,5 @@ async def streams(dut: Any, phase: dict[str, Any]) -> None:
         result["levels"] = {fifo.path: fifo.highest for fifo in streams.fifos()}
         for port, words in zip(JOB["outputs"], streams.split(streams.words)[1], strict=True):
             np.save(DIRECTORY / f"{phase['name']}.{port['file']}", words)
-    (DIRECTORY / f"{phase['name']}.json").write_text(json.dumps(result))
+    (DIRECTORY / f"{phase['name']}.json").write_text(json.dumps(result), encoding="utf-8")
     assert failure is None, failure

@@ -65,7 +65,7 @@ class Design:
         }
         with stem.with_suffix(".npz").open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
-        stem.with_suffix(".json").write_text(json.dumps(fields, indent=1) + "\n")
+        stem.with_suffix(".json").write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, stem: Path) -> Design:

@@ -86,7 +86,13 @@ def _tool(name: str, purpose: str, remedy: str) -> Check:
     found = None
     if path:
         try:
-            done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [path, "--version"],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+            )
         except OSError:  # it's there, and can't be run
             return Check(name, purpose, None, remedy)
         lines = [line for line in done.stdout.splitlines() if line.strip()]

@@ -107,7 +107,8 @@ def started(command: Sequence[str | Path], **options: Any) -> Iterator[subproces
     Raises:
         KeyboardInterrupt: if `stop` was called, before or meanwhile.
     """
-    options = {"stdin": subprocess.DEVNULL, "text": True, **options}
+    text = {"encoding": "utf-8", "errors": "replace"}  # whatever the user's locale is
+    options = {"stdin": subprocess.DEVNULL, **text, **options}
     with _lock:
         if _stopping:
             raise KeyboardInterrupt

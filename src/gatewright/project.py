@@ -110,7 +110,9 @@ class RtlProject:
         """Write the manifest into the project directory."""
         fields = asdict(self)
         del fields["directory"]
-        (self.directory / MANIFEST).write_text(json.dumps(fields, indent=1) + "\n")
+        (self.directory / MANIFEST).write_text(
+            json.dumps(fields, indent=1) + "\n", encoding="utf-8"
+        )
 
     @classmethod
     def load(cls, directory: Path) -> RtlProject:

@@ -31,7 +31,9 @@ def this_processor() -> Processor:
 
 def _name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     try:
-        found = re.search(r"^model name\s*:\s*(\S.*)$", cpuinfo.read_text(), re.MULTILINE)
+        found = re.search(
+            r"^model name\s*:\s*(\S.*)$", cpuinfo.read_text(encoding="utf-8"), re.MULTILINE
+        )
     except OSError:
         found = None
     if found:
@@ -40,7 +42,8 @@ def _name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
         asked = subprocess.run(
             ["sysctl", "-n", "machdep.cpu.brand_string"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         if asked.stdout.strip():

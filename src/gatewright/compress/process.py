@@ -108,7 +108,7 @@ class _Process:
         self._asked = 0
         self._busy = False
         self._open = contextlib.ExitStack()
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed with the process
         self._open.enter_context(self._errors)
         self._process: subprocess.Popen[str] = self._open.enter_context(
             processes.started(

@@ -53,7 +53,7 @@ def emit(
         name, instance = f"{design.name}_{layer}", f"u_{layer}"
         texts = layer_texts(module, name)
         for child, text in texts.items():
-            (directory / f"{child}.sv").write_text(text)
+            (directory / f"{child}.sv").write_text(text, encoding="utf-8")
             files.append(f"{child}.sv")
         listed.append(_manifest_entry(module, texts, instance, target))
         circuit = module.circuit
@@ -78,7 +78,7 @@ def emit(
         placements,
         None if fully_unrolled(design) else depths or {},
     )
-    (directory / f"{design.name}.sv").write_text(top.text())
+    (directory / f"{design.name}.sv").write_text(top.text(), encoding="utf-8")
     files.append(f"{design.name}.sv")
     library = _copy_library(directory, files)
     project = RtlProject(
@@ -139,7 +139,7 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
     own = [*module.parts, module.file]
     for file in own:
         shutil.copyfile(project.directory / file, directory / file)
-    (directory / f"{top_name}.sv").write_text(top.text())
+    (directory / f"{top_name}.sv").write_text(top.text(), encoding="utf-8")
     files = [*own, f"{top_name}.sv"]
     library = _used_library(directory, files)
     for file in library:
@@ -201,8 +201,10 @@ def _manifest_entry(
 
 def _used_library(directory: Path, files: list[str]) -> list[str]:
     """Library modules that files instantiate, those that these instantiate first."""
-    library = {path.stem: path.read_text() for path in sorted(data_dir("rtl").glob("*.sv"))}
-    text = "".join((directory / file).read_text() for file in files)
+    library = {
+        path.stem: path.read_text(encoding="utf-8") for path in sorted(data_dir("rtl").glob("*.sv"))
+    }
+    text = "".join((directory / file).read_text(encoding="utf-8") for file in files)
     used: list[str] = []
 
     def add(text: str) -> None:

@@ -57,7 +57,7 @@ class Note:
         if self._path is not None:
             with contextlib.suppress(OSError):
                 temporary = self._path.with_suffix(".new")
-                temporary.write_text(json.dumps(fields))
+                temporary.write_text(json.dumps(fields), encoding="utf-8")
                 temporary.replace(self._path)
 
 
@@ -187,7 +187,7 @@ class Watch:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            fields = json.loads((self._folder / f"{name}.json").read_text())
+            fields = json.loads((self._folder / f"{name}.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         return fields if isinstance(fields, dict) and "step" in fields else None

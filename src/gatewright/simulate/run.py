@@ -426,7 +426,7 @@ def _collect(
                 f"{project.top}, phase '{name}': the simulator ended with status {status} "
                 f"before the phase did; see {log}"
             )
-        result = json.loads(report.read_text())
+        result = json.loads(report.read_text(encoding="utf-8"))
         if result["failure"] is not None:
             raise DesignFailure(f"{project.top}, phase '{name}': {result['failure']}")
         words = [np.load(directory / f"{name}.{entry['file']}") for entry in job["outputs"]]

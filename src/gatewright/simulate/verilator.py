@@ -271,7 +271,9 @@ def _translation_units(directory: Path, name: str, files: Sequence[str]) -> list
     paths = []
     for number, unit in enumerate(units):
         path = directory / f"{name}{number}.cpp"
-        path.write_text("".join(f'#include "{Path(file).name}"\n' for file in unit))
+        path.write_text(
+            "".join(f'#include "{Path(file).name}"\n' for file in unit), encoding="utf-8"
+        )
         paths.append(path)
     return paths
 

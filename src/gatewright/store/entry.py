@@ -112,7 +112,9 @@ def seal(
             for path in files
         },
     }
-    _at(directory).write_text(json.dumps({"sha256": _hash(body), "entry": body}, indent=1) + "\n")
+    _at(directory).write_text(
+        json.dumps({"sha256": _hash(body), "entry": body}, indent=1) + "\n", encoding="utf-8"
+    )
     flush(*files, _at(directory), *reversed(folders))
 
 

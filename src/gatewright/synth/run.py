@@ -223,13 +223,13 @@ def _used(library: Sequence[Path], own: Sequence[Path]) -> list[Path]:
         if not more:
             return [*(file for file in library if file in used), *own]
         used += more
-        text = "".join(file.read_text() for file in more)
+        text = "".join(file.read_text(encoding="utf-8") for file in more)
 
 
 def _text(file: Path) -> str:
     if not file.is_file():
         raise InputError(f"{file}: no such file; convert the model again")
-    return file.read_text()
+    return file.read_text(encoding="utf-8")
 
 
 def _run(job: Job, directory: Path) -> dict[str, object]:
@@ -272,7 +272,9 @@ def _execute(job: Job, directory: Path) -> dict[str, object]:
         # Status 0 alone doesn't tell: the last command's result must be there.
         if done.returncode == 0:
             try:
-                cells: dict[str, object] = json.loads(Path(scratch, "cells.json").read_text())
+                cells: dict[str, object] = json.loads(
+                    Path(scratch, "cells.json").read_text(encoding="utf-8")
+                )
             except (FileNotFoundError, json.JSONDecodeError):
                 raise DesignFailure(_failure(job, log, 0)) from None
             for name in ("cells.json", *(["netlist.v"] if job.netlist else [])):
@@ -305,7 +307,7 @@ def _python_path() -> str:
 
 def _failure(job: Job, log: Path, status: int) -> str:
     """One line: the module, the step that failed and its error."""
-    lines = log.read_text(errors="replace").splitlines()
+    lines = log.read_text(errors="replace", encoding="utf-8").splitlines()
     commands = [line for line in lines if line.startswith("-- Running command")]
     step = (
         commands[-1].split("`")[-1].rstrip("'- ").split()[0] if commands else "the start of Yosys"

@@ -122,15 +122,15 @@ def main(path: str) -> None:
     """Run the job of a JSON file in the current directory."""
     from pyosys import libyosys
 
-    job = Job(**json.loads(Path(path).read_text()))
+    job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
     for command in job.elaborate():
         libyosys.run_pass(command)
     elaborated = Path("elaborated.json")
-    netlist = json.loads(elaborated.read_text())
+    netlist = json.loads(elaborated.read_text(encoding="utf-8"))
     blocks = any(_is_block(cell["type"]) for cell in netlist["modules"][job.top]["cells"].values())
     if job.map_adders:
         print(f"Mapped {map_adders(netlist)} sums onto carry chains.", flush=True)
-        elaborated.write_text(json.dumps(netlist))
+        elaborated.write_text(json.dumps(netlist), encoding="utf-8")
     for command in job.map(blocks):
         libyosys.run_pass(command)
 
@@ -142,7 +142,7 @@ def _is_block(kind: str) -> bool:
 
 def save(job: Job, path: Path) -> None:
     """Write a job for `main`."""
-    path.write_text(json.dumps(asdict(job)))
+    path.write_text(json.dumps(asdict(job)), encoding="utf-8")
 
 
 if __name__ == "__main__":
