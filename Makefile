@@ -62,8 +62,9 @@ test: lint ## lint and the fast tests
 test-full: lint ## lint and all tests, the wide cases too
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
-fuzz: $(STAMP) ## the property-based tests, with many more examples than in make test
+fuzz: $(STAMP) ## the property-based tests with many more examples, then 5,000 damaged files of all kinds
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m hypothesis --hypothesis-profile=fuzz
+	$(BIN)/python tests/hostile --tries 5000 --jobs $(JOBS) --keep build/hostile
 
 bench: $(STAMP) ## speed and quality against peers, see benchmarks/
 	$(BIN)/python -m benchmarks

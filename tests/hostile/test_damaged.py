@@ -1,0 +1,44 @@
+"""Damaged files of every kind are read, or refused in one line; the first few tries of `make fuzz`.
+
+A failure names the command that repeats it.
+"""
+
+import corpus
+import pytest
+
+#: Tries of each kind, and how many a test does.
+FIXED = {
+    "h5": 50, "json": 40, "keras2": 30, "keras3": 50, "fml": 50, "preset": 20, "target": 15,
+    "sweep": 20, "report": 15, "samples": 6, "project": 4,
+}  # fmt: skip
+_CHUNK = 25
+
+
+def chunks():
+    return [(kind, first) for kind, count in FIXED.items() for first in range(0, count, _CHUNK)]
+
+
+def test_every_kind_is_tried():
+    assert set(FIXED) == set(corpus.seeds())
+
+
+@pytest.mark.parametrize("kind", FIXED)
+def test_seeds_are_accepted(server, kind):
+    """Else their damaged copies would be refused for another reason."""
+    # Of a project the commands that run tools are for the wide run.
+    quick = {"project": ("convert", "report")}
+    for seed in corpus.seeds()[kind]:
+        if seed.name in quick.get(kind, (seed.name,)):
+            verdict = server.attempt(kind, None, seed.name)
+            assert not verdict.faults, str(verdict)
+            assert verdict.accepted, verdict.said
+
+
+@pytest.mark.parametrize(("kind", "first"), chunks())
+def test_damaged_files(server, kind, first):
+    verdicts = [
+        server.attempt(kind, number) for number in range(first, min(first + _CHUNK, FIXED[kind]))
+    ]
+    failed = [verdict for verdict in verdicts if verdict.faults]
+    assert not failed, "\n".join(map(str, failed))
+    assert not all(verdict.accepted for verdict in verdicts)
