@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -64,7 +65,9 @@ def read_hdf5(path: Path, origin: str | None = None) -> Hdf5:
         limits = processes.Limits(
             what=f"{origin}: reading it", seconds=_SECONDS, memory=MAX_BYTES + _OWN_BYTES
         )
-        done = processes.run(command, cwd=scratch, limits=limits)
+        # Threads of NumPy's libraries would each reserve address space, which is limited.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        done = processes.run(command, cwd=scratch, env=environment, limits=limits)
         index = Path(scratch) / "index.json"
         if done.returncode or not index.is_file():
             raise InputError(
