@@ -127,7 +127,7 @@ def test_a_missing_package_is_named(refused, model, monkeypatch):
     ("error", "words"),
     [
         (OSError(28, "No space left on device", "out/x"), "out/x: No space left on device"),
-        (shutil.Error([("a", "out/b", "[Errno 28] No space left")]), "[Errno 28] No space left"),
+        (shutil.Error([("a", "out/b", "[Errno 28] No space left")]), "out/b: No space left"),
         (MemoryError(), "out of memory"),
         (RecursionError(), "nested too deeply"),
         (KeyboardInterrupt(), "interrupted; run the same command again"),

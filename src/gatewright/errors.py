@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 
@@ -42,7 +43,9 @@ def place_of(error: OSError) -> str | None:
 def system_message(error: OSError) -> str:
     """One line for an error of the operating system: which file, and what is wrong with it."""
     if error.args and isinstance(error.args[0], list):
-        return str(error.args[0][0][-1])
+        source, target, why = error.args[0][0]  # of the first of several files
+        reason = str(why).partition(f": {source!r}")[0]
+        return f"{target}: {re.sub(r'^[[]Errno [0-9]+[]] ', '', reason)}"
     place = place_of(error)
     where = f"{place}: " if place is not None else ""
     return f"{where}{error.strerror or error}"

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from gatewright.errors import InputError
+from gatewright.errors import InputError, place_of
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
@@ -351,6 +351,9 @@ def _lock(path: Path, *, wait: bool) -> int | None:
         os.close(descriptor)
 
 
+_ROOM = 1 << 20  # bytes; of a disk with less, no step has enough
+
+
 @contextmanager
 def locked(directory: Path, *, wait: bool = True) -> Iterator[bool]:
     """Hold a directory; whoever else wants it waits. The system frees it when a process ends.
@@ -373,9 +376,32 @@ def locked(directory: Path, *, wait: bool = True) -> Iterator[bool]:
             free = False
         except OSError:
             pass
-        yield free
+        with _full_disk_named(directory):
+            yield free
     finally:
         _release(descriptor)
+
+
+@contextmanager
+def _full_disk_named(directory: Path) -> Iterator[None]:
+    """Errors that don't say so are told to be of a directory, or of its disk, if that is full.
+
+    A file that could be written in part, or not at all, shows later and elsewhere: as a tool that
+    failed, or as text that breaks off.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except OSError as error:
+        if error.errno is None or place_of(error) is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(directory)) from error
+    except Exception as error:
+        if shutil.disk_usage(directory).free >= _ROOM:
+            raise
+        reason = " ".join(f"{error}".split())
+        raise InputError(f"{directory}: no space is left on its disk ({reason})") from error
 
 
 def _release(descriptor: int) -> None:
