@@ -26,7 +26,7 @@ def run(converted, tmp_path):
     folder.mkdir()
     for name in ("net.json", "net_weights.h5"):
         shutil.copy(converted / name, folder)
-    (folder / "größe.yaml").write_text("description: für 模型\n", encoding="utf-8")
+    (folder / "preset.yaml").write_text("description: für 模型\n", encoding="utf-8")
 
     def run(*arguments, status=0):
         done = subprocess.run(
@@ -47,7 +47,7 @@ def run(converted, tmp_path):
 
 def test_the_flow(run):
     files = ("net.json", "--weights", "net_weights.h5")
-    run("convert", *files, "--preset", "größe.yaml", "-o", "projekt")
+    run("convert", *files, "--preset", "preset.yaml", "-o", "projekt")
     assert "bit-exact" in run("verify", "projekt", "--samples", "20")[1]
     run("synth", "projekt", "--target", "xcup")
     written = {kind: f"bericht-é.{kind}" for kind in ("html", "json", "csv", "markdown")}
