@@ -183,7 +183,7 @@ class Emulation:
         samples = job["samples"]
         limits = processes.Limits(what=what, seconds=_SECONDS * (samples + 1), file=_MESSAGES)
         command = [sys.executable, "-I", "-S", worker.__file__, str(descriptor)]
-        with tempfile.TemporaryFile("w+") as messages:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as messages:
             done = processes.run(
                 command,
                 input_text=json.dumps(job),

@@ -48,7 +48,7 @@ def require_compiler() -> None:
 
 def mend_headers(firmware: Path) -> None:
     """Add a header to hls4ml's in a project's `firmware/`, and mend two."""
-    (firmware / _WEIGHTS_DIR).write_text(_WEIGHTS_DIR_SOURCE)
+    (firmware / _WEIGHTS_DIR).write_text(_WEIGHTS_DIR_SOURCE, encoding="utf-8")
     for name, wrong, right in (
         # It has the include guard of the header for two dimensions, so only one of them is read.
         ("nnet_sepconv1d_latency.h", "CONV2D_LATENCY_H_", "CONV1D_LATENCY_H_"),
@@ -56,7 +56,9 @@ def mend_headers(firmware: Path) -> None:
         ("nnet_helpers.h", "while (std::getline(iss,", "while (i < SIZE && std::getline(iss,"),
     ):
         header = firmware / "nnet_utils" / name
-        header.write_text(header.read_text().replace(wrong, right))
+        header.write_text(
+            header.read_text(encoding="utf-8").replace(wrong, right), encoding="utf-8"
+        )
 
 
 def compile_emulation(directory: str | Path) -> None:
@@ -82,7 +84,7 @@ def compile_emulation(directory: str | Path) -> None:
         for name, text in sources.items():
             path = stage / name
             path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
         flags = ["-O1", "-DNDEBUG", "-fPIC", "-std=c++17", "-fno-gnu-unique"]
         flags += [f"-I{templates() / 'vivado' / 'ap_types'}"]
         flags += ["-include", f"firmware/{_WEIGHTS_DIR}", "-DWEIGHTS_DIR=gatewright_weights_dir()"]

@@ -53,7 +53,10 @@ def write_hls(
         mend_headers(directory / "firmware")
         # The project may be renamed, and the same model should give the same files wherever it is.
         config = directory / "hls4ml_config.yml"
-        config.write_text(config.read_text().replace(f"OutputDir: {directory}", "OutputDir: ."))
+        config.write_text(
+            config.read_text(encoding="utf-8").replace(f"OutputDir: {directory}", "OutputDir: ."),
+            encoding="utf-8",
+        )
         _describe(graph, directory)
         check_project(directory, project)
     except BaseException:
@@ -102,4 +105,4 @@ def _describe(graph: Any, directory: Path) -> None:
         ],
         "layers": [tensor(node.name, node.get_output_variable()) for node in traced],
     }
-    (directory / EMULATION).write_text(json.dumps(description, indent=1) + "\n")
+    (directory / EMULATION).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")

@@ -388,7 +388,7 @@ def simulate(
         directory = Path(scratch).resolve()
         for port, words in zip(job["inputs"], packed, strict=True):
             np.save(directory / port["file"], words)
-        (directory / "job.json").write_text(json.dumps(job))
+        (directory / "job.json").write_text(json.dumps(job), encoding="utf-8")
         for file in project.files:
             copy_memories(project.directory / file, directory)
         command = [str(executable), "+verilator+rand+reset+2", "+verilator+seed+1"]
@@ -398,7 +398,7 @@ def simulate(
             command += ["--trace", "--trace-file", str(written[-1])]
         for path in written:
             path.unlink(missing_ok=True)  # a link would have another file overwritten
-        with log.open("w") as stream, _watched(directory, phases, share):
+        with log.open("w", encoding="utf-8") as stream, _watched(directory, phases, share):
             status = processes.run(
                 command,
                 limits=_limits(project, phases),

@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -64,6 +65,8 @@ _SECONDS = 2 * 3600
 """Wall time of Verilator, or of the compiler for one unit; the largest designs take minutes."""
 
 _CXXFLAGS = ("-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
+
+_OCTAL = re.compile(rb"\\\\|\\([0-7]{3})")
 
 
 @dataclass(frozen=True)
@@ -257,6 +260,18 @@ def _is_whole(target: Path) -> bool:
         return False
 
 
+def _sources(listing: Path) -> dict[str, list[str]]:
+    """The files that Verilator has written, by kind, as its listing in JSON has them.
+
+    It writes bytes of names that are not ASCII as octal escapes, which JSON doesn't have.
+    """
+    written = _OCTAL.sub(
+        lambda found: bytes([int(found[1], 8)]) if found[1] else found[0], listing.read_bytes()
+    )
+    sources: dict[str, list[str]] = json.loads(os.fsdecode(written))["sources"]
+    return sources
+
+
 def _translation_units(directory: Path, name: str, files: Sequence[str]) -> list[Path]:
     """Join generated files into units of about `_UNIT_BYTES`, each a file of includes."""
     units: list[list[str]] = []
@@ -324,7 +339,7 @@ def build(
     with tempfile.TemporaryDirectory(dir=build_dir, prefix="build-") as scratch:
         generated = Path(scratch)
         bench = generated / f"{TOP}.sv"
-        bench.write_text(top)
+        bench.write_text(top, encoding="utf-8")
         copies = [generated / "rtl" / file for file in texts]
         # What is read is what was hashed. Paths are relative, as Verilator takes what stands in the
         # name of a folder for text of the design.
@@ -335,7 +350,7 @@ def build(
         done = _verilate([*verilate, "--Mdir", ".", *map(str, sources)], cwd=generated)
         if done.returncode:
             raise DesignFailure(f"{project.top}: Verilator: {_messages(done.stderr)}")
-        listed = json.loads((generated / "Vtop.json").read_text())["sources"]
+        listed = _sources(generated / "Vtop.json")
         files = {kind: [str(generated / file) for file in listed[kind]] for kind in listed}
 
         fast = _translation_units(

@@ -207,12 +207,14 @@ def check_project(directory: Path, project: str) -> None:
     lines = _template("myproject_test.cpp", project)
     _check(directory / f"{project}_test.cpp", "test", lines, project)
     _check(directory / "project.tcl", "tcl", [], project)
-    library = (templates() / "vivado" / "build_lib.sh").read_text()
+    library = (templates() / "vivado" / "build_lib.sh").read_text(encoding="utf-8")
     scripts = {
         "build_lib.sh": library.replace("myproject", project).replace("mystamp", STAMP),
-        "build_prj.tcl": (templates() / "vitis" / "build_prj.tcl").read_text(),
-        "build_opt.tcl": (templates() / "vitis" / "build_opt.tcl").read_text(),
-        "vivado_synth.tcl": (templates() / "vivado" / "vivado_synth.tcl").read_text(),
+        "build_prj.tcl": (templates() / "vitis" / "build_prj.tcl").read_text(encoding="utf-8"),
+        "build_opt.tcl": (templates() / "vitis" / "build_opt.tcl").read_text(encoding="utf-8"),
+        "vivado_synth.tcl": (templates() / "vivado" / "vivado_synth.tcl").read_text(
+            encoding="utf-8"
+        ),
     }
     for name, expected in scripts.items():
         if _read(directory / name) != expected:
@@ -258,7 +260,7 @@ def _pattern(kind: str) -> re.Pattern[str]:
 
 def _template(name: str, project: str) -> list[str]:
     """Lines of a template of hls4ml's, without the comments; those that are lost are comments."""
-    text = (templates() / "vivado" / name).read_text()
+    text = (templates() / "vivado" / name).read_text(encoding="utf-8")
     text = text.replace("MYPROJECT", project.upper()).replace("myproject", project)
     return [line for line in map(_stripped, text.splitlines()) if line]
 
