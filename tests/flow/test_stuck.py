@@ -30,7 +30,7 @@ def finished(converted, tmp_path_factory):
     verify(directory, samples=5, stalls=cli._patterns(["random"]))
     synthesize(directory, "xcup")
     with pytest.raises(SystemExit):
-        cli.main(["report", str(directory), "--json", os.devnull])
+        cli.main(["report", str(directory), "--json", "-"])
     return directory
 
 
@@ -176,7 +176,7 @@ def test_a_damaged_file_is_named_and_made_again(
         size_fifos(project)
     DAMAGE[how](project / name)
     commands = {
-        "report": ("report", project, "--json", os.devnull),
+        "report": ("report", project, "--json", "-"),
         "verify": ("verify", project, *VERIFY),
         "fifos": ("fifos", project, "--samples", "4"),
         "synth": ("synth", project, "--target", "xcup"),
@@ -221,7 +221,7 @@ def test_a_missing_folder_is_made_again(
     elif what == "device":
         (project / folder).symlink_to("/dev/zero")
     given = (converted / "net.json", "--weights", converted / "net_weights.h5", "-o", project)
-    for command in (("verify", *VERIFY), ("report", "--json", os.devnull)):
+    for command in (("verify", *VERIFY), ("report", "--json", "-")):
         run(command[0], project, *command[1:])
     with conversions_from(finished, monkeypatch):
         assert run("convert", *given, *ASKED)[0] == 0
