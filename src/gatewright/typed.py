@@ -79,7 +79,7 @@ def read(path: Path, kind: type[T], what: str) -> T:
         raise InputError(f"{path}: not {what}: {error}") from None
 
 
-def written(path: Path) -> str:
+def written(path: Path | str) -> str:
     """A path as text that JSON can hold: bytes that are no UTF-8 are spelled out."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 

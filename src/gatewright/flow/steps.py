@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -261,7 +262,7 @@ def hash_files(paths: list[Path]) -> str:
     """
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(path.name.encode() + b"\0" + bytes.fromhex(hash_file(path)))
+        digest.update(os.fsencode(path.name) + b"\0" + bytes.fromhex(hash_file(path)))
     return digest.hexdigest()
 
 

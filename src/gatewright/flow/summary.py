@@ -20,6 +20,7 @@ from gatewright.flow.verify import verified_content
 from gatewright.report import schema
 from gatewright.report.store import REPORT, load_reports, write_report
 from gatewright.targets import load_target
+from gatewright.typed import written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,7 +124,7 @@ def summarize(
             outputs={tensor.name: tensor.shape for tensor in design.outputs},
         ),
         config=schema.Config(
-            name=labels.config or directory.name,
+            name=labels.config or written(directory.name),
             description=labels.description,
             io="io_stream" if options.io == "stream" else "io_parallel",
             reuse_factor=options.reuse_factor,
