@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
+
+from pydantic import ConfigDict
 
 from gatewright.errors import InputError
 from gatewright.files import opened, remove, replaced_directories, write_text
@@ -48,6 +50,8 @@ _FOLDERS = ("hls", "model", "rtl", "sim", "steps", "synth")
 @dataclass(frozen=True)
 class Request:
     """What a conversion was asked for, as `convert.json` tells it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     model: Text
     weights: Text | None
@@ -232,7 +236,7 @@ def require_project(directory: Path) -> Stamp:
         )
     for name in stamp.files:
         # Who opens a pipe or reads a device may wait for ever.
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             if not stat.S_ISREG((directory / name).lstat().st_mode):
                 raise InputError(
                     f"{directory / name}: is not the file that was made; "
