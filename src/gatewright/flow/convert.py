@@ -215,15 +215,24 @@ def design_files(directory: Path) -> list[Path]:
     return [directory / "model" / f"design{suffix}" for suffix in (".json", ".npz")]
 
 
+def require_directory(directory: Path) -> None:
+    """Check that a directory is there, whose conversion may still be going on.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if not directory.is_dir():
+        what = "is no directory" if directory.exists() else "does not exist"
+        raise InputError(f"{directory}: {what}; make it with 'gatewright convert MODEL -o DIR'")
+
+
 def require_project(directory: Path) -> Stamp:
     """The stamp of the conversion of a project directory.
 
     Raises:
         InputError: if it is none, or its conversion was interrupted.
     """
-    if not directory.is_dir():
-        what = "is no directory" if directory.exists() else "does not exist"
-        raise InputError(f"{directory}: {what}; make it with 'gatewright convert MODEL -o DIR'")
+    require_directory(directory)
     if not (directory / "rtl").is_dir() or not (directory / "model").is_dir():
         raise InputError(
             f"{directory}: no converted model here; run 'gatewright convert MODEL -o DIR' first"
