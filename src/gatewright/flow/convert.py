@@ -132,7 +132,7 @@ def load_design(directory: Path) -> Design:
     """
     from gatewright.design import Design
 
-    require_project(directory)
+    conversion_of(directory)
     return Design.load(directory / "model" / "design")
 
 
@@ -144,7 +144,7 @@ def load_rtl(directory: Path) -> RtlProject:
     """
     from gatewright.project import RtlProject
 
-    require_project(directory)
+    conversion_of(directory)
     project = RtlProject.load(directory / "rtl")
     for file in project.files:
         path = project.directory / file
@@ -186,7 +186,7 @@ def changed_files(directory: Path, folders: Sequence[str] = _MADE) -> list[str]:
     Raises:
         InputError: if the directory is none.
     """
-    return _unlike(directory, require_project(directory), folders)
+    return _unlike(directory, conversion_of(directory), folders)
 
 
 def _unlike(directory: Path, stamp: Stamp, folders: Sequence[str]) -> list[str]:
@@ -215,7 +215,7 @@ def design_files(directory: Path) -> list[Path]:
     return [directory / "model" / f"design{suffix}" for suffix in (".json", ".npz")]
 
 
-def require_directory(directory: Path) -> None:
+def require_project(directory: Path) -> None:
     """Check that a directory is there, whose conversion may still be going on.
 
     Raises:
@@ -226,13 +226,13 @@ def require_directory(directory: Path) -> None:
         raise InputError(f"{directory}: {what}; make it with 'gatewright convert MODEL -o DIR'")
 
 
-def require_project(directory: Path) -> Stamp:
+def conversion_of(directory: Path) -> Stamp:
     """The stamp of the conversion of a project directory.
 
     Raises:
         InputError: if it is none, or its conversion was interrupted.
     """
-    require_directory(directory)
+    require_project(directory)
     if not (directory / "rtl").is_dir() or not (directory / "model").is_dir():
         raise InputError(
             f"{directory}: no converted model here; run 'gatewright convert MODEL -o DIR' first"

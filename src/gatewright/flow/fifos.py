@@ -18,7 +18,7 @@ from gatewright.flow.convert import (
     load_design,
     load_request,
     load_rtl,
-    require_directory,
+    require_project,
 )
 from gatewright.flow.inputs import random_inputs, read_inputs
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
@@ -71,7 +71,7 @@ def size_fifos(
         DesignFailure: if no depths keep the interval, or the design comes to a deadlock.
         InputError: if the directory or the inputs are not what they should be.
     """
-    require_directory(directory)
+    require_project(directory)
     with held(directory, progress):
         if changed := changed_files(directory, ["model"]):
             raise InputError(f"{directory}: {changed[0]}; run 'gatewright convert' again")

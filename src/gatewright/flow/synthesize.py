@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gatewright import synth
 from gatewright.errors import DesignFailure
 from gatewright.files import replaced_directory
-from gatewright.flow.convert import changed_files, load_rtl, require_directory
+from gatewright.flow.convert import changed_files, load_rtl, require_project
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
 from gatewright.project import MANIFEST
 from gatewright.targets import load_target
@@ -38,7 +38,7 @@ def synthesize(
         DesignFailure: if the RTL does not synthesize.
         InputError: if the directory is none, or the target does not exist.
     """
-    require_directory(directory)
+    require_project(directory)
     target = load_target(target_name)
     folder = directory / "synth" / target.name
 

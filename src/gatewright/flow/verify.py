@@ -23,7 +23,7 @@ from gatewright.flow.convert import (
     design_files,
     load_design,
     load_rtl,
-    require_directory,
+    require_project,
 )
 from gatewright.flow.inputs import random_inputs, read_inputs
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
@@ -84,7 +84,7 @@ def verify(
         DesignFailure: if the RTL does not pass lint, breaks the stream protocol, or hangs.
         InputError: if the directory or the inputs are not what they should be.
     """
-    require_directory(directory)
+    require_project(directory)
     with held(directory, progress):
         project = load_rtl(directory)
         subject = verified_content(directory, project)
