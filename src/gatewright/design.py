@@ -30,7 +30,15 @@ if TYPE_CHECKING:
 #: Bytes of all weights of a design, each of which takes 8.
 _WEIGHTS_BYTES = 1 << 30
 
+#: Elements of all tensors up to which a design that is read is tried on a sample of zeros.
+_TRIED_ELEMENTS = 1 << 22
+
+#: What kernels raise whose fields contradict each other.
+_UNFIT = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+_UNFIT_TEXT = "its fields do not fit together"
+
 _LONGEST_NAME = 10_000
+_LONGEST_REASON = 300  # characters
 
 
 @dataclass(frozen=True)
@@ -76,9 +84,13 @@ class Design:
         """
         path, weights = stem.with_suffix(".json"), stem.with_suffix(".npz")
         try:
+            arrays = load_npz(weights, _WEIGHTS_BYTES)
+        except InputError as error:
+            raise InputError(f"{error}; run 'gatewright convert' again") from None
+        try:
             with opened(path, LARGEST) as file:
                 fields = json.load(file)
-            return cls._decode(fields, load_npz(weights, _WEIGHTS_BYTES))
+            return cls._decode(fields, arrays)
         except FileNotFoundError:
             raise InputError(
                 f"{path}: no converted model here; run 'gatewright convert' first"
@@ -87,9 +99,7 @@ class Design:
             raise InputError(
                 f"{path}: cannot be read ({error.strerror}); run 'gatewright convert' again"
             ) from None
-        except InputError as error:  # of the weights' file, or the design's
-            raise InputError(f"{error}; run 'gatewright convert' again") from None
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError, InputError) as error:
             raise InputError(
                 f"{path}: not a Gatewright design ({_reason(error)}); "
                 "run 'gatewright convert' again"
@@ -115,7 +125,26 @@ class Design:
         names = _decode(tuple[str, ...], fields["outputs"], arrays, "outputs")
         if not names or not inputs:
             raise ValueError("no inputs, or no outputs")
-        return cls(name, inputs, tuple(known[name] for name in names), tuple(kernels), io)
+        design = cls(name, inputs, tuple(known[name] for name in names), tuple(kernels), io)
+        if sum(tensor.size for tensor in known.values()) <= _TRIED_ELEMENTS:
+            design._try()
+        return design
+
+    def _try(self) -> None:
+        """Pass zeros through, to see that the fields of each kernel fit together.
+
+        Raises:
+            ValueError: if they don't.
+        """
+        values = {tensor.name: np.zeros((1, *tensor.shape), np.int64) for tensor in self.inputs}
+        for kernel in self.kernels:
+            try:
+                found = kernel.golden(*(values[tensor.name] for tensor in kernel.inputs))
+            except _UNFIT as error:
+                raise ValueError(f"layer '{kernel.layer}': {_UNFIT_TEXT} ({error})") from None
+            if found.shape != (1, *kernel.output.shape):
+                raise ValueError(f"layer '{kernel.layer}': {_UNFIT_TEXT}")
+            values[kernel.output.name] = found
 
 
 def _encode(value: Any, stem: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
@@ -192,7 +221,10 @@ def _kernel(entry: dict[str, Any], arrays: Mapping[str, NDArray[Any]], where: st
     fields = {
         name: _decode(hint, entry[name], arrays, f"{where}.{name}") for name, hint in hints.items()
     }
-    return kind(**fields)
+    try:
+        return kind(**fields)
+    except _UNFIT as error:
+        raise ValueError(f"{where}: {_UNFIT_TEXT} ({error})") from None
 
 
 @functools.cache
@@ -205,4 +237,6 @@ def _hints(kind: type[Kernel]) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    """What is wrong, in one line."""
+    text = " ".join(str(error).split())[:_LONGEST_REASON]
+    return f"{text} is missing" if isinstance(error, KeyError) else text

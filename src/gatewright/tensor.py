@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gatewright.fixed import FixedType
 
 #: Elements of a tensor that is read from a file; the largest layers of networks have some 10**7.
-MOST_ELEMENTS = 1 << 31
+MOST_ELEMENTS = 1 << 26
 
 
 @dataclass(frozen=True)

@@ -138,13 +138,23 @@ def test_what_killed_commands_have_left_goes_and_what_others_use_stays(tmp_path)
         "synth/.xcup.gatewright-abc/log",
         ".convert.json.gatewright-abc",
     ]
-    kept = ["report.json", "steps/verify.json", "sim/gw_bench-123", ".git/config"]
+    kept = ["convert.json", "report.json", "steps/verify.json", "sim/gw_bench-123", ".git/config"]
     for name in (*left, *kept):
         write_text(tmp_path / name, "x")
     with replaced_file(tmp_path / "report.json"), held(tmp_path):
         pass
     files = sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file())
     assert files == sorted(kept)
+
+
+def test_nothing_is_removed_from_what_is_no_project(tmp_path):
+    names = ["sim", "synth", "steps/.hidden", ".rtl.gatewright-abc/x", "deep/build-1/x"]
+    for name in names:
+        write_text(tmp_path / name, "x")
+    with held(tmp_path):
+        pass
+    files = [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()]
+    assert sorted(files) == sorted(names)
 
 
 def test_who_must_wait_for_a_project_says_so(tmp_path):

@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
+
+from pydantic import ConfigDict
 
 from gatewright.errors import InputError
 from gatewright.files import (
@@ -55,6 +57,8 @@ _FOLDERS = ("hls", "model", "rtl", "sim", "steps", "synth")
 @dataclass(frozen=True)
 class Request:
     """What a conversion was asked for, as `convert.json` tells it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     model: Text
     weights: Text | None
@@ -135,7 +139,7 @@ def load_design(directory: Path) -> Design:
     """
     from gatewright.design import Design
 
-    require_project(directory)
+    conversion_of(directory)
     return Design.load(directory / "model" / "design")
 
 
@@ -147,7 +151,7 @@ def load_rtl(directory: Path) -> RtlProject:
     """
     from gatewright.project import RtlProject
 
-    require_project(directory)
+    conversion_of(directory)
     project = RtlProject.load(directory / "rtl")
     for file in project.files:
         path = project.directory / file
@@ -189,7 +193,7 @@ def changed_files(directory: Path, folders: Sequence[str] = _MADE) -> list[str]:
     Raises:
         InputError: if the directory is none.
     """
-    return _unlike(directory, require_project(directory), folders)
+    return _unlike(directory, conversion_of(directory), folders)
 
 
 def _unlike(directory: Path, stamp: Stamp, folders: Sequence[str]) -> list[str]:
@@ -218,15 +222,24 @@ def design_files(directory: Path) -> list[Path]:
     return [directory / "model" / f"design{suffix}" for suffix in (".json", ".npz")]
 
 
-def require_project(directory: Path) -> Stamp:
+def require_project(directory: Path) -> None:
+    """Check that a directory is there, whose conversion may still be going on.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if not directory.is_dir():
+        what = "is no directory" if directory.exists() else "does not exist"
+        raise InputError(f"{directory}: {what}; make it with 'gatewright convert MODEL -o DIR'")
+
+
+def conversion_of(directory: Path) -> Stamp:
     """The stamp of the conversion of a project directory.
 
     Raises:
         InputError: if it is none, or its conversion was interrupted.
     """
-    if not directory.is_dir():
-        what = "is no directory" if directory.exists() else "does not exist"
-        raise InputError(f"{directory}: {what}; make it with 'gatewright convert MODEL -o DIR'")
+    require_project(directory)
     if not (directory / "rtl").is_dir() or not (directory / "model").is_dir():
         raise InputError(
             f"{directory}: no converted model here; run 'gatewright convert MODEL -o DIR' first"
@@ -239,7 +252,7 @@ def require_project(directory: Path) -> Stamp:
         )
     for name in stamp.files:
         # Who opens a pipe or reads a device may wait for ever.
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             if not stat.S_ISREG((directory / name).lstat().st_mode):
                 raise InputError(
                     f"{directory / name}: is not the file that was made; "

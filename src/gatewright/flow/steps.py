@@ -95,6 +95,9 @@ def held(directory: Path, progress: Progress = silent) -> Iterator[None]:
 
 
 def _clean(directory: Path) -> None:
+    marks = (directory / "convert.json", _path(directory, "convert"))
+    if not any(mark.exists() or mark.is_symlink() for mark in marks):
+        return  # no project, or not yet: nothing in it is ours to remove
     for name in ("sim", "steps", "synth"):
         if not (directory / name).is_dir():  # what isn't one would be in the way
             remove(directory / name)
