@@ -8,8 +8,8 @@ import pytest
 
 #: Tries of each kind, and how many a test does.
 FIXED = {
-    "h5": 50, "json": 40, "keras2": 30, "keras3": 50, "fml": 50, "preset": 20, "target": 15,
-    "sweep": 20, "report": 15, "samples": 6, "project": 4,
+    "h5": 40, "json": 25, "keras2": 20, "keras3": 35, "fml": 50, "preset": 20, "target": 10,
+    "sweep": 20, "report": 12, "samples": 5, "project": 3,
 }  # fmt: skip
 _CHUNK = 25
 
