@@ -22,10 +22,10 @@ ASCII = {
 @pytest.fixture
 def run(converted, tmp_path):
     """Runs a command in a folder with files whose names and texts are not ASCII."""
-    folder = tmp_path / "place"
+    folder = tmp_path / "plätze"
     folder.mkdir()
     for name in ("net.json", "net_weights.h5"):
-        shutil.copy(converted / name, folder)
+        shutil.copy(converted / name, folder / f"ü_{name}")
     (folder / "preset.yaml").write_text("description: für 模型\n", encoding="utf-8")
 
     def run(*arguments, status=0):
@@ -46,18 +46,18 @@ def run(converted, tmp_path):
 
 
 def test_the_flow(run):
-    files = ("net.json", "--weights", "net_weights.h5")
-    run("convert", *files, "--preset", "preset.yaml", "-o", "projekt")
-    assert "bit-exact" in run("verify", "projekt", "--samples", "20")[1]
-    run("synth", "projekt", "--target", "xcup")
+    files = ("ü_net.json", "--weights", "ü_net_weights.h5", "--name", "net")
+    run("convert", *files, "--preset", "preset.yaml", "-o", "prüfling")
+    assert "bit-exact" in run("verify", "prüfling", "--samples", "20")[1]
+    run("synth", "prüfling", "--target", "xcup")
     written = {kind: f"bericht-é.{kind}" for kind in ("html", "json", "csv", "markdown")}
     options = [text for kind, name in written.items() for text in (f"--{kind}", name)]
-    out, _ = run("report", "projekt", *options)
+    out, _ = run("report", "prüfling", *options)
     assert "verification" in out
     texts = {kind: (run.folder / name).read_text("utf-8") for kind, name in written.items()}
     assert json.loads(texts["json"]) and texts["html"].startswith("<!")
     assert len(list(csv.reader(io.StringIO(texts["csv"])))) == 2
-    assert json.loads(run("report", "projekt", "--json", "-")[0])["reports"]
+    assert json.loads(run("report", "prüfling", "--json", "-")[0])["reports"]
 
 
 def test_messages(run):
@@ -65,7 +65,7 @@ def test_messages(run):
         ("convert", "fehlt-ü.json", "--weights", "é.h5", "-o", "p"),
         ("verify", "fehlt-ü"),
         ("report", "fehlt-ü"),
-        ("convert", "net.json", "--weights", "net_weights.h5", "-o", "p", "--name", "größe"),
+        ("convert", "ü_net.json", "--weights", "ü_net_weights.h5", "-o", "p", "--name", "größe"),
     ):
         err = run(*arguments, status=2)[1]
         assert err.startswith("gatewright: ") and err.count("\n") == 1
