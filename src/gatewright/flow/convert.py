@@ -16,7 +16,7 @@ from uuid import uuid4
 from pydantic import ConfigDict
 
 from gatewright.errors import InputError
-from gatewright.files import make_way, opened, replaced_directories, write_text
+from gatewright.files import opened, remove, replaced_directories, write_text
 from gatewright.flow.balance import balanced, check_interval
 from gatewright.flow.names import check_name, identifier
 from gatewright.flow.steps import (
@@ -336,7 +336,8 @@ def _convert(
             "options": asdict(options),
         }
         request = directory / "convert.json"
-        make_way(request)
+        if request.is_dir():
+            remove(request)
         write_text(request, json.dumps(asked, indent=1))
     return {"layers": len(design.kernels), "latency": project.latency}
 
