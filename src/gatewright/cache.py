@@ -20,7 +20,7 @@ from pathlib import Path
 import platformdirs
 
 from gatewright.errors import InputError
-from gatewright.files import exclusive, opened, remove, replaced_file
+from gatewright.files import exclusive, make_way, opened, remove, replaced_file
 
 #: Bytes that the cache may have, where GATEWRIGHT_CACHE_SIZE says nothing.
 DEFAULT_BOUND = 20 * 10**9
@@ -95,8 +95,7 @@ def kept(kind: str, key: str, make: Callable[[], bytes]) -> bytes:
         return found
     data = make()
     with suppress(InputError):
-        if path.is_dir():
-            remove(path)
+        make_way(path)
         with replaced_file(path) as file:
             file.write(hashlib.sha256(data).digest() + data)
         tidy()

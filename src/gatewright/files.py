@@ -225,6 +225,12 @@ def remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def make_way(path: Path) -> None:
+    """Remove what stands where a file of ours belongs, unless it is a file."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        remove(path)
+
+
 @contextmanager
 def replaced_directories(*targets: Path) -> Iterator[tuple[Path, ...]]:
     """New directories that together take the places of `targets` if the block succeeds.

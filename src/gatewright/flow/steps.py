@@ -17,7 +17,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from gatewright.errors import DesignFailure, InputError
-from gatewright.files import in_use, locked, opened, remove, write_text
+from gatewright.files import in_use, locked, make_way, opened, remove, write_text
 from gatewright.flow.results import results_of
 from gatewright.resources import data_dir
 from gatewright.typed import Digest, Finite, Line, decode, read
@@ -98,6 +98,8 @@ def _clean(directory: Path) -> None:
     marks = (directory / "convert.json", _path(directory, "convert"))
     if not any(mark.exists() or mark.is_symlink() for mark in marks):
         return  # no project, or not yet: nothing in it is ours to remove
+    for name in ("convert.json", "report.json", "sim/outputs.npz"):
+        make_way(directory / name)
     for name in ("sim", "steps", "synth"):
         if not (directory / name).is_dir():  # what isn't one would be in the way
             remove(directory / name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gatewright import __version__
 from gatewright.errors import InputError
-from gatewright.files import remove
+from gatewright.files import make_way
 from gatewright.flow.balance import bottleneck
 from gatewright.flow.convert import design_files, load_design, load_request, load_rtl
 from gatewright.flow.steps import hash_files, read_stamp
@@ -169,8 +169,7 @@ def refresh(directory: Path) -> Path:
         InputError: if the directory is no converted project.
     """
     path = directory / REPORT
-    if path.is_dir():
-        remove(path)
+    make_way(path)
     old = None
     if path.is_file():
         with contextlib.suppress(InputError):
