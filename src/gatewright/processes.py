@@ -161,7 +161,7 @@ def run(
         except subprocess.TimeoutExpired:
             assert limits is not None
             raise InputError(
-                f"{limits.what}: ended after {limits.seconds:.6g} seconds, its limit of time"
+                f"{limits.what}: ended after {limits.seconds:.3g} seconds, its limit of time"
             ) from None
     if limits is not None and process.returncode:
         check_memory(limits, errors or "")

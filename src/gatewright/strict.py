@@ -30,7 +30,8 @@ def first_problem(error: ValidationError) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     # The whole of a mapping says nothing of which of its keys is wrong.
-    given = "" if isinstance(problem["input"], dict) else f", not {_shown(problem['input'])}"
+    whole = isinstance(problem["input"], dict | list | tuple) or problem["type"] == "json_invalid"
+    given = "" if whole else f", not {_shown(problem['input'])}"
     return f"{prefix}{message}{given}"
 
 

@@ -10,14 +10,12 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from gatewright.errors import InputError
 from gatewright.files import opened
+from gatewright.strict import first_problem
 
 T = TypeVar("T")
 
 #: Bytes of a file that describes a project; the largest that are known have some 10 MB.
 LARGEST = 256 << 20
-
-#: Characters of a value that a message shows.
-_SHOWN = 60
 
 #: A name in SystemVerilog and C++, which becomes part of paths, too.
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=250)]
@@ -52,7 +50,7 @@ def decode(kind: type[T], data: bytes | str) -> T:
             _adapters[kind] = TypeAdapter(kind)
         found: T = _adapters[kind].validate_json(data, strict=True)
     except ValidationError as error:
-        raise ValueError(_problem(error)) from None
+        raise ValueError(first_problem(error)) from None
     return found
 
 
@@ -82,19 +80,3 @@ def read(path: Path, kind: type[T], what: str) -> T:
 def written(path: Path | str) -> str:
     """A path as text that JSON can hold: bytes that are no UTF-8 are spelled out."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _problem(error: ValidationError) -> str:
-    """The first problem: where it is, what is wrong, and what was found."""
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])[:_SHOWN]
-    found = first["input"]
-    if first["type"] in ("missing", "json_invalid") or isinstance(found, dict | list | tuple):
-        given = ""
-    else:
-        try:
-            given = f", not {found!r:.{_SHOWN}}"
-        except ValueError:  # Python prints no integers of thousands of digits
-            given = ""
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}{given}" if where else message

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from gatewright.errors import InputError
+from gatewright.files import read_bytes
 from gatewright.strict import Strict
 
 EMULATION = "emulation.json"
@@ -17,6 +18,7 @@ EMULATION = "emulation.json"
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
 
 _MOST_ELEMENTS = 1 << 31
+_MOST_BYTES = 64 << 20
 
 
 class EmulatedTensor(Strict):
@@ -61,9 +63,11 @@ class Description(Strict):
             InputError: if there is none, or it's not what was written.
         """
         try:
-            return cls.model_validate_json((directory / EMULATION).read_bytes())
-        except OSError as error:
-            reason = error.strerror
+            return cls.model_validate_json(read_bytes(directory / EMULATION, _MOST_BYTES))
+        except FileNotFoundError:
+            reason = f"{EMULATION}: no such file"
+        except InputError as error:
+            reason = str(error)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))

@@ -103,14 +103,7 @@ def _clean(directory: Path) -> None:
     for name in ("sim", "steps", "synth"):
         if not (directory / name).is_dir():  # what isn't one would be in the way
             remove(directory / name)
-    for pattern in (
-        ".*.gatewright-*",
-        "steps/.*",
-        "synth/.*",
-        "sim/.*",
-        "sim/build-*",
-        "sim/job-*",
-    ):
+    for pattern in _LITTER:
         for left in directory.glob(pattern):
             if not in_use(left):  # a report may be being written: it takes no lock of the project
                 remove(left)

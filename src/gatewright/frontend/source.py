@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gatewright.errors import InputError
+from gatewright.files import require_file
 from gatewright.frontend.messages import shown
 from gatewright.frontend.network import Network
 from gatewright.frontend.readers.fml import SavedGraph, read_fml
@@ -39,7 +39,7 @@ def load(model: Any, weights: str | Path | None = None) -> Network | SavedGraph 
     if not isinstance(model, str | Path):
         return _from_object(model)
     path = Path(model)
-    _require_file(path)
+    require_file(path)
     suffix = path.suffix.lower()
     if suffix == ".json":
         if weights is None:
@@ -47,7 +47,7 @@ def load(model: Any, weights: str | Path | None = None) -> Network | SavedGraph 
                 f"{path}: an architecture needs its weights; give the .h5 file of weights"
             )
         weights = Path(weights)
-        _require_file(weights)
+        require_file(weights)
         return read_pair(path, weights)
     if weights is not None:
         raise InputError(
@@ -72,19 +72,6 @@ def _from_object(model: Any) -> Network | GraphSource:
     if "hls4ml" in modules and hasattr(model, "get_layers"):
         return GraphSource(f"model graph '{model.config.get_project_name()}'", model)
     raise InputError(f"{type(model).__name__} is neither a Keras model nor the path of one")
-
-
-def _require_file(path: Path) -> None:
-    """Refuse what isn't a plain file: a pipe would wait for ever, a device never end."""
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else shown(error)
-        raise InputError(f"{shown(path)}: {reason}") from None
-    if stat.S_ISDIR(mode):
-        raise InputError(f"{path}: is a directory, not a model file")
-    if not stat.S_ISREG(mode):
-        raise InputError(f"{path}: is not a plain file")
 
 
 def _begins_with(path: Path, magic: bytes) -> bool:

@@ -15,9 +15,13 @@ import re
 from pathlib import Path
 
 from gatewright.errors import InputError
+from gatewright.files import read_bytes
 
 STAMP = "gatewright"
 """Name part of the library that hls4ml's own script builds; it would draw a random one."""
+
+#: Of a file: weights of the largest networks, as text, have some 100 MB.
+_MOST_BYTES = 1 << 30
 
 # What forms are made of.
 _NAME = r"(?!__)[A-Za-z_]\w{0,254}"
@@ -246,9 +250,9 @@ def check_weights(directory: Path, project: str) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("ascii")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); convert again") from None
+        return read_bytes(path, _MOST_BYTES).decode("ascii")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; convert again") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: holds characters that hls4ml doesn't write") from None
 

@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewright.errors import InputError
+from gatewright.files import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gatewright.project import RtlProject
+
+#: Of a file: memories of the largest networks, as text, have some 100 MB.
+_MOST_BYTES = 1 << 30
 
 #: System tasks and functions that compute, or that end build or simulation with a message.
 _SYSTEM = frozenset(("$bits", "$clog2", "$error", "$fatal", "$signed", "$unsigned"))
@@ -96,9 +100,9 @@ def check_file(path: Path) -> None:
         InputError: names the line, and what is refused.
     """
     try:
-        text = path.read_bytes().decode("latin-1")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        text = read_bytes(path, _MOST_BYTES).decode("latin-1")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
     for position, refused in _refusals(text):
         line = text.count("\n", 0, position) + 1
         raise InputError(

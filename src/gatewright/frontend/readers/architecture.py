@@ -302,7 +302,7 @@ def _source(where: str, tensor: Any) -> str:
     return str(history[0])
 
 
-def _ends(origin: str, config: dict[str, Any], key: str, names: set[str]) -> Iterator[str]:
+def _ends(origin: str, config: dict[str, Any], key: str, names: set[str]) -> list[str]:
     """Names of the layers at one end of the network, in order."""
     ends = config.get(key)
     if isinstance(ends, dict):
@@ -311,8 +311,12 @@ def _ends(origin: str, config: dict[str, Any], key: str, names: set[str]) -> Ite
         ends = [ends]  # Keras 3 writes a single one so
     if not isinstance(ends, list) or not ends:
         raise InputError(f"{origin}: {key} must be a list of [layer, 0, 0]")
+    found: list[str] = []
     for each in ends:
         name = _source(f"{origin}: {key}", each)
         if name not in names:
             raise InputError(f"{origin}: {key} names a layer '{shown(name)}', which isn't there")
-        yield name
+        if name in found:
+            raise UnsupportedError(f"{origin}: {key} names layer '{name}' twice; name it once")
+        found.append(name)
+    return found

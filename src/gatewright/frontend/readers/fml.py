@@ -110,8 +110,8 @@ def read_fml(path: Path) -> SavedGraph:
         return SavedGraph(
             origin=str(path),
             nodes=nodes,
-            inputs=reader.names(state.get("inputs")),
-            outputs=reader.names(state.get("outputs")),
+            inputs=reader.ends("inputs", state.get("inputs")),
+            outputs=reader.ends("outputs", state.get("outputs")),
             index=cast(int, integer(0)(state.get("index"))),
             flows=_flows(state.get("applied_flows")),
             settings=settings,
@@ -174,6 +174,13 @@ class _Reader:
         if not isinstance(value, list) or not all(is_name(each) for each in value):
             raise ValueError("a list of names of letters, digits and _")
         return tuple(value)
+
+    def ends(self, key: str, value: Any) -> tuple[str, ...]:
+        """Names at one end of the graph."""
+        names = self.names(value)
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"an object whose {key} are at least one name, and none of them twice")
+        return names
 
     def value(self, value: Any, depth: int = _MAX_DEPTH) -> Any:
         """An attribute: a number, a word, a type, an array, or lists and objects of these."""

@@ -20,7 +20,9 @@ from gatewright.frontend.messages import shown
 from gatewright.frontend.readers.archive import MAX_BYTES
 
 _WORKER = Path(__file__).with_name("hdf5_worker.py")
-_SECONDS = 120.0
+#: Time to start, and bytes that are read in a second on the slowest machine.
+_SECONDS = 40.0
+_BYTES_PER_SECOND = 10e6
 #: Of the library, beside what it reads.
 _OWN_BYTES = 2 << 30
 
@@ -62,8 +64,9 @@ def read_hdf5(path: Path, origin: str | None = None) -> Hdf5:
             scratch,
             str(MAX_BYTES),
         ]
+        seconds = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
         limits = processes.Limits(
-            what=f"{origin}: reading it", seconds=_SECONDS, memory=MAX_BYTES + _OWN_BYTES
+            what=f"{origin}: reading it", seconds=seconds, memory=MAX_BYTES + _OWN_BYTES
         )
         # Threads of NumPy's libraries would each reserve address space, which is limited.
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.errors import InputError
-from gatewright.frontend.messages import first_line, shown
+from gatewright.files import read_bytes
+from gatewright.frontend.messages import first_line
 from gatewright.frontend.network import Network
 from gatewright.frontend.readers.architecture import parse_json, read_architecture
 from gatewright.frontend.readers.archive import zip_members
@@ -107,10 +108,4 @@ def _with_file(network: Network, file: Hdf5, origin: str) -> Network:
 
 
 def _text(path: Path) -> Any:
-    try:
-        if path.stat().st_size > _MAX_TEXT:
-            raise InputError(f"{path}: has more than {_MAX_TEXT} bytes; not an architecture")
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: not a Keras architecture ({shown(error)})") from None
-    return parse_json(str(path), content)
+    return parse_json(str(path), read_bytes(path, _MAX_TEXT))
