@@ -177,14 +177,14 @@ def test_an_interrupt_is_one_line_and_leaves_nothing(tmp_path):
 
 
 def test_inputs_that_are_no_samples(run, tmp_path, monkeypatch):
+    from gatewright.design import Design
     from gatewright.errors import InputError
     from gatewright.fixed import FixedType
     from gatewright.flow.inputs import read_inputs
     from gatewright.kernels import Tensor
 
-    class Design:
-        inputs = (Tensor("x", (3,), FixedType.parse("fixed<6,2>")),)
-
+    tensor = Tensor("x", (3,), FixedType.parse("fixed<6,2>"))
+    design = Design("net", (tensor,), (tensor,), ())
     arrays = {
         "shape": np.zeros((2, 4)),
         "scalar": np.float64(1),
@@ -196,8 +196,8 @@ def test_inputs_that_are_no_samples(run, tmp_path, monkeypatch):
     for name, array in arrays.items():
         np.save(tmp_path / f"{name}.npy", array, allow_pickle=True)
         with pytest.raises(InputError):
-            read_inputs(tmp_path / f"{name}.npy", Design())
+            read_inputs(tmp_path / f"{name}.npy", design)
     for content in (b"", b"hello", b"PK\x03\x04", b"\x93NUMPY\x01"):
         (tmp_path / "x.npy").write_bytes(content)
         with pytest.raises(InputError, match=r"x\.npy"):
-            read_inputs(tmp_path / "x.npy", Design())
+            read_inputs(tmp_path / "x.npy", design)

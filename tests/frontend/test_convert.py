@@ -284,8 +284,8 @@ def test_types_of_quantizers_cannot_be_set(qmodel):
         (ConvertOptions(io="serial"), "io 'serial'"),
         (ConvertOptions(reuse_factor=0), "reuse factor 0"),
         (ConvertOptions(target="nosuch"), "target 'nosuch'"),
-        (ConvertOptions(target_ii=0), "target II 0: must be at least 1"),
-        (ConvertOptions(fps=-1.0), "-1.0 samples/s: must be a number above 0"),
+        (ConvertOptions(target_ii=0), "target II 0: must be from 1 to"),
+        (ConvertOptions(fps=-1.0), "-1 samples/s: must be from"),
         (ConvertOptions(target_ii=10, fps=1e3), "target II 10 and 1000 samples/s: give one"),
         (
             ConvertOptions(strategy="distributed_arithmetic", reuse_factor=2),

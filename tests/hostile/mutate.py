@@ -225,7 +225,7 @@ class Damage:
         root = [copy.deepcopy(root)]
         for _ in range(self.rng.choice((1, 1, 1, 2, 3))):
             self._spoil(root, literals)
-        return root[0]
+        return root[0] if root else None
 
     def _spoil(self, root: list[Any], literals: tuple[str, ...]) -> None:
         rng = self.rng

@@ -91,7 +91,7 @@ def test_names_of_folders_reach_no_tool_as_commands(serial_sum, tmp_path, folder
     assert not (tmp_path / "m").exists()
 
 
-def test_links_in_a_project_have_nothing_overwritten(serial_sum, tmp_path):
+def test_links_in_a_project_have_nothing_overwritten(serial_sum, tmp_path, monkeypatch):
     sim, synth, victim = tmp_path / "sim", tmp_path / "synth", tmp_path / "victim"
     sim.mkdir()
     synth.mkdir()
@@ -100,6 +100,7 @@ def test_links_in_a_project_have_nothing_overwritten(serial_sum, tmp_path):
     for path in (*logs, synth / "yosys.log", synth / "cells.json"):
         path.symlink_to(victim)
     simulate(serial_sum, [np.zeros((3, 4), np.int64)], sim, stalls=(), waves=True)
+    monkeypatch.setenv("GATEWRIGHT_CACHE", str(tmp_path / "cache"))  # which holds no result yet
     synthesize(serial_sum, load_target("xcup"), synth, flatten=True)
     assert victim.read_text() == "precious"
     assert "cocotb" in (sim / "simulation.log").read_text()

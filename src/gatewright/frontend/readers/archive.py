@@ -26,7 +26,7 @@ ARCHIVE_ERRORS = (
     zlib.error,
     lzma.LZMAError,
     EOFError,
-    KeyError,
+    LookupError,
     NotImplementedError,
     OSError,
     RuntimeError,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from gatewright import processes
+from gatewright.arrays import read_array
 from gatewright.errors import InputError
+from gatewright.files import opened
 from gatewright.frontend.messages import shown
 from gatewright.frontend.readers.archive import MAX_BYTES
 
@@ -23,6 +25,9 @@ _WORKER = Path(__file__).with_name("hdf5_worker.py")
 #: Time to start, and bytes that are read in a second on the slowest machine.
 _SECONDS = 40.0
 _BYTES_PER_SECOND = 10e6
+#: What a file may unpack to: so much, and so many times its size; weights are hardly compressed.
+_LITTLE = 64 << 20
+_RATIO = 200
 #: Of the library, beside what it reads.
 _OWN_BYTES = 2 << 30
 
@@ -40,50 +45,72 @@ class Hdf5:
     arrays: dict[str, NDArray[Any]]
 
 
-def read_hdf5(path: Path, origin: str | None = None) -> Hdf5:
+def read_hdf5(path: Path) -> Hdf5:
     """Read a file of weights, and of the architecture if it has that.
-
-    Args:
-        path: The file.
-        origin: What the user calls it, if not by its path.
 
     Raises:
         InputError: if it is damaged, larger than what is read, or holds other things than arrays of
             numbers.
     """
-    origin = origin or str(path)
+    try:
+        with opened(path, MAX_BYTES) as file:
+            return _read(file, str(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def read_content(content: bytes, origin: str) -> Hdf5:
+    """Read what a member of an archive holds.
+
+    Args:
+        content: The member.
+        origin: What the user calls it.
+
+    Raises:
+        InputError: as `read_hdf5`.
+    """
+    with tempfile.TemporaryFile() as unpacked:
+        unpacked.write(content)
+        unpacked.flush()
+        return _read(unpacked, origin)
+
+
+def _read(file: IO[bytes], origin: str) -> Hdf5:
     if importlib.util.find_spec("h5py") is None:
         raise ModuleNotFoundError("No module named 'h5py'", name="h5py")
-    with tempfile.TemporaryDirectory(prefix="gatewright-") as scratch:
+    size = os.fstat(file.fileno()).st_size
+    most = min(MAX_BYTES, _LITTLE + _RATIO * size)
+    seconds = _SECONDS + size / _BYTES_PER_SECOND
+    limits = processes.Limits(
+        what=f"{origin}: reading it", seconds=seconds, memory=MAX_BYTES + _OWN_BYTES
+    )
+    # Threads of NumPy's libraries would each reserve address space, which is limited.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    # A file without a name: whoever is killed leaves none.
+    with tempfile.TemporaryFile() as scratch:
+        descriptors = [file.fileno(), scratch.fileno()]
         # Not by -m: it imports nothing of ours, and nothing of the directory that it runs in.
-        command: list[str | Path] = [
-            sys.executable,
-            "-P",
-            _WORKER,
-            path.resolve(),
-            scratch,
-            str(MAX_BYTES),
-        ]
-        seconds = _SECONDS + path.stat().st_size / _BYTES_PER_SECOND
-        limits = processes.Limits(
-            what=f"{origin}: reading it", seconds=seconds, memory=MAX_BYTES + _OWN_BYTES
+        command: list[str | Path] = [sys.executable, "-P", _WORKER]
+        done = processes.run(
+            [*command, *map(str, (*descriptors, most))],
+            env=environment,
+            limits=limits,
+            pass_fds=descriptors,
+            encoding="utf-8",
         )
-        # Threads of NumPy's libraries would each reserve address space, which is limited.
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        done = processes.run(command, cwd=scratch, env=environment, limits=limits)
-        index = Path(scratch) / "index.json"
-        if done.returncode or not index.is_file():
+        try:
+            found = json.loads(done.stdout)
+        except ValueError:
             raise InputError(
                 f"{origin}: not a readable HDF5 model (the HDF5 library fails on it, with status "
                 f"{done.returncode})"
-            )
-        found = json.loads(index.read_text(encoding="utf-8"))
+            ) from None
         if "unfit" in found:
             raise InputError(f"{origin}: {shown(found['unfit'])}")
         if "error" in found:
             raise InputError(f"{origin}: not a readable HDF5 model ({shown(found['error'])})")
-        arrays = {
-            key: np.load(Path(scratch) / name, allow_pickle=False)
-            for key, name in found["arrays"].items()
-        }
+        arrays = {}
+        for key, (begin, length) in found["arrays"].items():
+            scratch.seek(begin)
+            arrays[key] = read_array(io.BytesIO(scratch.read(length)), length, MAX_BYTES)
     return Hdf5(found["attributes"], arrays)

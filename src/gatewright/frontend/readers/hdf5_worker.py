@@ -1,16 +1,16 @@
 """Reads an HDF5 file in a process of its own, because a damaged one can hang or crash the library.
 
-Arguments: the file, the directory that receives the arrays, and the most bytes to read. Writes
-`index.json` there: the attributes of the root that are text, and by path the file of each array; or
-`error`, in one line. Follows no links. Imports nothing of Gatewright.
+Arguments: descriptors of the file and of one to write arrays to, the most bytes to read. Prints the
+attributes of the root that are text, and by path where each array begins in what was written, and
+its length, as JSON; or `error`, in one line. Follows no links. Imports nothing of Gatewright.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 import numpy as np
@@ -70,8 +70,8 @@ def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
     return dict(sorted(found.items()))
 
 
-def _read(path: Path, directory: Path, most: int) -> dict[str, Any]:
-    with h5py.File(path, "r") as file:
+def _read(source: IO[bytes], out: IO[bytes], most: int) -> dict[str, Any]:
+    with h5py.File(source, "r") as file:
         attributes = _attributes(file)
         if "model_weights" in file and not isinstance(file["model_weights"], h5py.Group):
             raise _Unfit("'model_weights' is not a group of layers")
@@ -95,22 +95,24 @@ def _read(path: Path, directory: Path, most: int) -> dict[str, Any]:
             if total > most:
                 raise _Unfit(f"holds more than {most} bytes of weights")
         arrays = {}
-        for number, (key, dataset) in enumerate(datasets.items()):
-            arrays[key] = f"{number}.npy"
-            np.save(directory / arrays[key], dataset[()], allow_pickle=False)
+        for key, dataset in datasets.items():
+            begin = out.tell()
+            np.save(out, dataset[()], allow_pickle=False)
+            arrays[key] = [begin, out.tell() - begin]
     return {"attributes": attributes, "arrays": arrays}
 
 
 def main() -> None:
-    """Read the file that the command line names."""
-    path, directory, most = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    """Read the file that the command line gives."""
+    source, descriptor, most = map(int, sys.argv[1:])
     try:
-        index = _read(path, directory, most)
+        with os.fdopen(source, "rb") as file, os.fdopen(descriptor, "wb") as out:
+            index = _read(file, out, most)
     except _Unfit as error:
         index = {"unfit": str(error)}
     except Exception as error:  # of a damaged file h5py raises any kind
         index = {"error": str(error) or type(error).__name__}
-    (directory / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    sys.stdout.write(json.dumps(index))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from gatewright.frontend.messages import first_line
 from gatewright.frontend.network import Network
 from gatewright.frontend.readers.architecture import parse_json, read_architecture
 from gatewright.frontend.readers.archive import zip_members
-from gatewright.frontend.readers.hdf5 import Hdf5, read_hdf5
+from gatewright.frontend.readers.hdf5 import Hdf5, read_content, read_hdf5
 from gatewright.frontend.readers.weights import (
     is_numbered,
     named_weights,
@@ -65,10 +64,7 @@ def read_archive(path: Path) -> Network:
         if name not in members:
             raise InputError(f"{path}: not a .keras model (it holds no {name})")
     network = read_architecture(str(path), parse_json(str(path), members[_CONFIG]))
-    with tempfile.TemporaryDirectory(prefix="gatewright-") as scratch:
-        unpacked = Path(scratch) / _WEIGHTS
-        unpacked.write_bytes(members[_WEIGHTS])
-        file = read_hdf5(unpacked, f"{path}: {_WEIGHTS}")
+    file = read_content(members[_WEIGHTS], f"{path}: {_WEIGHTS}")
     return _with_file(network, file, str(path))
 
 
