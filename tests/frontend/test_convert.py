@@ -409,3 +409,22 @@ def test_proxy_models_carry_nothing_but_types(tmp_path, value):
     layer = {"class_name": "HGQ>FixedPointQuantizer", "config": config}
     with pytest.raises(InputError, match="layer 'q': overrides must be"):
         load(*write_model(tmp_path, [layer], {}))
+
+
+@pytest.mark.parametrize(
+    ("match", "kind", "config"),
+    [
+        (r"target_shape \[2, 2, 2\] has 8 elements, its input 4", "Reshape", [2, 2, 2]),
+        (r"target_shape \[3\] has 3 elements, its input 4", "Reshape", [3]),
+        (r"leaves a size open \(-1\)", "Reshape", [2, -1]),
+        (r"dims \[1, 1\] must be the axes 1 to 1", "Permute", [1, 1]),
+        (r"gives a tensor of 2097152 x 4", "UpSampling1D", 1 << 20),
+    ],
+)
+def test_shapes_that_are_none_are_refused(tmp_path, match, kind, config):
+    """Before anything is computed on them: hls4ml takes the numbers of elements as they are."""
+    key = {"Reshape": "target_shape", "Permute": "dims", "UpSampling1D": "size"}[kind]
+    layer = {"class_name": kind, "config": {"name": "a", key: config}}
+    shape = (2, 4) if kind == "UpSampling1D" else (4,)
+    with pytest.raises(InputError, match=f"layer 'a'.*{match}"):
+        convert(*write_model(tmp_path, [layer], {}, shape))

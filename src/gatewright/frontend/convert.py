@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from gatewright.errors import GatewrightError, InputError
+from gatewright.errors import GatewrightError, InputError, UnsupportedError
 from gatewright.fixed import FixedType
 from gatewright.frontend.config import configure, default_precision
 from gatewright.frontend.cpp import check_graph
@@ -111,7 +111,7 @@ def _convert(network: Network, options: ConvertOptions, directory: Path, project
     if network.is_quantized:
         import_keras("qkeras")
     default = default_precision(options)
-    _check_sizes(network.origin, _parse(network)[3], options.io)
+    _check_shapes(network, _parse(network)[3], options.io)
     config = config_from_keras_model(
         Model(network),
         granularity="name",
@@ -135,15 +135,34 @@ def _convert(network: Network, options: ConvertOptions, directory: Path, project
     return graph
 
 
-def _check_sizes(origin: str, shapes: dict[str, list[int | None]], io: str) -> None:
-    """Refuse tensors that nothing could be built of, before anything is computed on them."""
+def _check_shapes(network: Network, shapes: dict[str, list[int | None]], io: str) -> None:
+    """Refuse tensors that nothing could be built of, before anything is computed on them.
+
+    hls4ml believes what moves elements about how many there are.
+    """
+    sizes = {name: math.prod(int(each or 1) for each in shape) for name, shape in shapes.items()}
     most = MAX_ELEMENTS[io]
-    for name, shape in shapes.items():
-        size = math.prod(int(extent or 1) for extent in shape)
-        if not 0 < size <= most or any(int(extent or 1) < 1 for extent in shape):
-            sizes = " x ".join(str(extent) for extent in shape[1:])
+    for layer in network.layers:
+        where = f"{network.origin}: layer '{layer.name}'"
+        moved: Any = layer.arguments.get("target_shape", layer.arguments.get("dims", ()))
+        if layer.kind == "Reshape" and -1 in moved:
+            raise UnsupportedError(f"{where}: target_shape leaves a size open (-1); write it out")
+        source = layer.inputs[0] if layer.inputs else layer.name
+        if layer.kind == "Reshape" and math.prod(moved) != sizes[source]:
             raise InputError(
-                f"{origin}: layer '{name}' gives a tensor of {sizes}; "
+                f"{where}: target_shape {list(moved)} has {math.prod(moved)} elements, its input "
+                f"{sizes[source]}"
+            )
+        if layer.kind == "Permute" and sorted(moved) != list(range(1, len(shapes[source]))):
+            raise InputError(
+                f"{where}: dims {list(moved)} must be the axes 1 to {len(shapes[source]) - 1} of "
+                "its input, each once"
+            )
+    for name, shape in shapes.items():
+        if not 0 < sizes[name] <= most or any(int(extent or 1) < 1 for extent in shape):
+            text = " x ".join(str(extent) for extent in shape[1:])
+            raise InputError(
+                f"{network.origin}: layer '{name}' gives a tensor of {text}; "
                 f"io_{io} takes 1 to {most} elements"
             )
 
