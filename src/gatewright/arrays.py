@@ -43,7 +43,7 @@ DAMAGED = (
     TypeError,
     EOFError,
     OverflowError,
-    RuntimeError,  # NotImplementedError, too
+    RuntimeError,  # NotImplementedError, too: a compression that is not known
     LookupError,
     struct.error,
     zipfile.BadZipFile,
@@ -147,6 +147,7 @@ def read_array(file: IO[bytes], size: int, limit_bytes: int) -> NDArray[Any]:
     place = values.view(np.uint8).data
     filled = 0
     while filled < wanted:
+        # Every binary file has it; the type of files in general doesn't say so.
         got = file.readinto(place[filled:])  # type: ignore[attr-defined]
         if not got:
             raise EOFError("it ends too soon")

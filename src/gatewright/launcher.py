@@ -85,4 +85,5 @@ def main(parent: int, memory: int, cpu: int, file: int, network: int, *command: 
 
 
 if __name__ == "__main__":
+    # Five numbers, then the command; to mypy two unpacked lists are one.
     sys.exit(main(*map(int, sys.argv[1:6]), *sys.argv[6:]))  # type: ignore[arg-type]

@@ -65,7 +65,8 @@ def real(low: float = -math.inf, high: float = math.inf) -> Reader:
         if not number or not -1e300 < value < 1e300 or not low <= value <= high:
             limits = "" if (low, high) == (-math.inf, math.inf) else f" from {low:g} to {high:g}"
             raise ValueError(f"a finite number{limits}")
-        return value  # type: ignore[no-any-return]
+        found: int | float = value
+        return found
 
     return read
 

@@ -172,7 +172,8 @@ def _parse(network: Network) -> Parsed:
 
     # The parser hands out parts of the architecture, which the passes then change.
     model = Model(network)
-    return parse_keras_model(model, KerasModelReader(model))  # type: ignore[no-any-return]
+    parsed: Parsed = parse_keras_model(model, KerasModelReader(model))
+    return parsed
 
 
 def _project_config(options: ConvertOptions, directory: Path, project: str) -> dict[str, Any]:

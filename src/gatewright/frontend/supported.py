@@ -47,7 +47,7 @@ def _reworded(origin: str, layer: Layer) -> Layer:
     if layer.kind == "Softmax" and arguments["axis"] == (-1,):
         # hls4ml writes C++ for the layer that does not compile, and for the activation it does.
         return _as(layer, "Activation", activation="softmax")
-    if layer.kind == "Softmax" and len(arguments["axis"]) != 1:  # type: ignore[arg-type]
+    if layer.kind == "Softmax" and len(_axes(layer)) != 1:
         raise UnsupportedError(f"{where}: softmax over {len(_axes(layer))} axes; hls4ml does one")
     _check_geometry(where, layer)
     activation = arguments.get("activation")

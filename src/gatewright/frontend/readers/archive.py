@@ -27,10 +27,8 @@ ARCHIVE_ERRORS = (
     lzma.LZMAError,
     EOFError,
     LookupError,
-    NotImplementedError,
     OSError,
-    RuntimeError,
-    UnicodeError,
+    RuntimeError,  # NotImplementedError, too: a compression that is not known
     ValueError,
 )
 
