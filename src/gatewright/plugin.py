@@ -201,7 +201,7 @@ def _routed(parse: Callable[..., Any]) -> Callable[..., Any]:
         from gatewright.frontend import load
         from gatewright.frontend.keras2 import Model
         from gatewright.frontend.network import Network
-        from gatewright.frontend.supported import supported
+        from gatewright.frontend.passes import supported
 
         network = load(model)
         assert isinstance(network, Network)  # which is what live models of Keras are read as

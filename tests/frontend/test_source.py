@@ -15,10 +15,10 @@ from plain_models import architecture, dense, write_model
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend import load
 from gatewright.frontend.kinds import IDENTITY, KINDS, is_training
+from gatewright.frontend.passes import supported
 from gatewright.frontend.quantizers import QUANTIZERS, read_quantizer
 from gatewright.frontend.readers import archive, hdf5
 from gatewright.frontend.readers.architecture import _RENAMED, read_architecture
-from gatewright.frontend.supported import supported
 
 CONV = {"filters": 2, "kernel_size": [3, 3]}
 

@@ -16,6 +16,7 @@ from gatewright.frontend.keras2 import Model
 from gatewright.frontend.mend import mend
 from gatewright.frontend.messages import first_line
 from gatewright.frontend.network import Network
+from gatewright.frontend.passes import supported
 from gatewright.frontend.precision import (
     Choices,
     freeze_weights,
@@ -27,7 +28,6 @@ from gatewright.frontend.precision import (
 from gatewright.frontend.quiet import import_keras, quiet
 from gatewright.frontend.readers.fml import SavedGraph
 from gatewright.frontend.source import GraphSource, load
-from gatewright.frontend.supported import supported
 from gatewright.options import HARDWARE_CHOICES, ConvertOptions, resolve
 from gatewright.targets import load_target
 

@@ -1,7 +1,7 @@
 """The table of layers that are read: their arguments, and the arrays that they have.
 
 What a layer's class is told stands here once, with its type; a file's other settings matter in
-training only (`TRAINING`), or are refused. `supported.py` says what hls4ml makes of the values.
+training only (`TRAINING`), or are refused. `passes` says what hls4ml makes of the values.
 """
 
 from __future__ import annotations

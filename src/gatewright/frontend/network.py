@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
@@ -37,6 +37,8 @@ class Object:
 #: An argument: strings are identifiers, or words that its own type lists.
 Value = bool | int | float | str | None | tuple["Value", ...] | Object
 
+Framework = Literal["keras2", "keras3"]
+
 #: Arrays of a layer by name, `kernel` or `gamma`.
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -53,6 +55,8 @@ class Layer:
         training: What matters in training only. Plain values and objects; never asked for the
             hardware.
         weights: Its arrays by name.
+        label: What the model calls it, where that is another name: printable text, for people and
+            for finding what a setting names. Nothing is named by it.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Layer:
     arguments: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
     training: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
     weights: Arrays = field(default_factory=lambda: MappingProxyType({}))
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,9 @@ class Network:
             data in.
         outputs: Names of the layers whose results the network gives, in order.
         name: Its own name.
+        framework: In which it means what its owner meant: layers of Keras 2 (tf-keras, QKeras), or
+            of Keras 3.
+        notes: What passes have put in the place of something else, a line each, for the user.
     """
 
     origin: str
@@ -81,6 +89,8 @@ class Network:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     name: str = "model"
+    framework: Framework = "keras2"
+    notes: tuple[str, ...] = ()
 
     @property
     def is_quantized(self) -> bool:
