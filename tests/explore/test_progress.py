@@ -1,8 +1,6 @@
 """What people see of a search, and the notes that workers leave for it."""
 
 import io
-import os
-import time
 
 import pytest
 from rich.console import Console
@@ -60,21 +58,20 @@ def test_lines_where_there_is_no_terminal(tmp_path, capsys):
     assert "from the store" in lines[3]
 
 
-def test_notes_vanish_with_the_search_and_after_a_day(tmp_path):
-    old = tmp_path / "progress" / "killed"
-    fresh = tmp_path / "progress" / "another"
-    for folder in (old, fresh):
-        folder.mkdir(parents=True)
-    os.utime(old, (0, time.time() - 2 * 86400))
+def test_notes_vanish_with_the_search_and_when_it_was_killed(tmp_path):
+    killed = tmp_path / "progress" / "killed"
+    (killed / "notes").mkdir(parents=True)
     with notes_folder(tmp_path) as folder:
         note = Note(folder / "1.json")
         note.say("conversion")
         assert (folder / "1.json").is_file()
         note.remove()
         assert not (folder / "1.json").exists()
-        assert fresh.exists()
-        assert not old.exists()
-    assert not folder.exists()
+        assert not killed.exists()
+        with notes_folder(tmp_path) as another:
+            assert another != folder
+            assert folder.exists()
+    assert list((tmp_path / "progress").iterdir()) == []
 
 
 @pytest.mark.parametrize("path", [None, "nowhere/at/all.json"])

@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from gatewright.console import console, duration, plain, say
 from gatewright.explore.outcome import Outcome, front
+from gatewright.files import locked
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from gatewright.explore.outcome import Trial
     from gatewright.explore.space import Search
-
-_STALE = 24 * 3600.0  # seconds after which a folder of notes is that of a killed search
 
 
 class Note:
@@ -63,18 +62,22 @@ class Note:
 
 @contextmanager
 def notes_folder(store: Path) -> Iterator[Path]:
-    """A folder in a store for the notes of a search; those of killed searches go."""
+    """A folder in a store for the notes of a search; those of killed searches go.
+
+    A search holds its folder. A folder that nobody holds is left from one that was killed.
+    """
     above = store / "progress"
     above.mkdir(parents=True, exist_ok=True)
-    for folder in above.iterdir():
-        with contextlib.suppress(OSError):
-            if time.time() - folder.stat().st_mtime > _STALE:
-                shutil.rmtree(folder, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(dir=above))
-    try:
+    with contextlib.ExitStack() as stack:
+        with locked(above):
+            for folder in above.iterdir():
+                with contextlib.suppress(OSError), locked(folder, wait=False) as left:
+                    if left:
+                        shutil.rmtree(folder, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(dir=above))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            stack.enter_context(locked(folder))
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Watch:
