@@ -36,7 +36,7 @@ def architecture(network: Network, *, training: bool = False) -> dict[str, Any]:
 
 
 def _entry(layer: Layer, training: bool) -> dict[str, Any]:
-    config: dict[str, Any] = {"name": layer.name, **_config(layer)}
+    config: dict[str, Any] = {"name": layer.name, **configuration(layer)}
     if training:
         given = KINDS[layer.kind].arguments
         for key, value in layer.arguments.items():
@@ -55,7 +55,7 @@ def _entry(layer: Layer, training: bool) -> dict[str, Any]:
     }
 
 
-def _config(layer: Layer) -> dict[str, Any]:
+def configuration(layer: Layer) -> dict[str, Any]:
     """The arguments of a layer in the forms that Keras writes."""
     arguments: Mapping[str, Any] = layer.arguments
     config = {key: _plain(value) for key, value in arguments.items()}

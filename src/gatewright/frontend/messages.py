@@ -16,10 +16,10 @@ def near(name: object, names: Sequence[str]) -> str:
     return f"; there are {', '.join(names)}" if len(names) <= 20 else ""
 
 
-def shown(text: object) -> str:
+def shown(text: object, longest: int = _LONGEST) -> str:
     """Something of a stranger's as it can stand in a message: short, printable, on one line."""
     full = str(text)
-    short = full if len(full) <= _LONGEST else f"{full[:_LONGEST]}..."
+    short = full if len(full) <= longest else f"{full[:longest]}..."
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)
 
 

@@ -13,7 +13,7 @@ from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend.arguments import MAX_RANK, plain
 from gatewright.frontend.kinds import IDENTITY, KINDS, NESTED, Kind, is_training
 from gatewright.frontend.messages import near, shown
-from gatewright.frontend.network import Layer, Network, Value, is_name
+from gatewright.frontend.network import Framework, Layer, Network, Value, is_name
 
 #: Layers of a network; far more than any that is built.
 MAX_LAYERS = 1024
@@ -67,8 +67,15 @@ def read_architecture(origin: str, architecture: Any) -> Network:
     else:
         assert isinstance(config, dict)
         network = _functional(origin, config, layers, read)
+    network = replace(network, framework=_framework(layers))
     own = config.get("name") if isinstance(config, dict) else None
     return replace(network, name=str(own)) if is_name(own) else network
+
+
+def _framework(entries: list[dict[str, Any]]) -> Framework:
+    """Which Keras wrote an architecture: the shape of an input has another name in Keras 3."""
+    is_keras3 = any("batch_shape" in entry["config"] for entry in entries)
+    return "keras3" if is_keras3 else "keras2"
 
 
 def _refuse_lambda(origin: str, architecture: Any) -> None:

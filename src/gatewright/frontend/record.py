@@ -1,0 +1,107 @@
+"""A network as files: JSON and arrays, checked again as a stranger's whenever they are read.
+
+The JSON holds the architecture in the form of Keras 2, so that what reads models reads this, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import TypedDict
+
+from gatewright.arrays import load_npz
+from gatewright.errors import InputError
+from gatewright.frontend.keras2 import architecture
+from gatewright.frontend.network import Network
+from gatewright.frontend.readers.architecture import read_architecture
+from gatewright.frontend.readers.weights import with_weights
+from gatewright.typed import Line, read
+
+#: Bytes of all weights of a network.
+MAX_WEIGHTS = 1 << 30
+
+
+class Record(TypedDict):
+    """What the JSON holds, beside the weights."""
+
+    origin: Line
+    framework: Literal["keras2", "keras3"]
+    labels: dict[Line, Line]
+    architecture: dict[str, Any]
+
+
+def as_record(network: Network) -> tuple[Record, dict[str, NDArray[Any]]]:
+    """A network as JSON, and its arrays by `layer/weight`."""
+    labels = {layer.name: layer.label for layer in network.layers if layer.label}
+    arrays = {
+        f"{layer.name}/{name}": array
+        for layer in network.layers
+        for name, array in layer.weights.items()
+    }
+    record: Record = {
+        "origin": _line(network.origin),
+        "framework": network.framework,
+        "labels": labels,
+        "architecture": architecture(network),
+    }
+    return record, arrays
+
+
+def of_record(record: Record, arrays: Mapping[str, NDArray[Any]], where: str) -> Network:
+    """The network of a record and its arrays; checked as models are that strangers wrote.
+
+    Args:
+        record: What `as_record` made, of the types that its fields have.
+        arrays: By `layer/weight`.
+        where: What the files are called, for messages.
+
+    Raises:
+        InputError: naming what is wrong.
+    """
+    network = read_architecture(where, record["architecture"])
+    weights: dict[str, dict[str, NDArray[Any]]] = {}
+    for key, array in arrays.items():
+        layer, _, name = key.partition("/")
+        weights.setdefault(layer, {})[name] = array
+    network = with_weights(network, weights, where)
+    layers = tuple(
+        replace(layer, label=record["labels"].get(layer.name, "")) for layer in network.layers
+    )
+    framework = record["framework"]
+    return replace(network, origin=record["origin"], layers=layers, framework=framework)
+
+
+def save_network(network: Network, stem: Path) -> None:
+    """Write `stem`.json and `stem`.npz."""
+    record, arrays = as_record(network)
+    with stem.with_suffix(".npz").open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    stem.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def load_network(stem: Path) -> Network | None:
+    """The network that was saved; None if none was.
+
+    Raises:
+        InputError: if the files are damaged, or hold something else.
+    """
+    path = stem.with_suffix(".json")
+    try:
+        record = read(path, Record, "a network")
+    except FileNotFoundError:
+        return None
+    arrays = load_npz(stem.with_suffix(".npz"), MAX_WEIGHTS)
+    try:
+        return of_record(record, arrays, str(path))
+    except RecursionError:
+        raise InputError(f"{path}: nested too deep") from None
+
+
+def _line(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)[:2000]

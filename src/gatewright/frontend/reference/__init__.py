@@ -1,0 +1,265 @@
+"""What a model's own framework makes of samples: the judge of whether hardware does what was meant.
+
+A network is rebuilt of Keras' own classes in a child process, within limits of time and memory, of
+its typed description alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright import processes
+from gatewright.errors import InputError
+from gatewright.frontend.messages import shown
+from gatewright.frontend.network import Network
+from gatewright.frontend.record import as_record
+from gatewright.frontend.reference.exchange import MAX_SAMPLES, Exchange
+
+Values = NDArray[np.float32]
+Progress = Callable[[str], None]
+Interval = tuple[float, float]
+
+_WORKER = "gatewright.frontend.reference.worker"
+#: Seconds for the import of TensorFlow on a busy machine, and for the samples.
+SECONDS = 300.0
+_ENVIRONMENT = {
+    "TF_USE_LEGACY_KERAS": "1",
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    # The same arithmetic on every x86-64 machine, as far as TensorFlow allows.
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    # ... and on any number of processors; the others are busy.
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "PYTHONHASHSEED": "0",
+}
+_CALLS = 8
+#: Characters of a reason.
+_LONGEST = 500
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network makes of samples, in float32.
+
+    Attributes:
+        outputs: Per output of the network (samples, *shape).
+        layers: The same of every layer by name, inputs among them, if they were asked for.
+        linear: Of a layer that puts an activation on its result: what it is before that.
+    """
+
+    outputs: list[Values]
+    layers: dict[str, Values] = field(default_factory=dict)
+    linear: dict[str, Values] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Least and greatest value of each layer by name, inputs among them.
+
+    Attributes:
+        layers: Of results.
+        linear: Of a layer that puts an activation on its result: of what it is before that.
+    """
+
+    layers: dict[str, Interval]
+    linear: dict[str, Interval]
+
+
+class Reference:
+    """A network in its own framework, in a child process that starts with this object.
+
+    Calls may come from one thread at a time. A child that exceeds a limit is killed. It ends with
+    the thread that makes this object, too.
+
+    Args:
+        network: As a reader gave it, before any pass.
+        progress: Is told that TensorFlow is being loaded.
+        seconds: What each call may take.
+
+    Raises (all methods):
+        InputError: if the framework can't be imported, has no such network, fails, or exceeds its
+            limits; says which.
+    """
+
+    def __init__(
+        self, network: Network, *, progress: Progress | None = None, seconds: float = SECONDS
+    ) -> None:
+        self._network = network
+        self._limits = processes.Limits(what="the model in its own framework", seconds=seconds)
+        self._framework = ""
+        self._open = contextlib.ExitStack()
+        # Files without names: whoever is killed leaves none.
+        enter = self._open.enter_context
+        files = [enter(tempfile.TemporaryFile()) for _ in range(2)]  # noqa: SIM115 - closed with the child
+        self._errors = enter(tempfile.TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115 - closed with the child
+        descriptors = [file.fileno() for file in files]
+        self._given, self._got = map(Exchange, descriptors)
+        if progress is not None:
+            progress("loading TensorFlow")
+        command = [sys.executable, "-P", "-m", _WORKER, *map(str, descriptors)]
+        # The time of all calls together; each has its own, which we keep.
+        whole = dataclasses.replace(self._limits, seconds=seconds * _CALLS)
+        self._process: subprocess.Popen[str] = enter(
+            processes.started(
+                whole.command(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                pass_fds=descriptors,
+                env=os.environ | _ENVIRONMENT,
+            )
+        )
+        record, arrays = as_record(network)
+        places, text = self._given.put(arrays, json.dumps(record))
+        self._send({"network": text, "arrays": dict(zip(arrays, places, strict=True))})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child, whatever it does."""
+        self._process.kill()
+        self._open.close()
+
+    @property
+    def framework(self) -> str:
+        """Names and versions of the packages that predict, "tf-keras 2.21.0 + QKeras 0.9.0"."""
+        if not self._framework:
+            self._framework = str(self._answer()["framework"])
+        return self._framework
+
+    def predict(self, inputs: Sequence[NDArray[Any]], *, layers: bool = False) -> Predictions:
+        """Predict.
+
+        Args:
+            inputs: Per input of the network (samples, *shape), in the order of its inputs.
+            layers: Whether the results of all layers are wanted, too.
+        """
+        found = self._arrays(self._ask({"do": "predict", "layers": layers}, inputs))
+        outputs = [found["outputs"][str(index)] for index in range(len(self._network.outputs))]
+        return Predictions(outputs, found["layers"], found["linear"])
+
+    def ranges(self, inputs: Sequence[NDArray[Any]]) -> Ranges:
+        """Least and greatest values; memory is bounded, however many samples there are.
+
+        Args:
+            inputs: As for `predict`.
+        """
+        found = self._ask({"do": "ranges"}, inputs)
+        layers, linear = (
+            {name: (float(low), float(high)) for name, (low, high) in found[group].items()}
+            for group in ("layers", "linear")
+        )
+        return Ranges(layers, linear)
+
+    def alone(self, layer: str, inputs: Sequence[NDArray[Any]]) -> tuple[Values | None, Values]:
+        """What one layer makes of given inputs.
+
+        Args:
+            layer: Its name.
+            inputs: Per input of the layer (samples, *shape).
+
+        Returns:
+            What it is before its activation, None where it puts none on its result; and the result.
+        """
+        found = self._arrays(self._ask({"do": "alone", "layer": layer}, inputs))
+        return found["linear"].get(layer), found["layers"][layer]
+
+    def _ask(self, request: dict[str, Any], inputs: Sequence[NDArray[Any]]) -> dict[str, Any]:
+        _ = self.framework  # the answer to what came first
+        places, _ = self._given.put({str(index): each for index, each in enumerate(inputs)})
+        self._send(request | {"inputs": places})
+        return self._answer()
+
+    def _arrays(self, answer: dict[str, Any]) -> dict[str, dict[str, Values]]:
+        """The arrays of an answer by group and name."""
+        found: dict[str, dict[str, Values]] = {"outputs": {}, "layers": {}, "linear": {}}
+        for key, place in answer["arrays"].items():
+            group, _, name = key.partition("/")
+            found[group][name] = self._got.array(place, MAX_SAMPLES)
+        return found
+
+    def _send(self, request: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        clock = threading.Timer(self._limits.seconds, end)
+        clock.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            clock.cancel()
+        if not line:
+            self._fail(late.is_set())
+        answer: dict[str, Any] = json.loads(line)
+        if "refused" in answer:
+            raise InputError(shown(answer["refused"], _LONGEST))
+        return answer
+
+    def _fail(self, late: bool) -> None:
+        what, seconds = self._limits.what, self._limits.seconds
+        if late:
+            raise InputError(f"{what}: ended after {seconds:.3g} seconds, its limit of time")
+        status = self._process.wait()
+        self._errors.seek(0)
+        errors = self._errors.read()
+        processes.check_memory(self._limits, errors)
+        said = [line.strip() for line in errors.splitlines() if line.strip()]
+        reason = said[-1] if said else f"its process ended with status {status}"
+        raise InputError(f"{what}: {shown(reason, _LONGEST)}")
+
+
+def predict(
+    network: Network,
+    inputs: Sequence[NDArray[Any]],
+    *,
+    layers: bool = False,
+    progress: Progress | None = None,
+) -> Predictions:
+    """What a network's own framework makes of samples; see `Reference`.
+
+    Raises:
+        InputError: as `Reference` does.
+    """
+    with Reference(network, progress=progress) as reference:
+        return reference.predict(inputs, layers=layers)
+
+
+def ranges(
+    network: Network, inputs: Sequence[NDArray[Any]], *, progress: Progress | None = None
+) -> Ranges:
+    """Least and greatest value of each layer in a network's own framework; see `Reference`.
+
+    Raises:
+        InputError: as `Reference` does.
+    """
+    with Reference(network, progress=progress) as reference:
+        return reference.ranges(inputs)

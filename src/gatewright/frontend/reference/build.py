@@ -1,0 +1,210 @@
+"""A network as layers of Keras' own classes. Runs in the child process alone.
+
+Classes are looked up by the names of the table of layers (`kinds`), and are given what their
+signatures name of the typed arguments; nothing else of a file gets here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from gatewright.errors import UnsupportedError
+from gatewright.frontend.keras2 import configuration
+from gatewright.frontend.kinds import IDENTITY, KINDS
+from gatewright.frontend.network import Layer, Network, Object
+from gatewright.frontend.quantizers import QUANTIZERS
+from gatewright.frontend.readers.weights import short_name
+
+#: Layers that put an activation on their result, which can be told from it.
+_ACTIVATED: Final = (
+    *("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D"),
+    *("SeparableConv1D", "SeparableConv2D", "Conv2DBatchnorm"),
+)
+#: Arguments that Keras 3 calls otherwise.
+_KERAS3: Final = {("LeakyReLU", "alpha"): "negative_slope"}
+
+
+@dataclass(frozen=True)
+class Built:
+    """A layer of the network, to be called.
+
+    Attributes:
+        layer: What it was built of.
+        linear: Gives its result before its activation, of its inputs; the result itself where it
+            has no activation of its own.
+        activation: What is done to that; None for nothing.
+    """
+
+    layer: Layer
+    linear: Callable[[list[Any]], Any]
+    activation: Callable[[Any], Any] | None
+
+
+class Framework:
+    """Keras 2 with QKeras, or Keras 3, on TensorFlow, and what it makes of layers.
+
+    Attributes:
+        name: Names and versions of the packages, "tf-keras 2.21.0 + QKeras 0.9.0".
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._keras3 = network.framework == "keras3"
+        self._keras: Any = import_module("keras" if self._keras3 else "tf_keras")
+        self._qkeras: Any = None
+        self.name = f"{'Keras' if self._keras3 else 'tf-keras'} {self._keras.__version__}"
+        if not self._keras3 and any(_of_qkeras(layer) for layer in network.layers):
+            self._qkeras = import_module("qkeras")
+            self.name += f" + QKeras {self._qkeras.__version__}"
+        self._tensorflow: Any = import_module("tensorflow")
+
+    def tensor(self, array: NDArray[Any]) -> Any:
+        """An array as what layers are called with."""
+        return self._tensorflow.constant(array)
+
+    def build(self, layer: Layer) -> Built:
+        """A layer, without weights until it is called and `give_weights` has been at it.
+
+        Raises:
+            UnsupportedError: if the framework has no such layer, or not all of its arguments.
+        """
+        if layer.kind in IDENTITY:
+            return Built(layer, lambda inputs: inputs[0], None)
+        arguments = self._arguments(layer)
+        activation = None
+        if layer.kind == "Activation" or layer.kind.removeprefix("Q") in _ACTIVATED:
+            activation = self._callable(layer, arguments.pop("activation"))
+        if layer.kind == "Activation":
+            return Built(layer, lambda inputs: inputs[0], activation)
+        made = self._class(layer)
+        instance = made(name=layer.name, **self._accepted(layer, made, arguments))
+        ready = False
+
+        def call(inputs: list[Any]) -> Any:
+            nonlocal ready
+            if not ready:  # its shapes are known from here on
+                instance(_one([each[:1] for each in inputs]))
+                self._give_weights(layer, instance)
+                ready = True
+            result = instance(_one(inputs))
+            return result[0] if isinstance(result, list | tuple) else result
+
+        return Built(layer, call, activation)
+
+    def _class(self, layer: Layer) -> Any:
+        source = self._qkeras if layer.kind.startswith("Q") else self._keras.layers
+        found = getattr(source, layer.kind, None) if source is not None else None
+        if found is None:
+            raise UnsupportedError(
+                f"layer '{layer.name}': {self.name} has no {layer.kind} to compare it with"
+            )
+        return found
+
+    def _arguments(self, layer: Layer) -> dict[str, Any]:
+        """The arguments of a layer as its class takes them."""
+        config = configuration(layer)
+        if layer.kind == "BatchNormalization" and len(config["axis"]) == 1:
+            config["axis"] = config["axis"][0]
+        if "stateful" in config:
+            config["stateful"] = False  # each sample stands alone, as in hardware
+        if layer.kind == "Dot" and len(config["axes"]) == 1:
+            config["axes"] = config["axes"][0]
+        for key, value in layer.arguments.items():
+            if isinstance(value, Object):
+                config[key] = self._quantizer(layer, value)
+        return config
+
+    def _accepted(self, layer: Layer, kind: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments that a class knows; others must have their defaults, as others can't."""
+        known: set[str] = set()
+        for each in kind.__mro__:
+            if "__init__" in vars(each):
+                signature = inspect.signature(each.__init__).parameters.values()
+                known |= {p.name for p in signature if p.kind is not p.VAR_KEYWORD}
+                if not any(p.kind is p.VAR_KEYWORD for p in signature):
+                    break
+        accepted = {}
+        for key, value in arguments.items():
+            name = _KERAS3.get((layer.kind, key), key) if self._keras3 else key
+            argument = KINDS[layer.kind].arguments[key]
+            if name in known:
+                accepted[name] = value
+            elif argument.required or layer.arguments[key] != argument.default:
+                raise UnsupportedError(
+                    f"layer '{layer.name}': a {layer.kind} of {self.name} has no '{key}'"
+                )
+        return accepted
+
+    def _quantizer(self, layer: Layer, quantizer: Object) -> Any:
+        if quantizer.kind not in QUANTIZERS:  # a function
+            return getattr(self._qkeras, quantizer.kind)
+        kind = getattr(self._qkeras, quantizer.kind)
+        signature = inspect.signature(kind.__init__).parameters
+        arguments = {}
+        for key, value in quantizer.arguments.items():
+            if key in signature:
+                arguments[key] = list(value) if isinstance(value, tuple) else value
+            elif value != QUANTIZERS[quantizer.kind][key].default:
+                raise UnsupportedError(
+                    f"layer '{layer.name}': a {quantizer.kind} of {self.name} has no '{key}'"
+                )
+        return kind(**arguments)
+
+    def _callable(self, layer: Layer, activation: Any) -> Callable[[Any], Any] | None:
+        """An activation as a function of a tensor; None for nothing."""
+        if activation == "linear":
+            return None
+        if not isinstance(activation, str):
+            return activation  # type: ignore[no-any-return]
+        tf = self._tensorflow
+        # What Keras has under these names, where it has something, comes first.
+        own: dict[str, Callable[[Any], Any]] = {
+            "relu1": lambda x: tf.clip_by_value(x, 0.0, 1.0),
+            "relu6": tf.nn.relu6,
+            "hard_tanh": lambda x: tf.clip_by_value(x, -1.0, 1.0),
+            "leaky_relu": lambda x: tf.nn.leaky_relu(x, 0.2),
+        }
+        # Layers of QKeras look a name up there first: its hard_sigmoid is another than Keras'.
+        if _of_qkeras(layer) and hasattr(self._qkeras.quantizers, activation):
+            return getattr(self._qkeras.quantizers, activation)  # type: ignore[no-any-return]
+        try:
+            return self._keras.activations.get(activation)  # type: ignore[no-any-return]
+        except ValueError:
+            if activation in own:
+                return own[activation]
+            raise UnsupportedError(
+                f"layer '{layer.name}': {self.name} has no activation '{activation}'"
+            ) from None
+
+    def _give_weights(self, layer: Layer, instance: Any) -> None:
+        """Hand a layer its arrays. What it has besides, it counts in training."""
+        left = set(layer.weights)
+        for variable in instance.weights:
+            name = short_name(variable.name)
+            if name not in layer.weights and name == "kernel":
+                name = "depthwise_kernel"  # as Keras 3 has it
+            if name in left:
+                left.discard(name)
+                variable.assign(layer.weights[name].reshape(variable.shape))
+        if left:
+            raise UnsupportedError(
+                f"layer '{layer.name}': a {layer.kind} of {self.name} has no weight "
+                f"'{sorted(left)[0]}'"
+            )
+
+
+def _one(values: list[Any]) -> Any:
+    """What a layer is called with: a tensor, or a list of several."""
+    return values if len(values) > 1 else values[0]
+
+
+def _of_qkeras(layer: Layer) -> bool:
+    """Whether it takes QKeras to build a layer."""
+    return layer.kind.startswith("Q") or any(
+        isinstance(value, Object) or value == "binary_tanh" for value in layer.arguments.values()
+    )

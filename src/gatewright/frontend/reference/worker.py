@@ -1,0 +1,187 @@
+"""Has a model's own framework predict: `python -m gatewright.frontend.reference.worker FD FD`.
+
+The descriptors are of the files for what is given and for what is answered. Requests come as JSON
+objects on lines of standard input: the network, then what is asked of it. An answer is a JSON
+object on standard output; `refused` says why there is none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright.errors import GatewrightError, InputError
+from gatewright.frontend.network import Network
+from gatewright.frontend.record import MAX_WEIGHTS, Record, of_record
+from gatewright.frontend.reference.build import Built, Framework
+from gatewright.frontend.reference.exchange import MAX_SAMPLES, Exchange
+from gatewright.typed import decode
+
+Values = NDArray[np.float32]
+
+#: Elements of all tensors of a batch: bounds memory.
+_ELEMENTS = 1 << 23
+_MOST_BATCH = 1024
+_FIRST = 8  # samples, of which the sizes of tensors are learnt
+
+
+class Model:
+    """A network as Keras computes it, layer by layer.
+
+    Attributes:
+        network: The network.
+        framework: What computes it.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.framework = Framework(network)
+        self._built = {
+            layer.name: self.framework.build(layer)
+            for layer in network.layers
+            if layer.kind != "InputLayer"
+        }
+
+    def batches(
+        self, inputs: list[NDArray[Any]]
+    ) -> Iterator[tuple[slice, dict[str, Values], dict[str, Values]]]:
+        """Predict, as many samples at a time as memory is bounded to.
+
+        Yields:
+            Which samples; by layer its result; and by layer, where it has an activation of its
+            own, what it is before that.
+        """
+        total, begin, size = len(inputs[0]), 0, _FIRST
+        while begin < total:
+            chosen = slice(begin, min(total, begin + size))
+            results, linear = self._run([array[chosen] for array in inputs])
+            yield chosen, results, linear
+            elements = sum(v.size for v in (*results.values(), *linear.values()))
+            each = max(1, elements // (chosen.stop - chosen.start))
+            begin, size = chosen.stop, max(1, min(_MOST_BATCH, _ELEMENTS // each))
+
+    def _run(self, inputs: list[NDArray[Any]]) -> tuple[dict[str, Values], dict[str, Values]]:
+        network = self.network
+        results: dict[str, Values] = {}
+        linear: dict[str, Values] = {}
+        for name, array in zip(network.inputs, inputs, strict=True):
+            arguments: Any = network.layer(name).arguments
+            shape, kind = arguments["shape"], np.dtype(arguments["dtype"])
+            values = array.reshape(len(array), *shape)
+            results[name] = values.astype(kind if kind.kind in "iub" else np.float32)
+        for name, built in self._built.items():
+            given = [results[each] for each in built.layer.inputs]
+            before, results[name] = self.apply(built, given)
+            if not np.isfinite(results[name]).all():
+                raise InputError(f"layer '{name}' gives values that are no numbers")
+            if before is not None:
+                linear[name] = before
+        return results, linear
+
+    def apply(self, built: Built, inputs: list[NDArray[Any]]) -> tuple[Values | None, Values]:
+        """A layer of its inputs: before its activation, if it has one, and behind it."""
+        found = built.linear([self.framework.tensor(each) for each in inputs])
+        before = np.asarray(found, np.float32)
+        if built.activation is None:
+            return None, before
+        result = np.asarray(built.activation(found), np.float32)
+        return (None, result) if built.layer.kind == "Activation" else (before, result)
+
+    def alone(self, name: str, inputs: list[NDArray[Any]]) -> tuple[Values | None, Values]:
+        """What a layer makes of given inputs: before its activation, if it has one, and behind."""
+        return self.apply(self._built[name], inputs)
+
+
+def _network(request: dict[str, Any], given: Exchange) -> Network:
+    record = decode(Record, given.text(request["network"]))
+    arrays = {key: given.array(place, MAX_WEIGHTS) for key, place in request["arrays"].items()}
+    return of_record(record, arrays, record["origin"])
+
+
+class _Answer:
+    """Arrays of an answer by name, in groups."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self.arrays: dict[str, Values] = {}
+
+    def add(self, group: str, name: str, array: Values) -> None:
+        self.arrays[f"{group}/{name}"] = array
+
+
+def _predict(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
+    """What the network gives, and its layers if they are wanted."""
+    parts: dict[tuple[str, str], list[Values]] = {}
+    for _, results, linear in model.batches(inputs):
+        for index, name in enumerate(model.network.outputs):
+            parts.setdefault(("outputs", str(index)), []).append(results[name])
+        if request["layers"]:
+            for group, values in (("layers", results), ("linear", linear)):
+                for name, array in values.items():
+                    parts.setdefault((group, name), []).append(array)
+    answer = _Answer()
+    for (group, name), arrays in parts.items():
+        answer.add(group, name, np.concatenate(arrays).astype(np.float32))
+    return answer
+
+
+def _ranges(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
+    """Least and greatest value of each layer."""
+    found: dict[str, dict[str, list[float]]] = {"layers": {}, "linear": {}}
+    for _, results, linear in model.batches(inputs):
+        for group, values in (("layers", results), ("linear", linear)):
+            for name, array in values.items():
+                low, high = found[group].get(name, (np.inf, -np.inf))
+                found[group][name] = [min(low, float(array.min())), max(high, float(array.max()))]
+    answer = _Answer()
+    answer.fields = found
+    return answer
+
+
+def _alone(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
+    """What one layer makes of given inputs."""
+    before, result = model.alone(request["layer"], inputs)
+    answer = _Answer()
+    answer.add("layers", request["layer"], result)
+    if before is not None:
+        answer.add("linear", request["layer"], before)
+    return answer
+
+
+_REQUESTS = {"predict": _predict, "ranges": _ranges, "alone": _alone}
+
+
+def main(source: int, target: int) -> None:
+    """Answer requests until there are no more."""
+    # What libraries print goes where errors go.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    given, got = Exchange(source), Exchange(target)
+    model: Model | None = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if model is None:
+                model = Model(_network(request, given))
+                answer: dict[str, Any] = {"framework": model.framework.name}
+            else:
+                inputs = [given.array(place, MAX_SAMPLES) for place in request["inputs"]]
+                found = _REQUESTS[request["do"]](model, request, inputs)
+                places, _ = got.put(found.arrays)
+                answer = found.fields | {"arrays": dict(zip(found.arrays, places, strict=True))}
+        except GatewrightError as error:
+            answer = {"refused": str(error)}
+        except ImportError as error:
+            answer = {"refused": f"{error.name or 'TensorFlow'} can't be imported"}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
