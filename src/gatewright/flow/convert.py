@@ -45,10 +45,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gatewright.design import Design
+    from gatewright.frontend.network import Network
     from gatewright.project import RtlProject
 
 #: What a conversion makes, all of which later steps, or people, read.
 _MADE = ("hls", "model", "rtl")
+
+#: The network as it was read, below "model": absent where hls4ml had read the model before us.
+NETWORK = "network"
 
 #: What a conversion makes of a directory, and what the steps after it put there.
 _FOLDERS = ("hls", "model", "rtl", "sim", "steps", "synth")
@@ -141,6 +145,21 @@ def load_design(directory: Path) -> Design:
 
     conversion_of(directory)
     return Design.load(directory / "model" / "design")
+
+
+def load_read_network(directory: Path) -> Network | None:
+    """The network as it was read; None if the model came as a graph that hls4ml had made of it.
+
+    Raises:
+        InputError: if the directory is none, or its record of the network is damaged.
+    """
+    from gatewright.frontend.record import load_network
+
+    conversion_of(directory)
+    try:
+        return load_network(directory / "model" / NETWORK)
+    except InputError as error:
+        raise InputError(f"{error}; run 'gatewright convert' again") from None
 
 
 def load_rtl(directory: Path) -> RtlProject:
@@ -305,21 +324,26 @@ def _convert(
 ) -> dict[str, Any]:
     from gatewright import frontend
     from gatewright.emit import emit
+    from gatewright.frontend.network import Network
+    from gatewright.frontend.record import save_network
     from gatewright.lower import lower
 
     folders = [directory / name for name in _MADE]
     with replaced_directories(*folders) as (hls, saved, rtl):
         progress("converting the model with hls4ml")
-        graph = frontend.convert(model, weights, options, hls, name)
+        source = frontend.load(model, weights)
+        graph = frontend.convert(source, None, options, hls, name)
         design = lower(graph)
         interval = _interval(options, clock_ns)
         if interval is not None:
             progress(f"converting anew, for an interval of {interval} cycles")
             options = _balanced(options, design, interval, target)
-            graph = frontend.convert(model, weights, options, hls, name)
+            graph = frontend.convert(source, None, options, hls, name)
             design = lower(graph)
         frontend.write_hls(graph, hls, build=False)
         design.save(saved / "design")
+        if isinstance(source, Network):
+            save_network(source, saved / NETWORK)
         progress("compiling the C++ emulation, writing SystemVerilog")
         with ThreadPoolExecutor(1) as pool:
             # The compiler is a process of its own.

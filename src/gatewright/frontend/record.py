@@ -81,7 +81,7 @@ def save_network(network: Network, stem: Path) -> None:
     """Write `stem`.json and `stem`.npz."""
     record, arrays = as_record(network)
     with stem.with_suffix(".npz").open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
     stem.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
