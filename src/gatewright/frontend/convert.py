@@ -20,13 +20,13 @@ from gatewright.frontend.passes import supported
 from gatewright.frontend.precision import (
     Choices,
     freeze_weights,
-    refine,
     settle_activations,
     settle_quantizers,
     settle_slopes,
 )
 from gatewright.frontend.quiet import import_keras, quiet
 from gatewright.frontend.readers.fml import SavedGraph
+from gatewright.frontend.refine import refine
 from gatewright.frontend.source import GraphSource, load
 from gatewright.options import HARDWARE_CHOICES, ConvertOptions, resolve
 from gatewright.targets import load_target

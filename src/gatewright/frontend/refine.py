@@ -1,0 +1,199 @@
+"""Types for what the model leaves open, so that nothing wraps unless asked to.
+
+hls4ml infers accumulators and results of sums exactly. What it can't infer it leaves at the model's
+default type, and some of that wraps in silence. `refine` looks at a converted graph, weights
+included, and names better types for the next conversion. docs/semantics.md states the rules.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gatewright.fixed import FixedType, Overflow, Rounding
+from gatewright.frontend.precision import (
+    Choices,
+    holds,
+    input_type,
+    is_plain_linear,
+    scale_type,
+    widened,
+)
+from gatewright.hlsgraph import fixed_type
+
+_BINARY_SUMS = ("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D")
+
+
+def refine(graph: Any, choices: Choices, default: FixedType) -> bool:
+    """Choose types for what a converted graph left open; whether another conversion is needed.
+
+    Args:
+        graph: hls4ml's ModelGraph, with its flow applied.
+        choices: Receives the choices.
+        default: The model's default type.
+    """
+    changed = False
+    for node in graph.get_layers():
+        for what, variable in node.weights.items():
+            changed |= _refine_weight(node, what, variable, choices, default)
+        if node.class_name == "Softmax":
+            changed |= _refine_softmax(node, choices)
+        elif node.class_name in _BINARY_SUMS:
+            changed |= _refine_binary_sum(node, choices)
+        elif "Pooling" in node.class_name:
+            changed |= _refine_pooling(node, choices)
+        elif node.class_name.startswith("Cropping") or is_plain_linear(node):
+            changed |= _keep_type(node, choices)
+        elif node.class_name == "Embedding":
+            changed |= _refine_embedding(node, choices)
+        elif node.class_name == "Dot":
+            # hls4ml infers the result, which holds every sum, but not the type of the sum.
+            result = fixed_type(node.get_output_variable().type.precision)
+            changed |= result is not None and choices.set_precision(node.name, "accum", result)
+        elif node.class_name == "Merge" and node.get_attr("op") == "average":
+            changed |= _refine_average(node, choices)
+        elif node.class_name == "ParametrizedActivation" and (
+            node.get_attr("activation", "").lower() == "thresholdedrelu"
+        ):
+            # hls4ml takes the input's type, in which the threshold may wrap.
+            threshold = np.array([node.get_attr("activ_param")], np.float64)
+            changed |= choices.set_precision(node.name, "param", widened(threshold, default))
+    return changed
+
+
+def _refine_weight(
+    node: Any, what: str, variable: Any, choices: Choices, default: FixedType
+) -> bool:
+    current = fixed_type(variable.type.precision)
+    values = np.asarray(variable.data, np.float64)
+    if current is None or (node.name, what) in choices.user or values.size == 0:
+        return False
+    if variable.quantizer is not None:
+        return False
+    if what == "scale":
+        return choices.set_precision(node.name, what, scale_type(values, default))
+    if what == "param":
+        return choices.set_precision(node.name, what, widened(values, default))
+    if holds(values, current):
+        return False
+    return choices.set_precision(node.name, what, widened(values, current))
+
+
+def _refine_binary_sum(node: Any, choices: Choices) -> bool:
+    """Types for the sum over binary weights, which hls4ml does not infer.
+
+    Every weight is 1 or -1, so that the sum of n inputs grows by log2(n) bits and has as many
+    fraction bits as the finer of input and bias.
+    """
+    from hls4ml.model.types import XnorPrecisionType
+
+    inputs = input_type(node)
+    bias = fixed_type(node.weights["bias"].type.precision)
+    weight = node.weights["weight"]
+    is_binary = isinstance(weight.type.precision, XnorPrecisionType)
+    if not is_binary or inputs is None or bias is None:
+        return False
+    terms = weight.data.size // node.weights["bias"].data.size
+    grown = inputs.integer + (terms - 1).bit_length() + 1
+    # One more bit for the bias, and one for its sign or the input's.
+    integer = max(grown, bias.integer + 1) + 1
+    frac = max(inputs.frac, bias.frac)
+    to = FixedType(integer + frac, integer)
+    changed = choices.set_precision(node.name, "accum", to)
+    return choices.set_precision(node.name, "result", to) or changed
+
+
+def _keep_type(node: Any, choices: Choices) -> bool:
+    """The input's type for a result whose values are those of the input."""
+    inputs = input_type(node)
+    return inputs is not None and choices.set_precision(node.name, "result", inputs)
+
+
+def _refine_pooling(node: Any, choices: Choices) -> bool:
+    """Types for the sum and the mean of a window; hls4ml cuts the mean to the input's type.
+
+    A mean over n values has log2(n) more fraction bits than they: exact where n is a power of two.
+    """
+    inputs = input_type(node)
+    if inputs is None:
+        return False
+    accum = result = FixedType(inputs.width, inputs.integer, inputs.signed)
+    if node.get_attr("pool_op").lower() == "average":
+        is_global = node.class_name.startswith("Global")
+        sides = ["in_height", "in_width", "n_in"] if is_global else ["pool_height", "pool_width"]
+        grow = (math.prod(int(node.get_attr(side, 1)) for side in sides) - 1).bit_length()
+        accum = replace(accum, width=inputs.width + 2 * grow, integer=inputs.integer + grow)
+        result = replace(result, width=inputs.width + grow)
+    elif not node.class_name.startswith("Global"):
+        return False
+    changed = choices.set_precision(node.name, "accum", accum)
+    return choices.set_precision(node.name, "result", result) or changed
+
+
+def _refine_embedding(node: Any, choices: Choices) -> bool:
+    """Embeddings come out as they are; what goes in counts the rows of the table."""
+    table = fixed_type(node.weights["embeddings"].type.precision)
+    changed = table is not None and choices.set_precision(node.name, "result", table)
+    source = node.get_input_node()
+    if source.class_name == "Input":
+        bits = max((int(node.get_attr("vocab_size")) - 1).bit_length(), 1)
+        changed |= choices.set_precision(source.name, "result", FixedType(bits, bits, False))
+    return changed
+
+
+def _refine_average(node: Any, choices: Choices) -> bool:
+    """One more fraction bit for half a sum; hls4ml cuts it off."""
+    first, second = (
+        fixed_type(node.get_input_variable(name).type.precision) for name in node.inputs
+    )
+    if first is None or second is None:
+        return False
+    signed = first.signed or second.signed
+    integer = max(to.integer + (signed and not to.signed) for to in (first, second))
+    frac = max(first.frac, second.frac) + 1
+    return choices.set_precision(node.name, "result", FixedType(integer + frac, integer, signed))
+
+
+def _refine_softmax(node: Any, choices: Choices) -> bool:
+    """Types between the tables of a softmax.
+
+    hls4ml gives `max - x` half the range it needs, so that it wraps, and divides the range of
+    whatever type comes in evenly among the table's entries, so that a wide input leaves a table of
+    zeros. Here the difference ends where the exponential does, the sum's type where the sum does.
+    """
+    if node.get_attr("implementation") != "stable":
+        return False
+    name = node.name
+    current = fixed_type(node.get_input_variable().type.precision)
+    exp_table = fixed_type(node.get_attr("exp_table_t").precision)
+    accum = fixed_type(node.get_attr("accum_t").precision)
+    if current is None or exp_table is None or accum is None:
+        return False
+    table_bits = 10
+    changed = False
+    if (name, "inp_norm") not in choices.user:
+        # Beyond this integer width exp(-x) is below half the table's last place.
+        vanishing = max(math.ceil(math.log2((exp_table.frac + 1) * math.log(2))), 0)
+        integer = min(current.integer, vanishing)
+        frac = min(current.frac, table_bits - integer)
+        width = integer + frac
+        if width < 1:
+            integer, frac, width = 1 - frac, frac, 1
+        to = FixedType(width, integer, False, Rounding.RND, Overflow.SAT)
+        changed |= choices.set_precision(name, "inp_norm", to)
+        changed |= choices.set_key(name, "ExpTableSize", 1 << width)
+        changed |= choices.set_key(name, "InvTableSize", 1 << table_bits)
+    terms = int(node.get_attr("n_in")) // (
+        int(node.get_attr("n_inner", 1)) * int(node.get_attr("n_outer", 1))
+    )
+    integer = terms.bit_length()  # each term is at most one
+    inv_inp = FixedType(18, integer, False, Rounding.RND, Overflow.SAT)
+    changed |= choices.set_precision(name, "inv_inp", inv_inp)
+    if accum.integer <= integer:
+        grow = integer + 1 - accum.integer
+        to = replace(accum, width=accum.width + grow, integer=integer + 1)
+        changed |= choices.set_precision(name, "accum", to)
+    return changed
