@@ -8,7 +8,8 @@ import json
 import math
 import types
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,7 @@ _UNFIT = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeErro
 _UNFIT_TEXT = "its fields do not fit together"
 
 _LONGEST_NAME = 10_000
+_LONGEST_LABEL = 256
 _LONGEST_REASON = 300  # characters
 
 
@@ -46,7 +48,8 @@ class Design:
     """Kernels in topological order; every tensor is a design input or one kernel's output.
 
     `io` says what a beat at the ports carries: "parallel", a tensor; "stream", a pixel, which is
-    the last axis.
+    the last axis. `labels` says what the model calls layers and inputs that are named
+    otherwise here.
     """
 
     name: str
@@ -54,6 +57,11 @@ class Design:
     outputs: tuple[Tensor, ...]
     kernels: tuple[Kernel, ...]
     io: str = "parallel"
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def called(self, layer: str) -> str:
+        """What people read of a layer's name: the model's own one first, where it is another."""
+        return f"{self.labels[layer]} ({layer})" if layer in self.labels else layer
 
     def readers(self, tensor: Tensor) -> list[Kernel]:
         """Kernels that read a tensor, once per input that does."""
@@ -62,7 +70,7 @@ class Design:
     def save(self, stem: Path) -> None:
         """Write `stem`.json and `stem`.npz (the weights)."""
         arrays: dict[str, np.ndarray[Any, Any]] = {}
-        fields = {
+        fields: dict[str, Any] = {
             "name": self.name,
             "io": self.io,
             "inputs": [_encode(t, "", arrays) for t in self.inputs],
@@ -71,6 +79,8 @@ class Design:
                 {"kernel": type(k).__name__, **_encode(k, k.layer, arrays)} for k in self.kernels
             ],
         }
+        if self.labels:
+            fields["labels"] = dict(self.labels)
         with stem.with_suffix(".npz").open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
         stem.with_suffix(".json").write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
@@ -125,7 +135,8 @@ class Design:
         names = _decode(tuple[str, ...], fields["outputs"], arrays, "outputs")
         if not names or not inputs:
             raise ValueError("no inputs, or no outputs")
-        design = cls(name, inputs, tuple(known[name] for name in names), tuple(kernels), io)
+        outputs = tuple(known[name] for name in names)
+        design = cls(name, inputs, outputs, tuple(kernels), io, _labels(fields.get("labels", {})))
         if sum(tensor.size for tensor in known.values()) <= _TRIED_ELEMENTS:
             design._try()
         return design
@@ -145,6 +156,14 @@ class Design:
             if found.shape != (1, *kernel.output.shape):
                 raise ValueError(f"layer '{kernel.layer}': {_UNFIT_TEXT}")
             values[kernel.output.name] = found
+
+
+def _labels(value: Any) -> Mapping[str, str]:
+    """What layers are called, by name."""
+    texts = [*value, *value.values()] if isinstance(value, dict) else [None]
+    if not all(isinstance(t, str) and t.isprintable() and len(t) <= _LONGEST_LABEL for t in texts):
+        raise ValueError("labels: must be printable texts")
+    return MappingProxyType(value)
 
 
 def _encode(value: Any, stem: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -32,6 +34,24 @@ class DesignFailure(GatewrightError):
     """It ran and the answer is no: a mismatch, a budget missed, a deadlock, a lint error."""
 
     exit_status = 1
+
+
+@contextmanager
+def in_own_names(labels: Mapping[str, str]) -> Iterator[None]:
+    """Errors that are raised inside say what the model calls its layers.
+
+    Args:
+        labels: Printable text by the name that a layer has inside.
+    """
+    try:
+        yield
+    except GatewrightError as error:
+        message = str(error)
+        for name, label in labels.items():
+            message = message.replace(f"'{name}'", f"'{label}'")
+        if message == str(error):
+            raise
+        raise type(error)(message) from error
 
 
 def place_of(error: OSError) -> str | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gatewright import kernels
 from gatewright.design import Design
-from gatewright.errors import InputError, UnsupportedError
+from gatewright.errors import InputError, UnsupportedError, in_own_names
 from gatewright.fixed import FixedType, Rounding, cast, cast_int, from_float
 from gatewright.hlsgraph import printed_values
 from gatewright.kernels import Kernel, Tensor, curves
@@ -141,6 +141,12 @@ def lower(graph: Any) -> Design:
             and the reason.
         InputError: if weights are not numbers.
     """
+    labels = _labels(graph)
+    with in_own_names(labels):
+        return _lower(graph, labels)
+
+
+def _lower(graph: Any, labels: dict[str, str]) -> Design:
     io_type = graph.config.get_config_value("IOType")
     if io_type not in ("io_parallel", "io_stream"):
         raise UnsupportedError(f"io_type '{io_type}' is not supported; there are {_IO_TYPES}")
@@ -177,7 +183,14 @@ def lower(graph: Any) -> Design:
         outputs=tuple(tensors[name] for name in graph.outputs),
         kernels=tuple(made),
         io=io_type.removeprefix("io_"),
+        labels=labels,
     )
+
+
+def _labels(graph: Any) -> dict[str, str]:
+    """What the model calls layers that had to be named otherwise."""
+    found = {node.name: node.get_attr("gatewright_label") for node in graph.get_layers()}
+    return {name: str(label) for name, label in found.items() if label}
 
 
 def _alias(node: Any, tensors: dict[str, Tensor], beats: dict[str, int]) -> None:

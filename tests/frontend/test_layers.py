@@ -495,10 +495,6 @@ REFUSED = {
         "parallel",
         lambda k: [((3, 2), lambda x: k.Reshape((2, 3), name="a")(x))],
     ),
-    "hls4ml has that name": (
-        "parallel",
-        lambda k: [((3, 2), lambda x: k.Permute((2, 1), name="perm")(x))],
-    ),
     "batch normalization of axis": (
         "parallel",
         lambda k: [((3, 2), lambda x: k.BatchNormalization(axis=1, name="a")(x))],

@@ -25,7 +25,6 @@ from gatewright.files import (
     write_text,
 )
 from gatewright.flow.balance import balanced, check_interval
-from gatewright.flow.names import check_name, identifier
 from gatewright.flow.steps import (
     Progress,
     Stamp,
@@ -37,6 +36,7 @@ from gatewright.flow.steps import (
     silent,
     unlike,
 )
+from gatewright.names import check_name, identifier
 from gatewright.options import ConvertOptions, resolve
 from gatewright.targets import Target, load_target
 from gatewright.typed import Identifier, Text, read, written

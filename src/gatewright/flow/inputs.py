@@ -83,11 +83,16 @@ def read_inputs(path: Path, design: Design) -> list[Values]:
         InputError: if the file can't be read or doesn't fit the model's inputs.
     """
     arrays = read_arrays(path, alone=design.inputs[0].name)
+    for tensor in design.inputs:
+        label = design.labels.get(tensor.name)
+        if label in arrays:  # the model's own name of it
+            arrays[tensor.name] = arrays.pop(label)
     missing = [tensor.name for tensor in design.inputs if tensor.name not in arrays]
     if missing:
+        names = (design.labels.get(tensor.name, tensor.name) for tensor in design.inputs)
         raise InputError(
-            f"{path}: no array for input '{missing[0]}'; the model's inputs are "
-            f"{', '.join(tensor.name for tensor in design.inputs)}"
+            f"{path}: no array for input '{design.labels.get(missing[0], missing[0])}'; the "
+            f"model's inputs are {', '.join(names)}"
         )
     counts = [len(np.atleast_1d(arrays[tensor.name])) for tensor in design.inputs]
     _require_memory(design, max(counts))

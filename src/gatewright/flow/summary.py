@@ -280,7 +280,7 @@ def _bottleneck(design: Design, rtl: RtlProject, target: str) -> schema.Bottlene
     if found is None or found.interval <= max(port.beats for port in (*rtl.inputs, *rtl.outputs)):
         return None
     return schema.Bottleneck(
-        layer=found.layer,
+        layer=design.called(found.layer),
         interval=found.interval,
         reuse_factor=found.reuse,
         multipliers=found.multipliers,
@@ -297,10 +297,12 @@ def _resources(found: dict[str, Any]) -> schema.Resources:
 
 def _layer_configs(design: Design, rtl: RtlProject) -> tuple[schema.LayerConfig, ...]:
     modules = {module.layer: module for module in rtl.modules if module.layer}
-    return tuple(_layer_config(kernel, modules.get(kernel.layer)) for kernel in design.kernels)
+    return tuple(
+        _layer_config(design, kernel, modules.get(kernel.layer)) for kernel in design.kernels
+    )
 
 
-def _layer_config(kernel: Kernel, module: Module | None) -> schema.LayerConfig:
+def _layer_config(design: Design, kernel: Kernel, module: Module | None) -> schema.LayerConfig:
     types = kernel.types()
     built: dict[str, Any] = {}
     if module is not None:
@@ -314,7 +316,7 @@ def _layer_config(kernel: Kernel, module: Module | None) -> schema.LayerConfig:
         if module.reuse_factor is not None:
             built["reuse_factor_asked"] = getattr(kernel, "reuse_factor", None)
     return schema.LayerConfig(
-        name=kernel.layer,
+        name=design.called(kernel.layer),
         weight_bits=types["weight"].width if "weight" in types else None,
         result_bits=kernel.output.type.width,
         **built,
@@ -374,12 +376,12 @@ def _layers(
 ) -> tuple[schema.Layer, ...]:
     modules = {module.layer: module for module in rtl.modules if module.layer}
     return tuple(
-        _layer(kernel, modules.get(kernel.layer), synthesized) for kernel in design.kernels
+        _layer(design, kernel, modules.get(kernel.layer), synthesized) for kernel in design.kernels
     )
 
 
 def _layer(
-    kernel: Kernel, module: Module | None, synthesized: dict[str, dict[str, Any]]
+    design: Design, kernel: Kernel, module: Module | None, synthesized: dict[str, dict[str, Any]]
 ) -> schema.Layer:
     """A layer that shares the module of the one before it has no resources of its own."""
     work = kernel.work()
@@ -389,7 +391,7 @@ def _layer(
             if module.name in results["modules"]:
                 resources[target] = _resources(results["modules"][module.name])
     return schema.Layer(
-        name=kernel.layer,
+        name=design.called(kernel.layer),
         kind=type(kernel).__name__,
         input_shapes=tuple(tensor.shape for tensor in kernel.inputs),
         output_shapes=(kernel.output.shape,),

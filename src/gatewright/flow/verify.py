@@ -278,13 +278,18 @@ def _against_emulation(
         reference = _words(traced[kernel.layer], tensor)
         layers.append(
             {
-                "name": kernel.layer,
+                "name": design.called(kernel.layer),
                 "vectors": len(got),
                 "mismatches": len(differing_vectors(reference, got)),
             }
         )
         difference = difference or _difference(
-            kernel.layer, tensor, reference, got, "C++ emulation", "NumPy golden"
+            design.called(kernel.layer),
+            tensor,
+            reference,
+            got,
+            "C++ emulation",
+            "NumPy golden",
         )
     references = [
         _words(values, tensor)
@@ -314,7 +319,8 @@ def _difference(
 
 
 def _producer(design: Design, tensor: Tensor) -> str:
-    return next((k.layer for k in design.kernels if k.output.name == tensor.name), tensor.name)
+    layers = (k.layer for k in design.kernels if k.output.name == tensor.name)
+    return design.called(next(layers, tensor.name))
 
 
 def _union(expected: Sequence[Values], got: Sequence[Values]) -> Values:
@@ -355,13 +361,13 @@ def _locate(
             try:
                 run = simulate.simulate(alone, words, build_dir=Path(temporary) / "sim", stalls=())
             except DesignFailure as error:
-                raise DesignFailure(f"layer '{module.layer}': {error}") from error
+                raise DesignFailure(f"layer '{design.called(module.layer)}': {error}") from error
         reference = expected[tensor.name][chosen].reshape(len(chosen), -1)
         found = first_difference(reference, run.outputs[0])
         if found is not None:
             vector, element, wanted, value = found
             return Difference(
-                layer=module.layer,
+                layer=design.called(module.layer),
                 tensor=tensor.name,
                 vector=int(chosen[vector]),
                 element=element,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,11 @@ def default_precision(options: ConvertOptions) -> str:
 
 
 def configure(
-    config: dict[str, Any], layers: LayerList, options: ConvertOptions, backend: Any
+    config: dict[str, Any],
+    layers: LayerList,
+    options: ConvertOptions,
+    backend: Any,
+    labels: Mapping[str, str],
 ) -> tuple[Choices, Asked]:
     """Apply the options to a configuration that hls4ml made, with granularity "name".
 
@@ -69,6 +74,7 @@ def configure(
         layers: The layers that hls4ml parsed.
         options: Resolved options.
         backend: hls4ml's backend object, which knows what can be configured per layer.
+        labels: What the model calls layers that are named otherwise here.
 
     Returns:
         The user's choices of types, and what was asked of the hardware.
@@ -94,10 +100,10 @@ def configure(
             # hls4ml's inference fails on it where it finds this type open.
             write_precision(entry, "accum", default_precision(options))
     for key, value in options.settings:
-        selector, dot, path = key.partition(".")
-        if not dot or not path:
+        selector, path = _parted(key, labels)
+        if not path:
             raise InputError(f"setting '{key}={value}': write layer.key=value")
-        for layer in _selected(key, selector, layers):
+        for layer in _selected(key, selector, layers, labels):
             name = layer["name"]
             if path == "strategy" or path in HARDWARE_CHOICES:
                 asked.layers[name][path] = _choice(key, path, value)
@@ -147,11 +153,20 @@ def _type(key: str, value: str) -> str:
         raise InputError(f"{key}: {error}") from None
 
 
-def _selected(key: str, selector: str, layers: LayerList) -> LayerList:
+def _parted(key: str, labels: Mapping[str, str]) -> tuple[str, str]:
+    """The selector and the key of a layer's setting; the model's own names may have dots."""
+    for label in labels.values():
+        if key.startswith(f"{label}."):
+            return label, key[len(label) + 1 :]
+    selector, _, path = key.partition(".")
+    return selector, path
+
+
+def _selected(key: str, selector: str, layers: LayerList, labels: Mapping[str, str]) -> LayerList:
     """The layers of that name, else those of that class in Keras' or hls4ml's words."""
     from hls4ml.model.layers import layer_map
 
-    by_name = [layer for layer in layers if layer["name"] == selector]
+    by_name = [layer for layer in layers if selector in (layer["name"], labels.get(layer["name"]))]
     if by_name:
         return by_name
     if selector in layer_map:
@@ -160,7 +175,7 @@ def _selected(key: str, selector: str, layers: LayerList) -> LayerList:
             for layer in layers
             if selector in (layer["class_name"], layer_map[layer["class_name"]].__name__)
         ]
-    names = [layer["name"] for layer in layers]
+    names = [labels.get(layer["name"], layer["name"]) for layer in layers]
     raise InputError(
         f"setting '{key}': no layer and no class of layers '{selector}'{near(selector, names)}"
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from gatewright.errors import GatewrightError, InputError, UnsupportedError
+from gatewright.errors import GatewrightError, InputError, UnsupportedError, in_own_names
 from gatewright.fixed import FixedType
 from gatewright.frontend.config import configure, default_precision
 from gatewright.frontend.cpp import check_graph
@@ -17,6 +17,7 @@ from gatewright.frontend.mend import mend
 from gatewright.frontend.messages import first_line
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes import supported
+from gatewright.frontend.passes.names import rename
 from gatewright.frontend.precision import (
     Choices,
     freeze_weights,
@@ -61,7 +62,8 @@ def convert(
     output is traced.
     The attributes `gatewright_strategy`, `gatewright_reuse_factor`, `gatewright_multiplier`,
     `gatewright_rom_style` and `gatewright_ram_style` of every layer say what was asked for;
-    `strategy` and `reuse_factor` are what hls4ml made of it for its C++.
+    `strategy` and `reuse_factor` are what hls4ml made of it for its C++. `gatewright_label` is what
+    the model calls a layer that had to be named otherwise.
 
     Args:
         model: What `load` takes, or what it returned. The types of a ModelGraph stay as they are.
@@ -82,8 +84,12 @@ def convert(
         raise InputError(f"project name '{project_name}': use letters, digits and _")
     is_read = isinstance(model, Network | SavedGraph | GraphSource)
     source: Network | SavedGraph | GraphSource = model if is_read else load(model, weights)
+    labels: Mapping[str, str] = {}
+    if isinstance(source, Network):
+        source = rename(supported(source), {project_name})
+        labels = _labels(source)
     try:
-        with quiet(log):
+        with quiet(log), in_own_names(labels):
             if isinstance(source, Network):
                 graph = _convert(source, options, Path(output_dir), project_name)
             else:
@@ -107,7 +113,7 @@ def _convert(network: Network, options: ConvertOptions, directory: Path, project
     from hls4ml.backends import get_backend
     from hls4ml.utils.config import config_from_keras_model
 
-    network = supported(network)
+    labels = _labels(network)
     if network.is_quantized:
         import_keras("qkeras")
     default = default_precision(options)
@@ -120,7 +126,7 @@ def _convert(network: Network, options: ConvertOptions, directory: Path, project
         default_reuse_factor=options.reuse_factor,
     )
     layers = _parse(network)[0]
-    choices, asked = configure(config, layers, options, get_backend(BACKEND))
+    choices, asked = configure(config, layers, options, get_backend(BACKEND), labels)
     project_config = _project_config(options, directory, project)
     for _ in range(_MAX_ROUNDS):
         graph = _build(network, project_config, config, choices, options)
@@ -132,7 +138,14 @@ def _convert(network: Network, options: ConvertOptions, directory: Path, project
         raise InputError(f"{network.origin}: the types of its layers don't settle")
     for node in graph.get_layers():
         _note(node, asked.of(node.name))
+        if node.name in labels:
+            node.set_attr(ATTRIBUTE_PREFIX + "label", labels[node.name])
     return graph
+
+
+def _labels(network: Network) -> Mapping[str, str]:
+    """What the model calls layers that are named otherwise."""
+    return {layer.name: layer.label for layer in network.layers if layer.label}
 
 
 def _check_shapes(network: Network, shapes: dict[str, list[int | None]], io: str) -> None:

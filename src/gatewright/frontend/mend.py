@@ -29,11 +29,6 @@ def mend(network: Network, layers: list[Layer], shapes: dict[str, list[int | Non
     origin = network.origin
     meant = {layer.name: layer for layer in network.layers}
     for layer in layers:
-        if layer["name"] in layer:
-            raise UnsupportedError(
-                f"{origin}: layer '{layer['name']}': hls4ml has that name for a part of the layer; "
-                "give it another"
-            )
         kind = layer["class_name"].removeprefix("Q")
         shape = shapes[layer["name"]]
         if kind == "BatchNormalization":
