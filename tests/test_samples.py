@@ -133,7 +133,7 @@ def test_numbers_that_do_not_fit(tmp_path, reader, array):
 )
 def test_numbers_of_every_kind_mean_the_same(tmp_path, dtype):
     values = np.array([[0, 1, 0], [1, 1, 0]])
-    (words,) = read_inputs(written(tmp_path, values.astype(dtype)), Design())
+    (words,) = read_inputs(written(tmp_path, values.astype(dtype)), Design()).words
     np.testing.assert_array_equal(words, values * 16)
     (samples,), labels = _read_data(written(tmp_path, values.astype(dtype)), ["x"])
     np.testing.assert_array_equal(samples, values)
@@ -143,7 +143,7 @@ def test_numbers_of_every_kind_mean_the_same(tmp_path, dtype):
 @pytest.mark.parametrize("size", [3e38, 1e300, 1e-300, -1e308])
 def test_sizes_beyond_all_types(tmp_path, size):
     """As C++ casts them; networks compute with 32 bits, and what they can't hold is named."""
-    (words,) = read_inputs(written(tmp_path, np.full((2, 3), size)), Design())
+    (words,) = read_inputs(written(tmp_path, np.full((2, 3), size)), Design()).words
     assert words.shape == (2, 3) and (np.abs(words) <= 32).all()
     if abs(size) > 4e38:
         message = refusal("data", written(tmp_path, np.full((2, 3), size)))

@@ -393,11 +393,26 @@ def verify(
         list[str] | None, typer.Option(help="Stall patterns by name; default all.")
     ] = None,
     waves: Annotated[bool, typer.Option(help="Record a waveform.")] = False,
+    fidelity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="exact|PERCENT",
+            help="Gate: exit 1 unless outputs equal the model's own predictions, or its class in "
+            "so many percent.",
+        ),
+    ] = None,
+    no_fidelity: Annotated[
+        bool, typer.Option("--no-fidelity", help="Don't ask the model itself; no TensorFlow.")
+    ] = False,
     as_json: _Json = False,
 ) -> None:
-    """Prove RTL = golden = C++ emulation on vectors, in Verilator under cocotb."""
+    """Prove RTL = golden = C++ emulation on vectors, and hold it against the model itself."""
+    from gatewright.flow.gate import lines, missed, parse_gate
     from gatewright.flow.verify import verify as run
 
+    least = parse_gate(fidelity) if fidelity is not None else None
+    if fidelity is not None and no_fidelity:
+        raise InputError("--fidelity and --no-fidelity: give one of the two")
     stamp = run(
         directory,
         inputs=inputs,
@@ -408,6 +423,7 @@ def verify(
         progress=_progress.begin(directory),
         notice=_progress.notice,
         share=_progress.share,
+        fidelity=not no_fidelity,
     )
     _progress.end()
     _say_changed(directory, stamp)
@@ -429,6 +445,10 @@ def verify(
             f"{_cycles(results['latency_min'], results['latency_max'])} cycles, initiation "
             f"interval {results['interval']}; {results['cycles_per_second']:,} cycles/s"
         )
+    for line in lines(results.get("fidelity")):
+        say(f"{directory}: {line}")
+    if fidelity is not None and (lack := missed(results.get("fidelity"), least)) is not None:
+        raise DesignFailure(f"{directory}: {lack}")
 
 
 def _say_changed(directory: Path, stamp: Stamp) -> None:

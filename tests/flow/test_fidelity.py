@@ -1,11 +1,23 @@
 """What verification says of the model itself; its own framework is the judge."""
 
 import json
+from functools import partial
 
+import h5py
 import numpy as np
+import pytest
 
-from gatewright.flow.convert import changed_files, load_read_network
+from gatewright import cli, frontend, golden
+from gatewright.flow.convert import changed_files, load_design, load_read_network
+from gatewright.flow.counterparts import stages
+from gatewright.flow.fidelity import Fidelity
+from gatewright.flow.gate import lines, missed
+from gatewright.flow.inputs import random_inputs
+from gatewright.flow.representable import inexact
 from gatewright.frontend import load
+from gatewright.frontend.reference import Reference
+from gatewright.lower import lower
+from gatewright.options import ConvertOptions
 
 
 def test_the_network_is_kept_as_it_was_read(converted, project):
@@ -19,3 +31,230 @@ def test_the_network_is_kept_as_it_was_read(converted, project):
     path = project / "model" / "network.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"framework": "keras3"}))
     assert changed_files(project) == ["model/network.json has changed since it was made"]
+
+
+def architecture(layers):
+    """A Sequential architecture of four inputs."""
+    config = {"name": "x", "batch_input_shape": [None, 4], "dtype": "float32"}
+    first = {"class_name": "InputLayer", "config": config}
+    return {"class_name": "Sequential", "config": {"name": "net", "layers": [first, *layers]}}
+
+
+#: By branch its units, activation, what weights and biases are times, and what is set for it.
+BRANCHES = {
+    "saturating": (3, "relu", 1, 1, {"relu.precision.result": "fixed<10,2,TRN,SAT>"}),
+    "wrapping": (3, "relu", 1, 1, {"relu.precision.result": "fixed<10,2>"}),
+    "coarse": (3, "relu", 1, 1, {"relu.precision.result": "fixed<7,6,TRN,SAT>"}),
+    "summing": (3, "relu", 1, 1, {"precision.accum": "fixed<16,14>"}),
+    "overflowing": (3, "relu", 1, 1, {"precision.accum": "fixed<20,2>"}),
+    "vanishing": (3, "relu", 2**-9, 2**-9, {"precision.weight": "fixed<16,6>"}),
+    "heavy": (3, "relu", 3, 1, {"precision.weight": "fixed<12,1,TRN,SAT>"}),
+    "biased": (3, "relu", 1, 1, {"precision.bias": "fixed<6,5>"}),
+    "curved": (3, "tanh", 1, 1, {"tanh.table_size": "32"}),
+    "stepped": (3, "sigmoid", 1, 1, {"sigmoid.precision.table": "fixed<4,1>"}),
+    "hasty": (4, "softmax", 1, 1, {"softmax.implementation": "latency"}),
+    "rising": (4, "softmax", 1, 1, {"softmax.precision.exp_table": "fixed<9,5,RND,SAT>"}),
+    "falling": (4, "softmax", 1, 1, {"softmax.precision.inv_table": "fixed<9,5,RND,SAT>"}),
+    "indexed": (4, "softmax", 1, 1, {"softmax.precision.inp_norm": "fixed<24,8,RND,SAT>"}),
+    "inverted": (4, "softmax", 1, 1, {"softmax.precision.inv_inp": "fixed<24,8,RND,SAT>"}),
+    "scaled": (4, None, 1, 1, {"precision.scale": "fixed<6,4>"}),
+    "shifted": (4, None, 1, 9, {"precision.bias": "fixed<8,3,TRN,SAT>"}),
+}
+
+
+def branches(folder):
+    """A float network of Dense layers, and normalizations, of one input; each is an output."""
+    rng = np.random.default_rng(8)
+    first = {"name": "x", "batch_input_shape": [None, 4], "dtype": "float32"}
+    layers = [{"class_name": "InputLayer", "name": "x", "config": first, "inbound_nodes": []}]
+    weights = {}
+    for name, (units, activation, kernel, bias, _) in BRANCHES.items():
+        nodes, kind, config = [[["x", 0, 0, {}]]], "Dense", {"name": name}
+        arrays = {
+            "kernel": kernel * rng.uniform(0.3, 1, (4, units)),
+            "bias": bias * rng.uniform(0.1, 0.9, units),
+        }
+        if activation is None:
+            kind = "BatchNormalization"
+            arrays = dict(zip(("gamma", "beta"), arrays.values(), strict=True))
+            arrays["gamma"] = arrays["gamma"][0]
+            arrays |= {f"moving_{what}": rng.uniform(0.5, 1, 4) for what in ("mean", "variance")}
+        else:
+            config |= {"units": units, "activation": activation}
+        layers.append({"class_name": kind, "name": name, "config": config, "inbound_nodes": nodes})
+        weights |= {f"{name}/{name}/{key}:0": array for key, array in arrays.items()}
+    config = {"name": "net", "layers": layers, "input_layers": [["x", 0, 0]]}
+    config["output_layers"] = [[name, 0, 0] for name in BRANCHES]
+    path, stored = folder / "net.json", folder / "net.h5"
+    path.write_text(json.dumps({"class_name": "Functional", "config": config}))
+    with h5py.File(stored, "w") as file:
+        for key, array in weights.items():
+            file[key] = array.astype(np.float32)
+    return load(path, stored)
+
+
+def compared(network, settings, folder):
+    options = ConvertOptions(
+        settings=tuple(settings.items()), input_precision="fixed<12,4,TRN,SAT>"
+    )
+    design = lower(frontend.convert(network, None, options, folder / "hls"))
+    words = random_inputs(design, 300, seed=4)
+    expected = golden.run(design, words)
+    with Fidelity(network, design, words, None, "random words") as fidelity:
+        fidelity.look(expected)
+        found = fidelity.results([expected[tensor.name] for tensor in design.outputs])
+    assert found["reason"] is None
+    return fidelity, found
+
+
+def test_every_setting_that_is_named_mends_what_it_is_named_for(tmp_path):
+    network = branches(tmp_path)
+    given = {
+        f"{name}{'_' if key.startswith(BRANCHES[name][1] or '-') else '.'}{key}": value
+        for name, (*_, settings) in BRANCHES.items()
+        for key, value in settings.items()
+    }
+    fidelity, before = compared(network, given, tmp_path)
+    assert before["warning"] and before["warning"].endswith(f"'{before['blame']['setting']}'")
+    spoiled = {each.stage.kernels[-1].layer: each for each in fidelity.departures}
+    causes = [fidelity.cause(each) for each in spoiled.values() if each.share > 1 / 200]
+    named = {cause.setting.partition("=")[0]: cause for cause in causes}
+    # What was spoiled is what is blamed.
+    assert given.keys() <= named.keys()
+
+    settings = given | dict(cause.setting.split("=", 1) for cause in causes)
+    fidelity, after = compared(network, settings, tmp_path)
+    mended = {each.stage.kernels[-1].layer: each for each in fidelity.departures}
+    for key in given:
+        layer = key.partition(".")[0]
+        assert mended[layer].share < min(spoiled[layer].share / 3, 1 / 40), layer
+    assert all(each["close"] for each in after["outputs"])
+
+
+QUANTIZED = {
+    "kernel_quantizer": "quantized_bits(5,0,alpha=1)",
+    "bias_quantizer": "quantized_bits(5,1,alpha=1)",
+}
+
+
+def quantized_network(folder, *, quantizers=QUANTIZED, act="quantized_relu(5,2)", last="linear"):
+    """A network of QKeras with weights that are on no grid."""
+    rng = np.random.default_rng(6)
+    weights = {}
+    layers = []
+    for name, rows, units, activation in (("fc1", 4, 6, "linear"), ("fc2", 6, 3, last)):
+        config = {"name": name, "units": units, "activation": activation, "use_bias": True}
+        layers.append({"class_name": "QDense", "config": config | quantizers})
+        weights[f"{name}/{name}/kernel:0"] = rng.uniform(-1, 1, (rows, units))
+        weights[f"{name}/{name}/bias:0"] = rng.uniform(-1, 1, units)
+    layers.insert(1, {"class_name": "QActivation", "config": {"name": "act", "activation": act}})
+    path, stored = folder / "net.json", folder / "net.h5"
+    path.write_text(json.dumps(architecture(layers)))
+    with h5py.File(stored, "w") as file:
+        for key, array in weights.items():
+            file[key] = array.astype(np.float32)
+    return load(path, stored)
+
+
+def test_quantized_networks_are_equal_to_qkeras(tmp_path):
+    fidelity, found = compared(quantized_network(tmp_path), {}, tmp_path)
+    assert found["inexact"] is None
+    assert found["equal"] and found["warning"] is None and missed(found, None) is None
+    assert [each.stage.layer.name for each in fidelity.departures] == ["fc1", "act", "fc2"]
+    assert not any(each.largest for each in fidelity.departures)
+    assert "tf-keras" in found["method"] and "QKeras" in found["method"]
+
+
+@pytest.mark.parametrize(
+    ("network", "settings", "reason"),
+    [
+        ({}, {"fc1.precision.result": "fixed<10,4,RND,SAT>"}, "'fc1' rounds its sums: the result"),
+        ({}, {"fc2.precision.result": "fixed<20,2>"}, "'fc2' may leave its type"),
+        ({"last": "softmax"}, {}, "'fc2' has the activation softmax"),
+        ({"act": "quantized_tanh(5)"}, {}, "'act' has the activation quantized_tanh"),
+        (
+            {"quantizers": QUANTIZED | {"kernel_quantizer": "quantized_bits(5,0,alpha='auto')"}},
+            {},
+            "'fc1' scales by numbers that are no powers of two",
+        ),
+        ({"quantizers": {"kernel_quantizer": "binary(alpha=1)"}}, {}, "no quantizer of its bias"),
+    ],
+)
+def test_what_keeps_a_network_from_being_exact_is_named(network, settings, reason, tmp_path):
+    read = quantized_network(tmp_path, **network)
+    options = ConvertOptions(settings=tuple(settings.items()), input_precision="fixed<12,4>")
+    design = lower(frontend.convert(read, None, options, tmp_path / "hls"))
+    assert reason in inexact(read, stages(read, design))
+
+
+def test_sums_beyond_what_float32_holds_are_no_promise(tmp_path):
+    read = quantized_network(tmp_path)
+    design = lower(frontend.convert(read, None, ConvertOptions(input_precision="fixed<28,8>")))
+    assert "more than 24 bits" in inexact(read, stages(read, design))
+
+
+@pytest.fixture
+def limited(monkeypatch):
+    """A framework that has no time."""
+    monkeypatch.setattr("gatewright.flow.fidelity.Reference", partial(Reference, seconds=0.05))
+
+
+def test_what_can_t_be_compared_is_said(plain_design, limited):
+    network, design, words, expected = plain_design
+    with Fidelity(network, design, words, None, "random words") as fidelity:
+        fidelity.look(expected)
+    found = fidelity.results([])
+    assert found["reason"].endswith("ended after 0.05 seconds, its limit of time")
+    assert lines(found) == [f"not compared with the model itself: {found['reason']}"]
+    assert "not compared" in missed(found, 0.5)
+
+
+@pytest.fixture
+def plain_design(converted, project):
+    network, design = load_read_network(project), load_design(project)
+    words = random_inputs(design, 20, seed=1)
+    return network, design, words, golden.run(design, words)
+
+
+def test_verification_holds_the_hardware_against_the_model(converted, project, capsys):
+    data = np.random.default_rng(2).normal(0, 1, (40, 3))
+    data[5:9] = 3.5  # fixed<6,2> ends below 2
+    np.save(project.parent / "data.npy", data)
+    arguments = ["verify", str(project), "--inputs", str(project.parent / "data.npy")]
+    assert run(*arguments, "--json") == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)["fidelity"]
+
+    # The model itself, by hand: two Dense layers.
+    layers = {layer.name: layer.weights for layer in load_read_network(project).layers}
+    hidden = np.maximum(data @ layers["fc1"]["kernel"] + layers["fc1"]["bias"], 0)
+    wanted = hidden @ layers["fc2"]["kernel"] + layers["fc2"]["bias"]
+    with np.load(project / "sim" / "outputs.npz") as outputs:
+        design = load_design(project)
+        got = outputs["output0"].reshape(40, 2) * 2.0 ** -design.outputs[0].type.frac
+    away = np.abs(wanted - got)
+    (output,) = found["outputs"]
+    assert output["largest"] == pytest.approx(away.max(), rel=1e-5)
+    assert output["mean"] == pytest.approx(away.mean(), rel=1e-5)
+    assert output["agreement"] == (wanted.argmax(axis=1) == got.argmax(axis=1)).mean()
+    assert (found["vectors"], found["source"]) == (40, "data.npy")
+    (beyond,) = found["beyond"]
+    assert beyond["samples"] == (np.abs(data) >= 2).any(axis=1).sum()
+    assert (beyond["largest"], beyond["wider"]) == (3.5, "fixed<7,3>")
+    assert "beyond fixed<6,2>, up to 3.5" in captured.err
+    assert "--input-precision 'fixed<7,3>'" in captured.err
+
+    # A gate for scripts, on what is there already.
+    assert run(*arguments, "--fidelity", "exact") == 1
+    assert "not equal to what the model predicts" in capsys.readouterr().err
+    share = 100 * output["agreement"]
+    assert run(*arguments, "--fidelity", f"{share - 0.1:.4f}") == 0
+    assert run(*arguments, "--fidelity", f"{share + 0.1:.4f}%") == (1 if share < 99.9 else 2)
+    assert run(*arguments, "--fidelity", "much") == 2
+    assert run(*arguments, "--fidelity", "exact", "--no-fidelity") == 2
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    return ended.value.code or 0

@@ -10,7 +10,7 @@ def foreign(project, tmp_path, monkeypatch):
     """A verified project in the hands of somebody who has built nothing yet, with code in it."""
     marker = tmp_path / "marker"
     monkeypatch.chdir(tmp_path)
-    verify(project, samples=20)
+    verify(project, samples=20, fidelity=False)
     monkeypatch.setenv("GATEWRIGHT_CACHE", str(tmp_path / "cache of another user"))
     script = f"#!/bin/sh\ntouch {marker}\n"
     for path in (project / "sim").glob("gw_bench-*"):
@@ -30,9 +30,9 @@ def foreign(project, tmp_path, monkeypatch):
 def test_nothing_of_it_runs_and_everything_is_found_anew(foreign):
     project, marker = foreign
     told = []
-    found = verify(project, samples=20, progress=told.append)
+    found = verify(project, samples=20, progress=told.append, fidelity=False)
     assert not marker.exists()
     assert "compiling the C++ emulation anew, as it was not built here" in told
     assert found.fresh  # whatever their stamp says
     assert (found.results["vectors"], found.results["mismatches"]) == (20, 0)
-    assert not verify(project, samples=20, progress=told.append).fresh
+    assert not verify(project, samples=20, progress=told.append, fidelity=False).fresh

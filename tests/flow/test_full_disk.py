@@ -14,7 +14,7 @@ from gatewright.files import locked
 SIZE = 8 << 20
 COMMANDS = {
     "convert": ("convert", "net.json", "--weights", "net_weights.h5", "-o", "other"),
-    "verify": ("verify", "project", "--samples", "20"),
+    "verify": ("verify", "project", "--samples", "20", "--no-fidelity"),
     "synth": ("synth", "project", "--target", "xcup"),
     "report": ("report", "project", "--html", "page.html", "--csv", "table.csv"),
 }

@@ -28,35 +28,35 @@ def slow(monkeypatch):
 def test_the_default_is_lowered_and_said(project, slow):
     slow(50_000)
     said = []
-    stamp = verify(project, notice=said.append)
+    stamp = verify(project, notice=said.append, fidelity=False)
     count = stamp.results["vectors"]
     assert 10 <= count < 1000
     (line,) = said
     assert f"{count} random vectors in place of 1,000" in line and "--samples" in line
     # It is the number of this design: asked again, nothing is to be done, or to be said.
-    assert not verify(project, notice=said.append).fresh and len(said) == 1
+    assert not verify(project, notice=said.append, fidelity=False).fresh and len(said) == 1
 
 
 def test_what_is_asked_for_is_done_and_foretold(project, slow, tmp_path):
     slow(1_000_000)
     said = []
-    assert verify(project, samples=20, notice=said.append).results["vectors"] == 20
+    assert verify(project, samples=20, notice=said.append, fidelity=False).results["vectors"] == 20
     np.save(tmp_path / "x.npy", np.zeros((12, 3)))
-    stamp = verify(project, inputs=tmp_path / "x.npy", notice=said.append)
+    stamp = verify(project, inputs=tmp_path / "x.npy", notice=said.append, fidelity=False)
     assert stamp.results["vectors"] == 12
     assert len(said) == 2 and all("will take about" in line for line in said)
 
 
 def test_nothing_is_said_of_a_short_one(project):
     said = []
-    assert verify(project, notice=said.append).results["vectors"] == 1000
+    assert verify(project, notice=said.append, fidelity=False).results["vectors"] == 1000
     assert said == []
 
 
 def test_the_command_says_so_and_gives_the_number(project, slow, capsys):
     slow(50_000)
     with pytest.raises(SystemExit) as ended:
-        cli.main(["verify", str(project), "--json"])
+        cli.main(["verify", str(project), "--json", "--no-fidelity"])
     captured = capsys.readouterr()
     assert not ended.value.code
     count = json.loads(captured.out)["vectors"]

@@ -21,17 +21,17 @@ def _module(project, layer):
 
 
 def test_a_spoilt_sum_is_traced_to_its_layer(project):
-    good = verify(project, samples=200, stalls=())
+    good = verify(project, samples=200, stalls=(), fidelity=False)
     assert good.results["difference"] is None
     assert good.results["mismatches"] == good.results["emulation_mismatches"] == 0
     assert [check["mismatches"] for check in good.results["layers"]].count(0) >= 2
-    assert verify(project, samples=200, stalls=()).fresh is False
+    assert verify(project, samples=200, stalls=(), fidelity=False).fresh is False
     assert json.loads(refresh(project).read_text())["verification"]["mismatches"] == 0
 
     _edit(_module(project, "fc1"), r"^(  wire .* = .*) \+ ", r"\1 - ")
     # What was verified is no longer what stands there.
     assert json.loads(refresh(project).read_text()).get("verification") is None
-    bad = verify(project, samples=200, stalls=()).results
+    bad = verify(project, samples=200, stalls=(), fidelity=False).results
     difference = bad["difference"]
     assert 0 < bad["mismatches"] <= 200
     assert bad["emulation_mismatches"] == 0
@@ -46,7 +46,7 @@ def test_a_spoilt_weight_of_the_emulation_is_named(project):
     values = weights.read_text().split(", ")
     values[0] = str(-float(values[0]))
     weights.write_text(", ".join(values))
-    bad = verify(project, samples=50, stalls=()).results
+    bad = verify(project, samples=50, stalls=(), fidelity=False).results
     assert bad["mismatches"] == 0 < bad["emulation_mismatches"]
     assert bad["difference"]["layer"] == "fc2"
     assert bad["difference"]["reference"] == "C++ emulation"
@@ -55,15 +55,15 @@ def test_a_spoilt_weight_of_the_emulation_is_named(project):
 def test_lint_errors_are_failures_of_the_design(project):
     _edit(project / "rtl" / "net.sv", r"assign m_axis_tvalid = .*;", "assign m_axis_tvalid = 1;")
     with pytest.raises(DesignFailure, match="lint"):
-        verify(project, samples=50, stalls=())
+        verify(project, samples=50, stalls=(), fidelity=False)
 
 
 def test_wrong_inputs_leave_an_earlier_verification(project, tmp_path):
-    verify(project, samples=50, stalls=())
+    verify(project, samples=50, stalls=(), fidelity=False)
     stamp = (project / "steps" / "verify.json").read_text()
     wrong = tmp_path / "x.npy"
     wrong.write_bytes(b"")
     with pytest.raises(InputError, match=r"x\.npy: can't be read"):
-        verify(project, inputs=wrong)
+        verify(project, inputs=wrong, fidelity=False)
     assert (project / "steps" / "verify.json").read_text() == stamp
     assert not list((project / "steps").glob(".*"))

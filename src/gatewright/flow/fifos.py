@@ -92,7 +92,9 @@ def size_fifos(
             samples = simulate.bearable(
                 lambda count: _seconds(project, count, stalls), SAMPLES, _LEAST
             )
-        words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed=0)
+        words = (
+            read_inputs(inputs, design).words if inputs else random_inputs(design, samples, seed=0)
+        )
         key = key_of(
             hash_files([inputs]) if inputs is not None else None,
             samples,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,8 +77,21 @@ def _highest(design: Design, tensor: Tensor) -> int:
     return min([tensor.type.max, *(len(table) - 1 for table in tables)])
 
 
-def read_inputs(path: Path, design: Design) -> list[Values]:
-    """Samples from a `.npy` or `.npz` file as raw words, (samples, *shape) per input.
+@dataclass(frozen=True)
+class Given:
+    """Samples of a file.
+
+    Attributes:
+        words: Raw words, (samples, *shape) per input.
+        values: The numbers of the file that they were cast from, float64.
+    """
+
+    words: list[Values]
+    values: list[NDArray[np.float64]]
+
+
+def read_inputs(path: Path, design: Design) -> Given:
+    """Samples from a `.npy` or `.npz` file.
 
     Raises:
         InputError: if the file can't be read or doesn't fit the model's inputs.
@@ -96,7 +110,8 @@ def read_inputs(path: Path, design: Design) -> list[Values]:
         )
     counts = [len(np.atleast_1d(arrays[tensor.name])) for tensor in design.inputs]
     _require_memory(design, max(counts))
-    result = [_samples(path, tensor, arrays[tensor.name]) for tensor in design.inputs]
+    values = [_values(path, tensor, arrays[tensor.name]) for tensor in design.inputs]
+    result = [_words(path, *each) for each in zip(design.inputs, values, strict=True)]
     for tensor, words in zip(design.inputs, result, strict=True):
         highest = _highest(design, tensor)
         if words.max() > highest:
@@ -106,10 +121,10 @@ def read_inputs(path: Path, design: Design) -> list[Values]:
             )
     if len({len(words) for words in result}) != 1:
         raise InputError(f"{path}: the inputs have different numbers of samples")
-    return result
+    return Given(result, values)
 
 
-def _samples(path: Path, tensor: Tensor, array: NDArray[Any]) -> Values:
+def _values(path: Path, tensor: Tensor, array: NDArray[Any]) -> NDArray[np.float64]:
     if array.ndim == 0 or array[:1].size != tensor.size or len(array) == 0:
         raise InputError(
             f"{path}: input '{tensor.name}' has shape {array.shape}, "
@@ -123,7 +138,11 @@ def _samples(path: Path, tensor: Tensor, array: NDArray[Any]) -> Values:
     values = array.astype(np.float64)
     if array.dtype.kind in "iu" and (np.abs(values) > _EXACT).any():
         raise InputError(f"{path}: input '{tensor.name}' holds integers beyond 2^53")
+    return values.reshape(len(array), *tensor.shape)
+
+
+def _words(path: Path, tensor: Tensor, values: NDArray[np.float64]) -> Values:
     try:
-        return from_float(values, tensor.type).reshape(len(array), *tensor.shape)
+        return from_float(values, tensor.type)
     except UnsupportedError as error:
         raise UnsupportedError(f"{path}: input '{tensor.name}': {error}") from None

@@ -35,6 +35,67 @@ class _Layer(TypedDict):
     mismatches: Count
 
 
+class _FidelityOutput(TypedDict):
+    name: Text
+    type: Text
+    largest: Finite
+    mean: Finite
+    equal: Finite
+    scale: Finite
+    agreement: Finite | None
+    close: bool
+
+
+class _FidelityLayer(TypedDict):
+    name: Text
+    type: Text
+    vectors: Count
+    largest: Finite
+    explained: Finite
+
+
+class _Cause(TypedDict):
+    layer: Text
+    type: Text
+    reason: Text
+    setting: Text
+
+
+class _Beyond(TypedDict):
+    input: Text
+    type: Text
+    samples: Count
+    of: Count
+    largest: Finite
+    wider: Text
+    alone: bool
+
+
+class FidelityResults(TypedDict):
+    """Of the comparison with the model itself, in its own framework.
+
+    `reason` says why there is none. Per output: `largest` and `mean` absolute difference, in the
+    output's own unit; share of vectors that are `equal`; greatest magnitude predicted (`scale`);
+    share of vectors whose class agrees; whether it is within its last bits (`close`). `layers` are
+    on the hardware's own inputs of each, so that a difference is that layer's alone; `explained`
+    is what the steps of its types account for. `inexact` says why outputs can't be expected to be
+    equal; None where they must be.
+    """
+
+    method: Text | None
+    vectors: Count
+    source: Text
+    reason: Text | None
+    outputs: list[_FidelityOutput]
+    layers: list[_FidelityLayer]
+    inexact: Text | None
+    equal: bool | None
+    first: _Cause | None
+    blame: _Cause | None
+    beyond: list[_Beyond]
+    warning: Text | None
+
+
 class VerifyResults(TypedDict):
     """Of a verification."""
 
@@ -45,6 +106,7 @@ class VerifyResults(TypedDict):
     emulation_mismatches: Count
     difference: _Difference | None
     layers: list[_Layer]
+    fidelity: NotRequired[FidelityResults | None]
     stalls: list[Text]
     latency_min: Count
     latency_max: Count

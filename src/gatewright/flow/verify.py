@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +21,14 @@ from gatewright.files import replaced_file, require_file
 from gatewright.fixed import to_float
 from gatewright.flow.compare import Difference, differing_vectors, first_difference
 from gatewright.flow.convert import (
+    NETWORK,
     changed_files,
     design_files,
     load_design,
     load_rtl,
     require_project,
 )
+from gatewright.flow.fidelity import Fidelity, read_network, versions
 from gatewright.flow.inputs import random_inputs, read_inputs
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
 from gatewright.project import MANIFEST
@@ -68,8 +71,12 @@ def verify(
     progress: Progress = silent,
     notice: Progress = silent,
     share: Callable[[float], None] | None = None,
+    fidelity: bool = True,
 ) -> Stamp:
     """Hold the RTL of a project directory against the golden outputs and the C++ emulation.
+
+    And hold what it gives against what the model itself predicts, in its own framework: this says
+    how well the hardware does what was meant, and fails nothing.
 
     Args:
         directory: a converted project.
@@ -85,6 +92,7 @@ def verify(
         notice: is told, before the simulation starts, where it will take long or the default
             number of vectors was lowered.
         share: is told what share of the simulation is done.
+        fidelity: whether the model itself is asked, too; it takes TensorFlow, in another process.
 
     Returns:
         The stamp of the step "verify"; its results say how many vectors differ, where the first
@@ -113,6 +121,7 @@ def verify(
             hash_files([inputs]) if inputs is not None else [vectors, seed],
             [asdict(pattern) for pattern in stalls],
             waves,
+            versions() if fidelity else None,
         )
         return run_step(
             directory,
@@ -131,6 +140,7 @@ def verify(
                 progress,
                 lambda count: _foretell(directory, project, stalls, count, asked, notice),
                 share,
+                fidelity,
             ),
             subject=subject,
             made=lambda: [directory / "sim" / OUTPUTS],
@@ -144,12 +154,13 @@ def _emulation_files(hls: Path) -> list[Path]:
 
 
 def verified_content(directory: Path, project: RtlProject) -> str:
-    """Hash of the design, the RTL and the C++ that a verification is about."""
+    """Hash of the network, the design, the RTL and the C++ that a verification is about."""
     rtl = [project.directory / file for file in (*project.files, MANIFEST)]
     firmware = directory / "hls" / "firmware"
     cpp = sorted(path for path in firmware.glob("*") if path.suffix in (".cpp", ".h"))
     weights = sorted((firmware / "weights").glob("*.txt"))
-    return hash_files([*design_files(directory), *rtl, *cpp, *weights])
+    network = sorted((directory / "model").glob(f"{NETWORK}.*"))
+    return hash_files([*design_files(directory), *network, *rtl, *cpp, *weights])
 
 
 def _verify(
@@ -165,17 +176,29 @@ def _verify(
     progress: Progress,
     foretell: Callable[[int], None],
     share: Callable[[float], None] | None,
+    fidelity: bool,
 ) -> dict[str, Any]:
     design = load_design(directory)
-    words = read_inputs(inputs, design) if inputs else random_inputs(design, samples, seed)
+    given = read_inputs(inputs, design) if inputs else None
+    words = given.words if given else random_inputs(design, samples, seed)
+    source = written(Path(inputs.name)) if inputs else "random words of the input types"
     count = len(words[0])
     foretell(count)
-    progress("building the simulation, comparing golden outputs with the C++ emulation")
-    with ThreadPoolExecutor(1) as pool:
+    with contextlib.ExitStack() as open_:
+        model = None
+        if fidelity:  # it gets ready beside all else
+            values = given.values if given else None
+            model = Fidelity(read_network(directory), design, words, values, source)
+            open_.enter_context(model)
+        progress("building the simulation, comparing golden outputs with the C++ emulation")
+        pool = open_.enter_context(ThreadPoolExecutor(1))
         # Verilator's build takes longest; the software comparison runs beside it.
         linted = pool.submit(_lint_and_build, project, directory / "sim", waves, jobs)
         expected = golden.run(design, words)
         layers, wrong, difference = _against_emulation(design, words, expected, emulation)
+        if model is not None:
+            progress("asking the model itself, in its own framework")
+            model.look(expected)
         linted.result()
     progress(f"simulating {count} vectors, at full rate and under stalls")
     run = simulate.simulate(
@@ -201,12 +224,13 @@ def _verify(
         np.savez(file, allow_pickle=False, **results)
     return {
         "vectors": count,
-        "source": written(Path(inputs.name)) if inputs else "random words of the input types",
+        "source": source,
         "seed": None if inputs else seed,
         "mismatches": len(differing),
         "emulation_mismatches": wrong,
         "difference": asdict(difference) if difference else None,
         "layers": layers,
+        "fidelity": None if model is None else model.results(run.outputs),
         "stalls": [simulate.FULL_RATE.name, *(pattern.name for pattern in stalls)],
         "latency_min": run.latency_min,
         "latency_max": run.latency_max,

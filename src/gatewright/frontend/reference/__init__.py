@@ -180,8 +180,19 @@ class Reference:
         Returns:
             What it is before its activation, None where it puts none on its result; and the result.
         """
-        found = self._arrays(self._ask({"do": "alone", "layer": layer}, inputs))
+        request = {"do": "alone", "layer": layer, "activation": False}
+        found = self._arrays(self._ask(request, inputs))
         return found["linear"].get(layer), found["layers"][layer]
+
+    def activation(self, layer: str, values: NDArray[Any]) -> Values:
+        """What the activation that a layer puts on its result makes of values.
+
+        Args:
+            layer: Its name.
+            values: Of any shape.
+        """
+        request = {"do": "alone", "layer": layer, "activation": True}
+        return self._arrays(self._ask(request, [values]))["layers"][layer]
 
     def _ask(self, request: dict[str, Any], inputs: Sequence[NDArray[Any]]) -> dict[str, Any]:
         _ = self.framework  # the answer to what came first

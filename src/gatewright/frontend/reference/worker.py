@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import GatewrightError, InputError
+from gatewright.frontend.messages import first_line
 from gatewright.frontend.network import Network
 from gatewright.frontend.record import MAX_WEIGHTS, Record, of_record
 from gatewright.frontend.reference.build import Built, Framework
@@ -97,6 +98,13 @@ class Model:
         """What a layer makes of given inputs: before its activation, if it has one, and behind."""
         return self.apply(self._built[name], inputs)
 
+    def activation(self, name: str, values: NDArray[Any]) -> Values:
+        """What a layer's activation makes of given values; the values where it has none."""
+        function = self._built[name].activation
+        if function is None:
+            return values
+        return np.asarray(function(self.framework.tensor(values)), np.float32)
+
 
 def _network(request: dict[str, Any], given: Exchange) -> Network:
     record = decode(Record, given.text(request["network"]))
@@ -146,11 +154,15 @@ def _ranges(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -
 
 def _alone(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
     """What one layer makes of given inputs."""
-    before, result = model.alone(request["layer"], inputs)
-    answer = _Answer()
-    answer.add("layers", request["layer"], result)
+    answer, name = _Answer(), request["layer"]
+    inputs = [each.astype(np.float32) for each in inputs]
+    if request["activation"]:
+        answer.add("layers", name, model.activation(name, inputs[0]))
+        return answer
+    before, result = model.alone(name, inputs)
+    answer.add("layers", name, result)
     if before is not None:
-        answer.add("linear", request["layer"], before)
+        answer.add("linear", name, before)
     return answer
 
 
@@ -179,6 +191,8 @@ def main(source: int, target: int) -> None:
             answer = {"refused": str(error)}
         except ImportError as error:
             answer = {"refused": f"{error.name or 'TensorFlow'} can't be imported"}
+        except Exception as error:  # a layer of Keras raises any kind
+            answer = {"refused": first_line(error)}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -1,0 +1,169 @@
+"""Which tensors of a design are results of the layers that a model was read with.
+
+Passes and hls4ml rename, split, merge and leave out layers. What is compared is found by what reads
+it: the result of a layer is what the first kernel of the layer behind it takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gatewright.frontend.kinds import IDENTITY
+from gatewright.frontend.network import Layer, Network, Object
+
+if TYPE_CHECKING:
+    from gatewright.design import Design
+    from gatewright.kernels import Kernel, Tensor
+
+#: What hls4ml puts before and behind a layer's name for the nodes that it makes of it.
+_STARTS = ("", "repack_", "bnbt_", "zp1d_", "zp2d_")
+_ENDS = ("", "_depthwise", "_pointwise", "_alpha", "_scale")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the network between tensors that the design has, too.
+
+    Attributes:
+        layer: The layer whose result, or whose result before its activation, ends the stage.
+        part: "whole" for all of the layer; "linear" without its activation, "activation" that
+            alone.
+        chain: Layers before it whose results the design doesn't have, in order.
+        sources: Layers whose results come in, in the order of the network.
+        inputs: Their tensors; of an activation the layer's own, before it.
+        kernels: What computes the stage in hardware, in order.
+        result: What comes out.
+    """
+
+    layer: Layer
+    part: str
+    chain: tuple[Layer, ...]
+    sources: tuple[str, ...]
+    inputs: tuple[Tensor, ...]
+    kernels: tuple[Kernel, ...]
+    result: Tensor
+
+
+def stages(network: Network, design: Design) -> list[Stage]:
+    """The stages of a network, in its order; layers without a counterpart are in chains, or out."""
+    return _Search(network, design).run()
+
+
+class _Search:
+    def __init__(self, network: Network, design: Design) -> None:
+        self._network, self._design = network, design
+        self._layers = {layer.name: layer for layer in network.layers}
+        self._order = {kernel.layer: index for index, kernel in enumerate(design.kernels)}
+        self._kernels = {kernel.layer: kernel for kernel in design.kernels}
+        self._writers = {kernel.output.name: kernel for kernel in design.kernels}
+        by_name = {tensor.name: tensor for tensor in design.inputs}
+        self._found: dict[str, Tensor] = {
+            name: by_name.get(name, tensor)
+            for name, tensor in zip(network.inputs, design.inputs, strict=True)
+        }
+
+    def run(self) -> list[Stage]:
+        ends = {
+            self._seen(name): tensor
+            for name, tensor in zip(self._network.outputs, self._design.outputs, strict=True)
+        }
+        found: list[Stage] = []
+        for layer in self._network.layers:
+            if layer.kind == "InputLayer" or layer.kind in IDENTITY:
+                continue
+            result = ends.get(layer.name) or self._read_as(layer.name)
+            if result is None:
+                continue
+            chain, sources = self._behind(layer)
+            inputs = tuple(self._found[name] for name in sources)
+            kernels = self._between(inputs, result)
+            if kernels is None:
+                continue
+            names = {name for each in (*chain, layer) for name in self._own(each)}
+            if layer.name not in ends and any(kernel.layer not in names for kernel in kernels):
+                continue  # something stands between that is no part of these layers
+            self._found[layer.name] = result
+            found += self._split(Stage(layer, "whole", chain, sources, inputs, kernels, result))
+        return found
+
+    def _seen(self, name: str) -> str:
+        """The layer whose result a layer's is, where that does nothing."""
+        while (layer := self._layers[name]).kind in IDENTITY:
+            name = layer.inputs[0]
+        return name
+
+    def _own(self, layer: Layer) -> list[str]:
+        """Names that kernels of a layer can have."""
+        activation = layer.arguments.get("activation")
+        word = activation.kind if isinstance(activation, Object) else activation
+        own = [f"{start}{layer.name}{end}" for start in _STARTS for end in _ENDS]
+        return [*own, f"{layer.name}_{word}"] if isinstance(word, str) else own
+
+    def _read_as(self, name: str) -> Tensor | None:
+        """The tensor in which the kernels of a layer's readers find its result."""
+        for reader in self._network.layers:
+            inputs = [self._seen(each) for each in reader.inputs]
+            if name not in inputs or reader.kind in IDENTITY:
+                continue
+            kernels = [self._kernels[each] for each in self._own(reader) if each in self._kernels]
+            first = min(kernels, key=lambda kernel: self._order[kernel.layer], default=None)
+            if first is not None and len(first.inputs) == len(inputs):
+                return first.inputs[inputs.index(name)]
+        return None
+
+    def _behind(self, layer: Layer) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
+        """What has to be computed before a layer, and of whose results."""
+        chain: set[str] = set()
+        sources: set[str] = set()
+        waiting = [self._seen(name) for name in layer.inputs]
+        while waiting:
+            name = waiting.pop()
+            if name in self._found:
+                sources.add(name)
+            elif name not in chain:
+                chain.add(name)
+                waiting += [self._seen(each) for each in self._layers[name].inputs]
+        ordered = [each for each in self._network.layers if each.name in chain]
+        return tuple(ordered), tuple(n for n in self._layers if n in sources)
+
+    def _between(self, inputs: tuple[Tensor, ...], result: Tensor) -> tuple[Kernel, ...] | None:
+        """The kernels that make a tensor of others; None if they read more than these."""
+        known = {tensor.name for tensor in inputs}
+        found: dict[str, Kernel] = {}
+        waiting = [result.name]
+        while waiting:
+            name = waiting.pop()
+            if name in known or name in found:
+                continue
+            if name not in self._writers:
+                return None
+            found[name] = self._writers[name]
+            waiting += [tensor.name for tensor in found[name].inputs]
+        return tuple(sorted(found.values(), key=lambda kernel: self._order[kernel.layer]))
+
+    def _split(self, stage: Stage) -> list[Stage]:
+        """The stage in two, where the activation of its layer has a kernel of its own."""
+        layer = stage.layer
+        activation = layer.arguments.get("activation")
+        word = activation.kind if isinstance(activation, Object) else activation
+        last = stage.kernels[-1] if stage.kernels else None
+        if layer.kind in ("Activation", "QActivation") or last is None or len(stage.kernels) < 2:
+            return [stage]
+        if last.layer != f"{layer.name}_{word}" or len(last.inputs) != 1:
+            return [stage]
+        (between,) = last.inputs
+        before = Stage(
+            layer, "linear", stage.chain, stage.sources, stage.inputs, stage.kernels[:-1], between
+        )
+        behind = Stage(layer, "activation", (), (), (between,), (last,), stage.result)
+        return [before, behind]
+
+
+def skips(network: Network) -> dict[str, str]:
+    """By each layer that does nothing, the one whose result it passes on."""
+    found: dict[str, str] = {}
+    for layer in network.layers:
+        if layer.kind in IDENTITY:
+            found[layer.name] = found.get(layer.inputs[0], layer.inputs[0])
+    return found

@@ -1,0 +1,431 @@
+"""Whether hardware does what the model does: its values against the model's own framework.
+
+The framework works in a child process beside the build of the simulation. What it says is no matter
+of right or wrong RTL, so nothing here fails a verification; what can't be compared is said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+
+from gatewright.errors import InputError
+from gatewright.fixed import to_float
+from gatewright.flow.blame import Cause, beyond, explain, wide_enough
+from gatewright.flow.convert import load_read_network
+from gatewright.flow.counterparts import Stage, skips, stages
+from gatewright.flow.representable import inexact
+from gatewright.frontend.network import Layer, Network, Object
+from gatewright.frontend.reference import Reference
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from gatewright.design import Design
+    from gatewright.kernels import Tensor
+
+    Values = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+
+#: Vectors that are compared; fewer where the network is large, and of single layers.
+VECTORS: Final = 1000
+LARGE: Final = 200
+_LARGE_MACS = 10_000_000
+_MOST_ELEMENTS = 1 << 28
+_LAYER_ELEMENTS = 1 << 22
+_LEAST = 16
+#: Agreement of classes that is thought good.
+AGREEMENT: Final = 0.99
+#: Steps of an output's type, and share of the largest prediction, that are its last bits.
+STEPS: Final = 4
+SHARE: Final = 1 / 32
+#: What float32 may lose, of the largest value of a layer.
+_FLOAT32 = 2.0**-20
+_MOST_CLASSES = 1000
+
+#: Packages that the model's own prediction depends on, beside those of every step.
+_PACKAGES = ("keras", "tensorflow", "tf-keras")
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of the packages that predict; None where one isn't installed."""
+    found: dict[str, str | None] = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+@dataclass(frozen=True)
+class Departure:
+    """What a stage of hardware gives, against the model's layer on the same inputs.
+
+    Attributes:
+        stage: The stage.
+        wanted: What the model's layer gives, (vectors, *shape).
+        got: What the hardware gives.
+        largest: Greatest absolute difference.
+        explained: How much of it the steps of its types can make.
+        share: The difference, of the greatest value that is wanted.
+    """
+
+    stage: Stage
+    wanted: Floats
+    got: Floats
+    largest: float
+    explained: float
+    share: float
+
+    @property
+    def departs(self) -> bool:
+        """Whether it is further away than the steps of its types explain."""
+        return self.largest > self.explained
+
+
+class Fidelity:
+    """The model itself at work, to be held against the hardware's values.
+
+    Attributes:
+        departures: Of each stage, in the order of the network, once `look` has been at it.
+
+    Args:
+        network: The network as it was read; or why it can't be compared.
+        design: Its design.
+        words: Raw values per input of the design.
+        given: What the user gave in their place, floats, where that is not the same.
+        source: Where they are from, in words.
+    """
+
+    def __init__(
+        self,
+        network: Network | str,
+        design: Design,
+        words: list[Values],
+        given: list[Floats] | None,
+        source: str,
+    ) -> None:
+        self._design, self._source = design, source
+        self._open = contextlib.ExitStack()
+        self._reference: Reference | None = None
+        self._reason = network if isinstance(network, str) else None
+        self._method: str | None = None
+        self._inexact: str | None = None
+        self._predicted: list[Floats] = []
+        self._exact: list[Floats] = []
+        self.departures: list[Departure] = []
+        self._ranges: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        count = self._bearable(len(words[0]))
+        self._words = [
+            to_float(word[:count], tensor.type.frac)
+            for word, tensor in zip(words, design.inputs, strict=True)
+        ]
+        self._given = None if given is None else [values[:count] for values in given]
+        self._beyond = _outside(design, given)
+        if isinstance(network, str):
+            return
+        self._network = network
+        ends = len(network.inputs), len(network.outputs)
+        if ends != (len(design.inputs), len(design.outputs)):
+            self._reason = "its inputs or outputs are others than the hardware's"
+        else:
+            self._reference = self._open.enter_context(Reference(network))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _bearable(self, count: int) -> int:
+        tensors = (*self._design.inputs, *(kernel.output for kernel in self._design.kernels))
+        macs = sum(kernel.work().macs for kernel in self._design.kernels)
+        elements = sum(tensor.size for tensor in tensors)
+        most = VECTORS if macs <= _LARGE_MACS else LARGE
+        return min(count, most, max(_LEAST, _MOST_ELEMENTS // max(1, elements)))
+
+    def look(self, expected: dict[str, Values]) -> None:
+        """Have the model predict, and hold each layer of hardware against the model's.
+
+        Args:
+            expected: The hardware's values by tensor, as `golden.run` gives them.
+        """
+        if self._reference is None:
+            return
+        try:
+            self._look(self._reference, expected)
+        except (InputError, OSError) as error:  # such as a full disk
+            self._reason = str(error)
+        finally:
+            self._open.close()
+
+    def _look(self, reference: Reference, expected: dict[str, Values]) -> None:
+        network = self._network
+        inputs = self._in_order(network, self._words)
+        self._method = reference.framework
+        exact = reference.predict(inputs).outputs
+        self._exact = [np.asarray(each, np.float64) for each in exact]
+        self._predicted = self._exact
+        if self._given is not None:
+            meant = reference.predict(self._in_order(network, self._given)).outputs
+            self._predicted = [np.asarray(each, np.float64) for each in meant]
+        there = stages(network, self._design)
+        self._inexact = inexact(network, there)
+        outer = _Layers(network, reference, expected)
+        for stage in there:
+            departure = outer.departure(stage)
+            if departure is not None:
+                self.departures.append(departure)
+        ranges = reference.ranges(inputs)
+        self._ranges = (ranges.layers, ranges.linear)
+
+    def _in_order(self, network: Network, values: list[Floats]) -> list[NDArray[np.float32]]:
+        """Inputs in the order of the network, which names them; the design may rename them."""
+        by_name = {
+            tensor.name: array for tensor, array in zip(self._design.inputs, values, strict=True)
+        }
+        ordered = zip(network.inputs, values, strict=True)
+        return [by_name.get(name, array).astype(np.float32) for name, array in ordered]
+
+    def results(self, outputs: list[Values]) -> dict[str, Any]:
+        """What was found.
+
+        Args:
+            outputs: The hardware's outputs, raw, in the order of the design's.
+
+        Returns:
+            Plain data, see `flow.results.FidelityResults`.
+        """
+        found: dict[str, Any] = {
+            "method": self._method,
+            "vectors": 0 if self._reason is not None else len(self._words[0]),
+            "source": self._source,
+            "reason": self._reason,
+            "outputs": [],
+            "layers": [],
+            "inexact": self._inexact,
+            "equal": None,
+            "first": None,
+            "blame": None,
+            "beyond": self._beyond,
+            "warning": None,
+        }
+        if self._reason is not None:
+            return found
+        pairs = list(zip(self._design.outputs, outputs, self._predicted, strict=True))
+        found["outputs"] = [self._of_output(*pair) for pair in pairs]
+        equal = all(
+            bool((_floats(values, tensor, len(exact)) == exact.reshape(len(exact), -1)).all())
+            for (tensor, values, _), exact in zip(pairs, self._exact, strict=True)
+        )
+        found["equal"] = equal
+        found["layers"] = [
+            {
+                "name": each.stage.kernels[-1].layer
+                if each.stage.kernels
+                else each.stage.layer.name,
+                "type": str(each.stage.result.type),
+                "vectors": len(each.wanted),
+                "largest": each.largest,
+                "explained": each.explained,
+            }
+            for each in self.departures
+        ]
+        first = next((each for each in self.departures if each.departs), None)
+        found["first"] = None if first is None else asdict(self.cause(first))
+        trouble = self._trouble(found)
+        if trouble is not None:
+            blame = self._blame(exactly=found["inexact"] is None and not equal)
+            found["blame"] = None if blame is None else asdict(blame)
+            found["warning"] = _warning(trouble, blame)
+        return found
+
+    def _of_output(self, tensor: Tensor, values: Values, predicted: Floats) -> dict[str, Any]:
+        """How far an output is from what the model predicts."""
+        wanted = predicted.reshape(len(predicted), -1)
+        got = _floats(values, tensor, len(wanted))
+        away = np.abs(got - wanted)
+        scale = float(np.abs(wanted).max())
+        index = [each.name for each in self._design.outputs].index(tensor.name)
+        agreement = None
+        if self._classifies(index, wanted.shape[1]):
+            agreement = float((got.argmax(axis=1) == wanted.argmax(axis=1)).mean())
+        return {
+            "name": tensor.name,
+            "type": str(tensor.type),
+            "largest": float(away.max()),
+            "mean": float(away.mean()),
+            "equal": float((away == 0).all(axis=1).mean()),
+            "scale": scale,
+            "agreement": agreement,
+            "close": bool(away.max() <= max(STEPS * 2.0**-tensor.type.frac, SHARE * scale)),
+        }
+
+    def _classifies(self, output: int, elements: int) -> bool:
+        """Whether the greatest element of an output is what it says.
+
+        So it is for a softmax, and for a vector of up to 1,000 sums of a layer with weights, but
+        not where it has as many elements as an input, which it then reconstructs.
+        """
+        name = self._network.outputs[output]
+        layer = self._network.layer(skips(self._network).get(name, name))
+        if elements < 2:
+            return False
+        if layer.kind == "Softmax" or layer.arguments.get("activation") == "softmax":
+            return True
+        if len(self._design.outputs[output].shape) != 1 or elements > _MOST_CLASSES:
+            return False
+        activation = layer.arguments.get("activation")
+        plain = activation in ("linear", None) or (
+            isinstance(activation, Object) and activation.kind == "quantized_bits"
+        )
+        return plain and all(tensor.size != elements for tensor in self._design.inputs)
+
+    def _trouble(self, found: dict[str, Any]) -> str | None:
+        """What an owner of the model should know, in words."""
+        where = f"on {found['vectors']:,} vectors of {found['source']}"
+        for each in found["outputs"]:
+            if each["agreement"] is not None and each["agreement"] < AGREEMENT:
+                return (
+                    f"{where} output '{each['name']}' agrees with the model's class in "
+                    f"{100 * each['agreement']:.1f} %"
+                )
+        if found["inexact"] is None and not found["equal"]:
+            return f"{where} outputs are not equal to the quantized model's"
+        for each in found["outputs"]:
+            if not each["close"]:
+                return (
+                    f"{where} output '{each['name']}' is up to {each['largest']:.3g} from what the "
+                    f"model predicts, of {each['scale']:.3g} at most"
+                )
+        return None
+
+    def _blame(self, *, exactly: bool) -> Cause | None:
+        """The layer that does most harm: of one that should be exact the first that isn't.
+
+        An input that doesn't hold what it is given comes before all.
+        """
+        for each in self._beyond:
+            reason = (
+                f"does not hold what it is given: {each['samples']:,} of {each['of']:,} samples "
+                f"reach beyond, up to {each['largest']:.6g}"
+            )
+            setting = f"{each['input']}.precision.result={each['wider']}"
+            return Cause(each["input"], each["type"], reason, setting)
+        if exactly:
+            first = next((each for each in self.departures if each.largest), None)
+            return None if first is None else self.cause(first)
+        worst = max(self.departures, key=lambda each: each.share, default=None)
+        return None if worst is None or not worst.largest else self.cause(worst)
+
+    def cause(self, departure: Departure) -> Cause:
+        """Why a stage departs, and what mends it."""
+        stage = departure.stage
+        layers, linear = self._ranges
+        name = stage.layer.name
+        reach = (linear if stage.part == "linear" else layers).get(name, (0.0, 0.0))
+        return explain(stage, departure.wanted, departure.got, reach)
+
+
+def read_network(directory: Path) -> Network | str:
+    """The network that a project's model was read as; or why there is none, in words."""
+    try:
+        network = load_read_network(directory)
+    except InputError as error:
+        return str(error)
+    return network or "it came as a graph of hls4ml's, not as a model of Keras"
+
+
+class _Layers:
+    """Layers of the model on the inputs that the hardware's have."""
+
+    def __init__(self, network: Network, reference: Reference, expected: dict[str, Values]) -> None:
+        self._network, self._reference, self._expected = network, reference, expected
+        self._skips = skips(network)
+
+    def departure(self, stage: Stage) -> Departure | None:
+        """How far a stage is from the model's, of the hardware's own inputs; None where unlike."""
+        tensors = (*stage.inputs, stage.result)
+        each = max(1, sum(tensor.size for tensor in tensors))
+        count = max(_LEAST, min(LARGE, _LAYER_ELEMENTS // each))
+        given = {
+            name: self._floats(tensor, count)
+            for name, tensor in zip(stage.sources or ("",), stage.inputs, strict=True)
+        }
+        try:
+            if stage.part == "activation":
+                wanted = self._reference.activation(stage.layer.name, given[""])
+            else:
+                wanted = self._of_chain(stage, given)
+        except InputError:
+            return None  # a layer that takes other shapes than the hardware has
+        got = self._floats(stage.result, count).astype(np.float64)
+        if wanted.size != got.size:
+            return None
+        values = wanted.astype(np.float64).reshape(got.shape)
+        away = float(np.abs(values - got).max())
+        scale = float(np.abs(values).max())
+        steps = sum(2.0**-kernel.output.type.frac for kernel in stage.kernels)
+        explained = steps + _FLOAT32 * scale
+        return Departure(stage, values, got, away, explained, away / (scale or 1.0))
+
+    def _of_chain(self, stage: Stage, given: dict[str, NDArray[np.float32]]) -> NDArray[Any]:
+        values = dict(given)
+        for layer in stage.chain:
+            values[layer.name] = self._reference.alone(layer.name, self._inputs(layer, values))[1]
+        linear, result = self._reference.alone(stage.layer.name, self._inputs(stage.layer, values))
+        return linear if stage.part == "linear" and linear is not None else result
+
+    def _inputs(
+        self, layer: Layer, values: dict[str, NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        found = []
+        for name in layer.inputs:
+            source = self._skips.get(name, name)
+            shape: Any = self._network.layer(source).arguments.get("shape")
+            array = values[source]
+            is_input = self._network.layer(source).kind == "InputLayer"
+            found.append(array.reshape(len(array), *shape) if is_input else array)
+        return found
+
+    def _floats(self, tensor: Tensor, count: int) -> NDArray[np.float32]:
+        return to_float(self._expected[tensor.name][:count], tensor.type.frac).astype(np.float32)
+
+
+def _floats(values: Values, tensor: Tensor, count: int) -> Floats:
+    return to_float(values[:count], tensor.type.frac).reshape(count, -1)
+
+
+def _outside(design: Design, given: list[Floats] | None) -> list[dict[str, Any]]:
+    """What of the user's values the inputs' types don't hold."""
+    found = []
+    for tensor, values in zip(design.inputs, given or (), strict=False):
+        outside = beyond(values, tensor.type).reshape(len(values), -1).any(axis=1)
+        if outside.any():
+            low, high = float(values.min()), float(values.max())
+            found.append(
+                {
+                    "input": tensor.name,
+                    "type": str(tensor.type),
+                    "samples": int(outside.sum()),
+                    "of": len(values),
+                    "largest": high if abs(high) >= abs(low) else low,
+                    "wider": str(wide_enough(tensor.type, low, high)),
+                    "alone": len(design.inputs) == 1,
+                }
+            )
+    return found
+
+
+def _warning(trouble: str, blame: Cause | None) -> str:
+    if blame is None:
+        return trouble
+    mend = f"; convert with --set '{blame.setting}'" if blame.setting else ""
+    return f"{trouble}; layer '{blame.layer}' ({blame.type}) {blame.reason}{mend}"

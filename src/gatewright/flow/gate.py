@@ -1,0 +1,99 @@
+"""What a comparison with the model itself comes to: in lines for people, as a gate for scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gatewright.errors import InputError
+
+#: As `--fidelity` takes it: `exact`, or a share in percent.
+EXACT = "exact"
+
+
+def parse_gate(text: str) -> float | None:
+    """What `--fidelity` asks for: a share from 0 to 1, or None for `exact`.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    if text == EXACT:
+        return None
+    try:
+        percent = float(text.removesuffix("%"))
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent <= 100:
+        raise InputError(f"--fidelity {text[:40]}: write exact, or a percentage from 0 to 100")
+    return percent / 100
+
+
+def missed(found: dict[str, Any] | None, least: float | None) -> str | None:
+    """What of a gate a comparison misses, in words; None if nothing.
+
+    Args:
+        found: The results of the comparison, see `flow.results.FidelityResults`.
+        least: Share of vectors in which each output that classifies must agree with the model's
+            class, and others be within their last bits; None if all must be equal.
+    """
+    if found is None or found["reason"] is not None:
+        reason = "not asked" if found is None else found["reason"]
+        return f"not compared with the model itself: {reason}"
+    if least is None:
+        if all(each["equal"] == 1 for each in found["outputs"]):
+            return None
+        away = max(each["largest"] for each in found["outputs"])
+        return f"not equal to what the model predicts: up to {away:.3g} from it"
+    for each in found["outputs"]:
+        if each["agreement"] is not None and each["agreement"] < least:
+            return (
+                f"output '{each['name']}' agrees with the model's class in "
+                f"{100 * each['agreement']:.2f} %, less than {100 * least:g} %"
+            )
+        if each["agreement"] is None and not each["close"]:
+            return (
+                f"output '{each['name']}' is up to {each['largest']:.3g} from what the model "
+                "predicts, more than its last bits"
+            )
+    return None
+
+
+def lines(found: dict[str, Any] | None) -> list[str]:
+    """What a comparison found, for people."""
+    if found is None:
+        return []
+    told = [
+        f"input '{each['input']}': {each['samples']:,} of {each['of']:,} samples hold values "
+        f"beyond {each['type']}, up to {each['largest']:.6g}; {each['wider']} holds them: "
+        f"convert with {_wider(each)}"
+        for each in found["beyond"]
+    ]
+    if found["reason"] is not None:
+        return [*told, f"not compared with the model itself: {found['reason']}"]
+    told.append(
+        f"against the model itself ({found['method']}, {found['vectors']:,} vectors of "
+        f"{found['source']}): {figures(found)}"
+    )
+    if found["warning"] is not None:
+        told.append(f"warning: {found['warning']}")
+    return told
+
+
+def figures(found: dict[str, Any]) -> str:
+    """The figures of a comparison in a few words."""
+    if all(each["equal"] == 1 for each in found["outputs"]):
+        return "equal"
+    parts = []
+    for each in found["outputs"]:
+        name = f"'{each['name']}' " if len(found["outputs"]) > 1 else ""
+        if each["agreement"] is not None:
+            name += f"class agrees in {100 * each['agreement']:.2f} %, "
+        parts.append(
+            f"{name}difference at most {each['largest']:.3g}, {each['mean']:.3g} in the mean"
+        )
+    return "; ".join(parts)
+
+
+def _wider(each: dict[str, Any]) -> str:
+    if each["alone"]:
+        return f"--input-precision '{each['wider']}'"
+    return f"--set '{each['input']}.precision.result={each['wider']}'"
