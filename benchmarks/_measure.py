@@ -10,7 +10,7 @@ from resource import RUSAGE_CHILDREN, getrusage
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _PERIOD = 0.1  # seconds between two looks at the memory
 
@@ -31,8 +31,17 @@ class Usage:
     peak_mib: int
 
 
-def run(command: Sequence[str | Path], environment: Mapping[str, str]) -> Usage:
+def run(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str],
+    look: Callable[[int], None] | None = None,
+) -> Usage:
     """Run a command to its end.
+
+    Args:
+        command: program and arguments.
+        environment: of the command.
+        look: is given the process' id at each look at the memory.
 
     Raises:
         RuntimeError: if it fails; holds what it said.
@@ -47,6 +56,8 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str]) -> Usage:
                 break
             except subprocess.TimeoutExpired:
                 peak = max(peak, _resident(process.pid))
+                if look is not None:
+                    look(process.pid)
     if process.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))}: {said.strip()}")
     return Usage(round(time.monotonic() - start, 1), round(_cpu() - before, 1), peak >> 20)
