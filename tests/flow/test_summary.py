@@ -192,8 +192,46 @@ def test_the_comparison_with_keras_is_kept_for_the_same_run_of_the_verification(
     results = VERIFIED | {"vectors": 7}
     stamp(project, "verify", subject, results)
     keras = schema.Comparison(vectors=7, mismatches=1)
-    write_report(summarize(project, keras=keras), project)
-    assert load_reports([refresh(project)]).reports[0].verification.keras == keras
+    output = schema.OutputFidelity(name="y", largest=0.5, mean=0.1, equal=0.25)
+    fidelity = schema.Fidelity(vectors=7, outputs=(output,))
+    origin = schema.Origin(method="simulated", tool="tf-keras")
+    write_report(summarize(project, keras=keras, fidelity=(fidelity, origin)), project)
+    (report,) = load_reports([refresh(project)]).reports
+    assert (report.verification.keras, report.fidelity) == (keras, fidelity)
+    assert report.provenance.groups["fidelity"] == origin
     stamp(project, "verify", subject, results | {"vectors": 8})
     (report,) = load_reports([refresh(project)]).reports
     assert (report.verification.vectors, report.verification.keras) == (8, None)
+    assert report.fidelity is None and "fidelity" not in report.groups
+
+
+def test_what_verification_found_of_the_model_itself_stands_in_the_report(project):
+    output = {"name": "fc2", "type": "fixed<8,3>", "largest": 0.5, "mean": 0.1, "equal": 0.25}
+    blame = {"layer": "fc1", "type": "fixed<8,3>", "reason": "wraps around", "setting": ""}
+    found = {
+        "method": "tf-keras 2",
+        "vectors": 7,
+        "source": "x.npy",
+        "reason": None,
+        "layers": [],
+        "inexact": "layer 'fc1' rounds",
+        "equal": False,
+        "first": None,
+        "beyond": [],
+        "outputs": [output | {"scale": 2.0, "agreement": 0.5, "close": False}],
+        "blame": blame,
+        "warning": "too far",
+    }
+    subject = verified_content(project, load_rtl(project))
+    stamp(project, "verify", subject, VERIFIED | {"vectors": 7, "fidelity": found})
+    (report,) = load_reports([refresh(project)]).reports
+    assert (report.fidelity.agreement, report.fidelity.equal) == (0.5, 0.25)
+    assert report.fidelity.blame.setting is None
+    origin = report.provenance.groups["fidelity"]
+    assert origin.tool == "tf-keras 2" and "7 vectors: x.npy" in origin.details
+
+    reason = {"reason": "no TensorFlow", "method": None, "outputs": [], "blame": None}
+    stamp(project, "verify", subject, VERIFIED | {"vectors": 7, "fidelity": found | reason})
+    (report,) = load_reports([refresh(project)]).reports
+    assert str(report.fidelity) == "not compared with the model itself: no TensorFlow"
+    assert "fidelity" not in report.groups

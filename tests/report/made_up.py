@@ -165,6 +165,19 @@ def make_fields(
     }
 
 
+def make_fidelity(**changes: Any) -> Any:
+    """The field of a report that a comparison with the model itself fills."""
+    blame = {
+        "layer": "fc1",
+        "type": "fixed<8,3>",
+        "reason": "saturates: the type ends at 3.97, the model's values reach 9.5",
+        "setting": "fc1.precision.result=fixed<10,5>",
+    }
+    output = {"name": "y", "largest": 0.75, "mean": 0.01, "equal": 0.5, "agreement": 0.97}
+    found = {"vectors": 1000, "outputs": [output], "blame": blame, "warning": "look at fc1"}
+    return {"fidelity": found | changes}
+
+
 def make_step(name: str, settings: str | None = None, bits: int = 32, nonzero: int = 2720) -> Any:
     return {
         "name": name,

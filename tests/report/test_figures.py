@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from made_up import make_fields, make_recipe_fields, make_sweep
+from made_up import make_fidelity, make_fields, make_recipe_fields, make_sweep
 
 from gatewright.errors import InputError
 from gatewright.report.figures import FIGURES, Quantity, columns, find_quantity
@@ -17,6 +17,8 @@ def everything():
     fields["timing"].update(fmax_mhz=250.0, slack_ns=-0.25)
     fields["timing"].update(latency_last_min=12, latency_last_max=13)
     fields["resources"]["xcup"].update(bram=1.5, uram=2, lutram=3, area_um2=4.5, energy_pj=5.5)
+    fields.update(make_fidelity())
+    fields["provenance"]["groups"]["fidelity"] = {"method": "simulated", "tool": "tf-keras 2.21"}
     fields["provenance"]["groups"]["timing.analyzed"] = {"method": "estimated", "tool": "STA"}
     return Report.model_validate(fields)
 

@@ -13,6 +13,7 @@ from made_up import (
     FRONT,
     RECIPE,
     make_baseline,
+    make_fidelity,
     make_fields,
     make_found_sweep,
     make_recipe_fields,
@@ -54,6 +55,7 @@ def evil_sweep():
         part["name"] = EVIL
     fields["verification"]["first_difference"]["layer"] = EVIL
     fields["provenance"]["groups"]["compute"]["tool"] = EVIL
+    fields |= make_fidelity(outputs=[], not_compared=EVIL, warning=EVIL)
     fields["provenance"]["inputs"] = {EVIL: EVIL}
     streamed = make_streamed_fields()
     fields |= {key: streamed[key] for key in ("ports", "fifos", "bottleneck")}
@@ -236,6 +238,24 @@ def test_rich_markup_in_names_is_text():
 
 def views(sweep):
     return terminal(sweep), to_markdown(sweep), "".join(Page(to_html(sweep)).text)
+
+
+def with_fidelity(**changes):
+    fields = make_fields() | make_fidelity(**changes)
+    fields["provenance"]["groups"]["fidelity"] = {"method": "simulated", "tool": "tf-keras 2.21"}
+    return SweepReport(reports=[Report.model_validate(fields)])
+
+
+def test_every_view_tells_how_far_the_hardware_is_from_the_model_itself():
+    for text in views(with_fidelity()):
+        words = " ".join(text.replace("\\", "").split())
+        assert "class agrees in 97.00 %, difference at most 0.75, 0.01 in the mean" in words
+        assert "warning: look at fc1" in words
+        assert "0.9700" in words and "tf-keras 2.21" in words
+    for text in views(with_fidelity(outputs=[], not_compared="no TensorFlow", warning=None)):
+        assert "not compared with the model itself: no TensorFlow" in " ".join(text.split())
+    row = next(csv.DictReader(io.StringIO(to_csv(with_fidelity()))))
+    assert (row["agreement"], row["difference"], row["equal"]) == ("0.97", "0.75", "0.5")
 
 
 def test_every_view_tells_of_steps_pruning_software_and_the_search():

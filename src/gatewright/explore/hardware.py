@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,6 +96,7 @@ class Hardware:
             ),
             accuracy=self._accuracy(verified),
             keras=self._against_keras() if verified else None,
+            fidelity=self._fidelity() if verified else None,
             accuracy_origins=self._origins(verified),
             training=Training(
                 tuple(_step(step) for step in self._trained.steps), self._config.training.seed
@@ -112,6 +114,25 @@ class Hardware:
         keras = self._trained.outputs.astype(np.float64).reshape(outputs.shape)
         differing = int((outputs != keras).any(axis=1).sum())
         return schema.Comparison(vectors=len(outputs), mismatches=differing)
+
+    def _fidelity(self) -> tuple[schema.Fidelity, schema.Origin]:
+        """The RTL's outputs against what Keras predicted of the test set when it was trained."""
+        outputs = self._rtl_outputs()
+        keras = self._trained.outputs.astype(np.float64).reshape(outputs.shape)
+        away = np.abs(outputs - keras)
+        found = schema.OutputFidelity(
+            name=load_design(self._directory).outputs[0].name,
+            largest=float(away.max()),
+            mean=float(away.mean()),
+            equal=float((away == 0).all(axis=1).mean()),
+            agreement=float((outputs.argmax(axis=1) == keras.argmax(axis=1)).mean()),
+        )
+        origin = schema.Origin(
+            method="simulated",
+            tool=f"tf-keras {metadata.version('tf-keras')}",
+            details=f"its predictions against the RTL's outputs, {len(outputs)} vectors: test set",
+        )
+        return schema.Fidelity(vectors=len(outputs), outputs=(found,)), origin
 
     def _accuracy(self, verified: bool) -> schema.Accuracy:
         trained = self._trained

@@ -58,6 +58,7 @@ def summarize(
     accuracy: schema.Accuracy | None = None,
     accuracy_origins: dict[str, schema.Origin] | None = None,
     keras: schema.Comparison | None = None,
+    fidelity: tuple[schema.Fidelity, schema.Origin] | None = None,
     training: Training | None = None,
 ) -> schema.Report:
     """The report of a project directory: what its finished steps found, and nothing else.
@@ -68,6 +69,8 @@ def summarize(
         accuracy: of the model on its test set, where known.
         accuracy_origins: origin per group of `accuracy`, and of the steps of `training`.
         keras: Keras' own predictions against the RTL's outputs, where they are known.
+        fidelity: how far the RTL's outputs are from these, and the origin of that; by default what
+            verification found.
         training: steps of the recipe that made the model, and what other seeds made of it.
 
     Raises:
@@ -98,6 +101,9 @@ def summarize(
     )
     if verified is not None:
         origins |= _verification_origins(verified)
+        fidelity = fidelity or _fidelity(verified)
+    if fidelity is not None:
+        origins["fidelity"] = fidelity[1]
     for target, results in synthesized.items():
         origin = schema.Origin(
             method="synthesized",
@@ -135,6 +141,7 @@ def summarize(
         ),
         accuracy=accuracy,
         verification=_verification(verified, keras),
+        fidelity=None if fidelity is None else fidelity[0],
         timing=_timing(rtl, verified),
         resources={name: _resources(found["total"]) for name, found in synthesized.items()},
         layers=_layers(design, rtl, synthesized),
@@ -194,6 +201,11 @@ def refresh(directory: Path) -> Path:
     if old.verification and report.verification and _same_verification(old, report):
         compared = report.verification.model_copy(update={"keras": old.verification.keras})
         report = report.model_copy(update={"verification": compared})
+        if report.fidelity is None and old.fidelity is not None:
+            groups = report.provenance.groups | {"fidelity": old.provenance.groups["fidelity"]}
+            provenance = report.provenance.model_copy(update={"groups": groups})
+            kept_figures = {"fidelity": old.fidelity, "provenance": provenance}
+            report = report.model_copy(update=kept_figures)
     return path if report == old else write_report(report, directory)
 
 
@@ -252,6 +264,36 @@ def _verification(
         layers=tuple(schema.LayerCheck(**check) for check in verified["layers"]),
         keras=keras,
     )
+
+
+def _fidelity(verified: dict[str, Any]) -> tuple[schema.Fidelity, schema.Origin] | None:
+    """What verification found against the model itself."""
+    found = verified.get("fidelity")
+    if found is None:
+        return None
+    origin = schema.Origin(
+        method="simulated",
+        tool=found["method"] or "the model's own framework",
+        details=f"its predictions against the RTL's outputs, {found['vectors']} vectors: "
+        f"{found['source']}",
+    )
+    fields = schema.OutputFidelity.model_fields
+    outputs = tuple(
+        schema.OutputFidelity(**{key: value for key, value in each.items() if key in fields})
+        for each in found["outputs"]
+    )
+    blame = found["blame"]
+    if blame is not None:
+        blame = schema.Blame(**blame | {"setting": blame["setting"] or None})
+    fidelity = schema.Fidelity(
+        vectors=found["vectors"],
+        outputs=outputs,
+        not_compared=found["reason"],
+        inexact=found["inexact"],
+        blame=blame,
+        warning=found["warning"],
+    )
+    return fidelity, origin
 
 
 def _timing(rtl: RtlProject, verified: dict[str, Any] | None) -> schema.Timing:

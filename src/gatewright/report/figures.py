@@ -63,6 +63,10 @@ FIGURES: dict[str, Figure] = {
         Figure("accuracy_validation", "accuracy.validation", "validation", "", "more", 4, False),
         Figure("vectors", "verification.vectors", "vectors", "", "more", 0, False),
         Figure("mismatches", "verification.mismatches", "mismatches", "", "less", 0, False),
+        Figure("agreement", "fidelity.agreement", "agreement with the model", "", "more", 4),
+        Figure("difference", "fidelity.largest", "difference from the model", "", "less", 6, False),
+        Figure("mean_difference", "fidelity.mean", "mean difference from it", "", "less", 6, False),
+        Figure("equal", "fidelity.equal", "equal to the model", "", "more", 4, False),
         Figure("clock", "timing.clock_ns", "clock", "ns", "less", 3),
         Figure("latency", "timing.latency_max", "latency", "cycles", "less"),
         Figure("latency_min", "timing.latency_min", "least latency", "cycles", "less"),
@@ -177,7 +181,7 @@ def find_quantity(name: str) -> Quantity:
 
 def quantities(targets: Iterable[str]) -> list[Quantity]:
     """Every quantity there is with these targets, in the order of tables."""
-    sections = ("accuracy", "verification", "timing", "resources", "compute")
+    sections = ("accuracy", "verification", "fidelity", "timing", "resources", "compute")
     table = [
         Quantity(figure, target)
         for figure in FIGURES.values()

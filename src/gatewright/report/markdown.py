@@ -24,6 +24,7 @@ from gatewright.report.view import (
     all_groups,
     bottlenecks,
     change_table,
+    fidelities,
     fifo_table,
     layer_table,
     methods,
@@ -73,6 +74,9 @@ def to_markdown(
         for report in sweep.reports
         if report.verification and report.verification.first_difference
     ]
+    if told := fidelities(sweep):
+        parts += ["## Against the model itself"]
+        parts += [_list(f"{config}: {sentence}" for config, sentence, _ in told)]
     parts += [
         f"Pareto front{f' on {_escape(trade.target)}' if len(sweep.targets) > 1 else ''}: "
         + _escape(trade.explain(sweep.search))

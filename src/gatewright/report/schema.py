@@ -329,6 +329,90 @@ class Verification(Comparison):
         return f"FAILED, {worst.mismatches:,} of {worst.vectors:,} vectors differ"
 
 
+class OutputFidelity(_Part):
+    """How far an output is from what the model itself predicts."""
+
+    name: _Name
+    """Name of the output's tensor."""
+    largest: _Amount
+    """Largest absolute difference (a number, in the unit of the output)."""
+    mean: _Amount
+    """Mean absolute difference (a number, in the unit of the output)."""
+    equal: _Fraction
+    """Vectors whose elements are all equal, as a fraction from 0 to 1."""
+    agreement: _Fraction | None = None
+    """Vectors whose greatest element is the same one, as a fraction from 0 to 1, where the output
+    classifies."""
+
+
+class Blame(_Part):
+    """A layer that gives other values than the model's of the same inputs, and why."""
+
+    layer: _Name
+    """The layer of hardware."""
+    type: str
+    """The type to blame."""
+    reason: str
+    """What it does to values, in words."""
+    setting: str | None = None
+    """What `gatewright convert --set` mends it with."""
+
+    def __str__(self) -> str:
+        """For example "layer fc1 (fixed<8,3>) saturates: ...; convert with --set '...'"."""
+        mend = f"; convert with --set '{self.setting}'" if self.setting else ""
+        return f"layer {self.layer} ({self.type}) {self.reason}{mend}"
+
+
+class Fidelity(_Part):
+    """The hardware's outputs against the predictions of the model itself, in its own framework."""
+
+    vectors: _Count
+    """Vectors compared (a number)."""
+    outputs: tuple[OutputFidelity, ...] = ()
+    """Per output of the design."""
+    not_compared: str | None = None
+    """Why nothing was compared, where that is so."""
+    inexact: str | None = None
+    """The first layer that keeps outputs from being equal bit for bit, and why. Without one they
+    ought to be."""
+    blame: Blame | None = None
+    """What does most harm, where a warning is due."""
+    warning: str | None = None
+    """What an owner of the model should know, in a sentence."""
+
+    @property
+    def largest(self) -> float | None:
+        """Largest absolute difference of all outputs, in their unit."""
+        return max((each.largest for each in self.outputs), default=None)
+
+    @property
+    def mean(self) -> float | None:
+        """Mean absolute difference of the output where it is largest, in its unit."""
+        return max((each.mean for each in self.outputs), default=None)
+
+    @property
+    def equal(self) -> float | None:
+        """Vectors that are equal, of the output where these are fewest, from 0 to 1."""
+        return min((each.equal for each in self.outputs), default=None)
+
+    @property
+    def agreement(self) -> float | None:
+        """Agreement of classes, of the output where it is least, from 0 to 1."""
+        known = [each.agreement for each in self.outputs if each.agreement is not None]
+        return min(known, default=None)
+
+    def __str__(self) -> str:
+        """In few words, for example "class agrees in 99.80 %, difference at most 0.012"."""
+        if self.not_compared is not None or self.largest is None:
+            return f"not compared with the model itself: {self.not_compared or 'no outputs'}"
+        if self.equal == 1:
+            return "equal to the model itself"
+        parts = [f"difference at most {self.largest:.3g}, {self.mean:.3g} in the mean"]
+        if self.agreement is not None:
+            parts.insert(0, f"class agrees in {self.agreement:.2%}".replace("%", " %"))
+        return f"against the model itself: {', '.join(parts)}"
+
+
 class Timing(_Part):
     """Cycles and clock. A cycle is a period of `clock_ns`."""
 
@@ -691,6 +775,7 @@ class Report(_Part):
     config: Config
     accuracy: Accuracy | None = None
     verification: Verification | None = None
+    fidelity: Fidelity | None = None
     timing: Timing | None = None
     resources: Annotated[dict[str, Resources], _ByKey] = {}
     """Resources of the whole design per target."""
@@ -716,7 +801,8 @@ class Report(_Part):
         """The groups of figures that this report holds; each must have an origin.
 
         They are accuracy.float_model, accuracy.quantized, accuracy.rtl, accuracy.validation,
-        verification, timing.simulated (latency_min, latency_max, those to the last beat, ii),
+        verification, fidelity (its outputs), timing.simulated (latency_min, latency_max, those to
+        the last beat, ii),
         timing.predicted (latency_predicted, ii_predicted, latency and interval of layers),
         timing.analyzed (fmax_mhz, slack_ns), resources.<target>, layers.<target> (resources of
         layers), compute (with the weights of layers), steps.accuracy (validation, test),
@@ -731,6 +817,7 @@ class Report(_Part):
             "accuracy.rtl": accuracy and accuracy.rtl,
             "accuracy.validation": accuracy and accuracy.validation,
             "verification": self.verification,
+            "fidelity": (self.fidelity and self.fidelity.outputs) or None,
             "timing.simulated": _any(
                 timing.latency_min,
                 timing.latency_max,

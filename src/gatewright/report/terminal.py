@@ -26,7 +26,15 @@ from gatewright.report.software import (
 )
 from gatewright.report.steps import step_table
 from gatewright.report.table import cut
-from gatewright.report.view import bottlenecks, change_table, methods, notes, split, summary
+from gatewright.report.view import (
+    bottlenecks,
+    change_table,
+    fidelities,
+    methods,
+    notes,
+    split,
+    summary,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +77,8 @@ def render_terminal(
             found = f"{report.config.name}: first difference: "
             found += str(report.verification.first_difference)
             _line(console, Text(found, "red"))
+    for config, sentence, warns in fidelities(sweep):
+        _line(console, Text(f"{config}: {sentence}", "yellow" if warns else ""))
     for report in sweep.reports:
         for note in notes(report):
             _line(console, Text(f"{report.config.name}: {note}"))

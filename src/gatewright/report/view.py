@@ -124,6 +124,23 @@ def bottlenecks(sweep: SweepReport) -> list[tuple[str, str]]:
     return [(r.config.name, str(r.bottleneck)) for r in sweep.reports if r.bottleneck]
 
 
+def fidelities(sweep: SweepReport) -> list[tuple[str, str, bool]]:
+    """How far each configuration is from the model itself, and whether it should be known.
+
+    Returns:
+        Name of the configuration, a sentence, whether that is a warning.
+    """
+    found = []
+    for report in sweep.reports:
+        if (fidelity := report.fidelity) is None:
+            continue
+        if len(sweep.reports) == 1 or not fidelity.outputs:  # of several the table tells
+            found.append((report.config.name, str(fidelity), False))
+        if fidelity.warning is not None:
+            found.append((report.config.name, f"warning: {fidelity.warning}", True))
+    return found
+
+
 def notes(report: Report) -> list[str]:
     """What was asked for and could not be, with the layers that it holds for."""
     layers: dict[str, list[str]] = {}
@@ -218,6 +235,7 @@ _GROUPS = {
     "accuracy.rtl": "RTL accuracy",
     "accuracy.validation": "validation accuracy",
     "verification": "verification",
+    "fidelity": "agreement with the model itself",
     "timing.simulated": "latency, II, FPS",
     "timing.predicted": "predicted latency, II",
     "timing.analyzed": "Fmax, slack",
