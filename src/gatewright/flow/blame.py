@@ -11,6 +11,7 @@ import numpy as np
 from gatewright.errors import GatewrightError
 from gatewright.fixed import FixedType, Overflow, from_float, to_float
 from gatewright.frontend.network import Object
+from gatewright.kernels.activation import LeakyRelu
 from gatewright.kernels.batchnorm import BatchNorm
 from gatewright.kernels.softmax import Softmax, SoftmaxLegacy
 from gatewright.kernels.table import Lookup
@@ -138,7 +139,7 @@ def _range(
 def _inside(stage: Stage, kernel: Kernel, error: float, scale: float) -> Cause | None:
     """What inside a kernel makes the error: weights, sums or tables, whichever makes most."""
     found: list[tuple[float, Cause]] = []
-    if isinstance(kernel, Weighted | BatchNorm):
+    if isinstance(kernel, Weighted | BatchNorm | LeakyRelu):
         found += _of_weights(stage, kernel, error, scale)
     if isinstance(kernel, Weighted):
         missing = kernel.inputs[0].type.frac + kernel.weight_type.frac - kernel.accum.frac
@@ -182,12 +183,13 @@ def _of_softmax(kernel: Softmax, error: float) -> Iterator[tuple[float, Cause]]:
         setting = f"{kernel.layer}.implementation=stable"
         yield error, Cause(kernel.layer, str(kernel.inputs[0].type), reason, setting)
         return
+    own = 2.0 ** -kernel.inputs[0].type.frac
     for what, of, size in (
         ("inp_norm", kernel.norm, kernel.exp_table.size),
         ("inv_inp", kernel.inv_input, kernel.inv_table.size),
     ):
         step = 2.0**of.integer / size
-        if step > _COARSE:
+        if step > max(_COARSE, own):
             reason = f"indexes a table in steps of {step:.3g}, by the top bits of its {what}"
             setting = f"{kernel.layer}.precision.{what}=auto"
             yield step, Cause(kernel.layer, str(of), reason, setting)
@@ -230,6 +232,15 @@ def _factors(stage: Stage, kernel: Any) -> Iterator[tuple[str, Floats, FixedType
                 scale, bias = _normalization(layer)
                 yield "scale", scale[np.newaxis], kernel.scale_type, True
                 yield "bias", bias, kernel.bias_type, False
+        return
+    if isinstance(kernel, LeakyRelu):
+        given = stage.layer.arguments
+        slope: Any = stage.layer.weights.get(
+            "alpha", given.get("alpha") or given.get("negative_slope")
+        )
+        if slope is not None:
+            values = np.asarray(slope, np.float64).reshape(1, -1)
+            yield "param", values, kernel.alpha_type, True
         return
     for layer in layers:
         for name, array in layer.weights.items():

@@ -57,11 +57,8 @@ class _Search:
         self._order = {kernel.layer: index for index, kernel in enumerate(design.kernels)}
         self._kernels = {kernel.layer: kernel for kernel in design.kernels}
         self._writers = {kernel.output.name: kernel for kernel in design.kernels}
-        by_name = {tensor.name: tensor for tensor in design.inputs}
-        self._found: dict[str, Tensor] = {
-            name: by_name.get(name, tensor)
-            for name, tensor in zip(network.inputs, design.inputs, strict=True)
-        }
+        self._named = hardware_names(network, design)
+        self._found: dict[str, Tensor] = dict(inputs(network, design))
 
     def run(self) -> list[Stage]:
         ends = {
@@ -76,15 +73,15 @@ class _Search:
             if result is None:
                 continue
             chain, sources = self._behind(layer)
-            inputs = tuple(self._found[name] for name in sources)
-            kernels = self._between(inputs, result)
+            read = tuple(self._found[name] for name in sources)
+            kernels = self._between(read, result)
             if kernels is None:
                 continue
             names = {name for each in (*chain, layer) for name in self._own(each)}
             if layer.name not in ends and any(kernel.layer not in names for kernel in kernels):
                 continue  # something stands between that is no part of these layers
             self._found[layer.name] = result
-            found += self._split(Stage(layer, "whole", chain, sources, inputs, kernels, result))
+            found += self._split(Stage(layer, "whole", chain, sources, read, kernels, result))
         return found
 
     def _seen(self, name: str) -> str:
@@ -97,19 +94,20 @@ class _Search:
         """Names that kernels of a layer can have."""
         activation = layer.arguments.get("activation")
         word = activation.kind if isinstance(activation, Object) else activation
-        own = [f"{start}{layer.name}{end}" for start in _STARTS for end in _ENDS]
-        return [*own, f"{layer.name}_{word}"] if isinstance(word, str) else own
+        name = self._named[layer.name]
+        own = [f"{start}{name}{end}" for start in _STARTS for end in _ENDS]
+        return [*own, f"{name}_{word}"] if isinstance(word, str) else own
 
     def _read_as(self, name: str) -> Tensor | None:
         """The tensor in which the kernels of a layer's readers find its result."""
         for reader in self._network.layers:
-            inputs = [self._seen(each) for each in reader.inputs]
-            if name not in inputs or reader.kind in IDENTITY:
+            read = [self._seen(each) for each in reader.inputs]
+            if name not in read or reader.kind in IDENTITY:
                 continue
             kernels = [self._kernels[each] for each in self._own(reader) if each in self._kernels]
             first = min(kernels, key=lambda kernel: self._order[kernel.layer], default=None)
-            if first is not None and len(first.inputs) == len(inputs):
-                return first.inputs[inputs.index(name)]
+            if first is not None and len(first.inputs) == len(read):
+                return first.inputs[read.index(name)]
         return None
 
     def _behind(self, layer: Layer) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
@@ -127,9 +125,9 @@ class _Search:
         ordered = [each for each in self._network.layers if each.name in chain]
         return tuple(ordered), tuple(n for n in self._layers if n in sources)
 
-    def _between(self, inputs: tuple[Tensor, ...], result: Tensor) -> tuple[Kernel, ...] | None:
+    def _between(self, read: tuple[Tensor, ...], result: Tensor) -> tuple[Kernel, ...] | None:
         """The kernels that make a tensor of others; None if they read more than these."""
-        known = {tensor.name for tensor in inputs}
+        known = {tensor.name for tensor in read}
         found: dict[str, Kernel] = {}
         waiting = [result.name]
         while waiting:
@@ -150,7 +148,7 @@ class _Search:
         last = stage.kernels[-1] if stage.kernels else None
         if layer.kind in ("Activation", "QActivation") or last is None or len(stage.kernels) < 2:
             return [stage]
-        if last.layer != f"{layer.name}_{word}" or len(last.inputs) != 1:
+        if last.layer != f"{self._named[layer.name]}_{word}" or len(last.inputs) != 1:
             return [stage]
         (between,) = last.inputs
         before = Stage(
@@ -158,6 +156,22 @@ class _Search:
         )
         behind = Stage(layer, "activation", (), (), (between,), (last,), stage.result)
         return [before, behind]
+
+
+def hardware_names(network: Network, design: Design) -> dict[str, str]:
+    """What each layer is called in hardware; some names can't be had there."""
+    instead = {label: name for name, label in design.labels.items()}
+    return {
+        layer.name: instead.get(layer.label or layer.name, layer.name) for layer in network.layers
+    }
+
+
+def inputs(network: Network, design: Design) -> dict[str, Tensor]:
+    """The tensor of each input of a network, in the network's order."""
+    named = hardware_names(network, design)
+    tensors = {tensor.name: tensor for tensor in design.inputs}
+    pairs = zip(network.inputs, design.inputs, strict=True)
+    return {name: tensors.get(named[name], tensor) for name, tensor in pairs}
 
 
 def skips(network: Network) -> dict[str, str]:

@@ -7,7 +7,7 @@ of right or wrong RTL, so nothing here fails a verification; what can't be compa
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from gatewright.errors import InputError
 from gatewright.fixed import to_float
+from gatewright.flow import counterparts
 from gatewright.flow.blame import Cause, beyond, explain, wide_enough
 from gatewright.flow.convert import load_read_network
 from gatewright.flow.counterparts import Stage, skips, stages
@@ -83,6 +84,12 @@ class Departure:
     largest: float
     explained: float
     share: float
+
+    @property
+    def name(self) -> str:
+        """The layer of hardware that ends the stage."""
+        kernels = self.stage.kernels
+        return kernels[-1].layer if kernels else self.stage.layer.name
 
     @property
     def departs(self) -> bool:
@@ -188,11 +195,10 @@ class Fidelity:
 
     def _in_order(self, network: Network, values: list[Floats]) -> list[NDArray[np.float32]]:
         """Inputs in the order of the network, which names them; the design may rename them."""
-        by_name = {
-            tensor.name: array for tensor, array in zip(self._design.inputs, values, strict=True)
-        }
-        ordered = zip(network.inputs, values, strict=True)
-        return [by_name.get(name, array).astype(np.float32) for name, array in ordered]
+        pairs = zip(self._design.inputs, values, strict=True)
+        by_tensor = {tensor.name: array.astype(np.float32) for tensor, array in pairs}
+        tensors = counterparts.inputs(network, self._design).values()
+        return [by_tensor[tensor.name] for tensor in tensors]
 
     def results(self, outputs: list[Values]) -> dict[str, Any]:
         """What was found.
@@ -228,9 +234,7 @@ class Fidelity:
         found["equal"] = equal
         found["layers"] = [
             {
-                "name": each.stage.kernels[-1].layer
-                if each.stage.kernels
-                else each.stage.layer.name,
+                "name": self._design.called(each.name),
                 "type": str(each.stage.result.type),
                 "vectors": len(each.wanted),
                 "largest": each.largest,
@@ -331,7 +335,10 @@ class Fidelity:
         layers, linear = self._ranges
         name = stage.layer.name
         reach = (linear if stage.part == "linear" else layers).get(name, (0.0, 0.0))
-        return explain(stage, departure.wanted, departure.got, reach)
+        found = explain(stage, departure.wanted, departure.got, reach)
+        own = self._design.labels.get(found.layer, found.layer)
+        setting = found.setting and own + found.setting.removeprefix(found.layer)
+        return replace(found, layer=self._design.called(found.layer), setting=setting)
 
 
 def read_network(directory: Path) -> Network | str:

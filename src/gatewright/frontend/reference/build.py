@@ -26,6 +26,8 @@ _ACTIVATED: Final = (
     *("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D"),
     *("SeparableConv1D", "SeparableConv2D", "Conv2DBatchnorm"),
 )
+#: What arguments are where a class does not have them, beside the table's defaults.
+_DEFAULTS: Final = {"data_format": "channels_last"}
 #: Arguments that Keras 3 calls otherwise.
 _KERAS3: Final = {("LeakyReLU", "alpha"): "negative_slope"}
 
@@ -134,7 +136,10 @@ class Framework:
             argument = KINDS[layer.kind].arguments[key]
             if name in known:
                 accepted[name] = value
-            elif argument.required or layer.arguments[key] != argument.default:
+            elif argument.required or layer.arguments[key] not in (
+                argument.default,
+                _DEFAULTS.get(key),
+            ):
                 raise UnsupportedError(
                     f"layer '{layer.name}': a {layer.kind} of {self.name} has no '{key}'"
                 )
