@@ -10,7 +10,7 @@ import pytest
 from gatewright import cli, frontend, golden
 from gatewright.flow.convert import changed_files, load_design, load_read_network
 from gatewright.flow.counterparts import stages
-from gatewright.flow.fidelity import Fidelity
+from gatewright.flow.fidelity import Fidelity, read_network
 from gatewright.flow.gate import lines, missed
 from gatewright.flow.inputs import random_inputs
 from gatewright.flow.representable import inexact
@@ -131,6 +131,7 @@ def test_every_setting_that_is_named_mends_what_it_is_named_for(tmp_path):
     assert all(each["close"] for each in after["outputs"])
 
 
+STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
 QUANTIZED = {
     "kernel_quantizer": "quantized_bits(5,0,alpha=1)",
     "bias_quantizer": "quantized_bits(5,1,alpha=1)",
@@ -191,6 +192,48 @@ def test_sums_beyond_what_float32_holds_are_no_promise(tmp_path):
     read = quantized_network(tmp_path)
     design = lower(frontend.convert(read, None, ConvertOptions(input_precision="fixed<28,8>")))
     assert "more than 24 bits" in inexact(read, stages(read, design))
+
+
+def test_layers_are_found_again_however_they_were_renamed_joined_and_left_out(tmp_path):
+    rng = np.random.default_rng(5)
+    dense = {"units": 4, "use_bias": True}
+    layers = [
+        ("Dense", "weight", dense, {"kernel": (4, 4), "bias": (4,)}),
+        ("Dropout", "idle", {"rate": 0.5}, {}),
+        ("Activation", "activation", {"activation": "relu"}, {}),
+        ("Dense", "joined", dense, {"kernel": (4, 4), "bias": (4,)}),
+        ("BatchNormalization", "norm", {}, dict.fromkeys(STATISTICS, (4,))),
+        ("Dense", "last", dense | {"activation": "relu"}, {"kernel": (4, 4), "bias": (4,)}),
+    ]
+    entries = [{"class_name": k, "config": {"name": n} | c} for k, n, c, _ in layers]
+    path, stored = tmp_path / "net.json", tmp_path / "net.h5"
+    path.write_text(json.dumps(architecture(entries)))
+    with h5py.File(stored, "w") as file:
+        for _, name, _, arrays in layers:
+            for key, shape in arrays.items():
+                file[f"{name}/{name}/{key}:0"] = rng.uniform(0.2, 0.9, shape).astype(np.float32)
+    network = load(path, stored)
+    design = lower(frontend.convert(network, None, ConvertOptions()))
+    found = stages(network, design)
+    assert [(each.layer.name, each.part) for each in found] == [
+        ("weight", "whole"),
+        ("activation", "whole"),
+        ("norm", "whole"),
+        ("last", "linear"),
+        ("last", "activation"),
+    ]
+    # What was folded into the layer before it is held against both.
+    assert [layer.name for layer in found[2].chain] == ["joined"]
+    assert [kernel.layer for kernel in found[2].kernels] == ["joined"]
+    assert found[0].kernels[0].layer != "weight"
+
+
+def test_a_project_without_its_network_says_so(project):
+    for path in (project / "model").glob("network.*"):
+        path.unlink()
+    assert "not as a model of Keras" in read_network(project)
+    (project / "model" / "network.json").write_text("{")
+    assert "not a network" in read_network(project)
 
 
 @pytest.fixture

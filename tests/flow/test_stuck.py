@@ -128,6 +128,8 @@ KINDS = [
     "report.json",
     "model/design.json",
     "model/design.npz",
+    "model/network.json",
+    "model/network.npz",
     "rtl/project.json",
     "rtl/net_fc1.sv",
     "rtl/net.sv",

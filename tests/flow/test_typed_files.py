@@ -11,7 +11,7 @@ import pytest
 
 from gatewright.design import Design
 from gatewright.errors import InputError
-from gatewright.flow.convert import load_request
+from gatewright.flow.convert import load_read_network, load_request
 from gatewright.project import RtlProject
 
 VALUES = [
@@ -36,6 +36,7 @@ VALUES += ["x" * 20_000, "fixed<10000000,1>", {"type": "fixed<8,3>"}, {"array": 
 READERS = {
     "rtl/project.json": lambda project: RtlProject.load(project / "rtl"),
     "model/design.json": lambda project: Design.load(project / "model" / "design"),
+    "model/network.json": load_read_network,
     "convert.json": load_request,
 }
 

@@ -214,7 +214,8 @@ PROJECT_COMMAND = (
 
 #: Files of a project of each kind, as patterns.
 _PROJECT_FILES = (
-    "convert.json", "model/design.json", "model/design.npz", "rtl/project.json", "rtl/*.sv",
+    "convert.json", "model/design.json", "model/design.npz", "model/network.json",
+    "model/network.npz", "rtl/project.json", "rtl/*.sv",
     "steps/*.json", "hls/emulation.json", "hls/firmware/*.cpp", "hls/firmware/*.h",
     "hls/firmware/weights/*.txt", "hls/firmware/emulation.so", "hls/firmware/ap_types/*.h",
     "hls/firmware/nnet_utils/nnet_dense*.h", "hls/*.cpp", "hls/*.yml", "report.json",

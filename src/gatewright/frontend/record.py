@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
 from gatewright.arrays import load_npz
@@ -27,6 +28,7 @@ from gatewright.typed import Line, read
 MAX_WEIGHTS = 1 << 30
 
 
+@with_config(ConfigDict(extra="forbid"))
 class Record(TypedDict):
     """What the JSON holds, beside the weights."""
 
