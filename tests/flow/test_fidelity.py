@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from gatewright import cli, frontend, golden
+from gatewright.fixed import from_float
 from gatewright.flow.convert import changed_files, load_design, load_read_network
 from gatewright.flow.counterparts import stages
 from gatewright.flow.fidelity import Fidelity, read_network
-from gatewright.flow.gate import lines, missed
+from gatewright.flow.gate import figures, lines, missed
 from gatewright.flow.inputs import random_inputs
 from gatewright.flow.representable import inexact
 from gatewright.frontend import load
@@ -234,6 +235,32 @@ def test_a_project_without_its_network_says_so(project):
     assert "not as a model of Keras" in read_network(project)
     (project / "model" / "network.json").write_text("{")
     assert "not a network" in read_network(project)
+
+
+def test_the_lines_say_how_far_it_is_equal():
+    output = {"name": "y", "largest": 0.25, "mean": 0.1, "equal": 0.0, "agreement": None}
+    layers = [{"name": name, "largest": far} for name, far in (("a", 0.0), ("b", 0.5))]
+    found = {"outputs": [output], "layers": layers, "reason": None, "inexact": "layer 'b' rounds"}
+    assert figures(found).startswith("layers before 'b' equal; difference at most 0.25")
+    assert missed(found, None).endswith("0.25 from it (layer 'b' rounds)")
+    assert figures(found | {"layers": layers[1:]}).startswith("difference at most 0.25")
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_inputs_hold_what_they_are_given_in_the_type_that_is_named(converted, by_name):
+    network = load(converted / "net.json", converted / "net_weights.h5")
+    given = np.linspace(-9, 3, 30).reshape(10, 3)
+
+    def beyond(**options):
+        design = lower(frontend.convert(network, None, ConvertOptions(**options)))
+        words = [from_float(given, design.inputs[0].type)]
+        return Fidelity("no matter", design, words, [given], "x.npy").results([])["beyond"]
+
+    (found,) = beyond(input_precision="ufixed<6,2>")
+    assert found["samples"] == 9 and found["largest"] == -9
+    wider = found["wider"]
+    setting = {"settings": (("x.precision.result", wider),)}
+    assert beyond(**setting if by_name else {"input_precision": wider}) == []
 
 
 @pytest.fixture

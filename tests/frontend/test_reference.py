@@ -203,3 +203,10 @@ def test_a_record_that_was_tampered_with_is_refused(key, value, plain, tmp_path)
     path.write_text(json.dumps(fields | {key: value}))
     with pytest.raises(InputError, match=r"network\.json"):
         load_network(tmp_path / "network")
+
+
+def test_without_tensorflow_that_is_the_reason(plain, tmp_path, monkeypatch):
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('no', name='tensorflow')\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    with pytest.raises(InputError, match=r"^tensorflow can't be imported$"):
+        predict(load(*plain[:2]), samples((4,)))

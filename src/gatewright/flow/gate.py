@@ -42,7 +42,8 @@ def missed(found: dict[str, Any] | None, least: float | None) -> str | None:
         if all(each["equal"] == 1 for each in found["outputs"]):
             return None
         away = max(each["largest"] for each in found["outputs"])
-        return f"not equal to what the model predicts: up to {away:.3g} from it"
+        why = f" ({found['inexact']})" if found["inexact"] else ""
+        return f"not equal to what the model predicts: up to {away:.3g} from it{why}"
     for each in found["outputs"]:
         if each["agreement"] is not None and each["agreement"] < least:
             return (
@@ -83,6 +84,9 @@ def figures(found: dict[str, Any]) -> str:
     if all(each["equal"] == 1 for each in found["outputs"]):
         return "equal"
     parts = []
+    unequal = next((each["name"] for each in found["layers"] if each["largest"]), None)
+    if unequal is not None and not found["layers"][0]["largest"]:
+        parts.append(f"layers before '{unequal}' equal")
     for each in found["outputs"]:
         name = f"'{each['name']}' " if len(found["outputs"]) > 1 else ""
         if each["agreement"] is not None:
