@@ -38,7 +38,7 @@ def _report(path: Path) -> None:
 if __name__ == "__main__":
     atexit.register(_report, Path(sys.argv[1]))
     # The interpreter looks it up there for each module that is not loaded yet.
-    bootstrap: Any = importlib._bootstrap  # type: ignore[attr-defined]
+    bootstrap: Any = importlib._bootstrap
     find_and_load = bootstrap._find_and_load
     bootstrap._find_and_load = _timed
     sys.path.pop(0)  # this folder

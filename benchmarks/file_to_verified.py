@@ -169,7 +169,7 @@ def measure(
         ("convert", [network, *options, "-o", project]),
         ("verify", [project, "--samples", str(VECTORS)]),
     ):
-        driver = [sys.executable, _imports.__file__, said, command, *map(str, arguments)]
+        driver = [sys.executable, _imports.__file__, str(said), command, *map(str, arguments)]
         costs[command] = _measure.run(driver, environment, parts.look)
         own[command] = json.loads(said.read_text())
     cpu = {part: sum(used.values()) for part, used in parts.cpu.items()}

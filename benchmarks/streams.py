@@ -113,7 +113,7 @@ def every_reuse(
             options = ("--io", io, "--reuse", str(reuse), "-o", directory)
             projects.run("convert", *model, *options)
             projects.run("verify", directory, *samples)
-            results[label] = _verified(directory)
+            results[label] = verified(directory)
     return results
 
 
@@ -141,7 +141,7 @@ def dense(projects: Projects) -> dict[str, Any]:
     projects.run("convert", model, "--input-precision", "fixed<8,1>", *options)
     projects.run("verify", directory, "--samples", str(EXACT_SAMPLES))
     synthesis = projects.run("synth", directory, "--target", "xcup")
-    return _verified(directory) | {
+    return verified(directory) | {
         "layers": _layers(directory),
         "synthesis": asdict(synthesis),
         "resources": _resources(directory),
@@ -178,7 +178,7 @@ def _whole_flow(
         "verify": projects.run("verify", directory, "--inputs", images),
         "synthesis": projects.run("synth", directory, "--target", "xcup"),
     }
-    return _verified(directory) | {
+    return verified(directory) | {
         "file_to_verified_rtl_s": round(costs["convert"].wall_s + costs["verify"].wall_s, 1),
         "costs": {command: asdict(cost) for command, cost in costs.items()},
         "peak_mib": max(cost.peak_mib for cost in costs.values()),
@@ -187,7 +187,7 @@ def _whole_flow(
     }
 
 
-def _verified(directory: Path) -> dict[str, Any]:
+def verified(directory: Path) -> dict[str, Any]:
     """What a verification said, with the intervals predicted and simulated."""
     stamp, rtl = read_stamp(directory, "verify"), load_rtl(directory)
     assert stamp is not None

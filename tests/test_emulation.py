@@ -2,17 +2,22 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import threading
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
 
 from gatewright import built
 from gatewright.emulation import Emulation
-from gatewright.errors import InputError
+from gatewright.emulation.build import _sped_up
+from gatewright.errors import InputError, TimeLimitError
 from gatewright.frontend import convert, write_hls
 from gatewright.options import ConvertOptions
+from gatewright.wall.cpp import templates
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
@@ -51,6 +56,7 @@ def project(model, tmp_path_factory):
     directory = tmp_path_factory.mktemp("project") / "hls"
     options = ConvertOptions(input_precision="fixed<27,3>")
     write_hls(convert(model, None, options, directory, "tiny"), directory)
+    Emulation(directory).compile()
     return directory
 
 
@@ -124,7 +130,7 @@ def test_a_replaced_project_is_loaded_anew(project, samples, tmp_path):
 def test_same_model_same_files(model, project, tmp_path):
     again = tmp_path / "hls"
     options = ConvertOptions(input_precision="fixed<27,3>")
-    write_hls(convert(model, None, options, again, "tiny"), again, build=False)
+    write_hls(convert(model, None, options, again, "tiny"), again)
     for path in project.rglob("*"):
         if path.suffix in (".cpp", ".h", ".txt", ".json", ".tcl", ".sh", ".yml"):
             assert (again / path.relative_to(project)).read_bytes() == path.read_bytes(), path
@@ -309,17 +315,14 @@ def test_a_library_that_we_did_not_build_is_never_loaded(project, samples, tmp_p
     for header in (tmp_path / "hls" / "firmware" / "nnet_utils").glob("*.h"):
         if header.name != "nnet_code_gen.h":
             header.write_text(f"#include <cstdio>\nstatic FILE *x = fopen({marker}, 0);\n#error")
-    told = []
-    emulation = Emulation(tmp_path / "hls", told.append)
-    assert told == ["compiling the C++ emulation anew, as it was not built here"]
-    assert emulation.rebuilt
+    emulation = Emulation(tmp_path / "hls")
+    assert not emulation.is_compiled
     found = emulation.predict(samples)
     assert not marker.exists()
     assert library.read_bytes() != foreign
     for ours, theirs in zip(found, Emulation(project).predict(samples), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert not Emulation(tmp_path / "hls", told.append).rebuilt
-    assert len(told) == 1
+    assert Emulation(tmp_path / "hls").is_compiled
 
 
 def test_the_marker_of_these_tests_is_one(project, tmp_path):
@@ -332,8 +335,34 @@ def test_the_marker_of_these_tests_is_one(project, tmp_path):
 
 
 def test_no_compiler(model, tmp_path, monkeypatch):
-    graph = convert(model)
+    write_hls(convert(model), tmp_path / "hls")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match=r"g\+\+ is not installed"):
-        write_hls(graph, tmp_path / "hls")
-    assert not (tmp_path / "hls").exists()
+        Emulation(tmp_path / "hls").compile()
+
+
+def test_a_compiler_that_takes_too_long_is_ended(model, tmp_path):
+    hls = tmp_path / "hls"
+    write_hls(convert(model), hls)
+    before = sorted(hls.rglob("*"))
+    with pytest.raises(TimeLimitError, match=r"g\+\+, for the C\+\+ emulation: ended after 0\.1 s"):
+        Emulation(hls).compile(seconds=0.1)
+    cancelled = threading.Event()
+    threading.Timer(0.2, cancelled.set).start()
+    with pytest.raises(CancelledError):
+        Emulation(hls, cancelled).compile()
+    assert sorted(hls.rglob("*")) == before
+
+
+def test_what_moves_elements_is_compiled_as_it_stands():
+    """It is most of a wide convolution's C++."""
+    line = "        if (partition == 0) {\n            buffer[0][0] = data[0];\n"
+    before, after = "namespace nnet {\n", "} // namespace nnet\n\n#endif\n"
+    found = _sped_up(f"{before}// hls4ml insert code\n{line}{after}")
+    assert re.fullmatch(
+        r'namespace nnet \{\n#pragma GCC push_options\n#pragma GCC optimize\("O0"\)\n'
+        rf"// hls4ml insert code\n{re.escape(line)}\n#pragma GCC pop_options\n{re.escape(after)}",
+        found,
+    )
+    template = (templates() / "vivado" / "nnet_utils" / "nnet_code_gen.h").read_text()
+    assert "optimize" in _sped_up(template)

@@ -404,6 +404,18 @@ def verify(
     no_fidelity: Annotated[
         bool, typer.Option("--no-fidelity", help="Don't ask the model itself; no TensorFlow.")
     ] = False,
+    emulation_limit: Annotated[
+        float | None,
+        typer.Option(
+            min=1, metavar="SECONDS", help="What g++ may take for hls4ml's C++; default 900."
+        ),
+    ] = None,
+    require_emulation: Annotated[
+        bool,
+        typer.Option(
+            "--require-emulation", help="Gate: exit 1 if hls4ml's C++ could not be compared."
+        ),
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Prove RTL = golden = C++ emulation on vectors, and hold it against the model itself."""
@@ -424,6 +436,7 @@ def verify(
         notice=_progress.notice,
         share=_progress.share,
         fidelity=not no_fidelity,
+        emulation_seconds=emulation_limit,
     )
     _progress.end()
     _say_changed(directory, stamp)
@@ -434,7 +447,7 @@ def verify(
     if difference is not None:
         from gatewright.flow.compare import Difference
 
-        wrong = max(results["mismatches"], results["emulation_mismatches"])
+        wrong = max(results["mismatches"], results["emulation_mismatches"] or 0)
         raise DesignFailure(
             f"{directory}: {wrong} of {results['vectors']} vectors differ; first: "
             f"{Difference(**difference)}"
@@ -445,6 +458,11 @@ def verify(
             f"{_cycles(results['latency_min'], results['latency_max'])} cycles, initiation "
             f"interval {results['interval']}; {results['cycles_per_second']:,} cycles/s"
         )
+    if (why := results["emulation_missing"]) is not None:
+        missing = f"{directory}: not compared with hls4ml's C++: {why}"
+        if require_emulation:
+            raise DesignFailure(missing)
+        say(missing)
     for line in lines(results.get("fidelity")):
         say(f"{directory}: {line}")
     if fidelity is not None and (lack := missed(results.get("fidelity"), least)) is not None:

@@ -22,6 +22,14 @@ class InputError(GatewrightError):
     """The input or the command is wrong: a file, a layer, an option, a missing tool."""
 
 
+class LimitError(InputError):
+    """A process needed more time or memory than its limits allow."""
+
+
+class TimeLimitError(LimitError):
+    """A process needed more time than its limits allow."""
+
+
 class DataError(InputError):
     """A model's data can't be had, so that no configuration of it can be trained."""
 

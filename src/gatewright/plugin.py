@@ -92,13 +92,11 @@ def _backend_class() -> type:
             write_hls(
                 convert(model, output_dir=project / "hls", project_name=name),
                 project / "hls",
-                build=False,
             )
 
         def compile(self, model: Any) -> str:
             """Compile the C++ emulation; return the path of the library."""
-            from gatewright.emulation import LIBRARY
-            from gatewright.frontend import compile_emulation
+            from gatewright.emulation import LIBRARY, compile_emulation
 
             directory = _project_directory(model) / "hls"
             compile_emulation(directory)

@@ -11,13 +11,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gatewright import launcher
-from gatewright.errors import InputError
+from gatewright.errors import LimitError, TimeLimitError
 
 # Reentrant: a signal's handler runs on the main thread, which may hold it.
 _lock = threading.RLock()
@@ -28,6 +30,7 @@ _GB = 1 << 30
 # Of the machine's memory; the rest is the system's, and our own.
 _SHARE = 0.8
 _LEAST_MEMORY = 2 * _GB
+_PERIOD = 0.1  # seconds between two looks at whether a process was cancelled
 # How tools say that they got no memory.
 _NO_MEMORY = (
     "MemoryError",
@@ -36,6 +39,7 @@ _NO_MEMORY = (
     "Out of memory",
     "memory exhausted",
     os.strerror(errno.ENOMEM),
+    "Killed signal terminated program",  # g++, of the compiler proper that the kernel has killed
 )
 
 
@@ -56,6 +60,7 @@ class Limits:
         seconds: Wall time; when it is over the process is killed, with all that it started.
         memory: Bytes of address space, of each process; None for `most_memory()`.
         file: Bytes of the largest file that may be written; None for any.
+        cancelled: Once it is set the process is killed, and nobody waits for it.
         network: Whether the network stays within reach. Where the system doesn't let us close it
             (see `network_can_be_closed`), it stays.
     """
@@ -64,6 +69,7 @@ class Limits:
     seconds: float
     memory: int | None = None
     file: int | None = None
+    cancelled: threading.Event | None = None
     network: bool = False
 
     @property
@@ -147,8 +153,9 @@ def run(
         options: as for `subprocess.Popen`; unless they say where output goes, it is captured.
 
     Raises:
-        InputError: if it needs more time than the limits say, or failed and said, in what was
+        LimitError: if it needs more time than the limits say, or failed and said, in what was
             captured, that it got no memory.
+        CancelledError: if it was cancelled.
         KeyboardInterrupt: if `stop` was called, before or meanwhile.
     """
     captured = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -156,26 +163,42 @@ def run(
         captured["stdin"] = subprocess.PIPE
     limited = command if limits is None else limits.command(command)
     with started(limited, **captured | options) as process:
-        try:
-            output, errors = process.communicate(input_text, limits.seconds if limits else None)
-        except subprocess.TimeoutExpired:
-            assert limits is not None
-            raise InputError(
-                f"{limits.what}: ended after {limits.seconds:.3g} seconds, its limit of time"
-            ) from None
+        output, errors = _ended(process, input_text, limits)
     if limits is not None and process.returncode:
         check_memory(limits, errors or "")
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def _ended(
+    process: subprocess.Popen[str], input_text: str | None, limits: Limits | None
+) -> tuple[str, str]:
+    """What a process has put out when it ends within its limits."""
+    if limits is None:
+        return process.communicate(input_text)
+    end = time.monotonic() + limits.seconds
+    while True:
+        left = max(0.0, end - time.monotonic())
+        wait = left if limits.cancelled is None else min(left, _PERIOD)
+        try:
+            return process.communicate(input_text, wait)
+        except subprocess.TimeoutExpired:
+            input_text = None  # it was taken
+            if limits.cancelled is not None and limits.cancelled.is_set():
+                raise CancelledError(limits.what) from None
+            if time.monotonic() >= end:
+                raise TimeLimitError(
+                    f"{limits.what}: ended after {limits.seconds:.3g} seconds, its limit of time"
+                ) from None
 
 
 def check_memory(limits: Limits, errors: str) -> None:
     """Tell from what a failed process said whether its limit of memory was the reason.
 
     Raises:
-        InputError: if it was.
+        LimitError: if it was.
     """
     if any(sign in errors for sign in _NO_MEMORY):
-        raise InputError(
+        raise LimitError(
             f"{limits.what}: it asked for more memory than its limit, {limits.bytes / _GB:.3g} GB"
         )
 

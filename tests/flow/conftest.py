@@ -34,6 +34,7 @@ def write_model(directory):
 @pytest.fixture(scope="session")
 def converted(tmp_path_factory):
     """Folder with the model's files and its converted project in `project`."""
+    from gatewright.emulation import Emulation
     from gatewright.flow.convert import convert
     from gatewright.options import ConvertOptions
 
@@ -41,6 +42,7 @@ def converted(tmp_path_factory):
     model, weights = write_model(folder)
     options = ConvertOptions(input_precision="fixed<6,2>", precision="fixed<8,3>")
     convert(model, weights, options, folder / "project")
+    Emulation(folder / "project" / "hls").compile()
     return folder
 
 

@@ -53,6 +53,7 @@ VERIFIED = {
     "seed": 0,
     "mismatches": 0,
     "emulation_mismatches": 0,
+    "emulation_missing": None,
     "difference": None,
     "layers": [],
     "stalls": [],

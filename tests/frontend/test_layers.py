@@ -289,7 +289,7 @@ def test_a_saved_graph_gives_the_same_files(keras, k, heads, io, tmp_path):
     graph.save(tmp_path / "saved.fml")
     again = convert(tmp_path / "saved.fml")
     for each, folder in ((graph, tmp_path / "a"), (again, tmp_path / "b")):
-        write_hls(each, folder, build=False)
+        write_hls(each, folder)
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
     for file in files:
         if file.suffix in (".cpp", ".h", ".txt", ".json") and "ap_types" not in file.parts:

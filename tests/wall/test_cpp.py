@@ -148,7 +148,7 @@ def printed(graph: Any, place: Place, payload: str, directory: Path) -> tuple[bo
     try:
         if "printed as it is" not in label:
             optimize_model(graph, list(get_flow("vitis:apply_templates").optimizers))
-        write_hls(graph, directory, build=False)
+        write_hls(graph, directory)
     except InputError as error:
         assert "\n" not in str(error)
         assert not Path(MARKER).exists()
@@ -239,7 +239,7 @@ def test_each_file_is_scanned_and_without_that_the_attacks_succeed(tmp_path, mon
     graph = small()
     graph.config.config["ProjectName"] = "attacked"
     hls = tmp_path / "hls"
-    write_hls(graph, hls, build=False)
+    write_hls(graph, hls)
     attacked = {}
     for number, (name, (old, new)) in enumerate(CHANGES.items()):
         path = hls / name
@@ -251,7 +251,7 @@ def test_each_file_is_scanned_and_without_that_the_attacks_succeed(tmp_path, mon
         path.write_text(attacked[path])
         match = rf"{path.name}, line \d+: .* is nothing that hls4ml writes .* not compiled"
         with pytest.raises(InputError, match=match) as caught:
-            Emulation(hls)
+            Emulation(hls).compile()
         assert "\n" not in str(caught.value)
         path.write_text(text)
     assert not list(tmp_path.glob("marker*"))
@@ -268,10 +268,10 @@ def test_a_missing_or_binary_file_is_named(tmp_path, name):
     graph = small()
     graph.config.config["ProjectName"] = "attacked"
     hls = tmp_path / "hls"
-    write_hls(graph, hls, build=False)
+    write_hls(graph, hls)
     (hls / name).write_bytes(b"\xff\x00\n")
     with pytest.raises(InputError, match=Path(name).name):
-        Emulation(hls)
+        Emulation(hls).compile()
     (hls / name).unlink()
     with pytest.raises(InputError, match=f"{Path(name).name}: no such file"):
-        Emulation(hls)
+        Emulation(hls).compile()

@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from gatewright import built, processes
 from gatewright.emulation import worker
-from gatewright.emulation.build import LIBRARY, compile_emulation
+from gatewright.emulation.build import LIBRARY, SECONDS, compile_emulation
 from gatewright.emulation.description import EMULATION, Description, EmulatedTensor
-from gatewright.errors import InputError
+from gatewright.errors import InputError, TimeLimitError
 from gatewright.wall.cpp import check_weights
 
 __all__ = [
     "EMULATION",
     "LIBRARY",
+    "SECONDS",
     "Description",
     "EmulatedTensor",
     "Emulation",
@@ -43,7 +45,7 @@ _MESSAGES = 1 << 20
 
 
 class Emulation:
-    """The compiled C++ emulation of an HLS project.
+    """The C++ emulation of an HLS project, compiled when it is first needed.
 
     Values go in and come out as float64, which holds every value of a type of up to 53 bits; the
     C++ casts inputs to the input's type.
@@ -52,20 +54,17 @@ class Emulation:
         inputs: The inputs, in the order that `predict` takes them.
         outputs: The outputs, in the order that `predict` returns them.
         layers: The layers that `trace` returns, in the order that the data flows.
-        rebuilt: Whether the library was compiled now, as it was none that we had built.
     """
 
-    def __init__(
-        self, directory: str | Path, progress: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, directory: str | Path, cancelled: threading.Event | None = None) -> None:
         """Find the emulation of an HLS project directory that `write_hls` wrote.
 
         Args:
             directory: The HLS project.
-            progress: Is told if the library has to be compiled.
+            cancelled: Once it is set, whatever runs here is killed: CancelledError.
 
         Raises:
-            InputError: if there is none, or it has to be compiled and can't be.
+            InputError: if there is none.
         """
         self._directory = Path(directory).resolve()
         self._library = self._directory / "firmware" / LIBRARY
@@ -73,12 +72,26 @@ class Emulation:
         self.project = description.project
         self.inputs, self.outputs = description.inputs, description.outputs
         self.layers = description.layers
+        self._cancelled = cancelled
         check_weights(self._directory, self.project)
-        self.rebuilt = not built.is_ours(self._library)
-        if self.rebuilt:
-            if progress is not None:
-                progress("compiling the C++ emulation anew, as it was not built here")
-            compile_emulation(self._directory)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether there is a library, and it is one that we have built."""
+        return built.is_ours(self._library)
+
+    def compile(self, seconds: float = SECONDS) -> None:
+        """Compile it, unless that is done.
+
+        Args:
+            seconds: What the compiler may take, of wall time.
+
+        Raises:
+            LimitError: if that or its memory isn't enough.
+            InputError: as `compile_emulation`.
+        """
+        if not self.is_compiled:
+            compile_emulation(self._directory, seconds=seconds, cancelled=self._cancelled)
 
     def predict(self, inputs: ArrayLike | Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
         """Run samples through the network.
@@ -91,7 +104,7 @@ class Emulation:
 
         Raises:
             InputError: if number or shape of the arrays is wrong, or a value is not finite; if the
-                C++ fails, or exceeds its limits of time and memory.
+                C++ can't be compiled, fails, or exceeds its limits of time and memory.
         """
         return self._run(self._check(inputs), ())
 
@@ -144,6 +157,7 @@ class Emulation:
         tensors = (*self.inputs, *self.outputs, *layers)
         if samples == 0:
             return [np.zeros((0, *tensor.shape)) for tensor in tensors[len(arrays) :]]
+        self.compile()
         job = {
             "library": str(self._library),
             "top": f"{self.project}_double",
@@ -181,7 +195,12 @@ class Emulation:
         """Have a process do a job; what it did is in the memory then."""
         what = f"{self._directory}: the C++ emulation"
         samples = job["samples"]
-        limits = processes.Limits(what=what, seconds=_SECONDS * (samples + 1), file=_MESSAGES)
+        limits = processes.Limits(
+            what=what,
+            seconds=_SECONDS * (samples + 1),
+            file=_MESSAGES,
+            cancelled=self._cancelled,
+        )
         command = [sys.executable, "-I", "-S", worker.__file__, str(descriptor)]
         with tempfile.TemporaryFile("w+", encoding="utf-8") as messages:
             done = processes.run(
@@ -202,7 +221,7 @@ class Emulation:
         processes.check_memory(limits, errors)
         where = f"at sample {finished} of {samples}"
         if done.returncode == -signal.SIGALRM:
-            raise InputError(f"{what} was ended {where}, after {_SECONDS} seconds, its limit")
+            raise TimeLimitError(f"{what} was ended {where}, after {_SECONDS} seconds, its limit")
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
             raise InputError(f"{what} crashed {where} ({name})")

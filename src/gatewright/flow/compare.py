@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from gatewright.kernels import Tensor
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,38 @@ class Difference:
             f"{self.reference} {self.expected}, {self.subject} {self.got} "
             f"(raw values of type {self.type})"
         )
+
+
+def difference_of(
+    layer: str,
+    tensor: Tensor,
+    expected: NDArray[np.int64],
+    got: NDArray[np.int64],
+    reference: str,
+    subject: str,
+) -> Difference | None:
+    """The first difference of a tensor's values, (vectors, ...); None if there is none.
+
+    Args:
+        layer: which puts it out, as reports name it.
+        tensor: the tensor.
+        expected: its values by `reference`.
+        got: its values by `subject`.
+        reference: what computed the expected ones, in words.
+        subject: what computed the others.
+    """
+    found = first_difference(expected, got)
+    if found is None:
+        return None
+    return Difference(layer, tensor.name, *found, str(tensor.type), reference, subject)
+
+
+def differing_in_any(
+    expected: Sequence[NDArray[np.int64]], got: Sequence[NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """Indices of vectors that differ in any of several tensors, each (vectors, ...)."""
+    found = [differing_vectors(a, b.reshape(a.shape)) for a, b in zip(expected, got, strict=True)]
+    return np.unique(np.concatenate(found))
 
 
 def differing_vectors(expected: NDArray[np.int64], got: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -340,16 +339,12 @@ def _convert(
             options = _balanced(options, design, interval, target)
             graph = frontend.convert(source, None, options, hls, name)
             design = lower(graph)
-        frontend.write_hls(graph, hls, build=False)
+        frontend.write_hls(graph, hls)
         design.save(saved / "design")
         if isinstance(source, Network):
             save_network(source, saved / NETWORK)
-        progress("compiling the C++ emulation, writing SystemVerilog")
-        with ThreadPoolExecutor(1) as pool:
-            # The compiler is a process of its own.
-            compiled = pool.submit(frontend.compile_emulation, hls)
-            project = emit(design, target, clock_ns, rtl)
-            compiled.result()
+        progress("writing SystemVerilog")
+        project = emit(design, target, clock_ns, rtl)
         if interval is not None:
             check_interval(project, interval)
         asked = {

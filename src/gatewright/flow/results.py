@@ -103,7 +103,8 @@ class VerifyResults(TypedDict):
     source: Text
     seed: int | None
     mismatches: Count
-    emulation_mismatches: Count
+    emulation_mismatches: Count | None
+    emulation_missing: Text | None
     difference: _Difference | None
     layers: list[_Layer]
     fidelity: NotRequired[FidelityResults | None]

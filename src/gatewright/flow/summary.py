@@ -258,12 +258,19 @@ def _verification(
     return schema.Verification(
         vectors=verified["vectors"],
         mismatches=verified["mismatches"],
-        reference="NumPy golden = hls4ml's C++ emulation, at every layer",
+        reference=_reference(verified),
+        emulation_missing=verified["emulation_missing"],
         first_difference=difference,
         stalls=tuple(verified["stalls"]),
         layers=tuple(schema.LayerCheck(**check) for check in verified["layers"]),
         keras=keras,
     )
+
+
+def _reference(verified: dict[str, Any]) -> str:
+    if verified["emulation_missing"] is not None:
+        return "NumPy golden"
+    return "NumPy golden = hls4ml's C++ emulation, at every layer"
 
 
 def _fidelity(verified: dict[str, Any]) -> tuple[schema.Fidelity, schema.Origin] | None:

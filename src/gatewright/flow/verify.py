@@ -15,11 +15,15 @@ import numpy as np
 from gatewright import golden, simulate
 from gatewright.console import duration
 from gatewright.emit import isolate
-from gatewright.emulation import EMULATION, LIBRARY, Emulation
+from gatewright.emulation import EMULATION, SECONDS, Emulation
 from gatewright.errors import DesignFailure
 from gatewright.files import replaced_file, require_file
-from gatewright.fixed import to_float
-from gatewright.flow.compare import Difference, differing_vectors, first_difference
+from gatewright.flow.compare import (
+    Difference,
+    difference_of,
+    differing_in_any,
+    first_difference,
+)
 from gatewright.flow.convert import (
     NETWORK,
     changed_files,
@@ -28,6 +32,7 @@ from gatewright.flow.convert import (
     load_rtl,
     require_project,
 )
+from gatewright.flow.emulated import Emulated
 from gatewright.flow.fidelity import Fidelity, read_network, versions
 from gatewright.flow.inputs import random_inputs, read_inputs
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
@@ -40,13 +45,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gatewright.design import Design
-    from gatewright.kernels import Tensor
     from gatewright.project import RtlProject
 
     Values = NDArray[np.int64]
-
-#: Vectors that are compared at every layer; the outputs are compared on all.
-TRACED = 1000
 
 #: The RTL's outputs, beside the simulation.
 OUTPUTS = "outputs.npz"
@@ -72,8 +73,12 @@ def verify(
     notice: Progress = silent,
     share: Callable[[float], None] | None = None,
     fidelity: bool = True,
+    emulation_seconds: float | None = None,
 ) -> Stamp:
     """Hold the RTL of a project directory against the golden outputs and the C++ emulation.
+
+    The C++ is compiled here, if it isn't, beside all else. Where that takes more time or memory
+    than it may have, the rest is verified, and the results say so.
 
     And hold what it gives against what the model itself predicts, in its own framework: this says
     how well the hardware does what was meant, and fails nothing.
@@ -93,11 +98,13 @@ def verify(
             number of vectors was lowered.
         share: is told what share of the simulation is done.
         fidelity: whether the model itself is asked, too; it takes TensorFlow, in another process.
+        emulation_seconds: what the compiler may take for hls4ml's C++; 15 minutes unless given.
 
     Returns:
         The stamp of the step "verify"; its results say how many vectors differ, where the first
-        difference is (`difference`, None if all are equal), and which files are not what the
-        conversion made (`changed`): they are verified as they are.
+        difference is (`difference`, None if all are equal), why hls4ml's C++ was not compared
+        (`emulation_missing`, None where it was), and which files are not what the conversion made
+        (`changed`): they are verified as they are.
 
     Raises:
         DesignFailure: if the RTL does not pass lint, breaks the stream protocol, or hangs.
@@ -111,13 +118,12 @@ def verify(
         project = load_rtl(directory)
         vectors = samples or _bearable(project, stalls)
         subject = verified_content(directory, project)
-        emulation = Emulation(directory / "hls", progress)
-        if emulation.rebuilt:
-            # Somebody else's results are not ours.
+        if not Emulation(directory / "hls").is_compiled:
+            # Results that are there are somebody else's, or lack the comparison.
             (directory / "steps" / "verify.json").unlink(missing_ok=True)
         key = key_of(
             subject,
-            hash_files(_emulation_files(directory / "hls")),
+            hash_files([directory / "hls" / EMULATION]),
             hash_files([inputs]) if inputs is not None else [vectors, seed],
             [asdict(pattern) for pattern in stalls],
             waves,
@@ -130,7 +136,6 @@ def verify(
             lambda: _verify(
                 directory,
                 project,
-                emulation,
                 inputs,
                 vectors,
                 seed,
@@ -141,16 +146,11 @@ def verify(
                 lambda count: _foretell(directory, project, stalls, count, asked, notice),
                 share,
                 fidelity,
+                emulation_seconds or SECONDS,
             ),
             subject=subject,
             made=lambda: [directory / "sim" / OUTPUTS],
         )
-
-
-def _emulation_files(hls: Path) -> list[Path]:
-    firmware = hls / "firmware"
-    weights = sorted((firmware / "weights").glob("*.txt"))
-    return [hls / EMULATION, firmware / LIBRARY, *weights]
 
 
 def verified_content(directory: Path, project: RtlProject) -> str:
@@ -166,7 +166,6 @@ def verified_content(directory: Path, project: RtlProject) -> str:
 def _verify(
     directory: Path,
     project: RtlProject,
-    emulation: Emulation,
     inputs: Path | None,
     samples: int,
     seed: int,
@@ -177,6 +176,7 @@ def _verify(
     foretell: Callable[[int], None],
     share: Callable[[float], None] | None,
     fidelity: bool,
+    emulation_seconds: float,
 ) -> dict[str, Any]:
     design = load_design(directory)
     given = read_inputs(inputs, design) if inputs else None
@@ -185,33 +185,40 @@ def _verify(
     count = len(words[0])
     foretell(count)
     with contextlib.ExitStack() as open_:
+        progress("building the simulation, and compiling hls4ml's C++")
+        emulated = open_.enter_context(
+            Emulated(directory / "hls", design, words, emulation_seconds)
+        )
         model = None
         if fidelity:  # it gets ready beside all else
             values = given.values if given else None
             model = Fidelity(read_network(directory), design, words, values, source)
             open_.enter_context(model)
-        progress("building the simulation, comparing golden outputs with the C++ emulation")
         pool = open_.enter_context(ThreadPoolExecutor(1))
         # Verilator's build takes longest; the software comparison runs beside it.
         linted = pool.submit(_lint_and_build, project, directory / "sim", waves, jobs)
         expected = golden.run(design, words)
-        layers, wrong, difference = _against_emulation(design, words, expected, emulation)
         if model is not None:
             progress("asking the model itself, in its own framework")
             model.look(expected)
         linted.result()
-    progress(f"simulating {count} vectors, at full rate and under stalls")
-    run = simulate.simulate(
-        project,
-        [word.reshape(count, -1) for word in words],
-        build_dir=directory / "sim",
-        stalls=stalls,
-        waves=waves,
-        jobs=jobs,
-        share=share,
-    )
+        emulated.check()
+        progress(f"simulating {count} vectors, at full rate and under stalls")
+        run = simulate.simulate(
+            project,
+            [word.reshape(count, -1) for word in words],
+            build_dir=directory / "sim",
+            stalls=stalls,
+            waves=waves,
+            jobs=jobs,
+            share=share,
+        )
+        if not emulated.done:
+            progress("waiting for hls4ml's C++")
+        reference = emulated.against(expected)
     outputs = [expected[tensor.name].reshape(count, -1) for tensor in design.outputs]
-    differing = _union(outputs, run.outputs)
+    differing = differing_in_any(outputs, run.outputs)
+    difference = reference.difference
     if difference is None and len(differing):
         progress("looking for the layer that differs")
         sim = directory / "sim"
@@ -227,9 +234,10 @@ def _verify(
         "source": source,
         "seed": None if inputs else seed,
         "mismatches": len(differing),
-        "emulation_mismatches": wrong,
+        "emulation_mismatches": reference.mismatches,
+        "emulation_missing": reference.missing,
         "difference": asdict(difference) if difference else None,
-        "layers": layers,
+        "layers": reference.layers,
         "fidelity": None if model is None else model.results(run.outputs),
         "stalls": [simulate.FULL_RATE.name, *(pattern.name for pattern in stalls)],
         "latency_min": run.latency_min,
@@ -281,81 +289,6 @@ def _lint_and_build(project: RtlProject, build_dir: Path, waves: bool, jobs: int
     simulate.build(project, build_dir, waves=waves, jobs=jobs)
 
 
-# Software
-
-
-def _against_emulation(
-    design: Design, words: list[Values], expected: dict[str, Values], emulation: Emulation
-) -> tuple[list[dict[str, Any]], int, Difference | None]:
-    """Compare golden and C++ emulation: per layer on the first vectors, at the outputs on all."""
-    floats = [
-        to_float(word, tensor.type.frac) for word, tensor in zip(words, design.inputs, strict=True)
-    ]
-    difference = None
-    layers = []
-    _, traced = emulation.trace([array[:TRACED] for array in floats])
-    for kernel in design.kernels:
-        if kernel.layer not in traced:
-            continue
-        tensor = kernel.output
-        got = expected[tensor.name][:TRACED]
-        reference = _words(traced[kernel.layer], tensor)
-        layers.append(
-            {
-                "name": design.called(kernel.layer),
-                "vectors": len(got),
-                "mismatches": len(differing_vectors(reference, got)),
-            }
-        )
-        difference = difference or _difference(
-            design.called(kernel.layer),
-            tensor,
-            reference,
-            got,
-            "C++ emulation",
-            "NumPy golden",
-        )
-    references = [
-        _words(values, tensor)
-        for values, tensor in zip(emulation.predict(floats), design.outputs, strict=True)
-    ]
-    outputs = [expected[tensor.name] for tensor in design.outputs]
-    for tensor, reference, got in zip(design.outputs, references, outputs, strict=True):
-        layer = _producer(design, tensor)
-        difference = difference or _difference(
-            layer, tensor, reference, got, "C++ emulation", "NumPy golden"
-        )
-    return layers, len(_union(references, outputs)), difference
-
-
-def _words(values: NDArray[Any], tensor: Tensor) -> Values:
-    scaled = np.asarray(values, np.float64).reshape(-1, *tensor.shape) * 2.0**tensor.type.frac
-    return np.rint(scaled).astype(np.int64)
-
-
-def _difference(
-    layer: str, tensor: Tensor, expected: Values, got: Values, reference: str, subject: str
-) -> Difference | None:
-    found = first_difference(expected, got)
-    if found is None:
-        return None
-    return Difference(layer, tensor.name, *found, str(tensor.type), reference, subject)
-
-
-def _producer(design: Design, tensor: Tensor) -> str:
-    layers = (k.layer for k in design.kernels if k.output.name == tensor.name)
-    return design.called(next(layers, tensor.name))
-
-
-def _union(expected: Sequence[Values], got: Sequence[Values]) -> Values:
-    """Indices of vectors that differ in any of several tensors."""
-    found = [differing_vectors(a, b.reshape(a.shape)) for a, b in zip(expected, got, strict=True)]
-    return np.unique(np.concatenate(found))
-
-
-# Hardware
-
-
 def _locate(
     design: Design,
     project: RtlProject,
@@ -403,7 +336,7 @@ def _locate(
             )
     # Every module is right by itself: the top that joins them is not.
     for tensor, reference, values in zip(design.outputs, outputs, got, strict=True):
-        difference = _difference("(top)", tensor, reference, values, "golden", "RTL")
+        difference = difference_of("(top)", tensor, reference, values, "golden", "RTL")
         if difference is not None:
             return difference
     raise AssertionError("no output differs")

@@ -5,9 +5,8 @@ The only package that imports TensorFlow, and only for models that can't be read
 
 from __future__ import annotations
 
-from gatewright.emulation import compile_emulation
 from gatewright.frontend.convert import convert
 from gatewright.frontend.hls import write_hls
 from gatewright.frontend.source import load
 
-__all__ = ["compile_emulation", "convert", "load", "write_hls"]
+__all__ = ["convert", "load", "write_hls"]

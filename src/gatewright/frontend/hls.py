@@ -1,4 +1,4 @@
-"""Writes hls4ml's Vitis project and compiles its C++ emulation."""
+"""Writes hls4ml's Vitis project."""
 
 from __future__ import annotations
 
@@ -10,35 +10,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from gatewright.emulation.build import compile_emulation, mend_headers, require_compiler
+from gatewright.emulation.build import mend_headers
 from gatewright.emulation.description import EMULATION
 from gatewright.frontend.quiet import quiet
 from gatewright.hlsgraph import fixed_type
 from gatewright.wall.cpp import STAMP, check_name, check_project
 
 
-def write_hls(
-    graph: Any, directory: str | Path, log: IO[str] | None = None, build: bool = True
-) -> None:
-    """Write the HLS project of a ModelGraph and compile its C++ emulation.
+def write_hls(graph: Any, directory: str | Path, log: IO[str] | None = None) -> None:
+    """Write the HLS project of a ModelGraph.
 
     Args:
         graph: hls4ml's ModelGraph.
-        directory: Receives what hls4ml's Vitis writer writes, the compiled emulation, and
-            `emulation.json`, which says what `gatewright.emulation` must know. What is there goes.
+        directory: Receives what hls4ml's Vitis writer writes, and `emulation.json`, which says
+            what `gatewright.emulation` must know. What is there goes.
         log: Receives what hls4ml has to say.
-        build: Compile; without it, `compile_emulation` can do so later, or at the same time as
-            something else.
 
     Raises:
-        InputError: if there is no C++ compiler, or it rejects what hls4ml wrote; if a file holds
-            what hls4ml doesn't write for a model by itself, nothing stays.
+        InputError: if a file holds what hls4ml doesn't write for a model by itself; nothing stays.
     """
     directory = Path(directory)
     project = graph.config.get_project_name()
     check_name(project)
-    if build:
-        require_compiler()
     if directory.exists():
         shutil.rmtree(directory)
     graph.config.config["OutputDir"] = str(directory)
@@ -63,8 +56,6 @@ def write_hls(
         # Others compile and run what stands there.
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    if build:
-        compile_emulation(directory)
 
 
 @contextlib.contextmanager

@@ -295,6 +295,8 @@ class Verification(Comparison):
     """The first difference found, where there is one."""
     stalls: tuple[str, ...] = ()
     """Stall patterns that the ports went through."""
+    emulation_missing: str | None = None
+    """Why hls4ml's C++ was not compared, in words; null where it was."""
     layers: tuple[LayerCheck, ...] = ()
     """Checks of the results between layers, in the order of the network."""
     keras: Comparison | None = None
@@ -322,7 +324,8 @@ class Verification(Comparison):
     def __str__(self) -> str:
         """The state in few words, for example "bit-exact, 10,000 vectors"."""
         if self.passed:
-            return f"bit-exact, {self.vectors:,} vectors"
+            without = ", without hls4ml's C++" if self.emulation_missing is not None else ""
+            return f"bit-exact, {self.vectors:,} vectors{without}"
         if not self.differing:
             return "not verified"
         worst = max(self.differing, key=lambda check: check.mismatches)

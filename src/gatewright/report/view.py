@@ -142,12 +142,18 @@ def fidelities(sweep: SweepReport) -> list[tuple[str, str, bool]]:
 
 
 def notes(report: Report) -> list[str]:
-    """What was asked for and could not be, with the layers that it holds for."""
+    """What was asked for and could not be, with the layers that it holds for.
+
+    And why hls4ml's C++ was not compared.
+    """
     layers: dict[str, list[str]] = {}
     for layer in report.config.layers:
         for note in layer.notes:
             layers.setdefault(note, []).append(layer.name)
-    return [f"{', '.join(names)}: {note}" for note, names in layers.items()]
+    found = [f"{', '.join(names)}: {note}" for note, names in layers.items()]
+    if report.verification and (why := report.verification.emulation_missing) is not None:
+        found.append(f"not compared with hls4ml's C++: {why}")
+    return found
 
 
 def more_table(sweep: SweepReport) -> list[Entry]:

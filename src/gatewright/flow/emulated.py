@@ -1,0 +1,161 @@
+"""Golden outputs against hls4ml's C++, compiled and run beside the rest of a verification."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+
+from gatewright.emulation import Emulation
+from gatewright.errors import LimitError, TimeLimitError
+from gatewright.fixed import to_float
+from gatewright.flow.compare import (
+    Difference,
+    difference_of,
+    differing_in_any,
+    differing_vectors,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from gatewright.design import Design
+    from gatewright.kernels import Tensor
+
+    Values = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+
+#: Vectors that are compared at every layer; the outputs are compared on all.
+TRACED: Final = 1000
+
+_NAMES = ("C++ emulation", "NumPy golden")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How golden outputs compare with hls4ml's C++.
+
+    Attributes:
+        missing: Why they were not compared; None where they were.
+        mismatches: Vectors whose outputs differ; None where they were not compared.
+        layers: Per traced layer its name, and how many vectors were compared and differ.
+        difference: The first in the order of the network.
+    """
+
+    missing: str | None = None
+    mismatches: int | None = None
+    layers: tuple[dict[str, Any], ...] = ()
+    difference: Difference | None = None
+
+
+class Emulated:
+    """hls4ml's C++ at work on samples, in a thread of its own; as a context it ends that.
+
+    Args:
+        hls: The HLS project.
+        design: Of the same network.
+        words: Raw words per input of the design, (samples, *shape).
+        seconds: What the compiler may take.
+
+    Raises:
+        InputError: if there is no such project.
+    """
+
+    def __init__(self, hls: Path, design: Design, words: Sequence[Values], seconds: float) -> None:
+        self._design, self._seconds = design, seconds
+        self._cancelled = threading.Event()
+        self._emulation = Emulation(hls, self._cancelled)
+        self._inputs = [
+            to_float(word, tensor.type.frac)
+            for word, tensor in zip(words, design.inputs, strict=True)
+        ]
+        self._pool = ThreadPoolExecutor(1)
+        self._outputs: list[Values] = []
+        self._layers: dict[str, Values] = {}
+        self._work: Future[str | None] = self._pool.submit(self._run)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cancelled.set()
+        self._pool.shutdown()
+
+    @property
+    def done(self) -> bool:
+        """Whether `against` has not to wait."""
+        return self._work.done()
+
+    def check(self) -> None:
+        """Raise what has failed by now, as `against` will."""
+        if self.done:
+            self._work.result()
+
+    def against(self, expected: Mapping[str, Values]) -> Agreement:
+        """Wait for the C++, and compare.
+
+        Args:
+            expected: Golden values by tensor, (samples, *shape).
+
+        Raises:
+            InputError: if the C++ can't be compiled, or fails, other than by its limits.
+        """
+        missing = self._work.result()
+        if missing is not None:
+            return Agreement(missing)
+        design, difference, layers = self._design, None, []
+        for kernel in design.kernels:
+            if kernel.layer not in self._layers:
+                continue
+            name, got = design.called(kernel.layer), expected[kernel.output.name][:TRACED]
+            reference = self._layers[kernel.layer]
+            wrong = len(differing_vectors(reference, got))
+            layers.append({"name": name, "vectors": len(got), "mismatches": wrong})
+            difference = difference or difference_of(name, kernel.output, reference, got, *_NAMES)
+        outputs = [expected[tensor.name] for tensor in design.outputs]
+        for tensor, reference, got in zip(design.outputs, self._outputs, outputs, strict=True):
+            name = _producer(design, tensor)
+            difference = difference or difference_of(name, tensor, reference, got, *_NAMES)
+        mismatches = len(differing_in_any(self._outputs, outputs))
+        return Agreement(None, mismatches, tuple(layers), difference)
+
+    def _run(self) -> str | None:
+        """Compile, and run the samples; what comes to its limits is told, else None."""
+        try:
+            self._emulation.compile(self._seconds)
+        except TimeLimitError as error:
+            return f"{error}; --emulation-limit gives it more"
+        except LimitError as error:
+            return str(error)
+        try:
+            first, traced = self._emulation.trace([values[:TRACED] for values in self._inputs])
+            rest = self._emulation.predict([values[TRACED:] for values in self._inputs])
+        except LimitError as error:
+            return str(error)
+        kernels = {kernel.layer: kernel.output for kernel in self._design.kernels}
+        self._layers = {
+            layer: _words(values, kernels[layer])
+            for layer, values in traced.items()
+            if layer in kernels
+        }
+        self._outputs = [
+            _words(np.concatenate(parts), tensor)
+            for *parts, tensor in zip(first, rest, self._design.outputs, strict=True)
+        ]
+        return None
+
+
+def _words(values: Floats, tensor: Tensor) -> Values:
+    scaled = np.asarray(values, np.float64).reshape(-1, *tensor.shape) * 2.0**tensor.type.frac
+    return np.rint(scaled).astype(np.int64)
+
+
+def _producer(design: Design, tensor: Tensor) -> str:
+    layers = (k.layer for k in design.kernels if k.output.name == tensor.name)
+    return design.called(next(layers, tensor.name))
