@@ -116,7 +116,7 @@ def test_every_setting_that_is_named_mends_what_it_is_named_for(tmp_path):
         for key, value in settings.items()
     }
     fidelity, before = compared(network, given, tmp_path)
-    assert before["warning"] and before["warning"].endswith(f"'{before['blame']['setting']}'")
+    assert f"convert with --set '{before['blame']['setting']}'. Random words" in before["warning"]
     spoiled = {each.stage.kernels[-1].layer: each for each in fidelity.departures}
     causes = [fidelity.cause(each) for each in spoiled.values() if each.share > 1 / 200]
     named = {cause.setting.partition("=")[0]: cause for cause in causes}
@@ -257,7 +257,7 @@ def test_inputs_hold_what_they_are_given_in_the_type_that_is_named(converted, by
         return Fidelity("no matter", design, words, [given], "x.npy").results([])["beyond"]
 
     (found,) = beyond(input_precision="ufixed<6,2>")
-    assert found["samples"] == 9 and found["largest"] == -9
+    assert found["samples"] == (given[:, 0] <= -1 / 16).sum() and found["largest"] == -9
     wider = found["wider"]
     setting = {"settings": (("x.precision.result", wider),)}
     assert beyond(**setting if by_name else {"input_precision": wider}) == []

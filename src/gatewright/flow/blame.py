@@ -132,7 +132,7 @@ def _range(
     role = "" if what == "result" else f" of its {what}"
     step = 2.0**-of.frac
     end = of.max * step if value > 0 else of.lowest * step
-    reason = f"{verb}: the type{role} ends at {end:.6g}, the model's values reach {value:.6g}"
+    reason = f"{verb}, as the type{role} ends at {end:.6g}; the model's values reach {value:.6g}"
     return _cause(kernel, what, of, reason, wide_enough(of, low, high))
 
 

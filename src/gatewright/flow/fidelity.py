@@ -53,6 +53,9 @@ _MOST_CLASSES = 1000
 #: Packages that the model's own prediction depends on, beside those of every step.
 _PACKAGES = ("keras", "tensorflow", "tf-keras")
 
+#: What a warning of random words ends with.
+_RANDOM = ". Random words reach further than data may; --inputs tells how it is with yours"
+
 
 def versions() -> dict[str, str | None]:
     """Versions of the packages that predict; None where one isn't installed."""
@@ -249,6 +252,8 @@ class Fidelity:
             blame = self._blame(exactly=found["inexact"] is None and not equal)
             found["blame"] = None if blame is None else asdict(blame)
             found["warning"] = _warning(trouble, blame)
+            if self._given is None and found["inexact"] is not None:
+                found["warning"] += _RANDOM
         return found
 
     def _of_output(self, tensor: Tensor, values: Values, predicted: Floats) -> dict[str, Any]:
@@ -435,4 +440,4 @@ def _warning(trouble: str, blame: Cause | None) -> str:
     if blame is None:
         return trouble
     mend = f"; convert with --set '{blame.setting}'" if blame.setting else ""
-    return f"{trouble}; layer '{blame.layer}' ({blame.type}) {blame.reason}{mend}"
+    return f"{trouble}; layer '{blame.layer}' ({blame.type}): {blame.reason}{mend}"

@@ -361,9 +361,9 @@ class Blame(_Part):
     """What `gatewright convert --set` mends it with."""
 
     def __str__(self) -> str:
-        """For example "layer fc1 (fixed<8,3>) saturates: ...; convert with --set '...'"."""
+        """For example "layer fc1 (fixed<8,3>): saturates: ...; convert with --set '...'"."""
         mend = f"; convert with --set '{self.setting}'" if self.setting else ""
-        return f"layer {self.layer} ({self.type}) {self.reason}{mend}"
+        return f"layer {self.layer} ({self.type}): {self.reason}{mend}"
 
 
 class Fidelity(_Part):
