@@ -296,11 +296,14 @@ def convert(
                     for m in rtl.modules
                     if m.layer
                 ],
+                "notes": stamp.results.get("notes", []),
                 "seconds": stamp.seconds,
             }
         )
     else:
         done = "written" if stamp.fresh else "up to date"
+        for note in stamp.results.get("notes", []):
+            say(f"{output}: {note}")
         for module in rtl.modules:
             for note in module.notes:
                 say(f"{output}: layer '{module.layer}': {note}")

@@ -45,6 +45,7 @@ class Layer:
         also: other layers that become the same.
         group: which of the models under test it belongs to.
         refused: by io type, why there is no such layer; part of the message.
+        streams: classes of the kernels in io_stream, where others stand in the layer's place.
     """
 
     name: str
@@ -53,6 +54,11 @@ class Layer:
     also: tuple[str, ...] = ()
     group: str = ""
     refused: Mapping[str, str] = field(default_factory=dict)
+    streams: tuple[type[Kernel], ...] = ()
+
+    def kernels_in(self, io: str) -> tuple[type[Kernel], ...]:
+        """Classes of the kernels that the layer becomes in an io type."""
+        return self.streams or self.kernels if io == "stream" else self.kernels
 
     @property
     def multiplies(self) -> bool:
@@ -67,7 +73,8 @@ class Layer:
     @property
     def kernel_text(self) -> str:
         """The kernels' names in one line."""
-        return ", ".join(kernel.__name__ for kernel in self.kernels) or "-"
+        classes = dict.fromkeys((*self.kernels, *self.streams))
+        return ", ".join(kernel.__name__ for kernel in classes) or "-"
 
 
 @dataclass(frozen=True)
@@ -187,13 +194,25 @@ LAYERS = (
             ("UpSampling2D", "Resize", _K.UpSampling),
         )
     ),
+    Layer("MaxPooling2D with padding", ("Pooling2D",), (_K.Pooling,), (), "images"),
     Layer(
-        "pooling with padding",
+        "MaxPooling2D, overlapping",
+        ("Pooling2D", "Merge"),
+        (_K.Pooling,),
+        (),
+        "images",
+        streams=(_K.Merge,),
+    ),
+    Layer(
+        "AveragePooling2D with padding",
         ("Pooling2D",),
         (_K.Pooling,),
         (),
         "images",
         {"stream": "hls4ml has it in io_parallel only"},
+    ),
+    Layer(
+        "dilated convolutions", ("Conv2D",), (_K.Conv,), ("groups", "depth_multiplier"), "images"
     ),
     *(
         Layer(name, (node,), (kernel,), (), "tensors")
@@ -210,6 +229,7 @@ LAYERS = (
         )
     ),
     Layer("Reshape", ("Reshape", "Repack"), (_K.Reshape,), ("Flatten",), "tensors"),
+    Layer("RepeatVector", ("Resize",), (_K.UpSampling,), (), "tensors"),
     Layer(
         "Dot",
         ("Dot",),
@@ -245,7 +265,14 @@ LAYERS = (
         (_K.ClippedRelu,),
         ("relu1", "relu6"),
         "activations",
-        {"stream": "in io_stream; use a quantized_relu"},
+        streams=(_K.Relu,),
+    ),
+    Layer(
+        "ReLU with limit, slope, threshold",
+        ("ParametrizedActivation",),
+        (_K.ThresholdedRelu,),
+        (),
+        "activations",
     ),
     *(
         Layer(name, (), (), (), "", dict.fromkeys(IO_TYPES, reason))

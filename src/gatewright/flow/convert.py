@@ -331,7 +331,8 @@ def _convert(
     with replaced_directories(*folders) as (hls, saved, rtl):
         progress("converting the model with hls4ml")
         source = frontend.load(model, weights)
-        graph = frontend.convert(source, None, options, hls, name)
+        notes: list[str] = []
+        graph = frontend.convert(source, None, options, hls, name, notice=notes.append)
         design = lower(graph)
         interval = _interval(options, clock_ns)
         if interval is not None:
@@ -357,7 +358,7 @@ def _convert(
         if request.is_dir():
             remove(request)
         write_text(request, json.dumps(asked, indent=1))
-    return {"layers": len(design.kernels), "latency": project.latency}
+    return {"layers": len(design.kernels), "latency": project.latency, "notes": notes}
 
 
 def _interval(options: ConvertOptions, clock_ns: float) -> int | None:

@@ -15,6 +15,7 @@ class ConvertResults(TypedDict):
 
     layers: Count
     latency: Count
+    notes: NotRequired[list[Text]]  # what stands in the place of something else
 
 
 class _Difference(TypedDict):

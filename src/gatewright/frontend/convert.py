@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -55,6 +55,7 @@ def convert(
     output_dir: str | Path = "hls",
     project_name: str = "model",
     log: IO[str] | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> Any:
     """Have hls4ml convert a model for its Vitis backend.
 
@@ -72,6 +73,7 @@ def convert(
         output_dir: Where `write_hls` will write the HLS project; nothing is written here yet.
         project_name: Name of the top function and of the generated files.
         log: Receives what hls4ml has to say.
+        notice: Is told, a line each, what stands in the place of something else.
 
     Returns:
         hls4ml's ModelGraph, its flow applied.
@@ -86,8 +88,11 @@ def convert(
     source: Network | SavedGraph | GraphSource = model if is_read else load(model, weights)
     labels: Mapping[str, str] = {}
     if isinstance(source, Network):
-        source = rename(supported(source), {project_name})
+        source = rename(supported(source, options.io), {project_name})
         labels = _labels(source)
+        if notice is not None:
+            for note in source.notes:
+                notice(note)
     try:
         with quiet(log), in_own_names(labels):
             if isinstance(source, Network):

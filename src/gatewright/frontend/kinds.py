@@ -366,6 +366,7 @@ KINDS: Mapping[str, Kind] = {
     },
     "Flatten": Kind(_FORMAT),
     "Reshape": Kind({"target_shape": _SHAPE}),
+    "RepeatVector": Kind({"n": Argument(integer())}),
     "Permute": Kind({"dims": Argument(integers(1))}),
     "Concatenate": Kind({"axis": Argument(integer(-MAX_RANK, MAX_RANK), -1)}),
     "Dot": Kind({"axes": Argument(integers(-MAX_RANK)), "normalize": Argument(flag, False)}),

@@ -41,7 +41,7 @@ def mend(network: Network, layers: list[Layer], shapes: dict[str, list[int | Non
         elif layer["class_name"] == "QBatchNormalization":
             _quantize_statistics(layer)
         elif kind == "Dense" and len(shape) > 2:
-            _to_convolution(origin, layer, shape)
+            _to_convolution(layer, shape)
         elif kind == "Softmax" and len(shape) > 2 and layer.get("axis", -1) == -1:
             # hls4ml's Keras 2 parser has it run over the whole tensor.
             layer["n_outer"] = math.prod(int(extent or 1) for extent in shape[1:-1])
@@ -91,17 +91,12 @@ def _quantize_statistics(layer: Layer) -> None:
     layer["class_name"] = "BatchNormalization"
 
 
-def _to_convolution(origin: str, layer: Layer, shape: list[int | None]) -> None:
+def _to_convolution(layer: Layer, shape: list[int | None]) -> None:
     """A Dense on the last axis as the pointwise convolution that hls4ml makes of it.
 
     hls4ml loses the quantizers on the way, and truncates floats to their types.
     """
     inner = shape[1:-1]
-    if len(inner) > 2:
-        raise UnsupportedError(
-            f"{origin}: layer '{layer['name']}': Dense on a tensor of rank {len(inner) + 1}; "
-            "hls4ml does it up to rank 3"
-        )
     sides = ("height", "width")[-len(inner) :]
     for side, extent in zip(sides, inner, strict=True):
         layer |= {f"in_{side}": extent, f"out_{side}": extent}

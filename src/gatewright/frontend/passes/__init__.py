@@ -10,21 +10,47 @@ from collections.abc import Callable
 from typing import Final
 
 from gatewright.frontend.network import Network
-from gatewright.frontend.passes.activations import reword_activations
+from gatewright.frontend.passes import flatten, kernels, layouts, windows
+from gatewright.frontend.passes.activations import reword_activations, split_clips
 from gatewright.frontend.passes.identities import remove_identities
 from gatewright.frontend.passes.refusals import refuse
 
-Pass = Callable[[Network], Network]
+#: Which C++ hls4ml has may depend on the io type, "parallel" or "stream".
+Pass = Callable[[Network, str], Network]
 
-PASSES: Final[tuple[Pass, ...]] = (remove_identities, reword_activations, refuse)
+
+def _of_both(apply: Callable[[Network], Network]) -> Pass:
+    return lambda network, io: apply(network)
 
 
-def supported(network: Network) -> Network:
+PASSES: Final[tuple[Pass, ...]] = (
+    _of_both(remove_identities),
+    _of_both(layouts.channels_last),
+    _of_both(layouts.normalize_last),
+    _of_both(layouts.keep_dimensions),
+    _of_both(layouts.flatten_dense),
+    _of_both(layouts.repeat_vectors),
+    _of_both(layouts.share_slopes),
+    _of_both(kernels.expand_kernels),
+    windows.pad_before_pooling,
+    windows.stride_as_windows,
+    split_clips,
+    reword_activations,
+    flatten.pack_before_flattening,
+    _of_both(refuse),
+)
+
+
+def supported(network: Network, io: str = "parallel") -> Network:
     """The network in layers that hls4ml reads as they are meant.
+
+    Args:
+        network: The network as its model means it.
+        io: "parallel" or "stream".
 
     Raises:
         UnsupportedError: naming the layer and what would be right.
     """
     for apply in PASSES:
-        network = apply(network)
+        network = apply(network, io)
     return network

@@ -2,55 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 from gatewright.errors import UnsupportedError
-from gatewright.frontend.network import Layer, Network, Value
+from gatewright.frontend.network import Network
+from gatewright.frontend.passes.parts import Parts, rewritten
+
+#: At which hls4ml clips a relu, in io_parallel.
+_CLIPS = (1, 6)
 
 
-def reword_activations(network: Network) -> Network:
-    """The network with each ReLU and softmax as the activation that hls4ml has.
+def reword_activations(network: Network, io: str) -> Network:
+    """The network with each ReLU and softmax as activations that hls4ml has.
 
     Raises:
         UnsupportedError: naming a layer that is none.
     """
-    layers = tuple(_reworded(network.origin, layer) for layer in network.layers)
-    return replace(network, layers=layers)
+
+    def rule(parts: Parts) -> None:
+        arguments: Any = parts.layer.arguments
+        if parts.layer.kind == "ReLU":
+            slope, threshold = arguments["negative_slope"] or 0, arguments["threshold"] or 0
+            _relu(parts, slope, threshold, arguments["max_value"], io)
+        elif parts.layer.kind == "Softmax":
+            _softmax(f"{network.origin}: layer '{parts.layer.name}'", parts, arguments["axis"])
+        elif arguments["activation"] in ("relu1", "relu6") and io == "stream":
+            _relu(parts, 0, 0, int(arguments["activation"][-1]), io)
+
+    return rewritten(network, rule, ["Activation", "ReLU", "Softmax"], io)
 
 
-def _reworded(origin: str, layer: Layer) -> Layer:
-    where = f"{origin}: layer '{layer.name}'"
-    if layer.kind == "ReLU":
-        return _relu(where, layer)
-    if layer.kind == "Softmax":
-        axes: Any = layer.arguments["axis"]
-        if axes == (-1,):
-            # hls4ml writes C++ for the layer that does not compile, and for the activation it does.
-            return _as(layer, "Activation", activation="softmax")
-        if len(axes) != 1:
-            raise UnsupportedError(f"{where}: softmax over {len(axes)} axes; hls4ml does one")
-    return layer
+def split_clips(network: Network, io: str) -> Network:
+    """The network in streams with clipped relus behind layers as layers of their own."""
+
+    def rule(parts: Parts) -> None:
+        clip = parts.layer.arguments.get("activation")
+        if clip in ("relu1", "relu6"):
+            result = parts.keep(activation="linear")
+            parts.add("Activation", str(clip), result, activation=clip)
+
+    if io != "stream":
+        return network
+    kinds = {layer.kind for layer in network.layers} - {"Activation", "QActivation"}
+    return rewritten(network, rule, sorted(kinds), io)
 
 
-def _as(layer: Layer, kind: str, **arguments: Value) -> Layer:
-    return replace(layer, kind=kind, arguments=MappingProxyType(arguments))
+def _softmax(where: str, parts: Parts, axes: tuple[int, ...]) -> None:
+    if axes == (-1,):
+        # hls4ml writes C++ for the layer that does not compile, and for the activation it does.
+        parts.add("Activation", "", parts.source, activation="softmax")
+    elif len(axes) != 1:
+        raise UnsupportedError(f"{where}: softmax over {len(axes)} axes; hls4ml does one")
 
 
-def _relu(where: str, layer: Layer) -> Layer:
-    """A ReLU as one of the activations that hls4ml has."""
-    arguments: Mapping[str, Any] = layer.arguments
-    slope, limit = arguments["negative_slope"] or 0, arguments["max_value"]
-    threshold = arguments["threshold"] or 0
-    if limit in (1, 6) and not slope and not threshold:
-        return _as(layer, "Activation", activation=f"relu{limit:.0f}")
-    if limit is not None or threshold:
-        raise UnsupportedError(
-            f"{where}: hls4ml clips a ReLU at 1 or 6 only, without slope or threshold; use a "
-            "quantized_relu of the range wanted, or a ThresholdedReLU"
-        )
+def _relu(parts: Parts, slope: float, threshold: float, limit: float | None, io: str) -> None:
+    """A relu with all that Keras' layer has: clip(x if x > t else 0, 0, m) - a relu(t - x)."""
+    source = parts.source
+    if limit in _CLIPS and not slope and not threshold and io == "parallel":
+        parts.add("Activation", "", source, activation=f"relu{limit:.0f}")
+        return
+    if slope and limit is None and not threshold:
+        parts.add("LeakyReLU", "", source, alpha=slope)
+        return
+    if threshold:
+        result = parts.add("ThresholdedReLU", "", source, theta=threshold)
+    else:
+        result = parts.add("Activation", "", source, activation="relu")
+    if limit is not None:
+        parts.note(f"relu up to {limit:g} as {limit:g} less what a relu leaves of {limit:g} - x")
+        # min(x, m) = m - relu(m - x)
+        left = parts.affine("left", result, -1, limit)
+        left = parts.add("Activation", "clip", left, activation="relu")
+        result = parts.affine("up_to", left, -1, limit)
     if slope:
-        return _as(layer, "LeakyReLU", alpha=slope)
-    return _as(layer, "Activation", activation="relu")
+        parts.note(f"slope {slope:g} below {threshold:g} as a branch of its own")
+        below = parts.affine("below", source, -1, threshold)
+        below = parts.add("Activation", "beneath", below, activation="relu")
+        below = parts.affine("sloped", below, -slope, 0)
+        parts.add("Add", "sum", result, below)

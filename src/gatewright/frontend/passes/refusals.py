@@ -41,8 +41,6 @@ def _check(where: str, layer: Layer) -> None:
     for key, value in arguments.items():
         if key.endswith("_quantizer") and isinstance(value, Object):
             _check_bound(where, value)
-    if layer.kind == "PReLU" and arguments["shared_axes"] is not None:
-        raise UnsupportedError(f"{where}: shared_axes of a PReLU; hls4ml has an alpha per element")
 
 
 def _check_bound(where: str, quantizer: Object) -> None:
@@ -55,20 +53,10 @@ def _check_bound(where: str, quantizer: Object) -> None:
 
 
 def _check_geometry(where: str, layer: Layer) -> None:
-    """Refuse what hls4ml's parser passes over in layers with windows."""
+    """Refuse what hls4ml's parser passes over."""
     arguments: Mapping[str, Any] = layer.arguments
-    for key, wanted, instead in (
-        ("data_format", "channels_last", "channels_last"),
-        ("interpolation", "nearest", "nearest"),
-        ("keepdims", False, "keepdims=False and a Reshape"),
-        ("normalize", False, "normalize=False"),
-    ):
+    for key, wanted in (("interpolation", "nearest"), ("normalize", False)):
         if arguments.get(key) not in (None, wanted):
             raise UnsupportedError(
-                f"{where}: {key}={arguments[key]!r} is not supported; use {instead}"
+                f"{where}: {key}={arguments[key]!r} is not supported; use {key}={wanted!r}"
             )
-    for key in ("dilation_rate", "groups", "depth_multiplier"):
-        value = arguments.get(key, 1)
-        if any(extent != 1 for extent in (value if isinstance(value, tuple) else (value,))):
-            shown = list(value) if isinstance(value, tuple) else value
-            raise UnsupportedError(f"{where}: {key}={shown}; hls4ml does 1 only")

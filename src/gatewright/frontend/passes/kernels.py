@@ -1,0 +1,215 @@
+"""Convolutions whose kernels hls4ml has no form for, as plain ones with zeros in their kernels.
+
+Steps of zeros are left out of the hardware, so that these zeros cost nothing there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright.errors import UnsupportedError
+from gatewright.frontend.network import Network, Object
+from gatewright.frontend.passes.parts import Parts, rewritten
+
+_PLAIN = ("Conv1D", "Conv2D", "QConv1D", "QConv2D", "QConv2DBatchnorm")
+_DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D", "QDepthwiseConv2D")
+_SEPARABLE = tuple(f"{q}SeparableConv{n}D" for q in ("", "Q") for n in (1, 2))
+#: Scales that QKeras measures on the kernel, per result channel of a plain convolution.
+_MEASURED = ("auto", "auto_po2")
+
+
+def expand_kernels(network: Network) -> Network:
+    """The network without dilation, groups and depth multipliers.
+
+    Raises:
+        UnsupportedError: naming the layer whose quantizer would make something else of the zeros.
+    """
+
+    def rule(parts: Parts) -> None:
+        kind = parts.layer.kind
+        if kind in _SEPARABLE:
+            _separable(network.origin, parts)
+        elif kind in _DEPTHWISE:
+            _depthwise(network.origin, parts)
+        else:
+            _plain(network.origin, parts)
+
+    return rewritten(network, rule, (*_PLAIN, *_DEPTHWISE, *_SEPARABLE))
+
+
+def _plain(origin: str, parts: Parts) -> None:
+    arguments: Any = parts.layer.arguments
+    dilation, groups = arguments["dilation_rate"], arguments["groups"]
+    if _is_one(dilation) and groups == 1:
+        return
+    _check_zeros(origin, parts, "kernel")
+    kernel = dilated(parts.layer.weights["kernel"], dilation)
+    if groups > 1:
+        kernel = in_blocks(kernel, groups)
+    _say(parts, dilation, f"groups={groups}" if groups > 1 else "")
+    _keep_with(parts, {"kernel": kernel}, groups=1)
+
+
+def _depthwise(origin: str, parts: Parts) -> None:
+    arguments: Any = parts.layer.arguments
+    dilation, multiplier = arguments["dilation_rate"], arguments["depth_multiplier"]
+    if _is_one(dilation) and multiplier == 1:
+        return
+    _check_zeros(origin, parts, "depthwise")
+    kernel = dilated(parts.layer.weights["depthwise_kernel"], dilation)
+    _say(parts, dilation, f"depth_multiplier={multiplier}" if multiplier > 1 else "")
+    if multiplier == 1:
+        _keep_with(parts, {"depthwise_kernel": kernel})
+        return
+    _check_fixed_scale(origin, parts, "depthwise")
+    bias = {key: each for key, each in parts.layer.weights.items() if key == "bias"}
+    _add_plain(parts, "", parts.source, {"kernel": of_channels(kernel), **bias}, quantize_bias=True)
+
+
+def _separable(origin: str, parts: Parts) -> None:
+    arguments: Any = parts.layer.arguments
+    dilation, multiplier = arguments["dilation_rate"], arguments["depth_multiplier"]
+    if _is_one(dilation) and multiplier == 1:
+        return
+    _check_zeros(origin, parts, "depthwise")
+    kernel = dilated(parts.layer.weights["depthwise_kernel"], dilation)
+    _say(parts, dilation, f"depth_multiplier={multiplier}" if multiplier > 1 else "")
+    if multiplier == 1:
+        _keep_with(parts, {"depthwise_kernel": kernel})
+        return
+    _check_fixed_scale(origin, parts, "depthwise")
+    first = _add_plain(
+        parts, "depthwise", parts.source, {"kernel": of_channels(kernel)}, quantize_bias=False
+    )
+    rest = {key: each for key, each in parts.layer.weights.items() if key == "bias"}
+    quantizers = {
+        key: arguments[f"{of}_quantizer"]
+        for key, of in (("kernel_quantizer", "pointwise"), ("bias_quantizer", "bias"))
+        if f"{of}_quantizer" in arguments
+    }
+    parts.add(
+        parts.layer.kind.replace("Separable", ""),
+        "",
+        first,
+        weights={"kernel": parts.layer.weights["pointwise_kernel"], **rest},
+        filters=arguments["filters"],
+        kernel_size=(1,) * len(dilation),
+        data_format=arguments["data_format"],
+        activation=arguments["activation"],
+        use_bias=arguments["use_bias"],
+        **quantizers,
+    )
+
+
+def _add_plain(
+    parts: Parts,
+    what: str,
+    source: str,
+    weights: dict[str, NDArray[Any]],
+    *,
+    quantize_bias: bool,
+) -> str:
+    """A plain convolution in the place of a depthwise one, or of the first half of a separable."""
+    arguments: Any = parts.layer.arguments
+    given: dict[str, Any] = {}
+    if "depthwise_quantizer" in arguments:
+        given["kernel_quantizer"] = arguments["depthwise_quantizer"]
+        given["bias_quantizer"] = arguments["bias_quantizer"] if quantize_bias else None
+    return parts.add(
+        parts.layer.kind.replace("Depthwise", "").replace("Separable", ""),
+        what,
+        source,
+        weights=weights,
+        filters=weights["kernel"].shape[-1],
+        kernel_size=weights["kernel"].shape[:-2],
+        strides=arguments["strides"],
+        padding=arguments["padding"],
+        data_format=arguments["data_format"],
+        activation=arguments["activation"] if quantize_bias else "linear",
+        use_bias=arguments["use_bias"] and quantize_bias,
+        **given,
+    )
+
+
+def dilated(kernel: NDArray[Any], dilation: tuple[int, ...]) -> NDArray[Any]:
+    """A kernel with zeros between its taps, (*window, in, out) as the kernel is."""
+    sizes = [d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape, strict=False)]
+    wide = np.zeros((*sizes, *kernel.shape[len(dilation) :]), kernel.dtype)
+    wide[tuple(slice(None, None, d) for d in dilation)] = kernel
+    return wide
+
+
+def in_blocks(kernel: NDArray[Any], groups: int) -> NDArray[Any]:
+    """A kernel (*window, in / groups, out) as (*window, in, out): each group reads its own."""
+    *window, per_group, filters = kernel.shape
+    full = np.zeros((*window, per_group * groups, filters), kernel.dtype)
+    for group in range(groups):
+        rows = slice(group * per_group, (group + 1) * per_group)
+        columns = slice(group * filters // groups, (group + 1) * filters // groups)
+        full[..., rows, columns] = kernel[..., columns]
+    return full
+
+
+def of_channels(kernel: NDArray[Any]) -> NDArray[Any]:
+    """A depthwise kernel (*window, channels, multiplier) as (*window, channels, results)."""
+    *window, channels, multiplier = kernel.shape
+    full = np.zeros((*window, channels, channels * multiplier), kernel.dtype)
+    for channel in range(channels):
+        full[..., channel, channel * multiplier : (channel + 1) * multiplier] = kernel[
+            ..., channel, :
+        ]
+    return full
+
+
+def _is_one(dilation: tuple[int, ...]) -> bool:
+    return all(each == 1 for each in dilation)
+
+
+def _say(parts: Parts, dilation: tuple[int, ...], other: str) -> None:
+    said = [f"dilation_rate={list(dilation)}"] if not _is_one(dilation) else []
+    said += [other] if other else []
+    parts.note(f"{' and '.join(said)} as zeros in a larger kernel")
+
+
+def _keep_with(parts: Parts, kernels: dict[str, NDArray[Any]], **arguments: Any) -> None:
+    (kernel,) = kernels.values()
+    axes = len(parts.layer.arguments["dilation_rate"])  # type: ignore[arg-type]
+    parts.keep(
+        weights={**parts.layer.weights, **kernels},
+        kernel_size=kernel.shape[:axes],
+        dilation_rate=(1,) * axes,
+        **arguments,
+    )
+
+
+def _check_zeros(origin: str, parts: Parts, what: str) -> None:
+    """Refuse quantizers that make something else of a zero, or measure something on the zeros."""
+    quantizer: Any = parts.layer.arguments.get(f"{what}_quantizer")
+    if quantizer is None or _keeps_zeros(quantizer):
+        return
+    raise UnsupportedError(
+        f"{origin}: layer '{parts.layer.name}': dilation, groups or depth_multiplier with a "
+        f"{quantizer.kind}, which makes something else of the zeros that hls4ml needs between its "
+        "weights; use quantized_bits of 2 bits or more, or a plain convolution"
+    )
+
+
+def _keeps_zeros(quantizer: Object) -> bool:
+    if quantizer.kind != "quantized_bits":
+        return False
+    bits, signed = int(quantizer.arguments["bits"]), bool(quantizer.arguments["keep_negative"])  # type: ignore[arg-type]
+    return bits > signed
+
+
+def _check_fixed_scale(origin: str, parts: Parts, what: str) -> None:
+    """Refuse scales that QKeras measures along other axes of a depthwise kernel."""
+    quantizer: Any = parts.layer.arguments.get(f"{what}_quantizer")
+    if quantizer is None or quantizer.arguments["alpha"] not in _MEASURED:
+        return
+    raise UnsupportedError(
+        f"{origin}: layer '{parts.layer.name}': depth_multiplier with a scale that is measured "
+        f"(alpha={quantizer.arguments['alpha']}); use alpha=1, or a depth_multiplier of 1"
+    )

@@ -1,0 +1,146 @@
+"""Layers that work on axes that hls4ml's don't: permutations and reshapes around ones that do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gatewright.frontend.kinds import KINDS
+from gatewright.frontend.network import Layer, Network
+from gatewright.frontend.passes.parts import Parts, rewritten
+from gatewright.frontend.shapes import shape_of
+
+_NORMALIZATIONS = ("BatchNormalization", "QBatchNormalization")
+_DENSE = ("Dense", "QDense")
+#: Axes of the tensor that hls4ml's Dense reads, at most.
+_DENSE_RANK = 3
+
+
+def channels_last(network: Network) -> Network:
+    """The network with the channels behind: what has them in front stands between permutations."""
+    kinds = [kind for kind, known in KINDS.items() if "data_format" in known.arguments]
+
+    def rule(parts: Parts) -> None:
+        rank = len(parts.given[0])
+        if parts.layer.arguments["data_format"] != "channels_first":
+            return
+        if rank < 2:
+            parts.keep(data_format="channels_last")
+            return
+        parts.note("channels_first as channels_last between permutations")
+        source = parts.add("Permute", "last", parts.source, dims=(*range(2, rank + 1), 1))
+        result = parts.keep(source, data_format="channels_last")
+        if len(parts.shape(result)) == rank:
+            parts.add("Permute", "first", result, dims=(rank, *range(1, rank)))
+
+    return without_detours(rewritten(network, rule, kinds))
+
+
+def normalize_last(network: Network) -> Network:
+    """The network with batch normalizations of the last axis only."""
+
+    def rule(parts: Parts) -> None:
+        rank = len(parts.given[0])
+        axes: Any = parts.layer.arguments["axis"]
+        axis = axes[0] if axes[0] > 0 else rank + 1 + axes[0]
+        if len(axes) != 1 or not 1 <= axis < rank:
+            return
+        parts.note(f"batch normalization of axis {axis} as one of the last, between permutations")
+        there = (*(n for n in range(1, rank + 1) if n != axis), axis)
+        source = parts.add("Permute", "last", parts.source, dims=there)
+        result = parts.keep(source, axis=(-1,))
+        back = tuple(there.index(n) + 1 for n in range(1, rank + 1))
+        parts.add("Permute", "back", result, dims=back)
+
+    return without_detours(rewritten(network, rule, _NORMALIZATIONS))
+
+
+def flatten_dense(network: Network) -> Network:
+    """The network with each Dense on tensors of up to three axes."""
+
+    def rule(parts: Parts) -> None:
+        shape = parts.given[0]
+        if len(shape) <= _DENSE_RANK:
+            return
+        parts.note(f"Dense on a tensor of rank {len(shape)} as one on rows")
+        rows = (math.prod(shape[:-1]), shape[-1])
+        result = parts.keep(parts.add("Reshape", "rows", parts.source, target_shape=rows))
+        parts.add("Reshape", "back", result, target_shape=(*shape[:-1], parts.shape(result)[-1]))
+
+    return rewritten(network, rule, _DENSE)
+
+
+def keep_dimensions(network: Network) -> Network:
+    """The network with global poolings that leave out the axes that they pool."""
+
+    def rule(parts: Parts) -> None:
+        if parts.layer.arguments["keepdims"]:
+            shape = shape_of(parts.layer, parts.given)
+            parts.add("Reshape", "axes", parts.keep(keepdims=False), target_shape=shape)
+
+    return rewritten(network, rule, [kind for kind in KINDS if kind.startswith("Global")])
+
+
+def repeat_vectors(network: Network) -> Network:
+    """The network with vectors repeated as rows of an image are."""
+
+    def rule(parts: Parts) -> None:
+        row = parts.add("Reshape", "row", parts.source, target_shape=(1, *parts.given[0]))
+        parts.add("UpSampling1D", "", row, size=parts.layer.arguments["n"])
+
+    return rewritten(network, rule, ["RepeatVector"])
+
+
+def share_slopes(network: Network) -> Network:
+    """The network with a slope of its own for each element that a PReLU reads."""
+
+    def rule(parts: Parts) -> None:
+        if parts.layer.arguments["shared_axes"] is not None:
+            alpha = np.broadcast_to(parts.layer.weights["alpha"], parts.given[0])
+            parts.keep(weights={"alpha": np.ascontiguousarray(alpha)}, shared_axes=None)
+
+    return rewritten(network, rule, ["PReLU"])
+
+
+def without_detours(network: Network) -> Network:
+    """The network without pairs of permutations that undo each other."""
+    layers = {layer.name: layer for layer in network.layers}
+    stands_for: dict[str, str] = {}
+    for layer in network.layers:
+        if layer.kind != "Permute":
+            continue
+        before = layers[stands_for.get(layer.inputs[0], layer.inputs[0])]
+        dims: Any = layer.arguments["dims"]
+        if before.kind == "Permute":
+            first: Any = before.arguments["dims"]
+            if all(first[n - 1] == place for place, n in enumerate(dims, 1)):
+                stands_for[layer.name] = before.inputs[0]
+    if not stands_for:
+        return network
+
+    def ends(name: str) -> str:
+        while name in stands_for:
+            name = stands_for[name]
+        return name
+
+    kept = [
+        replace(layer, inputs=tuple(map(ends, layer.inputs)))
+        for layer in network.layers
+        if layer.name not in stands_for
+    ]
+    outputs = tuple(map(ends, network.outputs))
+    return replace(network, layers=_read(kept, outputs), outputs=outputs)
+
+
+def _read(layers: list[Layer], outputs: tuple[str, ...]) -> tuple[Layer, ...]:
+    """The layers without permutations that nobody reads any more."""
+    needed = set(outputs)
+    found = []
+    for layer in reversed(layers):
+        if layer.kind != "Permute" or layer.name in needed:
+            found.append(layer)
+            needed.update(layer.inputs)
+    return tuple(reversed(found))

@@ -1,0 +1,195 @@
+"""Shapes of what layers give, from a network alone, as Keras has them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gatewright.errors import InputError
+from gatewright.frontend.network import Layer, Network
+
+#: Sizes of a tensor, without the batch.
+Shape = tuple[int, ...]
+Arguments = Mapping[str, Any]
+
+_CHANNELS_FIRST = "channels_first"
+
+
+def shapes_of(network: Network) -> dict[str, Shape]:
+    """The shape of every layer's result, by the layer's name, without the batch.
+
+    Raises:
+        InputError: naming the layer, if what it reads has other axes than it works on.
+    """
+    shapes: dict[str, Shape] = {}
+    for layer in network.layers:
+        given = [shapes[name] for name in layer.inputs]
+        try:
+            shapes[layer.name] = shape_of(layer, given)
+        except (ValueError, IndexError):
+            sizes = " and ".join(" x ".join(map(str, shape)) for shape in given)
+            raise InputError(
+                f"{network.origin}: layer '{layer.name}': a {layer.kind} can't read a tensor of "
+                f"{sizes}"
+            ) from None
+    return shapes
+
+
+def shape_of(layer: Layer, given: Sequence[Shape]) -> Shape:
+    """The shape of a layer's result, of the shapes of what it reads.
+
+    Raises:
+        ValueError: if they are none that it reads.
+    """
+    rule = _RULES.get(layer.kind.removeprefix("Q"), _RULES.get(layer.kind))
+    return given[0] if rule is None else rule(layer.arguments, given)
+
+
+def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
+    """Zeros before and behind an axis that Keras pads with for `padding="same"`.
+
+    Source: the rule of TensorFlow, tf.nn, "Notes on padding".
+    """
+    total = max((-(-size // stride) - 1) * stride + window - size, 0)
+    return total // 2, total - total // 2
+
+
+def window_count(size: int, window: int, stride: int, padding: str) -> int:
+    """How many windows an axis has; the size of the result."""
+    return -(-size // stride) if padding != "valid" else (size - window) // stride + 1
+
+
+def _split(a: Arguments, shape: Shape, axes: int) -> tuple[Shape, int]:
+    """Sizes of the axes that a window moves over, and the number of channels."""
+    if len(shape) != axes + 1:
+        raise ValueError
+    first = a.get("data_format") == _CHANNELS_FIRST
+    return (shape[1:], shape[0]) if first else (shape[:-1], shape[-1])
+
+
+def _joined(a: Arguments, sizes: Sequence[int], channels: int) -> Shape:
+    first = a.get("data_format") == _CHANNELS_FIRST
+    return (channels, *sizes) if first else (*sizes, channels)
+
+
+def _moved(a: Arguments, sizes: Shape, windows: Sequence[int], strides: Sequence[int]) -> Shape:
+    dilation = a.get("dilation_rate", (1,) * len(sizes))
+    reach = [d * (k - 1) + 1 for d, k in zip(dilation, windows, strict=True)]
+    counts = [
+        window_count(n, k, s, a["padding"]) for n, k, s in zip(sizes, reach, strides, strict=True)
+    ]
+    return tuple(counts)
+
+
+def _conv(a: Arguments, given: Sequence[Shape]) -> Shape:
+    sizes, _ = _split(a, given[0], len(a["kernel_size"]))
+    return _joined(a, _moved(a, sizes, a["kernel_size"], a["strides"]), a["filters"])
+
+
+def _depthwise(a: Arguments, given: Sequence[Shape]) -> Shape:
+    sizes, channels = _split(a, given[0], len(a["kernel_size"]))
+    moved = _moved(a, sizes, a["kernel_size"], a["strides"])
+    return _joined(a, moved, channels * a["depth_multiplier"])
+
+
+def _pooling(a: Arguments, given: Sequence[Shape]) -> Shape:
+    sizes, channels = _split(a, given[0], len(a["pool_size"]))
+    return _joined(a, _moved(a, sizes, a["pool_size"], a["strides"] or a["pool_size"]), channels)
+
+
+def _global_pooling(axes: int) -> Callable[[Arguments, Sequence[Shape]], Shape]:
+    def rule(a: Arguments, given: Sequence[Shape]) -> Shape:
+        _, channels = _split(a, given[0], axes)
+        return _joined(a, (1,) * axes, channels) if a["keepdims"] else (channels,)
+
+    return rule
+
+
+def _around(key: str, axes: int, sign: int) -> Callable[[Arguments, Sequence[Shape]], Shape]:
+    def rule(a: Arguments, given: Sequence[Shape]) -> Shape:
+        sizes, channels = _split(a, given[0], axes)
+        sides = [sum(a[key][2 * axis : 2 * axis + 2]) for axis in range(axes)]
+        moved = [n + sign * side for n, side in zip(sizes, sides, strict=True)]
+        return _joined(a, moved, channels)
+
+    return rule
+
+
+def _upsampling(axes: int) -> Callable[[Arguments, Sequence[Shape]], Shape]:
+    def rule(a: Arguments, given: Sequence[Shape]) -> Shape:
+        sizes, channels = _split(a, given[0], axes)
+        factors = a["size"] if isinstance(a["size"], tuple) else (a["size"],) * axes
+        return _joined(a, [n * f for n, f in zip(sizes, factors, strict=True)], channels)
+
+    return rule
+
+
+def _reshape(a: Arguments, given: Sequence[Shape]) -> Shape:
+    target: Shape = a["target_shape"]
+    if -1 not in target:
+        return target
+    rest = math.prod(size for size in target if size != -1)
+    if target.count(-1) > 1 or not rest or math.prod(given[0]) % rest:
+        raise ValueError
+    return tuple(math.prod(given[0]) // rest if size == -1 else size for size in target)
+
+
+def _concatenate(a: Arguments, given: Sequence[Shape]) -> Shape:
+    rank = len(given[0])
+    axis = (a["axis"] if a["axis"] < 0 else a["axis"] - 1) % rank
+    if any(len(shape) != rank for shape in given):
+        raise ValueError
+    shape = list(given[0])
+    shape[axis] = sum(each[axis] for each in given)
+    return tuple(shape)
+
+
+def _broadcast(a: Arguments, given: Sequence[Shape]) -> Shape:
+    rank = max(len(shape) for shape in given)
+    padded = [(1,) * (rank - len(shape)) + shape for shape in given]
+    return tuple(max(sizes) for sizes in zip(*padded, strict=True))
+
+
+def _dot(a: Arguments, given: Sequence[Shape]) -> Shape:
+    axes = a["axes"] if len(a["axes"]) == 2 else a["axes"] * 2
+    first, second = (
+        [n for i, n in enumerate(shape) if i != (axis - 1 if axis > 0 else len(shape) + axis)]
+        for shape, axis in zip(given, axes, strict=True)
+    )
+    return (*first, *second) or (1,)
+
+
+def _recurrent(a: Arguments, given: Sequence[Shape]) -> Shape:
+    return (given[0][0], a["units"]) if a["return_sequences"] else (a["units"],)
+
+
+_RULES: Mapping[str, Callable[[Arguments, Sequence[Shape]], Shape]] = {
+    "InputLayer": lambda a, given: a["shape"],
+    **{
+        kind: lambda a, given: (*given[0][:-1], a["units"])
+        for kind in ("Dense", "BinaryDense", "TernaryDense")
+    },
+    **dict.fromkeys(
+        ("Conv1D", "Conv2D", "Conv2DBatchnorm", "SeparableConv1D", "SeparableConv2D"), _conv
+    ),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _depthwise),
+    **{f"{which}Pooling{n}D": _pooling for which in ("Average", "Max") for n in (1, 2)},
+    **{
+        f"Global{which}Pooling{n}D": _global_pooling(n)
+        for which in ("Average", "Max")
+        for n in (1, 2)
+    },
+    **{f"ZeroPadding{n}D": _around("padding", n, 1) for n in (1, 2)},
+    **{f"Cropping{n}D": _around("cropping", n, -1) for n in (1, 2)},
+    **{f"UpSampling{n}D": _upsampling(n) for n in (1, 2)},
+    "Flatten": lambda a, given: (math.prod(given[0]),),
+    "Reshape": _reshape,
+    "Permute": lambda a, given: tuple(given[0][axis - 1] for axis in a["dims"]),
+    "RepeatVector": lambda a, given: (a["n"], *given[0]),
+    "Embedding": lambda a, given: (*given[0], a["output_dim"]),
+    "Concatenate": _concatenate,
+    "Dot": _dot,
+    **dict.fromkeys(("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"), _broadcast),
+    **dict.fromkeys(("SimpleRNN", "LSTM", "GRU"), _recurrent),
+}
