@@ -146,7 +146,12 @@ LAYERS = (
         Layer(name, nodes, classes, also, "multiplying")
         for name, nodes, classes, also in (
             ("Dense", ("Dense",), (_K.Dense,), ("QDense",)),
-            ("Dense on the last of 2 axes", ("PointwiseConv1D",), (_K.Dense,), ("QDense",)),
+            (
+                "Dense on the last of 2 axes",
+                ("PointwiseConv1D",),
+                (_K.Dense,),
+                ("QDense", "TimeDistributed"),
+            ),
             ("Dense on the last of 3 axes", ("PointwiseConv2D",), (_K.Dense,), ("QDense",)),
             ("Conv1D", ("Conv1D",), (_K.Conv,), ("QConv1D",)),
             ("Conv2D", ("Conv2D",), (_K.Conv,), ("QConv2D",)),
@@ -280,8 +285,8 @@ LAYERS = (
             ("SimpleRNN", "not supported yet"),
             ("LSTM", "not supported yet"),
             ("GRU", "not supported yet"),
-            ("Bidirectional", "only plain layers are read"),
-            ("TimeDistributed", "only plain layers are read"),
+            ("Bidirectional", "which is not read"),
+            ("TimeDistributed of Conv1D", "on the last axis alone"),
             ("MultiHeadAttention", "which is not read"),
             ("LayerNormalization", "not supported yet"),
             ("Conv2DTranspose", "which is not read"),

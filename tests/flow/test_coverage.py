@@ -175,7 +175,10 @@ def heads(k):
         "LSTM": (SEQUENCE, k.LSTM(2, name="the_lstm")),
         "GRU": (SEQUENCE, k.GRU(2, name="the_gru")),
         "Bidirectional": (SEQUENCE, k.Bidirectional(k.LSTM(2), name="the_both")),
-        "TimeDistributed": (SEQUENCE, k.TimeDistributed(k.Dense(2), name="the_times")),
+        "TimeDistributed of Conv1D": (
+            (3, *SEQUENCE),
+            k.TimeDistributed(k.Conv1D(2, 2), name="the_times"),
+        ),
         "MultiHeadAttention": (
             SEQUENCE,
             lambda x: k.MultiHeadAttention(1, 2, name="the_attention")(x, x),

@@ -33,7 +33,7 @@ def write_model(directory, layers, weights, shape=(4,)):
     json_path.write_text(json.dumps(architecture(layers, shape)))
     with h5py.File(h5_path, "w") as file:
         for name, arrays in weights.items():
-            group = file.create_group(name)
+            group = file.require_group(name)
             for key, array in arrays.items():
                 group[key] = array
     return json_path, h5_path

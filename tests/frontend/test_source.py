@@ -18,9 +18,14 @@ from gatewright.frontend.kinds import IDENTITY, KINDS, is_training
 from gatewright.frontend.passes import supported
 from gatewright.frontend.quantizers import QUANTIZERS, read_quantizer
 from gatewright.frontend.readers import archive, hdf5
-from gatewright.frontend.readers.architecture import _RENAMED, read_architecture
+from gatewright.frontend.readers.architecture import _RENAMED, read_outline
+from gatewright.frontend.readers.flatten import flatten
 
 CONV = {"filters": 2, "kernel_size": [3, 3]}
+
+
+def read(origin, architecture):
+    return flatten(read_outline(origin, architecture)).network
 
 
 def rewrite(path, **changes):
@@ -145,8 +150,9 @@ def layer(tmp_path, class_name, **config):
     ("match", "class_name", "config"),
     [
         ("not 'swish'", "Activation", {"activation": "swish"}),
-        ("layer name 'a-b'", "Activation", {"activation": "relu", "name": "a-b"}),
-        ("layer 'a' is a Sequential", "Sequential", {"layers": []}),
+        (r"layer name 'a\\n' must be printable", "ReLU", {"name": "a\n"}),
+        ("layer name 'a+.*' must be printable", "ReLU", {"name": "a" * 129}),
+        ("layer 'a': the architecture lists no layers", "Sequential", {"layers": []}),
         ("quantizer of QKeras", "QDense", {"units": 3, "kernel_quantizer": "__import__('os')"}),
         ("whose arguments are", "QActivation", {"activation": "quantized_relu(open('/x'))"}),
         ("without 'nonsense'", "QActivation", {"activation": "quantized_relu(4, nonsense=1)"}),
@@ -186,13 +192,6 @@ def test_refusals_of_what_hls4ml_would_misread(tmp_path):
     refused_by("'channels_first'", "Flatten", data_format="channels_first")
     quantizer = {"class_name": "quantized_relu", "config": {"bits": 4, "relu_upper_bound": 1.5}}
     refused_by("relu_upper_bound=1.5", "QActivation", activation=quantizer)
-
-
-def test_shared_layer_is_refused():
-    model = functional([("a", "Activation", RELU, ["x"])])
-    model["config"]["layers"][1]["inbound_nodes"] *= 2
-    with pytest.raises(UnsupportedError, match="layer 'a' is used 2 times"):
-        read_architecture("net", model)
 
 
 def test_layers_that_do_nothing_at_inference_are_left_out(tmp_path):
@@ -275,7 +274,7 @@ ONE = [("a", "Activation", RELU, ["x"])]
 
 def test_layers_are_put_in_an_order_that_data_can_flow_in():
     entries = [("b", "Activation", RELU, ["a"]), ("a", "Activation", RELU, ["x"])]
-    network = read_architecture("net", functional(entries, outputs=("b",)))
+    network = read("net", functional(entries, outputs=("b",)))
     assert [each.name for each in network.layers] == ["x", "a", "b"]
 
 
@@ -308,7 +307,7 @@ def test_layers_are_put_in_an_order_that_data_can_flow_in():
 )
 def test_graphs_that_are_none(match, entries, ends):
     with pytest.raises(InputError, match=match) as caught:
-        read_architecture("net", functional(entries, **ends))
+        read("net", functional(entries, **ends))
     assert "\n" not in str(caught.value)
 
 
@@ -316,7 +315,7 @@ def test_a_call_with_more_than_tensors_is_refused():
     model = functional([("a", "Activation", RELU, ["x"])])
     model["config"]["layers"][1]["inbound_nodes"][0][0][3] = {"y": 2.0}
     with pytest.raises(UnsupportedError, match=r"is called with y=2\.0"):
-        read_architecture("net", model)
+        read("net", model)
 
 
 @pytest.mark.parametrize("shape", [[None, None, 3], [None], None, [None, "4"], [None, 0], "x"])

@@ -70,7 +70,7 @@ TRAINING: Final = frozenset(
         *("momentum", "noise_shape", "optional", "pointwise_range", "ragged", "rate"),
         *("recurrent_dropout", "renorm", "renorm_clipping", "renorm_momentum", "robust_masking"),
         *("seed", "sparse", "stddev", "supports_masking", "synchronized", "trainable"),
-        *("unit_forget_bias", "unroll", "use_cudnn", "virtual_batch_size"),
+        *("unit_forget_bias", "unroll", "use_cudnn", "virtual_batch_size", "zero_output_for_mask"),
     }
 )
 

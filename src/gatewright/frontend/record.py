@@ -20,7 +20,8 @@ from gatewright.arrays import load_npz
 from gatewright.errors import InputError
 from gatewright.frontend.keras2 import architecture
 from gatewright.frontend.network import Network
-from gatewright.frontend.readers.architecture import read_architecture
+from gatewright.frontend.readers.architecture import read_outline
+from gatewright.frontend.readers.flatten import flatten
 from gatewright.frontend.readers.weights import with_weights
 from gatewright.typed import Line, read
 
@@ -66,12 +67,12 @@ def of_record(record: Record, arrays: Mapping[str, NDArray[Any]], where: str) ->
     Raises:
         InputError: naming what is wrong.
     """
-    network = read_architecture(where, record["architecture"])
-    weights: dict[str, dict[str, NDArray[Any]]] = {}
+    flat = flatten(read_outline(where, record["architecture"]))
+    weights: dict[tuple[str, ...], dict[str, NDArray[Any]]] = {}
     for key, array in arrays.items():
         layer, _, name = key.partition("/")
-        weights.setdefault(layer, {})[name] = array
-    network = with_weights(network, weights, where)
+        weights.setdefault((layer,), {})[name] = array
+    network = with_weights(flat, weights, where)
     layers = tuple(
         replace(layer, label=record["labels"].get(layer.name, "")) for layer in network.layers
     )

@@ -1,29 +1,50 @@
-"""Architectures as Keras 2, tf-keras and Keras 3 write them, as networks without weights."""
+"""Architectures as Keras 2, tf-keras and Keras 3 write them, as outlines of networks."""
 
 from __future__ import annotations
 
-import graphlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend.arguments import MAX_RANK, plain
 from gatewright.frontend.kinds import IDENTITY, KINDS, NESTED, Kind, is_training
 from gatewright.frontend.messages import near, shown
-from gatewright.frontend.network import Framework, Layer, Network, Value, is_name
+from gatewright.frontend.network import Layer, Value, is_name
+from gatewright.frontend.readers.calls import label_of, read_calls, read_settings, reference
+from gatewright.frontend.readers.outline import Call, Outline, Part, Ref
 
 #: Layers of a network; far more than any that is built.
 MAX_LAYERS = 1024
-_MERGES = ("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract")
+#: Models and wrappers within one another.
+_MAX_DEPTH = 12
 #: Arguments that Keras 3 calls otherwise.
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
 #: Read on their own.
 _OWN = ("name", "layers", "batch_input_shape", "batch_shape")
-#: What a layer may be given besides tensors, where it is null or false.
-_CALL = ("training", "mask", "initial_state")
+_SHAPES: Final = ("batch_input_shape", "batch_shape", "build_input_shape")
+_MODELS: Final = ("Sequential", "Functional", "Model")
+#: Layers that can stand as the activation of another.
+_ACTIVATIONS: Final = ("ReLU", "LeakyReLU", "ELU", "PReLU", "ThresholdedReLU", "Softmax")
+#: Layers that do the same to every element, or to every last axis: alone, or at each time step.
+_EACH_STEP: Final = (
+    *IDENTITY,
+    *("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "ELU", "Softmax"),
+    *("ThresholdedReLU", "BatchNormalization"),
+)
+#: Wrappers whose layer is another at inference than its own weights say, and what to do instead.
+_REFUSED: Final = {
+    "ClusterWeights": "save what tensorflow_model_optimization.clustering.keras.strip_clustering "
+    "makes of the model",
+    "Bidirectional": "recurrent layers are not supported yet",
+    **dict.fromkeys(
+        ("QuantizeWrapper", "QuantizeWrapperV2", "QuantizeLayer", "QuantizeAnnotate"),
+        "hls4ml has no types of its kind; save the float model, and quantize that with "
+        "`gatewright quantize`",
+    ),
+}
 
 
 def parse_json(origin: str, text: str | bytes) -> Any:
@@ -38,88 +59,236 @@ def parse_json(origin: str, text: str | bytes) -> Any:
         raise InputError(f"{origin}: not a Keras architecture ({shown(error)})") from None
 
 
-def read_architecture(origin: str, architecture: Any) -> Network:
-    """The network that an architecture describes, without weights.
+def read_outline(origin: str, architecture: Any) -> Outline:
+    """The outline of the network that an architecture describes.
 
     Raises:
         InputError: naming the file, the layer, its argument and what would be right.
         UnsupportedError: if it is made of layers that aren't read.
     """
     kind = architecture.get("class_name") if isinstance(architecture, dict) else None
-    if kind not in ("Sequential", "Functional", "Model"):
+    if kind not in _MODELS:
         raise InputError(
             f"{origin}: not the architecture of a Sequential or Functional Keras model"
         )
-    config = architecture.get("config")
-    layers = config.get("layers") if isinstance(config, dict) else config
-    if not isinstance(layers, list) or not layers:
-        raise InputError(f"{origin}: the architecture lists no layers")
-    if len(layers) > MAX_LAYERS:
-        raise InputError(f"{origin}: has {len(layers)} layers; at most {MAX_LAYERS} are read")
     _refuse_lambda(origin, architecture)
-    read = [_layer(origin, each) for each in layers]
-    names = [layer.name for layer in read]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{origin}: two layers are named '{name}'; give each its own name")
-    if kind == "Sequential":
-        network = _sequential(origin, config, layers, read)
-    else:
-        assert isinstance(config, dict)
-        network = _functional(origin, config, layers, read)
-    network = replace(network, framework=_framework(layers))
-    own = config.get("name") if isinstance(config, dict) else None
-    return replace(network, name=str(own)) if is_name(own) else network
+    # The shape of an input has another name in Keras 3.
+    is_keras3 = any("batch_shape" in node for node in _objects(architecture))
+    model = _model(origin, architecture, _MAX_DEPTH)
+    if sum(1 for _ in model.walk()) > 2 * MAX_LAYERS:
+        raise InputError(f"{origin}: has more than {2 * MAX_LAYERS} layers")
+    return Outline(origin, model, "keras3" if is_keras3 else "keras2")
 
 
-def _framework(entries: list[dict[str, Any]]) -> Framework:
-    """Which Keras wrote an architecture: the shape of an input has another name in Keras 3."""
-    is_keras3 = any("batch_shape" in entry["config"] for entry in entries)
-    return "keras3" if is_keras3 else "keras2"
-
-
-def _refuse_lambda(origin: str, architecture: Any) -> None:
-    """Lambda layers carry code: refuse them wherever they are nested."""
+def _objects(architecture: Any) -> Iterator[dict[str, Any]]:
     waiting = [architecture]
     while waiting:
         node = waiting.pop()
         if isinstance(node, list):
             waiting += node
         elif isinstance(node, dict):
-            if node.get("class_name") in ("Lambda", "__lambda__") and "config" in node:
-                config = node["config"]
-                name = shown(config.get("name", "")) if isinstance(config, dict) else ""
-                raise UnsupportedError(
-                    f"{origin}: layer '{name}' is a Lambda, which carries code; "
-                    "models run none of their own code here: replace it with a layer"
-                )
+            yield node
             waiting += node.values()
 
 
-def _layer(origin: str, entry: Any) -> Layer:
-    """One layer with its arguments; what it reads comes later."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("config"), dict):
-        raise InputError(f"{origin}: the architecture holds a layer without a configuration")
-    config = entry["config"]
-    # A class that was registered for a package has its name before its own.
-    kind = str(entry.get("class_name")).rpartition(">")[2]
-    name = config.get("name", entry.get("name", kind.lower()))
-    if kind in NESTED:
+def _refuse_lambda(origin: str, architecture: Any) -> None:
+    """Lambda layers carry code: refuse them wherever they are nested."""
+    for node in _objects(architecture):
+        if node.get("class_name") in ("Lambda", "__lambda__") and "config" in node:
+            config = node["config"]
+            name = shown(config.get("name", "")) if isinstance(config, dict) else ""
+            raise UnsupportedError(
+                f"{origin}: layer '{name}' is a Lambda, which carries code; "
+                "models run none of their own code here: replace it with a layer"
+            )
+
+
+def _model(origin: str, entry: dict[str, Any], depth: int, outer: str = "") -> Part:
+    """A model, the outermost or one within another."""
+    config, kind = entry.get("config"), str(entry["class_name"])
+    entries = config.get("layers") if isinstance(config, dict) else config
+    where = f"{origin}: layer '{outer}'" if outer else origin
+    if not isinstance(entries, list) or not entries:
+        raise InputError(f"{where}: the architecture lists no layers")
+    if len(entries) > MAX_LAYERS:
+        raise InputError(f"{where}: has {len(entries)} layers; at most {MAX_LAYERS} are read")
+    if not depth:
         raise UnsupportedError(
-            f"{origin}: layer '{shown(name)}' is a {kind}; only plain layers are read"
+            f"{where}: models stand more than {_MAX_DEPTH} deep within one another"
+        )
+    parts = [_part(origin, each, depth - 1, within=bool(outer)) for each in entries]
+    if kind == "Sequential":
+        if parts[0].kind != "InputLayer":
+            parts.insert(0, _first_input(origin, None if outer else entry, parts))
+        model = _chained(where, parts)
+    else:
+        assert isinstance(config, dict)
+        inputs, outputs = (_ends(where, config, f"{end}put_layers") for end in ("in", "out"))
+        model = _of_layers(kind, parts, tuple(each.layer for each in inputs), outputs)
+    own = config.get("name") if isinstance(config, dict) else None
+    labels = tuple(part.label for part in model.layers)
+    for label in labels:
+        if labels.count(label) > 1:
+            raise InputError(f"{origin}: two layers are named '{label}'; give each its own name")
+    return replace(model, label=outer or (str(own) if is_name(own) else ""))
+
+
+def _of_layers(
+    kind: str, parts: list[Part], inputs: tuple[str, ...], outputs: tuple[Ref, ...]
+) -> Part:
+    within = MappingProxyType({"layers": tuple(parts)})
+    return Part("", kind, within=within, inputs=inputs, outputs=outputs)
+
+
+def _chained(where: str, parts: list[Part]) -> Part:
+    """The layers of a Sequential model, each called with what the one before gives."""
+    if any(part.kind == "InputLayer" for part in parts[1:]):
+        raise InputError(f"{where}: a Sequential model has one input layer, which comes first")
+    chained = parts[:1]
+    for part in parts[1:]:
+        chained.append(replace(part, calls=(Call((Ref(chained[-1].label),)),)))
+    return _of_layers("Sequential", chained, (parts[0].label,), (Ref(parts[-1].label),))
+
+
+def _ends(where: str, config: dict[str, Any], key: str) -> tuple[Ref, ...]:
+    """What stands at one end of a model, in order."""
+    ends = config.get(key)
+    if isinstance(ends, dict):
+        ends = list(ends.values())
+    if isinstance(ends, list) and len(ends) == 3 and isinstance(ends[0], str):
+        ends = [ends]  # Keras 3 writes a single one so
+    if not isinstance(ends, list) or not ends:
+        raise InputError(f"{where}: {key} must be a list of [layer, 0, 0]")
+    return tuple(reference(f"{where}: {key}", each) for each in ends)
+
+
+def _part(origin: str, entry: Any, depth: int, *, within: bool = False) -> Part:
+    """A layer, an operation, a wrapper or a model, with its calls; perhaps within a model."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
+        raise InputError(f"{origin}: the architecture holds a layer without a class")
+    # A class that was registered for a package has its name before its own.
+    kind = entry["class_name"].rpartition(">")[2]
+    config = entry.get("config")
+    if kind in _MODELS:
+        named = config.get("name") if isinstance(config, dict) else None
+    elif isinstance(config, dict):
+        named = config.get("name")
+    else:
+        raise InputError(f"{origin}: the architecture holds a layer without a configuration")
+    label = label_of(f"{origin}:", named or entry.get("name") or kind.lower())
+    where = f"{origin}: layer '{label}'"
+    calls = read_calls(where, entry.get("inbound_nodes") or [])
+    if kind in _MODELS:
+        return replace(_model(origin, entry, depth, label), calls=calls)
+    assert isinstance(config, dict)
+    if _is_operation(entry):
+        computes = config.get("function") if kind == "TFOpLambda" else kind
+        settings = read_settings(where, config)
+        return Part(label, shown(computes), is_operation=True, settings=settings, calls=calls)
+    if "layer" in config and kind not in KINDS:
+        return replace(_wrapped(origin, where, label, kind, config, depth), calls=calls)
+    if kind in _REFUSED or kind in NESTED or kind == "TensorFlowOpLayer":
+        raise UnsupportedError(
+            f"{where} is a {kind}, which is not read; {_REFUSED.get(kind, 'write its layers out')}"
         )
     if kind not in KINDS:
         raise InputError(
-            f"{origin}: layer '{shown(name)}' is of class {shown(kind)}, which is not read"
-            f"{near(kind, sorted(KINDS))}"
+            f"{where} is of class {shown(kind)}, which is not read{near(kind, sorted(KINDS))}"
         )
-    if not is_name(name):
-        raise InputError(
-            f"{origin}: layer name '{shown(name)}' can't name hardware; use letters, digits and _"
-        )
-    where = f"{origin}: layer '{name}'"
+    if within and kind == "InputLayer":  # whatever its shape, it is given a tensor of another layer
+        return Part(label, kind, Layer("", kind))
+    return replace(_layer(origin, where, label, kind, config), calls=calls)
+
+
+def _is_operation(entry: dict[str, Any]) -> bool:
+    """Whether it is an operation, as a + b; Keras 3 tells by the module, as layers have a name."""
+    module = entry.get("module")
+    if entry["class_name"] in ("TFOpLambda", "SlicingOpLambda"):
+        return True
+    return isinstance(module, str) and any(word in module for word in (".ops.", ".activations"))
+
+
+def _layer(origin: str, where: str, label: str, kind: str, config: Mapping[str, Any]) -> Part:
+    """A layer, and the layer that is its activation, if it has one."""
+    within: dict[str, tuple[Part, ...]] = {}
+    own = config.get("activation")
+    if isinstance(own, dict) and own.get("class_name") == "function":
+        config = {**config, "activation": own.get("config")}
+    elif isinstance(own, dict) and str(own.get("class_name")).rpartition(">")[2] in _ACTIVATIONS:
+        if not isinstance(own.get("config"), dict):
+            raise InputError(f"{where}: its activation is a layer without a configuration")
+        own = {"class_name": own["class_name"], "config": own["config"]}
+        within["activation"] = (_part(origin, own, 0),)
+        config = {**config, "activation": "linear"}
     arguments, training = _arguments(where, kind, KINDS[kind], config)
-    return Layer(name, kind, (), MappingProxyType(arguments), MappingProxyType(training))
+    layer = Layer("", kind, (), MappingProxyType(arguments), MappingProxyType(training))
+    return Part(label, kind, layer, within=MappingProxyType(within))
+
+
+def _wrapped(
+    origin: str, where: str, label: str, kind: str, config: Mapping[str, Any], depth: int
+) -> Part:
+    """A wrapper that does nothing at inference, or the same to each time step."""
+    if kind not in ("PruneLowMagnitude", "SpectralNormalization", "TimeDistributed"):
+        instead = _REFUSED.get(kind, "save the model with the layer that it wraps")
+        raise UnsupportedError(f"{where} is a {shown(kind)}, which is not read; {instead}")
+    if not depth:
+        raise UnsupportedError(f"{where}: stands more than {_MAX_DEPTH} deep within others")
+    inner = _part(origin, config["layer"], depth - 1)
+    if kind == "TimeDistributed" and not _acts_on_each_step(inner):
+        raise UnsupportedError(
+            f"{where} is a TimeDistributed {inner.kind}; read are those of layers that work on "
+            "the last axis alone, such as Dense"
+        )
+    return Part(label, kind, within=MappingProxyType({"layer": (inner,)}))
+
+
+def _acts_on_each_step(inner: Part) -> bool:
+    if inner.layer is None or inner.kind not in _EACH_STEP or inner.within:
+        return False
+    return inner.layer.arguments.get("axis", (-1,)) == (-1,)
+
+
+def _first_input(origin: str, entry: Any, parts: list[Part]) -> Part:
+    """The input of a Sequential model that lists none: the first layer knows the shape.
+
+    Without an entry it stands within another model, and is given a tensor.
+    """
+    first = parts[0]
+    label = f"{first.label}_input"
+    while any(part.label == label for part in parts):
+        label += "_"
+    if entry is None:
+        return Part(label, "InputLayer", Layer("", "InputLayer"))
+    shape = _shape_within(entry)
+    if shape is None:
+        raise InputError(
+            f"{origin}: its first layer '{first.label}' has no input shape; give it one, or "
+            "call the model once before it is saved"
+        )
+    return _layer(
+        origin, f"{origin}: layer '{label}'", label, "InputLayer", {"batch_input_shape": shape}
+    )
+
+
+def _shape_within(entry: Any) -> Any:
+    """The shape of the input that the first layer of a model knows, at any depth; None if none."""
+    for _ in range(2 * _MAX_DEPTH):
+        if not isinstance(entry, dict):
+            return None
+        config = entry.get("config")
+        build = entry.get("build_config")
+        layers = config.get("layers") if isinstance(config, dict) else config
+        known = [config.get(key) for key in _SHAPES] if isinstance(config, dict) else []
+        first = layers[0] if isinstance(layers, list) and layers else None
+        if first is None and isinstance(config, dict):
+            first = config.get("layer")
+        if found := next((each for each in known if each is not None), None):
+            return found
+        if first is None:
+            return build.get("input_shape") if isinstance(build, dict) else None
+        entry = first
+    return None
 
 
 def _arguments(
@@ -168,162 +337,3 @@ def _input_shape(where: str, config: Mapping[str, Any]) -> Any:
             "the input a shape without None"
         )
     return shape[1:]
-
-
-def _sequential(
-    origin: str, config: Any, entries: list[dict[str, Any]], layers: list[Layer]
-) -> Network:
-    first = layers[0]
-    if first.kind != "InputLayer":
-        # Files of older versions have no such layer: the first one knows the shape.
-        own = dict(entries[0]["config"])
-        if "batch_input_shape" not in own and "batch_shape" not in own:
-            built = config.get("build_input_shape") if isinstance(config, dict) else None
-            own["batch_input_shape"] = built
-        name = f"{first.name}_input"
-        while any(layer.name == name for layer in layers):
-            name += "_"
-        own = {key: own[key] for key in ("batch_input_shape", "batch_shape") if key in own}
-        if own.get("batch_input_shape", own.get("batch_shape")) is None:
-            raise InputError(
-                f"{origin}: its first layer '{first.name}' has no input shape; give it one, or "
-                "call the model once before it is saved"
-            )
-        layers = [_layer(origin, {"class_name": "InputLayer", "config": {"name": name, **own}})]
-        layers += [_layer(origin, entry) for entry in entries]
-    if any(layer.kind == "InputLayer" for layer in layers[1:]):
-        raise InputError(f"{origin}: a Sequential model has one input layer, which comes first")
-    chained = [layers[0]]
-    for layer in layers[1:]:
-        chained.append(_connected(origin, layer, (chained[-1].name,)))
-    return Network(origin, tuple(chained), (layers[0].name,), (layers[-1].name,))
-
-
-def _functional(
-    origin: str, config: dict[str, Any], entries: list[dict[str, Any]], layers: list[Layer]
-) -> Network:
-    names = {layer.name for layer in layers}
-    connected: dict[str, Layer] = {}
-    for entry, layer in zip(entries, layers, strict=True):
-        nodes = entry.get("inbound_nodes") or []
-        where = f"{origin}: layer '{layer.name}'"
-        if not isinstance(nodes, list):
-            raise InputError(f"{where}: inbound_nodes must be a list")
-        if len(nodes) > 1:
-            raise UnsupportedError(
-                f"{where} is used {len(nodes)} times; give each use a layer of its own"
-            )
-        inputs = tuple(_source(where, each) for node in nodes for each in _tensors(where, node))
-        for name in inputs:
-            if name not in names:
-                raise InputError(f"{where} reads a layer '{shown(name)}', which isn't there")
-        connected[layer.name] = _connected(origin, layer, inputs)
-    order = {name: layer.inputs for name, layer in connected.items()}
-    seen: set[str] = set()
-    for name, inputs in order.items():
-        if not seen.issuperset(inputs):
-            try:
-                names_in_order = list(graphlib.TopologicalSorter(order).static_order())
-            except graphlib.CycleError:
-                raise InputError(
-                    f"{origin}: layer '{name}' reads what comes of its own result"
-                ) from None
-            break
-        seen.add(name)
-    else:
-        names_in_order = list(order)
-    inputs = tuple(_ends(origin, config, "input_layers", names))
-    outputs = tuple(_ends(origin, config, "output_layers", names))
-    for name, layer in connected.items():
-        if (layer.kind == "InputLayer") != (name in inputs):
-            raise InputError(f"{origin}: layer '{name}' and input_layers don't agree on an input")
-    return Network(origin, tuple(connected[name] for name in names_in_order), inputs, outputs)
-
-
-def _connected(origin: str, layer: Layer, inputs: tuple[str, ...]) -> Layer:
-    """The layer with what it reads, as many tensors as its class takes."""
-    least, most = (0, 0) if layer.kind == "InputLayer" else (1, 1)
-    if layer.kind in _MERGES:
-        least, most = 2, MAX_LAYERS
-    if not least <= len(inputs) <= most:
-        wanted = "none" if not most else "one" if most == 1 else "two or more"
-        raise InputError(
-            f"{origin}: layer '{layer.name}' reads {len(inputs)} tensors; a {layer.kind} takes "
-            f"{wanted}"
-        )
-    return replace(layer, inputs=inputs)
-
-
-def _tensors(where: str, node: Any) -> Iterator[Any]:
-    """What a call of a layer is given: a list of tensors, or what Keras 3 writes for a call."""
-    if isinstance(node, list):
-        yield from node
-        return
-    if not isinstance(node, dict):
-        raise InputError(f"{where}: inbound_nodes must be lists or calls")
-    given = node.get("kwargs") or {}
-    _check_call(where, given)
-    waiting = node.get("args") or []
-    if not isinstance(waiting, list):
-        raise InputError(f"{where}: the arguments of its call must be a list")
-    for each in waiting:
-        if isinstance(each, list):
-            yield from each
-        else:
-            yield each
-
-
-def _check_call(where: str, given: Any) -> None:
-    """Refuse what would change what a layer does, besides the tensors that it is given."""
-    if not isinstance(given, dict):
-        raise InputError(f"{where}: the named arguments of its call must be an object")
-    for key, each in given.items():
-        if each and not (key == "training" and each is True):
-            allowed = ", ".join(_CALL)
-            raise UnsupportedError(
-                f"{where}: is called with {shown(key)}={shown(each)}; only tensors are read, "
-                f"and {allowed} where they are null"
-            )
-
-
-def _source(where: str, tensor: Any) -> str:
-    """The name of the layer whose result a tensor is."""
-    if isinstance(tensor, dict):
-        if tensor.get("class_name") != "__keras_tensor__":
-            raise UnsupportedError(f"{where}: reads what is no layer's result")
-        history = tensor.get("config")
-        history = history.get("keras_history") if isinstance(history, dict) else None
-        extra: Any = {}
-    else:
-        history, extra = tensor, {}
-        if isinstance(tensor, list) and len(tensor) == 4:
-            history, extra = tensor[:3], tensor[3]
-    _check_call(where, extra or {})
-    if not isinstance(history, list) or len(history) != 3 or not isinstance(history[0], str):
-        raise InputError(f"{where}: a tensor that it reads must be [layer, 0, 0]")
-    if history[1:] != [0, 0]:
-        raise UnsupportedError(
-            f"{where}: reads result {shown(history[1:])} of layer '{shown(history[0])}'; each "
-            "layer is used once, and has one result"
-        )
-    return str(history[0])
-
-
-def _ends(origin: str, config: dict[str, Any], key: str, names: set[str]) -> list[str]:
-    """Names of the layers at one end of the network, in order."""
-    ends = config.get(key)
-    if isinstance(ends, dict):
-        ends = list(ends.values())
-    if isinstance(ends, list) and len(ends) == 3 and isinstance(ends[0], str):
-        ends = [ends]  # Keras 3 writes a single one so
-    if not isinstance(ends, list) or not ends:
-        raise InputError(f"{origin}: {key} must be a list of [layer, 0, 0]")
-    found: list[str] = []
-    for each in ends:
-        name = _source(f"{origin}: {key}", each)
-        if name not in names:
-            raise InputError(f"{origin}: {key} names a layer '{shown(name)}', which isn't there")
-        if name in found:
-            raise UnsupportedError(f"{origin}: {key} names layer '{name}' twice; name it once")
-        found.append(name)
-    return found

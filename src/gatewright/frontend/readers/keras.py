@@ -6,13 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from gatewright.errors import InputError
 from gatewright.files import read_bytes
 from gatewright.frontend.messages import first_line
 from gatewright.frontend.network import Network
-from gatewright.frontend.readers.architecture import parse_json, read_architecture
+from gatewright.frontend.readers.architecture import parse_json, read_outline
 from gatewright.frontend.readers.archive import zip_members
+from gatewright.frontend.readers.flatten import Flat, flatten
 from gatewright.frontend.readers.hdf5 import Hdf5, read_content, read_hdf5
+from gatewright.frontend.readers.outline import Part
+from gatewright.frontend.readers.outline import Path as Place
 from gatewright.frontend.readers.weights import (
     is_numbered,
     named_weights,
@@ -33,7 +38,7 @@ def read_pair(path: Path, weights: Path) -> Network:
         InputError: if either is damaged, or they don't fit each other.
     """
     text, file = _text(path), read_hdf5(weights)
-    return _with_file(read_architecture(str(path), text), file, str(weights))
+    return _with_file(_flat(str(path), text), file, str(weights))
 
 
 def read_whole(path: Path) -> Network:
@@ -49,8 +54,8 @@ def read_whole(path: Path) -> Network:
             f"{path}: holds weights but no architecture; give the .json file of the "
             "architecture as the model and this file as its weights"
         )
-    network = read_architecture(str(path), parse_json(str(path), config))
-    return _with_file(network, file, str(path))
+    flat = _flat(str(path), parse_json(str(path), config))
+    return _with_file(flat, file, str(path))
 
 
 def read_archive(path: Path) -> Network:
@@ -63,9 +68,9 @@ def read_archive(path: Path) -> Network:
     for name in (_CONFIG, _METADATA, _WEIGHTS):
         if name not in members:
             raise InputError(f"{path}: not a .keras model (it holds no {name})")
-    network = read_architecture(str(path), parse_json(str(path), members[_CONFIG]))
+    flat = _flat(str(path), parse_json(str(path), members[_CONFIG]))
     file = read_content(members[_WEIGHTS], f"{path}: {_WEIGHTS}")
-    return _with_file(network, file, str(path))
+    return _with_file(flat, file, str(path))
 
 
 def read_live(model: Any, origin: str) -> Network:
@@ -82,12 +87,26 @@ def read_live(model: Any, origin: str) -> Network:
         raise InputError(
             f"{origin}: says nothing of its architecture ({first_line(error)})"
         ) from error
-    network = read_architecture(origin, json.loads(text))
-    weights = {
-        layer.name: {short_name(weight.name): _array(weight) for weight in layer.weights}
-        for layer in model.layers
-    }
-    return with_weights(network, weights, origin)
+    flat = _flat(origin, json.loads(text))
+    weights: dict[Place, dict[str, NDArray[Any]]] = {}
+    _collect(flat.outline.model, model, (), weights)
+    return with_weights(flat, weights, origin)
+
+
+def _collect(
+    part: Part, live: Any, path: Place, weights: dict[Place, dict[str, NDArray[Any]]]
+) -> None:
+    """Take the arrays of a live layer, and of all layers within it."""
+    if part.is_model:
+        layers = {layer.name: layer for layer in live.layers}
+        for each in part.layers:
+            if each.label in layers:
+                _collect(each, layers[each.label], (*path, each.label), weights)
+        return
+    for attribute, (inner,) in part.within.items():
+        _collect(inner, getattr(live, attribute), (*path, inner.label), weights)
+    if path and hasattr(live, "weights"):  # operations have none
+        weights[path] = {short_name(weight.name): _array(weight) for weight in live.weights}
 
 
 def _array(weight: Any) -> Any:
@@ -95,12 +114,13 @@ def _array(weight: Any) -> Any:
     return weight.numpy() if hasattr(weight, "numpy") else weight
 
 
-def _with_file(network: Network, file: Hdf5, origin: str) -> Network:
-    if is_numbered(file.arrays):
-        weights = numbered_weights(network, file.arrays, origin)
-    else:
-        weights = named_weights(file.arrays)
-    return with_weights(network, weights, origin)
+def _flat(origin: str, architecture: Any) -> Flat:
+    return flatten(read_outline(origin, architecture))
+
+
+def _with_file(flat: Flat, file: Hdf5, origin: str) -> Network:
+    read = numbered_weights if is_numbered(file.arrays) else named_weights
+    return with_weights(flat, read(flat.outline, file.arrays, origin), origin)
 
 
 def _text(path: Path) -> Any:

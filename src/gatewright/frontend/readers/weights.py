@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import zip_longest
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,18 @@ from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend.kinds import KINDS, Extent
 from gatewright.frontend.messages import near, shown
 from gatewright.frontend.network import Layer, Network
+from gatewright.frontend.readers.flatten import Flat
+from gatewright.frontend.readers.outline import Outline, Part, Path
 
-#: Arrays by layer and name of the weight.
-Weights = Mapping[str, Mapping[str, NDArray[Any]]]
+#: Arrays by part of an outline, then by name of the weight.
+Weights = Mapping[Path, Mapping[str, NDArray[Any]]]
 
 #: What Keras 3 calls the kernel of a depthwise convolution.
 _OTHERWISE = {"depthwise_kernel": "kernel"}
 _NUMBERED = re.compile(r"(?P<stem>\w+?)(?:_(?P<number>\d{1,6}))?")
+_RECURRENT: Final = ("SimpleRNN", "LSTM", "GRU")
+#: Groups of a `.keras` archive that hold the layers of a model; the second is of version 2.13.
+_CONTAINERS: Final = ("layers", "_layer_checkpoint_dependencies")
 
 
 def short_name(name: str) -> str:
@@ -29,29 +35,76 @@ def short_name(name: str) -> str:
     return name.rpartition("/")[2].partition(":")[0]
 
 
-def with_weights(network: Network, weights: Weights, origin: str) -> Network:
+def with_weights(flat: Flat, weights: Weights, origin: str) -> Network:
     """The network, each layer with the arrays that its class has. Other arrays are left out.
 
     Args:
-        network: Without weights.
-        weights: By layer and name.
+        flat: The network without weights.
+        weights: By part of its outline, and name.
         origin: What the user calls the file of weights.
 
     Raises:
         InputError: if weights are of another network, are missing, have another shape than the
             architecture says, or are not finite numbers.
     """
-    names = [layer.name for layer in network.layers]
-    for name in weights:
-        if name not in names:
+    labels = [part.label for part in flat.outline.model.layers]
+    for path in weights:
+        if path and path[0] not in labels:
             raise InputError(
-                f"{origin}: weights of a layer '{shown(name)}', which {network.origin} doesn't have"
-                f"{near(name, names)}"
+                f"{origin}: weights of a layer '{shown(path[0])}', which {flat.network.origin} "
+                f"doesn't have{near(path[0], labels)}"
             )
+    pruned = _pruned(flat.outline, weights, origin)
     layers = tuple(
-        _with_arrays(origin, each, weights.get(each.name, {})) for each in network.layers
+        _with_arrays(origin, each, pruned.get(flat.paths[each.name], {}))
+        for each in flat.network.layers
     )
-    return replace(network, layers=layers)
+    return replace(flat.network, layers=layers)
+
+
+def _pruned(outline: Outline, weights: Weights, origin: str) -> Weights:
+    """The weights, those in a wrapper of pruning times its mask, as the wrapper computes."""
+    found = dict(weights)
+    for path, part in outline.model.walk():
+        if part.kind != "PruneLowMagnitude":
+            continue
+        below = (*path, part.within["layer"][0].label)
+        arrays = dict(found.get(below, {}))
+        for key, mask in _masks(found.get(path, {}), arrays, f"{origin}: layer '{part.label}'"):
+            arrays[key] = np.asarray(arrays[key] * mask, arrays[key].dtype)
+        found[below] = arrays
+    return found
+
+
+def _masks(
+    own: Mapping[str, NDArray[Any]], arrays: Mapping[str, NDArray[Any]], where: str
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """By the name of an array that is pruned its mask.
+
+    In HDF5 a mask has its name; in an archive the wrapper lists the arrays again, then their masks.
+    """
+    if "mask" in own:
+        masks, copies = [own["mask"]], []
+    else:
+        listed = [own[key] for key in sorted(own, key=_number) if own[key].ndim]
+        count = len(listed) // 2
+        copies, masks = listed[:count], listed[count:]
+    for mask, copy in zip_longest(masks, copies):
+        fitting = [
+            key
+            for key, array in arrays.items()
+            if array.shape == mask.shape and (copy is None or np.array_equal(array, copy))
+        ]
+        if len(fitting) != 1:
+            raise UnsupportedError(
+                f"{where}: which of its weights are pruned can't be told; save what "
+                "tensorflow_model_optimization.sparsity.keras.strip_pruning makes of the model"
+            )
+        yield fitting[0], mask
+
+
+def _number(key: str) -> tuple[int, str]:
+    return (int(key), "") if key.isdecimal() else (0, key)
 
 
 def _with_arrays(origin: str, layer: Layer, arrays: Mapping[str, NDArray[Any]]) -> Layer:
@@ -99,17 +152,62 @@ def _check_shape(
         )
 
 
-def named_weights(arrays: Mapping[str, NDArray[Any]]) -> Weights:
-    """Weights as Keras' HDF5 files have them: `fc1/.../kernel:0`, by layer and name."""
-    by_layer: dict[str, dict[str, NDArray[Any]]] = {}
+def named_weights(outline: Outline, arrays: Mapping[str, NDArray[Any]], origin: str) -> Weights:
+    """Weights as Keras' HDF5 files have them: `fc1/.../kernel:0`, by part and name.
+
+    Raises:
+        UnsupportedError: if an array may be of either of two layers.
+    """
+    weights: dict[Path, dict[str, NDArray[Any]]] = {}
+    by_group: dict[str, dict[str, NDArray[Any]]] = {}
+    parts = {part.label: part for part in outline.model.layers}
     for path, array in arrays.items():
-        name, _, rest = path.partition("/")
-        by_layer.setdefault(name, {})[rest] = array
-    result = {}
-    for name, found in by_layer.items():
-        short = {short_name(key): array for key, array in found.items()}
-        result[name] = short if len(short) == len(found) else found
-    return result
+        # Names of layers may hold a /, which separates groups.
+        heads = [label for label in parts if path.startswith(f"{label}/")]
+        head = max(heads, key=len) if heads else path.partition("/")[0]
+        by_group.setdefault(head, {})[path[len(head) + 1 :]] = array
+    for label, found in by_group.items():
+        part = parts.get(label)
+        below = [] if part is None else [path for path, _ in part.walk() if path]
+        for name, array in found.items():
+            places = _places(f"/{name}", below)
+            if len(places) > 1:
+                raise UnsupportedError(
+                    f"{origin}: weight '{shown(label)}/{shown(name)}' may be of two layers of that "
+                    "name; save the model as .keras"
+                )
+            own = weights.setdefault((label, *places[0]), {})
+            short = short_name(name)
+            # Several of a name are none of a layer's: all are kept apart.
+            own[name if short in own else short] = array
+    for place, wrapper in outline.model.walk():
+        if place in weights and wrapper.kind == "TimeDistributed":
+            # Keras 2 names the arrays of a layer that it builds late after the wrapper alone.
+            inner = weights.setdefault((*place, wrapper.within["layer"][0].label), {})
+            inner.update({key: each for key, each in weights[place].items() if key not in inner})
+    return weights
+
+
+def _places(name: str, below: list[Path]) -> list[Path]:
+    """The parts that an array can be of: those of which its name says most. () is the outermost."""
+    best: list[Path] = [()]
+    most = 0
+    for path in below:
+        begin, matched = 0, True
+        for label in path:
+            begin = name.find(f"/{label}/", begin)
+            matched &= begin >= 0
+            if begin < 0:
+                break
+            begin += len(label) + 1
+        # The last name must be there; those of models around it often are not.
+        last = name.rfind(f"/{path[-1]}/")
+        score = (2 * len(path) if matched else 1) if last >= 0 else 0
+        if score > most:
+            best, most = [path], score
+        elif score and score == most:
+            best.append(path)
+    return best
 
 
 def is_numbered(arrays: Mapping[str, NDArray[Any]]) -> bool:
@@ -117,7 +215,7 @@ def is_numbered(arrays: Mapping[str, NDArray[Any]]) -> bool:
     return any("/vars/" in f"/{path}" for path in arrays)
 
 
-def numbered_weights(network: Network, arrays: Mapping[str, NDArray[Any]], origin: str) -> Weights:
+def numbered_weights(outline: Outline, arrays: Mapping[str, NDArray[Any]], origin: str) -> Weights:
     """Weights of a `.keras` archive, which names layers by class and number in order of creation.
 
     Nothing of the model is instantiated. Versions of Keras count differently (2.13 counts a layer
@@ -127,36 +225,102 @@ def numbered_weights(network: Network, arrays: Mapping[str, NDArray[Any]], origi
         InputError: if there are none of a layer that has some.
         UnsupportedError: if a layer's can't be told apart.
     """
-    groups: dict[str, dict[int, dict[str, NDArray[Any]]]] = {}
+    tree: dict[str, Any] = {}
     for path, array in arrays.items():
-        parts = path.split("/")
-        if len(parts) != 4 or parts[2] != "vars":
-            continue  # a layer's seed, a metric, an optimizer
-        match = _NUMBERED.fullmatch(parts[1])
-        if match is not None and parts[0] in ("layers", "_layer_checkpoint_dependencies"):
-            number = int(match["number"] or 0)
-            groups.setdefault(match["stem"], {}).setdefault(number, {})[parts[3]] = array
-    weights: dict[str, dict[str, NDArray[Any]]] = {}
-    of_kind: dict[str, list[Layer]] = {}
-    for layer in network.layers:
-        if KINDS[layer.kind].arrays(layer.arguments):
-            of_kind.setdefault(_snake_case(layer.kind), []).append(layer)
-    for stem, layers in of_kind.items():
-        found = [group for _, group in sorted(groups.get(stem, {}).items())]
-        for index, layer in enumerate(layers):
-            names = list(KINDS[layer.kind].arrays(layer.arguments))
-            if not found:
-                raise InputError(f"{origin}: layer '{layer.name}' lacks its weight '{names[0]}'")
-            keys = [str(i) for i in range(len(names))]
-            if len(found) != len(layers) or sorted(found[index]) != keys:
-                raise UnsupportedError(
-                    f"{origin}: layer '{layer.name}': its weights can't be told apart in this "
-                    "format; save the model as .h5"
-                )
-            weights[layer.name] = {
-                name: found[index][key] for name, key in zip(names, keys, strict=True)
-            }
+        node = tree
+        *groups, last = path.split("/")
+        for group in groups:
+            node = node.setdefault(group, {})
+            if not isinstance(node, dict):
+                raise InputError(f"{origin}: '{shown(path)}' stands below an array")
+        node[last] = array
+    weights: dict[Path, dict[str, NDArray[Any]]] = {}
+    _number_model(outline.model, (), tree, weights, origin)
     return weights
+
+
+def _number_model(
+    model: Part, path: Path, group: Mapping[str, Any], weights: dict[Path, Any], origin: str
+) -> None:
+    """Find the groups of a model's layers."""
+    groups: dict[str, dict[int, Any]] = {}
+    for container in _CONTAINERS:
+        for name, each in _group(group, container).items():
+            match = _NUMBERED.fullmatch(name)
+            if match is not None and _has_variables(each):
+                groups.setdefault(match["stem"], {})[int(match["number"] or 0)] = each
+    of_kind: dict[str, list[Part]] = {}
+    for part in model.layers:
+        if any(_expected(each) for _, each in part.walk()):
+            of_kind.setdefault(_snake_case(part.kind), []).append(part)
+    for stem, parts in of_kind.items():
+        found = [each for _, each in sorted(groups.get(stem, {}).items())]
+        # Of wrappers, those around layers without weights count themselves.
+        every = [part for part in model.layers if _snake_case(part.kind) == stem]
+        owners = every if len(found) == len(every) else parts
+        if not found or len(found) != len(owners):
+            first = parts[0]
+            if not found:
+                where = f"{origin}: layer '{first.label}'"
+                raise InputError(f"{where} lacks its weight{_first_weight(first)}")
+            raise _indistinct(origin, first)
+        for part, each in zip(owners, found, strict=True):
+            _number_part(part, (*path, part.label), each, weights, origin)
+
+
+def _number_part(
+    part: Part, path: Path, group: Mapping[str, Any], weights: dict[Path, Any], origin: str
+) -> None:
+    if part.is_model:
+        _number_model(part, path, group, weights, origin)
+        return
+    for attribute, inner in part.within.items():
+        for each in inner:
+            below = _group(group, attribute)
+            _number_part(each, (*path, each.label), below, weights, origin)
+    if part.kind.removeprefix("Q") in _RECURRENT:
+        group = _group(group, "cell")
+    own = {key: each for key, each in _group(group, "vars").items() if not isinstance(each, dict)}
+    names = _expected(part)
+    if part.layer is None:
+        weights[path] = own
+    elif names:
+        if sorted(own) != sorted(str(i) for i in range(len(names))):
+            raise _indistinct(origin, part)
+        weights[path] = {name: own[str(i)] for i, name in enumerate(names)}
+
+
+def _indistinct(origin: str, part: Part) -> UnsupportedError:
+    return UnsupportedError(
+        f"{origin}: layer '{part.label}': its weights can't be told apart in this format; save the "
+        "model as .h5"
+    )
+
+
+def _group(group: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = group.get(name, {})
+    return found if isinstance(found, dict) else {}
+
+
+def _has_variables(group: Any) -> bool:
+    """Whether there are arrays in a group that layers have, and not its seed alone."""
+    if not isinstance(group, dict):
+        return False
+    return any(
+        each if name == "vars" else _has_variables(each)
+        for name, each in group.items()
+        if name != "seed_generator"
+    )
+
+
+def _expected(part: Part) -> list[str]:
+    """Names of the arrays that a layer has itself."""
+    return list(KINDS[part.kind].arrays(part.layer.arguments)) if part.layer is not None else []
+
+
+def _first_weight(part: Part) -> str:
+    names = next(found for _, each in part.walk() if (found := _expected(each)))
+    return f" '{names[0]}'"
 
 
 def _snake_case(name: str) -> str:

@@ -1,0 +1,285 @@
+"""An outline as a network: models within models written out, each call a layer of its own."""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from gatewright.errors import InputError, UnsupportedError
+from gatewright.frontend.kinds import IDENTITY
+from gatewright.frontend.messages import shown
+from gatewright.frontend.names import identifier_of
+from gatewright.frontend.network import Layer, Network, is_name
+from gatewright.frontend.readers.architecture import MAX_LAYERS
+from gatewright.frontend.readers.outline import Call, Given, Outline, Part, Path, Ref
+
+_MERGES: Final = (
+    *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
+)
+#: What a layer may be given besides tensors, where it is null or false.
+_CALL: Final = ("training", "mask", "initial_state")
+#: Layers that do something else in training.
+_TRAINED: Final = (*IDENTITY, "BatchNormalization", "QBatchNormalization", "QConv2DBatchnorm")
+
+#: Names of layers by call and result.
+_Results = dict[tuple[int, int], str]
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A network without weights.
+
+    Attributes:
+        network: The network.
+        outline: What it was made of.
+        paths: By the name of a layer, which part of the outline it is.
+    """
+
+    network: Network
+    outline: Outline
+    paths: Mapping[str, Path]
+
+
+def flatten(outline: Outline) -> Flat:
+    """The network that an outline describes.
+
+    Raises:
+        InputError: naming the layer whose calls don't fit.
+        UnsupportedError: if it is called in ways that aren't read.
+    """
+    return _Flattening(outline).run()
+
+
+class _Flattening:
+    """Emits layers in an order in which each stands behind those that it reads."""
+
+    def __init__(self, outline: Outline) -> None:
+        self._outline = outline
+        self._origin = outline.origin
+        self._layers: list[Layer] = []
+        self._paths: dict[str, Path] = {}
+        self._names = _names(outline.model)
+        self._taken = set(self._names.values())
+        self._used: set[Path] = set()
+        self._calls = 0
+
+    def run(self) -> Flat:
+        model = self._outline.model
+        for part in model.layers:
+            if (part.kind == "InputLayer") != (part.label in model.inputs):
+                raise InputError(
+                    f"{self._origin}: layer '{part.label}' and input_layers don't agree on an input"
+                )
+        for key, labels in (("input_layers", model.inputs), ("output_layers", model.outputs)):
+            for index, each in enumerate(labels):
+                if each in labels[:index]:
+                    name = each.layer if isinstance(each, Ref) else each
+                    raise UnsupportedError(
+                        f"{self._origin}: {key} names layer '{name}' twice; name it once"
+                    )
+        outputs = tuple(self._model(model, (), None))
+        network = Network(
+            self._origin,
+            tuple(self._layers),
+            tuple(self._names[label,] for label in model.inputs),
+            outputs,
+            framework=self._outline.framework,
+        )
+        if is_name(model.label):
+            network = replace(network, name=model.label)
+        return Flat(network, self._outline, self._paths)
+
+    def _model(self, model: Part, path: Path, given: Sequence[str] | None) -> list[str]:
+        """Emit the layers of a model; the names of its results. Given none, it is the outermost."""
+        where = f"{self._origin}: layer '{path[-1]}'" if path else self._origin
+        parts = {part.label: part for part in model.layers}
+        if given is not None and len(given) != len(model.inputs):
+            raise InputError(
+                f"{where} reads {len(given)} tensors; it is a model of {len(model.inputs)} inputs"
+            )
+        calls = {part.label: _numbered(part, model) for part in model.layers}
+        results: dict[str, _Results] = {}
+        for label, number in self._order(where, calls, model):
+            part, here = parts[label], (*path, label)
+            found = results.setdefault(label, {})
+            if part.kind == "InputLayer":
+                if given is None:
+                    found[0, 0] = self._emit(part.layer, here, ())
+                elif label in model.inputs:
+                    found[0, 0] = given[model.inputs.index(label)]
+                continue
+            call = calls[label][number]
+            for index, name in enumerate(self._call(part, here, call, results)):
+                found[number, index] = name
+        return [self._result(f"{where}: output_layers", ref, results) for ref in model.outputs]
+
+    def _order(
+        self, where: str, calls: Mapping[str, Mapping[int, Call]], model: Part
+    ) -> Iterable[tuple[str, int]]:
+        """The calls of a model in an order that data can flow in; as they stand, if that is one."""
+        order: dict[tuple[str, int], list[tuple[str, int]]] = {}
+        for part in model.layers:
+            if part.kind == "InputLayer":
+                order[part.label, 0] = []
+            elif not calls[part.label]:
+                self._check_count(part, ())
+            for number, call in calls[part.label].items():
+                order[part.label, number] = [(ref.layer, ref.call) for ref in call.refs()]
+        for (label, _), reads in order.items():
+            for source, number in reads:
+                if source not in calls:
+                    raise InputError(
+                        f"{self._origin}: layer '{label}' reads a layer '{shown(source)}', which "
+                        "isn't there"
+                    )
+                if (source, number) not in order:
+                    raise InputError(
+                        f"{self._origin}: layer '{label}' reads call {number} of layer "
+                        f"'{source}', which isn't there"
+                    )
+        for ref in model.outputs:
+            if ref.layer not in calls:
+                raise InputError(
+                    f"{where}: output_layers names a layer '{shown(ref.layer)}', which isn't there"
+                )
+        for label in model.inputs:
+            if label not in calls:
+                raise InputError(
+                    f"{where}: input_layers names a layer '{shown(label)}', which isn't there"
+                )
+        seen: set[tuple[str, int]] = set()
+        for key, reads in order.items():
+            if not seen.issuperset(reads):
+                try:
+                    return list(graphlib.TopologicalSorter(order).static_order())
+                except graphlib.CycleError:
+                    raise InputError(
+                        f"{self._origin}: layer '{key[0]}' reads what comes of its own result"
+                    ) from None
+            seen.add(key)
+        return order
+
+    def _result(self, where: str, ref: Ref, results: Mapping[str, _Results]) -> str:
+        found = results.get(ref.layer, {})
+        if (ref.call, ref.result) not in found:
+            raise UnsupportedError(
+                f"{where} reads result {[ref.call, ref.result]} of layer '{ref.layer}', which "
+                "there is none of"
+            )
+        return found[ref.call, ref.result]
+
+    def _call(
+        self, part: Part, path: Path, call: Call, results: Mapping[str, _Results]
+    ) -> Iterable[str]:
+        """Emit what a call of a part consists of; the names of its results."""
+        self._calls += 1
+        if self._calls > MAX_LAYERS:
+            raise InputError(f"{self._origin}: has more than {MAX_LAYERS} layers, written out")
+        where = f"{self._origin}: layer '{part.label}'"
+        tensors = [self._result(where, ref, results) for ref in _tensors(where, part, call)]
+        return self._apply(part, path, tensors)
+
+    def _apply(self, part: Part, path: Path, tensors: Sequence[str]) -> list[str]:
+        if part.is_model:
+            return self._model(part, path, tensors)
+        if "layer" in part.within:
+            (inner,) = part.within["layer"]
+            return self._apply(inner, (*path, inner.label), tensors)
+        self._check_count(part, tensors)
+        layer = part.layer
+        assert layer is not None
+        activation = part.within.get("activation", ())
+        if activation and part.kind == "Activation":
+            name = tensors[0]
+        else:
+            name = self._emit(layer, path, tensors)
+        for each in activation:
+            name = self._emit(each.layer, (*path, each.label), [name])
+        return [name]
+
+    def _check_count(self, part: Part, tensors: Sequence[str]) -> None:
+        """Check that a layer reads as many tensors as its class takes."""
+        least, most = (2, MAX_LAYERS) if part.kind in _MERGES else (1, 1)
+        if not least <= len(tensors) <= most:
+            wanted = "one" if most == 1 else "two or more"
+            raise InputError(
+                f"{self._origin}: layer '{part.label}' reads {len(tensors)} tensors; a "
+                f"{part.kind} takes {wanted}"
+            )
+
+    def _emit(self, layer: Layer | None, path: Path, inputs: Sequence[str]) -> str:
+        """Add a layer; its name."""
+        assert layer is not None
+        name, label = self._names[path], path[-1]
+        if path in self._used:  # called before: the same once more
+            name = identifier_of(label, self._taken)
+            self._taken.add(name)
+        self._used.add(path)
+        label = "" if label == name else label
+        self._layers.append(replace(layer, name=name, inputs=tuple(inputs), label=label))
+        self._paths[name] = path
+        return name
+
+
+def _names(model: Part) -> dict[Path, str]:
+    """Names of all layers by path: their own, and what stands further out has the first claim."""
+    names: dict[Path, str] = {}
+    taken: set[str] = set()
+    for path in sorted((path for path, _ in model.walk() if path), key=len):
+        wanted = path[-1] if path[-1] not in taken else "_".join(path)
+        free = is_name(wanted) and wanted not in taken
+        names[path] = wanted if free else identifier_of(wanted, taken)
+        taken.add(names[path])
+    return names
+
+
+def _numbered(part: Part, model: Part) -> dict[int, Call]:
+    """The calls of a part by the number under which others read their results.
+
+    Keras 2 counts the call that a model consists of, too.
+    """
+    count = len(part.calls)
+    first = 0
+    if part.is_model:
+        refs = [ref for each in model.layers for call in each.calls for ref in call.refs()]
+        read = {ref.call for ref in (*refs, *model.outputs) if ref.layer == part.label}
+        first = int(count in read and 0 not in read)
+    return {first + index: call for index, call in enumerate(part.calls)}
+
+
+def _tensors(where: str, part: Part, call: Call) -> list[Ref]:
+    """The tensors that a layer is called with; nothing else may change what it does."""
+    for key, each in call.named.items():
+        if key == "training" and each is True and not _changes_in_training(part):
+            continue
+        if _says_something(each):
+            allowed = ", ".join(_CALL)
+            raise UnsupportedError(
+                f"{where}: is called with {shown(key)}={shown(_text(each))}; only tensors are "
+                f"read, and {allowed} where they are null"
+            )
+    refs: list[Ref] = []
+    waiting: list[Any] = list(call.arguments)[::-1]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, tuple):
+            waiting += value[::-1]
+        elif isinstance(value, Ref):
+            refs.append(value)
+        elif value is not None:
+            raise UnsupportedError(f"{where}: reads what is no layer's result")
+    return refs
+
+
+def _changes_in_training(part: Part) -> bool:
+    return any(each.kind in _TRAINED for _, each in part.walk())
+
+
+def _says_something(value: Given) -> bool:
+    return any(map(_says_something, value)) if isinstance(value, tuple) else bool(value)
+
+
+def _text(value: Given) -> str:
+    return f"the result of '{value.layer}'" if isinstance(value, Ref) else str(value)
