@@ -174,7 +174,9 @@ def make_fidelity(**changes: Any) -> Any:
         "setting": "fc1.precision.result=fixed<10,5>",
     }
     output = {"name": "y", "largest": 0.75, "mean": 0.01, "equal": 0.5, "agreement": 0.97}
-    found = {"vectors": 1000, "outputs": [output], "blame": blame, "warning": "look at fc1"}
+    layer = {"name": "fc1", "vectors": 200, "largest": 5.53, "explained": 0.06}
+    found = {"vectors": 1000, "outputs": [output], "layers": [layer], "first": blame}
+    found |= {"blame": blame, "warning": "look at fc1"}
     return {"fidelity": found | changes}
 
 

@@ -252,6 +252,9 @@ def test_every_view_tells_how_far_the_hardware_is_from_the_model_itself():
         assert "class agrees in 97.00 %, difference at most 0.75, 0.01 in the mean" in words
         assert "warning: look at fc1" in words
         assert "0.9700" in words and "tf-keras 2.21" in words
+    assert any("5.53" in text for text in views(with_fidelity())[1:])
+    (column,) = (e for e in layer_table(with_fidelity().reports[0]) if "model" in e.heading)
+    assert column.cells[0] == "5.53" and not any(column.cells[1:])
     for text in views(with_fidelity(outputs=[], not_compared="no TensorFlow", warning=None)):
         assert "not compared with the model itself: no TensorFlow" in " ".join(text.split())
     row = next(csv.DictReader(io.StringIO(to_csv(with_fidelity()))))

@@ -289,18 +289,25 @@ def _fidelity(verified: dict[str, Any]) -> tuple[schema.Fidelity, schema.Origin]
         schema.OutputFidelity(**{key: value for key, value in each.items() if key in fields})
         for each in found["outputs"]
     )
-    blame = found["blame"]
-    if blame is not None:
-        blame = schema.Blame(**blame | {"setting": blame["setting"] or None})
+    layers = tuple(
+        schema.LayerFidelity(**{k: v for k, v in each.items() if k != "type"})
+        for each in found["layers"]
+    )
     fidelity = schema.Fidelity(
         vectors=found["vectors"],
         outputs=outputs,
         not_compared=found["reason"],
         inexact=found["inexact"],
-        blame=blame,
+        layers=layers,
+        first=_blame(found["first"]),
+        blame=_blame(found["blame"]),
         warning=found["warning"],
     )
     return fidelity, origin
+
+
+def _blame(found: dict[str, Any] | None) -> schema.Blame | None:
+    return None if found is None else schema.Blame(**found | {"setting": found["setting"] or None})
 
 
 def _timing(rtl: RtlProject, verified: dict[str, Any] | None) -> schema.Timing:

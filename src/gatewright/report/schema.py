@@ -348,6 +348,19 @@ class OutputFidelity(_Part):
     classifies."""
 
 
+class LayerFidelity(_Part):
+    """How far a layer is from the model's, of the very inputs that the hardware's layer has."""
+
+    name: _Name
+    """Name of the layer in the model."""
+    vectors: _Count
+    """Vectors compared (a number)."""
+    largest: _Amount
+    """Largest absolute difference (a number, in the unit of the result)."""
+    explained: _Amount
+    """How much of it the steps of its types account for (a number, in the unit of the result)."""
+
+
 class Blame(_Part):
     """A layer that gives other values than the model's of the same inputs, and why."""
 
@@ -373,6 +386,10 @@ class Fidelity(_Part):
     """Vectors compared (a number)."""
     outputs: tuple[OutputFidelity, ...] = ()
     """Per output of the design."""
+    layers: tuple[LayerFidelity, ...] = ()
+    """Per layer of hardware that the model has, too, in the order of the network."""
+    first: Blame | None = None
+    """The first layer that departs by more than the steps of its types explain."""
     not_compared: str | None = None
     """Why nothing was compared, where that is so."""
     inexact: str | None = None
@@ -382,6 +399,10 @@ class Fidelity(_Part):
     """What does most harm, where a warning is due."""
     warning: str | None = None
     """What an owner of the model should know, in a sentence."""
+
+    def layer(self, name: str) -> LayerFidelity | None:
+        """The comparison of the layer of that name."""
+        return next((layer for layer in self.layers if layer.name == name), None)
 
     @property
     def largest(self) -> float | None:

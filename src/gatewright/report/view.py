@@ -84,6 +84,7 @@ def layer_table(report: Report) -> list[Entry]:
         _busy(report),
         numbers("weights", [layer.weights for layer in layers], "compute"),
         numbers("nonzero", [layer.weights_nonzero for layer in layers], "compute"),
+        _departures(report),
     ]
     for target in targets:
         for figure in FIGURES.values():
@@ -294,6 +295,13 @@ def _busy(report: Report) -> Entry:
     values = tuple(report.utilization(layer) if idle else None for layer in report.layers)
     cells = tuple("" if value is None else f"{value:.0%}" for value in values)
     return Entry("busy", cells, values, "timing.predicted")
+
+
+def _departures(report: Report) -> Entry:
+    """How far each layer is from the model's, on the hardware's own inputs of it."""
+    found = [report.fidelity and report.fidelity.layer(layer.name) for layer in report.layers]
+    values = [each.largest if each else None for each in found]
+    return numbers("off the model by", values, "fidelity", ".3g")
 
 
 def _reuse(config: LayerConfig) -> str:
