@@ -241,9 +241,14 @@ def test_the_lines_say_how_far_it_is_equal():
     output = {"name": "y", "largest": 0.25, "mean": 0.1, "equal": 0.0, "agreement": None}
     layers = [{"name": name, "largest": far} for name, far in (("a", 0.0), ("b", 0.5))]
     found = {"outputs": [output], "layers": layers, "reason": None, "inexact": "layer 'b' rounds"}
+    found["equal"] = False
     assert figures(found).startswith("layers before 'b' equal; difference at most 0.25")
     assert missed(found, None).endswith("0.25 from it (layer 'b' rounds)")
     assert figures(found | {"layers": layers[1:]}).startswith("difference at most 0.25")
+    # What only the inputs' rounding makes is no difference of the hardware's.
+    rounded = found | {"layers": layers[:1], "equal": True}
+    assert figures(rounded).startswith("equal on inputs as the hardware has them, not as given; ")
+    assert missed(rounded, None) is None
 
 
 @pytest.mark.parametrize("by_name", [False, True])

@@ -33,13 +33,14 @@ def missed(found: dict[str, Any] | None, least: float | None) -> str | None:
     Args:
         found: The results of the comparison, see `flow.results.FidelityResults`.
         least: Share of vectors in which each output that classifies must agree with the model's
-            class, and others be within their last bits; None if all must be equal.
+            class, and others be within their last bits; None if all must be equal, on the inputs
+            as the hardware has them.
     """
     if found is None or found["reason"] is not None:
         reason = "not asked" if found is None else found["reason"]
         return f"not compared with the model itself: {reason}"
     if least is None:
-        if all(each["equal"] == 1 for each in found["outputs"]):
+        if found["equal"]:
             return None
         away = max(each["largest"] for each in found["outputs"])
         why = f" ({found['inexact']})" if found["inexact"] else ""
@@ -83,7 +84,7 @@ def figures(found: dict[str, Any]) -> str:
     """The figures of a comparison in a few words."""
     if all(each["equal"] == 1 for each in found["outputs"]):
         return "equal"
-    parts = []
+    parts = ["equal on inputs as the hardware has them, not as given"] if found["equal"] else []
     unequal = next((each["name"] for each in found["layers"] if each["largest"]), None)
     if unequal is not None and not found["layers"][0]["largest"]:
         parts.append(f"layers before '{unequal}' equal")
