@@ -268,6 +268,25 @@ def test_inputs_hold_what_they_are_given_in_the_type_that_is_named(converted, by
     assert beyond(**setting if by_name else {"input_precision": wider}) == []
 
 
+def test_an_input_that_rounds_too_much_is_named_and_mended(converted):
+    network = load(converted / "net.json", converted / "net_weights.h5")
+    given = np.random.default_rng(1).uniform(-1, 1, (60, 3))
+
+    def found(**options):
+        design = lower(frontend.convert(network, None, ConvertOptions(**options)))
+        words = [from_float(given, design.inputs[0].type)]
+        expected = golden.run(design, words)
+        with Fidelity(network, design, words, [given], "x.npy") as fidelity:
+            fidelity.look(expected)
+        return fidelity.results([expected[tensor.name] for tensor in design.outputs])
+
+    before = found(input_precision="fixed<4,3>")
+    assert before["blame"]["layer"] == "x" and "rounds what it is given" in before["warning"]
+    key, _, value = before["blame"]["setting"].partition("=")
+    after = found(input_precision="fixed<4,3>", settings=((key, value),))
+    assert after["outputs"][0]["close"]
+
+
 @pytest.fixture
 def limited(monkeypatch):
     """A framework that has no time."""

@@ -7,6 +7,7 @@ of right or wrong RTL, so nothing here fails a verification; what can't be compa
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -249,7 +250,9 @@ class Fidelity:
         found["first"] = None if first is None else asdict(self.cause(first))
         trouble = self._trouble(found)
         if trouble is not None:
-            blame = self._blame(exactly=found["inexact"] is None and not equal)
+            blame = self._of_inputs(outputs) or self._blame(
+                exactly=found["inexact"] is None and not equal
+            )
             found["blame"] = None if blame is None else asdict(blame)
             found["warning"] = _warning(trouble, blame)
             if self._given is None and found["inexact"] is not None:
@@ -316,11 +319,8 @@ class Fidelity:
                 )
         return None
 
-    def _blame(self, *, exactly: bool) -> Cause | None:
-        """The layer that does most harm: of one that should be exact the first that isn't.
-
-        An input that doesn't hold what it is given comes before all.
-        """
+    def _of_inputs(self, outputs: list[Values]) -> Cause | None:
+        """An input that doesn't hold what it is given, or whose rounding does most of the harm."""
         for each in self._beyond:
             reason = (
                 f"does not hold what it is given: {each['samples']:,} of {each['of']:,} samples "
@@ -328,6 +328,30 @@ class Fidelity:
             )
             setting = f"{each['input']}.precision.result={each['wider']}"
             return Cause(each["input"], each["type"], reason, setting)
+        if self._given is None:
+            return None
+        shares = []
+        pairs = zip(self._design.outputs, outputs, self._predicted, self._exact, strict=True)
+        for tensor, values, meant, exact in pairs:
+            count, scale = len(exact), float(np.abs(meant).max()) or 1.0
+            own = _floats(values, tensor, count) - exact.reshape(count, -1)
+            shares.append((np.abs(meant - exact).max() / scale, np.abs(own).max() / scale))
+        rounding, own_share = map(float, np.max(shares, axis=0))
+        if rounding <= own_share:
+            return None
+        inputs = zip(self._design.inputs, self._given, self._words, strict=True)
+        tensor, lost = max(
+            ((tensor, float(np.abs(given - words).max())) for tensor, given, words in inputs),
+            key=lambda each: each[1],
+        )
+        bits = max(1, math.ceil(math.log2(rounding / SHARE)) + 1)
+        finer = replace(tensor.type, width=tensor.type.width + bits)
+        label = self._design.labels.get(tensor.name, tensor.name)
+        reason = f"rounds what it is given to steps of {2.0**-tensor.type.frac:.3g}, by {lost:.3g}"
+        return Cause(label, str(tensor.type), reason, f"{label}.precision.result={finer}")
+
+    def _blame(self, *, exactly: bool) -> Cause | None:
+        """The layer that does most harm: of one that should be exact the first that isn't."""
         if exactly:
             first = next((each for each in self.departures if each.largest), None)
             return None if first is None else self.cause(first)
@@ -424,7 +448,7 @@ def _outside(design: Design, given: list[Floats] | None) -> list[dict[str, Any]]
             low, high = float(values.min()), float(values.max())
             found.append(
                 {
-                    "input": tensor.name,
+                    "input": design.labels.get(tensor.name, tensor.name),
                     "type": str(tensor.type),
                     "samples": int(outside.sum()),
                     "of": len(values),
