@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Final
 
 from gatewright.frontend.network import Network
-from gatewright.frontend.passes import flatten, kernels, layouts, windows
+from gatewright.frontend.passes import flatten, kernels, layouts, merges, windows
 from gatewright.frontend.passes.activations import reword_activations, split_clips
 from gatewright.frontend.passes.identities import remove_identities
 from gatewright.frontend.passes.refusals import refuse
+from gatewright.frontend.passes.softmax import reword_softmax
 
 #: Which C++ hls4ml has may depend on the io type, "parallel" or "stream".
 Pass = Callable[[Network, str], Network]
@@ -31,6 +32,9 @@ PASSES: Final[tuple[Pass, ...]] = (
     _of_both(layouts.flatten_dense),
     _of_both(layouts.repeat_vectors),
     _of_both(layouts.share_slopes),
+    _of_both(merges.merge_by_two),
+    merges.repeat_before_merging,
+    _of_both(reword_softmax),
     _of_both(kernels.expand_kernels),
     windows.pad_before_pooling,
     windows.stride_as_windows,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from gatewright.errors import UnsupportedError
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes.parts import Parts, rewritten
 
@@ -13,23 +12,17 @@ _CLIPS = (1, 6)
 
 
 def reword_activations(network: Network, io: str) -> Network:
-    """The network with each ReLU and softmax as activations that hls4ml has.
-
-    Raises:
-        UnsupportedError: naming a layer that is none.
-    """
+    """The network with each ReLU as activations that hls4ml has."""
 
     def rule(parts: Parts) -> None:
         arguments: Any = parts.layer.arguments
         if parts.layer.kind == "ReLU":
             slope, threshold = arguments["negative_slope"] or 0, arguments["threshold"] or 0
             _relu(parts, slope, threshold, arguments["max_value"], io)
-        elif parts.layer.kind == "Softmax":
-            _softmax(f"{network.origin}: layer '{parts.layer.name}'", parts, arguments["axis"])
         elif arguments["activation"] in ("relu1", "relu6") and io == "stream":
             _relu(parts, 0, 0, int(arguments["activation"][-1]), io)
 
-    return rewritten(network, rule, ["Activation", "ReLU", "Softmax"], io)
+    return rewritten(network, rule, ["Activation", "ReLU"], io)
 
 
 def split_clips(network: Network, io: str) -> Network:
@@ -45,14 +38,6 @@ def split_clips(network: Network, io: str) -> Network:
         return network
     kinds = {layer.kind for layer in network.layers} - {"Activation", "QActivation"}
     return rewritten(network, rule, sorted(kinds), io)
-
-
-def _softmax(where: str, parts: Parts, axes: tuple[int, ...]) -> None:
-    if axes == (-1,):
-        # hls4ml writes C++ for the layer that does not compile, and for the activation it does.
-        parts.add("Activation", "", parts.source, activation="softmax")
-    elif len(axes) != 1:
-        raise UnsupportedError(f"{where}: softmax over {len(axes)} axes; hls4ml does one")
 
 
 def _relu(parts: Parts, slope: float, threshold: float, limit: float | None, io: str) -> None:
