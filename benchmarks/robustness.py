@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,8 @@ PAIRED = ("convert", "verify", "synth", "fifos")
 _TIMES = {"seconds", "cycles_per_second", "sha256", "files", "key", "creator", "invocation"}
 _UNLIKE = ("simulation.log", "yosys.log", "results.xml", "index.html", "log", "trials.csv")
 _LITTER = ("*gatewright-*", "*.aside", "build-*", "job-*", "tmp*")
+
+_FOREIGN = re.compile(r"temporary/(cc\w+\.\w+|__autograph_generated_file\w+\.py|__pycache__)")
 
 #: Tells the processes that a measurement starts from all others.
 _MARK = "GATEWRIGHT_MEASURED"
@@ -128,7 +131,9 @@ class Place:
         found = list(self.temporary.iterdir())
         for place, pattern in product(places, _LITTER):
             found += place.rglob(pattern)
-        return sorted(path.relative_to(self.root).as_posix() for path in found)
+        names = {path.relative_to(self.root).as_posix() for path in found}
+        # What compilers and TensorFlow leave there when they are killed, they alone know of.
+        return sorted(name for name in names if not _FOREIGN.fullmatch(name))
 
 
 def write_network(folder: Path) -> tuple[Path, Path]:
@@ -368,7 +373,9 @@ def main() -> None:
         found = configurations(build, options.count)
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
     results = json.loads(RESULTS.read_text())
-    results.setdefault("robustness", {})[options.part] = found
+    kept = results.setdefault("robustness", {})
+    # Commands may be measured one by one.
+    kept[options.part] = kept.get(options.part, {}) | found
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
