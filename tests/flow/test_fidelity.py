@@ -268,6 +268,7 @@ def test_inputs_hold_what_they_are_given_in_the_type_that_is_named(converted, by
     assert beyond(**setting if by_name else {"input_precision": wider}) == []
 
 
+@pytest.mark.full
 def test_an_input_that_rounds_too_much_is_named_and_mended(converted):
     network = load(converted / "net.json", converted / "net_weights.h5")
     given = np.random.default_rng(1).uniform(-1, 1, (60, 3))

@@ -96,7 +96,9 @@ def quantized(keras):
     return shaken(keras.Model(inputs, x))
 
 
-@pytest.mark.parametrize("name", ["images", "sequences", "quantized"])
+@pytest.mark.parametrize(
+    "name", ["images", pytest.param("sequences", marks=pytest.mark.full), "quantized"]
+)
 def test_a_rebuilt_model_predicts_as_the_live_one(name, request, keras, tmp_path):
     model = request.getfixturevalue(name)
     data = samples(*(each.shape[1:] for each in model.inputs))
@@ -182,6 +184,7 @@ def test_the_child_is_ended_at_its_limit_of_time(plain):
         reference.predict(samples((4,)))
 
 
+@pytest.mark.full
 def test_a_layer_that_gives_no_numbers_is_named(plain):
     network = load(*plain[:2])
     layers = tuple(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOVES: Final = (
     *("Concatenate", "Cropping1D", "Cropping2D", "Flatten", "GlobalMaxPooling1D"),
     *("GlobalMaxPooling2D", "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum", "Permute"),
-    *("Reshape", "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D"),
+    *("RepeatVector", "Reshape", "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D"),
 )
 _SUMS: Final = ("Add", "Subtract")
 _WEIGHTED: Final = (
