@@ -50,3 +50,13 @@ def qmodel(keras):
         bias_initializer="random_uniform",
     )(x)
     return keras.Model(inputs, x, name="q")
+
+
+@pytest.fixture(params=["tf-keras", "keras 3"])
+def k(request, keras):
+    """Either Keras."""
+    if request.param == "tf-keras":
+        return keras
+    import keras as keras3
+
+    return keras3

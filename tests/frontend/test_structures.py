@@ -3,66 +3,13 @@ same, to the last bits of a float, as the model itself in its own framework."""
 
 import numpy as np
 import pytest
+from live_models import agree, files, predicted, samples, shaken
 from plain_models import dense, write_model
 
 from gatewright.compress.bits import LayerBits
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend import load
 from gatewright.frontend.passes import supported
-from gatewright.frontend.reference.worker import Model
-
-
-@pytest.fixture(params=["tf-keras", "keras 3"])
-def k(request, keras):
-    """Either Keras."""
-    if request.param == "tf-keras":
-        return keras
-    import keras as keras3
-
-    return keras3
-
-
-def shaken(model, seed=1):
-    """The model with weights that tell layers apart."""
-    rng = np.random.default_rng(seed)
-    model.set_weights([rng.uniform(0.2, 1, each.shape) for each in model.get_weights()])
-    return model
-
-
-def predicted(network, *inputs):
-    """What Keras makes of a network as it was read."""
-    parts = [results for _, results, _ in Model(network).batches(list(inputs))]
-    return [np.concatenate([part[name] for part in parts]) for name in network.outputs]
-
-
-def files(model, folder, *formats):
-    """The model in files, as `load` takes them."""
-    legacy = "tf_keras" in type(model).__mro__[-4].__module__ + type(model).__module__
-    for suffix in formats or (".h5", ".keras", ".weights.h5", "legacy" if legacy else ".h5"):
-        if suffix in (".h5", ".keras"):
-            model.save(folder / f"m{suffix}")
-            yield (folder / f"m{suffix}",)
-        else:
-            weights = folder / ("old.h5" if suffix == "legacy" else "m.weights.h5")
-            model.save_weights(weights)
-            (folder / "m.json").write_text(model.to_json())
-            yield folder / "m.json", weights
-    yield (model,)
-
-
-def agree(model, folder, *inputs, formats=()):
-    """Hold what is read of the model, and of its files, against its own prediction."""
-    expected = model.predict(list(inputs) if len(inputs) > 1 else inputs[0], verbose=0)
-    expected = expected if isinstance(expected, list) else [expected]
-    networks = [load(*each) for each in files(model, folder, *formats)]
-    for network in networks:
-        for ours, theirs in zip(predicted(network, *inputs), expected, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
-    return networks[0]
-
-
-def samples(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=(7, *shape)).astype(np.float32)
 
 
 def test_models_within_models(k, tmp_path):

@@ -53,6 +53,9 @@ class Kind:
     arrays: Callable[[Arguments], Shapes] = _no_arrays
 
 
+#: Constants that a file can give for each channel of a tensor.
+MAX_CHANNELS: Final = 1 << 16
+
 #: Settings that matter in training only, or say again what stands elsewhere.
 _TRAINING_ENDINGS: Final = ("_initializer", "_regularizer", "_constraint")
 TRAINING: Final = frozenset(
@@ -136,6 +139,13 @@ def _scalar(value: Any) -> Value:
     """A number; early versions of Keras write an array of one."""
     if isinstance(value, dict) and value.get("type") == "ndarray":
         value = value.get("value")
+    return real()(value)
+
+
+def _scale(value: Any) -> Value:
+    """A number, or one for each channel."""
+    if isinstance(value, list | tuple) and 0 < len(value) <= MAX_CHANNELS:
+        return tuple(real()(each) for each in value)
     return real()(value)
 
 
@@ -364,6 +374,9 @@ KINDS: Mapping[str, Kind] = {
         for which in ("Average", "Max")
         for axes in (1, 2)
     },
+    "Rescaling": Kind(
+        {"scale": Argument(_scale, 1.0), "offset": Argument(_scale, 0.0)},
+    ),
     "Flatten": Kind(_FORMAT),
     "Reshape": Kind({"target_shape": _SHAPE}),
     "RepeatVector": Kind({"n": Argument(integer())}),

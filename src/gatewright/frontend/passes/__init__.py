@@ -14,6 +14,7 @@ from gatewright.frontend.passes import flatten, kernels, layouts, merges, window
 from gatewright.frontend.passes.activations import reword_activations, split_clips
 from gatewright.frontend.passes.identities import remove_identities
 from gatewright.frontend.passes.refusals import refuse
+from gatewright.frontend.passes.rescaling import rescale
 from gatewright.frontend.passes.softmax import reword_softmax
 
 #: Which C++ hls4ml has may depend on the io type, "parallel" or "stream".
@@ -26,6 +27,7 @@ def _of_both(apply: Callable[[Network], Network]) -> Pass:
 
 PASSES: Final[tuple[Pass, ...]] = (
     _of_both(remove_identities),
+    _of_both(rescale),
     _of_both(layouts.channels_last),
     _of_both(layouts.normalize_last),
     _of_both(layouts.keep_dimensions),

@@ -111,8 +111,17 @@ class Parts:
         self._shapes[layer.name] = shape_of(layer, [self._shapes[each] for each in layer.inputs])
         return layer.name
 
-    def affine(self, what: str, source: str, scale: float, shift: float) -> str:
-        """Add scale * x + shift, as a batch normalization: the only layer that does it."""
+    def affine(
+        self,
+        what: str,
+        source: str,
+        scale: float | Sequence[float],
+        shift: float | Sequence[float],
+    ) -> str:
+        """Add scale * x + shift, as a batch normalization: the only layer that does it.
+
+        Either constant is a number, or one for each channel.
+        """
         channels = self._shapes[source][-1]
         constant = {"gamma": scale, "beta": shift, "moving_mean": 0.0, "moving_variance": 1.0}
         weights = {key: np.full(channels, value, np.float32) for key, value in constant.items()}

@@ -197,19 +197,34 @@ def _part(origin: str, entry: Any, depth: int, *, within: bool = False) -> Part:
         )
     if within and kind == "InputLayer":  # whatever its shape, it is given a tensor of another layer
         return Part(label, kind, Layer("", kind))
-    return replace(_layer(origin, where, label, kind, config), calls=calls)
+    return replace(layer_of(origin, where, label, kind, config), calls=calls)
 
 
 def _is_operation(entry: dict[str, Any]) -> bool:
-    """Whether it is an operation, as a + b; Keras 3 tells by the module, as layers have a name."""
-    module = entry.get("module")
+    """Whether it is an operation, as a + b, of which Keras 3 has some by the names of layers."""
+    module, nodes = entry.get("module"), entry.get("inbound_nodes")
     if entry["class_name"] in ("TFOpLambda", "SlicingOpLambda"):
         return True
-    return isinstance(module, str) and any(word in module for word in (".ops.", ".activations"))
+    if isinstance(module, str):
+        return any(word in module for word in (".ops.", ".activations"))
+    # HDF5 files of Keras 3 have no module; a layer says there whether it is trainable.
+    is_call = isinstance(nodes, list) and bool(nodes) and isinstance(nodes[0], dict)
+    return is_call and "trainable" not in entry["config"]
 
 
-def _layer(origin: str, where: str, label: str, kind: str, config: Mapping[str, Any]) -> Part:
-    """A layer, and the layer that is its activation, if it has one."""
+def layer_of(origin: str, where: str, label: str, kind: str, config: Mapping[str, Any]) -> Part:
+    """A layer, and the layer that is its activation, if it has one.
+
+    Args:
+        origin: What the user calls the model.
+        where: Names the file and the layer, for messages.
+        label: What the model calls the layer.
+        kind: Its class, one of the table's.
+        config: What its class is told, as Keras writes it.
+
+    Raises:
+        InputError: if it is told what its class doesn't take.
+    """
     within: dict[str, tuple[Part, ...]] = {}
     own = config.get("activation")
     if isinstance(own, dict) and own.get("class_name") == "function":
@@ -266,7 +281,7 @@ def _first_input(origin: str, entry: Any, parts: list[Part]) -> Part:
             f"{origin}: its first layer '{first.label}' has no input shape; give it one, or "
             "call the model once before it is saved"
         )
-    return _layer(
+    return layer_of(
         origin, f"{origin}: layer '{label}'", label, "InputLayer", {"batch_input_shape": shape}
     )
 

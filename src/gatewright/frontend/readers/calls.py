@@ -67,7 +67,9 @@ def _call(where: str, node: Any) -> Call:
             raise InputError(f"{where}: the arguments of its call must be a list")
         arguments = tuple(reader.value(each) for each in given)
     elif isinstance(node, list):
-        pairs = [_keras2_tensor(where, reader, each) for each in node]
+        # Of a single tensor that is in no list, the node is the tensor.
+        tensors = [node] if node and isinstance(node[0], str) else node
+        pairs = [_keras2_tensor(where, reader, each) for each in tensors]
         arguments = tuple(value for value, _ in pairs)
         named = pairs[0][1] if pairs else {}
         if any(more != named for _, more in pairs):

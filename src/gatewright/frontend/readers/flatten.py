@@ -12,8 +12,10 @@ from gatewright.frontend.kinds import IDENTITY
 from gatewright.frontend.messages import shown
 from gatewright.frontend.names import identifier_of
 from gatewright.frontend.network import Layer, Network, is_name
-from gatewright.frontend.readers.architecture import MAX_LAYERS
+from gatewright.frontend.readers.architecture import MAX_LAYERS, layer_of
+from gatewright.frontend.readers.operations import Known, Tensor, known, operate
 from gatewright.frontend.readers.outline import Call, Given, Outline, Part, Path, Ref
+from gatewright.frontend.shapes import Shape, shape_of
 
 _MERGES: Final = (
     *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
@@ -23,8 +25,8 @@ _CALL: Final = ("training", "mask", "initial_state")
 #: Layers that do something else in training.
 _TRAINED: Final = (*IDENTITY, "BatchNormalization", "QBatchNormalization", "QConv2DBatchnorm")
 
-#: Names of layers by call and result.
-_Results = dict[tuple[int, int], str]
+#: What calls give, by call and result.
+_Results = dict[tuple[int, int], Known]
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class _Flattening:
         self._taken = set(self._names.values())
         self._used: set[Path] = set()
         self._calls = 0
+        self._shapes: dict[str, Shape] = {}
 
     def run(self) -> Flat:
         model = self._outline.model
@@ -79,7 +82,13 @@ class _Flattening:
                     raise UnsupportedError(
                         f"{self._origin}: {key} names layer '{name}' twice; name it once"
                     )
-        outputs = tuple(self._model(model, (), None))
+        given = self._model(model, (), None)
+        outputs = tuple(self._name(f"{self._origin}: output_layers", each) for each in given)
+        for name in outputs:
+            if outputs.count(name) > 1:
+                raise UnsupportedError(
+                    f"{self._origin}: gives the result of layer '{name}' twice; give it once"
+                )
         network = Network(
             self._origin,
             tuple(self._layers),
@@ -91,8 +100,8 @@ class _Flattening:
             network = replace(network, name=model.label)
         return Flat(network, self._outline, self._paths)
 
-    def _model(self, model: Part, path: Path, given: Sequence[str] | None) -> list[str]:
-        """Emit the layers of a model; the names of its results. Given none, it is the outermost."""
+    def _model(self, model: Part, path: Path, given: Sequence[str] | None) -> list[Known]:
+        """Emit the layers of a model; its results. Given none, it is the outermost."""
         where = f"{self._origin}: layer '{path[-1]}'" if path else self._origin
         parts = {part.label: part for part in model.layers}
         if given is not None and len(given) != len(model.inputs):
@@ -106,13 +115,13 @@ class _Flattening:
             found = results.setdefault(label, {})
             if part.kind == "InputLayer":
                 if given is None:
-                    found[0, 0] = self._emit(part.layer, here, ())
+                    found[0, 0] = Tensor(self._emit(part.layer, here, ()))
                 elif label in model.inputs:
-                    found[0, 0] = given[model.inputs.index(label)]
+                    found[0, 0] = Tensor(given[model.inputs.index(label)])
                 continue
             call = calls[label][number]
-            for index, name in enumerate(self._call(part, here, call, results)):
-                found[number, index] = name
+            for index, result in enumerate(self._call(part, here, call, results)):
+                found[number, index] = result
         return [self._result(f"{where}: output_layers", ref, results) for ref in model.outputs]
 
     def _order(
@@ -161,7 +170,13 @@ class _Flattening:
             seen.add(key)
         return order
 
-    def _result(self, where: str, ref: Ref, results: Mapping[str, _Results]) -> str:
+    def _name(self, where: str, value: Known) -> str:
+        """The name of the layer whose result a value is."""
+        if not isinstance(value, Tensor):
+            raise UnsupportedError(f"{where}: reads what is no layer's result")
+        return value.name
+
+    def _result(self, where: str, ref: Ref, results: Mapping[str, _Results]) -> Known:
         found = results.get(ref.layer, {})
         if (ref.call, ref.result) not in found:
             raise UnsupportedError(
@@ -172,16 +187,29 @@ class _Flattening:
 
     def _call(
         self, part: Part, path: Path, call: Call, results: Mapping[str, _Results]
-    ) -> Iterable[str]:
-        """Emit what a call of a part consists of; the names of its results."""
+    ) -> Sequence[Known]:
+        """Emit what a call of a part consists of; its results."""
         self._calls += 1
         if self._calls > MAX_LAYERS:
             raise InputError(f"{self._origin}: has more than {MAX_LAYERS} layers, written out")
         where = f"{self._origin}: layer '{part.label}'"
-        tensors = [self._result(where, ref, results) for ref in _tensors(where, part, call)]
+        if part.is_operation:
+
+            def resolve(ref: Ref) -> Known:
+                return self._result(where, ref, results)
+
+            arguments = [known(each, resolve) for each in call.arguments]
+            named = {key: known(each, resolve) for key, each in call.named.items()}
+            emitter = _Emitter(self, where, path)
+            settings = {key: known(each, resolve) for key, each in part.settings.items()}
+            return operate(where, part.kind, arguments, {**settings, **named}, emitter)
+        tensors = [
+            self._name(where, self._result(where, ref, results))
+            for ref in _tensors(where, part, call)
+        ]
         return self._apply(part, path, tensors)
 
-    def _apply(self, part: Part, path: Path, tensors: Sequence[str]) -> list[str]:
+    def _apply(self, part: Part, path: Path, tensors: Sequence[str]) -> Sequence[Known]:
         if part.is_model:
             return self._model(part, path, tensors)
         if "layer" in part.within:
@@ -197,7 +225,7 @@ class _Flattening:
             name = self._emit(layer, path, tensors)
         for each in activation:
             name = self._emit(each.layer, (*path, each.label), [name])
-        return [name]
+        return [Tensor(name)]
 
     def _check_count(self, part: Part, tensors: Sequence[str]) -> None:
         """Check that a layer reads as many tensors as its class takes."""
@@ -208,6 +236,27 @@ class _Flattening:
                 f"{self._origin}: layer '{part.label}' reads {len(tensors)} tensors; a "
                 f"{part.kind} takes {wanted}"
             )
+
+    def emit_as(
+        self, where: str, kind: str, config: Mapping[str, Any], path: Path, inputs: Sequence[str]
+    ) -> str:
+        """Add a layer of which an operation consists; its name."""
+        part = layer_of(self._origin, where, path[-1], kind, config)
+        self._check_count(part, inputs)
+        return self._emit(part.layer, path, inputs)
+
+    def shape(self, name: str) -> Shape:
+        """The shape of what a layer gives."""
+        for layer in self._layers[len(self._shapes) :]:
+            given = [self._shapes[each] for each in layer.inputs]
+            try:
+                self._shapes[layer.name] = shape_of(layer, given)
+            except (ValueError, IndexError):
+                raise InputError(
+                    f"{self._origin}: layer '{layer.label or layer.name}': a {layer.kind} can't "
+                    f"read tensors of {given}"
+                ) from None
+        return self._shapes[name]
 
     def _emit(self, layer: Layer | None, path: Path, inputs: Sequence[str]) -> str:
         """Add a layer; its name."""
@@ -221,6 +270,21 @@ class _Flattening:
         self._layers.append(replace(layer, name=name, inputs=tuple(inputs), label=label))
         self._paths[name] = path
         return name
+
+
+@dataclass(frozen=True)
+class _Emitter:
+    """Adds the layers of one operation."""
+
+    flattening: _Flattening
+    where: str
+    path: Path
+
+    def add(self, kind: str, inputs: Sequence[str], config: Mapping[str, Any]) -> str:
+        return self.flattening.emit_as(self.where, kind, config, self.path, inputs)
+
+    def shape(self, name: str) -> Shape:
+        return self.flattening.shape(name)
 
 
 def _names(model: Part) -> dict[Path, str]:

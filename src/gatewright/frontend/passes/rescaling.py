@@ -1,0 +1,31 @@
+"""Rescaling by constants, as the batch normalization that hls4ml has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gatewright.errors import UnsupportedError
+from gatewright.frontend.network import Network
+from gatewright.frontend.passes.parts import Parts, rewritten
+
+
+def rescale(network: Network) -> Network:
+    """The network with normalizations whose statistics do nothing, in the place of Rescalings.
+
+    Raises:
+        UnsupportedError: naming the layer, if it has constants for something else than channels.
+    """
+
+    def rule(parts: Parts) -> None:
+        arguments: Any = parts.layer.arguments
+        channels = parts.given[0][-1]
+        for key in ("scale", "offset"):
+            value = arguments[key]
+            if isinstance(value, tuple) and len(value) not in (1, channels):
+                raise UnsupportedError(
+                    f"{network.origin}: layer '{parts.layer.label or parts.layer.name}': its {key} "
+                    f"has {len(value)} numbers; give one, or one for each of {channels} channels"
+                )
+        parts.affine("", parts.source, arguments["scale"], arguments["offset"])
+
+    return rewritten(network, rule, ("Rescaling",))
