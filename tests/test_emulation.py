@@ -48,7 +48,7 @@ def model(keras):
     left = QActivation(quantized_relu(6, 2), name="act")(fc(4, "left")(a))
     right = fc(4, "right")(keras.layers.Flatten(name="flat")(b))
     total = keras.layers.Subtract(name="total")([left, right])
-    return keras.Model([a, b], [fc(2, "narrow")(total), total])
+    return keras.Model([a, b], [fc(2, "small")(total), total])
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_tensors_are_described_in_order(project):
         ("a", (5,), "fixed<27,3>"),
         ("b", (3, 2), "fixed<27,3>"),
     ]
-    assert [(t.name, t.shape) for t in emulation.outputs] == [("narrow", (2,)), ("total", (4,))]
+    assert [(t.name, t.shape) for t in emulation.outputs] == [("small", (2,)), ("total", (4,))]
 
 
 def test_outputs_equal_keras(model, project, samples):
@@ -97,10 +97,10 @@ def test_trace_agrees_with_predict(project, samples):
     emulation = Emulation(project)
     predicted = emulation.predict(samples)
     outputs, layers = emulation.trace(samples)
-    assert {"left", "act", "right", "total", "narrow"} <= set(layers)
+    assert {"left", "act", "right", "total", "small"} <= set(layers)
     for a, b in zip(predicted, outputs, strict=True):
         np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(layers["narrow"], predicted[0])
+    np.testing.assert_array_equal(layers["small"], predicted[0])
     np.testing.assert_array_equal(layers["total"], predicted[1])
     np.testing.assert_array_equal(layers["total"], layers["act"] - layers["right"])
 
@@ -248,7 +248,7 @@ extern "C" {
 void allocate_trace_storage(size_t) {}
 void collect_trace_output(void *) {}
 void free_trace_storage() {}
-void tiny_double(double *a, double *b, double *narrow, double *total) { BODY }
+void tiny_double(double *a, double *b, double *small, double *total) { BODY }
 }
 """
 
@@ -277,7 +277,7 @@ def hostile(project, directory, body, mark=""):
             "std::vector<double> x; for (;;) x.resize(x.size() + (1 << 26));",
             "more memory than its limit, 2 GB",
         ),
-        ("tiny_double(a, b, narrow, total); *narrow = 1;", "crashed at sample 0 of 3 (SIGSEGV)"),
+        ("tiny_double(a, b, small, total); *small = 1;", "crashed at sample 0 of 3 (SIGSEGV)"),
     ],
 )
 def test_whatever_the_library_does_is_one_line(project, tmp_path, monkeypatch, body, said):
