@@ -428,3 +428,26 @@ def test_shapes_that_are_none_are_refused(tmp_path, match, kind, config):
     shape = (2, 4) if kind == "UpSampling1D" else (4,)
     with pytest.raises(InputError, match=f"layer 'a'.*{match}"):
         convert(*write_model(tmp_path, [layer], {}, shape))
+
+
+@pytest.mark.parametrize("axes", [1, 2])
+def test_a_normalization_behind_a_depthwise_convolution_is_folded_into_it(keras, axes, tmp_path):
+    k = keras.layers
+    kind, shape = (k.DepthwiseConv1D, (5, 3)) if axes == 1 else (k.DepthwiseConv2D, (5, 4, 3))
+    inputs = keras.Input(shape, name="x")
+    tensor = k.BatchNormalization(name="bn")(kind(2, name="c", padding="same")(inputs))
+    model = keras.Model(inputs, k.ReLU(name="r")(tensor))
+    rng = np.random.default_rng(axes)
+    model.set_weights([rng.uniform(0.25, 1, weight.shape) for weight in model.weights])
+    x = np.round(rng.uniform(-2, 2, (20, *shape)) * 64) / 64
+    expected = model.predict(x, verbose=0)
+    for how in ("parallel", "stream"):
+        graph = convert(model, options=ConvertOptions(precision="fixed<40,16>", io=how))
+        assert "bn" not in graph.graph
+        write_hls(graph, tmp_path / how)
+        (outputs,) = Emulation(tmp_path / how).predict(x)
+        np.testing.assert_allclose(outputs, expected, atol=2**-12)
+        design = lower(graph)
+        found = golden.run(design, [np.rint(x * 1024).astype(np.int64)])
+        tensor = design.outputs[0]
+        np.testing.assert_array_equal(found[tensor.name] * 2.0**-tensor.type.frac, outputs)

@@ -40,6 +40,8 @@ def mend(network: Network, layers: list[Layer], shapes: dict[str, list[int | Non
             _fold(layer)
         elif layer["class_name"] == "QBatchNormalization":
             _quantize_statistics(layer)
+        elif layer["class_name"] in ("DepthwiseConv1D", "DepthwiseConv2D"):
+            _let_fold(layer)
         elif kind == "Dense" and len(shape) > 2:
             _to_convolution(layer, shape)
         elif kind == "Softmax" and len(shape) > 2 and layer.get("axis", -1) == -1:
@@ -79,6 +81,16 @@ def _fold(layer: Layer) -> None:
     layer["class_name"], layer["use_bias"] = "QConv2D", True
     for what in _STATISTICS:
         del layer[f"{what}_data"]
+
+
+def _let_fold(layer: Layer) -> None:
+    """Give depthwise weights the shape that a batch normalization behind them is folded into.
+
+    hls4ml multiplies by a factor per element of the last axis, which here is one filter's; the
+    order of the weights, which is all else that it looks at, stays.
+    """
+    weights = layer["depthwise_data"]
+    layer["depthwise_data"] = weights.reshape(*weights.shape[:-2], 1, -1)
 
 
 def _quantize_statistics(layer: Layer) -> None:
