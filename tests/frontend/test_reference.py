@@ -168,6 +168,7 @@ def test_keras_3_is_asked_what_its_own_layers_mean(tmp_path):
     np.testing.assert_allclose(got, stored["y"], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.full
 def test_what_keras_has_no_layer_for_is_named(plain):
     network = load(*plain[:2])
     layers = tuple(
