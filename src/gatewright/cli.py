@@ -220,8 +220,9 @@ def convert(
         Path | None, typer.Option(help="Weights (.h5) of a model whose file is its architecture.")
     ] = None,
     io: Annotated[
-        str, typer.Option(help="parallel: a beat is a whole tensor; stream: a pixel.")
-    ] = "parallel",
+        str | None,
+        typer.Option(help="parallel (default): a beat is a whole tensor; stream: a pixel."),
+    ] = None,
     reuse: Annotated[
         int | None, typer.Option(help="Products per multiplier; 1 is fully unrolled.")
     ] = None,
@@ -238,6 +239,9 @@ def convert(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="layer.key=value; may be repeated.")
     ] = None,
+    hls_config: Annotated[
+        Path | None, typer.Option(help="hls4ml's own configuration, hls4ml_config.yml.")
+    ] = None,
     target_ii: Annotated[
         int | None,
         typer.Option(help="Clock cycles per sample to reach with the cheapest reuse factors."),
@@ -252,9 +256,10 @@ def convert(
     from gatewright.flow.convert import convert as run
     from gatewright.flow.convert import load_rtl
     from gatewright.flow.steps import held
-    from gatewright.options import ConvertOptions
+    from gatewright.hlsconfig import options_of, read_hls_config
 
-    options = ConvertOptions(
+    options = options_of(
+        read_hls_config(hls_config) if hls_config is not None else None,
         io=io,
         reuse_factor=reuse,
         strategy=strategy,

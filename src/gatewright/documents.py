@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ _WHOLE_NUMBERS = 1 << 63
 _DIGITS = 64  # characters of a number
 
 
-def read_yaml(path: Path, what: str) -> dict[str, Any]:
+def read_yaml(path: Path, what: str, tags: Collection[str] = ()) -> dict[str, Any]:
     """The mapping that a YAML file holds, of text, numbers, booleans, null, lists and mappings.
 
     Dates are text. A key that is given twice, or is not text, is an error.
@@ -28,6 +29,7 @@ def read_yaml(path: Path, what: str) -> dict[str, Any]:
     Args:
         path: The file, in UTF-8.
         what: What it should be, with its article, for messages.
+        tags: Tags of text that is taken as it is written; nothing is made of it.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -36,7 +38,7 @@ def read_yaml(path: Path, what: str) -> dict[str, Any]:
     """
     text = _read_text(path, _YAML_BYTES, what)
     try:
-        loader = _Loader(text)
+        loader = _Loader(text, tags)
         try:
             content = loader.get_single_data()
         finally:
@@ -116,8 +118,9 @@ class _Loader(yaml.SafeLoader):
     anything of a size is made.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, tags: Collection[str] = ()) -> None:
         super().__init__(text)
+        self._plain = tags
         self._depth = 0
         self._sizes: dict[int, int] = {}  # values in a node whose end was met, by its id
 
@@ -158,6 +161,8 @@ class _Loader(yaml.SafeLoader):
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Refuse tags of other kinds, and text that its tag denies."""
+        if node.tag in self._plain and isinstance(node, yaml.ScalarNode):
+            return node.value
         if node.tag not in _TAGS:
             raise _Refused(node.start_mark, f"the tag {node.tag} is not known here")
         try:

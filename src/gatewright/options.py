@@ -54,6 +54,8 @@ class ConvertOptions:
             class of layers; keys are `precision.<what>`, `reuse_factor`, `strategy`, the choices of
             `HARDWARE_CHOICES` and what hls4ml lets one configure on the layer (`implementation`,
             `table_size`, `parallelization_factor`, ...).
+        hls_settings: The same of a configuration of hls4ml, which come before these; what hls4ml
+            would choose anyway is not set by them.
         target: Synthesis target, see `gatewright.targets`.
         clock_ns: Clock period in ns; default the target's.
         target_ii: Clock cycles from one sample to the next that the network shall reach; it decides
@@ -69,6 +71,7 @@ class ConvertOptions:
     inference: str | None = None
     preset: str | None = None
     settings: tuple[tuple[str, str], ...] = ()
+    hls_settings: tuple[tuple[str, str], ...] = ()
     target: str = "xcup"
     clock_ns: float | None = None
     target_ii: int | None = None
@@ -154,7 +157,7 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
     if resolved.fps is not None and not RATES[0] <= resolved.fps <= RATES[1]:
         low, high = RATES
         raise InputError(f"{resolved.fps:g} samples/s: must be from {low:g} to {high:g}")
-    for key, value in resolved.settings:
+    for key, value in (*resolved.hls_settings, *resolved.settings):
         _check_setting(key, value)
     for text in (resolved.precision, resolved.input_precision):
         if text is not None:

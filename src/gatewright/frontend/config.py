@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from gatewright.errors import InputError
 from gatewright.fixed import FixedType
 from gatewright.frontend.messages import near
 from gatewright.frontend.precision import SAFE_DEFAULT, Choices, write_precision
+from gatewright.hlsconfig import plain_type, setting_name
 from gatewright.options import (
     DEFAULT_PRECISION,
     HARDWARE_CHOICES,
@@ -83,6 +85,7 @@ def configure(
         InputError: if a setting names an unknown layer, key or value.
     """
     names = config["LayerName"]
+    chosen = copy.deepcopy(names)
     user: set[tuple[str, str]] = set()
     default: dict[str, str | int] = {key: choices[0] for key, choices in HARDWARE_CHOICES.items()}
     default |= {"strategy": str(options.strategy), "reuse_factor": int(options.reuse_factor or 1)}
@@ -99,12 +102,15 @@ def configure(
         elif layer["class_name"] == "Dot":
             # hls4ml's inference fails on it where it finds this type open.
             write_precision(entry, "accum", default_precision(options))
-    for key, value in options.settings:
+    for key, value in (*options.hls_settings, *options.settings):
         selector, path = _parted(key, labels)
         if not path:
             raise InputError(f"setting '{key}={value}': write layer.key=value")
+        is_hls4mls = (key, value) in options.hls_settings
         for layer in _selected(key, selector, layers, labels):
             name = layer["name"]
+            if is_hls4mls and _is_chosen(chosen.get(name, {}), path, value):
+                continue
             if path == "strategy" or path in HARDWARE_CHOICES:
                 asked.layers[name][path] = _choice(key, path, value)
             else:
@@ -112,6 +118,25 @@ def configure(
     for layer in layers:
         _pass_on(names[layer["name"]], layer, asked.layers[layer["name"]], backend)
     return Choices(user, names), asked
+
+
+def _is_chosen(entry: Mapping[str, Any], path: str, value: str) -> bool:
+    """Whether a setting says what hls4ml chose for the layer of itself."""
+    first, _, what = path.partition(".")
+    if first != "precision":
+        said = {setting_name(str(key)): each for key, each in entry.items()}
+        return str(said.get(path)) == value
+    own = str(entry.get("Precision", {}).get(what, entry.get(f"{what}_t")))
+    if "auto" in (own, value):
+        return own == value
+    return _canonical(own) == _canonical(value)
+
+
+def _canonical(text: str) -> str:
+    try:
+        return str(FixedType.parse(plain_type(text)))
+    except InputError:
+        return text
 
 
 def _choice(key: str, path: str, value: str) -> str:
@@ -181,6 +206,18 @@ def _selected(key: str, selector: str, layers: LayerList, labels: Mapping[str, s
     )
 
 
+#: Ends of the names of types that no value of the model has.
+_NO_VALUES = ("table", "inp_norm", "inv_inp")
+
+
+def _is_quantized(layer: dict[str, Any], what: str) -> bool:
+    """Whether a quantizer of the model sets a type of a layer."""
+    quantizers = [f"{what}_quantizer"]
+    if what == "weight" and "Depthwise" in layer["class_name"]:
+        quantizers.append("depthwise_quantizer")
+    return what != "activation" and any(layer.get(name) is not None for name in quantizers)
+
+
 def _set(
     entry: dict[str, Any],
     layer: dict[str, Any],
@@ -205,16 +242,18 @@ def _set(
     ]
     types += ["inp_norm"] if kind.__name__ == "Softmax" else []
     first, _, what = path.partition(".")
+    if path == "precision.default":
+        for what in types:
+            if not _is_quantized(layer, what) and not what.endswith(_NO_VALUES):
+                _set(entry, layer, key, f"precision.{what}", value, user, backend)
+        return
     if first == "precision":
         if what not in types:
             raise InputError(
                 f"setting '{key}': layer '{layer['name']}' has no precision '{what}'"
                 f"; there are {', '.join('precision.' + t for t in types)}"
             )
-        quantizers = [f"{what}_quantizer"]
-        if what == "weight" and "Depthwise" in layer["class_name"]:
-            quantizers.append("depthwise_quantizer")
-        if what != "activation" and any(layer.get(name) is not None for name in quantizers):
+        if _is_quantized(layer, what):
             raise InputError(
                 f"setting '{key}': the model's own quantizer sets the type of '{what}' "
                 f"of layer '{layer['name']}'"
