@@ -82,7 +82,9 @@ def test_weights_have_the_value_that_they_have_in_hardware(tmp_path):
 
 def test_activations_saturate_unless_hls4ml_is_asked_for(plain):
     path, weights, *_ = plain
-    assert layer_types(convert(path, weights), "fc1_relu")["result_t"] == "fixed<16,6,TRN,SAT>"
+    small = ConvertOptions(input_precision="fixed<16,4>")
+    types = layer_types(convert(path, weights, small), "fc1_relu")
+    assert types["result_t"] == "fixed<16,6,TRN,SAT>"
     graph = convert(path, weights, ConvertOptions(preset="hls4ml"))
     assert layer_types(graph, "fc1_relu")["result_t"] == "fixed<16,6>"
     graph = convert(path, weights, ConvertOptions(precision="fixed<12,4>"))

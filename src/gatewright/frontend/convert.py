@@ -12,6 +12,7 @@ from gatewright.errors import GatewrightError, InputError, UnsupportedError, in_
 from gatewright.fixed import FixedType
 from gatewright.frontend.config import configure, default_precision
 from gatewright.frontend.cpp import check_graph
+from gatewright.frontend.folding import types_kept
 from gatewright.frontend.keras2 import Model
 from gatewright.frontend.mend import mend
 from gatewright.frontend.messages import first_line
@@ -27,7 +28,7 @@ from gatewright.frontend.precision import (
 )
 from gatewright.frontend.quiet import import_keras, quiet
 from gatewright.frontend.readers.fml import SavedGraph
-from gatewright.frontend.refine import refine
+from gatewright.frontend.refine import Request, refine
 from gatewright.frontend.source import GraphSource, load
 from gatewright.options import HARDWARE_CHOICES, ConvertOptions, resolve
 from gatewright.targets import load_target
@@ -133,9 +134,10 @@ def _convert(network: Network, options: ConvertOptions, directory: Path, project
     layers = _parse(network)[0]
     choices, asked = configure(config, layers, options, get_backend(BACKEND), labels)
     project_config = _project_config(options, directory, project)
+    request = Request(FixedType.parse(default), to_the_letter=options.precision is not None)
     for _ in range(_MAX_ROUNDS):
         graph = _build(network, project_config, config, choices, options)
-        if options.inference == "safe" and refine(graph, choices, FixedType.parse(default)):
+        if options.inference == "safe" and refine(graph, choices, request):
             continue
         if not settle_slopes(network.origin, graph, choices):  # of types that are settled otherwise
             break
@@ -226,7 +228,8 @@ def _build(
     if options.inference == "safe":
         settle_quantizers(layers, choices, FixedType.parse(default_precision(options)))
     full = {**project_config, "HLSConfig": copy.deepcopy(config)}
-    return ModelGraph.from_layer_list(full, layers, inputs, outputs)
+    with types_kept():
+        return ModelGraph.from_layer_list(full, layers, inputs, outputs)
 
 
 def _check_widths(origin: str, graph: Any) -> None:

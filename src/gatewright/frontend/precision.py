@@ -21,6 +21,7 @@ SAFE_DEFAULT = "fixed<16,6,TRN,SAT>"
 _EXACT_FRACTION = range(-32, 33)
 _CHECK_BITS = 50
 _MAX_WEIGHT_BITS = 24
+_LEAST_RESULT = 2.0**-8
 # These compute something, so that hls4ml casts to their result's type, whatever it is.
 _CASTING = (
     *("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D"),
@@ -299,6 +300,42 @@ def scale_type(values: NDArray[Any], default: FixedType) -> FixedType:
     largest = float(np.abs(values).max())
     integer = math.floor(math.log2(largest)) + 1 + default.signed
     return widened(values, replace(default, integer=integer))
+
+
+def is_fine(columns: NDArray[np.float64], to: FixedType, error: float) -> bool:
+    """Whether a type keeps the weights of a layer, and not only those of its largest results.
+
+    Of each result, the rounding of its weights may add up to a part of the weights' sum, both taken
+    as magnitudes: so much of the result it is at most if all products have one sign. Results whose
+    weights are below 2^-8 of the layer's largest don't count: they are as good as none.
+
+    Args:
+        columns: Weights of shape (terms, results).
+        to: A type that holds them.
+        error: That part.
+    """
+    sums = np.abs(columns).sum(axis=0)
+    errors = np.abs(columns - to_float(from_float(columns, to), to.frac)).sum(axis=0)
+    counts = sums >= _LEAST_RESULT * sums.max(initial=0)
+    return bool((errors <= error * sums)[counts].all())
+
+
+def fine_type(columns: NDArray[np.float64], default: FixedType, error: float) -> FixedType:
+    """A type that is fine for weights: the default's width with the point moved, or some bits more.
+
+    Args:
+        columns: As for `is_fine`.
+        default: The default type.
+        error: As for `is_fine`.
+    """
+    exact = exact_type(columns)
+    if exact is not None and exact.width <= default.width:
+        return exact
+    integer = math.floor(math.log2(float(np.abs(columns).max()))) + 2
+    to = FixedType(default.width, integer, True, Rounding.RND, Overflow.SAT)
+    while not is_fine(columns, to, error) and to.width < _MAX_WEIGHT_BITS:
+        to = replace(to, width=to.width + 1)
+    return widened(columns, to)
 
 
 def is_plain_linear(node: Any) -> bool:

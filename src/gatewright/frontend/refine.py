@@ -8,37 +8,85 @@ included, and names better types for the next conversion. docs/semantics.md stat
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gatewright.fixed import FixedType, Overflow, Rounding
 from gatewright.frontend.precision import (
     Choices,
+    fine_type,
     holds,
     input_type,
+    is_fine,
     is_plain_linear,
     scale_type,
     widened,
 )
+from gatewright.frontend.ranges import (
+    Interval,
+    Ranges,
+    find,
+    holds_interval,
+    matrix,
+    ranged_type,
+)
+from gatewright.frontend.wide import narrow, pixels, room_for_mean
 from gatewright.hlsgraph import fixed_type
 
 _BINARY_SUMS = ("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D")
+_ACTIVATIONS = ("Activation", "ParametrizedActivation", "PReLU")
+#: Activations whose results have the type of what they read, are signs, or end at 6 or before.
+_OTHERWISE_TYPED = (
+    *("linear", "binary_tanh", "ternary_tanh", "sigmoid", "tanh", "hard_sigmoid", "hard_tanh"),
+    *("softsign", "relu1", "relu6"),
+)
+#: Significant bits that the largest value of a tensor has in a type that is left as it is.
+_LEAST_BITS = 12
+#: Width at most of an activation that is wider than the default: what a DSP takes.
+_MOST_BITS = 26
+#: What of a result the rounding of its weights may be, without calibration samples and with them.
+_MOST_ERROR, _MEASURED_ERROR = 2.0**-8, 2.0**-10
+#: What of a sum the last bit of its bias may be.
+_BIAS_ERROR = 2.0**-10
 
 
-def refine(graph: Any, choices: Choices, default: FixedType) -> bool:
+@dataclass(frozen=True)
+class Request:
+    """What types a graph is to get.
+
+    Attributes:
+        default: The model's default type.
+        to_the_letter: Whether the user asked for it, so that it stays whatever the range.
+        measured: By node, what calibration samples reach, with room around it.
+    """
+
+    default: FixedType
+    to_the_letter: bool = False
+    measured: Mapping[str, Interval] | None = None
+
+
+def refine(graph: Any, choices: Choices, request: Request) -> bool:
     """Choose types for what a converted graph left open; whether another conversion is needed.
 
     Args:
         graph: hls4ml's ModelGraph, with its flow applied.
         choices: Receives the choices.
-        default: The model's default type.
+        request: What is asked for.
     """
+    default = request.default
+    ranges = ranges_of(graph, choices, request)
     changed = False
     for node in graph.get_layers():
         for what, variable in node.weights.items():
-            changed |= _refine_weight(node, what, variable, choices, default)
+            reach = ranges.free[node.name].largest
+            changed |= _refine_weight(node, what, variable, choices, request, reach)
+        if is_open(node, choices, request):
+            to = activation_type(ranges.free[node.name], default)
+            changed |= choices.set_precision(node.name, "result", to)
         if node.class_name == "Softmax":
             changed |= _refine_softmax(node, choices)
         elif node.class_name in _BINARY_SUMS:
@@ -61,12 +109,43 @@ def refine(graph: Any, choices: Choices, default: FixedType) -> bool:
             # hls4ml takes the input's type, in which the threshold may wrap.
             threshold = np.array([node.get_attr("activ_param")], np.float64)
             changed |= choices.set_precision(node.name, "param", widened(threshold, default))
-    return changed
+    return narrow(graph, ranges, choices, default) or changed
+
+
+def ranges_of(graph: Any, choices: Choices, request: Request) -> Ranges:
+    """The intervals of a graph's tensors, with the types that `refine` gives it."""
+
+    def typed(node: Any, free: Interval) -> FixedType | None:
+        if is_open(node, choices, request):
+            return activation_type(free, request.default)
+        return fixed_type(node.get_output_variable().type.precision)
+
+    return find(graph, typed, request.measured)
+
+
+def is_open(node: Any, choices: Choices, request: Request) -> bool:
+    """Whether the type of a node's result follows from its range: an activation's, unless set."""
+    if request.to_the_letter or (node.name, "result") in choices.user:
+        return False
+    if node.get_attr("activation_quantizer") is not None or node.class_name not in _ACTIVATIONS:
+        return False
+    return str(node.get_attr("activation")).lower() not in _OTHERWISE_TYPED
+
+
+def activation_type(interval: Interval, default: FixedType) -> FixedType:
+    """The default type, unless an interval lies beyond it, or has few significant bits in it."""
+    largest = interval.largest
+    if not largest or (
+        holds_interval(default, interval) and largest >= 2.0 ** (_LEAST_BITS - default.frac)
+    ):
+        return default
+    return ranged_type(interval, default, default.width, _MOST_BITS)
 
 
 def _refine_weight(
-    node: Any, what: str, variable: Any, choices: Choices, default: FixedType
+    node: Any, what: str, variable: Any, choices: Choices, request: Request, reach: float
 ) -> bool:
+    default = request.default
     current = fixed_type(variable.type.precision)
     values = np.asarray(variable.data, np.float64)
     if current is None or (node.name, what) in choices.user or values.size == 0:
@@ -77,9 +156,27 @@ def _refine_weight(
         return choices.set_precision(node.name, what, scale_type(values, default))
     if what == "param":
         return choices.set_precision(node.name, what, widened(values, default))
-    if holds(values, current):
-        return False
-    return choices.set_precision(node.name, what, widened(values, current))
+    to = current if holds(values, current) else widened(values, current)
+    columns = _columns(node, what, values)
+    if columns is not None and not request.to_the_letter:
+        # The last bit of a bias matters by what it is added to.
+        matters = what != "bias" or math.ldexp(1, -to.frac) > _BIAS_ERROR * reach
+        error = _MEASURED_ERROR if request.measured is not None else _MOST_ERROR
+        if matters and not is_fine(columns, to, error):
+            to = fine_type(columns, default, error)
+    return to != current and choices.set_precision(node.name, what, to)
+
+
+def _columns(node: Any, what: str, values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Weights of shape (terms, results); None of what is not multiplied by values."""
+    if what in ("bias", "embeddings"):
+        return values.reshape(-1, 1)
+    if what != "weight":
+        return None
+    if node.class_name.startswith("Depthwise"):
+        return values.reshape(-1, int(node.get_input_variable().shape[-1]))
+    weights = matrix(node)
+    return None if weights is None else weights.reshape(-1, weights.shape[-1])
 
 
 def _refine_binary_sum(node: Any, choices: Choices) -> bool:
@@ -122,11 +219,11 @@ def _refine_pooling(node: Any, choices: Choices) -> bool:
         return False
     accum = result = FixedType(inputs.width, inputs.integer, inputs.signed)
     if node.get_attr("pool_op").lower() == "average":
-        is_global = node.class_name.startswith("Global")
-        sides = ["in_height", "in_width", "n_in"] if is_global else ["pool_height", "pool_width"]
-        grow = (math.prod(int(node.get_attr(side, 1)) for side in sides) - 1).bit_length()
-        accum = replace(accum, width=inputs.width + 2 * grow, integer=inputs.integer + grow)
-        result = replace(result, width=inputs.width + grow)
+        grow = (pixels(node) - 1).bit_length()
+        more = room_for_mean(node, inputs, grow)
+        integer = inputs.integer + grow
+        accum = replace(accum, width=integer + inputs.frac + more, integer=integer)
+        result = replace(result, width=inputs.width + more)
     elif not node.class_name.startswith("Global"):
         return False
     changed = choices.set_precision(node.name, "accum", accum)

@@ -1,0 +1,437 @@
+"""What interval each tensor of a network lies in: from bounds, or from calibration samples.
+
+Interval arithmetic on hls4ml's graph (Moore, 1966), whose weights are those that hardware has: of
+each layer, what its results can be, given what its inputs can be. Intervals are kept per channel,
+which is the last axis, so that a channel with small weights does not pay for one with large ones.
+docs/semantics.md says which types follow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright.fixed import FixedType, Overflow, Rounding
+from gatewright.hlsgraph import fixed_type
+
+Floats = NDArray[np.float64]
+
+#: Channels of a tensor at most; of more, one interval is kept.
+_MOST_CHANNELS = 1 << 18
+#: Factor and slope of a SELU (Klambauer et al., 2017).
+_SELU = (1.0507009873554805, 1.6732632423543772)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """What values a tensor can have.
+
+    Attributes:
+        low: Least value, float64 of shape (channels,), or () where all channels have one.
+        high: Greatest value, of the same shape.
+    """
+
+    low: Floats
+    high: Floats
+
+    @classmethod
+    def of(cls, low: Any, high: Any) -> Interval:
+        """From numbers or arrays that broadcast."""
+        ends = np.broadcast_arrays(np.asarray(low, np.float64), np.asarray(high, np.float64))
+        return cls(*ends)
+
+    @property
+    def whole(self) -> tuple[float, float]:
+        """Least and greatest value of all channels."""
+        return float(self.low.min()), float(self.high.max())
+
+    @property
+    def largest(self) -> float:
+        """The greatest magnitude."""
+        return max(map(abs, self.whole))
+
+    def hull(self) -> Interval:
+        """The same for all channels together."""
+        return Interval.of(*self.whole)
+
+    def union(self, other: Interval) -> Interval:
+        """The least interval that holds both."""
+        first, second = _alike(self, other)
+        return Interval.of(np.minimum(first.low, second.low), np.maximum(first.high, second.high))
+
+    def within(self, other: Interval) -> Interval:
+        """What of it lies in the other one too; the nearest end of that where nothing does."""
+        mine, its = _alike(self, other)
+        return Interval.of(*(np.clip(end, its.low, its.high) for end in (mine.low, mine.high)))
+
+    def spread(self, channels: int) -> Interval:
+        """With an interval per channel; elements follow each other channel by channel.
+
+        Args:
+            channels: Size of the last axis that the elements are given.
+        """
+        size = self.low.size
+        if self.low.ndim == 0 or channels > _MOST_CHANNELS:
+            return self.hull()
+        if channels % size == 0:
+            return Interval(
+                np.tile(self.low, channels // size), np.tile(self.high, channels // size)
+            )
+        if size % channels == 0:
+            low, high = (end.reshape(-1, channels) for end in (self.low, self.high))
+            return Interval(low.min(axis=0), high.max(axis=0))
+        return self.hull()
+
+
+def type_interval(to: FixedType) -> Interval:
+    """What a type can hold."""
+    return Interval.of(math.ldexp(to.lowest, -to.frac), math.ldexp(to.max, -to.frac))
+
+
+def holds_interval(to: FixedType, interval: Interval) -> bool:
+    """Whether no value of an interval is beyond a type, as far as its last bit."""
+    low, high = type_interval(to).whole
+    unit = math.ldexp(1, -to.frac)
+    least, most = interval.whole
+    return low - unit < least and most < high + unit
+
+
+def cast_interval(interval: Interval, to: FixedType) -> Interval:
+    """What becomes of an interval that is assigned to a type: one that wraps can be anything."""
+    if holds_interval(to, interval):
+        unit = 0.0 if to.rounding is Rounding.RND else math.ldexp(1, -to.frac)
+        return Interval.of(interval.low - unit, interval.high + unit).within(type_interval(to))
+    if to.overflow in (Overflow.SAT, Overflow.SAT_SYM):
+        return interval.within(type_interval(to))
+    return type_interval(to)
+
+
+#: The type of a node's result, given what the result would be if no type bounded it.
+Typed = Callable[[Any, Interval], FixedType | None]
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """The intervals of a graph's tensors, by node.
+
+    Attributes:
+        free: What a result would be if its own type did not bound it.
+        held: What it is.
+    """
+
+    free: Mapping[str, Interval]
+    held: Mapping[str, Interval]
+
+
+def find(graph: Any, typed: Typed, measured: Mapping[str, Interval] | None = None) -> Ranges:
+    """The intervals of a graph's tensors.
+
+    Args:
+        graph: hls4ml's ModelGraph, its flow applied.
+        typed: Gives the type of a node's result; None where it is not fixed point.
+        measured: By node, what calibration samples reach, with room around it.
+    """
+    free: dict[str, Interval] = {}
+    held: dict[str, Interval] = {}
+    for node in graph.get_layers():
+        inputs = [
+            held[node.get_input_node(name).name]
+            for name in node.inputs
+            if name in graph.output_vars
+        ]
+        rule = _RULES.get(node.class_name)
+        result = rule(node, inputs) if rule is not None and inputs else None
+        if result is None:
+            result = _result_interval(node.get_output_variable())
+        if measured is not None and node.name in measured:
+            result = result.within(measured[node.name])
+        to = typed(node, result)
+        free[node.name] = result
+        held[node.name] = result if to is None else cast_interval(result, to)
+    return Ranges(free, held)
+
+
+def ranged_type(interval: Interval, like: FixedType, width: int, most: int) -> FixedType:
+    """A type for values of an interval.
+
+    Args:
+        interval: What is to be held.
+        like: A type with the modes wanted, and the least fraction.
+        width: Width at least; a small interval has more fraction bits.
+        most: Width at most; of an interval that needs more, the ends are not held.
+    """
+    # 2^bits is above the greatest magnitude, or, as far as the last bit goes, equal to it.
+    bits = math.frexp(interval.largest)[1]
+    for integer in range(bits - 1 + like.signed, bits + 1 + like.signed):
+        to = replace(like, width=max(width, integer + like.frac), integer=integer)
+        if to.width < most and holds_interval(to, interval):
+            return to
+    return replace(to, width=min(to.width, most), integer=min(to.integer, most - like.frac))
+
+
+def _result_interval(variable: Any) -> Interval:
+    to = fixed_type(variable.type.precision)
+    # What is not fixed point is a sign.
+    return Interval.of(-1, 1) if to is None else type_interval(to)
+
+
+def _alike(first: Interval, second: Interval) -> tuple[Interval, Interval]:
+    """Both with as many channels, or with none."""
+    sizes = {first.low.size, second.low.size}
+    if len(sizes - {1}) > 1:
+        return first.hull(), second.hull()
+    return first, second
+
+
+def _with_zero(interval: Interval) -> Interval:
+    return Interval.of(np.minimum(interval.low, 0), np.maximum(interval.high, 0))
+
+
+# Sums
+
+
+def matrix(node: Any, what: str = "weight") -> Floats | None:
+    """Weights of a Dense or a convolution, of shape (*window, channels, results).
+
+    None where they stand for signs.
+    """
+    variable = node.weights[what]
+    if fixed_type(variable.type.precision) is None:
+        return None
+    data = np.asarray(variable.data, np.float64)
+    # For the strategy Resource, hls4ml writes results first.
+    return np.moveaxis(data, 0, -1) if node.get_attr("_weights_transposed") else data
+
+
+def _product(weights: Floats, x: Interval, axis: int | tuple[int, ...]) -> Interval:
+    """Sums of weights times values of an interval, which broadcasts, along some axes."""
+    positive, negative = np.maximum(weights, 0), np.minimum(weights, 0)
+    return Interval(
+        (positive * x.low + negative * x.high).sum(axis=axis),
+        (positive * x.high + negative * x.low).sum(axis=axis),
+    )
+
+
+def _moved(interval: Interval, node: Any) -> Interval:
+    """With the bias added."""
+    bias = np.asarray(node.weights["bias"].data, np.float64).ravel()
+    return Interval.of(interval.low + bias, interval.high + bias)
+
+
+def _pads(node: Any) -> bool:
+    return any(int(node.get_attr(f"pad_{side}", 0)) for side in ("top", "bottom", "left", "right"))
+
+
+def _dense(node: Any, inputs: list[Interval]) -> Interval:
+    (x,) = inputs
+    if _pads(node):
+        x = _with_zero(x)
+    weights = matrix(node)
+    if weights is None:
+        terms = node.weights["weight"].data.size // node.weights["bias"].data.size
+        # Signs: agreements are counted, and the bias is added before that is doubled.
+        bias = 2 * float(np.abs(np.asarray(node.weights["bias"].data, np.float64)).max())
+        reach = terms * x.largest + bias
+        return Interval.of(-reach, reach)
+    flat = weights.reshape(-1, weights.shape[-1])
+    x = x.spread(weights.shape[-2])
+    low, high = (np.broadcast_to(end, weights.shape[:-1]).reshape(-1, 1) for end in (x.low, x.high))
+    return _moved(_product(flat, Interval(low, high), 0), node)
+
+
+def _depthwise(node: Any, inputs: list[Interval]) -> Interval:
+    (x,) = inputs
+    channels = int(node.get_input_variable().shape[-1])
+    weights = matrix(node)
+    if weights is None or weights.size % channels or node.weights["bias"].data.size != channels:
+        return _result_interval(node.get_output_variable())
+    if _pads(node):
+        x = _with_zero(x)
+    return _moved(_product(weights.reshape(-1, channels), x.spread(channels), 0), node)
+
+
+def _batchnorm(node: Any, inputs: list[Interval]) -> Interval:
+    (x,) = inputs
+    channels = int(node.get_output_variable().shape[-1])
+    scale, bias = (
+        np.asarray(node.weights[name].data, np.float64).ravel() for name in ("scale", "bias")
+    )
+    if fixed_type(node.weights["scale"].type.precision) is None:
+        scale = np.ones(1)
+        x = Interval.of(-x.largest, x.largest)
+    count = max(scale.size, bias.size, channels)
+    if any(count % size for size in (scale.size, bias.size, channels)):
+        return _result_interval(node.get_output_variable())
+    scale, bias = (np.tile(each, count // each.size) for each in (scale, bias))
+    x = x.spread(channels)
+    x = Interval(*(np.resize(end, count) for end in (x.low, x.high)))
+    product = _product(scale[None], Interval(x.low[None], x.high[None]), 0)
+    return Interval(product.low + bias, product.high + bias).spread(channels)
+
+
+def _merge(node: Any, inputs: list[Interval]) -> Interval | None:
+    a, b = _alike(*inputs)
+    operation = str(node.get_attr("op")).lower()
+    if operation in ("add", "average"):
+        half = 0.5 if operation == "average" else 1
+        return Interval.of((a.low + b.low) * half, (a.high + b.high) * half)
+    if operation == "subtract":
+        return Interval.of(a.low - b.high, a.high - b.low)
+    if operation == "multiply":
+        return _times(a, b)
+    if operation in ("maximum", "minimum"):
+        choose = np.maximum if operation == "maximum" else np.minimum
+        return Interval.of(choose(a.low, b.low), choose(a.high, b.high))
+    return None
+
+
+def _times(a: Interval, b: Interval) -> Interval:
+    products = np.stack(
+        np.broadcast_arrays(*(x * y for x in (a.low, a.high) for y in (b.low, b.high)))
+    )
+    return Interval.of(products.min(axis=0), products.max(axis=0))
+
+
+def _dot(node: Any, inputs: list[Interval]) -> Interval:
+    product = _times(inputs[0].hull(), inputs[1].hull())
+    terms = int(node.get_input_variable().shape[0])
+    return Interval.of(product.low * terms, product.high * terms)
+
+
+# What moves or chooses elements
+
+
+def _same(node: Any, inputs: list[Interval]) -> Interval:
+    return inputs[0]
+
+
+def _padded(node: Any, inputs: list[Interval]) -> Interval:
+    return _with_zero(inputs[0])
+
+
+def _reshaped(node: Any, inputs: list[Interval]) -> Interval:
+    return inputs[0].spread(int(node.get_output_variable().shape[-1]))
+
+
+def _transposed(node: Any, inputs: list[Interval]) -> Interval:
+    perm = [int(axis) for axis in node.get_attr("perm")]
+    return inputs[0] if perm[-1] == len(perm) - 1 else inputs[0].hull()
+
+
+def _concatenated(node: Any, inputs: list[Interval]) -> Interval:
+    shapes = [node.get_input_variable(name).shape for name in node.inputs]
+    axis = int(node.get_attr("axis"))
+    if axis not in (-1, len(shapes[0])):
+        return inputs[0].union(inputs[1])
+    ends = []
+    for each, shape in zip(inputs, shapes, strict=True):
+        wide = each.spread(int(shape[-1]))
+        ends.append([np.broadcast_to(end, int(shape[-1])) for end in (wide.low, wide.high)])
+    return Interval(*(np.concatenate(pair) for pair in zip(*ends, strict=True)))
+
+
+def _pooled(node: Any, inputs: list[Interval]) -> Interval:
+    return _with_zero(inputs[0]) if _pads(node) else inputs[0]
+
+
+def _embedded(node: Any, inputs: list[Interval]) -> Interval:
+    table = np.asarray(node.weights["embeddings"].data, np.float64)
+    table = table.reshape(-1, int(node.get_output_variable().shape[-1]))
+    return Interval(table.min(axis=0), table.max(axis=0))
+
+
+# Activations
+
+
+def _elu(x: Floats, alpha: float = 1.0) -> Floats:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+#: Functions that never fall.
+_GROWING: Final[dict[str, Callable[[Floats], Floats]]] = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "relu1": lambda x: np.clip(x, 0, 1),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "elu": _elu,
+    "selu": lambda x: _SELU[0] * _elu(x, _SELU[1]),
+    "softplus": lambda x: np.logaddexp(x, 0),
+    "softsign": lambda x: x / (1 + np.abs(x)),
+}
+_BOUNDED: Final = {
+    **dict.fromkeys(("sigmoid", "hard_sigmoid", "softmax"), (0.0, 1.0)),
+    **dict.fromkeys(("tanh", "hard_tanh", "binary_tanh", "ternary_tanh"), (-1.0, 1.0)),
+}
+
+
+def _activation(node: Any, inputs: list[Interval]) -> Interval | None:
+    name = str(node.get_attr("activation")).lower()
+    if name in _GROWING:
+        return Interval.of(*(_GROWING[name](end) for end in (inputs[0].low, inputs[0].high)))
+    return Interval.of(*_BOUNDED[name]) if name in _BOUNDED else None
+
+
+def _parametrized(node: Any, inputs: list[Interval]) -> Interval | None:
+    (x,) = inputs
+    name = str(node.get_attr("activation")).lower().replace("_", "")
+    parameter = float(node.get_attr("activ_param"))
+    if name == "leakyrelu":
+        return _sloped(x, parameter)
+    if name == "thresholdedrelu":
+        passed = np.minimum(np.maximum(x.low, parameter), 0)
+        return Interval.of(np.where(x.low > parameter, x.low, passed), np.maximum(x.high, 0))
+    if name == "elu":
+        return _bent(x, [_elu(end, parameter) for end in (x.low, x.high)])
+    return None
+
+
+def _bent(x: Interval, ends: list[Floats]) -> Interval:
+    """Of a function that is 0 at 0 and monotone on either side: from its values at both ends."""
+    turns = (x.low < 0) & (x.high > 0)
+    low, high = np.min(ends, axis=0), np.max(ends, axis=0)
+    return Interval.of(
+        np.where(turns, np.minimum(low, 0), low), np.where(turns, np.maximum(high, 0), high)
+    )
+
+
+def _sloped(x: Interval, *slopes: float) -> Interval:
+    """A ReLU whose slope below zero lies between two numbers."""
+    return _bent(
+        x, [np.where(end < 0, slope * end, end) for end in (x.low, x.high) for slope in slopes]
+    )
+
+
+def _prelu(node: Any, inputs: list[Interval]) -> Interval:
+    slopes = np.asarray(node.weights["param"].data, np.float64)
+    return _sloped(inputs[0], float(slopes.min()), float(slopes.max()))
+
+
+_Rule = Callable[[Any, list[Interval]], Interval | None]
+
+#: How values grow, by hls4ml's class of layers; of others a result is as large as its type.
+_RULES: Final[dict[str, _Rule]] = {
+    **dict.fromkeys(
+        ("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D", "Conv2DBatchnorm"),
+        _dense,
+    ),
+    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _depthwise),
+    **dict.fromkeys(("BatchNormalization", "ApplyAlpha"), _batchnorm),
+    "Merge": _merge,
+    "Dot": _dot,
+    **dict.fromkeys(("Clone", "Cropping1D", "Cropping2D", "Resize"), _same),
+    **dict.fromkeys(("GlobalPooling1D", "GlobalPooling2D"), _same),
+    **dict.fromkeys(("Pooling1D", "Pooling2D"), _pooled),
+    **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D"), _padded),
+    **dict.fromkeys(("Reshape", "Repack"), _reshaped),
+    "Transpose": _transposed,
+    "Concatenate": _concatenated,
+    "Embedding": _embedded,
+    **dict.fromkeys(("Activation", "HardActivation", "Softmax"), _activation),
+    "ParametrizedActivation": _parametrized,
+    "PReLU": _prelu,
+}

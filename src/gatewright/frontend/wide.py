@@ -1,0 +1,157 @@
+"""Sums that are too wide to be held exactly: what they read is rounded first.
+
+Where layers follow one another without an activation, each sum has the fraction bits of all before
+it. Golden outputs hold 62 bits. Where one needs more, the result that it reads gets a type from its
+range: integer bits that hold it, a fraction that makes it 24 bits wide, at least the default's,
+rounded to nearest and saturating.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from gatewright.fixed import FixedType, Overflow, Rounding
+from gatewright.frontend.folding import owner
+from gatewright.frontend.precision import Choices, is_plain_linear
+from gatewright.frontend.ranges import Ranges, ranged_type
+from gatewright.hlsgraph import fixed_type
+
+#: Bits of sums and products that golden outputs hold.
+_WORD_BITS = 62
+#: Bits of a result that is rounded, and at most, where its range asks for more.
+_BITS, _MOST_BITS = 24, 31
+_SUMS = (
+    *("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D", "Conv2DBatchnorm"),
+    *("DepthwiseConv1D", "DepthwiseConv2D", "Dot"),
+)
+#: Layers that cast what they computed, so that any type will do for their results.
+_CASTING = (*_SUMS, "BatchNormalization", "ApplyAlpha", "Merge")
+#: Layers whose results have the type of what they read.
+_PASSING = (
+    *("Reshape", "Repack", "Clone", "Transpose", "ZeroPadding1D", "ZeroPadding2D", "Resize"),
+    *("Cropping1D", "Cropping2D", "Concatenate", "Pooling1D", "Pooling2D"),
+    *("GlobalPooling1D", "GlobalPooling2D"),
+)
+
+
+def narrow(graph: Any, ranges: Ranges, choices: Choices, default: FixedType) -> bool:
+    """Have results rounded that are too wide for those that read them; whether types changed.
+
+    Args:
+        graph: hls4ml's ModelGraph, with its flow applied.
+        ranges: The intervals of its tensors.
+        choices: Receives the types.
+        default: The model's default type.
+    """
+    like = replace(default, rounding=Rounding.RND, overflow=Overflow.SAT)
+    changed = False
+    for node in graph.get_layers():
+        if _needs(node) > _WORD_BITS:
+            for source in {each.name: each for each in _sources(node)}.values():
+                to = ranged_type(ranges.free[source.name], like, _BITS, _MOST_BITS)
+                to = replace(to, width=min(to.width, _takes(node)))
+                current = fixed_type(source.get_output_variable().type.precision)
+                if current is not None and current.width > to.width:
+                    changed |= choices.set_precision(owner(source), "result", to)
+    return changed
+
+
+def room_for_mean(node: Any, inputs: FixedType, grow: int) -> int:
+    """How many more fraction bits the mean of a pooling can have than what it reads.
+
+    Args:
+        node: An average pooling.
+        inputs: The type of what it reads.
+        grow: How many it is to have: by as many integer bits the sum grows, too.
+    """
+    more = grow
+    while more and _mean_needs(node, inputs.width + grow + more) > _WORD_BITS:
+        more -= 1
+    return more
+
+
+def _mean_needs(node: Any, width: int) -> int:
+    """Bits of a sum times the reciprocal of a number of pixels.
+
+    With a sum below 2^width the reciprocal has as many bits, but of a power of two.
+    """
+    count = pixels(node)
+    padded = any(
+        int(node.get_attr(f"pad_{side}", 0)) for side in ("top", "bottom", "left", "right")
+    )
+    exact = count & (count - 1) == 0 and not padded
+    return width + (1 if exact else width + 1)
+
+
+def _takes(node: Any) -> int:
+    """Bits of what a layer reads, at most, whatever its range."""
+    if _is_mean(node):
+        grow = (pixels(node) - 1).bit_length()
+        return next(
+            width
+            for width in range(_MOST_BITS, 0, -1)
+            if _mean_needs(node, width + grow) <= _WORD_BITS or width == 1
+        )
+    return _MOST_BITS
+
+
+def pixels(node: Any) -> int:
+    """Elements that a pooling takes the mean of."""
+    is_global = node.class_name.startswith("Global")
+    sides = ["in_height", "in_width", "n_in"] if is_global else ["pool_height", "pool_width"]
+    return math.prod(int(node.get_attr(side, 1)) for side in sides)
+
+
+def _needs(node: Any) -> int:
+    """Bits of the widest word that a layer computes, as its types tell."""
+    variables = [node.get_input_variable(name) for name in node.inputs if name]
+    inputs = [fixed_type(each.type.precision) for each in variables if each is not None]
+    known = [each for each in inputs if each is not None]
+    if not known or len(known) < len(inputs):
+        return 0
+    first = known[0]
+    result = fixed_type(node.get_output_variable().type.precision)
+    width = result.width if result is not None else 0
+    if node.class_name in _SUMS:
+        accum = fixed_type(node.get_attr("accum_t").precision)
+        return accum.width if accum is not None else 0
+    if node.class_name in ("BatchNormalization", "ApplyAlpha"):
+        scale, bias = (fixed_type(node.weights[name].type.precision) for name in ("scale", "bias"))
+        if scale is None or bias is None:
+            return 0
+        integer = max(first.integer + scale.integer, bias.integer) + 1
+        return integer + max(first.frac + scale.frac, bias.frac)
+    if node.class_name == "Merge" and node.get_attr("op") == "multiply":
+        return sum(each.width for each in known)
+    if node.class_name in ("Merge", "Concatenate"):
+        return max(each.integer for each in known) + max(each.frac for each in known) + 2
+    if node.class_name in ("ParametrizedActivation", "PReLU", "HardActivation"):
+        factors = [node.get_attr(f"{name}_t") for name in ("param", "slope")]
+        types = [fixed_type(each.precision) for each in factors if each is not None]
+        return first.width + max((each.width for each in types if each is not None), default=0)
+    if node.class_name == "Softmax":
+        return first.width + 2
+    if _is_mean(node):
+        accum = fixed_type(node.get_attr("accum_t").precision)
+        return 0 if accum is None else _mean_needs(node, accum.width)
+    return width
+
+
+def _is_mean(node: Any) -> bool:
+    return "Pooling" in node.class_name and str(node.get_attr("pool_op")).lower() == "average"
+
+
+def _sources(node: Any) -> list[Any]:
+    """The layers that compute what a layer reads, whatever moves it on the way."""
+    found = []
+    for name in node.inputs:
+        source = node.get_input_node(name)
+        if source is None:
+            continue
+        if source.class_name in _CASTING:
+            found.append(source)
+        elif source.class_name in _PASSING or is_plain_linear(source):
+            found += _sources(source)
+    return found
