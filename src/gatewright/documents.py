@@ -21,7 +21,9 @@ _WHOLE_NUMBERS = 1 << 63
 _DIGITS = 64  # characters of a number
 
 
-def read_yaml(path: Path, what: str, tags: Collection[str] = ()) -> dict[str, Any]:
+def read_yaml(
+    path: Path, what: str, passed_over: Collection[str] = (), most: int = _YAML_BYTES
+) -> dict[str, Any]:
     """The mapping that a YAML file holds, of text, numbers, booleans, null, lists and mappings.
 
     Dates are text. A key that is given twice, or is not text, is an error.
@@ -29,16 +31,17 @@ def read_yaml(path: Path, what: str, tags: Collection[str] = ()) -> dict[str, An
     Args:
         path: The file, in UTF-8.
         what: What it should be, with its article, for messages.
-        tags: Tags of text that is taken as it is written; nothing is made of it.
+        passed_over: Keys whose values are left out unread, whatever their tags say.
+        most: Bytes that it may have.
 
     Raises:
         FileNotFoundError: if there is no such file.
         InputError: if it can't be read, is no such document, or is too large or too deep; names
             the file, and the line where one is to blame.
     """
-    text = _read_text(path, _YAML_BYTES, what)
+    text = _read_text(path, most, what)
     try:
-        loader = _Loader(text, tags)
+        loader = _Loader(text, passed_over)
         try:
             content = loader.get_single_data()
         finally:
@@ -118,9 +121,9 @@ class _Loader(yaml.SafeLoader):
     anything of a size is made.
     """
 
-    def __init__(self, text: str, tags: Collection[str] = ()) -> None:
+    def __init__(self, text: str, passed_over: Collection[str] = ()) -> None:
         super().__init__(text)
-        self._plain = tags
+        self._passed_over = passed_over
         self._depth = 0
         self._sizes: dict[int, int] = {}  # values in a node whose end was met, by its id
 
@@ -157,12 +160,12 @@ class _Loader(yaml.SafeLoader):
             if key.value in seen:
                 raise _Refused(key.start_mark, f"the key '{key.value}' is given twice")
             seen.add(key.value)
+        if self._depth == 1:  # the document itself
+            node.value = [pair for pair in node.value if pair[0].value not in self._passed_over]
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Refuse tags of other kinds, and text that its tag denies."""
-        if node.tag in self._plain and isinstance(node, yaml.ScalarNode):
-            return node.value
         if node.tag not in _TAGS:
             raise _Refused(node.start_mark, f"the tag {node.tag} is not known here")
         try:

@@ -15,17 +15,20 @@ from gatewright.options import DEFAULT_PRECISION, ConvertOptions
 
 Settings = tuple[tuple[str, str], ...]
 
-#: Tags of fields that name the model, which is given to the command itself.
-_TAGS: Final = ("!keras_model", "!torch_model", "!onnx_model")
+#: Fields that name the model, which is given to the command itself. hls4ml also writes it there as
+#: an object of Python.
+_MODELS: Final = ("KerasModel", "OnnxModel", "PytorchModel")
+#: Bytes of a file, a model in it included.
+_MOST = 16 << 20
 #: Fields that say where things stand, or what hls4ml does for its own reports.
 _ELSEWHERE: Final = frozenset(
     {
-        *("KerasModel", "KerasJson", "KerasH5", "OnnxModel", "PytorchModel", "OutputDir"),
+        *(*_MODELS, "KerasJson", "KerasH5", "OutputDir", "InputShapes", "TBOutputStream"),
         *("ProjectName", "InputData", "OutputPredictions", "Stamp", "Version", "WriterConfig"),
         *("TraceOutput", "Backend", "ClockUncertainty", "XilinxPart", "Part", "Board"),
     }
 )
-_OF_A_MODEL: Final = frozenset({"BramFactor", "TraceOutput", "Trace"})
+_OF_A_MODEL: Final = frozenset({"BitExact", "BramFactor", "TraceOutput", "Trace"})
 _SECTIONS: Final = ("Model", "LayerType", "LayerName")
 _STRATEGIES: Final = ("latency", "resource", "distributed_arithmetic")
 
@@ -65,7 +68,10 @@ def read_hls_config(source: Path | Mapping[str, Any]) -> HlsConfig:
     if isinstance(source, Mapping):
         return _read("hls_config", source)
     try:
-        return _read(str(source), read_yaml(source, "a configuration of hls4ml", tags=_TAGS))
+        return _read(
+            str(source),
+            read_yaml(source, "a configuration of hls4ml", passed_over=_MODELS, most=_MOST),
+        )
     except FileNotFoundError:
         raise InputError(f"{source}: no such file") from None
 

@@ -96,7 +96,7 @@ def test_what_hls4ml_chooses_itself_sets_nothing(tmp_path, model, granularity, b
         ("LayerName: {fc1: {ReuseFactor: [1]}}", "LayerName.fc1.ReuseFactor: must be text"),
         ("IOType: io_serial\nHLSConfig: {}", "IOType 'io_serial'"),
         ("IOType: io_stream\nClock: 3\nHLSConfig: {}", "'Clock' is no field"),
-        ("KerasModel: !python/object:os.system x", "tag"),
+        ("ClockPeriod: !python/object:os.system x", "tag"),
         ("a: [", "not a configuration of hls4ml"),
     ],
 )
@@ -126,3 +126,24 @@ def test_the_command_takes_it(tmp_path):
     assert '"io": "stream"' in (tmp_path / "p" / "convert.json").read_text()
     with pytest.raises(SystemExit, match="2"):
         main(["convert", str(paths[0]), "-o", str(tmp_path / "q"), "--hls-config", "none.yml"])
+
+
+def test_the_file_that_hls4ml_itself_writes(qmodel, tmp_path):
+    """It has the model in it, as an object of Python that is neither run nor looked at."""
+    import hls4ml
+
+    config = hls4ml.utils.config_from_keras_model(qmodel, granularity="name", backend="Vitis")
+    config["LayerName"]["fc1"]["ReuseFactor"] = 3
+    graph = hls4ml.converters.convert_from_keras_model(
+        qmodel, hls_config=config, output_dir=str(tmp_path / "hls"), backend="Vitis"
+    )
+    (tmp_path / "hls").mkdir()
+    graph.config.writer.write_yml(graph)
+    path = tmp_path / "hls" / "hls4ml_config.yml"
+    assert "!!python/object" in path.read_text()
+    found = read_hls_config(path)
+    assert dict(found.settings)["fc1.reuse_factor"] == "3"
+    assert found.io == "parallel"
+    path.write_text(path.read_text() + "Other: !!python/object/apply:os.getcwd []\n")
+    with pytest.raises(InputError, match=r"tag .*os\.getcwd is not known here"):
+        read_hls_config(path)
