@@ -23,7 +23,8 @@ _MOST = 16 << 20
 #: Fields that say where things stand, or what hls4ml does for its own reports.
 _ELSEWHERE: Final = frozenset(
     {
-        *(*_MODELS, "KerasJson", "KerasH5", "OutputDir", "InputShapes", "TBOutputStream"),
+        *(*_MODELS, "KerasJson", "KerasH5", "OutputDir", "InputShapes", "OutputShapes"),
+        "TBOutputStream",
         *("ProjectName", "InputData", "OutputPredictions", "Stamp", "Version", "WriterConfig"),
         *("TraceOutput", "Backend", "ClockUncertainty", "XilinxPart", "Part", "Board"),
     }

@@ -138,7 +138,7 @@ def test_the_file_that_hls4ml_itself_writes(qmodel, tmp_path):
         qmodel, hls_config=config, output_dir=str(tmp_path / "hls"), backend="Vitis"
     )
     (tmp_path / "hls").mkdir()
-    graph.config.writer.write_yml(graph)
+    graph.config.backend.writer.write_yml(graph)
     path = tmp_path / "hls" / "hls4ml_config.yml"
     assert "!!python/object" in path.read_text()
     found = read_hls_config(path)
