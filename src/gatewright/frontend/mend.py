@@ -44,6 +44,8 @@ def mend(network: Network, layers: list[Layer], shapes: dict[str, list[int | Non
             _let_fold(layer)
         elif kind == "Dense" and len(shape) > 2:
             _to_convolution(layer, shape)
+        elif kind == "HardActivation" and network.framework == "keras3":
+            layer["slope"] = 1 / 6  # Keras 2's, which is hls4ml's, is 0.2
         elif kind == "Softmax" and len(shape) > 2 and layer.get("axis", -1) == -1:
             # hls4ml's Keras 2 parser has it run over the whole tensor.
             layer["n_outer"] = math.prod(int(extent or 1) for extent in shape[1:-1])

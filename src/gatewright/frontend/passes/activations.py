@@ -21,21 +21,22 @@ def reword_activations(network: Network, io: str) -> Network:
             _relu(parts, slope, threshold, arguments["max_value"], io)
         elif arguments["activation"] in ("relu1", "relu6") and io == "stream":
             _relu(parts, 0, 0, int(arguments["activation"][-1]), io)
+        elif arguments["activation"] == "hard_tanh":
+            _hard_tanh(parts)
 
     return rewritten(network, rule, ["Activation", "ReLU"], io)
 
 
 def split_clips(network: Network, io: str) -> Network:
-    """The network in streams with clipped relus behind layers as layers of their own."""
+    """The network with clips behind layers as layers of their own, where they are reworded."""
+    clips = ("hard_tanh", "relu1", "relu6") if io == "stream" else ("hard_tanh",)
 
     def rule(parts: Parts) -> None:
         clip = parts.layer.arguments.get("activation")
-        if clip in ("relu1", "relu6"):
+        if clip in clips:
             result = parts.keep(activation="linear")
             parts.add("Activation", str(clip), result, activation=clip)
 
-    if io != "stream":
-        return network
     kinds = {layer.kind for layer in network.layers} - {"Activation", "QActivation"}
     return rewritten(network, rule, sorted(kinds), io)
 
@@ -55,13 +56,24 @@ def _relu(parts: Parts, slope: float, threshold: float, limit: float | None, io:
         result = parts.add("Activation", "", source, activation="relu")
     if limit is not None:
         parts.note(f"relu up to {limit:g} as {limit:g} less what a relu leaves of {limit:g} - x")
-        # min(x, m) = m - relu(m - x)
-        left = parts.affine("left", result, -1, limit)
-        left = parts.add("Activation", "clip", left, activation="relu")
-        result = parts.affine("up_to", left, -1, limit)
+        result = _limited(parts, result, limit, limit)
     if slope:
         parts.note(f"slope {slope:g} below {threshold:g} as a branch of its own")
         below = parts.affine("below", source, -1, threshold)
         below = parts.add("Activation", "beneath", below, activation="relu")
         below = parts.affine("sloped", below, -slope, 0)
         parts.add("Add", "sum", result, below)
+
+
+def _hard_tanh(parts: Parts) -> None:
+    """clip(x, -1, 1), what a relu leaves of x + 1, up to 2, less 1."""
+    parts.note("hard_tanh as relus")
+    above = parts.affine("above", parts.source, 1, 1)
+    _limited(parts, parts.add("Activation", "", above, activation="relu"), 2, 1)
+
+
+def _limited(parts: Parts, source: str, limit: float, shift: float) -> str:
+    """Add min(x, m) - m + shift, which is shift less what a relu leaves of m - x."""
+    left = parts.affine("left", source, -1, limit)
+    left = parts.add("Activation", "clip", left, activation="relu")
+    return parts.affine("up_to", left, -1, shift)
