@@ -233,6 +233,9 @@ def convert(
         str | None, typer.Option(help="Precision of what can't be inferred, e.g. fixed<16,6>.")
     ] = None,
     input_precision: Annotated[str | None, typer.Option(help="Precision of the inputs.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Calibration samples that types follow from, .npy or .npz.")
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="Preset of hls/presets, or a YAML file.")
     ] = None,
@@ -265,6 +268,7 @@ def convert(
         strategy=strategy,
         precision=precision,
         input_precision=input_precision,
+        data=str(data) if data is not None else None,
         preset=preset,
         settings=tuple(_setting(text) for text in settings or ()),
         target=target,

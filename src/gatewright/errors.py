@@ -54,12 +54,17 @@ def in_own_names(labels: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except GatewrightError as error:
-        message = str(error)
-        for name, label in labels.items():
-            message = message.replace(f"'{name}'", f"'{label}'")
+        message = in_their_names(str(error), labels)
         if message == str(error):
             raise
         raise type(error)(message) from error
+
+
+def in_their_names(message: str, labels: Mapping[str, str]) -> str:
+    """A message with quoted layers as the model calls them; see `in_own_names`."""
+    for name, label in labels.items():
+        message = message.replace(f"'{name}'", f"'{label}'")
+    return message
 
 
 def place_of(error: OSError) -> str | None:

@@ -46,7 +46,10 @@ class ConvertOptions:
             for multipliers.
         precision: Type of what can't be inferred, taken to the letter. Unset, such values have type
             fixed<16,6,TRN,SAT>, so that they saturate and never wrap.
-        input_precision: Type of the model's inputs; default fixed<16,6>.
+        input_precision: Type of the model's inputs; default one that holds the samples of `data`,
+            without these fixed<16,6>.
+        data: Path of calibration samples, `.npy` or `.npz` as for `verify`: types that nothing sets
+            follow from the values that they take in the model's own framework.
         inference: "safe" (default) picks types so that nothing wraps unless asked to; "hls4ml"
             takes hls4ml's own defaults (`config_from_keras_model`, granularity "name") unchanged.
         preset: Name of a preset in `hls/presets`, or the path of a YAML file.
@@ -68,6 +71,7 @@ class ConvertOptions:
     strategy: str | None = None
     precision: str | None = None
     input_precision: str | None = None
+    data: str | None = None
     inference: str | None = None
     preset: str | None = None
     settings: tuple[tuple[str, str], ...] = ()
@@ -120,8 +124,8 @@ def load_preset(name: str) -> Preset:
 def resolve(options: ConvertOptions) -> ConvertOptions:
     """Fill in what is unset from the preset, then from the defaults, and check every value.
 
-    `precision` stays None where nothing sets it. The preset's settings come before the user's, so
-    that the user's win.
+    `precision` and `input_precision` stay None where nothing sets them. The preset's settings come
+    before the user's, so that the user's win.
 
     Raises:
         InputError: if a preset doesn't exist or a value is not one that it can be.
@@ -132,7 +136,7 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
         reuse_factor=_first(options.reuse_factor, preset.reuse_factor, 1),
         strategy=_first(options.strategy, preset.strategy, "latency"),
         precision=_first(options.precision, preset.precision, None),
-        input_precision=_first(options.input_precision, preset.input_precision, DEFAULT_PRECISION),
+        input_precision=_first(options.input_precision, preset.input_precision, None),
         inference=_first(options.inference, preset.inference, "safe"),
         settings=(*preset.settings.items(), *options.settings),
     )

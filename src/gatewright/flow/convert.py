@@ -110,7 +110,8 @@ def convert(
         name = identifier(model.stem if isinstance(model, Path) else "model")
     check_name(name)
     _check_directory(directory)
-    key = key_of(_content(model, weights), asdict(options), asdict(target), clock_ns, name)
+    data = Path(options.data) if options.data is not None else None
+    key = key_of(_content(model, weights, data), asdict(options), asdict(target), clock_ns, name)
     made = not directory.exists()
     try:
         try:
@@ -301,14 +302,12 @@ def _remove_empty(directory: Path) -> None:
             folder.rmdir()
 
 
-def _content(model: Path | Any, weights: Path | None) -> str:
-    """Hash of the files of a model; of a live model, one that is never found again."""
-    if not isinstance(model, Path):
-        return uuid4().hex
-    files = [path for path in (model, weights) if path is not None]
+def _content(model: Path | Any, *others: Path | None) -> str:
+    """Hash of the files of a model and of its data; of a live model, one never found again."""
+    files = [path for path in (model, *others) if isinstance(path, Path)]
     for path in files:
         require_file(path)
-    return hash_files(files)
+    return hash_files(files) if isinstance(model, Path) else uuid4().hex
 
 
 def _convert(
@@ -331,14 +330,25 @@ def _convert(
     with replaced_directories(*folders) as (hls, saved, rtl):
         progress("converting the model with hls4ml")
         source = frontend.load(model, weights)
+        calibration = None
+        if options.data is not None:
+            progress(f"measuring the model on {options.data}")
+            calibration = frontend.calibrate(source, Path(options.data), progress)
         notes: list[str] = []
-        graph = frontend.convert(source, None, options, hls, name, notice=notes.append)
+
+        def converted(options: ConvertOptions) -> Any:
+            notes.clear()
+            return frontend.convert(
+                source, None, options, hls, name, calibration=calibration, notice=notes.append
+            )
+
+        graph = converted(options)
         design = lower(graph)
         interval = _interval(options, clock_ns)
         if interval is not None:
             progress(f"converting anew, for an interval of {interval} cycles")
             options = _balanced(options, design, interval, target)
-            graph = frontend.convert(source, None, options, hls, name)
+            graph = converted(options)
             design = lower(graph)
         frontend.write_hls(graph, hls)
         design.save(saved / "design")

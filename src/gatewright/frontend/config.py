@@ -68,6 +68,7 @@ def configure(
     options: ConvertOptions,
     backend: Any,
     labels: Mapping[str, str],
+    inputs: Mapping[str, FixedType],
 ) -> tuple[Choices, Asked]:
     """Apply the options to a configuration that hls4ml made, with granularity "name".
 
@@ -77,6 +78,7 @@ def configure(
         options: Resolved options.
         backend: hls4ml's backend object, which knows what can be configured per layer.
         labels: What the model calls layers that are named otherwise here.
+        inputs: Types of inputs, by calibration samples.
 
     Returns:
         The user's choices of types, and what was asked of the hardware.
@@ -94,11 +96,12 @@ def configure(
         entry = names.setdefault(layer["name"], {})
         entry["Trace"] = True
         if layer["class_name"] in ("InputLayer", "Input"):
-            entry.setdefault("Precision", {})["result"] = _type(
-                "input precision", str(options.input_precision)
-            )
-            if options.input_precision != DEFAULT_PRECISION:
+            to = inputs.get(layer["name"])
+            if options.input_precision is not None:
+                write_precision(entry, "result", _type("input precision", options.input_precision))
                 user.add((layer["name"], "result"))
+            else:
+                write_precision(entry, "result", DEFAULT_PRECISION if to is None else str(to))
         elif layer["class_name"] == "Dot":
             # hls4ml's inference fails on it where it finds this type open.
             write_precision(entry, "accum", default_precision(options))

@@ -5,11 +5,20 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from gatewright.errors import GatewrightError, InputError, UnsupportedError, in_own_names
+from gatewright.errors import (
+    GatewrightError,
+    InputError,
+    UnsupportedError,
+    in_own_names,
+    in_their_names,
+)
 from gatewright.fixed import FixedType
+from gatewright.frontend.advice import advise
+from gatewright.frontend.calibration import Calibration, calibrate
 from gatewright.frontend.config import configure, default_precision
 from gatewright.frontend.cpp import check_graph
 from gatewright.frontend.folding import types_kept
@@ -56,6 +65,8 @@ def convert(
     output_dir: str | Path = "hls",
     project_name: str = "model",
     log: IO[str] | None = None,
+    *,
+    calibration: Calibration | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Any:
     """Have hls4ml convert a model for its Vitis backend.
@@ -74,7 +85,9 @@ def convert(
         output_dir: Where `write_hls` will write the HLS project; nothing is written here yet.
         project_name: Name of the top function and of the generated files.
         log: Receives what hls4ml has to say.
-        notice: Is told, a line each, what stands in the place of something else.
+        calibration: What `calibrate` gave of `options.data`, which is measured here without it.
+        notice: Is told, a line each, what the user should know: what stands in the place of
+            something else, and which types values may go beyond.
 
     Returns:
         hls4ml's ModelGraph, its flow applied.
@@ -88,16 +101,19 @@ def convert(
     is_read = isinstance(model, Network | SavedGraph | GraphSource)
     source: Network | SavedGraph | GraphSource = model if is_read else load(model, weights)
     labels: Mapping[str, str] = {}
+    if options.data is not None and calibration is None:
+        calibration = calibrate(source, Path(options.data))
+    notes: list[str] = []
     if isinstance(source, Network):
         source = rename(supported(source, options.io), {project_name})
         labels = _labels(source)
-        if notice is not None:
-            for note in source.notes:
-                notice(note)
     try:
         with quiet(log), in_own_names(labels):
             if isinstance(source, Network):
-                graph = _convert(source, options, Path(output_dir), project_name)
+                graph, advice = _convert(
+                    source, options, Path(output_dir), project_name, calibration
+                )
+                notes = [*source.notes, *(in_their_names(line, labels) for line in advice)]
             else:
                 graph = _adopt(source, Path(output_dir), project_name)
             _check_widths(source.origin, graph)
@@ -112,10 +128,20 @@ def convert(
         raise InputError(
             f"{source.origin}: hls4ml can't convert it: {first_line(error)}"
         ) from error
+    if notice is not None:
+        for line in notes:
+            notice(line)
     return graph
 
 
-def _convert(network: Network, options: ConvertOptions, directory: Path, project: str) -> Any:
+def _convert(
+    network: Network,
+    options: ConvertOptions,
+    directory: Path,
+    project: str,
+    calibration: Calibration | None,
+) -> tuple[Any, list[str]]:
+    """The graph, and lines about its types."""
     from hls4ml.backends import get_backend
     from hls4ml.utils.config import config_from_keras_model
 
@@ -132,11 +158,16 @@ def _convert(network: Network, options: ConvertOptions, directory: Path, project
         default_reuse_factor=options.reuse_factor,
     )
     layers = _parse(network)[0]
-    choices, asked = configure(config, layers, options, get_backend(BACKEND), labels)
+    inputs: dict[str, FixedType] = {}
+    if calibration is not None:
+        inputs = dict(zip(network.inputs, calibration.inputs, strict=True))
+    choices, asked = configure(config, layers, options, get_backend(BACKEND), labels, inputs)
     project_config = _project_config(options, directory, project)
-    request = Request(FixedType.parse(default), to_the_letter=options.precision is not None)
+    request = Request(FixedType.parse(default), options.precision is not None, set(choices.user))
     for _ in range(_MAX_ROUNDS):
         graph = _build(network, project_config, config, choices, options)
+        if calibration is not None:
+            request = replace(request, measured=calibration.by_node(graph, network))
         if options.inference == "safe" and refine(graph, choices, request):
             continue
         if not settle_slopes(network.origin, graph, choices):  # of types that are settled otherwise
@@ -147,7 +178,7 @@ def _convert(network: Network, options: ConvertOptions, directory: Path, project
         _note(node, asked.of(node.name))
         if node.name in labels:
             node.set_attr(ATTRIBUTE_PREFIX + "label", labels[node.name])
-    return graph
+    return graph, advise(graph, choices, request)
 
 
 def _labels(network: Network) -> Mapping[str, str]:

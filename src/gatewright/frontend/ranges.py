@@ -69,6 +69,10 @@ class Interval:
         mine, its = _alike(self, other)
         return Interval.of(*(np.clip(end, its.low, its.high) for end in (mine.low, mine.high)))
 
+    def with_room(self) -> Interval:
+        """With as much room on either side as the greatest magnitude."""
+        return Interval.of(self.low - self.largest, self.high + self.largest)
+
     def spread(self, channels: int) -> Interval:
         """With an interval per channel; elements follow each other channel by channel.
 
@@ -134,7 +138,7 @@ def find(graph: Any, typed: Typed, measured: Mapping[str, Interval] | None = Non
     Args:
         graph: hls4ml's ModelGraph, its flow applied.
         typed: Gives the type of a node's result; None where it is not fixed point.
-        measured: By node, what calibration samples reach, with room around it.
+        measured: By node, what calibration samples reach; twice that is taken to be possible.
     """
     free: dict[str, Interval] = {}
     held: dict[str, Interval] = {}
@@ -149,7 +153,7 @@ def find(graph: Any, typed: Typed, measured: Mapping[str, Interval] | None = Non
         if result is None:
             result = _result_interval(node.get_output_variable())
         if measured is not None and node.name in measured:
-            result = result.within(measured[node.name])
+            result = result.within(measured[node.name].with_room())
         to = typed(node, result)
         free[node.name] = result
         held[node.name] = result if to is None else cast_interval(result, to)

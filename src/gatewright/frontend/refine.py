@@ -8,7 +8,7 @@ included, and names better types for the next conversion. docs/semantics.md stat
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +38,8 @@ from gatewright.frontend.wide import narrow, pixels, room_for_mean
 from gatewright.hlsgraph import fixed_type
 
 _BINARY_SUMS = ("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D")
-_ACTIVATIONS = ("Activation", "ParametrizedActivation", "PReLU")
+#: Layers that do something to each element, and cast the result to its type.
+ACTIVATIONS = ("Activation", "ParametrizedActivation", "PReLU")
 #: Activations whose results have the type of what they read, are signs, or end at 6 or before.
 _OTHERWISE_TYPED = (
     *("linear", "binary_tanh", "ternary_tanh", "sigmoid", "tanh", "hard_sigmoid", "hard_tanh"),
@@ -61,11 +62,13 @@ class Request:
     Attributes:
         default: The model's default type.
         to_the_letter: Whether the user asked for it, so that it stays whatever the range.
-        measured: By node, what calibration samples reach, with room around it.
+        asked: (layer, what) pairs whose types the user asked for.
+        measured: By node, what calibration samples reach.
     """
 
     default: FixedType
     to_the_letter: bool = False
+    asked: Collection[tuple[str, str]] = ()
     measured: Mapping[str, Interval] | None = None
 
 
@@ -127,7 +130,7 @@ def is_open(node: Any, choices: Choices, request: Request) -> bool:
     """Whether the type of a node's result follows from its range: an activation's, unless set."""
     if request.to_the_letter or (node.name, "result") in choices.user:
         return False
-    if node.get_attr("activation_quantizer") is not None or node.class_name not in _ACTIVATIONS:
+    if node.get_attr("activation_quantizer") is not None or node.class_name not in ACTIVATIONS:
         return False
     return str(node.get_attr("activation")).lower() not in _OTHERWISE_TYPED
 

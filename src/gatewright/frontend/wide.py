@@ -27,7 +27,7 @@ _SUMS = (
     *("DepthwiseConv1D", "DepthwiseConv2D", "Dot"),
 )
 #: Layers that cast what they computed, so that any type will do for their results.
-_CASTING = (*_SUMS, "BatchNormalization", "ApplyAlpha", "Merge")
+CASTING = (*_SUMS, "BatchNormalization", "ApplyAlpha", "Merge")
 #: Layers whose results have the type of what they read.
 _PASSING = (
     *("Reshape", "Repack", "Clone", "Transpose", "ZeroPadding1D", "ZeroPadding2D", "Resize"),
@@ -150,7 +150,7 @@ def _sources(node: Any) -> list[Any]:
         source = node.get_input_node(name)
         if source is None:
             continue
-        if source.class_name in _CASTING:
+        if source.class_name in CASTING:
             found.append(source)
         elif source.class_name in _PASSING or is_plain_linear(source):
             found += _sources(source)

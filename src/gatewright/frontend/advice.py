@@ -1,0 +1,108 @@
+"""What a conversion says of its types: where nothing bounds values, and where a type does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gatewright.fixed import FixedType, Overflow
+from gatewright.frontend.folding import owner
+from gatewright.frontend.precision import Choices, holds, widened
+from gatewright.frontend.ranges import (
+    Interval,
+    holds_interval,
+    ranged_type,
+    type_interval,
+)
+from gatewright.frontend.refine import ACTIVATIONS, Request, ranges_of
+from gatewright.frontend.wide import CASTING
+from gatewright.hlsgraph import fixed_type
+
+_MOST_BITS = 58  # of a type that is named: what floats are cast to
+
+
+def advise(graph: Any, choices: Choices, request: Request) -> list[str]:
+    """Lines for the user about types: of each kind the first layer, and how many there are.
+
+    Args:
+        graph: hls4ml's ModelGraph, finished.
+        choices: What was chosen, and by whom.
+        request: What was asked for.
+    """
+    kinds = (_assumed(graph, choices, request), _beyond(graph, choices, request))
+    return [_joined(lines) for lines in map(list, kinds) if lines]
+
+
+def _joined(lines: list[str]) -> str:
+    more = len(lines) - 1
+    return lines[0] + (f" (so {more} more)" if more else "")
+
+
+def _assumed(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
+    """Inputs whose values nothing tells."""
+    for node in graph.get_layers():
+        if node.class_name != "Input" or (node.name, "result") in request.asked:
+            continue
+        readers = node.get_output_nodes()
+        if request.measured is not None or any(each.class_name == "Embedding" for each in readers):
+            continue
+        to = fixed_type(node.get_output_variable().type.precision)
+        if to is not None:
+            yield (
+                f"input '{node.name}': nothing says what values it has; {to} is assumed, which "
+                f"holds {_span(type_interval(to))}; give samples by --data FILE, or its type by "
+                "--input-precision"
+            )
+
+
+def _beyond(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
+    """Types that values go beyond: the user's, and those that could not be as wide."""
+    ranges = ranges_of(graph, choices, request)
+    by = "bounds" if request.measured is None else "the samples"
+    measured = request.measured or {}
+    for node in graph.get_layers():
+        name = owner(node)
+        for what, variable in node.weights.items():
+            if (node.name, what) not in request.asked:
+                continue
+            to, values = fixed_type(variable.type.precision), np.asarray(variable.data, np.float64)
+            if to is not None and values.size and not holds(values, to):
+                span = _span(Interval.of(values.min(), values.max()))
+                yield _line(node.name, what, span, "its weights", to, widened(values, to))
+        free = measured.get(node.name, ranges.free[node.name])
+        for what in ("accum", "result"):
+            if what == "accum" and (node.name, what) not in request.asked:
+                continue
+            result = node.get_output_variable().type
+            to = fixed_type((node.get_attr("accum_t") if what == "accum" else result).precision)
+            if to is None or node.class_name == "Softmax" or holds_interval(to, free):
+                continue
+            if not _is_asked(node, name, what, choices, request):
+                continue
+            wide = ranged_type(free, to, to.width, _MOST_BITS)
+            yield _line(name, what, _span(free), by, to, wide)
+
+
+def _is_asked(node: Any, name: str, what: str, choices: Choices, request: Request) -> bool:
+    """Whether a type is the user's, or one that was to hold its range, and not a quantizer's."""
+    if {(name, what), (node.name, what)} & set(request.asked):
+        return True
+    if any(node.get_attr(key) is not None for key in ("quantizer", "activation_quantizer")):
+        return False
+    by_us = "Precision" in choices.layers.get(name, {}) and (name, what) not in choices.user
+    return by_us and (node.class_name in ACTIVATIONS or node.class_name in CASTING)
+
+
+def _line(layer: str, what: str, span: str, by: str, to: FixedType, wide: FixedType) -> str:
+    does = "wraps" if to.overflow is Overflow.WRAP else "saturates"
+    return (
+        f"layer '{layer}': values of {span} by {by}, where its {what} {to} {does}; "
+        f"--set {layer}.precision.{what}='{wide}' holds them"
+    )
+
+
+def _span(interval: Interval) -> str:
+    low, high = interval.whole
+    return f"{low:.5g} to {high:.5g}"
