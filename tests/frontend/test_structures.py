@@ -1,6 +1,8 @@
 """Models that are more than a chain of layers, in every file format: what is read predicts the
 same, to the last bits of a float, as the model itself in its own framework."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from live_models import agree, files, predicted, samples, shaken
@@ -266,3 +268,41 @@ def test_models_that_are_too_deep_or_too_many(keras):
         entry = twice(entry, f"m{level}")
     with pytest.raises(InputError, match="more than 1024 layers, written out"):
         flatten(read_outline("net", entry))
+
+
+def test_layers_of_qkeras_with_a_normalization_in_them(keras, tmp_path):
+    from qkeras import QConv2DBatchnorm, QDepthwiseConv2DBatchnorm, quantized_bits
+
+    def bits():
+        return quantized_bits(6, 1, alpha=1)
+
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 3)),
+            QDepthwiseConv2DBatchnorm(3, depthwise_quantizer=bits(), bias_quantizer=bits()),
+            QConv2DBatchnorm(2, 2, kernel_quantizer=bits(), bias_quantizer=bits()),
+        ]
+    )
+    network = agree(shaken(model), tmp_path, samples(6, 6, 3))
+    assert [layer.kind for layer in network.layers[1:]] == ["QDepthwiseConv2D", "QConv2DBatchnorm"]
+
+
+def test_a_dense_layer_with_a_normalization_in_it(keras, tmp_path):
+    """Of a later QKeras than is installed: what its parts compute in Keras is the judge."""
+    x = keras.Input((4,), name="x")
+    fc, bn = keras.layers.Dense(3, name="fc"), keras.layers.BatchNormalization(epsilon=0.01)
+    model = shaken(keras.Model(x, bn(fc(x))))
+    config = {"name": "fc", "units": 3, "epsilon": 0.01, "axis": [-1], "momentum": 0.99}
+    config |= {"kernel_quantizer": None, "bias_quantizer": None, "folding_mode": "x"}
+    weights = {f"fc/{each.name}": each.numpy() for layer in (fc, bn) for each in layer.weights}
+    weights["fc/iteration:0"] = np.int64(7)
+    entry = {"class_name": "QDenseBatchnorm", "config": config}
+    network = load(*write_model(tmp_path, [entry], {"fc": weights}))
+    assert network.layer("fc").kind == "QDense"
+    plain = replace(network.layer("fc"), kind="Dense")
+    arguments = {key: plain.arguments[key] for key in ("units", "activation", "use_bias")}
+    plain = replace(plain, arguments=arguments)
+    network = replace(network, layers=(network.layer("x"), plain))
+    np.testing.assert_allclose(
+        predicted(network, samples(4))[0], model.predict(samples(4), verbose=0), rtol=1e-5
+    )

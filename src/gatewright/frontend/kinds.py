@@ -95,6 +95,21 @@ ACTIVATIONS: Final = (
     *("binary_tanh", "elu", "hard_sigmoid", "hard_tanh", "leaky_relu", "linear", "relu", "relu1"),
     *("relu6", "selu", "sigmoid", "softmax", "softplus", "softsign", "tanh", "ternary_tanh"),
 )
+#: Functions of Keras that hls4ml has no C++ for.
+_LACKED: Final = (
+    *(
+        "celu",
+        "exponential",
+        "gelu",
+        "glu",
+        "hard_silu",
+        "hard_shrink",
+        "hard_swish",
+        "log_sigmoid",
+    ),
+    *("log_softmax", "mish", "silu", "soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax"),
+    *("squareplus", "swish", "tanh_shrink", "threshold"),
+)
 _MERGES: Final = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract")
 
 
@@ -107,7 +122,9 @@ def _activation(value: Any) -> Value:
     if isinstance(value, dict | str) and (found := _quantizer_or_none(value)) is not None:
         return found
     name = value.get("class_name") if isinstance(value, dict) else value
-    raise ValueError(f"an activation that hls4ml has, not '{shown(name)}'{near(name, ACTIVATIONS)}")
+    # A function of Keras that hls4ml lacks is no slip of the pen: another must be trained with.
+    others = f"; there are {', '.join(ACTIVATIONS)}" if name in _LACKED else near(name, ACTIVATIONS)
+    raise ValueError(f"an activation that hls4ml has, not '{shown(name)}'{others}")
 
 
 def _overrides(value: Any) -> Value:
@@ -208,10 +225,10 @@ def _separable(a: Arguments) -> Shapes:
     }
 
 
-def _statistics(a: Arguments) -> Shapes:
+def _statistics(a: Arguments, multiplier: int = 1) -> Shapes:
     learned = {"gamma": a["scale"], "beta": a["center"]}
     names = [*(name for name, used in learned.items() if used), "moving_mean", "moving_variance"]
-    return dict.fromkeys(names, ("channels",))
+    return dict.fromkeys(names, ("channels",) if multiplier == 1 else (None,))
 
 
 def _layer_norm(a: Arguments) -> Shapes:
@@ -304,6 +321,14 @@ KINDS: Mapping[str, Kind] = {
     "QConv2DBatchnorm": Kind(
         {**_FILTERS, **_windows(2), **_quantizers("kernel", "bias"), **_NORM},
         lambda a: {**_conv(a), **dict.fromkeys(_statistics(a), (a["filters"],))},
+    ),
+    "QDenseBatchnorm": Kind(
+        {**_DENSE, **_quantizers("kernel", "bias"), **_NORM},
+        lambda a: {**_dense(a), **dict.fromkeys(_statistics(a), (a["units"],))},
+    ),
+    "QDepthwiseConv2DBatchnorm": Kind(
+        {**_MULTIPLIER, **_windows(2), **_quantizers("depthwise", "bias"), **_NORM},
+        lambda a: {**_depthwise(a), **_statistics(a, a["depth_multiplier"])},
     ),
     "DepthwiseConv1D": Kind({**_MULTIPLIER, **_windows(1, causal=True)}, _depthwise),
     "DepthwiseConv2D": Kind({**_MULTIPLIER, **_windows(2)}, _depthwise),

@@ -23,7 +23,14 @@ _MERGES: Final = (
 #: What a layer may be given besides tensors, where it is null or false.
 _CALL: Final = ("training", "mask", "initial_state")
 #: Layers that do something else in training.
-_TRAINED: Final = (*IDENTITY, "BatchNormalization", "QBatchNormalization", "QConv2DBatchnorm")
+_TRAINED: Final = (
+    *IDENTITY,
+    "BatchNormalization",
+    "QBatchNormalization",
+    "QConv2DBatchnorm",
+    "QDenseBatchnorm",
+    "QDepthwiseConv2DBatchnorm",
+)
 
 #: What calls give, by call and result.
 _Results = dict[tuple[int, int], Known]

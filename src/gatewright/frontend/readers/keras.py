@@ -51,8 +51,8 @@ def read_whole(path: Path) -> Network:
     config = file.attributes.get("model_config")
     if config is None:
         raise InputError(
-            f"{path}: holds weights but no architecture; give the .json file of the "
-            "architecture as the model and this file as its weights"
+            f"{path}: holds weights but no architecture; save the whole model, with model.save, or "
+            f"write model.to_json() to a .json file, and give that with --weights {path.name}"
         )
     flat = _flat(str(path), parse_json(str(path), config))
     return _with_file(flat, file, str(path))

@@ -372,7 +372,7 @@ def _get_item(operation: _Operation) -> Known:
         if isinstance(key, Slice):
             if key.step not in (None, 1):
                 raise operation.refused(
-                    f"takes each {key.step}th element; take all between two ends"
+                    f"takes one element in {key.step}; take all between two ends"
                 )
             low, high, _ = slice(key.start, key.stop).indices(size)
             result.append(high - low)

@@ -17,6 +17,7 @@ from gatewright.frontend.kinds import KINDS, Extent
 from gatewright.frontend.messages import near, shown
 from gatewright.frontend.network import Layer, Network
 from gatewright.frontend.readers.flatten import Flat
+from gatewright.frontend.readers.folding import folded
 from gatewright.frontend.readers.outline import Outline, Part, Path
 
 #: Arrays by part of an outline, then by name of the weight.
@@ -56,7 +57,7 @@ def with_weights(flat: Flat, weights: Weights, origin: str) -> Network:
             )
     pruned = _pruned(flat.outline, weights, origin)
     layers = tuple(
-        _with_arrays(origin, each, pruned.get(flat.paths[each.name], {}))
+        folded(_with_arrays(origin, each, pruned.get(flat.paths[each.name], {})))
         for each in flat.network.layers
     )
     return replace(flat.network, layers=layers)
@@ -280,7 +281,12 @@ def _number_part(
             _number_part(each, (*path, each.label), below, weights, origin)
     if part.kind.removeprefix("Q") in _RECURRENT:
         group = _group(group, "cell")
-    own = {key: each for key, each in _group(group, "vars").items() if not isinstance(each, dict)}
+    own = _variables(group)
+    if part.kind.endswith("Batchnorm"):
+        # Beside its own stands a count of steps in training, and the normalization is a layer.
+        own = {key: each for key, each in own.items() if each.ndim}
+        more = _variables(_group(group, "batchnorm"))
+        own |= {str(len(own) + int(key)): each for key, each in more.items() if key.isdecimal()}
     names = _expected(part)
     if part.layer is None:
         weights[path] = own
@@ -295,6 +301,11 @@ def _indistinct(origin: str, part: Part) -> UnsupportedError:
         f"{origin}: layer '{part.label}': its weights can't be told apart in this format; save the "
         "model as .h5"
     )
+
+
+def _variables(group: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    found = _group(group, "vars")
+    return {key: each for key, each in found.items() if not isinstance(each, dict)}
 
 
 def _group(group: Mapping[str, Any], name: str) -> Mapping[str, Any]:

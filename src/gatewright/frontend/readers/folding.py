@@ -1,0 +1,47 @@
+"""Layers of QKeras with a batch normalization in them, as what they are at inference.
+
+QKeras folds the statistics into weights and bias and quantizes what comes of that; so the same
+layer without a normalization, with the folded weights, is the same network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+from gatewright.frontend.kinds import KINDS
+from gatewright.frontend.network import Layer
+
+#: By class the one without normalization, and the array that the scale goes into. hls4ml itself
+#: knows QConv2DBatchnorm.
+_FOLDED: Final = {
+    "QDenseBatchnorm": ("QDense", "kernel"),
+    "QDepthwiseConv2DBatchnorm": ("QDepthwiseConv2D", "depthwise_kernel"),
+}
+
+
+def folded(layer: Layer) -> Layer:
+    """The layer, with weights, without a batch normalization in it."""
+    if layer.kind not in _FOLDED:
+        return layer
+    kind, kernel = _FOLDED[layer.kind]
+    weights: dict[str, Any] = {
+        key: np.asarray(each, np.float32) for key, each in layer.weights.items()
+    }
+    epsilon: Any = layer.arguments["epsilon"]
+    inverse = np.float32(1) / np.sqrt(weights["moving_variance"] + np.float32(epsilon))
+    inverse = inverse * weights.get("gamma", np.float32(1))
+    bias = inverse * (weights.get("bias", np.float32(0)) - weights["moving_mean"])
+    bias = bias + weights.get("beta", np.float32(0))
+    # A depthwise kernel ends in channels and multiples of each, which the statistics list in turn.
+    scale = inverse.reshape(weights[kernel].shape[2:]) if weights[kernel].ndim > 2 else inverse
+    arguments = {key: layer.arguments[key] for key in KINDS[kind].arguments}
+    return replace(
+        layer,
+        kind=kind,
+        arguments=MappingProxyType({**arguments, "use_bias": True}),
+        weights=MappingProxyType({kernel: scale * weights[kernel], "bias": bias}),
+    )
