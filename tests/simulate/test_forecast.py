@@ -54,6 +54,18 @@ def test_the_number_is_the_greatest_that_is_bearable(serial_sum, interval):
     assert chosen == 1000 or seconds(project, chosen + 1) > LONGEST
 
 
+def test_what_a_rom_holds_takes_no_time(serial_sum, tmp_path):
+    text = "  always_ff @(posedge clk) data <= mem[address];\n"
+    content = "".join(f"    mem[{i}] = 16'h{i:04x};\n" for i in range(10_000))
+    for name, module in (("empty", text), ("rom", f"{text}{content}")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "serial_sum.sv").write_text(module)
+    empty, rom = (
+        dataclasses.replace(serial_sum, directory=tmp_path / name) for name in ("empty", "rom")
+    )
+    assert seconds(rom, 10) == seconds(empty, 10)
+
+
 def test_large_designs_and_wide_ports_are_slower(serial_sum, tmp_path):
     (tmp_path / "serial_sum.sv").write_text("// " + "x" * 1_000_000)
     large = dataclasses.replace(serial_sum, directory=tmp_path)

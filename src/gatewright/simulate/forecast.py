@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
 # runs through all of a design in every cycle; ports are copied word by word; cocotbext-axi runs
 # Python in every cycle.
 _CYCLE = 2e-6
-_PER_BYTE = 50e-12  # of the design's SystemVerilog
+_PER_BYTE = 50e-12  # of the design's SystemVerilog, without what ROMs hold: it is set once
 _PER_WORD = 50e-9  # 32 bits of a beat at a port
 _EXTERNAL = 70e-6
+
+_CONTENT = re.compile(rb"^ *mem\[\d+\] = [^\n]*\n", re.MULTILINE)
 
 LONGEST = 300.0
 """Seconds that a simulation should take at most where nobody asked for a number of vectors."""
@@ -23,9 +26,14 @@ LONGEST = 300.0
 
 def seconds_per_cycle(project: RtlProject) -> float:
     """Wall time of a clock cycle, rather over- than underestimated."""
-    size = sum((project.directory / file).stat().st_size for file in project.files)
+    size = sum(_running((project.directory / file).read_bytes()) for file in project.files)
     words = sum(-(-port.tdata_width // 32) for port in (*project.inputs, *project.outputs))
     return _CYCLE + _PER_BYTE * size + _PER_WORD * words
+
+
+def _running(text: bytes) -> int:
+    """Bytes of a module's text that stand for work in a clock cycle."""
+    return len(_CONTENT.sub(b"", text))
 
 
 def seconds_of(project: RtlProject, phases: Sequence[dict[str, Any]]) -> float:
