@@ -46,6 +46,7 @@ def test_samples_and_twice_as_much_are_in_range(samples):
     values = np.array(samples, np.float64)
     to = sample_type(values)
     step = 0.5 * 2.0**-to.frac
+    assert np.abs(values).max() * 2 < 2.0 ** (to.integer - to.signed) or (values % 1 == 0).all()
     assert (np.abs(to_float(from_float(values, to), to.frac) - values) <= step).all()
 
 
@@ -122,6 +123,7 @@ def test_an_input_type_that_is_set_stays_and_is_said_to_wrap(wide, calibration, 
         ({"x": np.zeros((3, 5))}, r"input 'x' has shape \(3, 5\), should be \(samples, 4\)"),
         ({"x": np.zeros((0, 4))}, "has shape"),
         ({"x": np.full((3, 4), np.nan)}, "holds nan"),
+        ({"x": np.full((3, 4), 1e300)}, r"beyond 2\^40"),
     ],
 )
 def test_samples_that_do_not_fit(plain, tmp_path, arrays, message):

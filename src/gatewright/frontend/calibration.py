@@ -23,6 +23,8 @@ from gatewright.samples import read_arrays
 _WIDTH = 16
 #: Least width of the type of one whose samples are: a single bit may mean a sign.
 _LEAST_WIDTH = 2
+#: Samples below 2 to this are as good as zero; those beyond the other end are refused.
+_LEAST_POINT, _MOST_POINT = -32, 40
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,10 @@ def read_samples(network: Network, path: Path) -> list[NDArray[np.float64]]:
                 f"{path}: input '{name}' has shape {array.shape}, should be "
                 f"(samples, {', '.join(map(str, shape))})"
             )
+        if np.abs(array.astype(np.float64)).max() > 2.0**_MOST_POINT:
+            raise InputError(
+                f"{path}: input '{name}' holds values beyond 2^{_MOST_POINT}; scale them"
+            )
         found.append(array.astype(np.float64).reshape(len(array), *shape))
     if len({len(array) for array in found}) != 1:
         raise InputError(f"{path}: the inputs have different numbers of samples")
@@ -143,7 +149,7 @@ def sample_type(samples: NDArray[Any]) -> FixedType:
         if plain.max == high or (signed and plain.min == low):
             return plain  # bytes, say: nothing lies beyond
         return replace(plain, rounding=Rounding.RND, overflow=Overflow.SAT)
-    integer = math.frexp(max(-low, high))[1] + 1 + signed
+    integer = max(math.frexp(max(-low, high))[1], _LEAST_POINT) + 1 + signed
     return FixedType(_WIDTH, integer, signed, Rounding.RND, Overflow.SAT)
 
 

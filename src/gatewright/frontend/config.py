@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
+from gatewright.frontend.honoured import PARTS, Setting
 from gatewright.frontend.messages import near
 from gatewright.frontend.precision import SAFE_DEFAULT, Choices, write_precision
 from gatewright.hlsconfig import plain_type, setting_name
@@ -31,8 +32,6 @@ _MULTIPLYING = (
     "TernaryDense",
     *(f"{kind}Conv{dim}D" for kind in ("", "Depthwise", "Separable") for dim in (1, 2)),
 )
-#: What hls4ml appends to a layer's name for the layers that it makes of it.
-_PARTS = ("_depthwise", "_pointwise", "_alpha")
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,16 @@ class Asked:
         layers: By layer of the model, then by key: `strategy`, `reuse_factor` and the keys of
             `HARDWARE_CHOICES`.
         default: The same keys for layers that hls4ml adds.
+        settings: What the user set for layers.
     """
 
     layers: dict[str, dict[str, str | int]]
     default: dict[str, str | int]
+    settings: list[Setting] = field(default_factory=list)
 
     def of(self, node: str) -> dict[str, str | int]:
         """What was asked of a node of the graph, or of the layer that it is a part of."""
-        parents = (node.removesuffix(part) for part in _PARTS)
+        parents = (node.removesuffix(part) for part in PARTS)
         name = next((n for n in (node, *parents) if n in self.layers), None)
         return self.default if name is None else self.layers[name]
 
@@ -110,7 +111,11 @@ def configure(
         if not path:
             raise InputError(f"setting '{key}={value}': write layer.key=value")
         is_hls4mls = (key, value) in options.hls_settings
-        for layer in _selected(key, selector, layers, labels):
+        selected = _selected(key, selector, layers, labels)
+        if not is_hls4mls:  # hls4ml drops what its own configurations say of layers that go
+            names_of = tuple(layer["name"] for layer in selected)
+            asked.settings.append(Setting(key, path, value, names_of))
+        for layer in selected:
             name = layer["name"]
             if is_hls4mls and _is_chosen(chosen.get(name, {}), path, value):
                 continue

@@ -22,6 +22,7 @@ from gatewright.frontend.calibration import Calibration, calibrate
 from gatewright.frontend.config import configure, default_precision
 from gatewright.frontend.cpp import check_graph
 from gatewright.frontend.folding import types_kept
+from gatewright.frontend.honoured import check_settings
 from gatewright.frontend.keras2 import Model
 from gatewright.frontend.mend import mend
 from gatewright.frontend.messages import first_line
@@ -32,6 +33,7 @@ from gatewright.frontend.precision import (
     Choices,
     freeze_weights,
     settle_activations,
+    settle_linear,
     settle_quantizers,
     settle_slopes,
 )
@@ -174,6 +176,7 @@ def _convert(
             break
     else:
         raise InputError(f"{network.origin}: the types of its layers don't settle")
+    check_settings(network.origin, graph, asked.settings)
     for node in graph.get_layers():
         _note(node, asked.of(node.name))
         if node.name in labels:
@@ -256,6 +259,7 @@ def _build(
     layers, inputs, outputs, shapes = _parse(network)
     mend(network, layers, shapes)
     settle_activations(network.origin, layers, choices)
+    settle_linear(layers, choices)
     if options.inference == "safe":
         settle_quantizers(layers, choices, FixedType.parse(default_precision(options)))
     full = {**project_config, "HLSConfig": copy.deepcopy(config)}

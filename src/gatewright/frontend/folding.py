@@ -1,7 +1,7 @@
-"""Batch normalizations that hls4ml folds into the layer before them keep their result's type.
+"""Layers that hls4ml folds into the one before them keep their result's type.
 
-hls4ml multiplies the weights by the scale, and forgets what type the result was to have. Here the
-layer before has it then, and says whose it is.
+hls4ml multiplies weights by the scale of a batch normalization, drops a linear activation, and
+forgets what type the result was to have. Here the layer before has it then, and says whose it is.
 """
 
 from __future__ import annotations
@@ -10,14 +10,19 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-#: Attribute of a node: the name of the layer whose result its own is.
+#: Attribute of a node: names of the layers folded into it, with spaces between.
 _FOLDED = "gatewright_folded"
-_NORMALIZATIONS = "fuse_batch_normalization"
+_NORMALIZATIONS, _LINEAR = "fuse_batch_normalization", "merge_linear_activation"
 
 
 def owner(node: Any) -> str:
     """The layer whose result a node has: its own, or that of the last one folded into it."""
-    return str(node.get_attr(_FOLDED, node.name))
+    return (str(node.name), *folded(node))[-1]
+
+
+def folded(node: Any) -> tuple[str, ...]:
+    """The layers that were folded into a node, in order."""
+    return tuple(str(node.get_attr(_FOLDED, "")).split())
 
 
 @contextlib.contextmanager
@@ -25,22 +30,36 @@ def types_kept() -> Iterator[None]:
     """Convert graphs within this, and folded layers keep their types."""
     from hls4ml.model.optimizer.optimizer import optimizer_map
     from hls4ml.model.optimizer.passes.bn_fuse import FuseBatchNormalization
+    from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
     from hls4ml.model.types import UnspecifiedPrecisionType
 
-    class Keeping(FuseBatchNormalization):  # type: ignore[misc]  # hls4ml has no types
+    class KeepingNormalizations(FuseBatchNormalization):  # type: ignore[misc]  # hls4ml has no types
         def transform(self, model: Any, node: Any) -> bool:
             before = node.get_input_node()
             to = node.get_output_variable().type.precision
             done = bool(super().transform(model, node))
             if done:
-                before.set_attr(_FOLDED, node.name)
+                _note(before, node)
                 if not isinstance(to, UnspecifiedPrecisionType):
                     before.get_output_variable().type.precision = to
             return done
 
-    former = optimizer_map[_NORMALIZATIONS]
-    optimizer_map[_NORMALIZATIONS] = Keeping()
+    class KeepingLinear(MergeLinearActivation):  # type: ignore[misc]
+        def transform(self, model: Any, node: Any) -> bool:
+            before = node.get_input_node()
+            done = bool(super().transform(model, node))
+            if done and node.get_attr("quantizer") is not None:  # whose type it has now
+                _note(before, node)
+            return done
+
+    former = {name: optimizer_map[name] for name in (_NORMALIZATIONS, _LINEAR)}
+    optimizer_map[_NORMALIZATIONS] = KeepingNormalizations()
+    optimizer_map[_LINEAR] = KeepingLinear()
     try:
         yield
     finally:
-        optimizer_map[_NORMALIZATIONS] = former
+        optimizer_map.update(former)
+
+
+def _note(host: Any, node: Any) -> None:
+    host.set_attr(_FOLDED, " ".join((*folded(host), node.name, *folded(node))))

@@ -192,6 +192,22 @@ def settle_activations(origin: str, layers: list[dict[str, Any]], choices: Choic
             layer["quantizer"] = Quantizer(to.width, _hls4ml_type(to))
 
 
+def settle_linear(layers: list[dict[str, Any]], choices: Choices) -> None:
+    """Have linear activations keep the types that the user asked for where hls4ml drops the layer.
+
+    Args:
+        layers: The layers, as hls4ml parsed them; changed in place.
+        choices: What the user chose.
+    """
+    from hls4ml.model.quantizers import Quantizer
+
+    for layer in layers:
+        is_linear = layer["class_name"] == "Activation" and layer["activation"] == "linear"
+        if is_linear and (layer["name"], "result") in choices.user:
+            to = FixedType.parse(choices.layers[layer["name"]]["Precision"]["result"])
+            layer["quantizer"] = Quantizer(to.width, _hls4ml_type(to))
+
+
 def _check_relu(layer: str, config: dict[str, Any]) -> None:
     """Refuse a `quantized_relu` that hls4ml reads as another one."""
     slope, bits = float(config["negative_slope"]), int(config["bits"])

@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 #: Channels of a tensor at most; of more, one interval is kept.
 _MOST_CHANNELS = 1 << 18
+#: Values below 2 to this are as good as zero.
+_LEAST_POINT = -32
 #: Factor and slope of a SELU (Klambauer et al., 2017).
 _SELU = (1.0507009873554805, 1.6732632423543772)
 
@@ -170,7 +172,7 @@ def ranged_type(interval: Interval, like: FixedType, width: int, most: int) -> F
         most: Width at most; of an interval that needs more, the ends are not held.
     """
     # 2^bits is above the greatest magnitude, or, as far as the last bit goes, equal to it.
-    bits = math.frexp(interval.largest)[1]
+    bits = max(math.frexp(interval.largest)[1], _LEAST_POINT)
     for integer in range(bits - 1 + like.signed, bits + 1 + like.signed):
         to = replace(like, width=max(width, integer + like.frac), integer=integer)
         if to.width < most and holds_interval(to, interval):

@@ -1,0 +1,98 @@
+"""Whether what was set for layers reached hls4ml's graph, which joins, splits and drops layers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from gatewright.errors import InputError
+from gatewright.fixed import FixedType
+from gatewright.frontend.folding import folded, owner
+from gatewright.hlsgraph import fixed_type
+
+#: What hls4ml appends to a layer's name for the layers that it makes of it.
+PARTS = ("_depthwise", "_pointwise", "_alpha")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a user set.
+
+    Attributes:
+        key: As the user wrote it.
+        path: What was set, `precision.result`.
+        value: To what.
+        layers: The layers that it is about.
+    """
+
+    key: str
+    path: str
+    value: str
+    layers: tuple[str, ...]
+
+
+def check_settings(origin: str, graph: Any, settings: Collection[Setting]) -> None:
+    """Refuse settings that no node of the graph has.
+
+    Args:
+        origin: What the user calls the model.
+        graph: hls4ml's ModelGraph, its flow applied.
+        settings: The user's; of several for one thing the last counts.
+
+    Raises:
+        InputError: naming the setting, where the layer is, and what would be right.
+    """
+    last = {(layer, each.path): each for each in settings for layer in each.layers}
+    for setting in settings:
+        layers = [layer for layer in setting.layers if last[layer, setting.path] is setting]
+        if layers and not any(_has(graph, layer, setting) for layer in layers):
+            reason = _reason(graph, layers[0], setting)
+            raise InputError(f"{origin}: setting '{setting.key}': {reason}")
+
+
+def _has(graph: Any, layer: str, setting: Setting) -> bool:
+    first, _, what = setting.path.partition(".")
+    by_result = setting.path == "precision.result"
+    nodes = [
+        node for node in graph.get_layers() if (owner(node) if by_result else node.name) == layer
+    ] or _parts(graph, layer)
+    if first != "precision" or setting.value == "auto":
+        return bool(nodes)
+    to = FixedType.parse(setting.value)
+    return any(to in _types(node, what) for node in nodes)
+
+
+def _parts(graph: Any, layer: str) -> list[Any]:
+    """The nodes that a layer was split into."""
+    names = {layer + part for part in PARTS}
+    return [node for node in graph.get_layers() if node.name in names]
+
+
+def _types(node: Any, what: str) -> list[FixedType | None]:
+    """The types that a node has under a name, the parts of a separable convolution among them."""
+    for part in PARTS:
+        if node.name.endswith(part):
+            half = part[1:]
+            what = "weight" if what == half else what.removeprefix(f"{half}_")
+    if what == "result":
+        return [fixed_type(node.get_output_variable().type.precision)]
+    found = [node.types.get(f"{what}_t"), node.attributes.get(f"{what}_t")]
+    return [fixed_type(each.precision) for each in found if each is not None]
+
+
+def _reason(graph: Any, layer: str, setting: Setting) -> str:
+    host = next((node.name for node in graph.get_layers() if layer in folded(node)), None)
+    if host is not None:
+        return (
+            f"layer '{layer}' is folded into '{host}', whose weights are multiplied by its scale; "
+            f"set {host}.{_of_host(setting.path)}, or keep the two apart by a type for "
+            f"{host}.precision.result"
+        )
+    if any(node.name == layer for node in graph.get_layers()) or _parts(graph, layer):
+        return f"layer '{layer}' has another type there, set by the model's quantizers or hls4ml"
+    return f"hls4ml makes no layer of '{layer}', which only passes on what it reads; leave it out"
+
+
+def _of_host(path: str) -> str:
+    return {"precision.scale": "precision.weight"}.get(path, path)
