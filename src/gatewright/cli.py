@@ -214,7 +214,9 @@ def _common(
 
 @app.command()
 def convert(
-    model: Annotated[Path, typer.Argument(help="Model: .keras, .h5, .json with --weights, .fml.")],
+    model: Annotated[
+        Path, typer.Argument(help="Model: .keras, .h5, SavedModel, .json with --weights, .fml.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Project directory to make.")],
     weights: Annotated[
         Path | None, typer.Option(help="Weights (.h5) of a model whose file is its architecture.")

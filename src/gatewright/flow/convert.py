@@ -304,9 +304,15 @@ def _remove_empty(directory: Path) -> None:
 
 def _content(model: Path | Any, *others: Path | None) -> str:
     """Hash of the files of a model and of its data; of a live model, one never found again."""
-    files = [path for path in (model, *others) if isinstance(path, Path)]
-    for path in files:
-        require_file(path)
+    files: list[Path] = []
+    for path in (model, *others):
+        if isinstance(path, Path) and path.is_dir():
+            from gatewright.frontend.readers.saved_model import files_of
+
+            files += files_of(path)
+        elif isinstance(path, Path):
+            require_file(path)
+            files.append(path)
     return hash_files(files) if isinstance(model, Path) else uuid4().hex
 
 

@@ -11,7 +11,13 @@ from gatewright.files import require_file
 from gatewright.frontend.messages import shown
 from gatewright.frontend.network import Network
 from gatewright.frontend.readers.fml import SavedGraph, read_fml
-from gatewright.frontend.readers.keras import read_archive, read_live, read_pair, read_whole
+from gatewright.frontend.readers.keras import (
+    read_archive,
+    read_live,
+    read_pair,
+    read_saved,
+    read_whole,
+)
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -29,7 +35,8 @@ def load(model: Any, weights: str | Path | None = None) -> Network | SavedGraph 
 
     Args:
         model: A tf-keras or Keras 3 model, a ModelGraph of hls4ml, or the path of a model: a whole
-            `.h5` or `.keras`, an architecture `.json`, or hls4ml's `.fml`.
+            `.h5` or `.keras`, the folder of a SavedModel, an architecture `.json`, or hls4ml's
+            `.fml`.
         weights: The `.h5` file of weights that belongs to a `.json`.
 
     Raises:
@@ -39,6 +46,8 @@ def load(model: Any, weights: str | Path | None = None) -> Network | SavedGraph 
     if not isinstance(model, str | Path):
         return _from_object(model)
     path = Path(model)
+    if path.is_dir() and weights is None:
+        return read_saved(path)
     require_file(path)
     suffix = path.suffix.lower()
     if suffix == ".json":
@@ -60,7 +69,8 @@ def load(model: Any, weights: str | Path | None = None) -> Network | SavedGraph 
     if suffix == ".fml":
         return read_fml(path)
     raise InputError(
-        f"{path}: unknown kind of model; known are .h5, .keras, .json with weights, .fml"
+        f"{path}: unknown kind of model; known are .h5, .keras, .json with weights, .fml, and "
+        "folders of SavedModels"
     )
 
 

@@ -1,4 +1,4 @@
-"""HDF5 files: attributes and arrays, read by a child process."""
+"""HDF5 files: attributes and arrays, read by a child process that may hang or crash on them."""
 
 from __future__ import annotations
 
@@ -79,36 +79,68 @@ def _read(file: IO[bytes], origin: str) -> Hdf5:
     if importlib.util.find_spec("h5py") is None:
         raise ModuleNotFoundError("No module named 'h5py'", name="h5py")
     size = os.fstat(file.fileno()).st_size
+    memory = MAX_BYTES + _OWN_BYTES
+    return read_in_child(
+        _WORKER, [file.fileno()], origin, "HDF5 model", size, _SECONDS, memory=memory
+    )
+
+
+def read_in_child(
+    worker: Path,
+    arguments: list[int | str],
+    origin: str,
+    kind: str,
+    size: int,
+    seconds: float,
+    *,
+    memory: int | None = None,
+) -> Hdf5:
+    """What a worker makes of a model that may hang or crash its library.
+
+    Args:
+        worker: The script. It is given the arguments, a descriptor to write arrays to, and the
+            most bytes that these may have.
+        arguments: Numbers among them are descriptors that it shares.
+        origin: What the user calls the model.
+        kind: What it should be.
+        size: Bytes of its files.
+        seconds: For the worker to start.
+        memory: Bytes of address space, None for the most that any process gets.
+
+    Raises:
+        InputError: if the worker refuses it, or fails.
+    """
     most = min(MAX_BYTES, _LITTLE + _RATIO * size)
-    seconds = _SECONDS + size / _BYTES_PER_SECOND
     limits = processes.Limits(
-        what=f"{origin}: reading it", seconds=seconds, memory=MAX_BYTES + _OWN_BYTES
+        what=f"{origin}: reading it", seconds=seconds + size / _BYTES_PER_SECOND, memory=memory
     )
     # Threads of NumPy's libraries would each reserve address space, which is limited.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     # A file without a name: whoever is killed leaves none.
     with tempfile.TemporaryFile() as scratch:
-        descriptors = [file.fileno(), scratch.fileno()]
+        given = [*arguments, scratch.fileno()]
         # Not by -m: it imports nothing of ours, and nothing of the directory that it runs in.
-        command: list[str | Path] = [sys.executable, "-P", _WORKER]
+        command: list[str | Path] = [sys.executable, "-P", worker]
         done = processes.run(
-            [*command, *map(str, (*descriptors, most))],
+            [*command, *map(str, (*given, most))],
             env=environment,
             limits=limits,
-            pass_fds=descriptors,
+            pass_fds=[each for each in given if isinstance(each, int)],
             encoding="utf-8",
         )
         try:
             found = json.loads(done.stdout)
         except ValueError:
+            library = kind.partition(" ")[0]
             raise InputError(
-                f"{origin}: not a readable HDF5 model (the HDF5 library fails on it, with status "
+                f"{origin}: not a readable {kind} (the {library} library fails on it, with status "
                 f"{done.returncode})"
             ) from None
         if "unfit" in found:
-            raise InputError(f"{origin}: {shown(found['unfit'])}")
+            raise InputError(f"{origin}: {shown(found['unfit'], 200)}")
         if "error" in found:
-            raise InputError(f"{origin}: not a readable HDF5 model ({shown(found['error'])})")
+            raise InputError(f"{origin}: not a readable {kind} ({shown(found['error'])})")
         arrays = {}
         for key, (begin, length) in found["arrays"].items():
             scratch.seek(begin)

@@ -18,6 +18,7 @@ from gatewright.frontend.readers.flatten import Flat, flatten
 from gatewright.frontend.readers.hdf5 import Hdf5, read_content, read_hdf5
 from gatewright.frontend.readers.outline import Part
 from gatewright.frontend.readers.outline import Path as Place
+from gatewright.frontend.readers.saved_model import read_folder
 from gatewright.frontend.readers.weights import (
     is_numbered,
     named_weights,
@@ -71,6 +72,17 @@ def read_archive(path: Path) -> Network:
     flat = _flat(str(path), parse_json(str(path), members[_CONFIG]))
     file = read_content(members[_WEIGHTS], f"{path}: {_WEIGHTS}")
     return _with_file(flat, file, str(path))
+
+
+def read_saved(folder: Path) -> Network:
+    """The folder of a SavedModel that Keras 2 wrote.
+
+    Raises:
+        InputError: if it is damaged, or says nothing of its layers.
+    """
+    file = read_folder(folder)
+    flat = _flat(str(folder), parse_json(str(folder), file.attributes["model_config"]))
+    return _with_file(flat, file, str(folder))
 
 
 def read_live(model: Any, origin: str) -> Network:

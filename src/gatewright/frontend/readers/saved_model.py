@@ -1,0 +1,45 @@
+"""Folders of TensorFlow's SavedModel that Keras 2 wrote, read by a child process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gatewright.errors import InputError
+from gatewright.files import require_file
+from gatewright.frontend.readers.archive import MAX_BYTES
+from gatewright.frontend.readers.hdf5 import Hdf5, read_in_child
+
+_WORKER = Path(__file__).with_name("saved_model_worker.py")
+_GRAPH = "saved_model.pb"
+#: For TensorFlow to start, on a busy machine.
+_SECONDS = 120.0
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files of a SavedModel that are read.
+
+    Raises:
+        InputError: if the folder is none, or holds something else than plain files under their
+            names.
+    """
+    if not (folder / _GRAPH).exists():
+        raise InputError(f"{folder}: is a directory, and no SavedModel (it holds no {_GRAPH})")
+    found = [folder / name for name in (_GRAPH, "keras_metadata.pb") if (folder / name).exists()]
+    found += sorted((folder / "variables").glob("variables.*"))
+    for path in found:
+        require_file(path)
+    if len(found) > 1000 or sum(path.stat().st_size for path in found) > MAX_BYTES:
+        raise InputError(f"{folder}: has more than {MAX_BYTES} bytes, or more than 1000 files")
+    return found
+
+
+def read_folder(folder: Path) -> Hdf5:
+    """The architecture and the weights of a SavedModel. None of its functions are read.
+
+    Raises:
+        InputError: if it is damaged, too large, or says nothing of its layers.
+    """
+    size = sum(path.stat().st_size for path in files_of(folder))
+    return read_in_child(
+        _WORKER, [str(folder.resolve())], str(folder), "SavedModel", size, _SECONDS
+    )

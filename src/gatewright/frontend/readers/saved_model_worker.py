@@ -1,0 +1,157 @@
+"""Reads a folder of TensorFlow's SavedModel in a process of its own, which runs no function of it.
+
+Arguments: the folder, a descriptor to write arrays to, the most bytes to read. Of the folder it
+takes Keras' description of the layers, which is text, and the variables of a checkpoint. Prints the
+architecture, and by path where each array begins in what was written, and its length, as JSON; or
+`unfit` or `error`, in one line. Imports nothing of Gatewright.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+_MAX_NODES = 200_000
+_MAX_TEXT = 64 << 20
+_VARIABLE = "VARIABLE_VALUE"
+
+
+class _Unfit(Exception):
+    """The folder is readable, but is not what it should be; the text says why."""
+
+
+def _plain(fields: dict[str, Any]) -> Any:
+    """Lists in the place of the tuples and shapes that Keras writes as objects."""
+    if fields.get("class_name") in ("__tuple__", "TensorShape") and "items" in fields:
+        return fields["items"]
+    return fields
+
+
+def _described(folder: Path) -> dict[str, dict[str, Any]]:
+    """What Keras says of the model and its layers, by their paths: `root.layer-1`."""
+    place = folder / "keras_metadata.pb"
+    if place.exists():  # from version 2.5 on
+        from tf_keras.protobuf import saved_metadata_pb2
+
+        found = saved_metadata_pb2.SavedMetadata.FromString(place.read_bytes())
+        texts = {node.node_path: node.metadata for node in found.nodes}
+    else:
+        texts = _described_early(folder)
+    if sum(map(len, texts.values())) > _MAX_TEXT:
+        raise _Unfit(f"its description of layers has more than {_MAX_TEXT} characters")
+    return {path: json.loads(text, object_hook=_plain) for path, text in texts.items()}
+
+
+def _described_early(folder: Path) -> dict[str, str]:
+    """The same of versions before 2.5, which have it among the objects of the graph."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    nodes = model.meta_graphs[0].object_graph_def.nodes if model.meta_graphs else []
+    texts = {}
+    for path, index in _walked(nodes):
+        object_ = nodes[index].user_object
+        if object_.identifier.startswith("_tf_keras_") and object_.metadata:
+            texts[path] = object_.metadata
+    return texts
+
+
+def _walked(nodes: Any) -> list[tuple[str, int]]:
+    """The objects of a graph with a path to each, the shortest; each once."""
+    seen, found = {0}, [("root", 0)] if len(nodes) else []
+    for path, index in found:  # grows as it goes
+        for child in nodes[index].children:
+            if child.node_id not in seen and 0 <= child.node_id < len(nodes):
+                seen.add(child.node_id)
+                found.append((f"{path}.{child.local_name}", child.node_id))
+        if len(found) > _MAX_NODES:
+            raise _Unfit(f"holds more than {_MAX_NODES} objects")
+    return found
+
+
+def _labels(described: dict[str, dict[str, Any]], path: str) -> list[str]:
+    """What the model calls the layers on the way to an object."""
+    parts = path.split(".")
+    ways = [".".join(parts[: end + 1]) for end in range(1, len(parts))]
+    return [str(described[way]["name"]) for way in ways if "name" in described.get(way, {})]
+
+
+def _read(folder: Path, out: IO[bytes], most: int) -> dict[str, Any]:
+    described = _described(folder)
+    root = described.get("root", {})
+    if "config" not in root or "class_name" not in root:
+        raise _Unfit(
+            "has no description of its layers, as of what Keras 3 exports; save the model with "
+            "model.save('model.keras'), or as .h5"
+        )
+    import tensorflow as tf
+    from tensorflow.core.protobuf import trackable_object_graph_pb2
+
+    reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+    shapes, kinds = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+    text = reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
+    graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(text)
+    keys = {}
+    # Layers stand under several names; the description has them under one, which comes first.
+    for path, index in _walked_as(graph.nodes, described):
+        for attribute in graph.nodes[index].attributes:
+            labels = _labels(described, path)
+            if attribute.name == _VARIABLE and attribute.checkpoint_key in shapes and labels:
+                keys["/".join([*labels, path.rpartition(".")[2]])] = attribute.checkpoint_key
+    total = sum(
+        int(np.prod(shapes[key], dtype=np.float64)) * max(1, kinds[key].size)
+        for key in keys.values()
+    )
+    if total > most:
+        raise _Unfit(f"holds more than {most} bytes of weights")
+    arrays = {}
+    for name, key in keys.items():
+        array = np.asarray(reader.get_tensor(key))
+        if array.dtype.kind not in "fiub":
+            raise _Unfit(f"weight '{name}' is not an array of numbers")
+        begin = out.tell()
+        np.save(out, array, allow_pickle=False)
+        arrays[name] = [begin, out.tell() - begin]
+    architecture = {"class_name": root["class_name"], "config": root["config"]}
+    return {"attributes": {"model_config": json.dumps(architecture)}, "arrays": arrays}
+
+
+def _walked_as(nodes: Any, described: dict[str, Any]) -> list[tuple[str, int]]:
+    """Variables of layers, by the paths that the description has for the layers."""
+    found: list[tuple[str, int]] = []
+    for path in described:
+        index = 0
+        for name in path.split(".")[1:]:
+            children = {each.local_name: each.node_id for each in nodes[index].children}
+            index = children.get(name, -1)
+            if not 0 <= index < len(nodes):
+                break
+        else:
+            found += [
+                (f"{path}.{child.local_name}", child.node_id)
+                for child in nodes[index].children
+                if 0 <= child.node_id < len(nodes)
+            ]
+    return found
+
+
+def main() -> None:
+    """Read the folder that the command line gives."""
+    folder, descriptor, most = sys.argv[1:]
+    try:
+        with os.fdopen(int(descriptor), "wb") as out:
+            index = _read(Path(folder), out, int(most))
+    except _Unfit as error:
+        index = {"unfit": str(error)}
+    except Exception as error:  # of a damaged folder TensorFlow raises any kind
+        index = {"error": str(error).partition("\n")[0] or type(error).__name__}
+    sys.stdout.write(json.dumps(index))
+
+
+if __name__ == "__main__":
+    main()
