@@ -251,13 +251,16 @@ def _watched(
             strict=False,
         )
     )
-    total = sum(phase["cycles"] for phase in phases)
+    expected = {phase["name"]: phase["cycles"] for phase in phases}
+    total = sum(expected.values())
 
     def watch() -> None:
         while not ended.wait(_WATCHING):
             with suppress(OSError, ValueError, KeyError):  # not there yet, or half written
                 noted = json.loads((directory / PROGRESS).read_text(encoding="utf-8"))
-                share(min(1.0, (before[noted["phase"]] + noted["cycles"]) / total))
+                phase = noted["phase"]
+                # One that takes longer than expected is not the next one yet.
+                share((before[phase] + min(noted["cycles"], expected[phase])) / total)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
