@@ -78,7 +78,7 @@ def _pairs() -> list[Seed]:
             _convert(pair[0], "--weights", pair[1], *network.options),
             ("out",),
         )
-        for network in networks.networks()
+        for network in [*networks.networks(), networks.structures()]
     ]
 
 
@@ -230,7 +230,7 @@ def seeds() -> dict[str, list[Seed]]:
                  "--markdown", "out.md")  # fmt: skip
     report = partial(_copy, {f"{PROJECT}/report.json": "report.json"})
     return {
-        "h5": _models(".h5", networks.write_h5, plain),
+        "h5": _models(".h5", networks.write_h5, [*plain, networks.structures()]),
         "json": _pairs(),
         "keras2": _models(".keras", networks.write_keras2_archive, plain),
         "keras3": _models(".keras", networks.write_keras3_archive, networks.keras3_networks()),

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Node:
-    """A layer: class, name, arguments, what it reads, shape of its output, its weights in order."""
+    """A layer: class, name, arguments, what it reads, shape of its output, its weights in order.
+
+    `call` is what Keras 2 calls it with besides tensors.
+    """
 
     kind: str
     name: str
@@ -27,6 +30,7 @@ class Node:
     inputs: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
     weights: dict[str, np.ndarray] = field(default_factory=dict)
+    call: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Network:
     @property
     def outputs(self) -> list[str]:
         read = {name for node in self.nodes for name in node.inputs}
+        calls = [value for node in self.nodes for value in node.call.values()]
+        read |= {call[0] for call in calls if isinstance(call, list) and isinstance(call[0], str)}
         return [node.name for node in self.nodes if node.name not in read]
 
 
@@ -66,9 +72,9 @@ class _Builder:
         shape: tuple[int, ...],
         **args: Any,
     ) -> str:
-        weights = args.pop("weights", {})
+        weights, call = args.pop("weights", {}), args.pop("call", {})
         inputs = (inputs,) if isinstance(inputs, str) else inputs
-        self.nodes.append(Node(kind, name, args, inputs, shape, weights))
+        self.nodes.append(Node(kind, name, args, inputs, shape, weights, call))
         return name
 
     def of(self, name: str) -> tuple[int, ...]:
@@ -247,6 +253,43 @@ def quantized() -> Network:
     return b.network("quantized", *_NARROW)
 
 
+def _layer(kind: str, name: str, **config: Any) -> dict[str, Any]:
+    return {"class_name": kind, "config": {"name": name, **config}}
+
+
+def structures() -> Network:
+    """A model within the model, a wrapper, a layer as an activation, and operations; of Keras 2."""
+    b = _Builder()
+    x = b.input("x", 4)
+
+    def weights(name: str, channels: int, units: int) -> dict[str, np.ndarray]:
+        return {f"{name}/kernel": b.array(channels, units), f"{name}/bias": b.array(units)}
+
+    within = [_layer("InputLayer", "i", batch_input_shape=[None, 4]), _layer("Dense", "d", units=3)]
+    x = b.add("Sequential", "enc", x, (3,), weights=weights("d", 4, 3), layers=within)
+    mask = np.ones((3, 4), np.float32)
+    wrapped = _layer("Dense", "p", units=4)
+    wrapper = {"pruning_schedule": {"class_name": "ConstantSparsity", "config": {}}}
+    x = b.add(
+        "PruneLowMagnitude", "prune_p", x, (4,), layer=wrapped, block_size=[1, 1],
+        weights=weights("p", 3, 4) | {"mask": mask}, **wrapper,
+    )  # fmt: skip
+    x = b.dense("fc", x, 4, activation=_layer("LeakyReLU", "leaky", alpha=0.25))
+    ends = [{"start": None, "stop": end, "step": None} for end in (None, 2)]
+    y = b.add(
+        "SlicingOpLambda", "tf.__operators__.getitem", x, (2,),
+        function="__operators__.getitem", call={"slice_spec": ends},
+    )  # fmt: skip
+    z = b.dense("fd", x, 2)
+    y = b.add(
+        "TFOpLambda", "tf.__operators__.add", y, (2,),
+        function="__operators__.add", call={"y": [z, 0, 0], "name": None},
+    )  # fmt: skip
+    y = b.add("TFOpLambda", "tf.math.multiply", y, (2,), function="math.multiply", call={"y": 0.5})
+    b.add("TFOpLambda", "tf.reshape", y, (2, 1), function="reshape", call={"shape": [-1, 2, 1]})
+    return b.network("structures", *_NARROW)
+
+
 def networks() -> list[Network]:
     """Those of Keras 2."""
     return [mlp(), images(), sequence(), merges(), depthwise(), quantized()]
@@ -269,7 +312,7 @@ def keras2_architecture(network: Network) -> dict[str, Any]:
             config = {"batch_input_shape": [None, *node.shape], **config, "sparse": False}
         layer = {"class_name": node.kind, "config": config}
         if not network.sequential:
-            inbound = [[[name, 0, 0, {}] for name in node.inputs]] if node.inputs else []
+            inbound = [[[name, 0, 0, node.call] for name in node.inputs]] if node.inputs else []
             layer |= {"name": node.name, "inbound_nodes": inbound}
         layers.append(layer)
     config = {"name": network.name, "layers": layers}

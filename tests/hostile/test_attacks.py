@@ -124,7 +124,10 @@ def replaced(tree, path, value):
 
 
 KERAS = [
-    *((networks.keras2_architecture, network) for network in networks.networks()),
+    *(
+        (networks.keras2_architecture, network)
+        for network in [*networks.networks(), networks.structures()]
+    ),
     *((networks.keras3_architecture, network) for network in networks.keras3_networks()),
 ]
 
