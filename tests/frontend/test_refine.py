@@ -131,7 +131,7 @@ def linear_models(keras):
             for layer in (image, k.Conv2D(4, 2), k.BatchNormalization())
             if layer is not image or _ == 0
         ],
-        "dense": [keras.Input((6,)), *(k.Dense(6) for _ in range(12))],
+        "dense": [keras.Input((6,)), *(k.Dense(6) for _ in range(30))],
     }
 
 

@@ -81,8 +81,12 @@ def _beyond(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
                 continue
             if not _is_asked(node, name, what, choices, request):
                 continue
-            wide = ranged_type(free, to, to.width, _MOST_BITS)
-            yield _line(name, what, _span(free), by, to, wide)
+            line = _line(
+                name, what, _span(free), by, to, ranged_type(free, to, to.width, _MOST_BITS)
+            )
+            is_ours = (name, what) not in request.asked and not request.to_the_letter
+            is_loose = is_ours and request.measured is None
+            yield line + (", and --data FILE gives ranges that are met" if is_loose else "")
 
 
 def _is_asked(node: Any, name: str, what: str, choices: Choices, request: Request) -> bool:
@@ -91,8 +95,9 @@ def _is_asked(node: Any, name: str, what: str, choices: Choices, request: Reques
         return True
     if any(node.get_attr(key) is not None for key in ("quantizer", "activation_quantizer")):
         return False
-    by_us = "Precision" in choices.layers.get(name, {}) and (name, what) not in choices.user
-    return by_us and (node.class_name in ACTIVATIONS or node.class_name in CASTING)
+    if node.class_name in ACTIVATIONS and request.to_the_letter:
+        return True
+    return node.class_name in (*ACTIVATIONS, *CASTING) and choices.chose_result(name)
 
 
 def _line(layer: str, what: str, span: str, by: str, to: FixedType, wide: FixedType) -> str:

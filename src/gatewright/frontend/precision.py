@@ -49,6 +49,11 @@ class Choices:
             return False
         return write_precision(self.layers.setdefault(layer, {}), what, str(to))
 
+    def chose_result(self, layer: str) -> bool:
+        """Whether a result's type was chosen here."""
+        chosen = self.layers.get(layer, {}).get("Precision", {}).get("result", "auto")
+        return chosen != "auto" and (layer, "result") not in self.user
+
     def _place(self, layer: str, what: str) -> tuple[str, str]:
         """Where hls4ml reads a type: half a separable convolution has it from the whole's."""
         for half in ("depthwise", "pointwise"):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.fixed import FixedType, Overflow, Rounding
+from gatewright.frontend.folding import owner
 from gatewright.frontend.precision import (
     Choices,
     fine_type,
@@ -34,7 +35,7 @@ from gatewright.frontend.ranges import (
     matrix,
     ranged_type,
 )
-from gatewright.frontend.wide import narrow, pixels, room_for_mean
+from gatewright.frontend.wide import CASTING, narrow, pixels, room_for_mean, rounded_type
 from gatewright.hlsgraph import fixed_type
 
 _BINARY_SUMS = ("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D")
@@ -121,6 +122,8 @@ def ranges_of(graph: Any, choices: Choices, request: Request) -> Ranges:
     def typed(node: Any, free: Interval) -> FixedType | None:
         if is_open(node, choices, request):
             return activation_type(free, request.default)
+        if node.class_name in CASTING and choices.chose_result(owner(node)):
+            return rounded_type(free, request.default)
         return fixed_type(node.get_output_variable().type.precision)
 
     return find(graph, typed, request.measured)

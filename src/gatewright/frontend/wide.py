@@ -15,7 +15,7 @@ from typing import Any
 from gatewright.fixed import FixedType, Overflow, Rounding
 from gatewright.frontend.folding import owner
 from gatewright.frontend.precision import Choices, is_plain_linear
-from gatewright.frontend.ranges import Ranges, ranged_type
+from gatewright.frontend.ranges import Interval, Ranges, ranged_type
 from gatewright.hlsgraph import fixed_type
 
 #: Bits of sums and products that golden outputs hold.
@@ -45,17 +45,22 @@ def narrow(graph: Any, ranges: Ranges, choices: Choices, default: FixedType) -> 
         choices: Receives the types.
         default: The model's default type.
     """
-    like = replace(default, rounding=Rounding.RND, overflow=Overflow.SAT)
     changed = False
     for node in graph.get_layers():
         if _needs(node) > _WORD_BITS:
             for source in {each.name: each for each in _sources(node)}.values():
-                to = ranged_type(ranges.free[source.name], like, _BITS, _MOST_BITS)
+                to = rounded_type(ranges.free[source.name], default)
                 to = replace(to, width=min(to.width, _takes(node)))
                 current = fixed_type(source.get_output_variable().type.precision)
                 if current is not None and current.width > to.width:
                     changed |= choices.set_precision(owner(source), "result", to)
     return changed
+
+
+def rounded_type(interval: Interval, default: FixedType) -> FixedType:
+    """The type of a result that is rounded."""
+    like = replace(default, rounding=Rounding.RND, overflow=Overflow.SAT)
+    return ranged_type(interval, like, _BITS, _MOST_BITS)
 
 
 def room_for_mean(node: Any, inputs: FixedType, grow: int) -> int:
