@@ -41,6 +41,7 @@ from gatewright.frontend.quiet import import_keras, quiet
 from gatewright.frontend.readers.fml import SavedGraph
 from gatewright.frontend.refine import Request, refine
 from gatewright.frontend.source import GraphSource, load
+from gatewright.frontend.thresholds import normalizations_kept, settle_thresholds
 from gatewright.options import HARDWARE_CHOICES, ConvertOptions, resolve
 from gatewright.targets import load_target
 
@@ -263,8 +264,10 @@ def _build(
     if options.inference == "safe":
         settle_quantizers(layers, choices, FixedType.parse(default_precision(options)))
     full = {**project_config, "HLSConfig": copy.deepcopy(config)}
-    with types_kept():
-        return ModelGraph.from_layer_list(full, layers, inputs, outputs)
+    with types_kept(), normalizations_kept():
+        graph = ModelGraph.from_layer_list(full, layers, inputs, outputs)
+    settle_thresholds(graph)
+    return graph
 
 
 def _check_widths(origin: str, graph: Any) -> None:

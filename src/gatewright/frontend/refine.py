@@ -193,13 +193,19 @@ def _refine_binary_sum(node: Any, choices: Choices) -> bool:
     """
     from hls4ml.model.types import XnorPrecisionType
 
-    inputs = input_type(node)
+    read = node.get_input_variable().type.precision
+    inputs = FixedType(1, 1) if isinstance(read, XnorPrecisionType) else fixed_type(read)
     bias = fixed_type(node.weights["bias"].type.precision)
     weight = node.weights["weight"]
     is_binary = isinstance(weight.type.precision, XnorPrecisionType)
     if not is_binary or inputs is None or bias is None:
         return False
     terms = weight.data.size // node.weights["bias"].data.size
+    if isinstance(read, XnorPrecisionType):
+        # Agreements are counted; the default type's result, which holds fewer, is not touched.
+        current = fixed_type(node.get_attr("accum_t").precision)
+        if current is None or current.max >> current.frac > 2 * terms:
+            return False
     grown = inputs.integer + (terms - 1).bit_length() + 1
     # One more bit for the bias, and one for its sign or the input's.
     integer = max(grown, bias.integer + 1) + 1

@@ -1,0 +1,111 @@
+"""Thresholds of a batch normalization with a binary or ternary activation behind it, exactly.
+
+hls4ml joins the two to comparisons of what the normalization reads, with thresholds that it rounds
+down to the unit of that: a value between the two changes its sign. It takes a negative scale as a
+positive one. Here a threshold is the first value whose normalization reaches it, and what a
+comparison can't say stays two layers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright.errors import UnsupportedError
+from gatewright.hlsgraph import fixed_type
+
+_PASS_NAME = "vivado:merge_batch_norm_quantized_tanh"  # noqa: S105 - a pass of hls4ml's
+#: Attributes of a node: what the normalization was.
+_SCALE, _BIAS, _LEVEL = "gatewright_scale", "gatewright_bias", "gatewright_level"
+
+
+@contextlib.contextmanager
+def normalizations_kept() -> Iterator[None]:
+    """Convert graphs within this, and `settle_thresholds` knows what was joined."""
+    from hls4ml.backends.vivado.passes.bn_quant import MergeBatchNormAndQuantizedTanh
+    from hls4ml.model.optimizer.optimizer import optimizer_map
+
+    class Keeping(MergeBatchNormAndQuantizedTanh):  # type: ignore[misc]  # hls4ml has no types
+        def match(self, node: Any) -> bool:
+            if not super().match(node):
+                return False
+            before = node.get_input_node()
+            rises = bool((np.asarray(before.weights["scale"].data) > 0).all())
+            if not rises and "binary" not in str(node.get_attr("activation")):
+                raise UnsupportedError(
+                    f"layer '{node.name}': the scale of the batch normalization before it is not "
+                    "above zero everywhere, which hls4ml's C++ for a ternary activation takes for "
+                    "granted; negate gamma of those channels, their means and the weights before, "
+                    "which is the same function"
+                )
+            return rises
+
+        def transform(self, model: Any, node: Any) -> bool:
+            before = node.get_input_node()
+            joined = f"bnbt_{before.name}"
+            level = float(node.get_attr("threshold", 0.5))
+            done = bool(super().transform(model, node))
+            for key, what in ((_SCALE, "scale"), (_BIAS, "bias")):
+                values = np.asarray(before.weights[what].data, np.float32)
+                model.graph[joined].set_attr(key, values)
+            model.graph[joined].set_attr(_LEVEL, level)
+            return done
+
+    former = optimizer_map[_PASS_NAME]
+    optimizer_map[_PASS_NAME] = Keeping()
+    try:
+        yield
+    finally:
+        optimizer_map[_PASS_NAME] = former
+
+
+def settle_thresholds(graph: Any) -> None:
+    """Give joined normalizations the thresholds at which their activations change.
+
+    Args:
+        graph: hls4ml's ModelGraph, converted within `normalizations_kept`.
+    """
+    for node in graph.get_layers():
+        scale, bias = node.get_attr(_SCALE), node.get_attr(_BIAS)
+        to = fixed_type(node.get_input_variable().type.precision) if scale is not None else None
+        if to is None:
+            continue
+        level = np.float32(node.get_attr(_LEVEL))
+        unit = 2.0**-to.frac
+        if "threshold" in node.weights:
+            found = {"threshold": least_reaching(scale, bias, np.float32(0), unit)}
+        else:
+            # 1 where x is above the first, -1 where it is not above the second.
+            found = {
+                "threshold_hi": least_reaching(scale, bias, level, unit) - 1,
+                "threshold_lo": -least_reaching(scale, -bias, level, unit),
+            }
+        for what, raw in found.items():
+            node.weights[what].data = np.clip(raw, to.min, to.max) * unit
+
+
+def least_reaching(
+    scale: NDArray[np.float32], bias: NDArray[np.float32], level: np.float32, unit: float
+) -> NDArray[np.float64]:
+    """The least multiples of a unit whose scale x + bias is a level or more, in float32 as Keras.
+
+    Args:
+        scale: Above zero.
+        bias: Of the same shape.
+        level: What is to be reached.
+        unit: Of x.
+
+    Returns:
+        Integers in the unit.
+    """
+    exact = (np.float64(level) - bias) / np.asarray(scale, np.float64)
+    nearest = np.ceil(exact / unit)
+    found = nearest + 1
+    for raw in (nearest, nearest - 1):
+        reaches = (raw * unit).astype(np.float32) * scale + bias >= level
+        found = np.where(reaches, raw, found)
+    return found
