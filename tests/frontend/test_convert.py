@@ -317,14 +317,6 @@ def test_preset_with_an_unknown_field(tmp_path):
         load_preset(str(path))
 
 
-def test_unsupported_merge_is_one_line(keras):
-    layers = keras.layers
-    inputs = [keras.Input((3,), name=name) for name in "abc"]
-    with pytest.raises(InputError, match="more than two tensors") as caught:
-        convert(keras.Model(inputs, layers.Add(name="total")(inputs)))
-    assert "\n" not in str(caught.value)
-
-
 def test_keras_file_with_a_lambda_is_refused_unread(keras, tmp_path):
     layers = keras.layers
     model = keras.Sequential([keras.Input((3,)), layers.Lambda(lambda x: x * 2, name="twice")])
