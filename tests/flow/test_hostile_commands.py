@@ -190,6 +190,8 @@ READ = {
     "convert-model": ("convert", [None, "--weights", "net_weights.h5", "-o", "out"]),
     "convert-weights": ("convert", ["net.json", "--weights", None, "-o", "out"]),
     "convert-preset": ("convert", [*RIGHT["convert"], "--preset", None]),
+    "convert-hls-config": ("convert", [*RIGHT["convert"], "--hls-config", None]),
+    "convert-data": ("convert", [*RIGHT["convert"], "--data", None]),
     "convert-target": ("convert", [*RIGHT["convert"], "--target", None]),
     "quantize-model": ("quantize", [None, *RIGHT["quantize"][1:]]),
     "quantize-weights": ("quantize", [*RIGHT["quantize"], "--weights", None]),
