@@ -487,10 +487,3 @@ def test_refusals(keras, k, match):
         convert(forest(keras, heads(k)), None, ConvertOptions(io=io))
     assert any(f"'{name}'" in str(caught.value) for name in ("a", "perm", "in0"))
     assert "\n" not in str(caught.value)
-
-
-def test_broadcasts_need_io_parallel(keras, k):
-    a, b = keras.Input((3, 2), name="x"), keras.Input((1, 2), name="y")
-    model = keras.Model([a, b], k.Add(name="a")([a, b]))
-    with pytest.raises(InputError, match="broadcasting merge not supported"):
-        convert(model, None, ConvertOptions(io="stream"))
