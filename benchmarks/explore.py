@@ -22,13 +22,13 @@ from typing import Any
 
 import psutil
 
+from benchmarks._results import keep
 from gatewright.report.schema import Report
 from gatewright.report.store import load_reports
 from gatewright.store import Store
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE.parent / "models" / "digits_mlp"
-RESULTS = HERE / "results.json"
 WORKERS = 2
 KILLS = 20
 SHORT, TURNS = 2, 3  # trials of a short search, and how often it is run alone and beside another
@@ -268,9 +268,7 @@ def main() -> None:
         shutil.rmtree(build / name, ignore_errors=True)
         found = parts[name](build / name)
         sys.stdout.write(json.dumps({name: found}, indent=1) + "\n")
-        results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-        results.setdefault("explore", {})[name] = found
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        keep("explore", {name: found})
 
 
 if __name__ == "__main__":

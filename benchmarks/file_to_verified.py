@@ -20,13 +20,13 @@ import psutil
 
 from benchmarks import _imports, _measure
 from benchmarks._random import fill, legacy_keras, saved
+from benchmarks._results import keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build" / "bench" / "file_to_verified"
-RESULTS = HERE / "results.json"
 VECTORS = 1000
 
 #: What runs in processes of its own, by what their command lines have; the first that fits.
@@ -226,9 +226,7 @@ def main() -> None:
         parser.error(f"--before: {asked.before} has no src/gatewright")
     before = asked.before.resolve() if asked.before else None
     results = run(asked.only or list(NETWORKS), before)
-    kept = json.loads(RESULTS.read_text())
-    kept["file_to_verified"] = kept.get("file_to_verified", {}) | results
-    RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+    keep("file_to_verified", results)
     sys.stdout.write(json.dumps(results, indent=1) + "\n")
 
 

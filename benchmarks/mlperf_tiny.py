@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks._random import fill, legacy_keras, saved
+from benchmarks._results import keep
 from benchmarks.streams import Projects, verified
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build" / "bench"
-RESULTS = HERE / "results.json"
 SAMPLES = 2
 
 
@@ -144,9 +144,7 @@ def main() -> None:
     parser.add_argument("--only", choices=NETWORKS, action="append", help="may be repeated")
     projects = Projects(BUILD / "mlperf_tiny", BUILD / "cache")
     results = {name: measure(projects, name) for name in parser.parse_args().only or NETWORKS}
-    kept = json.loads(RESULTS.read_text())
-    kept["mlperf_tiny"] = kept.get("mlperf_tiny", {}) | results
-    RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+    keep("mlperf_tiny", results)
     sys.stdout.write(json.dumps(results, indent=1) + "\n")
 
 

@@ -27,9 +27,10 @@ import h5py
 import numpy as np
 import psutil
 
+from benchmarks._results import RESULTS, keep
+
 HERE = Path(__file__).resolve().parent
 MODEL = HERE.parent / "models" / "digits_mlp"
-RESULTS = HERE / "results.json"
 PATIENCE = 60.0  # seconds that what a killed command has started may take to end
 PAIRED = ("convert", "verify", "synth", "fifos")
 
@@ -372,11 +373,10 @@ def main() -> None:
     else:
         found = configurations(build, options.count)
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
-    results = json.loads(RESULTS.read_text())
-    kept = results.setdefault("robustness", {})
-    # Commands may be measured one by one.
-    kept[options.part] = kept.get(options.part, {}) | found
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    if options.only and RESULTS.is_file():  # commands may be measured one by one
+        entry = json.loads(RESULTS.read_text()).get("robustness", {})
+        found = entry.get(options.part, {}) | found
+    keep("robustness", {options.part: found})
 
 
 if __name__ == "__main__":

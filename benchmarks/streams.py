@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks import _measure, cifar_cnn, mnist_cnn
 from benchmarks._digits import pictures
+from benchmarks._results import keep
 from gatewright import golden
 from gatewright.emit import isolate
 from gatewright.flow.convert import load_design, load_rtl
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build" / "bench"
-RESULTS = HERE / "results.json"
 
 #: Networks of the zoo that convolve, and the configuration whose training is taken.
 ZOO = dict.fromkeys(("digits_cnn", "digits_separable", "digits_residual", "vowels_conv1d"), "w6_r1")
@@ -269,9 +269,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.model is None:
         results = run(asked.only or FIGURES)
-        kept = json.loads(RESULTS.read_text())
-        kept["streams"] = kept.get("streams", {}) | results
-        RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+        keep("streams", results)
     else:
         weights = ["--weights", asked.weights] if asked.weights else []
         projects = Projects(BUILD / "streams", BUILD / "cache")

@@ -6,6 +6,18 @@ from gatewright.frontend import load
 from gatewright.frontend.reference.worker import Model
 
 
+class Layers:
+    """Keras' layers and QKeras' in one namespace."""
+
+    def __init__(self, keras):
+        import qkeras
+
+        self._keras, self._qkeras = keras, qkeras
+
+    def __getattr__(self, name):
+        return getattr(self._qkeras, name, None) or getattr(self._keras.layers, name)
+
+
 def shaken(model, seed=1):
     """The model with weights that tell layers apart."""
     rng = np.random.default_rng(seed)

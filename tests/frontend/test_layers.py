@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from live_models import Layers
 
 from gatewright import golden
 from gatewright.emulation import Emulation
@@ -15,31 +16,27 @@ IO = ("parallel", "stream")
 IMAGE = (5, 6, 2)
 
 
+class Heads(Layers):
+    """Layers, with what they are quantized by here."""
+
+    def bits(self, bits=6, integer=0, alpha=1):
+        return self.quantized_bits(bits, integer, alpha=alpha)
+
+    def q(self, **more):
+        return {"bias_quantizer": self.bits(6, 1), **more}
+
+    def relu(self, name):
+        return self.QActivation(self.quantized_relu(6, 2), name=name)
+
+    def two(self, name, layer):
+        """A layer on two quantized views of one tensor."""
+        first = self.QActivation(self.bits(6, 2), name=f"{name}_a")
+        return lambda x: layer([first(x), self.relu(f"{name}_b")(x)])
+
+
 @pytest.fixture(scope="module")
 def k(keras):
-    """Keras' layers and QKeras' in one namespace."""
-    import qkeras
-
-    class Layers:
-        def __getattr__(self, name):
-            return getattr(qkeras, name, None) or getattr(keras.layers, name)
-
-        @staticmethod
-        def bits(bits=6, integer=0, alpha=1):
-            return qkeras.quantized_bits(bits, integer, alpha=alpha)
-
-        def q(self, **more):
-            return {"bias_quantizer": self.bits(6, 1), **more}
-
-        def relu(self, name):
-            return qkeras.QActivation(qkeras.quantized_relu(6, 2), name=name)
-
-        def two(self, name, layer):
-            """A layer on two quantized views of one tensor."""
-            first = qkeras.QActivation(self.bits(6, 2), name=f"{name}_a")
-            return lambda x: layer([first(x), self.relu(f"{name}_b")(x)])
-
-    return Layers()
+    return Heads(keras)
 
 
 def forest(keras, heads):

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from live_models import Layers
 from rebuilt import rebuilt
 
 from gatewright import golden
@@ -22,26 +23,22 @@ IO = ("parallel", "stream")
 IMAGE, ROW = (6, 5, 4), (9, 4)
 
 
+class Heads(Layers):
+    """Layers, with what they are quantized by here."""
+
+    def q(self, *names, alpha=1):
+        bias = {"bias_quantizer": self.quantized_bits(6, 1, alpha=1)}
+        return bias | {
+            f"{name}_quantizer": self.quantized_bits(4, 0, alpha=alpha) for name in names
+        }
+
+    def unsigned(self, x):
+        return self.QActivation(self.quantized_relu(6, 2))(x)
+
+
 @pytest.fixture(scope="module")
 def k(keras):
-    """Keras' layers and QKeras' in one namespace."""
-    import qkeras
-
-    class Layers:
-        def __getattr__(self, name):
-            return getattr(qkeras, name, None) or getattr(keras.layers, name)
-
-        @staticmethod
-        def q(*names, alpha=1):
-            bits = qkeras.quantized_bits(4, 0, alpha=alpha)
-            bias = {"bias_quantizer": qkeras.quantized_bits(6, 1, alpha=1)}
-            return bias | {f"{name}_quantizer": bits for name in names}
-
-        @staticmethod
-        def unsigned(x):
-            return qkeras.QActivation(qkeras.quantized_relu(6, 2))(x)
-
-    return Layers()
+    return Heads(keras)
 
 
 #: Layers by what is done to them: shape of the input, and the layer.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -21,6 +20,7 @@ from gatewright.flow.blame import Cause, beyond, explain, wide_enough
 from gatewright.flow.convert import load_read_network
 from gatewright.flow.counterparts import Stage, skips, stages
 from gatewright.flow.representable import inexact
+from gatewright.flow.steps import versions_of
 from gatewright.frontend.network import Layer, Network, Object
 from gatewright.frontend.reference import Reference
 
@@ -60,13 +60,7 @@ _RANDOM = ". Random words reach further than data may; --inputs tells how it is 
 
 def versions() -> dict[str, str | None]:
     """Versions of the packages that predict; None where one isn't installed."""
-    found: dict[str, str | None] = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = None
-    return found
+    return versions_of(_PACKAGES)
 
 
 @dataclass(frozen=True)

@@ -283,8 +283,13 @@ def hash_file(path: Path) -> str:
 @functools.cache
 def tool_versions() -> dict[str, str | None]:
     """Versions of the packages that results depend on; None where one isn't installed."""
+    return versions_of(_PACKAGES)
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str | None]:
+    """Versions of packages by name; None where one isn't installed."""
     found: dict[str, str | None] = {}
-    for name in _PACKAGES:
+    for name in packages:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -29,62 +29,42 @@ def expand_kernels(network: Network) -> Network:
     """
 
     def rule(parts: Parts) -> None:
-        kind = parts.layer.kind
-        if kind in _SEPARABLE:
-            _separable(network.origin, parts)
-        elif kind in _DEPTHWISE:
-            _depthwise(network.origin, parts)
-        else:
-            _plain(network.origin, parts)
+        arguments: Any = parts.layer.arguments
+        dilation = arguments["dilation_rate"]
+        counts = {key: arguments.get(key, 1) for key in ("groups", "depth_multiplier")}
+        said = [f"dilation_rate={list(dilation)}"] if max(dilation) > 1 else []
+        said += [f"{key}={count}" for key, count in counts.items() if count > 1]
+        if not said:
+            return
+        parts.note(f"{' and '.join(said)} as zeros in a larger kernel")
+        what = "kernel" if parts.layer.kind in _PLAIN else "depthwise"
+        _check_zeros(network.origin, parts, what)
+        key = "kernel" if what == "kernel" else "depthwise_kernel"
+        kernel = in_blocks(dilated(parts.layer.weights[key], dilation), counts["groups"])
+        if counts["depth_multiplier"] > 1:
+            _check_fixed_scale(network.origin, parts, what)
+            _mix_channels(parts, of_channels(kernel))
+            return
+        changed = {"groups": 1} if what == "kernel" else {}
+        parts.keep(
+            weights={**parts.layer.weights, key: kernel},
+            kernel_size=kernel.shape[: len(dilation)],
+            dilation_rate=(1,) * len(dilation),
+            **changed,
+        )
 
     return rewritten(network, rule, (*_PLAIN, *_DEPTHWISE, *_SEPARABLE))
 
 
-def _plain(origin: str, parts: Parts) -> None:
+def _mix_channels(parts: Parts, kernel: NDArray[Any]) -> None:
+    """Add plain convolutions for a depthwise one, or for both halves of a separable one."""
     arguments: Any = parts.layer.arguments
-    dilation, groups = arguments["dilation_rate"], arguments["groups"]
-    if _is_one(dilation) and groups == 1:
+    weights = parts.layer.weights
+    bias = {key: array for key, array in weights.items() if key == "bias"}
+    if parts.layer.kind in _DEPTHWISE:
+        _add_plain(parts, "", parts.source, {"kernel": kernel, **bias}, quantize_bias=True)
         return
-    _check_zeros(origin, parts, "kernel")
-    kernel = dilated(parts.layer.weights["kernel"], dilation)
-    if groups > 1:
-        kernel = in_blocks(kernel, groups)
-    _say(parts, dilation, f"groups={groups}" if groups > 1 else "")
-    _keep_with(parts, {"kernel": kernel}, groups=1)
-
-
-def _depthwise(origin: str, parts: Parts) -> None:
-    arguments: Any = parts.layer.arguments
-    dilation, multiplier = arguments["dilation_rate"], arguments["depth_multiplier"]
-    if _is_one(dilation) and multiplier == 1:
-        return
-    _check_zeros(origin, parts, "depthwise")
-    kernel = dilated(parts.layer.weights["depthwise_kernel"], dilation)
-    _say(parts, dilation, f"depth_multiplier={multiplier}" if multiplier > 1 else "")
-    if multiplier == 1:
-        _keep_with(parts, {"depthwise_kernel": kernel})
-        return
-    _check_fixed_scale(origin, parts, "depthwise")
-    bias = {key: each for key, each in parts.layer.weights.items() if key == "bias"}
-    _add_plain(parts, "", parts.source, {"kernel": of_channels(kernel), **bias}, quantize_bias=True)
-
-
-def _separable(origin: str, parts: Parts) -> None:
-    arguments: Any = parts.layer.arguments
-    dilation, multiplier = arguments["dilation_rate"], arguments["depth_multiplier"]
-    if _is_one(dilation) and multiplier == 1:
-        return
-    _check_zeros(origin, parts, "depthwise")
-    kernel = dilated(parts.layer.weights["depthwise_kernel"], dilation)
-    _say(parts, dilation, f"depth_multiplier={multiplier}" if multiplier > 1 else "")
-    if multiplier == 1:
-        _keep_with(parts, {"depthwise_kernel": kernel})
-        return
-    _check_fixed_scale(origin, parts, "depthwise")
-    first = _add_plain(
-        parts, "depthwise", parts.source, {"kernel": of_channels(kernel)}, quantize_bias=False
-    )
-    rest = {key: each for key, each in parts.layer.weights.items() if key == "bias"}
+    first = _add_plain(parts, "depthwise", parts.source, {"kernel": kernel}, quantize_bias=False)
     quantizers = {
         key: arguments[f"{of}_quantizer"]
         for key, of in (("kernel_quantizer", "pointwise"), ("bias_quantizer", "bias"))
@@ -94,9 +74,9 @@ def _separable(origin: str, parts: Parts) -> None:
         parts.layer.kind.replace("Separable", ""),
         "",
         first,
-        weights={"kernel": parts.layer.weights["pointwise_kernel"], **rest},
+        weights={"kernel": weights["pointwise_kernel"], **bias},
         filters=arguments["filters"],
-        kernel_size=(1,) * len(dilation),
+        kernel_size=(1,) * len(arguments["kernel_size"]),
         data_format=arguments["data_format"],
         activation=arguments["activation"],
         use_bias=arguments["use_bias"],
@@ -164,27 +144,6 @@ def of_channels(kernel: NDArray[Any]) -> NDArray[Any]:
     return full
 
 
-def _is_one(dilation: tuple[int, ...]) -> bool:
-    return all(each == 1 for each in dilation)
-
-
-def _say(parts: Parts, dilation: tuple[int, ...], other: str) -> None:
-    said = [f"dilation_rate={list(dilation)}"] if not _is_one(dilation) else []
-    said += [other] if other else []
-    parts.note(f"{' and '.join(said)} as zeros in a larger kernel")
-
-
-def _keep_with(parts: Parts, kernels: dict[str, NDArray[Any]], **arguments: Any) -> None:
-    (kernel,) = kernels.values()
-    axes = len(parts.layer.arguments["dilation_rate"])  # type: ignore[arg-type]
-    parts.keep(
-        weights={**parts.layer.weights, **kernels},
-        kernel_size=kernel.shape[:axes],
-        dilation_rate=(1,) * axes,
-        **arguments,
-    )
-
-
 def _check_zeros(origin: str, parts: Parts, what: str) -> None:
     """Refuse quantizers that make something else of a zero, or measure something on the zeros."""
     quantizer: Any = parts.layer.arguments.get(f"{what}_quantizer")
@@ -200,8 +159,8 @@ def _check_zeros(origin: str, parts: Parts, what: str) -> None:
 def _keeps_zeros(quantizer: Object) -> bool:
     if quantizer.kind != "quantized_bits":
         return False
-    bits, signed = int(quantizer.arguments["bits"]), bool(quantizer.arguments["keep_negative"])  # type: ignore[arg-type]
-    return bits > signed
+    arguments: Any = quantizer.arguments
+    return bool(arguments["bits"] > arguments["keep_negative"])
 
 
 def _check_fixed_scale(origin: str, parts: Parts, what: str) -> None:

@@ -8,10 +8,10 @@ import lzma
 import tarfile
 import unicodedata
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from gatewright.arrays import DAMAGED
 from gatewright.errors import InputError
 from gatewright.frontend.messages import shown
 
@@ -20,17 +20,7 @@ MAX_BYTES = 2 << 30
 MAX_MEMBERS = 20_000
 
 #: What the libraries raise for archives that are damaged, encrypted or compressed in odd ways.
-ARCHIVE_ERRORS = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,  # NotImplementedError, too: a compression that is not known
-    ValueError,
-)
+ARCHIVE_ERRORS = (*DAMAGED, tarfile.TarError, lzma.LZMAError)
 
 
 def normalized(path: Path, name: str) -> str:

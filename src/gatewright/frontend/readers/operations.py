@@ -161,15 +161,19 @@ def _arithmetic(kind: str) -> Callable[[_Operation], Known]:
             return _scaled(operation, tensor.name, scale=-1.0, offset=number)
         if tensor is not first:
             raise operation.refused("divides by a tensor; hardware divides by constants")
-        return _scaled(operation, tensor.name, scale=_inverse(operation, number))
+        return _scaled(operation, tensor.name, scale=_inverses(operation, number))
 
     return rule
 
 
-def _inverse(operation: _Operation, number: float | list[float]) -> float | list[float]:
+def _inverses(operation: _Operation, number: float | list[float]) -> float | list[float]:
     """What to multiply by instead of dividing."""
     if isinstance(number, list):
-        return [float(_inverse(operation, each)) for each in number]  # type: ignore[arg-type]
+        return [_inverse(operation, each) for each in number]
+    return _inverse(operation, number)
+
+
+def _inverse(operation: _Operation, number: float) -> float:
     if number == 0 or math.frexp(number)[0] not in (0.5, -0.5):
         raise operation.refused(
             f"divides by {number:g}, which is no power of two; multiply by 1 / {number:g} instead"
@@ -297,8 +301,9 @@ def _concatenate(operation: _Operation) -> Known:
     if isinstance(values, Tensor):  # Keras 2 lists them as arguments of their own
         values = tuple(operation.arguments)
     axis = operation.named.get("axis", -1)
-    names = [each.name for each in values if isinstance(each, Tensor)] if values else []  # type: ignore[union-attr]
-    if not isinstance(values, tuple) or len(names) != len(values):
+    tensors = values if isinstance(values, tuple) else ()
+    names = [each.name for each in tensors if isinstance(each, Tensor)]
+    if not names or len(names) != len(tensors):
         raise operation.refused("joins what is no layer's result")
     if len(names) == 1:
         return Tensor(names[0])

@@ -105,9 +105,11 @@ class Reference:
         self._open = contextlib.ExitStack()
         # Files without names: whoever is killed leaves none.
         enter = self._open.enter_context
-        files = [enter(tempfile.TemporaryFile()) for _ in range(2)]  # noqa: SIM115 - closed with the child
-        self._errors = enter(tempfile.TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115 - closed with the child
-        descriptors = [file.fileno() for file in files]
+        # Entered into the stack, and closed with the child.
+        given = enter(tempfile.TemporaryFile())  # noqa: SIM115
+        got = enter(tempfile.TemporaryFile())  # noqa: SIM115
+        self._errors = enter(tempfile.TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115
+        descriptors = [file.fileno() for file in (given, got)]
         self._given, self._got = map(Exchange, descriptors)
         if progress is not None:
             progress("loading TensorFlow")
