@@ -21,10 +21,14 @@ def interrupt(*_):
     processes.stop()
     raise KeyboardInterrupt
 signal.signal(signal.SIGTERM, interrupt)
+ready = threading.Event()
+def run():
+    ready.wait()  # until all are there: who reads what this prints interrupts at once
+    processes.run(["sh", "-c", "sleep 61 & echo $!; wait"], stdout=sys.stdout.fileno())
 try:
     with ThreadPoolExecutor(1) as pool:
-        jobs = [pool.submit(processes.run, ["sh", "-c", "sleep 61 & echo $!; wait"],
-                            stdout=sys.stdout.fileno()) for _ in range(3)]
+        jobs = [pool.submit(run) for _ in range(3)]
+        ready.set()
         jobs[0].result()
 except KeyboardInterrupt:
     print("stopped", [type(job.exception()).__name__ for job in jobs], flush=True)

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ class Design:
     inputs = (Tensor("x", (3,), FixedType.parse("fixed<6,2>")),)
     kernels = ()
     tensors = inputs
+    labels: ClassVar = {}
 
     def readers(self, _):
         return []

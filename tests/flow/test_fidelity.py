@@ -139,6 +139,39 @@ QUANTIZED = {
 }
 
 
+def chain(folder):
+    """A float network whose sums are large, and a softmax of their small differences."""
+    rng = np.random.default_rng(2)
+    layers, weights = [], {}
+    for name, units, activation, signs in (("fc1", 4, "relu", [1]), ("fc2", 3, "softmax", [-1, 1])):
+        config = {"name": name, "units": units, "activation": activation}
+        layers.append({"class_name": "Dense", "config": config})
+        weights[f"{name}/{name}/kernel:0"] = rng.choice(signs, (4, units)) * rng.uniform(
+            7, 8, (4, units)
+        )
+        weights[f"{name}/{name}/bias:0"] = np.zeros(units)
+    path, stored = folder / "net.json", folder / "net.h5"
+    path.write_text(json.dumps(architecture(layers)))
+    with h5py.File(stored, "w") as file:
+        for key, array in weights.items():
+            file[key] = array.astype(np.float32)
+    return load(path, stored)
+
+
+def test_the_layer_to_blame_is_the_one_that_does_most_to_the_outputs(tmp_path):
+    """What fc1's weights lose is little of its sums, and much of the softmax behind them."""
+    network = chain(tmp_path)
+    spoiled = {"fc1.precision.weight": "fixed<10,5,TRN,SAT>"}
+    fidelity, found = compared(network, spoiled, tmp_path)
+    shares = {each.name: each.share for each in fidelity.departures}
+    assert shares["fc1"] < shares["fc2_softmax"] < found["outputs"][0]["largest"]
+    assert found["blame"]["layer"] == "fc1"
+    key, _, value = found["blame"]["setting"].partition("=")
+    assert key == "fc1.precision.weight"
+    _, mended = compared(network, spoiled | {key: value}, tmp_path)
+    assert mended["outputs"][0]["largest"] < found["outputs"][0]["largest"] / 2
+
+
 def quantized_network(folder, *, quantizers=QUANTIZED, act="quantized_relu(5,2)", last="linear"):
     """A network of QKeras with weights that are on no grid."""
     rng = np.random.default_rng(6)

@@ -214,3 +214,22 @@ def test_without_tensorflow_that_is_the_reason(plain, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
     with pytest.raises(InputError, match=r"^tensorflow can't be imported$"):
         predict(load(*plain[:2]), samples((4,)))
+
+
+def test_what_other_values_do_to_the_outputs_is_told_layer_by_layer(plain):
+    network = load(*plain[:2])
+    (x,) = samples((4,))
+    with Reference(network) as reference:
+        exact = reference.predict([x], layers=True)
+        hidden, before = exact.layers["fc1"], exact.linear["fc2"]
+        same = reference.effects([x], [("fc1", "result")], [hidden])
+        both = [("fc1", "result"), ("fc2", "linear"), ("fc2", "result")]
+        raised = before + np.array([1, 0])
+        values = [hidden, raised, exact.layers["fc2"] / 2]
+        effects = reference.effects([x], both, values)
+    assert same == [0.0]
+    moved = np.exp(raised)
+    moved /= moved.sum(axis=1, keepdims=True)
+    largest = np.abs(exact.outputs[0]).max()
+    wanted = [0, np.abs(moved - exact.outputs[0]).max(), np.abs(values[2] - moved).max()]
+    np.testing.assert_allclose(effects, np.array(wanted) / largest, rtol=1e-5)

@@ -80,6 +80,8 @@ def test_every_option_of_a_conversion_can_be_set(tmp_path):
     write(tmp_path, change("configs", 0, to={"name": "x", "bits": 6, "conversion": asked}))
     options = load_sweep(tmp_path).configs[0].options
     expected = asked | {"input_precision": "ufixed<5,1>", "settings": (("a.reuse_factor", "2"),)}
+    # Files of the command line's: a sweep's types are those of its quantizers.
+    expected |= {"data": None, "hls_settings": ()}
     assert asdict(options) == expected
 
 

@@ -126,6 +126,7 @@ class Fidelity:
         self._predicted: list[Floats] = []
         self._exact: list[Floats] = []
         self.departures: list[Departure] = []
+        self._effects: list[float] = []
         self._ranges: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
         count = self._bearable(len(words[0]))
         self._words = [
@@ -190,6 +191,24 @@ class Fidelity:
                 self.departures.append(departure)
         ranges = reference.ranges(inputs)
         self._ranges = (ranges.layers, ranges.linear)
+        self._effects = self._measured(reference, inputs, expected)
+
+    def _measured(
+        self, reference: Reference, inputs: list[NDArray[np.float32]], expected: dict[str, Values]
+    ) -> list[float]:
+        """What each departure does to the outputs, where that is what someone must be told."""
+        outputs = [expected[tensor.name] for tensor in self._design.outputs]
+        if self._trouble(self._of_outputs(outputs)) is None or not self.departures:
+            return []
+        largest = max(each.stage.result.size for each in self.departures)
+        count = max(_LEAST, min(LARGE, _LAYER_ELEMENTS // largest))
+        layers = []
+        values = []
+        for each in self.departures:
+            stage, tensor = each.stage, each.stage.result
+            layers.append((stage.layer.name, "linear" if stage.part == "linear" else "result"))
+            values.append(to_float(expected[tensor.name][:count], tensor.type.frac))
+        return reference.effects([each[: len(values[0])] for each in inputs], layers, values)
 
     def _in_order(self, network: Network, values: list[Floats]) -> list[NDArray[np.float32]]:
         """Inputs in the order of the network, which names them; the design may rename them."""
@@ -209,7 +228,7 @@ class Fidelity:
         """
         found: dict[str, Any] = {
             "method": self._method,
-            "vectors": 0 if self._reason is not None else len(self._words[0]),
+            "vectors": 0,
             "source": self._source,
             "reason": self._reason,
             "outputs": [],
@@ -223,13 +242,7 @@ class Fidelity:
         }
         if self._reason is not None:
             return found
-        pairs = list(zip(self._design.outputs, outputs, self._predicted, strict=True))
-        found["outputs"] = [self._of_output(*pair) for pair in pairs]
-        equal = all(
-            bool((_floats(values, tensor, len(exact)) == exact.reshape(len(exact), -1)).all())
-            for (tensor, values, _), exact in zip(pairs, self._exact, strict=True)
-        )
-        found["equal"] = equal
+        found |= self._of_outputs(outputs)
         found["layers"] = [
             {
                 "name": self._design.called(each.name),
@@ -245,13 +258,28 @@ class Fidelity:
         trouble = self._trouble(found)
         if trouble is not None:
             blame = self._of_inputs(outputs) or self._blame(
-                exactly=found["inexact"] is None and not equal
+                exactly=found["inexact"] is None and not found["equal"]
             )
             found["blame"] = None if blame is None else asdict(blame)
             found["warning"] = _warning(trouble, blame)
             if self._given is None and found["inexact"] is not None:
                 found["warning"] += _RANDOM
         return found
+
+    def _of_outputs(self, outputs: list[Values]) -> dict[str, Any]:
+        """What was found of the outputs alone."""
+        pairs = list(zip(self._design.outputs, outputs, self._predicted, strict=True))
+        equal = all(
+            bool((_floats(values, tensor, len(exact)) == exact.reshape(len(exact), -1)).all())
+            for (tensor, values, _), exact in zip(pairs, self._exact, strict=True)
+        )
+        return {
+            "vectors": len(self._words[0]),
+            "source": self._source,
+            "outputs": [self._of_output(*pair) for pair in pairs],
+            "inexact": self._inexact,
+            "equal": equal,
+        }
 
     def _of_output(self, tensor: Tensor, values: Values, predicted: Floats) -> dict[str, Any]:
         """How far an output is from what the model predicts."""
@@ -349,8 +377,9 @@ class Fidelity:
         if exactly:
             first = next((each for each in self.departures if each.largest), None)
             return None if first is None else self.cause(first)
-        worst = max(self.departures, key=lambda each: each.share, default=None)
-        return None if worst is None or not worst.largest else self.cause(worst)
+        harm = self._effects or [each.share for each in self.departures]
+        worst = max(zip(harm, self.departures, strict=True), key=lambda each: each[0], default=None)
+        return None if worst is None or not worst[1].largest else self.cause(worst[1])
 
     def cause(self, departure: Departure) -> Cause:
         """Why a stage departs, and what mends it."""

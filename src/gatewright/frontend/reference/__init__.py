@@ -196,6 +196,30 @@ class Reference:
         request = {"do": "alone", "layer": layer, "activation": True}
         return self._arrays(self._ask(request, [values]))["layers"][layer]
 
+    def effects(
+        self,
+        inputs: Sequence[NDArray[Any]],
+        layers: Sequence[tuple[str, str]],
+        values: Sequence[NDArray[Any]],
+    ) -> list[float]:
+        """What values in the place of layers' results do to the outputs.
+
+        The first is put in its place, then the second as well, and so on; each changes the outputs
+        by what it alone brings in.
+
+        Args:
+            inputs: As for `predict`.
+            layers: By name, in the order of the network; with each "result", or "linear" for what
+                it is before its activation.
+            values: Per layer (samples, *shape), or as many elements.
+
+        Returns:
+            Per layer the greatest change of an output, of the output's greatest value.
+        """
+        request = {"do": "effects", "layers": [list(each) for each in layers]}
+        found: list[float] = self._ask(request, [*inputs, *values])["effects"]
+        return found
+
     def _ask(self, request: dict[str, Any], inputs: Sequence[NDArray[Any]]) -> dict[str, Any]:
         _ = self.framework  # the answer to what came first
         places, _ = self._given.put({str(index): each for index, each in enumerate(inputs)})

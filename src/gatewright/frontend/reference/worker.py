@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -61,13 +62,25 @@ class Model:
         total, begin, size = len(inputs[0]), 0, _FIRST
         while begin < total:
             chosen = slice(begin, min(total, begin + size))
-            results, linear = self._run([array[chosen] for array in inputs])
+            results, linear = self.run([array[chosen] for array in inputs])
             yield chosen, results, linear
             elements = sum(v.size for v in (*results.values(), *linear.values()))
             each = max(1, elements // (chosen.stop - chosen.start))
             begin, size = chosen.stop, max(1, min(_MOST_BATCH, _ELEMENTS // each))
 
-    def _run(self, inputs: list[NDArray[Any]]) -> tuple[dict[str, Values], dict[str, Values]]:
+    def run(
+        self,
+        inputs: list[NDArray[Any]],
+        instead: Mapping[str, Values] = MappingProxyType({}),
+        before: Mapping[str, Values] = MappingProxyType({}),
+    ) -> tuple[dict[str, Values], dict[str, Values]]:
+        """Results of all layers, and what they are before activations of their own.
+
+        Args:
+            inputs: Per input of the network.
+            instead: Results of layers that are taken for given.
+            before: The same before their activations.
+        """
         network = self.network
         results: dict[str, Values] = {}
         linear: dict[str, Values] = {}
@@ -77,12 +90,17 @@ class Model:
             values = array.reshape(len(array), *shape)
             results[name] = values.astype(kind if kind.kind in "iub" else np.float32)
         for name, built in self._built.items():
-            given = [results[each] for each in built.layer.inputs]
-            before, results[name] = self.apply(built, given)
+            if name in instead:
+                results[name] = instead[name]
+            elif name in before:
+                results[name] = self.activation(name, before[name])
+            else:
+                given = [results[each] for each in built.layer.inputs]
+                found, results[name] = self.apply(built, given)
+                if found is not None:
+                    linear[name] = found
             if not np.isfinite(results[name]).all():
                 raise InputError(f"layer '{name}' gives values that are no numbers")
-            if before is not None:
-                linear[name] = before
         return results, linear
 
     def apply(self, built: Built, inputs: list[NDArray[Any]]) -> tuple[Values | None, Values]:
@@ -166,7 +184,28 @@ def _alone(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) ->
     return answer
 
 
-_REQUESTS = {"predict": _predict, "ranges": _ranges, "alone": _alone}
+def _effects(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
+    """What values in the place of layers' results do to the outputs, one layer after the other."""
+    ends = model.network.outputs
+    given, values = inputs[: len(model.network.inputs)], inputs[len(model.network.inputs) :]
+    results, linear = model.run(given)
+    scales = [float(np.abs(results[name]).max()) or 1.0 for name in ends]
+    outputs = [results[name] for name in ends]
+    places: dict[str, dict[str, Values]] = {"result": {}, "linear": {}}
+    effects = []
+    for (name, part), array in zip(request["layers"], values, strict=True):
+        shape = (linear if part == "linear" else results)[name].shape
+        places[part][name] = array.astype(np.float32).reshape(shape)
+        now, _ = model.run(given, places["result"], places["linear"])
+        pairs = zip(ends, outputs, scales, strict=True)
+        effects.append(max(float(np.abs(now[end] - out).max()) / s for end, out, s in pairs))
+        outputs = [now[end] for end in ends]
+    answer = _Answer()
+    answer.fields = {"effects": effects}
+    return answer
+
+
+_REQUESTS = {"predict": _predict, "ranges": _ranges, "alone": _alone, "effects": _effects}
 
 
 def main(source: int, target: int) -> None:
