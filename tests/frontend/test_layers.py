@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from live_models import Layers
 
 from gatewright import golden
 from gatewright.emulation import Emulation
@@ -11,6 +10,7 @@ from gatewright.fixed import FixedType, from_float, to_float
 from gatewright.frontend import convert, write_hls
 from gatewright.lower import lower
 from gatewright.options import ConvertOptions
+from live_models import Layers
 
 IO = ("parallel", "stream")
 IMAGE = (5, 6, 2)

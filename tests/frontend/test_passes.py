@@ -5,7 +5,6 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from live_models import Layers
 from rebuilt import rebuilt
 
 from gatewright import golden
@@ -18,6 +17,7 @@ from gatewright.frontend.reference import predict
 from gatewright.frontend.shapes import shapes_of
 from gatewright.lower import lower
 from gatewright.options import ConvertOptions
+from live_models import Layers
 
 IO = ("parallel", "stream")
 IMAGE, ROW = (6, 5, 4), (9, 4)
