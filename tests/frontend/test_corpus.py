@@ -11,10 +11,10 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
-from live_models import predicted, samples, shaken
 
 from gatewright.frontend import load
 from gatewright.frontend.passes import supported
+from live_models import predicted, samples, shaken
 
 #: Keys that versions have added, with what they mean where a file lacks them.
 LATER = (

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from live_models import agree, predicted, samples, shaken
 
 from gatewright.errors import UnsupportedError
 from gatewright.frontend import convert, load
 from gatewright.frontend.passes import supported
 from gatewright.options import ConvertOptions
+from live_models import agree, predicted, samples, shaken
 
 
 class _Both:

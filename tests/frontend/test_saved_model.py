@@ -4,10 +4,10 @@ import shutil
 
 import numpy as np
 import pytest
-from live_models import predicted, samples, shaken
 
 from gatewright.errors import InputError
 from gatewright.frontend import load
+from live_models import predicted, samples, shaken
 
 
 @pytest.fixture(scope="module")

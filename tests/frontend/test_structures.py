@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from live_models import agree, files, predicted, samples, shaken
 from plain_models import dense, write_model
 
 from gatewright.compress.bits import LayerBits
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend import load
 from gatewright.frontend.passes import supported
+from live_models import agree, files, predicted, samples, shaken
 
 
 def test_models_within_models(k, tmp_path):

@@ -7,10 +7,10 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
-from live_models import agree, predicted, samples, shaken
 
 from gatewright.errors import GatewrightError
 from gatewright.frontend import load
+from live_models import agree, predicted, samples, shaken
 
 
 def refused(match, *files):
