@@ -347,20 +347,6 @@ def test_fml_with_a_foreign_class_or_a_link_is_refused(qmodel, tmp_path):
         load(bad)
 
 
-def test_missing_tensorflow_says_what_to_type(plain, tmp_path):
-    layer, weights = dense("fc1", 3, 4, class_name="QDense")
-    layer["config"]["kernel_quantizer"] = {"class_name": "quantized_bits", "config": {"bits": 6}}
-    path, h5 = write_model(tmp_path, [layer], {"fc1": weights})
-    code = (
-        "import sys; sys.modules['qkeras'] = None\n"
-        "from gatewright.errors import InputError\nfrom gatewright.frontend import convert\n"
-        f"try: convert({str(path)!r}, {str(h5)!r})\n"
-        "except InputError as error: print(error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "isn't installed; type: pip install 'gatewright[keras]'" in done.stdout
-
-
 def test_errors_are_ours(plain):
     path, weights, *_ = plain
     content = json.loads(path.read_text())

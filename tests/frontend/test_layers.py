@@ -433,7 +433,6 @@ def test_a_relu_with_a_slope_whose_input_goes_too_low_is_refused(keras, k):
         ({"negative_slope": 0.125}, r"negative_slope=0.125 ends .* from 0.25 to 1"),
         ({"negative_slope": 2.0}, r"negative_slope=2 ends .* from 0.25 to 1"),
         ({"use_sigmoid": 1}, "hls4ml drops use_sigmoid"),
-        ({"relu_upper_bound": 1.5}, "hls4ml drops relu_upper_bound=1.5"),
     ],
 )
 def test_a_relu_that_hls4ml_reads_as_another_is_refused(keras, k, more, match):

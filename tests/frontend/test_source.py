@@ -181,9 +181,9 @@ def test_what_matters_in_training_only_is_no_argument(tmp_path):
     assert set(network.layer("fc1").training) == {"trainable", "kernel_initializer"}
 
 
-def test_a_bound_that_hls4ml_would_drop_is_refused(tmp_path):
-    quantizer = {"class_name": "quantized_relu", "config": {"bits": 4, "relu_upper_bound": 1.5}}
-    with pytest.raises(UnsupportedError, match=r"relu_upper_bound=1\.5") as caught:
+def test_a_curve_that_hls4ml_would_drop_is_refused(tmp_path):
+    quantizer = {"class_name": "quantized_relu", "config": {"use_sigmoid": 1}}
+    with pytest.raises(UnsupportedError, match="use_sigmoid") as caught:
         supported(load(*layer(tmp_path, "QActivation", activation=quantizer)))
     assert "\n" not in str(caught.value)
 

@@ -31,13 +31,14 @@ from gatewright.frontend.passes import supported
 from gatewright.frontend.passes.names import rename
 from gatewright.frontend.precision import (
     Choices,
+    check_scales,
     freeze_weights,
     settle_activations,
     settle_linear,
     settle_quantizers,
     settle_slopes,
 )
-from gatewright.frontend.quiet import import_keras, quiet
+from gatewright.frontend.quiet import quiet
 from gatewright.frontend.readers.fml import SavedGraph
 from gatewright.frontend.refine import Request, refine
 from gatewright.frontend.source import GraphSource, load
@@ -149,8 +150,6 @@ def _convert(
     from hls4ml.utils.config import config_from_keras_model
 
     labels = _labels(network)
-    if network.is_quantized:
-        import_keras("qkeras")
     default = default_precision(options)
     _check_shapes(network, _parse(network)[3], options.io)
     config = config_from_keras_model(
@@ -255,7 +254,10 @@ def _build(
     options: ConvertOptions,
 ) -> Any:
     """One conversion; parsed anew, because hls4ml's passes change what they are given."""
+    from hls4ml.backends import get_backend
     from hls4ml.model import ModelGraph
+
+    from gatewright.frontend import scales
 
     layers, inputs, outputs, shapes = _parse(network)
     mend(network, layers, shapes)
@@ -263,10 +265,15 @@ def _build(
     settle_linear(layers, choices)
     if options.inference == "safe":
         settle_quantizers(layers, choices, FixedType.parse(default_precision(options)))
-    full = {**project_config, "HLSConfig": copy.deepcopy(config)}
+    else:
+        check_scales(network.origin, layers)
+    scales.register()
+    flows = [scales.FLOW, get_backend(BACKEND).get_default_flow()]
+    full = {**project_config, "HLSConfig": {**copy.deepcopy(config), "Flows": flows}}
     with types_kept(), normalizations_kept():
         graph = ModelGraph.from_layer_list(full, layers, inputs, outputs)
     settle_thresholds(graph)
+    del graph.config.config["HLSConfig"]["Flows"]  # which other hls4mls don't know
     return graph
 
 

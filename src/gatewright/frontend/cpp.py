@@ -21,6 +21,7 @@ def check_graph(origin: str, graph: Any) -> None:
         reason = _reason(node) or (_stream_reason(node) if stream else None)
         if reason is not None:
             name = node.name.removeprefix("repack_").removeprefix("bnbt_").removesuffix("_scale")
+            name = name.removesuffix("_alpha")
             raise UnsupportedError(f"{origin}: layer '{name}': {reason}")
     inputs = {variable.name for variable in graph.get_input_variables()}
     for name, variable in zip(graph.outputs, graph.get_output_variables(), strict=True):
@@ -46,6 +47,14 @@ def _reason(node: Any) -> str | None:
                 f"its input's type {inputs} can't hold the index {last}; set "
                 f"{node.get_input_node().name}.precision.result=ufixed<{bits},{bits}>"
             )
+    if any(
+        type(w.type.precision).__name__.endswith("ExponentPrecisionType")
+        for w in node.weights.values()
+    ):
+        return (
+            "its weights, or their scale, are powers of two, which hls4ml can't write; leave "
+            "--preset hls4ml out, with which they are fixed-point numbers"
+        )
     if padded and any(signs):
         return "pads one-bit values, where 0 stands for -1; pad before the activation"
     if kind == "Merge" and any(signs):

@@ -7,13 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from gatewright.frontend.kinds import KINDS
+from gatewright.frontend.kinds import KINDS, RECURRENT
 from gatewright.frontend.network import Layer, Network, Object, Value
 from gatewright.frontend.quantizers import QUANTIZERS
+
+#: What names of classes that only our handlers in hls4ml's parser know begin with.
+OURS: Final = "Gatewright>"
+
+_QUANTIZER: Final = "_quantizer"
+#: Layers of QKeras with weights, each with the arguments whose weights it quantizes.
+QUANTIZED_LAYERS: Final = {
+    name: roles
+    for name, kind in KINDS.items()
+    if name not in RECURRENT
+    and (roles := [k.removesuffix(_QUANTIZER) for k in kind.arguments if k.endswith(_QUANTIZER)])
+}
 
 
 def architecture(network: Network, *, training: bool = False) -> dict[str, Any]:
@@ -45,7 +57,7 @@ def _entry(layer: Layer, training: bool) -> dict[str, Any]:
         activation = layer.arguments.get("activation")
         if layer.kind == "QActivation" and isinstance(activation, Object):
             config["activation"] = _text(activation)  # it takes no object from a file
-        config |= {key: _plain(value) for key, value in layer.training.items()}
+        config |= {key: plain(value) for key, value in layer.training.items()}
     nodes = [[[name, 0, 0, {}] for name in layer.inputs]] if layer.inputs else []
     return {
         "class_name": layer.kind,
@@ -58,7 +70,7 @@ def _entry(layer: Layer, training: bool) -> dict[str, Any]:
 def configuration(layer: Layer) -> dict[str, Any]:
     """The arguments of a layer in the forms that Keras writes."""
     arguments: Mapping[str, Any] = layer.arguments
-    config = {key: _plain(value) for key, value in arguments.items()}
+    config = {key: plain(value) for key, value in arguments.items()}
     if layer.kind == "InputLayer":
         return {"batch_input_shape": [None, *config["shape"]], "dtype": config["dtype"]}
     if "data_format" in config:
@@ -79,11 +91,12 @@ def configuration(layer: Layer) -> dict[str, Any]:
     return config
 
 
-def _plain(value: Value) -> Any:
+def plain(value: Value) -> Any:
+    """An argument as JSON has it."""
     if isinstance(value, Object):
-        config = {key: _plain(each) for key, each in value.arguments.items()}
+        config = {key: plain(each) for key, each in value.arguments.items()}
         return {"class_name": value.kind, "config": config}
-    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+    return [plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 def _text(quantizer: Object) -> str:
@@ -104,8 +117,18 @@ class Model(dict[str, Any]):
     """
 
     def __init__(self, network: Network) -> None:
+        from gatewright.frontend.qkeras_layers import register
+
         super().__init__(architecture(network))
         self._layers = {layer.name: layer for layer in network.layers}
+        register()
+        for layer, entry in zip(network.layers, self["config"]["layers"], strict=True):
+            if layer.kind in QUANTIZED_LAYERS or layer.kind == "QActivation":
+                entry["class_name"] = f"{OURS}{layer.kind}"
+                quantizers = {k: v for k, v in layer.arguments.items() if isinstance(v, Object)}
+                entry["config"] |= quantizers
+            if entry["config"].get("activation", "") is None:  # a layer of its own
+                del entry["config"]["activation"]
 
     def get_layer(self, name: str) -> _Weighted:
         """The layer of that name, with its weights."""

@@ -88,6 +88,7 @@ IDENTITY: Final = (
     *("ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"),
     *("SpatialDropout1D", "SpatialDropout2D"),
 )
+RECURRENT: Final = ("SimpleRNN", "LSTM", "GRU", "QSimpleRNN", "QLSTM", "QGRU")
 #: Layers of layers.
 NESTED: Final = ("Functional", "Model", "Sequential", "TimeDistributed", "Bidirectional")
 

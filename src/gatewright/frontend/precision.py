@@ -114,20 +114,21 @@ def settle_quantizers(layers: list[dict[str, Any]], choices: Choices, default: F
         choices: Receives the types of weights that are left without a quantizer.
         default: The model's default type.
     """
-    from hls4ml.model.quantizers import QKerasBinaryQuantizer, QKerasPO2Quantizer, QKerasQuantizer
     from hls4ml.model.types import IntegerPrecisionType, XnorPrecisionType
+
+    from gatewright.frontend.qkeras_layers import WeightQuantizer
 
     for layer in layers:
         for key, quantizer in list(layer.items()):
             what = key.removesuffix("_quantizer")
             data = layer.get(f"{what}_data")
-            if data is None or not isinstance(
-                quantizer, QKerasBinaryQuantizer | QKerasQuantizer | QKerasPO2Quantizer
-            ):
+            if data is None or not isinstance(quantizer, WeightQuantizer):
                 continue
-            if isinstance(quantizer, QKerasBinaryQuantizer) and quantizer.alpha not in (None, 1):
+            if quantizer.is_sign and (
+                quantizer.alpha not in (None, 1) or quantizer.quantizer.arguments.get("use_01")
+            ):
                 # It gives signs and drops the scale; this one gives what QKeras does.
-                quantizer = QKerasQuantizer(quantizer.qkeras_config)
+                quantizer = WeightQuantizer(quantizer.quantizer)
             elif isinstance(quantizer.hls_type, XnorPrecisionType):
                 continue
             values = np.asarray(quantizer(data), np.float64)
@@ -147,6 +148,22 @@ def settle_quantizers(layers: list[dict[str, Any]], choices: Choices, default: F
                 whole = "Separable" in layer["class_name"] or what == "bias"
                 to = scale_type(values, default)
                 choices.set_precision(layer["name"], what if whole else "weight", to)
+
+
+def check_scales(origin: str, layers: list[dict[str, Any]]) -> None:
+    """Refuse scales that hls4ml loses where its own types are asked for.
+
+    Raises:
+        UnsupportedError: naming the layer, and how its scale is kept.
+    """
+    for layer in layers:
+        quantizer = layer.get("pointwise_quantizer")
+        if quantizer is not None and getattr(quantizer, "alpha", None) not in (None, 1):
+            raise UnsupportedError(
+                f"{origin}: layer '{layer['name']}': hls4ml drops the scale of a separable "
+                f"convolution's pointwise weights (alpha={quantizer.alpha}); leave "
+                "--preset hls4ml out, or use alpha=1"
+            )
 
 
 def settle_activations(origin: str, layers: list[dict[str, Any]], choices: Choices) -> None:
@@ -182,11 +199,6 @@ def settle_activations(origin: str, layers: list[dict[str, Any]], choices: Choic
         if layer["class_name"] != "Activation":
             continue
         if quantizer["class_name"] == "linear":  # what the parser calls quantized_bits
-            if config.get("alpha") not in (None, 1, 1.0):
-                raise UnsupportedError(
-                    f"{origin}: layer '{name}': its scale (alpha={config['alpha']}) is measured at "
-                    "run time, which hardware does not do; use alpha=1"
-                )
             choices.set_precision(name, "result", _bits_type(config))
         elif quantizer["class_name"] == "quantized_relu":
             width, integer = int(config["bits"]), int(config["integer"])
@@ -216,13 +228,6 @@ def settle_linear(layers: list[dict[str, Any]], choices: Choices) -> None:
 def _check_relu(layer: str, config: dict[str, Any]) -> None:
     """Refuse a `quantized_relu` that hls4ml reads as another one."""
     slope, bits = float(config["negative_slope"]), int(config["bits"])
-    if config["use_sigmoid"]:
-        raise UnsupportedError(f"{layer}: hls4ml drops use_sigmoid of quantized_relu; leave it out")
-    if (bound := config["relu_upper_bound"]) is not None:
-        raise UnsupportedError(
-            f"{layer}: hls4ml drops relu_upper_bound={bound} of quantized_relu; choose the integer "
-            "bits so that the type ends there"
-        )
     if slope and not 2.0 ** (1 - bits) <= slope <= 1:
         raise UnsupportedError(
             f"{layer}: quantized_relu of {bits} bits with negative_slope={slope:g} ends at values "

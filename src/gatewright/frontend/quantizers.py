@@ -27,13 +27,8 @@ def _alpha(value: Any) -> Value:
         return word("auto", "auto_po2")(value)
     if isinstance(value, list | tuple):
         return tuple(real()(each) for each in value)
-    return optional(real())(value)
-
-
-def _axis(value: Any) -> Value:
-    if isinstance(value, list | tuple):
-        return tuple(integer(-8, 8)(each) for each in value)
-    return optional(integer(-8, 8))(value)
+    # QKeras multiplies by a truth value as by 1 and 0.
+    return optional(real())(int(value) if isinstance(value, bool) else value)
 
 
 def _all_of_it(value: Any) -> Value:
@@ -75,7 +70,7 @@ QUANTIZERS: Mapping[str, Mapping[str, Argument]] = {
         "keep_negative": Argument(flag, True),
         "alpha": Argument(_alpha, None),
         **_STOCHASTIC,
-        "scale_axis": Argument(_axis, None),
+        "scale_axis": Argument(optional(integer(-8, 8)), None),
         **_NOISE,
     },
     "quantized_po2": {
@@ -174,6 +169,17 @@ def read_quantizer(value: Any) -> Object:
         except ValueError as error:
             raise ValueError(f"a {kind} whose {key} is {error}") from None
     return Object(kind, MappingProxyType(arguments))
+
+
+def learned(quantizer: Object) -> Object:
+    """A quantizer as layers of QKeras have it for weights that are learned: a scale is measured.
+
+    They call `_set_trainable_parameter` of kernels' quantizers, and gamma's and variance's.
+    """
+    arguments = quantizer.arguments
+    if "alpha" not in arguments or arguments["alpha"] is not None:
+        return quantizer
+    return Object(quantizer.kind, MappingProxyType({**arguments, "alpha": "auto_po2"}))
 
 
 def quantizer(value: Any) -> Value:

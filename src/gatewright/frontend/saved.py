@@ -9,6 +9,7 @@ from typing import Any
 from gatewright.errors import InputError
 from gatewright.frontend.messages import shown
 from gatewright.frontend.network import Object
+from gatewright.frontend.quantizers import read_quantizer
 from gatewright.frontend.readers.fml import SavedGraph, SavedNode
 
 _FLOW = "vitis:ip"
@@ -85,7 +86,15 @@ def _built(value: Any) -> Any:
     if isinstance(value, Object):
         from hls4ml.model import quantizers, types
 
+        from gatewright.frontend.qkeras_layers import WeightQuantizer
+
         module, _, name = value.kind.rpartition(".")
+        if name.startswith("QKeras"):
+            config: Any = value.arguments["config"]
+            signs = name == "QKerasBinaryQuantizer"
+            return WeightQuantizer(
+                read_quantizer(config), signs=signs, xnor=bool(value.arguments.get("xnor"))
+            )
         cls = getattr(types if module.endswith("types") else quantizers, name)
         if cls is types.XnorPrecisionType:  # what hls4ml saves of it, it doesn't take back
             return cls()

@@ -10,7 +10,15 @@ from collections.abc import Callable
 from typing import Final
 
 from gatewright.frontend.network import Network
-from gatewright.frontend.passes import flatten, kernels, layouts, merges, windows
+from gatewright.frontend.passes import (
+    flatten,
+    kernels,
+    layouts,
+    merges,
+    quantized_activations,
+    quantizers,
+    windows,
+)
 from gatewright.frontend.passes.activations import reword_activations, split_clips
 from gatewright.frontend.passes.identities import remove_identities
 from gatewright.frontend.passes.refusals import refuse
@@ -28,6 +36,8 @@ def _of_both(apply: Callable[[Network], Network]) -> Pass:
 PASSES: Final[tuple[Pass, ...]] = (
     _of_both(remove_identities),
     _of_both(rescale),
+    _of_both(quantizers.settle_learned),
+    _of_both(quantized_activations.reword_activations),
     _of_both(layouts.channels_last),
     _of_both(layouts.normalize_last),
     _of_both(layouts.keep_dimensions),
@@ -43,7 +53,9 @@ PASSES: Final[tuple[Pass, ...]] = (
     split_clips,
     reword_activations,
     flatten.pack_before_flattening,
+    _of_both(quantizers.check_quantizers),
     _of_both(refuse),
+    _of_both(quantized_activations.split_activations),
 )
 
 

@@ -56,7 +56,7 @@ def _relu(parts: Parts, slope: float, threshold: float, limit: float | None, io:
         result = parts.add("Activation", "", source, activation="relu")
     if limit is not None:
         parts.note(f"relu up to {limit:g} as {limit:g} less what a relu leaves of {limit:g} - x")
-        result = _limited(parts, result, limit, limit)
+        result = parts.at_most(result, limit)
     if slope:
         parts.note(f"slope {slope:g} below {threshold:g} as a branch of its own")
         below = parts.affine("below", source, -1, threshold)
@@ -69,11 +69,4 @@ def _hard_tanh(parts: Parts) -> None:
     """clip(x, -1, 1), what a relu leaves of x + 1, up to 2, less 1."""
     parts.note("hard_tanh as relus")
     above = parts.affine("above", parts.source, 1, 1)
-    _limited(parts, parts.add("Activation", "", above, activation="relu"), 2, 1)
-
-
-def _limited(parts: Parts, source: str, limit: float, shift: float) -> str:
-    """Add min(x, m) - m + shift, which is shift less what a relu leaves of m - x."""
-    left = parts.affine("left", source, -1, limit)
-    left = parts.add("Activation", "clip", left, activation="relu")
-    return parts.affine("up_to", left, -1, shift)
+    parts.at_most(parts.add("Activation", "", above, activation="relu"), 2, shift=1)

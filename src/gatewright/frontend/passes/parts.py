@@ -127,6 +127,24 @@ class Parts:
         weights = {key: np.full(channels, value, np.float32) for key, value in constant.items()}
         return self.add("BatchNormalization", what, source, weights=weights, epsilon=0.0)
 
+    def at_most(self, source: str, limit: float, shift: float | None = None) -> str:
+        """Add min(x, m) - m + shift, which is shift less what a relu leaves of m - x.
+
+        Args:
+            source: The layer that gives x.
+            limit: m.
+            shift: What m becomes; m itself if not given.
+        """
+        left = self.affine("left", source, -1, limit)
+        left = self.add("Activation", "clip", left, activation="relu")
+        return self.affine("up_to", left, -1, limit if shift is None else shift)
+
+    def at_least(self, source: str, limit: float) -> str:
+        """Add max(x, m), which is m and what a relu leaves of x - m."""
+        over = self.affine("over", source, 1, -limit)
+        over = self.add("Activation", "floor", over, activation="relu")
+        return self.affine("from", over, 1, limit)
+
 
 #: Adds the parts of a layer, or none where it stays.
 Rule = Callable[[Parts], None]

@@ -12,6 +12,7 @@ from gatewright.errors import InputError
 from gatewright.files import read_bytes
 from gatewright.frontend.messages import first_line
 from gatewright.frontend.network import Network
+from gatewright.frontend.quantizers import QUANTIZERS
 from gatewright.frontend.readers.architecture import parse_json, read_outline
 from gatewright.frontend.readers.archive import zip_members
 from gatewright.frontend.readers.flatten import Flat, flatten
@@ -99,10 +100,33 @@ def read_live(model: Any, origin: str) -> Network:
         raise InputError(
             f"{origin}: says nothing of its architecture ({first_line(error)})"
         ) from error
-    flat = _flat(origin, json.loads(text))
+    architecture = json.loads(text)
+    _complete(architecture, model)
+    flat = _flat(origin, architecture)
     weights: dict[Place, dict[str, NDArray[Any]]] = {}
     _collect(flat.outline.model, model, (), weights)
     return with_weights(flat, weights, origin)
+
+
+def _complete(architecture: Any, live: Any) -> None:
+    """Write into an architecture what QKeras' quantizers leave out of their configurations."""
+    config = architecture.get("config")
+    if not isinstance(config, dict):
+        return
+    layers = {layer.name: layer for layer in getattr(live, "layers", ())}
+    for each in config.get("layers", ()):
+        inner = layers.get(each.get("config", {}).get("name"))
+        if inner is not None:
+            _complete(each, inner)
+    for key, value in config.items():
+        known = QUANTIZERS.get(value.get("class_name", "")) if isinstance(value, dict) else None
+        attributes = (f"{key}_internal", "quantizer" if key == "activation" else key, key)
+        found = next((getattr(live, name) for name in attributes if hasattr(live, name)), None)
+        if known is not None and found is not None:
+            given = {name: getattr(found, name) for name in known if hasattr(found, name)}
+            # Variables and tensors are in the configuration, as numbers.
+            plain = {k: v for k, v in given.items() if isinstance(v, bool | int | float | str)}
+            value["config"] = {**plain, **value["config"]}
 
 
 def _collect(

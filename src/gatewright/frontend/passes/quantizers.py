@@ -1,0 +1,58 @@
+"""Quantizers of weights, as QKeras has them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from gatewright.errors import UnsupportedError
+from gatewright.frontend.kinds import RECURRENT
+from gatewright.frontend.network import Layer, Network, Object
+from gatewright.frontend.quantized import quantize
+from gatewright.frontend.quantizers import learned
+
+#: Weights whose scale QKeras measures where none is given.
+_LEARNED = ("kernel", "depthwise", "pointwise", "gamma", "variance")
+#: Arrays by argument, where they are called otherwise.
+_ARRAYS = {
+    **{role: f"{role}_kernel" for role in ("depthwise", "pointwise")},
+    **{what: f"moving_{what}" for what in ("mean", "variance")},
+}
+
+
+def settle_learned(network: Network) -> Network:
+    """The network with a measured scale where a quantizer of learned weights names none."""
+
+    def settled(layer: Layer) -> Layer:
+        changed = {
+            key: learned(value)
+            for key, value in layer.arguments.items()
+            if isinstance(value, Object) and key.removesuffix("_quantizer") in _LEARNED
+        }
+        arguments = MappingProxyType({**layer.arguments, **changed})
+        return replace(layer, arguments=arguments) if changed else layer
+
+    return replace(network, layers=tuple(map(settled, network.layers)))
+
+
+def check_quantizers(network: Network) -> Network:
+    """The network itself, if QKeras' quantizers give the same numbers each time.
+
+    Raises:
+        UnsupportedError: naming the layer and its quantizer.
+    """
+    for layer in network.layers:
+        where = f"{network.origin}: layer '{layer.name}'"
+        if layer.kind in RECURRENT:
+            raise UnsupportedError(f"{where}: {layer.kind} is not supported yet")
+        for key, value in layer.arguments.items():
+            role = key.removesuffix("_quantizer")
+            values = layer.weights.get(_ARRAYS.get(role, role))
+            # Weights that a normalization is folded into are quantized later.
+            if not isinstance(value, Object) or values is None or role == key:
+                continue
+            try:
+                quantize(value, values)
+            except ValueError as error:
+                raise UnsupportedError(f"{where}: {key} {value.kind} {error}") from None
+    return network

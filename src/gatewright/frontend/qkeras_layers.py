@@ -1,0 +1,196 @@
+"""Layers of QKeras for hls4ml's Keras 2 parser, without QKeras.
+
+hls4ml's own handlers have QKeras make each quantizer, and so import TensorFlow. Handlers of classes
+with names of ours, which `keras2.Model` writes, stand beside them in hls4ml's table: they give the
+layers that hls4ml's do, with quantizers that `quantized` evaluates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hls4ml.converters.keras_v2_to_hls import (
+    get_layer_handlers,
+    parse_default_keras_layer,
+    register_keras_v2_layer_handler,
+)
+from hls4ml.model.quantizers import Quantizer
+from hls4ml.model.types import (
+    ExponentPrecisionType,
+    FixedPrecisionType,
+    IntegerPrecisionType,
+    XnorPrecisionType,
+)
+from numpy.typing import NDArray
+
+from gatewright.errors import UnsupportedError
+from gatewright.frontend.keras2 import OURS, QUANTIZED_LAYERS, plain
+from gatewright.frontend.network import Object
+from gatewright.frontend.quantized import Quantized, quantize
+
+_HLS4ML = "hls4ml.model.quantizers"
+_TERNARY_THRESHOLD = 0.33  # QKeras' default
+
+
+class WeightQuantizer(Quantizer):  # type: ignore[misc]
+    """A quantizer of weights, with the attributes that hls4ml's passes read.
+
+    Attributes:
+        quantizer: Its class and arguments.
+        bits: Width of its type, as hls4ml has it.
+        hls_type: The type of what it gives.
+        alpha: The scale; 1 once the weights carry it, or a layer of its own.
+        is_sign: Whether hls4ml has its weights as signs, without a scale.
+    """
+
+    def __init__(self, quantizer: Object, *, signs: bool = False, xnor: bool = False) -> None:
+        """Make one.
+
+        Args:
+            quantizer: Its class and arguments.
+            signs: Give signs, whatever the scale, as hls4ml pairs them with binary activations.
+            xnor: Give -1 as 0, for hls4ml's one-bit type.
+        """
+        self.quantizer = quantizer
+        self.is_sign = signs
+        self._xnor = xnor
+        bits, to = _hls4ml_type(quantizer, signs=signs, xnor=xnor)
+        super().__init__(bits, to)
+        if quantizer.kind != "quantized_po2":
+            alpha = quantizer.arguments.get("alpha")
+            self.alpha: Any = list(alpha) if isinstance(alpha, tuple) else alpha
+
+    def __call__(self, data: Any) -> NDArray[Any]:
+        """The quantized values of an array, in float32; of signs with `xnor`, 0 and 1."""
+        values = self.quantized(data).values
+        if not self.is_sign:
+            return values
+        positive = values >= 0
+        return positive.astype(int) if self._xnor else positive * 2.0 - 1.0
+
+    def quantized(self, data: Any) -> Quantized:
+        """The quantized values of an array, with their scale."""
+        try:
+            return quantize(self.quantizer, data)
+        except ValueError as error:
+            raise UnsupportedError(f"{self.quantizer.kind} {error}") from None
+
+    def without_scale(self) -> WeightQuantizer:
+        """The same quantizer with a scale of 1."""
+        arguments = {**self.quantizer.arguments, "alpha": 1}
+        return WeightQuantizer(
+            Object(self.quantizer.kind, arguments), signs=self.is_sign, xnor=self._xnor
+        )
+
+    def serialize_class_name(self) -> str:
+        """The class under which hls4ml saves such a quantizer."""
+        if self.is_sign:
+            return f"{_HLS4ML}.QKerasBinaryQuantizer"
+        kind = "PO2" if self.quantizer.kind == "quantized_po2" else ""
+        return f"{_HLS4ML}.QKeras{kind}Quantizer"
+
+    def serialize_state(self) -> dict[str, Any]:
+        """What hls4ml saves of it."""
+        state = {"config": plain(self.quantizer)}
+        return {**state, "xnor": self._xnor} if self.is_sign else state
+
+
+def _hls4ml_type(quantizer: Object, *, signs: bool, xnor: bool) -> tuple[int, Any]:
+    """The bits, and the type, that hls4ml has for what a quantizer gives."""
+    kind, arguments = quantizer.kind, quantizer.arguments
+    if signs:
+        return (1, XnorPrecisionType()) if xnor else (2, IntegerPrecisionType(2, signed=True))
+    if kind == "quantized_po2":
+        bits: Any = arguments["bits"]
+        return bits, ExponentPrecisionType(bits, signed=True)
+    if kind == "quantized_bits":
+        bits, integer = arguments["bits"], arguments["integer"]
+        if bits == integer == 1:  # -1 and 1; hls4ml has one bit for them, and loses the -1
+            return bits, FixedPrecisionType(2, 2, signed=True)
+        if bits == integer:
+            return bits, IntegerPrecisionType(bits, signed=True)
+        return bits, FixedPrecisionType(bits, integer + 1, signed=True)  # type: ignore[operator]
+    if "ternary" in kind:
+        return 2, IntegerPrecisionType(2, signed=True)
+    if "binary" in kind:
+        return 1, XnorPrecisionType()
+    return 16, FixedPrecisionType(16, 6, signed=True)
+
+
+#: By argument of QKeras' layers, what hls4ml calls what it quantizes.
+_CALLED = {"kernel": "weight"}
+
+
+def _weights_handler(kind: str) -> Callable[..., tuple[dict[str, Any], list[int | None]]]:
+    """A handler of one of QKeras' layers with weights."""
+    roles = QUANTIZED_LAYERS[kind]
+
+    def parse(
+        keras_layer: dict[str, Any], input_names: Any, input_shapes: Any, data_reader: Any
+    ) -> tuple[dict[str, Any], list[int | None]]:
+        given = {**keras_layer, "class_name": kind}
+        handlers = get_layer_handlers()
+        if kind == "QConv2DBatchnorm":
+            layer, shape = handlers["Conv2D"](given, input_names, input_shapes, data_reader)
+            norm, shape = handlers["BatchNormalization"](given, input_names, [shape], data_reader)
+            layer |= norm
+        else:
+            parse_plain = handlers[kind.removeprefix("Q")]
+            layer, shape = parse_plain(given, input_names, input_shapes, data_reader)
+        for role in roles:
+            found = keras_layer["config"][f"{role}_quantizer"]
+            layer[f"{_CALLED.get(role, role)}_quantizer"] = _made(kind, role, found)
+        return layer, shape
+
+    return parse
+
+
+def _made(kind: str, role: str, quantizer: Object | None) -> WeightQuantizer | None:
+    if quantizer is None:
+        return None
+    signs = "binary" in quantizer.kind and kind != "QBatchNormalization"
+    return WeightQuantizer(quantizer, signs=signs, xnor=signs and role == "kernel")
+
+
+def _parse_activation(
+    keras_layer: dict[str, Any], input_names: Any, input_shapes: Any, data_reader: Any
+) -> tuple[dict[str, Any], list[int | None]]:
+    """A QActivation as hls4ml's parser has it."""
+    quantizer: Object = keras_layer["config"]["activation"]
+    given = {**keras_layer, "class_name": "QActivation"}
+    layer: dict[str, Any] = parse_default_keras_layer(given, input_names)
+    kind, config = quantizer.kind, plain(quantizer)["config"]
+    if kind in ("binary", "ternary"):
+        kind += "_tanh"
+    elif kind in ("binary_tanh", "ternary_tanh"):
+        bits = 1 if kind == "binary_tanh" else 2
+        config |= {"bits": bits, "integer": bits}
+    elif kind == "quantized_bits":
+        kind = "linear"
+    what = kind.removeprefix("quantized_")
+    layer |= {"class_name": "Activation", "activation": what}
+    if kind == "ternary_tanh":
+        threshold = config.get("threshold")
+        layer["class_name"] = "TernaryTanh"
+        layer["threshold"] = _TERNARY_THRESHOLD if threshold is None else threshold
+    elif what in ("sigmoid", "tanh") and not config[f"use_real_{what}"]:
+        half = FixedPrecisionType(2, 0, signed=False)
+        layer |= {"class_name": "HardActivation", "activation": f"hard_{what}"}
+        layer |= {"slope": 0.5, "shift": 0.5, "slope_prec": half}
+        layer["shift_prec"] = FixedPrecisionType(2, 0, signed=False)
+    elif what == "relu" and config["negative_slope"] != 0:
+        layer |= {"class_name": "LeakyReLU", "activation": "leaky_relu"}
+        layer["activ_param"] = config["negative_slope"]
+    layer["activation_quantizer"] = {"class_name": kind, "config": config}
+    layer["trusted"] = True
+    return layer, list(input_shapes[0])
+
+
+def register() -> None:
+    """Have hls4ml's parser know the classes; once is enough."""
+    if f"{OURS}QActivation" in get_layer_handlers():
+        return
+    for kind in QUANTIZED_LAYERS:
+        register_keras_v2_layer_handler(f"{OURS}{kind}", _weights_handler(kind))
+    register_keras_v2_layer_handler(f"{OURS}QActivation", _parse_activation)
