@@ -210,12 +210,21 @@ LAYERS = (
     ),
     Layer(
         "AveragePooling2D with padding",
-        ("Pooling2D",),
+        ("Pooling2D", "Concatenate"),
         (_K.Pooling,),
         (),
         "images",
-        {"stream": "hls4ml has it in io_parallel only"},
+        streams=(_K.Concatenate,),
     ),
+    Layer(
+        "AveragePooling2D, overlapping",
+        ("Pooling2D", "DepthwiseConv2D"),
+        (_K.Pooling,),
+        (),
+        "images",
+        streams=(_K.DepthwiseConv,),
+    ),
+    Layer("UpSampling2D, bilinear", ("DepthwiseConv2D",), (_K.DepthwiseConv,), (), "images"),
     Layer(
         "dilated convolutions", ("Conv2D",), (_K.Conv,), ("groups", "depth_multiplier"), "images"
     ),

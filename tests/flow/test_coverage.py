@@ -123,6 +123,11 @@ def heads(k):
             IMAGE,
             k.AveragePooling2D(2, padding="same", name="the_mean"),
         ),
+        "AveragePooling2D, overlapping": (IMAGE, k.AveragePooling2D(2, 1, name="the_means")),
+        "UpSampling2D, bilinear": (
+            (3, 2, 2),
+            k.UpSampling2D(2, interpolation="bilinear", name="the_smooth"),
+        ),
         "dilated convolutions": (
             IMAGE,
             k.QConv2D(2, 2, dilation_rate=2, groups=1, name="the_dilated", **k.kernel),

@@ -455,11 +455,7 @@ def test_a_scale_measured_at_run_time_is_refused(keras, k):
 REFUSED = {
     "pooling with padding": (
         "stream",
-        lambda k: [(IMAGE, lambda x: k.AveragePooling2D(2, padding="same", name="a")(x))],
-    ),
-    "pixels of 2 and 3 values": (
-        "stream",
-        lambda k: [((3, 2), lambda x: k.Reshape((2, 3), name="a")(k.relu("r")(x)))],
+        lambda k: [(IMAGE, lambda x: k.AveragePooling2D(3, 2, padding="same", name="a")(x))],
     ),
     "ternary activation on a tensor of rank above 1": (
         "stream",
@@ -469,9 +465,13 @@ REFUSED = {
         "parallel",
         lambda k: [((3, 2), lambda x: k.Reshape((2, 3), name="a")(x))],
     ),
+    "Dot of tensors of rank above 1": (
+        "parallel",
+        lambda k: [((3, 2), lambda x: k.Dot(2, name="a")([x, k.relu("r")(x)]))],
+    ),
     "interpolation='bilinear'": (
         "parallel",
-        lambda k: [(IMAGE, lambda x: k.UpSampling2D(2, interpolation="bilinear", name="a")(x))],
+        lambda k: [(IMAGE, lambda x: k.UpSampling2D(3, interpolation="bilinear", name="a")(x))],
     ),
 }
 
@@ -483,3 +483,5 @@ def test_refusals(keras, k, match):
         convert(forest(keras, heads(k)), None, ConvertOptions(io=io))
     assert any(f"'{name}'" in str(caught.value) for name in ("a", "perm", "in0"))
     assert "\n" not in str(caught.value)
+    if str(caught.value).endswith("use io_parallel"):
+        convert(forest(keras, heads(k)), None, ConvertOptions(io="parallel"))

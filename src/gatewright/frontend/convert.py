@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import IO, Any
 from gatewright.errors import (
     GatewrightError,
     InputError,
-    UnsupportedError,
     in_own_names,
     in_their_names,
 )
@@ -52,9 +50,6 @@ PLUGIN = "Gatewright"
 ATTRIBUTE_PREFIX = "gatewright_"
 # A choice of types changes the types behind it: one round per layer at most, far fewer in practice.
 _MAX_ROUNDS = 20
-
-#: Elements of a tensor at most, by io type. A tensor in parallel is a bus of them all.
-MAX_ELEMENTS = {"parallel": 1 << 18, "stream": 1 << 26}
 
 #: Layers, names of inputs and of outputs, shapes of the layers' outputs (Keras 2 only).
 Parsed = tuple[
@@ -151,7 +146,6 @@ def _convert(
 
     labels = _labels(network)
     default = default_precision(options)
-    _check_shapes(network, _parse(network)[3], options.io)
     config = config_from_keras_model(
         Model(network),
         granularity="name",
@@ -187,38 +181,6 @@ def _convert(
 def _labels(network: Network) -> Mapping[str, str]:
     """What the model calls layers that are named otherwise."""
     return {layer.name: layer.label for layer in network.layers if layer.label}
-
-
-def _check_shapes(network: Network, shapes: dict[str, list[int | None]], io: str) -> None:
-    """Refuse tensors that nothing could be built of, before anything is computed on them.
-
-    hls4ml believes what moves elements about how many there are.
-    """
-    sizes = {name: math.prod(int(each or 1) for each in shape) for name, shape in shapes.items()}
-    most = MAX_ELEMENTS[io]
-    for layer in network.layers:
-        where = f"{network.origin}: layer '{layer.name}'"
-        moved: Any = layer.arguments.get("target_shape", layer.arguments.get("dims", ()))
-        if layer.kind == "Reshape" and -1 in moved:
-            raise UnsupportedError(f"{where}: target_shape leaves a size open (-1); write it out")
-        source = layer.inputs[0] if layer.inputs else layer.name
-        if layer.kind == "Reshape" and math.prod(moved) != sizes[source]:
-            raise InputError(
-                f"{where}: target_shape {list(moved)} has {math.prod(moved)} elements, its input "
-                f"{sizes[source]}"
-            )
-        if layer.kind == "Permute" and sorted(moved) != list(range(1, len(shapes[source]))):
-            raise InputError(
-                f"{where}: dims {list(moved)} must be the axes 1 to {len(shapes[source]) - 1} of "
-                "its input, each once"
-            )
-    for name, shape in shapes.items():
-        if not 0 < sizes[name] <= most or any(int(extent or 1) < 1 for extent in shape):
-            text = " x ".join(str(extent) for extent in shape[1:])
-            raise InputError(
-                f"{network.origin}: layer '{name}' gives a tensor of {text}; "
-                f"io_{io} takes 1 to {most} elements"
-            )
 
 
 def _parse(network: Network) -> Parsed:
@@ -260,7 +222,7 @@ def _build(
     from gatewright.frontend import scales
 
     layers, inputs, outputs, shapes = _parse(network)
-    mend(network, layers, shapes)
+    mend(layers, shapes, network.framework)
     settle_activations(network.origin, layers, choices)
     settle_linear(layers, choices)
     if options.inference == "safe":

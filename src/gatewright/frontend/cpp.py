@@ -58,7 +58,10 @@ def _reason(node: Any) -> str | None:
     if padded and any(signs):
         return "pads one-bit values, where 0 stands for -1; pad before the activation"
     if kind == "Merge" and any(signs):
-        return f"{node.get_attr('op')} of one-bit values, where 0 stands for -1"
+        return (
+            f"{node.get_attr('op')} of one-bit values, where 0 stands for -1; merge before the "
+            "activation"
+        )
     if padded and kind.startswith("Pooling") and node.get_attr("pool_op").lower() == "max":
         inputs = fixed_type(node.get_input_variable().type.precision)
         if inputs is not None and not inputs.signed:
@@ -78,12 +81,12 @@ def _stream_reason(node: Any) -> str | None:
     kind = node.class_name
     if kind.startswith("Pooling"):
         if any(node.get_attr(side, 0) for side in _SIDES):
-            return "pooling with padding; hls4ml has it in io_parallel only"
+            return "pooling with padding, which hls4ml has in io_parallel only; use io_parallel"
         sizes = [[node.get_attr(f"{w}_{s}", 1) for s in ("height", "width")] for w in _WINDOW]
         if kind == "Pooling2D" and sizes[0] != sizes[1]:
             return (
                 f"pool_size {sizes[0]} with strides {sizes[1]}; in io_stream hls4ml has equal "
-                "ones only"
+                "ones only; use io_parallel"
             )
     if kind == "Activation" and node.get_attr("activation") in ("relu1", "relu6"):
         return (
@@ -96,7 +99,7 @@ def _stream_reason(node: Any) -> str | None:
         if lanes[1] % lanes[0]:
             return (
                 f"reshapes pixels of {lanes[0]} and {lanes[1]} values into each other; in "
-                "io_stream hls4ml needs one to divide the other"
+                "io_stream hls4ml needs one to divide the other; use io_parallel"
             )
     per_element = int(node.get_attr("n_filt", -1)) == -1
     if kind == "BatchNormalizationQuantizedTanh" and per_element and len(shape) > 1:
@@ -107,7 +110,7 @@ def _stream_reason(node: Any) -> str | None:
         if wrong:
             return (
                 f"its pixels reach '{wrong[0]}' as they are, which in hls4ml's io_stream only a "
-                "Dense can read; flatten behind it"
+                "Dense can read; use io_parallel"
             )
     return None
 

@@ -229,6 +229,8 @@ def _separable(a: Arguments) -> Shapes:
 def _statistics(a: Arguments, multiplier: int = 1) -> Shapes:
     learned = {"gamma": a["scale"], "beta": a["center"]}
     names = [*(name for name, used in learned.items() if used), "moving_mean", "moving_variance"]
+    if len(a["axis"]) > 1:
+        return dict.fromkeys(names)  # of as many axes as the tensor has
     return dict.fromkeys(names, ("channels",) if multiplier == 1 else (None,))
 
 

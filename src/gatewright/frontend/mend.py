@@ -7,35 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from gatewright.errors import UnsupportedError
-from gatewright.frontend.network import Network
+from gatewright.frontend.network import Framework
 
 Layer = dict[str, Any]
 
 _STATISTICS = ("gamma", "beta", "mean", "variance")
 
 
-def mend(network: Network, layers: list[Layer], shapes: dict[str, list[int | None]]) -> None:
+def mend(layers: list[Layer], shapes: dict[str, list[int | None]], framework: Framework) -> None:
     """Say what hls4ml would misread in layers that it reads rightly.
 
     Args:
-        network: What the layers were parsed from.
         layers: The layers, as parsed; changed in place.
         shapes: Shape of the output of each layer, batch included.
-
-    Raises:
-        UnsupportedError: naming the layer, if hls4ml has nothing that means the same.
+        framework: Whose constants the layers have.
     """
-    origin = network.origin
-    meant = {layer.name: layer for layer in network.layers}
     for layer in layers:
         kind = layer["class_name"].removeprefix("Q")
         shape = shapes[layer["name"]]
-        if kind == "BatchNormalization":
-            axis = meant[layer["name"]].arguments["axis"]
-            _check_axis(origin, layer["name"], axis, len(shape) - 1)
-        if layer["name"] in meant and meant[layer["name"]].arguments.get("padding") == "causal":
-            _pad_causally(layer)
         if kind == "Conv2DBatchnorm":
             _fold(layer)
         elif layer["class_name"] == "QBatchNormalization":
@@ -44,29 +33,11 @@ def mend(network: Network, layers: list[Layer], shapes: dict[str, list[int | Non
             _let_fold(layer)
         elif kind == "Dense" and len(shape) > 2:
             _to_convolution(layer, shape)
-        elif kind == "HardActivation" and network.framework == "keras3":
+        elif kind == "HardActivation" and framework == "keras3":
             layer["slope"] = 1 / 6  # Keras 2's, which is hls4ml's, is 0.2
         elif kind == "Softmax" and len(shape) > 2 and layer.get("axis", -1) == -1:
             # hls4ml's Keras 2 parser has it run over the whole tensor.
             layer["n_outer"] = math.prod(int(extent or 1) for extent in shape[1:-1])
-
-
-def _check_axis(origin: str, name: str, axis: Any, last: int) -> None:
-    """hls4ml takes the axis of a batch normalization for the last one, whatever it is."""
-    axes = [int(a) for a in axis] if isinstance(axis, list | tuple) else [int(axis)]
-    if axes not in ([-1], [last]):
-        raise UnsupportedError(
-            f"{origin}: layer '{name}': batch normalization of axis {axes}; hls4ml "
-            f"normalizes the last axis, {last}, only"
-        )
-
-
-def _pad_causally(layer: Layer) -> None:
-    """Keras pads a causal convolution by its kernel less one, whatever the stride.
-
-    hls4ml leaves out what the last window does not reach, at the wrong end.
-    """
-    layer["pad_left"], layer["pad_right"] = layer["filt_width"] - 1, 0
 
 
 def _fold(layer: Layer) -> None:

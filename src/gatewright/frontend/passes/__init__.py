@@ -9,20 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from gatewright.errors import in_own_names
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes import (
-    flatten,
     kernels,
     layouts,
     merges,
+    paddings,
     quantized_activations,
     quantizers,
+    reshapes,
     windows,
 )
 from gatewright.frontend.passes.activations import reword_activations, split_clips
+from gatewright.frontend.passes.averages import average_in_streams
+from gatewright.frontend.passes.bilinear import interpolate
 from gatewright.frontend.passes.identities import remove_identities
 from gatewright.frontend.passes.refusals import refuse
 from gatewright.frontend.passes.rescaling import rescale
+from gatewright.frontend.passes.selections import select_before_pooling
+from gatewright.frontend.passes.sizes import check_sizes
 from gatewright.frontend.passes.softmax import reword_softmax
 
 #: Which C++ hls4ml has may depend on the io type, "parallel" or "stream".
@@ -34,26 +40,35 @@ def _of_both(apply: Callable[[Network], Network]) -> Pass:
 
 
 PASSES: Final[tuple[Pass, ...]] = (
-    _of_both(remove_identities),
+    check_sizes,
+    remove_identities,
     _of_both(rescale),
     _of_both(quantizers.settle_learned),
     _of_both(quantized_activations.reword_activations),
+    _of_both(reshapes.write_out_sizes),
     _of_both(layouts.channels_last),
     _of_both(layouts.normalize_last),
     _of_both(layouts.keep_dimensions),
-    _of_both(layouts.flatten_dense),
+    _of_both(layouts.rows_of_dense),
     _of_both(layouts.repeat_vectors),
     _of_both(layouts.share_slopes),
     _of_both(merges.merge_by_two),
     merges.repeat_before_merging,
     _of_both(reword_softmax),
+    _of_both(paddings.pad_causally),
     _of_both(kernels.expand_kernels),
     windows.pad_before_pooling,
+    average_in_streams,
+    select_before_pooling,
     windows.stride_as_windows,
+    _of_both(interpolate),
+    paddings.heighten_windows,
     split_clips,
     reword_activations,
-    flatten.pack_before_flattening,
+    reshapes.reshape_by_whole_pixels,
+    reshapes.pack_before_flattening,
     _of_both(quantizers.check_quantizers),
+    check_sizes,
     _of_both(refuse),
     _of_both(quantized_activations.split_activations),
 )
@@ -67,8 +82,9 @@ def supported(network: Network, io: str = "parallel") -> Network:
         io: "parallel" or "stream".
 
     Raises:
-        UnsupportedError: naming the layer and what would be right.
+        InputError: naming the layer and what would be right.
     """
-    for apply in PASSES:
-        network = apply(network, io)
+    with in_own_names({layer.name: layer.label for layer in network.layers if layer.label}):
+        for apply in PASSES:
+            network = apply(network, io)
     return network

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import UnsupportedError
-from gatewright.frontend.network import Network, Object
+from gatewright.frontend.network import Layer, Network, Object
 from gatewright.frontend.passes.parts import Parts, rewritten
 
 _PLAIN = ("Conv1D", "Conv2D", "QConv1D", "QConv2D", "QConv2DBatchnorm")
@@ -36,16 +36,16 @@ def expand_kernels(network: Network) -> Network:
         said += [f"{key}={count}" for key, count in counts.items() if count > 1]
         if not said:
             return
-        parts.note(f"{' and '.join(said)} as zeros in a larger kernel")
-        what = "kernel" if parts.layer.kind in _PLAIN else "depthwise"
-        _check_zeros(network.origin, parts, what)
-        key = "kernel" if what == "kernel" else "depthwise_kernel"
+        why = " and ".join(said)
+        parts.note(f"{why} as zeros in a larger kernel")
+        key = window_of(parts.layer)
+        check_zeros(network.origin, parts, why)
         kernel = in_blocks(dilated(parts.layer.weights[key], dilation), counts["groups"])
         if counts["depth_multiplier"] > 1:
-            _check_fixed_scale(network.origin, parts, what)
+            _check_fixed_scale(network.origin, parts)
             _mix_channels(parts, of_channels(kernel))
             return
-        changed = {"groups": 1} if what == "kernel" else {}
+        changed = {"groups": 1} if key == "kernel" else {}
         parts.keep(
             weights={**parts.layer.weights, key: kernel},
             kernel_size=kernel.shape[: len(dilation)],
@@ -144,15 +144,28 @@ def of_channels(kernel: NDArray[Any]) -> NDArray[Any]:
     return full
 
 
-def _check_zeros(origin: str, parts: Parts, what: str) -> None:
-    """Refuse quantizers that make something else of a zero, or measure something on the zeros."""
-    quantizer: Any = parts.layer.arguments.get(f"{what}_quantizer")
+def window_of(layer: Layer) -> str:
+    """Which of a convolution's arrays moves over the image."""
+    return "kernel" if layer.kind in _PLAIN else "depthwise_kernel"
+
+
+def check_zeros(origin: str, parts: Parts, why: str) -> None:
+    """Refuse quantizers that make something else of a zero, or measure something on the zeros.
+
+    Args:
+        origin: What the user calls the model.
+        parts: Of the convolution whose window gets zeros.
+        why: What they are for.
+
+    Raises:
+        UnsupportedError: naming the layer.
+    """
+    quantizer = _quantizer_of_window(parts.layer)
     if quantizer is None or _keeps_zeros(quantizer):
         return
     raise UnsupportedError(
-        f"{origin}: layer '{parts.layer.name}': dilation, groups or depth_multiplier with a "
-        f"{quantizer.kind}, which makes something else of the zeros that hls4ml needs between its "
-        "weights; use quantized_bits of 2 bits or more, or a plain convolution"
+        f"{origin}: layer '{parts.layer.name}': {why} would need zeros in its kernel, of "
+        f"which {quantizer.kind} makes something else; use quantized_bits of 2 bits or more"
     )
 
 
@@ -163,9 +176,13 @@ def _keeps_zeros(quantizer: Object) -> bool:
     return bool(arguments["bits"] > arguments["keep_negative"])
 
 
-def _check_fixed_scale(origin: str, parts: Parts, what: str) -> None:
+def _quantizer_of_window(layer: Layer) -> Any:
+    return layer.arguments.get(f"{window_of(layer).removesuffix('_kernel')}_quantizer")
+
+
+def _check_fixed_scale(origin: str, parts: Parts) -> None:
     """Refuse scales that QKeras measures along other axes of a depthwise kernel."""
-    quantizer: Any = parts.layer.arguments.get(f"{what}_quantizer")
+    quantizer = _quantizer_of_window(parts.layer)
     if quantizer is None or quantizer.arguments["alpha"] not in _MEASURED:
         return
     raise UnsupportedError(

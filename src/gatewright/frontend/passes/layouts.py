@@ -7,16 +7,19 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gatewright.errors import InputError
 from gatewright.frontend.kinds import KINDS
 from gatewright.frontend.network import Layer, Network
 from gatewright.frontend.passes.parts import Parts, rewritten
-from gatewright.frontend.shapes import shape_of
+from gatewright.frontend.shapes import Shape, shape_of
 
 _NORMALIZATIONS = ("BatchNormalization", "QBatchNormalization")
 _DENSE = ("Dense", "QDense")
-#: Axes of the tensor that hls4ml's Dense reads, at most.
+#: Axes of the tensors that hls4ml's layers read, at most.
 _DENSE_RANK = 3
+_NORMALIZATION_RANK = 3
 
 
 def channels_last(network: Network) -> Network:
@@ -40,25 +43,63 @@ def channels_last(network: Network) -> Network:
 
 
 def normalize_last(network: Network) -> Network:
-    """The network with batch normalizations of the last axis only."""
+    """The network with batch normalizations of the last axis only, of at most three.
+
+    Raises:
+        InputError: naming the layer, if it normalizes an axis that isn't there, or has statistics
+            of other sizes.
+    """
 
     def rule(parts: Parts) -> None:
-        rank = len(parts.given[0])
-        axes: Any = parts.layer.arguments["axis"]
-        axis = axes[0] if axes[0] > 0 else rank + 1 + axes[0]
-        if len(axes) != 1 or not 1 <= axis < rank:
-            return
-        parts.note(f"batch normalization of axis {axis} as one of the last, between permutations")
-        there = (*(n for n in range(1, rank + 1) if n != axis), axis)
-        source = parts.add("Permute", "last", parts.source, dims=there)
-        result = parts.keep(source, axis=(-1,))
-        back = tuple(there.index(n) + 1 for n in range(1, rank + 1))
-        parts.add("Permute", "back", result, dims=back)
+        shape = parts.given[0]
+        rank = len(shape)
+        where = f"{network.origin}: layer '{parts.layer.name}'"
+        given: Any = parts.layer.arguments["axis"]
+        axes = sorted({axis if axis > 0 else rank + 1 + axis for axis in given})
+        if not axes or not all(1 <= axis <= rank for axis in axes):
+            raise InputError(
+                f"{where}: batch normalization of axes {list(given)}; those of its input are 1 to "
+                f"{rank}"
+            )
+        count = math.prod(shape[axis - 1] for axis in axes)
+        for key, array in parts.layer.weights.items():
+            if array.size != count:
+                raise InputError(
+                    f"{where}: weight '{key}' has {array.size} numbers; axes {axes} of its input "
+                    f"have {count}"
+                )
+        if axes == [rank]:
+            if rank > _NORMALIZATION_RANK:
+                parts.note(f"batch normalization of a tensor of rank {rank} as one of rows")
+                _normalize_rows(
+                    parts, (math.prod(shape[:-1]), shape[-1]), dict(parts.layer.weights)
+                )
+        elif len(axes) == 1 and rank <= _NORMALIZATION_RANK:
+            parts.note(f"batch normalization of axis {axes[0]} as one of the last")
+            there = (*(n for n in range(1, rank + 1) if n != axes[0]), axes[0])
+            source = parts.add("Permute", "last", parts.source, dims=there)
+            result = parts.keep(source, axis=(-1,))
+            back = tuple(there.index(n) + 1 for n in range(1, rank + 1))
+            parts.add("Permute", "back", result, dims=back)
+        else:
+            parts.note(f"batch normalization of axes {axes} as one of each element")
+            sizes = [size if n in axes else 1 for n, size in enumerate(shape, 1)]
+            weights = {
+                key: np.broadcast_to(array.reshape(sizes), shape).ravel()
+                for key, array in parts.layer.weights.items()
+            }
+            _normalize_rows(parts, (1, math.prod(shape)), weights)
 
     return without_detours(rewritten(network, rule, _NORMALIZATIONS))
 
 
-def flatten_dense(network: Network) -> Network:
+def _normalize_rows(parts: Parts, rows: Shape, weights: dict[str, NDArray[Any]]) -> None:
+    source = parts.add("Reshape", "rows", parts.source, target_shape=rows)
+    result = parts.keep(source, axis=(-1,), weights=weights)
+    parts.add("Reshape", "back", result, target_shape=parts.given[0])
+
+
+def rows_of_dense(network: Network) -> Network:
     """The network with each Dense on tensors of up to three axes."""
 
     def rule(parts: Parts) -> None:

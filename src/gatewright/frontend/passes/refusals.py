@@ -7,6 +7,7 @@ from typing import Any
 
 from gatewright.errors import UnsupportedError
 from gatewright.frontend.network import Layer, Network
+from gatewright.frontend.shapes import shapes_of
 
 
 def refuse(network: Network) -> Network:
@@ -15,8 +16,14 @@ def refuse(network: Network) -> Network:
     Raises:
         UnsupportedError: naming the layer and what would be right.
     """
+    shapes = shapes_of(network)
     for layer in network.layers:
-        _check(f"{network.origin}: layer '{layer.name}'", layer)
+        where = f"{network.origin}: layer '{layer.name}'"
+        _check(where, layer)
+        if layer.kind == "Dot" and any(len(shapes[name]) > 1 for name in layer.inputs):
+            raise UnsupportedError(
+                f"{where}: a Dot of tensors of rank above 1; hls4ml has it of vectors only"
+            )
     return network
 
 

@@ -23,7 +23,7 @@ def rescale(network: Network) -> Network:
             value = arguments[key]
             if isinstance(value, tuple) and len(value) not in (1, channels):
                 raise UnsupportedError(
-                    f"{network.origin}: layer '{parts.layer.label or parts.layer.name}': its {key} "
+                    f"{network.origin}: layer '{parts.layer.name}': its {key} "
                     f"has {len(value)} numbers; give one, or one for each of {channels} channels"
                 )
         parts.affine("", parts.source, arguments["scale"], arguments["offset"])

@@ -11,7 +11,7 @@ from gatewright.frontend.shapes import same_padding
 
 _POOLINGS = tuple(f"{which}Pooling{n}D" for which in ("Average", "Max") for n in (1, 2))
 #: Readers of one stream at most, less one: what hls4ml copies a stream for.
-_MOST_COPIES = 6
+MOST_COPIES = 6
 _UNSIGNED = ("relu", "relu1", "relu6", "sigmoid", "hard_sigmoid", "softmax", "softplus")
 #: Layers whose results are never below zero where what they read is not.
 _SIGN_KEEPING = (
@@ -52,13 +52,13 @@ def pad_before_pooling(network: Network, io: str) -> Network:
             parts.note("padding of a maximum as edges that are repeated")
             padded = parts.source
             for axis, side in enumerate(sides):
-                padded = _repeat_edges(parts, padded, axis, *side)
+                padded = repeat_edges(parts, padded, axis, *side)
             parts.keep(padded, padding="valid", strides=strides)
 
     return rewritten(network, rule, _POOLINGS, io)
 
 
-def _repeat_edges(parts: Parts, source: str, axis: int, before: int, behind: int) -> str:
+def repeat_edges(parts: Parts, source: str, axis: int, before: int, behind: int) -> str:
     """Repeat the first and the last pixel of an axis."""
     size = parts.shape(source)[axis]
     axes = len(parts.shape(source)) - 1
@@ -94,7 +94,7 @@ def stride_as_windows(network: Network, io: str) -> Network:
         windows = arguments["pool_size"]
         strides = arguments["strides"] or windows
         starts = [_cover(k, s) for k, s in zip(windows, strides, strict=True)]
-        covered = all(1 <= len(each) <= _MOST_COPIES for each in starts)
+        covered = all(1 <= len(each) <= MOST_COPIES for each in starts)
         if arguments["padding"] != "valid" or windows == strides or not covered:
             return
         parts.note(
