@@ -1,7 +1,8 @@
 """Gatewright as a backend of hls4ml: `backend="Gatewright"`.
 
 hls4ml calls `register` when it is imported, so nothing heavy is imported here before it is needed.
-The C++, and so the types and the flow of a conversion, are those of hls4ml's Vitis backend.
+The C++, and so the types and the flow of a conversion, are those of hls4ml's Vitis backend; but the
+types between the tables of a softmax, whose defaults wrap, follow from what it reads.
 
 hls4ml 1.3 sends every model to its Keras 3 parser where Keras 3 is installed, which it always is
 beside a current TensorFlow. That parser fails on any tf-keras model, and offers no hook; `register`
@@ -22,6 +23,8 @@ from typing import Any
 
 NAME = "Gatewright"
 DEFAULT_TARGET = "xcup"
+#: Attribute of a softmax that has its types.
+_SETTLED = "gatewright_settled"
 _PARSER = "hls4ml.converters.keras_v3_to_hls"
 
 
@@ -42,6 +45,46 @@ def _writer_class() -> type:
     )
 
 
+def _flow() -> str:
+    """Register the flow of Vitis with types for softmax, before types become those of C++."""
+    from hls4ml.model.flow import get_flow, register_flow
+    from hls4ml.model.layers import Softmax
+    from hls4ml.model.optimizer import OptimizerPass, register_pass
+    from hls4ml.model.types import NamedType
+    from hls4ml.utils.string_utils import convert_to_snake_case
+
+    class SettleSoftmax(OptimizerPass):  # type: ignore[misc]
+        """Gives a softmax the types that the command line gives it, where none are set."""
+
+        def match(self, node: Any) -> bool:
+            return isinstance(node, Softmax) and not node.get_attr(_SETTLED, False)
+
+        def transform(self, model: Any, node: Any) -> bool:
+            from gatewright.frontend.precision import Choices
+            from gatewright.frontend.softmax_types import refine_softmax
+
+            given = model.config.get_layer_config(node)
+            user = {(node.name, key.removesuffix("_t")) for key in given if key.endswith("_t")}
+            choices = Choices(user, {})
+            refine_softmax(node, choices)
+            chosen = choices.layers.get(node.name, {})
+            precisions = {f"{what}_t": to for what, to in chosen.pop("Precision", {}).items()}
+            for key, value in {**chosen, **precisions}.items():
+                name = convert_to_snake_case(key)
+                if name.endswith("_t"):
+                    to = model.config.backend.convert_precision_string(value)
+                    value = NamedType(f"{node.name}_{name}", to)
+                node.set_attr(name, value)
+            node.set_attr(_SETTLED, True)
+            return False
+
+    requires = get_flow("vitis:ip").requires.copy()
+    tables = register_pass("settle_softmax", SettleSoftmax, backend=NAME)
+    flow = register_flow("softmax", [tables], requires=["vivado:init_layers"], backend=NAME)
+    requires.insert(requires.index("vivado:specific_types"), flow)
+    return str(register_flow("ip", None, requires=requires, backend=NAME))
+
+
 @functools.cache
 def _backend_class() -> type:
     from hls4ml.backends.fpga.fpga_backend import FPGABackend
@@ -53,7 +96,7 @@ def _backend_class() -> type:
         def __init__(self) -> None:
             FPGABackend.__init__(self, NAME)
             self._register_layer_attributes()
-            self._default_flow = "vitis:ip"
+            self._default_flow = _flow()
             self._writer_flow = "vitis:write"
 
         def _init_optimizers(self) -> None:
@@ -203,7 +246,7 @@ def _routed(parse: Callable[..., Any]) -> Callable[..., Any]:
 
         network = load(model)
         assert isinstance(network, Network)  # which is what live models of Keras are read as
-        source = Model(supported(network))
+        source = Model(supported(network), with_qkeras=True)
         return parse_keras_model(source, KerasModelReader(source))
 
     return routed

@@ -244,3 +244,20 @@ def test_functions_of_qkeras_by_name_are_its_own(q, keras, name, is_own_layer):
     else:
         model = dense(q, keras, q.quantized_bits(4, 0, alpha=1), activation=name)
     assert_as_predicted(model)
+
+
+@pytest.mark.parametrize("quantizer", [None, "quantized_bits(4, 0, alpha='auto')"])
+def test_a_normalization_behind_a_depthwise_convolution(q, keras, quantizer):
+    layers = [
+        keras.layers.Input((5, 5, 3), name="x"),
+        q.QDepthwiseConv2D(2, depthwise_quantizer=quantizer, name="d"),
+        keras.layers.BatchNormalization(epsilon=0, name="n"),
+    ]
+    model = spread(keras.Sequential(layers, name="m"))
+    ones = {"gamma": 0.5, "variance": 4.0}
+    norm = model.get_layer("n")
+    for weight in norm.weights:
+        for what, value in ones.items():
+            if what in weight.name:
+                weight.assign(np.full(weight.shape, value))
+    assert_as_predicted(model, atol=1e-2)

@@ -172,3 +172,24 @@ def test_a_mean_that_is_said_to_fit_can_be_divided(width, pixels):
         Quotient("q", (tensor,), tensor, pixels)
     except UnsupportedError:
         assert not fits
+
+
+@pytest.mark.parametrize("activation", ["elu", "selu", "sigmoid", "softplus", "softsign", "tanh"])
+def test_what_two_layers_give_can_be_looked_up(keras, activation):
+    layers = [keras.layers.Input((6,)), keras.layers.Dense(5), keras.layers.Dense(4, activation)]
+    model = keras.Sequential(layers)
+    off, _ = departure(model, convert(model), uniform((6,), 1))
+    assert off < 0.05
+
+
+@pytest.mark.parametrize("merge", ["Multiply", "Dot"])
+def test_what_two_layers_give_can_be_multiplied(keras, merge):
+    """A normalization that does nothing leaves no type behind that nothing fits."""
+    x = keras.Input((6,))
+    nothing = keras.layers.BatchNormalization(epsilon=0)(x)
+    hidden = keras.layers.Dense(6)(keras.layers.Dense(6)(x))
+    merged = getattr(keras.layers, merge)(*([1] if merge == "Dot" else []))
+    for read in ([nothing, nothing], [hidden, nothing]):
+        model = keras.Model(x, merged(read))
+        off, _ = departure(model, convert(model), uniform((6,), 4))
+        assert off < 0.01

@@ -113,17 +113,24 @@ def _text(quantizer: Object) -> str:
 class Model(dict[str, Any]):
     """The architecture with weights, in the shape of a live model that hls4ml's parser reads.
 
-    So a network reaches hls4ml's Keras 2 parser although Keras 3 is installed, without TensorFlow.
+    So a network reaches hls4ml's Keras 2 parser although Keras 3 is installed.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, with_qkeras: bool = False) -> None:
+        """Make it.
+
+        Args:
+            network: The network, in layers that hls4ml has.
+            with_qkeras: Whether hls4ml's own handlers read QKeras' layers, and import QKeras.
+        """
         from gatewright.frontend.qkeras_layers import register
 
         super().__init__(architecture(network))
         self._layers = {layer.name: layer for layer in network.layers}
         register()
         for layer, entry in zip(network.layers, self["config"]["layers"], strict=True):
-            if layer.kind in QUANTIZED_LAYERS or layer.kind == "QActivation":
+            is_quantized = layer.kind in QUANTIZED_LAYERS or layer.kind == "QActivation"
+            if is_quantized and not with_qkeras:
                 entry["class_name"] = f"{OURS}{layer.kind}"
                 quantizers = {k: v for k, v in layer.arguments.items() if isinstance(v, Object)}
                 entry["config"] |= quantizers

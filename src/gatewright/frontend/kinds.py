@@ -69,7 +69,7 @@ TRAINING: Final = frozenset(
             "bias_range",
         ),
         *("depthwise_range", "dropout", "ema_freeze_delay", "folding_mode", "fused", "gamma_range"),
-        *("implementation", "input_dtype", "input_length", "kernel_range", "l1", "l2", "mask_zero"),
+        *("implementation", "input_dtype", "input_length", "kernel_range", "l1", "l2"),
         *("momentum", "noise_shape", "optional", "pointwise_range", "ragged", "rate"),
         *("recurrent_dropout", "renorm", "renorm_clipping", "renorm_momentum", "robust_masking"),
         *("seed", "sparse", "stddev", "supports_masking", "synchronized", "trainable"),
@@ -355,7 +355,7 @@ KINDS: Mapping[str, Kind] = {
     "QBatchNormalization": Kind(
         {**_NORM, **_quantizers("beta", "gamma", "mean", "variance")}, _statistics
     ),
-    "LayerNormalization": Kind(_NORM, _layer_norm),
+    "LayerNormalization": Kind({**_NORM, "rms_scaling": Argument(flag, False)}, _layer_norm),
     "Activation": Kind(_ACTIVATION),
     "QActivation": Kind({"activation": Argument(_activation)}),
     "ReLU": Kind(
@@ -389,7 +389,11 @@ KINDS: Mapping[str, Kind] = {
     ),
     "Softmax": Kind({"axis": Argument(integers(-MAX_RANK), (-1,))}),
     "Embedding": Kind(
-        {"input_dim": Argument(integer()), "output_dim": Argument(integer())},
+        {
+            "input_dim": Argument(integer()),
+            "output_dim": Argument(integer()),
+            "mask_zero": Argument(flag, False),
+        },
         lambda a: {"embeddings": (a["input_dim"], a["output_dim"])},
     ),
     **{

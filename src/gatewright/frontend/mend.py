@@ -29,7 +29,7 @@ def mend(layers: list[Layer], shapes: dict[str, list[int | None]], framework: Fr
             _fold(layer)
         elif layer["class_name"] == "QBatchNormalization":
             _quantize_statistics(layer)
-        elif layer["class_name"] in ("DepthwiseConv1D", "DepthwiseConv2D"):
+        elif layer["class_name"].removeprefix("Q") in ("DepthwiseConv1D", "DepthwiseConv2D"):
             _let_fold(layer)
         elif kind == "Dense" and len(shape) > 2:
             _to_convolution(layer, shape)
@@ -60,8 +60,12 @@ def _let_fold(layer: Layer) -> None:
     """Give depthwise weights the shape that a batch normalization behind them is folded into.
 
     hls4ml multiplies by a factor per element of the last axis, which here is one filter's; the
-    order of the weights, which is all else that it looks at, stays.
+    order of the weights, which is all else that it looks at, stays. Quantized ones are not folded.
     """
+    quantizer = layer.get("depthwise_quantizer")
+    if quantizer is not None:
+        layer["weight_quantizer"] = quantizer  # where hls4ml looks for one
+        return
     weights = layer["depthwise_data"]
     layer["depthwise_data"] = weights.reshape(*weights.shape[:-2], 1, -1)
 
@@ -92,5 +96,8 @@ def _to_convolution(layer: Layer, shape: list[int | None]) -> None:
     layer["data_format"] = "channels_last"
     ones = (1,) * len(inner)
     layer["weight_data"] = layer["weight_data"].reshape(*ones, *layer["weight_data"].shape)
+    quantizer = layer.get("weight_quantizer")
+    if quantizer is not None:
+        layer["weight_quantizer"] = quantizer.behind(len(ones))
     prefix = "Q" if layer["class_name"].startswith("Q") else ""
     layer["class_name"] = f"{prefix}Conv{len(inner)}D"

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from gatewright.errors import UnsupportedError
 from gatewright.frontend.keras2 import OURS, QUANTIZED_LAYERS, plain
-from gatewright.frontend.network import Object
+from gatewright.frontend.network import Object, Value
 from gatewright.frontend.quantized import Quantized, quantize
 
 _HLS4ML = "hls4ml.model.quantizers"
@@ -78,7 +78,15 @@ class WeightQuantizer(Quantizer):  # type: ignore[misc]
 
     def without_scale(self) -> WeightQuantizer:
         """The same quantizer with a scale of 1."""
-        arguments = {**self.quantizer.arguments, "alpha": 1}
+        return self._with(alpha=1)
+
+    def behind(self, axes: int) -> WeightQuantizer:
+        """The same quantizer for arrays with as many axes more before the others."""
+        axis: Any = self.quantizer.arguments.get("scale_axis")
+        return self if axis is None else self._with(scale_axis=axis + axes)
+
+    def _with(self, **changed: Value) -> WeightQuantizer:
+        arguments = {**self.quantizer.arguments, **changed}
         return WeightQuantizer(
             Object(self.quantizer.kind, arguments), signs=self.is_sign, xnor=self._xnor
         )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.fixed import FixedType, Overflow, Rounding
+from gatewright.fixed import FixedType
 from gatewright.frontend.folding import owner
 from gatewright.frontend.precision import (
     Choices,
@@ -35,6 +35,7 @@ from gatewright.frontend.ranges import (
     matrix,
     ranged_type,
 )
+from gatewright.frontend.softmax_types import refine_softmax
 from gatewright.frontend.wide import CASTING, narrow, pixels, room_for_mean, rounded_type
 from gatewright.hlsgraph import fixed_type
 
@@ -92,7 +93,7 @@ def refine(graph: Any, choices: Choices, request: Request) -> bool:
             to = activation_type(ranges.free[node.name], default)
             changed |= choices.set_precision(node.name, "result", to)
         if node.class_name == "Softmax":
-            changed |= _refine_softmax(node, choices)
+            changed |= refine_softmax(node, choices)
         elif node.class_name in _BINARY_SUMS:
             changed |= _refine_binary_sum(node, choices)
         elif "Pooling" in node.class_name:
@@ -264,45 +265,3 @@ def _refine_average(node: Any, choices: Choices) -> bool:
     integer = max(to.integer + (signed and not to.signed) for to in (first, second))
     frac = max(first.frac, second.frac) + 1
     return choices.set_precision(node.name, "result", FixedType(integer + frac, integer, signed))
-
-
-def _refine_softmax(node: Any, choices: Choices) -> bool:
-    """Types between the tables of a softmax.
-
-    hls4ml gives `max - x` half the range it needs, so that it wraps, and divides the range of
-    whatever type comes in evenly among the table's entries, so that a wide input leaves a table of
-    zeros. Here the difference ends where the exponential does, the sum's type where the sum does.
-    """
-    if node.get_attr("implementation") != "stable":
-        return False
-    name = node.name
-    current = fixed_type(node.get_input_variable().type.precision)
-    exp_table = fixed_type(node.get_attr("exp_table_t").precision)
-    accum = fixed_type(node.get_attr("accum_t").precision)
-    if current is None or exp_table is None or accum is None:
-        return False
-    table_bits = 10
-    changed = False
-    if (name, "inp_norm") not in choices.user:
-        # Beyond this integer width exp(-x) is below half the table's last place.
-        vanishing = max(math.ceil(math.log2((exp_table.frac + 1) * math.log(2))), 0)
-        integer = min(current.integer, vanishing)
-        frac = min(current.frac, table_bits - integer)
-        width = integer + frac
-        if width < 1:
-            integer, frac, width = 1 - frac, frac, 1
-        to = FixedType(width, integer, False, Rounding.RND, Overflow.SAT)
-        changed |= choices.set_precision(name, "inp_norm", to)
-        changed |= choices.set_key(name, "ExpTableSize", 1 << width)
-        changed |= choices.set_key(name, "InvTableSize", 1 << table_bits)
-    terms = int(node.get_attr("n_in")) // (
-        int(node.get_attr("n_inner", 1)) * int(node.get_attr("n_outer", 1))
-    )
-    integer = terms.bit_length()  # each term is at most one
-    inv_inp = FixedType(18, integer, False, Rounding.RND, Overflow.SAT)
-    changed |= choices.set_precision(name, "inv_inp", inv_inp)
-    if accum.integer <= integer:
-        grow = integer + 1 - accum.integer
-        to = replace(accum, width=accum.width + grow, integer=integer + 1)
-        changed |= choices.set_precision(name, "accum", to)
-    return changed

@@ -28,6 +28,8 @@ _SUMS = (
 )
 #: Layers that cast what they computed, so that any type will do for their results.
 CASTING = (*_SUMS, "BatchNormalization", "ApplyAlpha", "Merge")
+#: Functions that are looked up.
+_TABLES = ("elu", "selu", "sigmoid", "softplus", "softsign", "tanh")
 #: Layers whose results have the type of what they read.
 _PASSING = (
     *("Reshape", "Repack", "Clone", "Transpose", "ZeroPadding1D", "ZeroPadding2D", "Resize"),
@@ -132,6 +134,9 @@ def _needs(node: Any) -> int:
         return sum(each.width for each in known)
     if node.class_name in ("Merge", "Concatenate"):
         return max(each.integer for each in known) + max(each.frac for each in known) + 2
+    if str(node.get_attr("activation")).lower() in _TABLES:
+        # The index is what is read times the number of entries.
+        return first.width + int(node.get_attr("table_size")).bit_length() + 1
     if node.class_name in ("ParametrizedActivation", "PReLU", "HardActivation"):
         factors = [node.get_attr(f"{name}_t") for name in ("param", "slope")]
         types = [fixed_type(each.precision) for each in factors if each is not None]

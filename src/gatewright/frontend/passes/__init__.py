@@ -25,7 +25,7 @@ from gatewright.frontend.passes.activations import reword_activations, split_cli
 from gatewright.frontend.passes.averages import average_in_streams
 from gatewright.frontend.passes.bilinear import interpolate
 from gatewright.frontend.passes.identities import remove_identities
-from gatewright.frontend.passes.refusals import refuse
+from gatewright.frontend.passes.refusals import refuse, refuse_masks
 from gatewright.frontend.passes.rescaling import rescale
 from gatewright.frontend.passes.selections import select_before_pooling
 from gatewright.frontend.passes.sizes import check_sizes
@@ -42,6 +42,7 @@ def _of_both(apply: Callable[[Network], Network]) -> Pass:
 PASSES: Final[tuple[Pass, ...]] = (
     check_sizes,
     remove_identities,
+    _of_both(refuse_masks),
     _of_both(rescale),
     _of_both(quantizers.settle_learned),
     _of_both(quantized_activations.reword_activations),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from gatewright.frontend.kinds import IDENTITY
 from gatewright.frontend.network import Layer, Network
 
@@ -18,7 +20,8 @@ def remove_identities(network: Network, io: str) -> Network:
     kept = []
     for layer in network.layers:
         inputs = tuple(stands_for.get(name, name) for name in layer.inputs)
-        if layer.kind in IDENTITY or (io == "stream" and _is_in_place(layer)):
+        in_place = io == "stream" and _is_in_place(layer)
+        if layer.kind in IDENTITY or in_place or _is_one_and_zero(layer):
             stands_for[layer.name] = inputs[0]
         else:
             kept.append(replace(layer, inputs=inputs))
@@ -30,3 +33,18 @@ def _is_in_place(layer: Layer) -> bool:
     """Whether it is a permutation that leaves each axis where it is."""
     dims: Any = layer.arguments.get("dims", ())
     return layer.kind == "Permute" and dims == tuple(range(1, len(dims) + 1))
+
+
+def _is_one_and_zero(layer: Layer) -> bool:
+    """Whether it is a normalization that multiplies by 1 and adds 0.
+
+    hls4ml drops such a one, too, but after it has inferred the types of what reads it.
+    """
+    if layer.kind != "BatchNormalization":
+        return False
+    epsilon: Any = layer.arguments["epsilon"]
+    mean, variance = layer.weights["moving_mean"], layer.weights["moving_variance"]
+    with np.errstate(all="ignore"):  # of numbers that are none, which are refused later
+        scale = layer.weights.get("gamma", 1) / np.sqrt(variance + np.float32(epsilon))
+        shift = layer.weights.get("beta", 0) - scale * mean
+    return bool(np.all(scale == 1) and np.all(shift == 0))

@@ -6,7 +6,6 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from gatewright.errors import UnsupportedError
-from gatewright.frontend.kinds import RECURRENT
 from gatewright.frontend.network import Layer, Network, Object
 from gatewright.frontend.quantized import quantize
 from gatewright.frontend.quantizers import learned
@@ -43,8 +42,6 @@ def check_quantizers(network: Network) -> Network:
     """
     for layer in network.layers:
         where = f"{network.origin}: layer '{layer.name}'"
-        if layer.kind in RECURRENT:
-            raise UnsupportedError(f"{where}: {layer.kind} is not supported yet")
         for key, value in layer.arguments.items():
             role = key.removesuffix("_quantizer")
             values = layer.weights.get(_ARRAYS.get(role, role))

@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from gatewright.errors import UnsupportedError
+from gatewright.frontend.kinds import RECURRENT
 from gatewright.frontend.network import Layer, Network
 from gatewright.frontend.shapes import shapes_of
+
+#: Layers that are read, and not built.
+_LACKED = (*RECURRENT, "LayerNormalization")
+#: Layers whose result depends on which steps of a sequence are masked.
+_MASKED = ("GlobalAveragePooling1D", "Softmax", *RECURRENT)
+#: Layers from which no mask comes, whatever they read.
+_UNMASKING = ("Conv", "DepthwiseConv", "SeparableConv", "MaxPooling", "AveragePooling", "Flatten")
 
 
 def refuse(network: Network) -> Network:
@@ -27,9 +35,33 @@ def refuse(network: Network) -> Network:
     return network
 
 
+def refuse_masks(network: Network) -> Network:
+    """The network itself, if no layer leaves steps out that an embedding masks.
+
+    Raises:
+        UnsupportedError: naming the embedding and the layer.
+    """
+    masked: dict[str, str] = {}
+    for layer in network.layers:
+        name = layer.label or layer.name
+        masks = [masked[each] for each in layer.inputs if each in masked]
+        if layer.arguments.get("mask_zero"):
+            masks = [name]
+        if masks and layer.kind in _MASKED:
+            raise UnsupportedError(
+                f"{network.origin}: layer '{masks[0]}': its mask_zero has '{name}' leave out words "
+                "that are 0, which hls4ml's does not; use mask_zero=False"
+            )
+        if masks and not layer.kind.removeprefix("Q").startswith(_UNMASKING):
+            masked[layer.name] = masks[0]
+    return network
+
+
 def _check(where: str, layer: Layer) -> None:
     """Refuse what hls4ml's parser passes over."""
     arguments: Mapping[str, Any] = layer.arguments
+    if layer.kind in _LACKED:
+        raise UnsupportedError(f"{where}: {layer.kind} is not supported yet")
     for key, wanted in (("interpolation", "nearest"), ("normalize", False)):
         if arguments.get(key) not in (None, wanted):
             raise UnsupportedError(

@@ -36,8 +36,11 @@ def reword_softmax(network: Network) -> Network:
         turned = parts.shape(source)
         if len(over) > 1:
             kept = turned[: rank - len(over)]
-            rows = (*kept, math.prod(turned[len(kept) :]))
-            source = parts.add("Reshape", "joined", source, target_shape=rows)
+            if kept:
+                rows = (*kept, math.prod(turned[len(kept) :]))
+                source = parts.add("Reshape", "joined", source, target_shape=rows)
+            else:
+                source = parts.add("Flatten", "joined", source)
         result = parts.add("Activation", "", source, activation="softmax")
         if len(over) > 1:
             result = parts.add("Reshape", "parted", result, target_shape=turned)
