@@ -77,7 +77,10 @@ def test_many_record_at_once(tmp_path, monkeypatch):
         path.write_text(path.name)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(built.record, files))
-    assert built.is_ours(files[-1])
+    # Which of them are kept is a matter of the clock's ticks.
+    assert sum(map(built.is_ours, files)) <= 20
+    built.record(files[0])
+    assert built.is_ours(files[0])
 
 
 def test_a_record_that_cannot_be_kept_is_said(library, cache):

@@ -219,7 +219,7 @@ def test_agreements_that_the_accumulator_cannot_count_are_refused() -> None:
     graph = b.graph(["fc"])
     node = next(n for n in graph.get_layers() if n.name == "fc")
     node.get_attr("accum_t").precision = FixedPrecisionType(4, 4)
-    assert refused(graph).endswith("can't count 9 agreements; widen it")
+    assert refused(graph).endswith("can't count 9 agreements; set fc.precision.accum='fixed<5,5>'")
 
 
 def test_weights_that_are_no_numbers_are_an_input_error() -> None:

@@ -342,7 +342,11 @@ def _agreements(
     bias = cast(bias, bias_type.frac, FixedType(62, 62))
     least, most = min(0, int(bias.min())), n_in + max(0, int(bias.max()))
     if accum.frac < 0 or accum.lowest > least << accum.frac or accum.max < most << accum.frac:
-        raise layer.refuse(f"its accumulator {accum} can't count {n_in} agreements; widen it")
+        bits = max(-least, most).bit_length() + 1
+        raise layer.refuse(
+            f"its accumulator {accum} can't count {n_in} agreements; set "
+            f"{layer.node.name}.precision.accum='fixed<{bits},{bits}>'"
+        )
     width = (n_in - 1).bit_length() + 2
     return FixedType(width, width, True, Rounding.TRN_ZERO), 2 * bias
 

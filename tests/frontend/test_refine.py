@@ -1,5 +1,7 @@
 """Types from ranges: nothing clips, vanishes, or grows too wide; judged by Keras' predictions."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -90,6 +92,20 @@ def test_small_weights_are_left_where_their_type_is_asked_for(tmp_path):
     options = ConvertOptions(precision="fixed<12,4>")
     graph = convert(*write_model(tmp_path, [layer], {"fc": weights}), options)
     assert str(fixed_type(graph.graph["fc"].weights["weight"].type.precision)) == "fixed<12,4>"
+
+
+@pytest.mark.parametrize("asked", [{"precision": "fixed<12,4>"}, {"preset": "hls4ml"}])
+def test_small_weights_that_a_type_loses_are_said_and_kept_as_it_says(asked, tmp_path):
+    layer, weights = dense("fc", 3, 4)
+    weights["fc/kernel:0"][:] = np.random.default_rng(1).normal(size=(4, 3)) / 4096
+    files = write_model(tmp_path, [layer], {"fc": weights})
+    lines = []
+    convert(*files, ConvertOptions(**asked), notice=lines.append)
+    (line,) = [each for each in lines if "all but vanishes" in each]
+    path, value = re.search(r"--set (\S+)='(\S+)' keeps it", line).groups()
+    lines = []
+    convert(*files, ConvertOptions(**asked, settings=((path, value),)), notice=lines.append)
+    assert not [each for each in lines if "vanishes" in each]
 
 
 @pytest.mark.parametrize("activation", ["relu", "elu", "selu", "leaky", "prelu", "threshold"])
@@ -193,3 +209,17 @@ def test_what_two_layers_give_can_be_multiplied(keras, merge):
         model = keras.Model(x, merged(read))
         off, _ = departure(model, convert(model), uniform((6,), 4))
         assert off < 0.01
+
+
+@pytest.mark.parametrize("layer", ["fc", "dot"])
+def test_an_accumulator_that_is_refused_is_right_as_the_refusal_says(keras, layer):
+    import qkeras
+
+    x = keras.Input((6,))
+    few = qkeras.QActivation("quantized_bits(6, 2, alpha=1)")(keras.layers.Dense(6, name="fc")(x))
+    model = keras.Model(x, keras.layers.Dot(1, name="dot")([few, few]))
+    saturating = ((f"{layer}.precision.accum", "fixed<12,4,TRN,SAT>"),)
+    with pytest.raises(UnsupportedError, match="can saturate in mid-sum") as caught:
+        lower(convert(model, options=ConvertOptions(settings=saturating)))
+    path, value = re.search(r"set (\S+)='(\S+?)'", str(caught.value)).groups()
+    lower(convert(model, options=ConvertOptions(settings=((path, value),))))

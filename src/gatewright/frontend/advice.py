@@ -9,18 +9,20 @@ import numpy as np
 
 from gatewright.fixed import FixedType, Overflow
 from gatewright.frontend.folding import owner
-from gatewright.frontend.precision import Choices, holds, widened
+from gatewright.frontend.precision import Choices, fine_type, holds, is_fine, widened
 from gatewright.frontend.ranges import (
     Interval,
     holds_interval,
     ranged_type,
     type_interval,
 )
-from gatewright.frontend.refine import ACTIVATIONS, Request, ranges_of
+from gatewright.frontend.refine import ACTIVATIONS, Request, columns_of, ranges_of
 from gatewright.frontend.wide import CASTING
 from gatewright.hlsgraph import fixed_type
 
 _MOST_BITS = 58  # of a type that is named: what floats are cast to
+#: What of a result the rounding of its weights may be before it is said.
+_MOST_ERROR = 0.5
 
 
 def advise(graph: Any, choices: Choices, request: Request) -> list[str]:
@@ -31,7 +33,11 @@ def advise(graph: Any, choices: Choices, request: Request) -> list[str]:
         choices: What was chosen, and by whom.
         request: What was asked for.
     """
-    kinds = (_assumed(graph, choices, request), _beyond(graph, choices, request))
+    kinds = (
+        _assumed(graph, choices, request),
+        _beyond(graph, choices, request),
+        _vanishing(graph, request),
+    )
     return [_joined(lines) for lines in map(list, kinds) if lines]
 
 
@@ -87,6 +93,24 @@ def _beyond(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
             is_ours = (name, what) not in request.asked and not request.to_the_letter
             is_loose = is_ours and request.measured is None
             yield line + (", and --data FILE gives ranges that are met" if is_loose else "")
+
+
+def _vanishing(graph: Any, request: Request) -> Iterator[str]:
+    """Weights that little is left of in their types, which are asked for or hls4ml's own."""
+    for node in graph.get_layers():
+        for what, variable in node.weights.items():
+            to, values = fixed_type(variable.type.precision), np.asarray(variable.data, np.float64)
+            columns = values.reshape(1, -1) if what == "scale" else columns_of(node, what, values)
+            if to is None or what == "bias" or columns is None or not values.size:
+                continue
+            if variable.quantizer is not None or not holds(values, to):  # which is said above
+                continue
+            if not is_fine(columns, to, _MOST_ERROR):
+                fine = fine_type(columns, request.default, _MOST_ERROR)
+                yield (
+                    f"layer '{node.name}': its {what}, {np.abs(values).max():.3g} at most, all but "
+                    f"vanishes in {to}; --set {node.name}.precision.{what}='{fine}' keeps it"
+                )
 
 
 def _is_asked(node: Any, name: str, what: str, choices: Choices, request: Request) -> bool:

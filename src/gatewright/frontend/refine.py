@@ -164,7 +164,7 @@ def _refine_weight(
     if what == "param":
         return choices.set_precision(node.name, what, widened(values, default))
     to = current if holds(values, current) else widened(values, current)
-    columns = _columns(node, what, values)
+    columns = columns_of(node, what, values)
     if columns is not None and not request.to_the_letter:
         # The last bit of a bias matters by what it is added to.
         matters = what != "bias" or math.ldexp(1, -to.frac) > _BIAS_ERROR * reach
@@ -174,7 +174,7 @@ def _refine_weight(
     return to != current and choices.set_precision(node.name, what, to)
 
 
-def _columns(node: Any, what: str, values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+def columns_of(node: Any, what: str, values: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Weights of shape (terms, results); None of what is not multiplied by values."""
     if what in ("bias", "embeddings"):
         return values.reshape(-1, 1)

@@ -53,7 +53,8 @@ class BatchNorm(Multiplying, Elementwise):
         if (product + bias).bit_length() > _SUM_BITS:
             raise UnsupportedError(
                 f"layer '{self.layer}': its products and biases need more than {_SUM_BITS} bits; "
-                "narrow its input, its scale or its bias"
+                f"narrow the result of the layer before it, {self.layer}.precision.scale or "
+                f"{self.layer}.precision.bias"
             )
 
     @property

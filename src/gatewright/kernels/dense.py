@@ -55,12 +55,15 @@ class Dense(Product):
         if max(largest.bit_length(), self.accum.width) > _SUM_BITS:
             raise UnsupportedError(
                 f"layer '{self.layer}': its sums of products need more than {_SUM_BITS} bits; "
-                "narrow its input, its weights or its accumulator"
+                f"narrow the result of the layer before it, {self.layer}.precision.weight or "
+                f"{self.layer}.precision.accum"
             )
         if self.accum.overflow is not Overflow.WRAP and self._may_saturate():
             raise UnsupportedError(
                 f"layer '{self.layer}': its accumulator {self.accum} can saturate in mid-sum, so "
-                "the result would depend on the order of summation; widen it or let it wrap"
+                "the result would depend on the order of summation; set "
+                f"{self.layer}.precision.accum='{replace(self.accum, overflow=Overflow.WRAP)}', or "
+                "a wider one"
             )
 
     @property

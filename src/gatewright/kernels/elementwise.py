@@ -71,7 +71,7 @@ def check_product(layer: str, a: FixedType, b: FixedType) -> None:
     if a.width + b.width > _PRODUCT_BITS:
         raise UnsupportedError(
             f"layer '{layer}': a product of {a} and {b} is wider than {_PRODUCT_BITS} bits; "
-            "narrow one of them"
+            "narrow precision.result of the layer before it"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +49,7 @@ class Merge(Kernel):
         if width > _WORD_BITS:
             raise UnsupportedError(
                 f"layer '{self.layer}': {self.operation} of {a} and {b} needs more than "
-                f"{_WORD_BITS} bits; narrow its inputs"
+                f"{_WORD_BITS} bits; narrow precision.result of the layers before it"
             )
 
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -136,7 +136,7 @@ class Dot(Kernel):
         if max(abs(low), abs(high)).bit_length() > _WORD_BITS or self.accum.width > _WORD_BITS:
             raise UnsupportedError(
                 f"layer '{self.layer}': its sum of products needs more than {_WORD_BITS} bits; "
-                "narrow its inputs or its accumulator"
+                f"narrow precision.result of the layers before it or {self.layer}.precision.accum"
             )
         # A product that is rounded up is less than one unit of the accumulator greater.
         slack, unit = self.inputs[0].size, 1 << (frac - self.accum.frac)
@@ -144,7 +144,9 @@ class Dot(Kernel):
         if self.accum.overflow is not Overflow.WRAP and not fits:
             raise UnsupportedError(
                 f"layer '{self.layer}': its accumulator {self.accum} can saturate in mid-sum, so "
-                "the result would depend on the order of summation; widen it or let it wrap"
+                "the result would depend on the order of summation; set "
+                f"{self.layer}.precision.accum='{replace(self.accum, overflow=Overflow.WRAP)}', or "
+                "a wider one"
             )
 
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -53,7 +53,7 @@ class Quotient(Elementwise):
         if self.source.width + factor.bit_length() > _WORD_BITS:
             raise UnsupportedError(
                 f"layer '{self.layer}': {self.source} is too wide to be divided by {self.divisor}; "
-                "narrow its accumulator"
+                f"narrow {self.layer}.precision.accum"
             )
 
     def _reciprocal(self, largest: int) -> tuple[int, int]:
@@ -119,7 +119,7 @@ class GlobalPooling(Kernel):
         if max(largest.bit_length(), self.accum.width) + 1 > _WORD_BITS:
             raise UnsupportedError(
                 f"layer '{self.layer}': its sums need more than {_WORD_BITS} bits; "
-                "narrow its input or its accumulator"
+                f"narrow the result of the layer before it or {self.layer}.precision.accum"
             )
         _ = self.quotient  # refuses what is too wide
 
