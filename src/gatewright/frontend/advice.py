@@ -21,8 +21,8 @@ from gatewright.frontend.wide import CASTING
 from gatewright.hlsgraph import fixed_type
 
 _MOST_BITS = 58  # of a type that is named: what floats are cast to
-#: What of a result the rounding of its weights may be before it is said.
-_MOST_ERROR = 0.5
+#: What of a result the rounding of its weights may be before it is said, and is with the way out.
+_MOST_ERROR, _KEPT_ERROR = 0.5, 2.0**-8
 
 
 def advise(graph: Any, choices: Choices, request: Request) -> list[str]:
@@ -106,7 +106,7 @@ def _vanishing(graph: Any, request: Request) -> Iterator[str]:
             if variable.quantizer is not None or not holds(values, to):  # which is said above
                 continue
             if not is_fine(columns, to, _MOST_ERROR):
-                fine = fine_type(columns, request.default, _MOST_ERROR)
+                fine = fine_type(columns, request.default, _KEPT_ERROR)
                 yield (
                     f"layer '{node.name}': its {what}, {np.abs(values).max():.3g} at most, all but "
                     f"vanishes in {to}; --set {node.name}.precision.{what}='{fine}' keeps it"
