@@ -138,7 +138,6 @@ SILENT = {
 #: By class (or any), argument and value, what a refusal says; what is not here is built and right.
 REFUSED = {
     ("", "activation", "gelu"): "an activation that hls4ml has, not 'gelu'",
-    ("", "activation", "silu"): "an activation that hls4ml has, not '(silu|swish)'",
     ("", "lora_rank", "1"): "no argument 'lora_rank'",
     ("", "interpolation", "bicubic"): "interpolation='bicubic' is not supported",
     ("", "normalize", "True"): "normalize=True is not supported",

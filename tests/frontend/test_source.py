@@ -149,7 +149,7 @@ def layer(tmp_path, class_name, **config):
 @pytest.mark.parametrize(
     ("match", "class_name", "config"),
     [
-        ("not 'swish'", "Activation", {"activation": "swish"}),
+        ("not 'mish'", "Activation", {"activation": "mish"}),
         (r"layer name 'a\\n' must be printable", "ReLU", {"name": "a\n"}),
         ("layer name 'a+.*' must be printable", "ReLU", {"name": "a" * 129}),
         ("layer 'a': the architecture lists no layers", "Sequential", {"layers": []}),

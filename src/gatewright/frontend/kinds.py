@@ -93,23 +93,17 @@ RECURRENT: Final = ("SimpleRNN", "LSTM", "GRU", "QSimpleRNN", "QLSTM", "QGRU")
 NESTED: Final = ("Functional", "Model", "Sequential", "TimeDistributed", "Bidirectional")
 
 ACTIVATIONS: Final = (
-    *("binary_tanh", "elu", "hard_sigmoid", "hard_tanh", "leaky_relu", "linear", "relu", "relu1"),
-    *("relu6", "selu", "sigmoid", "softmax", "softplus", "softsign", "tanh", "ternary_tanh"),
+    *("binary_tanh", "elu", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "linear"),
+    *("relu", "relu1", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign"),
+    *("tanh", "ternary_tanh"),
 )
+#: Names of the same function that versions of Keras have, or had.
+_ALIASES: Final = {"swish": "silu", "hard_swish": "hard_silu"}
 #: Functions of Keras that hls4ml has no C++ for.
 _LACKED: Final = (
-    *(
-        "celu",
-        "exponential",
-        "gelu",
-        "glu",
-        "hard_silu",
-        "hard_shrink",
-        "hard_swish",
-        "log_sigmoid",
-    ),
-    *("log_softmax", "mish", "silu", "soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax"),
-    *("squareplus", "swish", "tanh_shrink", "threshold"),
+    *("celu", "exponential", "gelu", "glu", "hard_shrink", "log_sigmoid", "log_softmax", "mish"),
+    *("soft_shrink", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "tanh_shrink"),
+    "threshold",
 )
 _MERGES: Final = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract")
 
@@ -118,8 +112,8 @@ def _activation(value: Any) -> Value:
     """The name of a function, or a quantizer; null is none, which is linear."""
     if value is None:
         return "linear"
-    if isinstance(value, str) and value in ACTIVATIONS:
-        return value
+    if isinstance(value, str) and _ALIASES.get(value, value) in ACTIVATIONS:
+        return _ALIASES.get(value, value)
     if isinstance(value, dict | str) and (found := _quantizer_or_none(value)) is not None:
         return found
     name = value.get("class_name") if isinstance(value, dict) else value

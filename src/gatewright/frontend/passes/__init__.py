@@ -21,7 +21,7 @@ from gatewright.frontend.passes import (
     reshapes,
     windows,
 )
-from gatewright.frontend.passes.activations import reword_activations, split_clips
+from gatewright.frontend.passes.activations import reword_activations, split_activations
 from gatewright.frontend.passes.averages import average_in_streams
 from gatewright.frontend.passes.bilinear import interpolate
 from gatewright.frontend.passes.identities import remove_identities
@@ -64,7 +64,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     windows.stride_as_windows,
     _of_both(interpolate),
     paddings.heighten_windows,
-    split_clips,
+    split_activations,
     reword_activations,
     reshapes.reshape_by_whole_pixels,
     reshapes.pack_before_flattening,

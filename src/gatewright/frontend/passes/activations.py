@@ -7,6 +7,8 @@ from typing import Any
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes.parts import Parts, rewritten
 
+#: Functions that are x times another of x.
+_GATES = {"silu": "sigmoid", "hard_silu": "hard_sigmoid"}
 #: At which hls4ml clips a relu, in io_parallel.
 _CLIPS = (1, 6)
 
@@ -23,19 +25,21 @@ def reword_activations(network: Network, io: str) -> Network:
             _relu(parts, 0, 0, int(arguments["activation"][-1]), io)
         elif arguments["activation"] == "hard_tanh":
             _hard_tanh(parts)
+        elif arguments["activation"] in _GATES:
+            _gated(parts, _GATES[arguments["activation"]])
 
     return rewritten(network, rule, ["Activation", "ReLU"], io)
 
 
-def split_clips(network: Network, io: str) -> Network:
-    """The network with clips behind layers as layers of their own, where they are reworded."""
-    clips = ("hard_tanh", "relu1", "relu6") if io == "stream" else ("hard_tanh",)
+def split_activations(network: Network, io: str) -> Network:
+    """The network with those activations as layers of their own that are reworded."""
+    reworded = ("hard_tanh", *_GATES, *(("relu1", "relu6") if io == "stream" else ()))
 
     def rule(parts: Parts) -> None:
-        clip = parts.layer.arguments.get("activation")
-        if clip in clips:
+        activation = parts.layer.arguments.get("activation")
+        if activation in reworded:
             result = parts.keep(activation="linear")
-            parts.add("Activation", str(clip), result, activation=clip)
+            parts.add("Activation", str(activation), result, activation=activation)
 
     kinds = {layer.kind for layer in network.layers} - {"Activation", "QActivation"}
     return rewritten(network, rule, sorted(kinds), io)
@@ -63,6 +67,13 @@ def _relu(parts: Parts, slope: float, threshold: float, limit: float | None, io:
         below = parts.add("Activation", "beneath", below, activation="relu")
         below = parts.affine("sloped", below, -slope, 0)
         parts.add("Add", "sum", result, below)
+
+
+def _gated(parts: Parts, gate: str) -> None:
+    """X times a function of x."""
+    parts.note(f"{parts.layer.arguments['activation']} as x times its {gate}")
+    opened = parts.add("Activation", "gate", parts.source, activation=gate)
+    parts.add("Multiply", "", parts.source, opened)
 
 
 def _hard_tanh(parts: Parts) -> None:

@@ -172,6 +172,7 @@ class Framework:
             "relu1": lambda x: tf.clip_by_value(x, 0.0, 1.0),
             "relu6": tf.nn.relu6,
             "hard_tanh": lambda x: tf.clip_by_value(x, -1.0, 1.0),
+            "silu": tf.nn.silu,
             "leaky_relu": lambda x: tf.nn.leaky_relu(x, 0.2),
         }
         # Layers of QKeras look a name up there first: its hard_sigmoid is another than Keras'.
