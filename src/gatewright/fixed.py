@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+#: Bits at most of sums and products that golden outputs, held in int64, keep exactly.
+WORD_BITS = 62
+
+
 class Rounding(StrEnum):
     """Quantization modes of `ap_fixed`: what happens to bits below the last one kept.
 

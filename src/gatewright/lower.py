@@ -15,7 +15,7 @@ import numpy as np
 from gatewright import kernels
 from gatewright.design import Design
 from gatewright.errors import InputError, UnsupportedError, in_own_names
-from gatewright.fixed import FixedType, Rounding, cast, cast_int, from_float
+from gatewright.fixed import WORD_BITS, FixedType, Rounding, cast, cast_int, from_float
 from gatewright.hlsgraph import printed_values
 from gatewright.kernels import Kernel, Tensor, curves
 
@@ -323,7 +323,7 @@ def _of_signs(
     A product is w or -w in the unit of the accumulator; a bit b so adds -w, and b times the
     difference of the two. The results are in that unit, too.
     """
-    wide = FixedType(62, 62 - accum.frac, True, accum.rounding)
+    wide = FixedType(WORD_BITS, WORD_BITS - accum.frac, True, accum.rounding)
     minus = cast(-weights, weight_frac, wide)
     difference = cast(weights, weight_frac, wide) - minus
     return difference, cast(bias, bias_frac, wide) + minus.sum(axis=0)
@@ -339,7 +339,7 @@ def _agreements(
     """
     if (bias % (1 << max(bias_type.frac, 0))).any():
         raise layer.refuse("binary weights on binary inputs can't have a fractional bias")
-    bias = cast(bias, bias_type.frac, FixedType(62, 62))
+    bias = cast(bias, bias_type.frac, FixedType(WORD_BITS, WORD_BITS))
     least, most = min(0, int(bias.min())), n_in + max(0, int(bias.max()))
     if accum.frac < 0 or accum.lowest > least << accum.frac or accum.max < most << accum.frac:
         bits = max(-least, most).bit_length() + 1
@@ -700,7 +700,7 @@ def _hard(layer: _Layer) -> Kernel:
 def _streamed_ternary_tanh(layer: _Layer) -> Kernel:
     """For io_stream the C++ gives 1 where x > 1, and -1 where x <= -1."""
     frac = layer.inputs[0].type.frac
-    limits = [cast_int(limit, -frac, FixedType(62, 62)) for limit in (1, -1)]
+    limits = [cast_int(limit, -frac, FixedType(WORD_BITS, WORD_BITS)) for limit in (1, -1)]
     return kernels.Thresholds(**layer.place, thresholds=np.array(limits)[:, None])
 
 

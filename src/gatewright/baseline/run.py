@@ -17,9 +17,11 @@ import numpy as np
 from gatewright import processes
 from gatewright.baseline.processor import this_processor
 from gatewright.errors import InputError
+from gatewright.files import hash_file
 from gatewright.frontend import load
 from gatewright.frontend.network import Network
 from gatewright.report.schema import Baseline
+from gatewright.versions import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +123,7 @@ def obtain(
     _check(model, x, y, calibration)
     processor = this_processor()
     content = {
-        "model": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "model": hash_file(model),
         "data": [_hash(x), None if y is None else _hash(y), _hash(calibration)],
         "batch": batch,
         "seconds": seconds,
@@ -192,10 +194,10 @@ def _end(status: int, log: str) -> str:
 
 
 def _version(library: str) -> str:
-    try:
-        return metadata.version(library)
-    except metadata.PackageNotFoundError:
-        raise InputError(f"a baseline needs {library}: pip install 'gatewright[keras]'") from None
+    found = version_of(library)
+    if found is None:
+        raise InputError(f"a baseline needs {library}: pip install 'gatewright[keras]'")
+    return found
 
 
 def _hash(array: NDArray[Any]) -> str:
@@ -204,4 +206,4 @@ def _hash(array: NDArray[Any]) -> str:
 
 
 def _code(name: str) -> str:
-    return hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest()
+    return hash_file(Path(__file__).with_name(name))

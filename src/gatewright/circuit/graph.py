@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.fixed import FixedType, Rounding, cast, cast_range, is_lossless
+from gatewright.fixed import WORD_BITS, FixedType, Rounding, cast, cast_range, is_lossless
 
 
 class Op(StrEnum):
@@ -208,7 +208,7 @@ class Circuit:
         where all dropped bits are zero.
         """
         half = 1 << (dropped - 1)
-        unlimited = FixedType(62, 62 - word.frac + dropped, True, Rounding.RND_CONV)
+        unlimited = FixedType(WORD_BITS, WORD_BITS - word.frac + dropped, True, Rounding.RND_CONV)
         lo, hi = cast_range(word.lo - half, word.hi - half, word.frac, unlimited)
         if lo == hi:
             return self.constant(lo, word.frac - dropped)

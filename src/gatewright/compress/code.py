@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
-import hashlib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 from gatewright.errors import InputError
+from gatewright.files import hash_file
 
 MODEL_FILE = "model.py"
 """What a model folder is known by."""
@@ -31,7 +31,7 @@ def code_of(*modules: str) -> dict[str, str]:
                 waiting.append(name)
     # The worker imports what all steps need; whoever does one depends on its own code alone.
     found[WORKER] = _module_file(WORKER)
-    return {name: sha256_of(file) for name, file in sorted(found.items())}
+    return {name: hash_file(file) for name, file in sorted(found.items())}
 
 
 def _module_file(name: str) -> Path:
@@ -51,7 +51,7 @@ def sources_of(folder: Path) -> dict[str, str]:
             if name.startswith("gatewright."):
                 with contextlib.suppress(ModuleNotFoundError):  # said where it is imported
                     files[name] = _module_file(name)
-    return {name: sha256_of(path) for name, path in files.items()}
+    return {name: hash_file(path) for name, path in files.items()}
 
 
 def _imports(file: Path) -> Iterator[str]:
@@ -65,8 +65,3 @@ def _imports(file: Path) -> Iterator[str]:
             yield node.module
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-
-
-def sha256_of(file: Path) -> str:
-    """Hash of a file's content, in hexadecimal."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -11,7 +11,6 @@ import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from gatewright.cache import cache_dir
 from gatewright.compress.bits import BitsByLayer
-from gatewright.compress.code import MODEL_FILE, code_of, sha256_of, sources_of
+from gatewright.compress.code import MODEL_FILE, code_of, sources_of
 from gatewright.compress.cost import Cost
 from gatewright.compress.process import Progress, Worker
 from gatewright.compress.recipe import (
@@ -38,7 +37,9 @@ from gatewright.compress.recipe import (
     finds_bits,
 )
 from gatewright.errors import DataError, DesignFailure, InputError
+from gatewright.files import hash_file
 from gatewright.store import Entry, Store, key_of
+from gatewright.versions import versions_of
 
 #: Files of an entry, see `docs/recipes.md`.
 MODEL = "model.h5"
@@ -362,7 +363,7 @@ class _Maker:
         path = self._models.get(name, self._model_file.parent / name)
         if not path.is_file():
             raise InputError(f"{path}: no such file")
-        return _Origin(path, sha256_of(path))
+        return _Origin(path, hash_file(path))
 
     def _step(
         self,
@@ -473,13 +474,8 @@ def _result(step: Step, training: Training | None, entry: Entry) -> StepResult:
 
 def _versions(libraries: Sequence[str], *, needed: bool = True) -> dict[str, str]:
     """Versions of the libraries that are there."""
-    found = {}
-    for name in libraries:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            if needed:
-                raise InputError(
-                    f"training a model needs {name}: pip install 'gatewright[zoo]'"
-                ) from None
-    return found
+    found = versions_of(libraries)
+    missing = [name for name, version in found.items() if version is None]
+    if missing and needed:
+        raise InputError(f"training a model needs {missing[0]}: pip install 'gatewright[zoo]'")
+    return {name: version for name, version in found.items() if version is not None}

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import hashlib
 import shutil
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +23,14 @@ from gatewright.explore.hopeless import dominated, floor
 from gatewright.explore.outcome import Limits, Outcome
 from gatewright.explore.progress import Note
 from gatewright.explore.space import as_written
-from gatewright.files import replaced_directory
+from gatewright.files import hash_file, replaced_directory
 from gatewright.flow.convert import load_rtl
 from gatewright.flow.steps import code_hash, tool_versions
 from gatewright.report.figures import find_quantity, quantities
 from gatewright.report.schema import Comparison, Repetition, Report
 from gatewright.report.store import write_report
 from gatewright.store import Store, key_of
+from gatewright.versions import versions_of
 from gatewright.zoo import Config, Sweep, load_sweep, obtain
 from gatewright.zoo.sweep import SWEEP_FILE
 
@@ -83,7 +80,7 @@ class Task:
             "made_of": _made_of(self.sweep, self.config, ()),
             "wanted": sorted(self.wanted),
             "code": code_hash(models=True),
-            "tools": tool_versions() | _library_versions(),
+            "tools": tool_versions() | versions_of(_LIBRARIES),
         }
 
     def limited_content(self) -> dict[str, Any]:
@@ -107,29 +104,15 @@ def _made_of(sweep: Sweep, config: Config, before: tuple[Path, ...]) -> dict[str
             continue
         place = sweep.model_dir / name
         if place.is_file():
-            origins[name] = _sha256(place)
+            origins[name] = hash_file(place)
         elif (place.parent / SWEEP_FILE).is_file() and place not in before:
             origin = load_sweep(place.parent)
             origins[name] = _made_of(origin, origin.config(place.name), (*before, place))
     return {
         "config": as_written(config),
-        "sources": {path.name: _sha256(path) for path in sorted(sweep.model_dir.glob("*.py"))},
+        "sources": {path.name: hash_file(path) for path in sorted(sweep.model_dir.glob("*.py"))},
         "origins": origins,
     }
-
-
-@functools.cache
-def _library_versions() -> dict[str, str | None]:
-    """Versions of what models are trained with; None where one isn't installed."""
-    found: dict[str, str | None] = dict.fromkeys(_LIBRARIES)
-    for name in _LIBRARIES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def find_outcome(task: Task) -> Outcome | None:

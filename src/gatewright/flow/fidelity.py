@@ -20,9 +20,9 @@ from gatewright.flow.blame import Cause, beyond, explain, wide_enough
 from gatewright.flow.convert import load_read_network
 from gatewright.flow.counterparts import Stage, skips, stages
 from gatewright.flow.representable import inexact
-from gatewright.flow.steps import versions_of
 from gatewright.frontend.network import Layer, Network, Object
 from gatewright.frontend.reference import Reference
+from gatewright.versions import versions_of
 
 if TYPE_CHECKING:
     from pathlib import Path

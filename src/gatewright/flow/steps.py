@@ -10,17 +10,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import TypedDict
 
 from gatewright.errors import DesignFailure, InputError
-from gatewright.files import in_use, locked, make_way, opened, remove, write_text
+from gatewright.files import hash_file, in_use, locked, make_way, remove, write_text
 from gatewright.flow.results import results_of
 from gatewright.resources import data_dir
 from gatewright.typed import Digest, Finite, Line, decode, read
+from gatewright.versions import versions_of
 
 #: What a step returns for its stamp: plain JSON data.
 Results = dict[str, Any]
@@ -163,7 +163,7 @@ def run_step(
     try:
         results = action()
         seconds = round(time.monotonic() - start, 3)
-        files = {file.relative_to(directory).as_posix(): hash_file(file) for file in made()}
+        files = {file.relative_to(directory).as_posix(): _hash(file) for file in made()}
         stamp = Stamp(step, key, results, seconds, True, content(), files, cause)
         write_stamp(directory, stamp)
     except DesignFailure:
@@ -236,7 +236,7 @@ def unlike(directory: Path, files: Mapping[str, str]) -> list[str]:
         try:
             if path.is_symlink():
                 found.append(f"{name} is a link, not the file that was made")
-            elif hash_file(path) != digest:
+            elif _hash(path) != digest:
                 found.append(f"{name} has changed since it was made")
         except InputError as error:
             missing = not path.exists()
@@ -263,19 +263,13 @@ def hash_files(paths: list[Path]) -> str:
     """
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(os.fsencode(path.name) + b"\0" + bytes.fromhex(hash_file(path)))
+        digest.update(os.fsencode(path.name) + b"\0" + bytes.fromhex(_hash(path)))
     return digest.hexdigest()
 
 
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file's content.
-
-    Raises:
-        InputError: if it can't be read, or is no file.
-    """
+def _hash(path: Path) -> str:
     try:
-        with opened(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hash_file(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -284,17 +278,6 @@ def hash_file(path: Path) -> str:
 def tool_versions() -> dict[str, str | None]:
     """Versions of the packages that results depend on; None where one isn't installed."""
     return versions_of(_PACKAGES)
-
-
-def versions_of(packages: Iterable[str]) -> dict[str, str | None]:
-    """Versions of packages by name; None where one isn't installed."""
-    found: dict[str, str | None] = {}
-    for name in packages:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = None
-    return found
 
 
 @functools.cache

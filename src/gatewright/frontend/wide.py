@@ -12,14 +12,12 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from gatewright.fixed import FixedType, Overflow, Rounding
+from gatewright.fixed import WORD_BITS, FixedType, Overflow, Rounding
 from gatewright.frontend.folding import owner
 from gatewright.frontend.precision import Choices, is_plain_linear
 from gatewright.frontend.ranges import Interval, Ranges, ranged_type
 from gatewright.hlsgraph import fixed_type
 
-#: Bits of sums and products that golden outputs hold.
-_WORD_BITS = 62
 #: Bits of a result that is rounded, and at most, where its range asks for more.
 _BITS, _MOST_BITS = 24, 31
 _SUMS = (
@@ -49,7 +47,7 @@ def narrow(graph: Any, ranges: Ranges, choices: Choices, default: FixedType) -> 
     """
     changed = False
     for node in graph.get_layers():
-        if _needs(node) > _WORD_BITS:
+        if _needs(node) > WORD_BITS:
             for source in {each.name: each for each in _sources(node)}.values():
                 to = rounded_type(ranges.free[source.name], default)
                 to = replace(to, width=min(to.width, _takes(node)))
@@ -74,7 +72,7 @@ def room_for_mean(node: Any, inputs: FixedType, grow: int) -> int:
         grow: How many it is to have: by as many integer bits the sum grows, too.
     """
     more = grow
-    while more and _mean_needs(node, inputs.width + grow + more) > _WORD_BITS:
+    while more and _mean_needs(node, inputs.width + grow + more) > WORD_BITS:
         more -= 1
     return more
 
@@ -99,7 +97,7 @@ def _takes(node: Any) -> int:
         return next(
             width
             for width in range(_MOST_BITS, 0, -1)
-            if _mean_needs(node, width + grow) <= _WORD_BITS or width == 1
+            if _mean_needs(node, width + grow) <= WORD_BITS or width == 1
         )
     return _MOST_BITS
 

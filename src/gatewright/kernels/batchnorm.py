@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, cast, effective_bits
+from gatewright.fixed import WORD_BITS, FixedType, cast, effective_bits
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Work
 from gatewright.kernels.elementwise import Elementwise
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from gatewright.circuit import Circuit, Word
     from gatewright.targets import Target
-
-_SUM_BITS = 62
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +48,9 @@ class BatchNorm(Multiplying, Elementwise):
         product = int(np.abs(self.scale).max()) * max(-x.min, x.max)
         product <<= self._frac - x.frac - self.scale_type.frac
         bias = int(np.abs(self.bias).max()) << (self._frac - self.bias_type.frac)
-        if (product + bias).bit_length() > _SUM_BITS:
+        if (product + bias).bit_length() > WORD_BITS:
             raise UnsupportedError(
-                f"layer '{self.layer}': its products and biases need more than {_SUM_BITS} bits; "
+                f"layer '{self.layer}': its products and biases need more than {WORD_BITS} bits; "
                 f"narrow the result of the layer before it, {self.layer}.precision.scale or "
                 f"{self.layer}.precision.bias"
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, Overflow, cast
+from gatewright.fixed import WORD_BITS, FixedType, Overflow, cast
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice
 from gatewright.kernels.fold import parallel_notes
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 #: float64 holds integers exactly up to this, so BLAS may do integer arithmetic below it.
 _EXACT_FLOAT = 1 << 53
-
-#: Sums stay below 2**62, so that no step of their arithmetic leaves int64.
-_SUM_BITS = 62
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +49,9 @@ class Dense(Product):
         largest = int(np.abs(self.weights).sum(axis=0).max(initial=0)) * max(-x.min, x.max)
         largest <<= max(0, self.accum.frac - self._product_frac)
         largest += int(np.abs(self.accum_bias()).max(initial=0))
-        if max(largest.bit_length(), self.accum.width) > _SUM_BITS:
+        if max(largest.bit_length(), self.accum.width) > WORD_BITS:
             raise UnsupportedError(
-                f"layer '{self.layer}': its sums of products need more than {_SUM_BITS} bits; "
+                f"layer '{self.layer}': its sums of products need more than {WORD_BITS} bits; "
                 f"narrow the result of the layer before it, {self.layer}.precision.weight or "
                 f"{self.layer}.precision.accum"
             )
@@ -91,7 +88,7 @@ class Dense(Product):
         The interval of each product includes zero, so partial sums lie within the full sum's.
         """
         x = self.inputs[0].type
-        wide = FixedType(_SUM_BITS, _SUM_BITS - self.accum.frac, True, self.accum.rounding)
+        wide = FixedType(WORD_BITS, WORD_BITS - self.accum.frac, True, self.accum.rounding)
         ends = [cast(self.weights * x_end, self._product_frac, wide) for x_end in (x.min, x.max)]
         low, high = np.minimum(*ends), np.maximum(*ends)
         bias = cast(self.bias, self.bias_type.frac, wide)

@@ -10,6 +10,7 @@ import numpy as np
 
 from gatewright.circuit import Circuit, width_of
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import WORD_BITS
 from gatewright.kernels.base import Kernel
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from gatewright.circuit import Word
     from gatewright.fixed import FixedType
     from gatewright.targets import Target
-
-#: Bits of the largest product that int64 golden outputs hold with room for a sum.
-_PRODUCT_BITS = 62
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +66,9 @@ def check_product(layer: str, a: FixedType, b: FixedType) -> None:
     Raises:
         UnsupportedError: if the product is too wide.
     """
-    if a.width + b.width > _PRODUCT_BITS:
+    if a.width + b.width > WORD_BITS:
         raise UnsupportedError(
-            f"layer '{layer}': a product of {a} and {b} is wider than {_PRODUCT_BITS} bits; "
+            f"layer '{layer}': a product of {a} and {b} is wider than {WORD_BITS} bits; "
             "narrow precision.result of the layer before it"
         )
 

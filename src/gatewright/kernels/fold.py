@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright.circuit import width_of
-from gatewright.fixed import FixedType, cast
+from gatewright.fixed import WORD_BITS, FixedType, cast
 from gatewright.kernels import cmvm
 from gatewright.tensor import Tensor
 from gatewright.units import Accumulate, Body, Feed, Function, Permute, Repeat, Rom, Row, Unit
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from gatewright.circuit import Circuit, Word
     from gatewright.targets import Target
-
-_WIDE = 62
 
 
 @dataclass(frozen=True)
@@ -199,7 +197,7 @@ class Weights:
         self, weights: NDArray[np.int64], frac: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Least and greatest product with each of some weights, in the unit of the sums."""
-        to = FixedType(_WIDE, _WIDE - self._sum_frac, True, self.accum.rounding)
+        to = FixedType(WORD_BITS, WORD_BITS - self._sum_frac, True, self.accum.rounding)
         ends = [cast(weights * end, self.x.frac + frac, to) for end in (self.x.min, self.x.max)]
         return np.minimum(*ends), np.maximum(*ends)
 

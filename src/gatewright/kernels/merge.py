@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, Overflow, cast
+from gatewright.fixed import WORD_BITS, FixedType, Overflow, cast
 from gatewright.kernels.base import Kernel, Work
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from gatewright.targets import Target
 
 OPERATIONS = ("add", "subtract", "multiply", "average", "maximum", "minimum")
-
-_WORD_BITS = 62
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +44,10 @@ class Merge(Kernel):
         width = a.width + b.width
         if self.operation != "multiply":
             width = max(a.integer, b.integer) + max(a.frac, b.frac) + 2
-        if width > _WORD_BITS:
+        if width > WORD_BITS:
             raise UnsupportedError(
                 f"layer '{self.layer}': {self.operation} of {a} and {b} needs more than "
-                f"{_WORD_BITS} bits; narrow precision.result of the layers before it"
+                f"{WORD_BITS} bits; narrow precision.result of the layers before it"
             )
 
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -133,9 +131,9 @@ class Dot(Kernel):
             limit(products) * self.inputs[0].size << (frac - a.frac - b.frac)
             for limit in (min, max)
         )
-        if max(abs(low), abs(high)).bit_length() > _WORD_BITS or self.accum.width > _WORD_BITS:
+        if max(abs(low), abs(high)).bit_length() > WORD_BITS or self.accum.width > WORD_BITS:
             raise UnsupportedError(
-                f"layer '{self.layer}': its sum of products needs more than {_WORD_BITS} bits; "
+                f"layer '{self.layer}': its sum of products needs more than {WORD_BITS} bits; "
                 f"narrow precision.result of the layers before it or {self.layer}.precision.accum"
             )
         # A product that is rounded up is less than one unit of the accumulator greater.

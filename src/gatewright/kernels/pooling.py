@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, Overflow, Rounding, cast, is_lossless
+from gatewright.fixed import WORD_BITS, FixedType, Overflow, Rounding, cast, is_lossless
 from gatewright.kernels import cmvm
 from gatewright.kernels.activation import Linear
 from gatewright.kernels.base import Kernel
@@ -35,8 +35,6 @@ POOLINGS = ("max", "average")
 #: Orders in which the C++ adds: one after the other, or as a tree of pairs.
 ORDERS = ("sequence", "tree")
 
-_WORD_BITS = 62
-
 
 @dataclass(frozen=True, eq=False)
 class Quotient(Elementwise):
@@ -50,7 +48,7 @@ class Quotient(Elementwise):
 
     def __post_init__(self) -> None:
         factor, _ = self._reciprocal(max(-self.source.min, self.source.max))
-        if self.source.width + factor.bit_length() > _WORD_BITS:
+        if self.source.width + factor.bit_length() > WORD_BITS:
             raise UnsupportedError(
                 f"layer '{self.layer}': {self.source} is too wide to be divided by {self.divisor}; "
                 f"narrow {self.layer}.precision.accum"
@@ -81,7 +79,7 @@ class Quotient(Elementwise):
         unit = x.scaled(self.source.frac)
         factor, shift = self._reciprocal(max(-unit.lo, unit.hi) << max(-unit.frac, 0))
         product = cmvm.product(circuit, target, unit, factor, shift, "latency")
-        whole = FixedType(_WORD_BITS, _WORD_BITS, True, Rounding.TRN_ZERO)
+        whole = FixedType(WORD_BITS, WORD_BITS, True, Rounding.TRN_ZERO)
         quotient = circuit.cast(product, whole).scaled(-self.source.frac)
         return circuit.cast(quotient, self.output.type)
 
@@ -116,9 +114,9 @@ class GlobalPooling(Kernel):
         largest = self.pixels * max(-source.min, source.max) << max(
             0, self.accum.frac - source.frac
         )
-        if max(largest.bit_length(), self.accum.width) + 1 > _WORD_BITS:
+        if max(largest.bit_length(), self.accum.width) + 1 > WORD_BITS:
             raise UnsupportedError(
-                f"layer '{self.layer}': its sums need more than {_WORD_BITS} bits; "
+                f"layer '{self.layer}': its sums need more than {WORD_BITS} bits; "
                 f"narrow the result of the layer before it or {self.layer}.precision.accum"
             )
         _ = self.quotient  # refuses what is too wide

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.errors import InputError, system_message
-from gatewright.files import flush
+from gatewright.files import flush, hash_file
 
 #: What a folder says of itself; written last.
 _RECORD = "entry.json"
@@ -107,7 +107,7 @@ def seal(
         "files": {
             path.relative_to(directory).as_posix(): {
                 "size": path.stat().st_size,
-                "sha256": _hash_file(path),
+                "sha256": hash_file(path),
             }
             for path in files
         },
@@ -179,7 +179,7 @@ class Sealed:
         """Whether every file has the content that it had; reads all of them."""
         try:
             return all(
-                _hash_file(self.entry.directory / name) == known["sha256"]
+                hash_file(self.entry.directory / name) == known["sha256"]
                 for name, known in self._files.items()
             )
         except (FileNotFoundError, NotADirectoryError):
@@ -195,8 +195,3 @@ def _at(directory: Path) -> Path:
 def _hash(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
