@@ -187,3 +187,22 @@ def test_yosys_reads_it(tmp_path, reader):
     assert done.returncode == 0, (done.stdout + done.stderr)[-500:]
     texts = [(tmp_path / file).read_text() for file in project.files]
     assert any(re.search(r"= -\(\d+'\(", text) for text in texts)  # what it once could not
+
+
+@pytest.mark.parametrize("clock_ns", [1.0, 2.0, 5.0, 40.0])
+def test_comments_claim_what_is_there(tmp_path, clock_ns):
+    project = emit(branched_design(np.random.default_rng(3)), TARGET, clock_ns, tmp_path)
+    generated = [module for module in project.modules if module.layer]
+    assert generated
+    for module in generated:
+        text = (tmp_path / module.file).read_text()
+        count = re.search(r"per clock; (\d+) pipeline stage(s?)\.", text)
+        if count is None:
+            assert module.latency == 0
+            assert "per clock; combinational." in text
+        else:
+            assert int(count[1]) == module.latency
+            assert bool(count[2]) == (module.latency > 1)
+        for signal, before in re.findall(r"// (t\d+_q\d+) is (t\d+) ", text):
+            assert f" {signal};" in text
+            assert f" {before} = " in text or f" {before};" in text

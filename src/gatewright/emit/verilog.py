@@ -61,7 +61,8 @@ class _Printer:
 
     def _header(self) -> str:
         lines = [describe(body) for body in self.module.bodies]
-        stages = "combinational" if self.latency == 0 else f"{self.latency} pipeline stages"
+        plural = "s" if self.latency > 1 else ""
+        stages = f"{self.latency} pipeline stage{plural}" if self.latency else "combinational"
         beat = "tensor" if self.module.beats == 1 else "beat"
         lines.append(f"/// Takes a {beat} per clock; {stages}. Generated; edits are lost.")
         if self.latency == 0:
@@ -327,13 +328,14 @@ class _Printer:
         ]
 
     def _register_declarations(self) -> str:
-        lines = []
+        lines: list[str] = []
         for index, delay in self._delayed():
+            if not lines:
+                later = "a stage" if delay == 1 else f"{delay} stages"
+                lines.append(f"  // t{index}_q{delay} is t{index} {later} later.")
             text = f"  logic {_range(self.nodes[index])} t{index}_q{delay};"
             lines.append(_waived(text) if index in self.partly_read else text)
-        if not lines:
-            return ""
-        return "\n".join(["  // t7_q2 is t7 two stages later.", *lines])
+        return "\n".join(lines)
 
     def _find_partly_read(self) -> set[int]:
         """Nodes of which some bits have no reader."""
