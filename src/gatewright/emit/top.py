@@ -88,6 +88,9 @@ class Top:
         self._depths = depths
         self._times: dict[str, Times] = {}  # by stream: when its beats are offered
         self._waits = [0] * len(inputs)
+        #: By stream, the streams whose ready its own follows from in the same cycle.
+        self._ready: dict[str, list[str]] = {}
+        self._entries: list[str] = []
         self._lines: list[str] = []
         self._last: list[Times] = []
         self._body()
@@ -108,6 +111,7 @@ class Top:
     def _body(self) -> None:
         names = identifiers(list(self._streams))
         named = dict(zip(self._streams, names, strict=True))
+        self._entries = [named[tensor] for tensor in self._entering_in_order()]
         readers = {tensor: self._fan_out(tensor, stream) for tensor, stream in named.items()}
         for tensor, port in zip(self._entering_in_order(), self.slaves, strict=True):
             self._slave(port, named[tensor])
@@ -130,6 +134,7 @@ class Top:
         if count == 1:
             return [stream]
         copies = [f"{stream}_{i}" for i in range(count)]
+        self._ready[stream] = list(copies)
         for copy in copies:
             self._declare(copy, tensor)
         width = self._streams[tensor][1].bits
@@ -187,6 +192,7 @@ class Top:
         connections = ["    .clk, .rst,"] if placement.clocked else []
         for port, source in zip(port_names, levelled, strict=True):
             connections.append(f"    {connect(port, source)},")
+            self._ready[source] = [stream]
         connections.append(f"    {connect('out', stream)}")
         self._lines += [f"\n  {placement.name} {placement.instance} (", *connections, "  );"]
         self._times[placement.output.name] = placement.times(*arrivals)
@@ -196,6 +202,7 @@ class Top:
         if depth == 0:
             return source
         stream = f"{source}_z{depth}"
+        self._ready[source] = [stream]
         self._declare(stream, tensor)
         width = self._streams[tensor][1].bits
         self._lines += [
@@ -227,6 +234,7 @@ class Top:
         self._declare(stream, tensor)
         carried = self._streams[tensor][1]
         unit = Fifo(depth)
+        self._ready[source] = [] if unit.cuts_ready else [stream]
         connections = [
             "    .clk, .rst,",
             f"    {connect('in', source)},",
@@ -263,6 +271,7 @@ class Top:
         for unit in resized(carried.lanes, port.lanes):
             (result,) = unit.result(carried)
             name = f"{stream}_{unit.lanes}"
+            self._ready[stream] = [name]
             self._lines += [
                 f"\n  logic {name}_valid, {name}_ready;",
                 f"  logic [{result.bits - 1}:0] {name}_data;",
@@ -281,6 +290,7 @@ class Top:
             times = unit.times((carried,), times)
             stream, carried = name, result
         self._last.append(times.reshape(_TENSORS, -1))
+        self._ready[stream] = [port.prefix]
         width = carried.bits
         data = f"{stream}_data"
         if port.tdata_width > width:
@@ -301,6 +311,30 @@ class Top:
         ]
         self._note_glue("gw_last", f"u_{stream}_last", "last", 0)
 
+    def _paths(self) -> str:
+        """What becomes of the paths from readies of outputs to those of inputs."""
+        masters = [port.prefix for port in self.masters]
+        ends = [
+            (master, slave.prefix)
+            for stream, slave in zip(self._entries, self.slaves, strict=True)
+            for master in self._reached(stream)
+        ]
+        if not ends:
+            return "; FIFOs cut those from m_axis_tready to s_axis_tready"
+        if len(ends) == len(masters) * len(self.slaves):
+            return ", nor the one from m_axis_tready to s_axis_tready"
+        left = ", ".join(f"{master}_tready to {slave}_tready" for master, slave in ends)
+        return f"; FIFOs cut those from m_axis_tready to s_axis_tready but {left}"
+
+    def _reached(self, stream: str) -> list[str]:
+        """The output ports whose ready a stream's own follows from in the same cycle."""
+        found, waiting = {stream}, [stream]
+        while waiting:
+            new = [each for each in self._ready.get(waiting.pop(), []) if each not in found]
+            found.update(new)
+            waiting += new
+        return [port.prefix for port in self.masters if port.prefix in found]
+
     def _head(self) -> list[str]:
         whole = all(port.beats == 1 for port in (*self.slaves, *self.masters))
         beat = "a tensor" if whole else "a pixel"
@@ -308,7 +342,7 @@ class Top:
         lines = [
             f"/// {self.name}: AXI4-Stream ports, {beat} per beat, element 0 lowest.",
             f"/// {self.latency} clock cycles from input to output, {rate}.",
-            "/// Cuts no path at its inputs, nor the one from m_axis_tready to s_axis_tready.",
+            f"/// Cuts no path at its inputs{self._paths()}.",
             "/// Reset clears what is in flight. Generated; edits are lost.",
             f"module {self.name} (",
         ]

@@ -23,6 +23,11 @@ class Fifo(Unit):
     depth: int
     style: str = "auto"
 
+    @property
+    def cuts_ready(self) -> bool:
+        """Whether the ready of its input follows from registers alone."""
+        return self.depth > 1
+
     def result(self, *sources: Stream) -> Bundle:
         """See `Unit.result`."""
         return sources
