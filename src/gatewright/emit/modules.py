@@ -82,7 +82,7 @@ class Placed:
         return self.circuit.schedule.latency if self.circuit else 0
 
     def times(self, busy: int, *arrivals: Times) -> Times:
-        """See `Unit.held_times`."""
+        """When beats are offered, as `Unit.times` has it."""
         if self.circuit is None:
             return self.unit.held_times(self.sources, busy, *arrivals)
         taken = np.maximum.accumulate(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import FixedType, Overflow, cast, cast_int
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 class Linear(Elementwise):
     """y = cast(x), as `linear` of nnet_activation.h; also QKeras' quantized_bits."""
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         return cast(inputs[0], self.source.frac, self.output.type)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del target, element
         return circuit.cast(x, self.output.type)
 
@@ -37,12 +38,12 @@ class Linear(Elementwise):
 class Relu(Elementwise):
     """y = cast(x) where x > 0, else 0, as `relu` of nnet_activation.h."""
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         return cast(np.maximum(inputs[0], 0), self.source.frac, self.output.type)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del target, element
         to = self.output.type
         if not to.signed and to.overflow is not Overflow.WRAP:
@@ -61,8 +62,8 @@ class ClippedRelu(Elementwise):
 
     limit: int
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         to = self.output.type
         frac = max(self.source.frac, 0)
@@ -70,8 +71,8 @@ class ClippedRelu(Elementwise):
         inside = cast(np.maximum(x, 0), frac, to)
         return np.where(x > self.limit << frac, cast_int(self.limit, 0, to), inside)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del target, element
         to = self.output.type
         limit = circuit.constant(self.limit)
@@ -102,8 +103,8 @@ class LeakyRelu(Elementwise):
     alpha_type: FixedType
 
     @property
+    @override
     def period(self) -> int:
-        """See `Elementwise.period`."""
         return self.alpha.size
 
     def __post_init__(self) -> None:
@@ -114,16 +115,16 @@ class LeakyRelu(Elementwise):
                 "there must be one, or one per element"
             )
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         alpha = np.broadcast_to(self.alpha.ravel(), self.output.size).reshape(self.output.shape)
         to = self.output.type
         scaled = cast(alpha * np.minimum(x, 0), self.source.frac + self.alpha_type.frac, to)
         return np.where(x > 0, cast(x, self.source.frac, to), scaled)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         to = self.output.type
         alpha = int(self.alpha.ravel()[element % self.alpha.size])
         scaled = cmvm.product(circuit, target, x, alpha, self.alpha_type.frac, "latency")
@@ -132,8 +133,8 @@ class LeakyRelu(Elementwise):
             circuit.compare(">=", x, circuit.constant(0)), positive, circuit.cast(scaled, to)
         )
 
+    @override
     def tabulated(self, target: Target) -> int:
-        """See `Elementwise.tabulated`."""
         return target.lut_inputs
 
 
@@ -149,8 +150,8 @@ class ThresholdedRelu(Elementwise):
     theta: int
     theta_type: FixedType
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         # x > theta for integers x just when x > floor(theta) in units of x.
         shift = self.theta_type.frac - self.source.frac
@@ -158,16 +159,16 @@ class ThresholdedRelu(Elementwise):
         kept = np.where(x > min(max(threshold, self.source.min - 1), self.source.max), x, 0)
         return cast(kept, self.source.frac, self.output.type)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del target, element
         theta = circuit.constant(self.theta, self.theta_type.frac)
         above = circuit.compare(">", x, theta)
         kept = non_negative(circuit, x) if self.theta >= 0 else x
         return circuit.select(above, circuit.cast(kept, self.output.type), circuit.constant(0))
 
+    @override
     def tabulated(self, target: Target) -> int:
-        """See `Elementwise.tabulated`."""
         return target.lut_inputs
 
 
@@ -195,8 +196,8 @@ class HardSigmoid(Elementwise):
                 "give the input or the shift a fractional bit"
             )
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         product_frac = self.source.frac + self.slope_type.frac
         frac = max(product_frac, self.shift_type.frac, 0)
         line = inputs[0] * self.slope << (frac - product_frac)
@@ -207,8 +208,8 @@ class HardSigmoid(Elementwise):
         del frac
         return unit
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del element
         product = cmvm.product(circuit, target, x, self.slope, self.slope_type.frac, "latency")
         line = circuit.sum(((1, product), (1, circuit.constant(self.shift, self.shift_type.frac))))
@@ -230,8 +231,8 @@ class HardSigmoid(Elementwise):
     def _build_end(self, circuit: Circuit, unit: Word) -> Word:
         return circuit.cast(unit, self.output.type)
 
+    @override
     def tabulated(self, target: Target) -> int:
-        """See `Elementwise.tabulated`."""
         return target.lut_inputs
 
 
@@ -261,13 +262,13 @@ class BinaryTanh(Elementwise):
         to = self.output.type
         return 0 if self.xnor else cast_int(-1, 0, to), cast_int(1, 0, to)
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         low, high = self._levels()
         return np.where(inputs[0] >= 0, high, low).astype(np.int64)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del target, element
         low, high = (circuit.constant(level, self.output.type.frac) for level in self._levels())
         return circuit.select(circuit.compare(">=", x, circuit.constant(0)), high, low)
@@ -280,8 +281,8 @@ class TernaryTanh(Elementwise):
     2x is held in the input's own type, where it may wrap or saturate.
     """
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         doubled = cast(inputs[0] * 2, self.source.frac, self.source)
         low, zero, high = (cast_int(level, 0, self.output.type) for level in (-1, 0, 1))
         # Integers that lie beyond 1 or above -1 in units of 2**-frac, which may exceed 1.
@@ -291,8 +292,8 @@ class TernaryTanh(Elementwise):
         above = np.where(doubled > one, high, zero)
         return np.where(doubled > minus_one, above, low).astype(np.int64)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del target, element
         to = self.output.type
         doubled = circuit.cast(x.scaled(1), self.source)
@@ -301,8 +302,8 @@ class TernaryTanh(Elementwise):
         middle = circuit.compare(">", doubled, circuit.constant(-1))
         return circuit.select(middle, circuit.select(above, high, zero), low)
 
+    @override
     def tabulated(self, target: Target) -> int:
-        """See `Elementwise.tabulated`."""
         return target.lut_inputs
 
 

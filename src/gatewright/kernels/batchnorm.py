@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import WORD_BITS, FixedType, cast, effective_bits
@@ -56,8 +57,8 @@ class BatchNorm(Multiplying, Elementwise):
             )
 
     @property
+    @override
     def period(self) -> int:
-        """See `Elementwise.period`."""
         return len(self.scale)
 
     @property
@@ -67,12 +68,12 @@ class BatchNorm(Multiplying, Elementwise):
         return [reuse for reuse in range(1, count + 1) if count % reuse == 0]
 
     @property
+    @override
     def repeats(self) -> int:
-        """See `Kernel.repeats`."""
         return self.inputs[0].size // len(self.scale) if self.reuse > 1 else 1
 
+    @override
     def row(self, lanes: tuple[int, ...]) -> Row:
-        """See `Kernel.row`."""
         if self.reuse == 1:
             return super().row(lanes)
         take = len(self.scale) // self.reuse
@@ -89,24 +90,24 @@ class BatchNorm(Multiplying, Elementwise):
         """Fractional bits that hold products and biases alike."""
         return max(self.source.frac + self.scale_type.frac, self.bias_type.frac)
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         flat = x.reshape(len(x), -1, len(self.scale))
         products = (flat * self.scale) << (self._frac - self.source.frac - self.scale_type.frac)
         total = products + (self.bias << (self._frac - self.bias_type.frac))
         return cast(total, self._frac, self.output.type).reshape(len(x), *self.output.shape)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         entry = element % len(self.scale)
         scale, frac = int(self.scale[entry]), self.scale_type.frac
         product = cmvm.product(circuit, target, x, scale, frac, self.strategy)
         bias = circuit.constant(int(self.bias[entry]), self.bias_type.frac)
         return circuit.cast(circuit.sum(((1, product), (1, bias))), self.output.type)
 
+    @override
     def choice(self, target: Target) -> Choice:
-        """See `Kernel.choice`."""
         if self.reuse > 1:
             count = len(self.scale) // self.reuse
             return Choice(cmvm.SHARED, f"{count} multipliers, reuse factor {self.reuse}")
@@ -117,8 +118,8 @@ class BatchNorm(Multiplying, Elementwise):
             return Choice(strategies.pop(), "the same for every scale")
         return Choice(f"{cmvm.ADDERS}, {cmvm.MULTIPLIERS}", "whichever costs less for each scale")
 
+    @override
     def work(self) -> Work:
-        """See `Kernel.work`."""
         size = self.inputs[0].size
         repeats = size // len(self.scale)
         nonzero = int(np.count_nonzero(self.scale))
@@ -149,7 +150,7 @@ class Scaled:
     output: Tensor
 
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
+        """Add the function to a circuit, as `Kernel.build` does."""
         del target
         return [
             circuit.cast(circuit.sum(((1, circuit.mul(x, scale)), (1, bias))), self.output.type)
@@ -172,12 +173,12 @@ class Thresholds(Elementwise):
     thresholds: NDArray[np.int64]
 
     @property
+    @override
     def period(self) -> int:
-        """See `Elementwise.period`."""
         return int(self.thresholds.shape[1])
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         flat = x.reshape(len(x), -1, self.thresholds.shape[1])
         if len(self.thresholds) == 1:
@@ -187,8 +188,8 @@ class Thresholds(Elementwise):
             result = np.where(flat > high, 1, np.where(flat <= low, -1, 0))
         return cast(result, 0, self.output.type).reshape(len(x), *self.output.shape)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del target
         column = self.thresholds[:, element % self.thresholds.shape[1]]
         limits = [circuit.constant(int(limit), self.source.frac) for limit in column]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from typing_extensions import override
+
 from gatewright.kernels.convolution import Convolution
 from gatewright.kernels.dense import Dense
 
@@ -17,7 +19,7 @@ class Conv(Convolution):
     """
 
     @cached_property
+    @override
     def product(self) -> Dense:
-        """See `Convolution.product`."""
         weights = self.weights.reshape(self.window_tensor.size, -1)
         return Dense(**self.product_fields, weights=weights)

@@ -6,6 +6,8 @@ from abc import abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from gatewright.kernels.base import Choice, Kernel, Work
 from gatewright.kernels.fold import parallel_notes
 from gatewright.kernels.weighted import Weighted
@@ -50,27 +52,27 @@ class Convolution(Weighted, Windowed):
         }
 
     @property
+    @override
     def reuse_factors(self) -> list[int]:
-        """See `Kernel.reuse_factors`."""
         return self.product.reuse_factors
 
+    @override
     def steps(self, reuse: int) -> int:
-        """See `Kernel.steps`."""
         return self.product.steps(reuse)
 
     @property
+    @override
     def repeats(self) -> int:
-        """See `Kernel.repeats`."""
         return 1 if self.whole else self._count
 
     @property
+    @override
     def whole(self) -> bool:
-        """See `Windowed.whole`."""
         return self.reuse == 1 and self.parallel >= self._count
 
     @property
+    @override
     def functions(self) -> tuple[tuple[Kernel, tuple[int, ...]], ...]:
-        """See `Windowed.functions`."""
         return ((self.product, tuple(range(self._count))),)
 
     @property
@@ -78,16 +80,16 @@ class Convolution(Weighted, Windowed):
         """Number of windows."""
         return self.positions[0] * self.positions[1]
 
+    @override
     def notes(self) -> tuple[str, ...]:
-        """See `Kernel.notes`."""
         return (*super().notes(), *parallel_notes(self.parallel, self._count, self.repeats))
 
+    @override
     def luts(self, reuse: int, target: Target) -> float:
-        """See `Kernel.luts`."""
         return self.product.luts(reuse, target)
 
+    @override
     def choice(self, target: Target) -> Choice | None:
-        """See `Kernel.choice`."""
         return self.product.choice(target)
 
     def work(self) -> Work:

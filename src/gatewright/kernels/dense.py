@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import WORD_BITS, FixedType, Overflow, cast
@@ -69,8 +70,8 @@ class Dense(Product):
         return int(self.weights.shape[0])
 
     @property
+    @override
     def repeats(self) -> int:
-        """See `Kernel.repeats`."""
         vectors = self.inputs[0].size // self.period
         return 1 if self.reuse == 1 and self.parallel >= vectors else vectors
 
@@ -111,8 +112,8 @@ class Dense(Product):
         result = cast(total, self.accum.frac, self.output.type)
         return result.reshape(len(x), *self.output.shape)
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         rows = inputs[0]
         n_in, _ = self.weights.shape
         result = []
@@ -145,37 +146,37 @@ class Dense(Product):
             totals.append(circuit.sum((1, circuit.cast(word, self.accum)) for word in products))
         return totals
 
+    @override
     def on_beat(self, lanes: int) -> Dense:
-        """See `Kernel.on_beat`."""
         n_in, n_out = self.weights.shape
         inputs = (replace(self.inputs[0], shape=(lanes,)),)
         output = replace(self.output, shape=(lanes // n_in * n_out,))
         return replace(self, inputs=inputs, output=output)
 
+    @override
     def row(self, lanes: tuple[int, ...]) -> Row:
-        """See `Kernel.row`."""
         if self.reuse == 1:
             beat = self.inputs[0].size // self.repeats
             body = self.on_beat(beat)
             return Row((beat,), (Function((body,)),), body.output.size, reuse=1)
         return self.folded(lanes[0])
 
+    @override
     def notes(self) -> tuple[str, ...]:
-        """See `Kernel.notes`."""
         return (
             *super().notes(),
             *parallel_notes(self.parallel, self.inputs[0].size // self.period, self.repeats),
         )
 
+    @override
     def unrolled_luts(self, target: Target) -> float:
-        """See `Product.unrolled_luts`."""
         matrix, _ = cmvm.without_common_factor(self.weights)
         vectors = self.inputs[0].size // self.period // self.reused(1).repeats
         width = self.inputs[0].type.width
         return float(vectors) * cmvm.unrolled_luts(matrix, width, self.strategy, target)
 
+    @override
     def unrolled_choice(self, target: Target) -> Choice:
-        """See `Product.unrolled_choice`."""
         width = self.inputs[0].type.width
         if not self._exact_products:
             each = np.unique(self.weights)[None, :]

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice
@@ -58,33 +59,33 @@ class DepthwiseProduct(Product):
             for channel in range(channels)
         )
 
+    @override
     def row(self, lanes: tuple[int, ...]) -> Row:
-        """See `Kernel.row`."""
         if self.reuse == 1:
             return super().row(lanes)
         return self.folded(lanes[0])
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         by_channel = x.reshape(len(x), *self.weights.shape)
         sums = [dense.golden(by_channel[..., c]) for c, dense in enumerate(self.columns)]
         return np.concatenate(sums, axis=1)
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         channels = len(self.columns)
         return [
             dense.build(circuit, target, inputs[0][channel::channels])[0]
             for channel, dense in enumerate(self.columns)
         ]
 
+    @override
     def unrolled_luts(self, target: Target) -> float:
-        """See `Product.unrolled_luts`."""
         return sum(column.luts(1, target) for column in self.columns)
 
+    @override
     def unrolled_choice(self, target: Target) -> Choice:
-        """See `Product.unrolled_choice`."""
         found = {dense.choice(target).strategy for dense in self.columns}
         if len(found) == 1:
             return Choice(found.pop(), "the same for every channel")
@@ -99,7 +100,7 @@ class DepthwiseConv(Convolution):
     """
 
     @cached_property
+    @override
     def product(self) -> DepthwiseProduct:
-        """See `Convolution.product`."""
         weights = self.weights.reshape(-1, self.weights.shape[-1])
         return DepthwiseProduct(**self.product_fields, weights=weights)

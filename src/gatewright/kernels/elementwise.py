@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.circuit import Circuit, width_of
 from gatewright.errors import UnsupportedError
@@ -37,8 +38,8 @@ class Elementwise(Kernel):
         """Type of the input."""
         return self.inputs[0].type
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         widest = self.tabulated(target)
         result = []
         for element, word in enumerate(inputs[0]):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, Overflow, cast
@@ -53,21 +54,21 @@ class Embedding(Kernel):
             self, inputs=(replace(source, shape=(1,)),), output=replace(to, shape=to.shape[-1:])
         )
 
+    @override
     def row(self, lanes: tuple[int, ...]) -> Row:
-        """See `Kernel.row`."""
         if self.parallel >= self.inputs[0].size:
             return super().row(lanes)
         return Row((1,), (Function((self.per_index,)),), self.output.shape[-1])
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         entries = cast(self.table, self.table_type.frac, self.output.type)
         found = entries[np.minimum(x, len(entries) - 1)]
         return found.reshape(len(x), *self.output.shape)
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         del target
         entries = cast(self.table, self.table_type.frac, self.output.type)
         bits = max(1, (len(entries) - 1).bit_length())
@@ -79,6 +80,6 @@ class Embedding(Kernel):
             for column in entries.T
         ]
 
+    @override
     def work(self) -> Work:
-        """See `Kernel.work`."""
         return Work(parameters=self.table.size, weight_bits=self.table.size * self.table_type.width)

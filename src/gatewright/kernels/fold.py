@@ -285,7 +285,7 @@ class Products:
     rounded: FixedType | None
 
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
+        """Add the function to a circuit, as `Kernel.build` does."""
         del target
         x, w, *index = inputs
         count = len(w) // self.output.size
@@ -333,7 +333,7 @@ class Results:
     accum: FixedType
 
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
+        """Add the function to a circuit, as `Kernel.build` does."""
         del target
         return [circuit.cast(circuit.cast(w, self.accum), self.output.type) for w in inputs[0]]
 

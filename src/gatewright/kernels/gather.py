@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import cast
@@ -69,15 +70,15 @@ class Gather(Kernel):
             units.append(Function((self.per_pixel,)))
         return Row((channels,), tuple(units), channels)
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         (source,) = self.inputs
         result = self.gathered(x.reshape(len(x), *image_shape(source)), 0)
         return cast(result, source.type.frac, self.output.type).reshape(len(x), *self.output.shape)
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         del target
         (source,) = self.inputs
         words = [*inputs[0], circuit.constant(0)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import WORD_BITS, FixedType, Overflow, cast
@@ -35,8 +36,8 @@ class Merge(Kernel):
     operation: str
 
     @property
+    @override
     def period(self) -> int:
-        """See `Kernel.period`."""
         return 1
 
     def __post_init__(self) -> None:
@@ -50,8 +51,8 @@ class Merge(Kernel):
                 f"{WORD_BITS} bits; narrow precision.result of the layers before it"
             )
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         fracs = [tensor.type.frac for tensor in self.inputs]
         size = self.output.size
         a, b = (
@@ -77,8 +78,8 @@ class Merge(Kernel):
                 total = np.minimum(a, b)
         return cast(total, frac, self.output.type).reshape(-1, *self.output.shape)
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         del target
         first, second = inputs
         result = []
@@ -102,8 +103,8 @@ class Merge(Kernel):
             case _:
                 return circuit.minimum(a, b)
 
+    @override
     def work(self) -> Work:
-        """See `Kernel.work`."""
         if self.operation != "multiply":
             return Work()
         a, b = (tensor.type for tensor in self.inputs)
@@ -147,22 +148,22 @@ class Dot(Kernel):
                 "a wider one"
             )
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         a, b = inputs
         frac = sum(tensor.type.frac for tensor in self.inputs)
         total = cast(a * b, frac, self.accum).sum(axis=1, keepdims=True)
         return cast(cast(total, self.accum.frac, self.accum), self.accum.frac, self.output.type)
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         del target
         products = (circuit.mul(a, b) for a, b in zip(*inputs, strict=True))
         total = circuit.sum((1, circuit.cast(product, self.accum)) for product in products)
         return [circuit.cast(circuit.cast(total, self.accum), self.output.type)]
 
+    @override
     def work(self) -> Work:
-        """See `Kernel.work`."""
         a, b = self.inputs
         bops = a.size * a.type.width * b.type.width
         return Work(macs=a.size, bops=bops, ebops=bops)

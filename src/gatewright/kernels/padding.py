@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.kernels.gather import Gather
 from gatewright.units import Crop, Pad, Unit
@@ -24,12 +25,12 @@ class ZeroPadding(Gather):
 
     pads: tuple[int, int, int, int]
 
+    @override
     def mover(self, height: int, width: int) -> Unit:
-        """See `Gather.mover`."""
         return Pad(height, width, self.pads)
 
+    @override
     def gathered(self, image: NDArray[np.int64], zero: int) -> NDArray[np.int64]:
-        """See `Gather.gathered`."""
         top, bottom, left, right = self.pads
         return np.pad(image, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=zero)
 
@@ -44,12 +45,12 @@ class Cropping(Gather):
 
     crop: tuple[int, int, int, int]
 
+    @override
     def mover(self, height: int, width: int) -> Unit:
-        """See `Gather.mover`."""
         return Crop(height, width, self.crop)
 
+    @override
     def gathered(self, image: NDArray[np.int64], zero: int) -> NDArray[np.int64]:
-        """See `Gather.gathered`."""
         del zero
         top, bottom, left, right = self.crop
         _, height, width, _ = image.shape

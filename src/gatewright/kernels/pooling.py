@@ -7,6 +7,7 @@ from functools import cached_property, reduce
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import WORD_BITS, FixedType, Overflow, Rounding, cast, is_lossless
@@ -67,14 +68,14 @@ class Quotient(Elementwise):
                 return factor, shift
             shift += 1
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         quotient = np.sign(x) * (np.abs(x) // self.divisor)
         return cast(quotient, self.source.frac, self.output.type)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del element
         unit = x.scaled(self.source.frac)
         factor, shift = self._reciprocal(max(-unit.lo, unit.hi) << max(-unit.frac, 0))
@@ -169,8 +170,8 @@ class GlobalPooling(Kernel):
         ends = self.pixels * source.min, self.pixels * source.max
         return wraps or is_lossless(*ends, source.frac, self.accum)
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         source = self.inputs[0].type
         by_pixel = x.reshape(len(x), self.pixels, -1)
@@ -198,8 +199,8 @@ class GlobalPooling(Kernel):
 
         return self._combined(list(terms), np.zeros_like(terms[0]), add)
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         channels = self.output.shape[-1]
         columns = [inputs[0][channel::channels] for channel in range(channels)]
         if self.operation == "max":
@@ -260,8 +261,8 @@ class Pooling(Windowed):
         _ = self.functions  # refuses what can't be exact
 
     @property
+    @override
     def pad_value(self) -> int:
-        """See `Windowed.pad_value`."""
         to = self.inputs[0].type
         return 0 if self.operation == "average" else to.min if to.signed else 1 << (to.width - 1)
 
@@ -273,8 +274,8 @@ class Pooling(Windowed):
         return counts
 
     @cached_property
+    @override
     def functions(self) -> tuple[tuple[Kernel, tuple[int, ...]], ...]:
-        """See `Windowed.functions`."""
         counts = self._overlaps()
         if self.operation == "max" or self.count_pads:
             counts = np.full_like(counts, self.window[0] * self.window[1])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.fixed import cast, effective_bits
 from gatewright.kernels import cmvm
@@ -32,12 +33,12 @@ class Product(Weighted, Kernel):
     shared: ClassVar[bool] = True
 
     @property
+    @override
     def reuse_factors(self) -> list[int]:
-        """See `Kernel.reuse_factors`."""
         return reuse_factors(*self.weights.shape)
 
+    @override
     def steps(self, reuse: int) -> int:
-        """See `Kernel.steps`."""
         return self._fold(reuse).without_zeros(self.weights).reuse
 
     def _fold(self, reuse: int) -> Fold:
@@ -62,8 +63,8 @@ class Product(Weighted, Kernel):
         )
         return folded_row(weights, self._fold(self.reuse), lanes, self.output)
 
+    @override
     def luts(self, reuse: int, target: Target) -> float:
-        """See `Kernel.luts`."""
         if reuse == 1:
             return self.unrolled_luts(target)
         fold = self._fold(reuse).without_zeros(self.weights)
@@ -74,8 +75,8 @@ class Product(Weighted, Kernel):
     def unrolled_luts(self, target: Target) -> float:
         """Estimated LUTs at reuse factor 1."""
 
+    @override
     def choice(self, target: Target) -> Choice:
-        """See `Kernel.choice`."""
         if self.reuse == 1:
             return self.unrolled_choice(target)
         multipliers = self._fold(self.reuse).multipliers

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.fixed import cast
 from gatewright.kernels.base import Kernel
@@ -28,18 +29,18 @@ class Reshape(Kernel):
     elementwise: ClassVar[bool] = True
 
     @property
+    @override
     def period(self) -> int:
-        """See `Kernel.period`."""
         return 1
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         shaped = x.reshape(len(x), *self.output.shape)
         return cast(shaped, self.inputs[0].type.frac, self.output.type)
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         del target
         return [circuit.cast(word, self.output.type) for word in inputs[0]]
 
@@ -56,14 +57,14 @@ class Transpose(Kernel):
 
     perm: tuple[int, ...]
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         moved = x.transpose(0, *(axis + 1 for axis in self.perm))
         return cast(moved, self.inputs[0].type.frac, self.output.type)
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         del target
         shape = self.inputs[0].shape
         order = np.arange(self.inputs[0].size).reshape(shape).transpose(self.perm)
@@ -99,16 +100,16 @@ class Concatenate(Kernel):
             return Row((smallest,) * len(shapes), (Concat(self.output.type),), smallest)
         return super().row(lanes)
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         parts = [
             cast(x, tensor.type.frac, self.output.type)
             for x, tensor in zip(inputs, self.inputs, strict=True)
         ]
         return np.concatenate(parts, axis=self.axis + 1)
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         del target
         words = [word for port in inputs for word in port]
         starts = np.cumsum([0, *(len(port) for port in inputs)])

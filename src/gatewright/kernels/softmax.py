@@ -8,6 +8,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType, Overflow, cast, cast_int
@@ -40,12 +41,12 @@ class Sliced(Kernel):
     n_inner: int = field(default=1, kw_only=True)
 
     @property
+    @override
     def period(self) -> int:
-        """See `Kernel.period`."""
         return self.slice_size * self.n_inner
 
+    @override
     def on_beat(self, lanes: int) -> Self:
-        """See `Kernel.on_beat`."""
         return replace(super().on_beat(lanes), n_outer=lanes // self.period)
 
     @property
@@ -53,8 +54,8 @@ class Sliced(Kernel):
         """Elements of a slice."""
         return self.inputs[0].size // (self.n_outer * self.n_inner)
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         cut = x.reshape(len(x), self.n_outer, self.slice_size, self.n_inner)
         result = self.golden_slices(np.moveaxis(cut, 2, -1))
@@ -64,8 +65,8 @@ class Sliced(Kernel):
     def golden_slices(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
         """Raw outputs for slices along the last axis."""
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         (x,) = inputs
         result = list(x)
         stride = self.slice_size * self.n_inner
@@ -123,8 +124,8 @@ class Softmax(Sliced):
     def _exp_index(self) -> FixedType:
         return self.norm or self.inputs[0].type
 
+    @override
     def golden_slices(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Sliced.golden_slices`."""
         if self.norm is not None:
             x = cast(x.max(axis=-1, keepdims=True) - x, self.inputs[0].type.frac, self.norm)
         exp = self.exp_table[_top_bits(x, self._exp_index, self.exp_table.size)]
@@ -137,8 +138,8 @@ class Softmax(Sliced):
         product = exp * inverse[..., np.newaxis]
         return cast(product, self.accum.frac + self.inv_type.frac, self.output.type)
 
+    @override
     def build_slice(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
-        """See `Sliced.build_slice`."""
         del target
         if self.norm is not None:
             greatest = combine(x, circuit.maximum)
@@ -189,8 +190,8 @@ class SoftmaxLegacy(Sliced):
     inv_table: NDArray[np.int64]
     table_type: FixedType
 
+    @override
     def golden_slices(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Sliced.golden_slices`."""
         t, size = self.table_type, self.exp_table.size
         difference = x[..., np.newaxis, :] - x[..., :, np.newaxis]  # [..., i, j] = x_j - x_i
         index = cast(scaled_to_int(difference, self.inputs[0].type.frac, size, 16), 0, INT)
@@ -205,8 +206,8 @@ class SoftmaxLegacy(Sliced):
         entry = self.inv_table[np.clip(index, 0, self.inv_table.size - 1)]
         return cast(entry, t.frac, self.output.type)
 
+    @override
     def build_slice(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
-        """See `Sliced.build_slice`."""
         t, source = self.table_type, self.inputs[0].type
         one = circuit.constant(cast_int(1, 0, t), t.frac)
         inverse = cast(self.inv_table, t.frac, self.output.type)
@@ -232,8 +233,8 @@ class SoftmaxLegacy(Sliced):
 class Argmax(Sliced):
     """1 for the first greatest element of a slice and 0 for the others, as `softmax_argmax`."""
 
+    @override
     def golden_slices(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Sliced.golden_slices`."""
         first = x.argmax(axis=-1)[..., np.newaxis]
         one = cast_int(1, 0, self.output.type)
         return np.where(np.arange(self.slice_size) == first, one, 0).astype(np.int64)

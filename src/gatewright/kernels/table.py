@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType, Overflow, Rounding, cast
@@ -60,16 +61,16 @@ class Lookup(_Lookup):
 
     reach: int
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         index = scaled_to_int(inputs[0], self.source.frac, self.table.size, self.reach)
         centre = self.reach // 2 * self.table.size // self.reach
         index = cast(cast(index, 0, INT) + centre, 0, INT)
         entry = self.table[np.clip(index, 0, self.table.size - 1)]
         return cast(entry, self.table_type.frac, self.output.type)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del element
         index = centred_index(circuit, target, x, self.source.frac, self.table.size, self.reach)
         entries = cast(self.table, self.table_type.frac, self.output.type)
@@ -92,8 +93,8 @@ class Elu(_Lookup):
         super().__post_init__()
         check_product(self.layer, self.alpha_type, self.table_type)
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         index = scaled_to_int(-np.minimum(x, 0), self.source.frac, self.table.size, 8)
         # The C++ compares as unsigned: an index that has become negative ends up at the far end.
@@ -102,8 +103,8 @@ class Elu(_Lookup):
         curve = cast(self.alpha * self.table[index], frac, self.output.type)
         return np.where(x >= 0, cast(x, self.source.frac, self.output.type), curve)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del element
         frac = self.alpha_type.frac + self.table_type.frac
         entries = cast(self.alpha * self.table, frac, self.output.type)
@@ -130,8 +131,8 @@ class Selu(_Lookup):
         super().__post_init__()
         check_product(self.layer, self.source, self.slope_type)
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         to = self.output.type
         index = scaled_to_int(-np.minimum(x, 0), self.source.frac, self.table.size, 8)
@@ -139,8 +140,8 @@ class Selu(_Lookup):
         line = cast(np.maximum(x, 0) * self.slope, self.source.frac + self.slope_type.frac, to)
         return np.where(x >= 0, line, cast(self.table[index], self.table_type.frac, to))
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del element
         to = self.output.type
         entries = cast(self.table, self.table_type.frac, to)
@@ -169,13 +170,13 @@ class UnaryLut(_Lookup):
                 f"{self.source}, which has {1 << self.source.width} values"
             )
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         # A negative value indexes from the end.
         return cast(self.table[inputs[0]], self.table_type.frac, self.output.type)
 
+    @override
     def build_element(self, circuit: Circuit, target: Target, x: Word, element: int) -> Word:
-        """See `Elementwise.build_element`."""
         del target, element
         entries = cast(self.table, self.table_type.frac, self.output.type)
         index = top_bits(circuit, x, self.source, self.source.width)

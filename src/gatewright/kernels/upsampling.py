@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from gatewright.kernels.gather import Gather
 from gatewright.units import Unit, Upsample
 
@@ -25,12 +27,12 @@ class UpSampling(Gather):
     factors: tuple[int, int]
     ram_style: str = "auto"
 
+    @override
     def mover(self, height: int, width: int) -> Unit:
-        """See `Gather.mover`."""
         return Upsample(height, width, self.factors, self.ram_style)
 
+    @override
     def gathered(self, image: NDArray[np.int64], zero: int) -> NDArray[np.int64]:
-        """See `Gather.gathered`."""
         del zero
         down, across = self.factors
         return image.repeat(down, axis=1).repeat(across, axis=2)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
 from gatewright.kernels.base import Kernel
@@ -163,8 +164,8 @@ class Windowed(Kernel):
         """Whether all windows of an image that comes in one beat are worked on at once."""
         return True
 
+    @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See `Kernel.golden`."""
         (x,) = inputs
         x = x.reshape(len(x), *image_shape(self.inputs[0]))
         count = self.positions[0] * self.positions[1]
@@ -178,8 +179,8 @@ class Windowed(Kernel):
                 result[start : start + step, list(places)] = pixels.reshape(*chosen.shape[:2], -1)
         return result.reshape(len(x), *self.output.shape)
 
+    @override
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
         (source,) = self.inputs
         words = [*inputs[0], circuit.constant(self.pad_value, source.type.frac)]
         elements = np.arange(source.size).reshape(1, *image_shape(source))

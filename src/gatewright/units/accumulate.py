@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from typing_extensions import override
+
 from gatewright.circuit import width_of
 from gatewright.fixed import FixedType
 from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
@@ -29,14 +31,14 @@ class Accumulate(Unit):
     bounds: tuple[tuple[int, int], ...]
     bias: tuple[tuple[int, ...], ...]
 
+    @override
     def result(self, *sources: Stream) -> Bundle:
-        """See `Unit.result`."""
         (source,) = sources
         elements = tuple(Element(low, high, self.type.frac) for low, high in self.bounds)
         return (Stream(self.type, elements, source.beats // self.steps),)
 
+    @override
     def parameters(self, *sources: Stream) -> Parameters:
-        """See `Unit.parameters`."""
         (source,) = sources
         width = self.type.width
         values = [value for group in self.bias for value in group]
@@ -50,8 +52,8 @@ class Accumulate(Unit):
             "Bias": f"{width * len(values)}'h{packed:x}",
         }
 
+    @override
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
-        """See `Unit.times`."""
         del sources
         return paced(arrivals[0], 1)[self.steps - 1 :: self.steps] + 1
 
@@ -69,13 +71,13 @@ class Maximum(Unit):
 
     steps: int
 
+    @override
     def result(self, *sources: Stream) -> Bundle:
-        """See `Unit.result`."""
         (source,) = sources
         return (Stream(source.type, source.elements, source.beats // self.steps).late(),)
 
+    @override
     def parameters(self, *sources: Stream) -> Parameters:
-        """See `Unit.parameters`."""
         (source,) = sources
         return {
             "Lanes": source.lanes,
@@ -84,8 +86,8 @@ class Maximum(Unit):
             "Steps": self.steps,
         }
 
+    @override
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
-        """See `Unit.times`."""
         del sources
         return paced(arrivals[0], 1)[self.steps - 1 :: self.steps] + 1
 

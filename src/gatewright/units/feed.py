@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from gatewright.fixed import FixedType
 from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
@@ -98,8 +99,8 @@ class Feed(Unit):
         """See `Unit.busy`: the steps of a beat."""
         return sources[0].lanes // self.take * self.rounds
 
+    @override
     def result(self, *sources: Stream) -> Bundle:
-        """See `Unit.result`."""
         (source,) = sources
         beats = source.beats * self.busy(source)
         elements = tuple(
@@ -108,8 +109,8 @@ class Feed(Unit):
         operands = Stream(source.type, elements, beats).late()
         return (operands, *self.rom.streams(beats))
 
+    @override
     def parameters(self, *sources: Stream) -> Parameters:
-        """See `Unit.parameters`."""
         (source,) = sources
         return {
             "Width": source.type.width,
@@ -119,8 +120,8 @@ class Feed(Unit):
             "Steps": self.rom.depth,
         }
 
+    @override
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
-        """See `Unit.times`."""
         steps = self.busy(*sources)
         taken = paced(arrivals[0], steps)
         return (taken[:, None] + np.arange(1, steps + 1)).ravel()
@@ -154,18 +155,18 @@ class Repeat(Unit):
         del sources
         return max(self.rounds)
 
+    @override
     def result(self, *sources: Stream) -> Bundle:
-        """See `Unit.result`."""
         (source,) = sources
         beats = source.beats // len(self.rounds) * sum(self.rounds)
         return (replace(source, beats=beats).late(), *self.constants.streams(beats))
 
+    @override
     def parameters(self, *sources: Stream) -> Parameters:
-        """See `Unit.parameters`."""
         return {"Bits": sources[0].bits, "Steps": sum(self.rounds)}
 
+    @override
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
-        """See `Unit.times`."""
         del sources
         (arrival,) = arrivals
         rounds = np.resize(self.rounds, len(arrival))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from typing_extensions import override
+
 from gatewright.units.base import Bundle, Parameters, Stream, Times, Unit
 
 
@@ -28,16 +30,16 @@ class Fifo(Unit):
         """Whether the ready of its input follows from registers alone."""
         return self.depth > 1
 
+    @override
     def result(self, *sources: Stream) -> Bundle:
-        """See `Unit.result`."""
         return sources
 
+    @override
     def parameters(self, *sources: Stream) -> Parameters:
-        """See `Unit.parameters`."""
         (source,) = sources
         return {"Width": source.bits, "Depth": self.depth, "RamStyle": f'"{self.style}"'}
 
+    @override
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
-        """See `Unit.times`."""
         del sources
         return arrivals[0] + (self.depth > 0)

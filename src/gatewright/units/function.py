@@ -28,7 +28,7 @@ class Body(Protocol):
         """What one beat of the result carries."""
 
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
+        """Add the function to a circuit, as `Kernel.build` does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,15 +77,15 @@ class Permute:
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """See `Body.inputs`."""
+        """What one beat of each input carries."""
         return (self.source,)
 
     @property
     def output(self) -> Tensor:
-        """See `Body.output`."""
+        """What one beat of the result carries."""
         return Tensor(self.source.name, (len(self.order),), self.source.type)
 
     def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        """See `Kernel.build`."""
+        """Add the function to a circuit, as `Kernel.build` does."""
         del circuit, target
         return [inputs[0][i] for i in self.order]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.fixed import FixedType
 from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
@@ -23,8 +24,8 @@ class _Image(Unit):
     height: int
     width: int
 
+    @override
     def parameters(self, *sources: Stream) -> Parameters:
-        """See `Unit.parameters`."""
         (source,) = sources
         return {"Bits": source.bits, "Height": self.height, "Width": self.width}
 
@@ -70,8 +71,8 @@ class Window(_Image):
         """
         return int(np.maximum(self._gaps(), busy).sum())
 
+    @override
     def burst(self) -> int:
-        """See `Unit.burst`."""
         return int(self._gaps().max())
 
     def _gaps(self) -> Times:
@@ -79,14 +80,14 @@ class Window(_Image):
         completing = self._completing()
         return np.diff(completing, append=completing[0] + self.height * self.width)
 
+    @override
     def result(self, *sources: Stream) -> Bundle:
-        """See `Unit.result`."""
         (source,) = sources
         taps = self.kernel[0] * self.kernel[1]
         return (Stream(source.type, source.elements * taps, len(self._completing())).late(),)
 
+    @override
     def parameters(self, *sources: Stream) -> Parameters:
-        """See `Unit.parameters`."""
         extents = ("Kernel", self.kernel), ("Stride", self.strides), ("Dilation", self.dilation)
         geometry = {
             f"{what}{side}": value
@@ -95,8 +96,8 @@ class Window(_Image):
         }
         return {**super().parameters(*sources), **geometry, "RamStyle": f'"{self.style}"'}
 
+    @override
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
-        """See `Unit.times`."""
         return self.held_times(sources, 1, *arrivals)
 
     def held_times(self, sources: Bundle, busy: int, *arrivals: Times) -> Times:
@@ -134,8 +135,8 @@ class Pad(_Image):
     pads: tuple[int, int, int, int]
     fill: int = 0
 
+    @override
     def result(self, *sources: Stream) -> Bundle:
-        """See `Unit.result`."""
         (source,) = sources
         top, bottom, left, right = self.pads
         beats = (self.height + top + bottom) * (self.width + left + right)
@@ -143,8 +144,8 @@ class Pad(_Image):
         elements = tuple(Element.union((e, fill)) for e in source.elements)
         return (Stream(source.type, elements, beats).late(),)
 
+    @override
     def parameters(self, *sources: Stream) -> Parameters:
-        """See `Unit.parameters`."""
         (source,) = sources
         sides = zip(("Top", "Bottom", "Left", "Right"), self.pads, strict=True)
         value = self.fill & ((1 << source.type.width) - 1)
@@ -181,20 +182,20 @@ class Crop(_Image):
 
     crop: tuple[int, int, int, int]
 
+    @override
     def result(self, *sources: Stream) -> Bundle:
-        """See `Unit.result`."""
         (source,) = sources
         top, bottom, left, right = self.crop
         beats = (self.height - top - bottom) * (self.width - left - right)
         return (Stream(source.type, source.elements, beats),)
 
+    @override
     def parameters(self, *sources: Stream) -> Parameters:
-        """See `Unit.parameters`."""
         sides = zip(("Top", "Bottom", "Left", "Right"), self.crop, strict=True)
         return {**super().parameters(*sources), **dict(sides)}
 
+    @override
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
-        """See `Unit.times`."""
         del sources
         top, bottom, left, right = self.crop
         taken = paced(arrivals[0], 1).reshape(-1, self.height, self.width)
@@ -216,19 +217,19 @@ class Upsample(_Image):
     factors: tuple[int, int]
     style: str = "auto"
 
+    @override
     def result(self, *sources: Stream) -> Bundle:
-        """See `Unit.result`."""
         (source,) = sources
         beats = source.beats * self.factors[0] * self.factors[1]
         return (Stream(source.type, source.elements, beats).late(),)
 
+    @override
     def parameters(self, *sources: Stream) -> Parameters:
-        """See `Unit.parameters`."""
         sides = zip(("FactorHeight", "FactorWidth"), self.factors, strict=True)
         return {**super().parameters(*sources), **dict(sides), "RamStyle": f'"{self.style}"'}
 
+    @override
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
-        """See `Unit.times`."""
         del sources
         images = arrivals[0].reshape(-1, self.height, self.width)
         repeated = images.repeat(self.factors[0], axis=1).repeat(self.factors[1], axis=2)
@@ -248,20 +249,20 @@ class Concat(Unit):
 
     type: FixedType
 
+    @override
     def result(self, *sources: Stream) -> Bundle:
-        """See `Unit.result`."""
         elements = tuple(
             Element.union(lanes) for lanes in zip(*(s.elements for s in sources), strict=True)
         )
         return (Stream(self.type, elements, sum(s.beats for s in sources)),)
 
+    @override
     def parameters(self, *sources: Stream) -> Parameters:
-        """See `Unit.parameters`."""
         beats = ", ".join(f"32'd{s.beats}" for s in reversed(sources))
         return {"Bits": sources[0].bits, "Inputs": len(sources), "Beats": f"{{{beats}}}"}
 
+    @override
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
-        """See `Unit.times`."""
         parts = [
             arrival.reshape(-1, source.beats)
             for source, arrival in zip(sources, arrivals, strict=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
 
@@ -24,8 +25,8 @@ class Resize(Unit):
 
     lanes: int
 
+    @override
     def result(self, *sources: Stream) -> Bundle:
-        """See `Unit.result`."""
         (source,) = sources
         beats = source.beats * source.lanes // self.lanes
         if self.lanes < source.lanes:
@@ -36,17 +37,17 @@ class Resize(Unit):
             elements = source.elements * (self.lanes // source.lanes)
         return (Stream(source.type, elements, beats).late(),)
 
+    @override
     def parameters(self, *sources: Stream) -> Parameters:
-        """See `Unit.parameters`."""
         (source,) = sources
         return {"Width": source.type.width, "InLanes": source.lanes, "OutLanes": self.lanes}
 
+    @override
     def busy(self, *sources: Stream) -> int:
-        """See `Unit.busy`."""
         return max(1, sources[0].lanes // self.lanes)
 
+    @override
     def times(self, sources: Bundle, *arrivals: Times) -> Times:
-        """See `Unit.times`."""
         (source,), (arrival,) = sources, arrivals
         if self.lanes < source.lanes:
             parts = self.busy(source)
