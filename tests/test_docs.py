@@ -96,6 +96,7 @@ def test_kernel_of_the_guide_is_exact():
     prelude = (
         "from __future__ import annotations\n"
         "from dataclasses import dataclass\n"
+        "from typing_extensions import override\n"
         "from gatewright.fixed import cast\n"
         "from gatewright.kernels import Kernel\n"
         "from gatewright.kernels.elementwise import Elementwise, check_product\n"
