@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gatewright import versions
 from gatewright.compress import code as hashes
 from gatewright.compress import run
 from gatewright.compress.bits import LayerBits
@@ -161,9 +162,9 @@ def test_what_changes_a_model_changes_its_key(source, store, asked, monkeypatch,
     if "edit" in change:
         change["edit"](source)
     if "version" in change:
-        true = run.metadata.version
+        true = versions.version_of
         monkeypatch.setattr(
-            run.metadata, "version", lambda name: "0" if name == change["version"] else true(name)
+            versions, "version_of", lambda name: "0" if name == change["version"] else true(name)
         )
     if "code" in change:
         changed, hash_of = hashes._module_file(change["code"]), hashes.hash_file
