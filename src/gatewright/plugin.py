@@ -53,7 +53,7 @@ def _flow() -> str:
     from hls4ml.model.types import NamedType
     from hls4ml.utils.string_utils import convert_to_snake_case
 
-    class SettleSoftmax(OptimizerPass):  # type: ignore[misc]
+    class SettleSoftmax(OptimizerPass):  # type: ignore[misc]  # hls4ml has no types
         """Gives a softmax the types that the command line gives it, where none are set."""
 
         def match(self, node: Any) -> bool:
@@ -90,7 +90,7 @@ def _backend_class() -> type:
     from hls4ml.backends.fpga.fpga_backend import FPGABackend
     from hls4ml.backends.vitis.vitis_backend import VitisBackend
 
-    class GatewrightBackend(VitisBackend):  # type: ignore[misc]
+    class GatewrightBackend(VitisBackend):  # type: ignore[misc]  # hls4ml has no types
         """Converts as Vitis does; writes, compiles, predicts and builds with Gatewright."""
 
         def __init__(self) -> None:

@@ -150,6 +150,11 @@ def chain(folder):
             7, 8, (4, units)
         )
         weights[f"{name}/{name}/bias:0"] = np.zeros(units)
+    return written(folder, layers, weights)
+
+
+def written(folder, layers, weights):
+    """The network of layers in files, as it is read from them."""
     path, stored = folder / "net.json", folder / "net.h5"
     path.write_text(json.dumps(architecture(layers)))
     with h5py.File(stored, "w") as file:
@@ -183,12 +188,7 @@ def quantized_network(folder, *, quantizers=QUANTIZED, act="quantized_relu(5,2)"
         weights[f"{name}/{name}/kernel:0"] = rng.uniform(-1, 1, (rows, units))
         weights[f"{name}/{name}/bias:0"] = rng.uniform(-1, 1, units)
     layers.insert(1, {"class_name": "QActivation", "config": {"name": "act", "activation": act}})
-    path, stored = folder / "net.json", folder / "net.h5"
-    path.write_text(json.dumps(architecture(layers)))
-    with h5py.File(stored, "w") as file:
-        for key, array in weights.items():
-            file[key] = array.astype(np.float32)
-    return load(path, stored)
+    return written(folder, layers, weights)
 
 
 def test_quantized_networks_are_equal_to_qkeras(tmp_path):

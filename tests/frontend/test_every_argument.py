@@ -279,6 +279,12 @@ def complaint(case, outcome, reason):
 
 
 CLASSES = [kind for kind in KINDS if kind not in (*RECURRENT, "InputLayer")]
+#: Each with the modules that may have it.
+PLACES = [
+    (name, kind)
+    for kind in CLASSES
+    for name in (("qkeras",) if kind.startswith("Q") else ("tf_keras", "keras"))
+]
 #: Those that run with the fast tests: one of each sort.
 FEW = ("BatchNormalization", "MaxPooling1D", "ReLU", "QDense", "QActivation")
 
@@ -286,14 +292,14 @@ FEW = ("BatchNormalization", "MaxPooling1D", "ReLU", "QDense", "QActivation")
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        pytest.param(name, kind, marks=() if kind in FEW and name != "keras" else pytest.mark.full)
-        for kind in CLASSES
-        for name in (("qkeras",) if kind.startswith("Q") else ("tf_keras", "keras"))
+        pytest.param(*each, marks=() if each[1] in FEW and each[0] != "keras" else pytest.mark.full)
+        for each in PLACES
     ],
 )
 def test_every_argument_of_layers(frameworks, name, kind):
     framework = frameworks[name]
     if framework.class_of(kind) is None:
+        # We read it of files: Keras 3 dropped some classes, and others are hls4ml's or HGQ's.
         pytest.skip("this version has no such class")
     found = [
         f"{io}: {each}" for io in ("parallel", "stream") for each in complaints(framework, kind, io)
@@ -302,17 +308,11 @@ def test_every_argument_of_layers(frameworks, name, kind):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        (name, kind)
-        for kind in CLASSES
-        for name in (("qkeras",) if kind.startswith("Q") else ("tf_keras", "keras"))
-    ],
-)
+@pytest.mark.parametrize(("name", "kind"), PLACES)
 def test_arguments_of_training_change_nothing(frameworks, name, kind):
     framework = frameworks[name]
     if framework.class_of(kind) is None:
+        # We read it of files: Keras 3 dropped some classes, and others are hls4ml's or HGQ's.
         pytest.skip("this version has no such class")
     needed = NEEDED.get(kind, {})
     given = {key: TRAINING[key] for key in framework.arguments(kind) if key in TRAINING}

@@ -44,7 +44,7 @@ def types_kept() -> Iterator[None]:
                     before.get_output_variable().type.precision = to
             return done
 
-    class KeepingLinear(MergeLinearActivation):  # type: ignore[misc]  # nor here
+    class KeepingLinear(MergeLinearActivation):  # type: ignore[misc]  # hls4ml has no types
         def transform(self, model: Any, node: Any) -> bool:
             before = node.get_input_node()
             done = bool(super().transform(model, node))

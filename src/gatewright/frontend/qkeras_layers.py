@@ -7,7 +7,7 @@ layers that hls4ml's do, with quantizers that `quantized` evaluates.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hls4ml.converters.keras_v2_to_hls import (
@@ -33,7 +33,7 @@ _HLS4ML = "hls4ml.model.quantizers"
 _TERNARY_THRESHOLD = 0.33  # QKeras' default
 
 
-class WeightQuantizer(Quantizer):  # type: ignore[misc]
+class WeightQuantizer(Quantizer):  # type: ignore[misc]  # hls4ml has no types
     """A quantizer of weights, with the attributes that hls4ml's passes read.
 
     Attributes:
@@ -106,11 +106,12 @@ class WeightQuantizer(Quantizer):  # type: ignore[misc]
 
 def _hls4ml_type(quantizer: Object, *, signs: bool, xnor: bool) -> tuple[int, Any]:
     """The bits, and the type, that hls4ml has for what a quantizer gives."""
-    kind, arguments = quantizer.kind, quantizer.arguments
+    kind = quantizer.kind
+    arguments: Mapping[str, Any] = quantizer.arguments
     if signs:
         return (1, XnorPrecisionType()) if xnor else (2, IntegerPrecisionType(2, signed=True))
     if kind == "quantized_po2":
-        bits: Any = arguments["bits"]
+        bits = arguments["bits"]
         return bits, ExponentPrecisionType(bits, signed=True)
     if kind == "quantized_bits":
         bits, integer = arguments["bits"], arguments["integer"]
@@ -118,7 +119,7 @@ def _hls4ml_type(quantizer: Object, *, signs: bool, xnor: bool) -> tuple[int, An
             return bits, FixedPrecisionType(2, 2, signed=True)
         if bits == integer:
             return bits, IntegerPrecisionType(bits, signed=True)
-        return bits, FixedPrecisionType(bits, integer + 1, signed=True)  # type: ignore[operator]
+        return bits, FixedPrecisionType(bits, integer + 1, signed=True)
     if "ternary" in kind:
         return 2, IntegerPrecisionType(2, signed=True)
     if "binary" in kind:

@@ -18,7 +18,7 @@ FLOW = "gatewright_scales"
 _SPLIT = ("Dense", "Conv1D", "Conv2D")
 
 
-class SplitScale(OptimizerPass):  # type: ignore[misc]
+class SplitScale(OptimizerPass):  # type: ignore[misc]  # hls4ml has no types
     """Splits a scale off weights, as hls4ml's `qkeras_factorize_alpha` does with TensorFlow.
 
     The layer keeps the weights without their scale, and a layer behind it multiplies by the scale

@@ -54,13 +54,7 @@ def normalize_last(network: Network) -> Network:
         shape = parts.given[0]
         rank = len(shape)
         where = f"{network.origin}: layer '{parts.layer.name}'"
-        given: Any = parts.layer.arguments["axis"]
-        axes = sorted({axis if axis > 0 else rank + 1 + axis for axis in given})
-        if not axes or not all(1 <= axis <= rank for axis in axes):
-            raise InputError(
-                f"{where}: batch normalization of axes {list(given)}; those of its input are 1 to "
-                f"{rank}"
-            )
+        axes = parts.axes(where, "batch normalization of")
         count = math.prod(shape[axis - 1] for axis in axes)
         for key, array in parts.layer.weights.items():
             if array.size != count:

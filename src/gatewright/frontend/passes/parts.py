@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gatewright.errors import InputError
 from gatewright.frontend.kinds import KINDS
 from gatewright.frontend.names import identifier_of
 from gatewright.frontend.network import Layer, Network
@@ -51,6 +52,25 @@ class Parts:
     def shape(self, name: str) -> Shape:
         """The shape of what the layer reads, or of what a part of it gives."""
         return self._shapes[name]
+
+    def axes(self, where: str, what: str) -> list[int]:
+        """The axes that its argument `axis` names, from 1 on, in order.
+
+        Args:
+            where: What the message begins with.
+            what: What it does along them, for the message.
+
+        Raises:
+            InputError: if one isn't there.
+        """
+        rank = len(self.given[0])
+        given: Any = self.layer.arguments["axis"]
+        axes = sorted({axis if axis > 0 else rank + 1 + axis for axis in given})
+        if not axes or not all(1 <= axis <= rank for axis in axes):
+            raise InputError(
+                f"{where}: {what} axes {list(given)}; those of its input are 1 to {rank}"
+            )
+        return axes
 
     def note(self, text: str) -> None:
         """Tell the user what stands in the place of this layer."""

@@ -108,7 +108,8 @@ def _around(parts: Parts, source: str, meaning: _Meaning) -> None:
 
 def _meaning(where: str, quantizer: Object) -> _Meaning:
     """A quantizer as an activation, in what hls4ml has."""
-    kind, arguments = quantizer.kind, dict(quantizer.arguments)
+    kind = quantizer.kind
+    arguments: dict[str, Any] = dict(quantizer.arguments)
 
     def refusal(reason: str) -> UnsupportedError:
         return UnsupportedError(f"{where}: {reason}")
@@ -146,7 +147,7 @@ def _meaning(where: str, quantizer: Object) -> _Meaning:
         arguments["threshold"] = math.nextafter(0.5, 0)
     if kind == "quantized_sigmoid" and arguments["symmetric"]:
         arguments["symmetric"] = False
-        least = 2.0 ** -int(arguments["bits"])  # type: ignore[arg-type]
+        least = 2.0 ** -int(arguments["bits"])
         why = f"symmetric quantized_sigmoid as one that a relu keeps from falling below {least:g}"
         return _Meaning(_made(kind, arguments), why, least=least)
     if kind == "quantized_relu":

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from gatewright.errors import InputError
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes.layouts import without_detours
 from gatewright.frontend.passes.parts import Parts, rewritten
@@ -22,13 +20,7 @@ def reword_softmax(network: Network) -> Network:
 
     def rule(parts: Parts) -> None:
         rank = len(parts.given[0])
-        axes: Any = parts.layer.arguments["axis"]
-        over = sorted({axis if axis > 0 else rank + 1 + axis for axis in axes})
-        if not over or not all(1 <= axis <= rank for axis in over):
-            raise InputError(
-                f"{network.origin}: layer '{parts.layer.name}': softmax over axes {list(axes)}; "
-                f"those of its input are 1 to {rank}"
-            )
+        over = parts.axes(f"{network.origin}: layer '{parts.layer.name}'", "softmax over")
         there = (*(n for n in range(1, rank + 1) if n not in over), *over)
         if over != [rank]:
             parts.note(f"softmax over axes {over} as one over the last")

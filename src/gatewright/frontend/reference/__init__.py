@@ -106,9 +106,9 @@ class Reference:
         # Files without names: whoever is killed leaves none.
         enter = self._open.enter_context
         # Entered into the stack, and closed with the child.
-        given = enter(tempfile.TemporaryFile())  # noqa: SIM115
-        got = enter(tempfile.TemporaryFile())  # noqa: SIM115
-        self._errors = enter(tempfile.TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115
+        given = enter(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+        got = enter(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+        self._errors = enter(tempfile.TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115 - the stack closes it
         descriptors = [file.fileno() for file in (given, got)]
         self._given, self._got = map(Exchange, descriptors)
         if progress is not None:
