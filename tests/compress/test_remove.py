@@ -357,6 +357,16 @@ def test_the_last_neuron_of_a_layer_stays(keras):
     assert width(smaller, "out") == 2
 
 
+def test_a_constant_that_a_pruned_neuron_would_have_as_bias_stays(keras):
+    layers = keras.layers
+    hidden = layers.Dense(2, "sigmoid", name="hidden")
+    model = chain(keras, hidden, layers.Dense(1, name="middle"), layers.Dense(2, name="out"))
+    smaller, left = check(model, dead(model, "hidden", 0, 1), quantized=False)
+    # The biases of the middle one are held at zero with what is pruned.
+    assert width(smaller, "hidden") == 2
+    assert not left["hidden"].any()
+
+
 def test_what_reads_nothing_but_what_is_gone_goes_too(keras):
     layers = keras.layers
     hidden = layers.Dense(3, "relu", name="hidden")

@@ -154,7 +154,7 @@ def _bias(layer: Any) -> NDArray[np.float64]:
 
 def _plan(model: Any, channels: Channels, gone: NDArray[np.bool_]) -> _Removal:
     """Which of the classes that depend on no input can leave, and what their readers lose."""
-    gone = gone.copy()
+    dead, gone = gone, gone.copy()
     readers = [
         node
         for node in channels.nodes
@@ -174,12 +174,27 @@ def _plan(model: Any, channels: Channels, gone: NDArray[np.bool_]) -> _Removal:
             classes = channels.reads[node.name]
             going = gone[classes]
             lost, stuck = _constant(node, values[node.name], going)
+            if lost is not None and _is_held(channels.gives[node.name], lost, dead & ~gone):
+                lost, stuck = None, np.flatnonzero(going & values[node.name].any(axis=0))
             gone[classes[stuck]] = False
             if lost is not None:
                 constants[node.name] = lost
         if (gone == before).all():
             assert not gone[FIXED]
             return _Removal(channels, gone, constants)
+
+
+def _is_held(
+    classes: NDArray[np.int64], lost: NDArray[np.float64], pruned: NDArray[np.bool_]
+) -> bool:
+    """Whether a pruned neuron would need a bias: `hold` keeps that at zero.
+
+    Args:
+        classes: of a layer's neurons.
+        lost: what their biases have to make up for.
+        pruned: which classes are pruned but stay.
+    """
+    return bool(lost[pruned[classes]].any())
 
 
 def _values(model: Any, layers: list[Any]) -> dict[str, NDArray[np.float64]]:
