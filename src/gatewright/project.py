@@ -70,6 +70,7 @@ class Module:
     layer: Text  # layer of the model that it belongs to; "" for glue
     kind: Text  # kernel class, "fork", "delay"
     latency: _Number  # predicted cycles from the first beat offered to the first that leaves
+    library: tuple[_File, ...]  # files of the library under it, in compile order
     layers: tuple[Text, ...] = ()  # all layers in the module, `layer` first
     strategy: Text = ""  # how it is built where there is a choice
     reason: Text = ""  # why

@@ -42,7 +42,7 @@ def shared(project):
         first |= {"notes": ["moved"], "latency": 5}
         manifest["interval"] = 6
         for name, depth in SIZED["depths"].items():
-            fifo = Module("gw_fifo", "gw_fifo.sv", name, "", "fifo", 1, depth=depth, room=32)
+            fifo = Module("gw_fifo", "gw_fifo.sv", name, "", "fifo", 1, (), depth=depth, room=32)
             manifest["modules"].append(asdict(fifo))
     return project
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from test_adders import prove
 
-from gatewright.emit.layer import rom_text
+from gatewright.emit.printer import text_of
+from gatewright.emit.rom import rom_module
 from gatewright.errors import DesignFailure, InputError
 from gatewright.fixed import FixedType
 from gatewright.project import Module, RtlProject
@@ -94,7 +95,7 @@ def project(directory: Path) -> RtlProject:
         layer(directory / f"{name}.sv", name)
     (directory / "top.sv").write_text(TOP)
     kernels = tuple(
-        Module(name, f"{name}.sv", f"u_{name}", name, "Dense", 1) for name in ("one", "two")
+        Module(name, f"{name}.sv", f"u_{name}", name, "Dense", 1, ()) for name in ("one", "two")
     )
     return RtlProject(
         directory, "top", ("one.sv", "two.sv", "top.sv"), (), (), kernels, "xcup", 5.0, 2, 1
@@ -152,7 +153,9 @@ def test_memories_stand_where_asked(tmp_path, xcup, style, blocks):
     """A FIFO, a line buffer and a ROM of 16 bits each."""
     contents = np.random.default_rng(0).integers(-(2**15), 2**15, (256, 1))
     rom = Rom(((contents, FixedType(16, 16)),), style)
-    (tmp_path / "top.sv").write_text(rom_text(rom, "weights") + MEMORIES.replace("{style}", style))
+    (tmp_path / "top.sv").write_text(
+        text_of(rom_module(rom, "weights", ())) + MEMORIES.replace("{style}", style)
+    )
     library = [data_dir("rtl") / f"{name}.sv" for name in ("gw_fifo", "gw_line_buffer")]
     found = synthesize_files([*library, tmp_path / "top.sv"], "top", xcup, tmp_path).total
     assert found.bram == blocks

@@ -116,7 +116,7 @@ def test_the_library_passes(path):
 @pytest.fixture
 def project(tmp_path):
     shutil.copytree(DESIGNS, tmp_path / "rtl")
-    module = {"instance": "dut", "kind": "Sum", "latency": 4}
+    module = {"instance": "dut", "kind": "Sum", "latency": 4, "library": ()}
     return RtlProject(
         directory=tmp_path / "rtl",
         top="serial_sum",

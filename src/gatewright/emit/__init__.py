@@ -1,5 +1,5 @@
-"""SystemVerilog from a design: schedule the kernels, print modules, write the project."""
+"""SystemVerilog from a design: modules are scheduled, joined, and written as a project."""
 
-from gatewright.emit.project import emit, isolate
+from gatewright.emit.write import emit, isolate
 
 __all__ = ["emit", "isolate"]

@@ -137,6 +137,17 @@ class LayerModule:
         return self.units[0].circuit if alone else None
 
     @property
+    def clocked(self) -> bool:
+        """Whether it has a clock."""
+        return self.circuit is None or self.circuit.schedule.latency > 0
+
+    @property
+    def in_lock_step(self) -> bool:
+        """Whether it is a circuit that takes a tensor per clock."""
+        streams = (*self.sources, self.result)
+        return self.circuit is not None and all(stream.beats == 1 for stream in streams)
+
+    @property
     def path(self) -> float:
         """Longest path between registers in ns, by the target's delay model."""
         circuits = [placed.circuit for placed in self.units if placed.circuit]
@@ -271,7 +282,7 @@ def build_modules(design: Design, target: Target, clock_ns: float) -> list[Layer
     produce the design's outputs end in a register. Otherwise every circuit ends in a register.
     """
     drafts = _drafts(design)
-    unrolled = fully_unrolled(design, drafts)
+    unrolled = _fully_unrolled(design, drafts)
     known = {
         tensor.name: Stream(
             tensor.type,
@@ -321,7 +332,7 @@ def build_modules(design: Design, target: Target, clock_ns: float) -> list[Layer
     return modules
 
 
-def fully_unrolled(design: Design, drafts: Sequence[_Draft] | None = None) -> bool:
+def _fully_unrolled(design: Design, drafts: Sequence[_Draft]) -> bool:
     """Whether every module is a circuit that takes a tensor per clock."""
     whole = all(port_lanes(tensor, design.io) == tensor.size for tensor in design.inputs)
     return whole and all(
@@ -329,7 +340,7 @@ def fully_unrolled(design: Design, drafts: Sequence[_Draft] | None = None) -> bo
         and len(draft.units) == 1
         and isinstance(draft.units[0], Function)
         and draft.out_lanes == draft.kernels[-1].output.size
-        for draft in (_drafts(design) if drafts is None else drafts)
+        for draft in drafts
     )
 
 

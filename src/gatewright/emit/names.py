@@ -1,33 +1,8 @@
-"""Names in generated SystemVerilog: identifiers of layers, ports of tensors."""
+"""Identifiers in generated SystemVerilog."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-from gatewright.project import Port
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from gatewright.kernels import Tensor
-
-
-def ports(tensors: Sequence[tuple[Tensor, int]], prefix: str) -> tuple[Port, ...]:
-    """The AXI4-Stream ports of tensors, each with the elements that a beat carries."""
-    names = identifiers([tensor.name for tensor, _ in tensors])
-    return tuple(
-        Port(
-            tensor=tensor.name,
-            prefix=prefix if len(tensors) == 1 else f"{prefix}_{name}",
-            shape=tensor.shape,
-            type=str(tensor.type),
-            width=tensor.type.width,
-            lanes=lanes,
-            tdata_width=-(-lanes * tensor.type.width // 8) * 8,
-        )
-        for (tensor, lanes), name in zip(tensors, names, strict=True)
-    )
 
 
 def identifiers(names: list[str]) -> list[str]:

@@ -1,0 +1,416 @@
+"""The netlist of one circuit: one signal per word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gatewright.circuit import Cast, Node, Op
+from gatewright.circuit.cost import is_sign_test
+from gatewright.emit.netlist import (
+    Assign,
+    Binary,
+    Comment,
+    Concat,
+    Declaration,
+    Expression,
+    Instance,
+    Item,
+    Literal,
+    Lookup,
+    Module,
+    ModulePort,
+    Mux,
+    Net,
+    Ref,
+    Registers,
+    Replicate,
+    Resized,
+    Select,
+    Signed,
+    StreamNets,
+    Unary,
+    Wire,
+    Zeros,
+    clock_ports,
+    conjunction,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gatewright.emit.modules import CircuitModule
+    from gatewright.fixed import FixedType
+    from gatewright.units import Body
+
+#: What synthesis tools call what a layer's multipliers are asked to be made of.
+_USE_DSP = {"dsp": "yes", "lut": "no"}
+
+#: Why bits of a word may have no reader.
+_PARTLY_READ = "only some bits matter"
+
+
+def circuit_module(
+    module: CircuitModule, name: str, about: tuple[str, ...], multiplier: str = "auto"
+) -> Module:
+    """The netlist of a circuit; the same circuit gives the same netlist.
+
+    Args:
+        module: the circuit.
+        name: of the module.
+        about: lines of the header on how it was made.
+        multiplier: what its multipliers are made of: "auto", "dsp" or "lut".
+    """
+    return _Builder(module, name, about, multiplier).build()
+
+
+class _Builder:
+    def __init__(
+        self, module: CircuitModule, name: str, about: tuple[str, ...], multiplier: str
+    ) -> None:
+        self.module = module
+        self.name = name
+        self.about = about
+        self.multiplier = multiplier
+        self.circuit = module.circuit
+        self.nodes = module.circuit.nodes
+        self.stages = module.schedule.stage
+        self.latency = module.schedule.latency
+        self.inputs = [
+            StreamNets(port, tensor.size * tensor.type.width)
+            for port, tensor in zip(port_names(len(module.inputs)), module.inputs, strict=True)
+        ]
+        output = module.output
+        self.output = StreamNets("out", output.size * output.type.width)
+        # Streams of a bundle share the handshake of the first.
+        self.handshakes = self.inputs[:1] if module.bundled else self.inputs
+        self.partly_read = self._find_partly_read()
+
+    def build(self) -> Module:
+        multiplies = any(node.op is Op.MUL for node in self.nodes)
+        asked = self.multiplier in _USE_DSP and multiplies
+        return Module(
+            self.name,
+            self._header(),
+            tuple(self._ports()),
+            (
+                *self._control(),
+                *self._register_declarations(),
+                *self._operations(),
+                *self._registers(),
+                *self._outputs(),
+            ),
+            {"use_dsp": _USE_DSP[self.multiplier]} if asked else {},
+        )
+
+    # The frame
+
+    def _header(self) -> tuple[str, ...]:
+        plural = "s" if self.latency > 1 else ""
+        stages = f"{self.latency} pipeline stage{plural}" if self.latency else "combinational"
+        beat = "tensor" if self.module.beats == 1 else "beat"
+        cut = "the ready path: it runs through to in_ready."
+        if not self.latency:
+            cut = "any path: valid, ready and data run straight through."
+        return (
+            *(describe(body) for body in self.module.bodies),
+            f"Takes a {beat} per clock; {stages}.",
+            f"Does not cut {cut}",
+            *self.about,
+        )
+
+    def _ports(self) -> Iterator[ModulePort]:
+        if self.latency:
+            yield from clock_ports("synchronous, clears valid")
+        for port, stream in enumerate(self.inputs):
+            valid, ready, _ = stream.input_ports()
+            if stream in self.handshakes:
+                yield from (valid, ready)
+            # Pruned inputs, and bits that the known range makes copies of others.
+            unread = "bits that no weight reads" if self._has_unread_bits(port) else ""
+            yield ModulePort("input", Net(f"{stream.name}_data", stream.bits, unread=unread))
+        yield from self.output.output_ports()
+
+    def _has_unread_bits(self, port: int) -> bool:
+        used = sum(
+            node.width for node in self.nodes if node.op is Op.INPUT and node.attr[0] == port
+        )
+        return used < self.inputs[port].bits
+
+    def _control(self) -> Iterator[Item]:
+        valid = conjunction([stream.valid.ref for stream in self.handshakes])
+        if self.latency == 0:
+            yield Assign(self.output.valid.ref, valid)
+            ready = self.output.ready.ref
+        else:
+            last = self.latency - 1
+            flags = Ref("valid_q")
+            yield Comment("One bit per pipeline stage; all stages move together.", apart=False)
+            yield Declaration((Net("valid_q", self.latency),))
+            advance = Binary("|", Unary("~", Select(flags, last, last)), self.output.ready.ref)
+            yield Wire(Net("advance"), advance)
+            shifted = Concat((Select(flags, last - 1, 0), valid)) if last else valid
+            yield Registers(((flags, shifted),), enable=Ref("advance"), reset=True)
+            yield Assign(self.output.valid.ref, Select(flags, last, last))
+            ready = Ref("advance")
+        for stream in self.handshakes:
+            others = [other.valid.ref for other in self.handshakes if other is not stream]
+            yield Assign(stream.ready.ref, conjunction([ready, *others]))
+
+    # The circuit
+
+    def _operations(self) -> Iterator[Item]:
+        section = None
+        order = sorted(range(len(self.nodes)), key=lambda i: (self.stages[i], i))
+        for index in order:
+            node = self.nodes[index]
+            if node.op is Op.CONST:
+                continue
+            heading = (self.circuit.sections[index], self.stages[index])
+            if heading != section:
+                section = heading
+                title = heading[0] or "inputs"
+                yield Comment(f"{title}, stage {heading[1]}" if self.latency else title)
+            unread = _PARTLY_READ if index in self.partly_read else ""
+            yield from self._operation(node, _word(node, f"t{index}", unread), self.stages[index])
+
+    def _operation(self, node: Node, net: Net, stage: int) -> tuple[Item, ...]:
+        match node.op, node.attr:
+            case Op.CAST, Cast(frac, to):
+                return self._cast(node, net, stage, frac, to)
+            case Op.ROUND_EVEN, int(dropped):
+                return self._round_even(node, net, stage, dropped)
+            case Op.TABLE, tuple(contents):
+                return (self._lookup(node, net, stage, contents),)
+        return (Wire(net, self._value(node, stage)),)
+
+    def _value(self, node: Node, stage: int) -> Expression:
+        match node.op, node.attr:
+            case Op.INPUT, (port, element):
+                return self._input_slice(node, port, element)
+            case Op.SUM, _:
+                return self._sum(node, stage)
+            case Op.MUL, _:
+                a, b = (self._sized(arg, node.width, 0, stage, node.signed) for arg in node.args)
+                return Binary("*", a, b)
+            case Op.COMPARE, (relation, shift_a, shift_b):
+                return self._compare(node, relation, shift_a, shift_b, stage)
+            case Op.SELECT, (shift_a, shift_b):
+                return Mux(
+                    self._ref(node.args[0], stage),
+                    self._sized(node.args[1], node.width, shift_a, stage, node.signed),
+                    self._sized(node.args[2], node.width, shift_b, stage, node.signed),
+                )
+            case Op.BITS, (high, low):
+                return self._bits(node, high, low, stage)
+        raise AssertionError(node)
+
+    def _round_even(self, node: Node, net: Net, stage: int, dropped: int) -> tuple[Item, ...]:
+        arg = self._ref(node.args[0], stage)
+        high = self.nodes[node.args[0]].width - 1
+        if high < dropped:  # less than a unit below zero, or none: its sign
+            return (Wire(net, Select(arg, high, high)),)
+        kept = [Select(arg, high, dropped + 1)] if high > dropped else []
+        below = Unary("|", Select(arg, dropped - 1, 0))
+        last = Binary("&", Select(arg, dropped, dropped), below)
+        value = Concat((*kept, last))
+        width = high - dropped + 1
+        if width == node.width:
+            return (Wire(net, value),)
+        # The range after rounding fits fewer bits.
+        whole = Net(f"{net.name}_w", width, unread="copies of the sign")
+        return (Wire(whole, value), Wire(net, Select(whole.ref, node.width - 1, 0)))
+
+    def _input_slice(self, node: Node, port: int, element: int) -> Expression:
+        tensor = self.module.inputs[port]
+        known = self.module.elements[port][element]
+        low = element * tensor.type.width + tensor.type.frac - known.frac
+        bits = Select(self.inputs[port].data.ref, low + node.width - 1, low)
+        return Signed(bits) if node.signed else bits
+
+    def _sum(self, node: Node, stage: int) -> Expression:
+        result: Expression | None = None
+        for (sign, shift), arg in zip(node.attr, node.args, strict=True):
+            operand = self.nodes[arg]
+            term: Expression
+            if operand.op is Op.CONST:
+                sign, value = (sign, operand.lo) if operand.lo > 0 else (-sign, -operand.lo)
+                term = Literal(value << shift, node.width, node.signed)
+            else:
+                term = self._sized(arg, node.width, shift, stage, node.signed)
+            if result is None:
+                result = term if sign > 0 else Unary("-", term)
+            else:
+                result = Binary("+" if sign > 0 else "-", result, term)
+        assert result is not None
+        return result
+
+    def _sized(self, arg: int, width: int, shift: int, stage: int, signed: bool) -> Expression:
+        """An operand shifted left and extended (or, modulo 2**width, cut) to `width` bits."""
+        node = self.nodes[arg]
+        if node.op is Op.CONST:
+            # A constant may have a finer unit than it needs: of zero, any.
+            value = node.lo << shift if shift >= 0 else node.lo >> -shift
+            return Literal(value, width, signed)
+        result: Expression = self._ref(arg, stage)
+        if shift:
+            result = Concat((result, Zeros(shift)))
+            if node.signed:
+                result = Signed(result)
+        return result if node.width + shift == width else Resized(width, result)
+
+    def _compare(
+        self, node: Node, relation: str, shift_a: int, shift_b: int, stage: int
+    ) -> Expression:
+        a, b = (self.nodes[arg] for arg in node.args)
+        if is_sign_test(node, self.nodes):
+            sign = Select(self._ref(node.args[0], stage), a.width - 1, a.width - 1)
+            return sign if relation == "<" else Unary("~", sign)
+        signed = a.signed or b.signed
+        width = max(a.width + shift_a + (signed and not a.signed), b.width + shift_b)
+        width = max(width, b.width + shift_b + (signed and not b.signed))
+        sides = []
+        for arg, shift in zip(node.args, (shift_a, shift_b), strict=True):
+            side = self._sized(arg, width, shift, stage, signed)
+            if signed and not self.nodes[arg].signed and self.nodes[arg].op is not Op.CONST:
+                side = Signed(side)
+            sides.append(side)
+        return Binary(relation, *sides)
+
+    def _bits(self, node: Node, high: int, low: int, stage: int) -> Expression:
+        arg = self.nodes[node.args[0]]
+        ref = self._ref(node.args[0], stage)
+        if high >= arg.width and arg.signed:
+            copies = high - max(arg.width, low) + 1
+            sign = Replicate(copies, Select(ref, arg.width - 1, arg.width - 1))
+            return Concat((sign, Select(ref, arg.width - 1, low))) if low < arg.width else sign
+        return ref if arg.width == 1 else Select(ref, min(high, low + node.width - 1), low)
+
+    def _cast(self, node: Node, net: Net, stage: int, frac: int, to: FixedType) -> tuple[Item, ...]:
+        arg = node.args[0]
+        source = self.nodes[arg]
+        # The range may tell that the type's upper bits are copies of the sign, or zero.
+        whole = net
+        if to.width != node.width:
+            whole = Net(f"{net.name}_w", to.width, unread="bits that the range makes redundant")
+        cast = Instance(
+            "gw_cast",
+            f"u_cast{net.name[1:]}",
+            {"in": self._ref(arg, stage), "out": whole.ref},
+            {
+                "InWidth": source.width,
+                "InFrac": frac,
+                "InSigned": int(source.signed),
+                "OutWidth": to.width,
+                "OutFrac": to.frac,
+                "OutSigned": int(to.signed),
+                "Rounding": to.rounding.code,
+                "Overflow": to.overflow.code,
+            },
+        )
+        if whole is net:
+            return (Declaration((net,)), cast)
+        return (
+            Declaration((whole,)),
+            cast,
+            Wire(net, Select(whole.ref, node.width - 1, 0)),
+        )
+
+    def _lookup(self, node: Node, net: Net, stage: int, contents: tuple[int, ...]) -> Lookup:
+        arg = self.nodes[node.args[0]]
+        entries = tuple(
+            (Literal(entry, arg.width), Literal(value, node.width, node.signed))
+            for entry, value in enumerate(contents[arg.lo :], arg.lo)
+        )
+        return Lookup(net, self._ref(node.args[0], stage), entries)
+
+    def _ref(self, arg: int, stage: int) -> Ref:
+        """The signal that carries a node's value in a stage."""
+        delay = stage - self.stages[arg]
+        return Ref(f"t{arg}_q{delay}" if delay else f"t{arg}")
+
+    # Registers and outputs
+
+    def _delayed(self) -> list[tuple[int, int]]:
+        """(node, delay) of every register: the value of a node some stages later."""
+        return [
+            (index, delay)
+            for index, last in enumerate(self.module.schedule.last_use)
+            for delay in range(1, last - self.stages[index] + 1)
+        ]
+
+    def _register_declarations(self) -> Iterator[Item]:
+        for number, (index, delay) in enumerate(self._delayed()):
+            if number == 0:
+                later = "a stage" if delay == 1 else f"{delay} stages"
+                yield Comment(f"t{index}_q{delay} is t{index} {later} later.")
+            unread = _PARTLY_READ if index in self.partly_read else ""
+            yield Declaration((_word(self.nodes[index], f"t{index}_q{delay}", unread),))
+
+    def _find_partly_read(self) -> set[int]:
+        """Nodes of which some bits have no reader."""
+        whole = {word.node for word in self.module.outputs}
+        parts: dict[int, set[int]] = {}
+        for node in self.nodes:
+            match node.op:
+                case Op.BITS:
+                    high, low = node.attr
+                    parts.setdefault(node.args[0], set()).update(range(low, high + 1))
+                case Op.COMPARE if is_sign_test(node, self.nodes):
+                    arg = node.args[0]
+                    parts.setdefault(arg, set()).add(self.nodes[arg].width - 1)
+                case Op.SUM | Op.SELECT:
+                    # Modulo 2**width, upper bits of an operand may not matter.
+                    shifts = [shift for _, shift in node.attr] if node.op is Op.SUM else node.attr
+                    for arg, shift in zip(node.args[-len(shifts) :], shifts, strict=True):
+                        parts.setdefault(arg, set()).update(range(max(0, node.width - shift)))
+                    whole.update(node.args[: -len(shifts)])
+                case _:
+                    whole.update(node.args)
+        return {
+            index
+            for index, bits in parts.items()
+            if index not in whole and not bits >= set(range(self.nodes[index].width))
+        }
+
+    def _registers(self) -> Iterator[Item]:
+        """One block per stage: a single one for all is slow to elaborate."""
+        blocks: dict[int, list[tuple[Ref, Expression]]] = {}
+        for index, delay in self._delayed():
+            stage = self.stages[index] + delay
+            move = (self._ref(index, stage), self._ref(index, stage - 1))
+            blocks.setdefault(stage, []).append(move)
+        for stage, moves in sorted(blocks.items()):
+            yield Comment(f"Into stage {stage}")
+            yield Registers(tuple(moves), enable=Ref("advance"))
+
+    def _outputs(self) -> Iterator[Item]:
+        tensor = self.module.output
+        yield Comment("Outputs, element 0 in the least significant bits")
+        for element, word in enumerate(self.module.outputs):
+            node = self.nodes[word.node]
+            high, low = (element + 1) * tensor.type.width - 1, element * tensor.type.width
+            shift = tensor.type.frac - word.frac
+            value = self._sized(word.node, tensor.type.width, shift, self.latency, node.signed)
+            yield Assign(Select(self.output.data.ref, high, low), value)
+
+
+def port_names(count: int) -> list[str]:
+    """Prefixes of a module's input ports."""
+    return ["in"] if count == 1 else [f"in{i}" for i in range(count)]
+
+
+def _word(node: Node, name: str, unread: str = "") -> Net:
+    return Net(name, node.width, node.signed, unread=unread)
+
+
+def describe(body: Body) -> str:
+    """A line of a header comment: what a kernel, or another function, takes and gives."""
+    reads = ", ".join(f"{_shape(t.shape)} {t.type}" for t in body.inputs)
+    return (
+        f"{body.layer} ({type(body).__name__}): {reads} -> "
+        f"{_shape(body.output.shape)} {body.output.type}"
+    )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(str(extent) for extent in shape)

@@ -1,0 +1,461 @@
+"""What joins a design's modules: forks, delays, FIFOs, resizers; which streams run between them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from typing_extensions import override
+
+from gatewright.emit.names import identifiers
+from gatewright.units import Fifo, Resize, Stream, resized
+
+if TYPE_CHECKING:
+    from gatewright.emit.modules import LayerModule
+    from gatewright.kernels import Tensor
+    from gatewright.project import Port
+    from gatewright.units.base import Times
+
+#: Beats that a FIFO holds where its need has not been measured: a LUT RAM has no fewer.
+_SHALLOW = 16
+
+#: Tensors in a row that a prediction follows: enough for a steady state.
+_TENSORS = 4
+
+
+@dataclass(frozen=True)
+class Link:
+    """A stream between modules.
+
+    Attributes:
+        name: an identifier, distinct.
+        tensor: what it carries.
+        stream: how it carries it.
+    """
+
+    name: str
+    tensor: Tensor
+    stream: Stream
+
+
+@dataclass(frozen=True)
+class Node(ABC):
+    """Something between streams.
+
+    Attributes:
+        instance: its name in the top; "" if it is none.
+        sources: the streams that it reads.
+        results: the streams that it writes.
+    """
+
+    instance: str
+    sources: tuple[Link, ...]
+    results: tuple[Link, ...]
+
+    @property
+    def cuts_ready(self) -> bool:
+        """Whether the ready of what it reads follows from registers alone."""
+        return False
+
+
+@dataclass(frozen=True)
+class Entry(Node):
+    """A port by which a tensor enters."""
+
+    port: Port
+
+
+@dataclass(frozen=True)
+class Exit(Node):
+    """A port by which a tensor leaves."""
+
+    port: Port
+
+
+@dataclass(frozen=True)
+class Layer(Node):
+    """An instance of a layer's module.
+
+    Attributes:
+        module: its name.
+        clocked: whether it has a clock.
+    """
+
+    module: str
+    clocked: bool
+
+
+@dataclass(frozen=True)
+class Glue(Node):
+    """An instance of a module of the library."""
+
+    kind: ClassVar[str]
+    module: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def parameters(self) -> dict[str, int | str]:
+        """Parameters of the instance."""
+
+    @property
+    @abstractmethod
+    def latency(self) -> int:
+        """Clock cycles from the first beat that enters to the first that leaves."""
+
+    def times(self, arrivals: Times) -> Times:
+        """Clock cycles in which beats are offered, given those in which beats come."""
+        return arrivals + self.latency
+
+
+@dataclass(frozen=True)
+class Fork(Glue):
+    """Copies a stream to several readers."""
+
+    kind = "fork"
+    module = "gw_fork"
+
+    @property
+    @override
+    def parameters(self) -> dict[str, int | str]:
+        return {"Width": self.sources[0].stream.bits, "Outputs": len(self.results)}
+
+    @property
+    @override
+    def latency(self) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class Delay(Glue):
+    """Registers that level a short branch with a long one."""
+
+    kind = "delay"
+    module = "gw_delay"
+
+    depth: int
+
+    @property
+    @override
+    def parameters(self) -> dict[str, int | str]:
+        return {"Width": self.sources[0].stream.bits, "Depth": self.depth}
+
+    @property
+    @override
+    def latency(self) -> int:
+        return self.depth
+
+
+@dataclass(frozen=True)
+class Buffer(Glue):
+    """A FIFO before a module.
+
+    Attributes:
+        unit: the FIFO.
+        room: beats that are more than it can ever need.
+    """
+
+    kind = "fifo"
+    module = Fifo.module
+
+    unit: Fifo
+    room: int
+
+    @property
+    @override
+    def parameters(self) -> dict[str, int | str]:
+        return self.unit.parameters(self.sources[0].stream)
+
+    @property
+    @override
+    def latency(self) -> int:
+        return int(self.unit.depth > 0)
+
+    @property
+    @override
+    def cuts_ready(self) -> bool:
+        return self.unit.cuts_ready
+
+
+@dataclass(frozen=True)
+class Resizer(Glue):
+    """Makes the beats of a stream those of a port."""
+
+    kind = "resize"
+    module = Resize.module
+
+    unit: Resize
+
+    @property
+    @override
+    def parameters(self) -> dict[str, int | str]:
+        return self.unit.parameters(self.sources[0].stream)
+
+    @property
+    @override
+    def latency(self) -> int:
+        return 1
+
+    @override
+    def times(self, arrivals: Times) -> Times:
+        return self.unit.times((self.sources[0].stream,), arrivals)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer's module to be joined with others.
+
+    Attributes:
+        module: its name.
+        instance: name of the instance.
+        inputs: tensors read.
+        output: tensor written.
+        result: how the output's stream carries it.
+        clocked: whether it has a clock.
+    """
+
+    module: str
+    instance: str
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+    result: Stream
+    clocked: bool
+
+
+@dataclass(frozen=True)
+class LockStep:
+    """Modules that take a tensor per clock: delays level the branches.
+
+    Attributes:
+        stages: by instance, the register stages before each of its inputs; none where it says none.
+    """
+
+    stages: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Elastic:
+    """Modules that work at their own pace: FIFOs stand between them.
+
+    Attributes:
+        depths: beats that FIFOs hold, by instance name, where that has been measured.
+        bursts: by instance, see `LayerModule.bursts`.
+    """
+
+    depths: Mapping[str, int]
+    bursts: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Interconnect:
+    """A top as a graph.
+
+    Attributes:
+        links: its streams, in order of what writes them.
+        nodes: what stands between them.
+    """
+
+    links: tuple[Link, ...]
+    nodes: tuple[Node, ...]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The ports by which tensors enter, in order."""
+        return [node for node in self.nodes if isinstance(node, Entry)]
+
+    @property
+    def exits(self) -> list[Exit]:
+        """The ports by which tensors leave, in order."""
+        return [node for node in self.nodes if isinstance(node, Exit)]
+
+    def readers(self) -> dict[str, Node]:
+        """What reads a stream, by its name."""
+        return {link.name: node for node in self.nodes for link in node.sources}
+
+    def ready_paths(self) -> list[tuple[Port, Port]]:
+        """Ports (exit, entry) with a combinational path from the first's ready to the second's."""
+        readers = self.readers()
+        found = []
+        for entry in self.entries:
+            seen: set[str] = set()
+            waiting = list(entry.results)
+            while waiting:
+                link = waiting.pop()
+                if link.name in seen:
+                    continue
+                seen.add(link.name)
+                reader = readers[link.name]
+                waiting += () if reader.cuts_ready else reader.results
+            found += [
+                (leaving.port, entry.port)
+                for leaving in self.exits
+                if leaving.sources[0].name in seen
+            ]
+        return found
+
+
+def interconnect(
+    inputs: Sequence[tuple[Tensor, Stream, Port]],
+    outputs: Sequence[tuple[Tensor, Port]],
+    parts: Sequence[Part],
+    balance: LockStep | Elastic,
+) -> Interconnect:
+    """Join modules.
+
+    Args:
+        inputs: tensors that enter, with how they do.
+        outputs: tensors that leave.
+        parts: the modules, in topological order.
+        balance: what stands between them.
+    """
+    return _Joiner(inputs, outputs, parts, balance).joined()
+
+
+class _Joiner:
+    def __init__(
+        self,
+        inputs: Sequence[tuple[Tensor, Stream, Port]],
+        outputs: Sequence[tuple[Tensor, Port]],
+        parts: Sequence[Part],
+        balance: LockStep | Elastic,
+    ) -> None:
+        self.inputs, self.outputs, self.parts, self.balance = inputs, outputs, parts, balance
+        carried = {tensor.name: (tensor, stream) for tensor, stream, _ in inputs}
+        carried |= {part.output.name: (part.output, part.result) for part in parts}
+        names = identifiers(list(carried))
+        self.written = {
+            tensor.name: Link(name, tensor, stream)
+            for name, (tensor, stream) in zip(names, carried.values(), strict=True)
+        }
+        self.count = Counter(tensor.name for part in parts for tensor in part.inputs)
+        self.count.update(tensor.name for tensor, _ in outputs)
+        self.links: list[Link] = []
+        self.nodes: list[Node] = []
+
+    def joined(self) -> Interconnect:
+        read = {tensor: self._fan_out(link) for tensor, link in self.written.items()}
+        for tensor, _, port in self.inputs:
+            self.nodes.append(Entry("", (), (self.written[tensor.name],), port))
+        for part in self.parts:
+            sources = tuple(
+                self._balanced(part, index, read[tensor.name].pop(0))
+                for index, tensor in enumerate(part.inputs)
+            )
+            result = self.written[part.output.name]
+            self.nodes.append(Layer(part.instance, sources, (result,), part.module, part.clocked))
+        for tensor, port in self.outputs:
+            source = self._resized(read[tensor.name].pop(0), port.lanes)
+            self.nodes.append(Exit("", (source,), (), port))
+        return Interconnect(tuple(self.links), tuple(self.nodes))
+
+    def _link(self, link: Link) -> Link:
+        self.links.append(link)
+        return link
+
+    def _fan_out(self, link: Link) -> list[Link]:
+        """The streams that a tensor's readers take, in order of reading."""
+        self._link(link)
+        count = self.count[link.tensor.name]
+        if count == 1:
+            return [link]
+        copies = [
+            self._link(Link(f"{link.name}_{i}", link.tensor, link.stream)) for i in range(count)
+        ]
+        self.nodes.append(Fork(f"u_{link.name}_fork", (link,), tuple(copies)))
+        return copies
+
+    def _balanced(self, part: Part, index: int, source: Link) -> Link:
+        """What a module reads of a stream, behind what balances it."""
+        if isinstance(self.balance, LockStep):
+            stages = self.balance.stages.get(part.instance)
+            return self._delayed(source, stages[index]) if stages else source
+        forked = self.count[source.tensor.name] > 1
+        enters = any(tensor.name == source.tensor.name for tensor, _, _ in self.inputs)
+        if enters and not forked:
+            return source
+        burst = self.balance.bursts[part.instance][index]
+        return self._buffered(source, self.balance, burst, forked=forked)
+
+    def _delayed(self, source: Link, depth: int) -> Link:
+        if depth == 0:
+            return source
+        result = self._link(Link(f"{source.name}_z{depth}", source.tensor, source.stream))
+        self.nodes.append(Delay(f"u_{result.name}", (source,), (result,), depth))
+        return result
+
+    def _buffered(self, source: Link, balance: Elastic, burst: int, *, forked: bool) -> Link:
+        """The stream behind a FIFO, as deep as measured, or so that no deadlock can come.
+
+        Branches of a fork that meet again wait for each other; two tensors are more than what a
+        branch can hold back. What its reader takes in a row a FIFO has ready.
+        """
+        beats = source.stream.beats
+        room = 2 * beats + _SHALLOW
+        default = room if forked else max(_SHALLOW, burst) if beats > 1 else 0
+        instance = f"u_{source.name}_fifo"
+        result = self._link(Link(f"{source.name}_held", source.tensor, source.stream))
+        unit = Fifo(balance.depths.get(instance, default))
+        self.nodes.append(Buffer(instance, (source,), (result,), unit, room))
+        return result
+
+    def _resized(self, source: Link, lanes: int) -> Link:
+        for unit in resized(source.stream.lanes, lanes):
+            (stream,) = unit.result(source.stream)
+            result = self._link(Link(f"{source.name}_{unit.lanes}", source.tensor, stream))
+            self.nodes.append(Resizer(f"u_{result.name}", (source,), (result,), unit))
+            source = result
+        return source
+
+
+def predict(joined: Interconnect, modules: Mapping[str, LayerModule]) -> tuple[int, int]:
+    """Latency and initiation interval in clock cycles, inputs and outputs at full rate.
+
+    Args:
+        joined: the design.
+        modules: its layers' modules by instance.
+
+    Returns:
+        Cycles from the first input transfer to the first transfer of the latest output; cycles per
+        tensor.
+    """
+    offered: dict[str, Times] = {}
+    for node in _in_order(joined.nodes):
+        arrivals = [offered[link.name] for link in node.sources]
+        match node:
+            case Entry():
+                times = np.arange(node.results[0].stream.beats * _TENSORS)
+            case Layer():
+                times = modules[node.instance].times(*arrivals)
+            case Glue():
+                times = node.times(*arrivals)
+            case _:
+                continue
+        offered |= {link.name: times for link in node.results}
+    readers = joined.readers()
+    waits = [_wait(readers[entry.results[0].name], entry, modules) for entry in joined.entries]
+    leaving = [offered[exit_.sources[0].name].reshape(_TENSORS, -1) for exit_ in joined.exits]
+    latency = max(int(times[0, 0]) for times in leaving) - min(waits)
+    interval = max(
+        *(entry.results[0].stream.beats for entry in joined.entries),
+        *(int(times[-1, -1] - times[-2, -1]) for times in leaving),
+    )
+    return latency, interval
+
+
+def _in_order(nodes: Iterable[Node]) -> list[Node]:
+    """Nodes behind those that write what they read."""
+    listed = list(nodes)
+    writers = {link.name: i for i, node in enumerate(listed) for link in node.results}
+    graph = {i: [writers[link.name] for link in node.sources] for i, node in enumerate(listed)}
+    return [listed[i] for i in TopologicalSorter(graph).static_order()]
+
+
+def _wait(reader: Node, entry: Entry, modules: Mapping[str, LayerModule]) -> int:
+    """Clock cycles until the very first beat that is offered at an entry is taken."""
+    if not isinstance(reader, Layer):
+        return 0
+    return modules[reader.instance].waits[reader.sources.index(entry.results[0])]

@@ -1,0 +1,175 @@
+"""Bus protocols of a top's ports: how a stream inside becomes a bus outside."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from typing_extensions import override
+
+from gatewright.emit.names import identifiers
+from gatewright.emit.netlist import (
+    CLOCK,
+    Assign,
+    Comment,
+    Concat,
+    Instance,
+    Item,
+    Literal,
+    ModulePort,
+    Net,
+    Select,
+    StreamNets,
+    Zeros,
+)
+from gatewright.project import Port
+
+if TYPE_CHECKING:
+    from gatewright.kernels import Tensor
+
+
+@dataclass(frozen=True)
+class Attached:
+    """What joins a port to a stream.
+
+    Attributes:
+        ports: of the top.
+        items: of the top.
+    """
+
+    ports: tuple[ModulePort, ...]
+    items: tuple[Item, ...]
+
+
+class Protocol(ABC):
+    """A bus."""
+
+    #: Its name, for headers.
+    title: ClassVar[str]
+    #: The path from the ready of an output to that of an input, where there is one of each.
+    ready_path: ClassVar[str]
+
+    @abstractmethod
+    def inputs(self, tensors: Sequence[tuple[Tensor, int]]) -> tuple[Port, ...]:
+        """The ports by which tensors enter, each with the elements that a beat carries."""
+
+    @abstractmethod
+    def outputs(self, tensors: Sequence[tuple[Tensor, int]]) -> tuple[Port, ...]:
+        """The ports by which tensors leave, each with the elements that a beat carries."""
+
+    @abstractmethod
+    def enter(self, port: Port, stream: StreamNets) -> Attached:
+        """A stream that is what comes in by a port."""
+
+    @abstractmethod
+    def leave(self, port: Port, stream: StreamNets) -> Attached:
+        """A port by which a stream goes out."""
+
+    @abstractmethod
+    def ready(self, port: Port) -> str:
+        """The net by which the reader of a port's beats holds their writer up."""
+
+
+class AxiStream(Protocol):
+    """AXI4-Stream (Arm IHI 0051): tvalid, tready, tdata in whole bytes, tlast at a tensor's end."""
+
+    title = "AXI4-Stream"
+    ready_path = "m_axis_tready to s_axis_tready"
+
+    @override
+    def inputs(self, tensors: Sequence[tuple[Tensor, int]]) -> tuple[Port, ...]:
+        return _ports(tensors, "s_axis")
+
+    @override
+    def outputs(self, tensors: Sequence[tuple[Tensor, int]]) -> tuple[Port, ...]:
+        return _ports(tensors, "m_axis")
+
+    @override
+    def enter(self, port: Port, stream: StreamNets) -> Attached:
+        valid, ready, last, data = _nets(port)
+        unread = "padding; tlast says nothing new here"
+        width = port.lanes * port.width
+        return Attached(
+            (
+                ModulePort("input", valid, _carried(port)),
+                ModulePort("output", ready),
+                ModulePort("input", replace(last, unread=unread)),
+                ModulePort("input", replace(data, unread=unread)),
+            ),
+            (
+                Comment(f"{port.tensor} enters"),
+                Assign(stream.valid.ref, valid.ref),
+                Assign(ready.ref, stream.ready.ref),
+                Assign(stream.data.ref, Select(data.ref, width - 1, 0)),
+            ),
+        )
+
+    @override
+    def leave(self, port: Port, stream: StreamNets) -> Attached:
+        valid, ready, last, data = _nets(port)
+        padding = port.tdata_width - stream.bits
+        word = Concat((Zeros(padding), stream.data.ref)) if padding else stream.data.ref
+        marker: Item = Assign(last.ref, Literal(1, 1), "a beat is a whole tensor")
+        if port.beats > 1:
+            marker = Instance(
+                "gw_last",
+                f"u_{stream.name}_last",
+                {
+                    **CLOCK,
+                    "valid": stream.valid.ref,
+                    "ready": stream.ready.ref,
+                    "last": last.ref,
+                },
+                {"Beats": port.beats},
+            )
+        return Attached(
+            (
+                ModulePort("output", valid, _carried(port)),
+                ModulePort("input", ready),
+                ModulePort("output", last),
+                ModulePort("output", data),
+            ),
+            (
+                Comment(f"{port.tensor} leaves"),
+                Assign(valid.ref, stream.valid.ref),
+                Assign(stream.ready.ref, ready.ref),
+                Assign(data.ref, word),
+                marker,
+            ),
+        )
+
+    @override
+    def ready(self, port: Port) -> str:
+        return f"{port.prefix}_tready"
+
+
+def _ports(tensors: Sequence[tuple[Tensor, int]], prefix: str) -> tuple[Port, ...]:
+    names = identifiers([tensor.name for tensor, _ in tensors])
+    return tuple(
+        Port(
+            tensor=tensor.name,
+            prefix=prefix if len(tensors) == 1 else f"{prefix}_{name}",
+            shape=tensor.shape,
+            type=str(tensor.type),
+            width=tensor.type.width,
+            lanes=lanes,
+            tdata_width=-(-lanes * tensor.type.width // 8) * 8,
+        )
+        for (tensor, lanes), name in zip(tensors, names, strict=True)
+    )
+
+
+def _nets(port: Port) -> tuple[Net, Net, Net, Net]:
+    """Valid, ready, last, data."""
+    return (
+        Net(f"{port.prefix}_tvalid"),
+        Net(f"{port.prefix}_tready"),
+        Net(f"{port.prefix}_tlast"),
+        Net(f"{port.prefix}_tdata", port.tdata_width),
+    )
+
+
+def _carried(port: Port) -> str:
+    return f"{port.tensor}: {'x'.join(map(str, port.shape))} {port.type}"

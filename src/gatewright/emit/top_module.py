@@ -1,0 +1,125 @@
+"""The netlist of a top: ports of a bus protocol, the layers' modules, and what joins them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gatewright.emit.circuit_module import port_names
+from gatewright.emit.interconnect import Entry, Exit, Fork, Glue, Layer
+from gatewright.emit.netlist import (
+    CLOCK,
+    Comment,
+    Concat,
+    Connections,
+    Declaration,
+    Instance,
+    Item,
+    Module,
+    StreamNets,
+    clock_ports,
+)
+
+if TYPE_CHECKING:
+    from gatewright.emit.interconnect import Interconnect, Link
+    from gatewright.emit.protocol import Attached, Protocol
+
+
+def top_module(
+    joined: Interconnect,
+    protocol: Protocol,
+    name: str,
+    rate: str,
+    about: tuple[str, ...],
+) -> Module:
+    """The netlist of a top.
+
+    Args:
+        joined: the design.
+        protocol: of its ports.
+        name: of the module.
+        rate: line of the header on latency and initiation interval.
+        about: lines of the header on how it was made.
+    """
+    entering = {
+        entry.port.prefix: protocol.enter(entry.port, _nets(entry.results[0]))
+        for entry in joined.entries
+    }
+    leaving = {
+        exit_.port.prefix: protocol.leave(exit_.port, _nets(exit_.sources[0]))
+        for exit_ in joined.exits
+    }
+    attached = entering | leaving
+    items = _items(joined, attached)
+    clocked = any(isinstance(i, Instance) and i.connections.get("clk") for i in items)
+    outside = [*(e.port for e in joined.entries), *(e.port for e in joined.exits)]
+    whole = all(port.beats == 1 for port in outside)
+    header = (
+        f"{name}: {protocol.title} ports, {'a tensor' if whole else 'a pixel'} per beat, "
+        "element 0 lowest.",
+        rate,
+        f"Cuts no path at its inputs{_ready_paths(joined, protocol)}.",
+        "Reset clears what is in flight.",
+        *about,
+    )
+    clock = clock_ports("synchronous, active high", "" if clocked else "nothing here is clocked")
+    ports = (*clock, *(port for each in attached.values() for port in each.ports))
+    return Module(name, header, ports, items)
+
+
+def _items(joined: Interconnect, attached: dict[str, Attached]) -> tuple[Item, ...]:
+    items: list[Item] = []
+    declared = set()
+
+    def declare(links: tuple[Link, ...]) -> None:
+        for link in links:
+            if link.name not in declared:
+                declared.add(link.name)
+                nets = _nets(link)
+                items.append(Comment(_described(link)))
+                items.append(Declaration((nets.valid, nets.ready, nets.data)))
+
+    for node in joined.nodes:
+        declare((*node.sources, *node.results))
+        match node:
+            case Entry() | Exit():
+                items.extend(attached[node.port.prefix].items)
+            case Fork():
+                copies = [_nets(link).connected("out") for link in reversed(node.results)]
+                outputs: Connections = {
+                    port: Concat(tuple(copy[port] for copy in copies)) for port in copies[0]
+                }
+                connections = CLOCK | _nets(node.sources[0]).connected("in") | outputs
+                items.append(Instance(node.module, node.instance, connections, node.parameters))
+            case Glue():
+                connections = CLOCK | _nets(node.sources[0]).connected("in")
+                connections |= _nets(node.results[0]).connected("out")
+                items.append(Instance(node.module, node.instance, connections, node.parameters))
+            case Layer():
+                connections = dict(CLOCK) if node.clocked else {}
+                for port, link in zip(port_names(len(node.sources)), node.sources, strict=True):
+                    connections |= _nets(link).connected(port)
+                connections |= _nets(node.results[0]).connected("out")
+                items.append(Instance(node.module, node.instance, connections))
+    return tuple(items)
+
+
+def _nets(link: Link) -> StreamNets:
+    return StreamNets(link.name, link.stream.bits)
+
+
+def _described(link: Link) -> str:
+    """A comment on a stream."""
+    tensor, stream = link.tensor, link.stream
+    beats = f", {stream.beats} beats of {stream.lanes}" if stream.beats > 1 else ""
+    return f"{tensor.name}: {'x'.join(map(str, tensor.shape))} {tensor.type}{beats}"
+
+
+def _ready_paths(joined: Interconnect, protocol: Protocol) -> str:
+    """What becomes of the paths from readies of outputs to those of inputs."""
+    paths, chain = joined.ready_paths(), protocol.ready_path
+    if not paths:
+        return f"; FIFOs cut those from {chain}"
+    if len(paths) == len(joined.entries) * len(joined.exits):
+        return f", nor the one from {chain}"
+    left = ", ".join(f"{protocol.ready(leaving)} to {protocol.ready(at)}" for leaving, at in paths)
+    return f"; FIFOs cut those from {chain} but {left}"

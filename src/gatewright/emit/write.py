@@ -1,0 +1,208 @@
+"""A design written as an RTL project: modules, the top, the library under them, the manifest."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gatewright import __version__
+from gatewright.emit.interconnect import Elastic, LockStep, Part, interconnect, predict
+from gatewright.emit.layer_module import layer_modules
+from gatewright.emit.library import copy_library, library_files
+from gatewright.emit.manifest import glue_entries, layer_entry
+from gatewright.emit.modules import LayerModule, build_modules, port_lanes
+from gatewright.emit.names import identifiers
+from gatewright.emit.printer import text_of
+from gatewright.emit.protocol import AxiStream
+from gatewright.emit.top_module import top_module
+from gatewright.project import RtlProject
+from gatewright.units import Element, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from gatewright.design import Design
+    from gatewright.emit import netlist
+    from gatewright.emit.interconnect import Interconnect
+    from gatewright.kernels import Tensor
+    from gatewright.project import Module
+    from gatewright.targets import Target
+
+_PROTOCOL = AxiStream()
+
+
+def emit(
+    design: Design,
+    target: Target,
+    clock_ns: float,
+    directory: Path,
+    depths: Mapping[str, int] | None = None,
+) -> RtlProject:
+    """Write the SystemVerilog of a design into an empty directory.
+
+    Args:
+        design: the model.
+        target: its delay model and prices shape the hardware.
+        clock_ns: clock period that the pipeline is cut for.
+        directory: exists and is empty.
+        depths: beats that FIFOs hold, by instance name, where they are known.
+
+    Returns:
+        The project, its manifest saved.
+    """
+    modules = build_modules(design, target, clock_ns)
+    about = _about(target.name, clock_ns)
+    written: list[netlist.Module] = []
+    entries, parts, by_instance = [], [], {}
+    layers = identifiers([module.kernels[0].layer for module in modules])
+    for module, layer in zip(modules, layers, strict=True):
+        name, instance = f"{design.name}_{layer}", f"u_{layer}"
+        made = layer_modules(module, name, (*_schedule(module, target), *about))
+        written += made
+        entries.append(layer_entry(module, made, instance, target))
+        parts.append(_part(module, name, instance))
+        by_instance[instance] = module
+    joined = _joined(
+        [(tensor, _any(tensor, port_lanes(tensor, design.io))) for tensor in design.inputs],
+        [(tensor, port_lanes(tensor, design.io)) for tensor in design.outputs],
+        parts,
+        _balance(by_instance, depths or {}),
+    )
+    latency, interval = predict(joined, by_instance)
+    top = top_module(joined, _PROTOCOL, design.name, _rate(latency, interval), about)
+    written.append(top)
+    library = library_files(i.module for module in written for i in module.instances())
+    copy_library(library, directory)
+    project = RtlProject(
+        directory=directory,
+        top=design.name,
+        files=(*library, *_print(written, directory)),
+        inputs=tuple(entry.port for entry in joined.entries),
+        outputs=tuple(exit_.port for exit_ in joined.exits),
+        modules=(*entries, *glue_entries(joined, top)),
+        target=target.name,
+        clock_ns=clock_ns,
+        latency=latency,
+        interval=interval,
+        path_ns=round(max((module.path for module in modules), default=0.0), 3),
+    )
+    project.save()
+    return project
+
+
+def isolate(project: RtlProject, module: Module, design: Design, directory: Path) -> RtlProject:
+    """A project whose top is one module of another, unchanged, between AXI4-Stream ports.
+
+    Args:
+        project: the whole design's project.
+        module: one of its kernels' modules.
+        design: the model that the project was made from.
+        directory: exists and is empty.
+    """
+    kernels = {kernel.layer: kernel for kernel in design.kernels}
+    inputs, output = kernels[module.layers[0]].inputs, kernels[module.layers[-1]].output
+    part = Part(
+        module.name,
+        module.instance,
+        inputs,
+        output,
+        _any(output, module.out_lanes),
+        module.clocked,
+    )
+    sources = {
+        tensor: _any(tensor, lanes) for tensor, lanes in zip(inputs, module.lanes, strict=True)
+    }
+    joined = _joined(list(sources.items()), [(output, module.out_lanes)], [part], LockStep({}))
+    name = f"{module.name}_alone"
+    rate = _rate(module.latency, module.interval)
+    top = top_module(joined, _PROTOCOL, name, rate, _about(project.target, project.clock_ns))
+    used = [i.module for i in top.instances()]
+    library = library_files([*used, *(file.removesuffix(".sv") for file in module.library)])
+    own = (*module.parts, module.file)
+    for file in (*own, *module.library):
+        shutil.copyfile(project.directory / file, directory / file)
+    # The whole design may have no use for what marks the last beat of an inner tensor.
+    copy_library(set(library) - set(module.library), directory)
+    isolated = replace(
+        project,
+        directory=directory,
+        top=name,
+        files=(*library, *own, *_print([top], directory)),
+        inputs=tuple(entry.port for entry in joined.entries),
+        outputs=tuple(exit_.port for exit_ in joined.exits),
+        modules=(module, *glue_entries(joined, top)),
+        latency=module.latency,
+        interval=module.interval,
+    )
+    isolated.save()
+    return isolated
+
+
+def _print(modules: Iterable[netlist.Module], directory: Path) -> list[str]:
+    """Write a file per module; their names."""
+    files = []
+    for module in modules:
+        (directory / f"{module.name}.sv").write_text(text_of(module), encoding="utf-8")
+        files.append(f"{module.name}.sv")
+    return files
+
+
+def _joined(
+    inputs: Sequence[tuple[Tensor, Stream]],
+    outputs: Sequence[tuple[Tensor, int]],
+    parts: Sequence[Part],
+    balance: LockStep | Elastic,
+) -> Interconnect:
+    entering = _PROTOCOL.inputs([(tensor, stream.lanes) for tensor, stream in inputs])
+    leaving = _PROTOCOL.outputs(outputs)
+    return interconnect(
+        [(*each, port) for each, port in zip(inputs, entering, strict=True)],
+        [(tensor, port) for (tensor, _), port in zip(outputs, leaving, strict=True)],
+        parts,
+        balance,
+    )
+
+
+def _part(module: LayerModule, name: str, instance: str) -> Part:
+    return Part(name, instance, module.inputs, module.output, module.result, module.clocked)
+
+
+def _balance(modules: Mapping[str, LayerModule], depths: Mapping[str, int]) -> LockStep | Elastic:
+    if all(module.in_lock_step for module in modules.values()):
+        return LockStep({instance: module.delays for instance, module in modules.items()})
+    return Elastic(depths, {instance: module.bursts for instance, module in modules.items()})
+
+
+def _any(tensor: Tensor, lanes: int) -> Stream:
+    """A stream of a tensor of which nothing but the type is known."""
+    return Stream(tensor.type, (Element.of(tensor.type),) * lanes, tensor.size // lanes)
+
+
+# Headers
+
+
+def _rate(latency: int, interval: int) -> str:
+    rate = "a tensor per clock" if interval == 1 else f"a tensor per {interval}"
+    return f"{latency} clock cycles from input to output, {rate}."
+
+
+def _about(target: str, clock_ns: float) -> tuple[str, ...]:
+    return (
+        f"Generated by Gatewright {__version__} for {target} at {clock_ns:g} ns; edits are lost.",
+    )
+
+
+def _schedule(module: LayerModule, target: Target) -> tuple[str, ...]:
+    """What a layer that multiplies was asked to be: strategy, reuse factor, type of its weights."""
+    kernel = module.kernels[0]
+    choice = kernel.choice(target)
+    weights = getattr(kernel, "weight_type", None)
+    said = [
+        f"strategy {choice.strategy}" if choice else "",
+        f"reuse factor {module.reuse}" if module.reuse else "",
+        f"weights {weights}" if weights else "",
+    ]
+    text = ", ".join(part for part in said if part)
+    return (f"{text[0].upper()}{text[1:]}.",) if text else ()
