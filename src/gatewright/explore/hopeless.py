@@ -24,19 +24,6 @@ if TYPE_CHECKING:
 
 _ACCURACY = "accuracy_validation"
 _EBOPS = "ebops"
-# Figures of hardware that grow with EBOPs.
-_SIZES = ("lut", "ff", "carry", "area", "energy", "bops", "ebops")
-# Figures of hardware that are known once it is scheduled.
-_SCHEDULED = {
-    "latency": "latency_predicted",
-    "latency_min": "latency_predicted",
-    "latency_ns": "latency_predicted",
-    "ii": "ii_predicted",
-    "fps": "ii_predicted",
-    "latency_predicted": "latency_predicted",
-    "ii_predicted": "ii_predicted",
-    "clock": "clock",
-}
 # Trials before anything is said of others.
 _ENOUGH = 6
 # A constraint is missed by far if a fit misses it by this factor, and three standard deviations.
@@ -131,7 +118,7 @@ def estimate(search: Search, told: Sequence[Trial], trial: Trial) -> dict[str, f
         if name in known:
             continue
         others = [outcome.figures[name] for outcome in alike or done if name in outcome.figures]
-        if find_quantity(name).figure.name in _SIZES:
+        if find_quantity(name).figure.foretold_by == _EBOPS:
             fit = _fit(alike, name)
             if fit is not None and _EBOPS in known:
                 known[name] = fit.at(known[_EBOPS])
@@ -165,7 +152,7 @@ def _least_accuracy(search: Search) -> float:
 def _most_ebops(search: Search, alike: Sequence[Outcome]) -> float | None:
     found = []
     for budget in map(parse_budget, search.constraints):
-        if budget.relation != "<=" or budget.quantity.figure.name not in _SIZES:
+        if budget.relation != "<=" or budget.quantity.figure.foretold_by != _EBOPS:
             continue
         fit = _fit(alike, budget.quantity.name)
         if fit is not None and budget.limit > 0:
@@ -204,16 +191,13 @@ def _proxies(search: Search) -> tuple[str, ...]:
     """What stands for the objectives before synthesis, each once; none if one has nothing."""
     found: dict[str, None] = {}
     for name in search.objectives:
-        figure = find_quantity(name).figure.name
-        if figure in _SIZES:
-            found[_EBOPS] = None
-        elif figure in _SCHEDULED:
-            # In ns or per second, so that both of the clock and the cycles must be no worse.
-            found[_SCHEDULED[figure]] = found["clock"] = None
-        elif figure == _ACCURACY:
-            found[_ACCURACY] = None
-        else:
+        figure = find_quantity(name).figure
+        if not figure.foretold_by:
             return ()
+        found[figure.foretold_by] = None
+        if figure.part == "timing":
+            # In ns or per second, so that both of the clock and the cycles must be no worse.
+            found["clock"] = None
     return tuple(found)
 
 

@@ -41,6 +41,7 @@ from gatewright.report.budget import parse_budget
 from gatewright.report.figures import find_quantity
 from gatewright.report.html import write_html
 from gatewright.report.markdown import write_markdown
+from gatewright.report.sentences import verdict
 from gatewright.report.store import REPORT, load_reports, write_json, write_report
 from gatewright.store import Store
 from gatewright.zoo import load_sweep
@@ -452,7 +453,7 @@ def _written(value: Any) -> str:
 
 
 def _headline(report: schema.Report) -> str:
-    parts = [str(report.verification)] if report.verification else []
+    parts = [verdict(report)] if report.verification else []
     if report.accuracy and report.accuracy.rtl is not None:
         parts.append(f"accuracy {report.accuracy.rtl:.3f}")
     for target, used in report.resources.items():

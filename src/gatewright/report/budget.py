@@ -117,9 +117,8 @@ def check_budgets(sweep: SweepReport, budgets: Iterable[Budget]) -> list[Verdict
 
 
 def _on_targets(quantity: Quantity, report: Report) -> list[Quantity]:
-    if not quantity.anywhere or not report.resources:
-        return [quantity]
-    return [Quantity(quantity.figure, target) for target in report.resources]
+    targets = getattr(report, quantity.figure.part) if quantity.anywhere else ()
+    return [Quantity(quantity.figure, target) for target in targets] or [quantity]
 
 
 def _check(budget: Budget, quantity: Quantity, report: Report) -> Verdict:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatewright.errors import InputError
 from gatewright.report.figures import Quantity, quantities
+from gatewright.report.sentences import origin_text, verdict
 
 if TYPE_CHECKING:
     from gatewright.report.schema import Report, SweepReport
@@ -87,7 +88,7 @@ def compare(new: SweepReport, old: SweepReport) -> Difference:
         found, same = _changes(report, before[config])
         changes += found
         unchanged += same
-        states = before[config].verdict, report.verdict
+        states = verdict(before[config]), verdict(report)
         if states[0] != states[1]:
             verdicts.append((config, *states))
     return Difference(
@@ -110,7 +111,7 @@ def _changes(new: Report, old: Report) -> tuple[list[Change], int]:
         sources = [report.provenance.groups.get(quantity.group) for report in (old, new)]
         note = ""
         if None not in values and sources[0] != sources[1]:
-            note = " → ".join(str(source) for source in sources)
+            note = " → ".join(origin_text(source) if source else "None" for source in sources)
         if values[0] == values[1] and not note:
             unchanged += 1
         else:

@@ -1,111 +1,77 @@
-"""The named figures of a report: what tables show, budgets limit and comparisons compare."""
+"""The named figures of a report, by which tables, budgets, searches and comparisons call them.
+
+They are gathered from the declarations in the schema, see `results.figure`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from gatewright.errors import InputError
+from gatewright.report.schema import Report
+from gatewright.results.figure import Figure, PerTarget, declared
+from gatewright.results.part import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from gatewright.report.schema import Report, SweepReport
-
-
-_TIMING = {
-    "clock_ns": "timing.clock",
-    "latency_predicted": "timing.predicted",
-    "ii_predicted": "timing.predicted",
-    "fmax_mhz": "timing.analyzed",
-    "slack_ns": "timing.analyzed",
-}
+    from gatewright.report.schema import SweepReport
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A number that a report may hold."""
+@dataclass(frozen=True, kw_only=True)
+class ReportFigure(Figure):
+    """A figure, and where a report holds it.
 
-    name: str  # what budgets and CSV columns call it
-    field: str  # where it stands: "timing.ii"; for a resource, its field in Resources
-    label: str
-    unit: str  # "" for plain numbers
-    better: Literal["less", "more"]
-    digits: int = 0  # after the point, where people read it
-    primary: bool = True  # whether the main table for people shows it
+    Attributes:
+        part: the field of the report, for example "timing".
+        field: the field, or the property, of that part.
+        per_target: whether there is one per target.
+    """
 
-    @property
-    def per_target(self) -> bool:
-        """Whether the figure is one per target."""
-        return "." not in self.field
-
-    @property
-    def group(self) -> str:
-        """The group of `Report.groups`; "resources" stands for "resources.<target>"."""
-        if self.per_target:
-            return "resources"
-        part, field = self.field.split(".")
-        if part == "timing":
-            return _TIMING.get(field, "timing.simulated")
-        return self.field if part == "accuracy" else part
-
-    def format(self, value: float | None) -> str:
-        """The value for people, with thousands separated; "" where it is not known."""
-        return "" if value is None else f"{value:,.{self.digits}f}"
+    part: str
+    field: str
+    per_target: bool
 
 
-FIGURES: dict[str, Figure] = {
-    figure.name: figure
-    for figure in (
-        Figure("accuracy_float", "accuracy.float_model", "float", "", "more", 4),
-        Figure("accuracy_quantized", "accuracy.quantized", "quantized", "", "more", 4),
-        Figure("accuracy", "accuracy.rtl", "RTL", "", "more", 4),
-        Figure("accuracy_validation", "accuracy.validation", "validation", "", "more", 4, False),
-        Figure("vectors", "verification.vectors", "vectors", "", "more", 0, False),
-        Figure("mismatches", "verification.mismatches", "mismatches", "", "less", 0, False),
-        Figure("agreement", "fidelity.agreement", "agreement with the model", "", "more", 4),
-        Figure("difference", "fidelity.largest", "difference from the model", "", "less", 6, False),
-        Figure("mean_difference", "fidelity.mean", "mean difference from it", "", "less", 6, False),
-        Figure("equal", "fidelity.equal", "equal to the model", "", "more", 4, False),
-        Figure("clock", "timing.clock_ns", "clock", "ns", "less", 3),
-        Figure("latency", "timing.latency_max", "latency", "cycles", "less"),
-        Figure("latency_min", "timing.latency_min", "least latency", "cycles", "less"),
-        Figure("latency_last", "timing.latency_last_max", "latency to last beat", "cycles", "less"),
-        Figure(
-            "latency_last_min",
-            "timing.latency_last_min",
-            "least latency to last beat",
-            "cycles",
-            "less",
-            0,
-            False,
-        ),
-        Figure("latency_ns", "timing.latency_ns", "latency", "ns", "less", 1),
-        Figure("ii", "timing.ii", "II", "cycles", "less"),
-        Figure("fps", "timing.fps", "FPS", "", "more"),
-        Figure(
-            "latency_predicted", "timing.latency_predicted", "predicted latency", "cycles", "less"
-        ),
-        Figure("ii_predicted", "timing.ii_predicted", "predicted II", "cycles", "less"),
-        Figure("fmax", "timing.fmax_mhz", "Fmax", "MHz", "more", 1),
-        Figure("slack", "timing.slack_ns", "slack", "ns", "more", 3),
-        Figure("lut", "lut", "LUT", "", "less"),
-        Figure("ff", "ff", "FF", "", "less"),
-        Figure("dsp", "dsp", "DSP", "", "less"),
-        Figure("bram", "bram", "BRAM", "36 Kb", "less", 1),
-        Figure("uram", "uram", "URAM", "", "less"),
-        Figure("lutram", "lutram", "LUTRAM", "", "less"),
-        Figure("carry", "carry", "carry", "", "less", 0, False),
-        Figure("area", "area_um2", "area", "µm²", "less", 1),
-        Figure("energy", "energy_pj", "energy", "pJ", "less", 2),
-        Figure("macs", "compute.macs", "MACs", "", "less", 0, False),
-        Figure("bops", "compute.bops", "BOPs", "", "less", 0, False),
-        Figure("ebops", "compute.ebops", "EBOPs", "", "less", 0, False),
-        Figure("parameters", "compute.parameters", "parameters", "", "less", 0, False),
-        Figure("weight_bits", "compute.weight_bits", "weight storage", "bits", "less", 0, False),
-        Figure("sparsity", "compute.sparsity", "sparsity", "", "more", 3, False),
-    )
-}
+def gather(report: type[Part]) -> dict[str, ReportFigure]:
+    """The figures that the parts of a class of reports declare, by name, in the order of tables."""
+    found = [
+        figure
+        for name, field in report.model_fields.items()
+        for kind in _parts(field.annotation)
+        for figure in _of_part(name, field.metadata, kind)
+    ]
+    placed = {figure.name: figure for figure in found if not figure.after}
+    waiting = [figure for figure in found if figure.after]
+    while waiting:
+        figure = next(figure for figure in waiting if figure.after in placed)
+        waiting.remove(figure)
+        at = list(placed).index(figure.after) + 1
+        items = list(placed.items())
+        placed = dict([*items[:at], (figure.name, figure), *items[at:]])
+    return placed
+
+
+def _parts(annotation: Any) -> Iterator[type[Part]]:
+    """The class of a field that holds a part or None, or a dictionary of parts."""
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation
+    elif get_origin(annotation) is not tuple:
+        for inner in get_args(annotation):
+            yield from _parts(inner)
+
+
+def _of_part(part: str, marks: list[Any], kind: type[Part]) -> Iterator[ReportFigure]:
+    holder = next((mark for mark in marks if isinstance(mark, PerTarget)), None)
+    for field, figure in declared(kind):
+        fields = vars(figure) | {"name": figure.name or field}
+        if holder is not None:
+            fields["group"] = holder.group
+        yield ReportFigure(**fields, part=part, field=field, per_target=holder is not None)
+
+
+FIGURES = gather(Report)
 """Every figure by name, in the order of tables."""
 
 
@@ -113,7 +79,7 @@ FIGURES: dict[str, Figure] = {
 class Quantity:
     """A figure, on one target where it is a resource; without one it is meant on each."""
 
-    figure: Figure
+    figure: ReportFigure
     target: str | None = None
 
     @property
@@ -139,10 +105,11 @@ class Quantity:
 
     def of(self, report: Report) -> float | None:
         """The number that the report holds, or None where it is not known."""
+        part = getattr(report, self.figure.part)
         if self.figure.per_target:
-            return getattr(report.resources.get(self.target or ""), self.figure.field, None)
-        part, field = self.figure.field.split(".")
-        return getattr(getattr(report, part), field, None)
+            part = part.get(self.target)
+        value: float | None = getattr(part, self.figure.field, None)
+        return value
 
 
 @dataclass(frozen=True)
@@ -181,13 +148,13 @@ def find_quantity(name: str) -> Quantity:
 
 def quantities(targets: Iterable[str]) -> list[Quantity]:
     """Every quantity there is with these targets, in the order of tables."""
-    sections = ("accuracy", "verification", "fidelity", "timing", "resources", "compute")
+    parts = list(Report.model_fields)
     table = [
         Quantity(figure, target)
         for figure in FIGURES.values()
         for target in (targets if figure.per_target else [None])
     ]
-    return sorted(table, key=lambda q: (sections.index(q.group.split(".")[0]), q.target or ""))
+    return sorted(table, key=lambda q: (parts.index(q.figure.part), q.target or ""))
 
 
 def columns(sweep: SweepReport) -> list[Column]:

@@ -22,6 +22,7 @@ from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
 from gatewright.report.search import failure_table, search_facts, trial_table
 from gatewright.report.seeds import METHOD as SEED_METHOD
 from gatewright.report.seeds import seed_table
+from gatewright.report.sentences import difference_text, origin_text, port_text, verdict
 from gatewright.report.software import (
     METHOD,
     baseline_methods,
@@ -151,6 +152,10 @@ def to_html(
         maximum=_maximum,
         origins=origins,
         deviates=deviates,
+        difference_text=difference_text,
+        origin_text=origin_text,
+        port_text=port_text,
+        verdict=verdict,
     )
     return page
 

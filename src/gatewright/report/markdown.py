@@ -12,6 +12,7 @@ from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
 from gatewright.report.search import failure_table, search_facts, trial_table
 from gatewright.report.seeds import METHOD as SEED_METHOD
 from gatewright.report.seeds import seed_table
+from gatewright.report.sentences import difference_text, port_text
 from gatewright.report.software import (
     METHOD,
     baseline_methods,
@@ -70,7 +71,7 @@ def to_markdown(
     parts.append(_table(varying))
     parts += [
         f"**{_escape(report.config.name)}: first difference:** "
-        + _escape(str(report.verification.first_difference))
+        + _escape(difference_text(report.verification.first_difference))
         for report in sweep.reports
         if report.verification and report.verification.first_difference
     ]
@@ -106,7 +107,7 @@ def to_markdown(
         if fifos := fifo_table(report):
             parts.append(_table(fifos))
         if report.ports:
-            parts.append(_list(map(str, report.ports)))
+            parts.append(_list(map(port_text, report.ports)))
     parts += _trials(sweep)
     return "\n\n".join(parts) + "\n"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatewright.report.budget import check_budgets, parse_budget
-from gatewright.report.figures import Column, Quantity, column, columns, find_quantity
+from gatewright.report.figures import FIGURES, Column, Quantity, column, columns, find_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +107,9 @@ def _others(
 ) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
     """What differs among rows besides accuracy and area; and what only some of the rows know."""
     clocks = {table["clock"].values[row] for row in rows}
-    names = (f"{target}.dsp", f"{target}.bram", "ii" if len(clocks) == 1 else "fps")
+    resources = (figure for figure in FIGURES.values() if figure.weighed and figure.per_target)
+    names = [f"{target}.{figure.name}" for figure in resources]
+    names.append("ii" if len(clocks) == 1 else "fps")
     held = [(table[name], {table[name].values[row] for row in rows}) for name in names]
     return (
         tuple(one for one, values in held if None not in values and len(values) > 1),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from gatewright.report.figures import FIGURES, Figure, Quantity
+from gatewright.report.figures import FIGURES, Quantity, ReportFigure
 from gatewright.report.search import missed, weighed
+from gatewright.report.sentences import verdict
 from gatewright.report.table import cut
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ def _colour(index: int) -> str:
     return "#" + bytes(round(c + share * (ground - c)) for c in channels).hex()
 
 
-def _layer_plot(sweep: SweepReport, target: str, resource: Figure) -> dict[str, Any] | None:
+def _layer_plot(sweep: SweepReport, target: str, resource: ReportFigure) -> dict[str, Any] | None:
     from plotly import graph_objects as go
 
     figure = go.Figure()
@@ -346,7 +347,7 @@ def _hover(sweep: SweepReport, row: int, tradeoff: Tradeoff) -> str:
         quantity = Quantity(FIGURES[name], tradeoff.target)
         if (value := quantity.of(report)) is not None:
             lines.append(f"{quantity.heading}: {quantity.figure.format(value)}")
-    return "<br>".join([*lines, _escape(report.verdict)])
+    return "<br>".join([*lines, _escape(verdict(report))])
 
 
 def _escape(text: str) -> str:

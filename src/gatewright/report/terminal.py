@@ -17,6 +17,7 @@ from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
 from gatewright.report.search import failure_table, search_facts
 from gatewright.report.seeds import METHOD as SEED_METHOD
 from gatewright.report.seeds import seed_table
+from gatewright.report.sentences import difference_text
 from gatewright.report.software import (
     METHOD,
     baseline_methods,
@@ -75,7 +76,7 @@ def render_terminal(
     for report in sweep.reports:
         if report.verification and report.verification.first_difference:
             found = f"{report.config.name}: first difference: "
-            found += str(report.verification.first_difference)
+            found += difference_text(report.verification.first_difference)
             _line(console, Text(found, "red"))
     for config, sentence, warns in fidelities(sweep):
         _line(console, Text(f"{config}: {sentence}", "yellow" if warns else ""))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatewright.report.figures import FIGURES, Column, Quantity, columns, find_quantity
 from gatewright.report.pareto import tradeoffs
+from gatewright.report.sentences import bottleneck_text, fidelity_text, origin_text, verdict
 from gatewright.report.table import Entry, filled, numbers
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def summary(sweep: SweepReport) -> list[Entry]:
         numbers("II asked for", [config.target_ii for config in configs]),
         numbers("FPS asked for", [config.target_fps for config in configs]),
         Entry("target", tuple(config.target or "" for config in configs)),
-        Entry("verification", tuple(r.verdict for r in sweep.reports), group="verification"),
+        Entry("verification", tuple(verdict(r) for r in sweep.reports), group="verification"),
         *(
             Entry(heading(column, sweep.targets), _cells(column), column.values, column.group)
             for column in _main(sweep)
@@ -57,7 +58,7 @@ def split(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
         and (
             len(set(entry.cells)) == 1
             if several
-            else entry.heading not in ("config", "front") and entry.group in ("", "timing.clock")
+            else entry.heading not in ("config", "front") and not entry.group
         )
     ]
     return shared, [entry for entry in entries if entry not in shared]
@@ -88,7 +89,7 @@ def layer_table(report: Report) -> list[Entry]:
     ]
     for target in targets:
         for figure in FIGURES.values():
-            if figure.per_target:
+            if figure.part == "resources":
                 held = [layer.resources.get(target) for layer in layers]
                 column = Column(
                     figure, target, tuple(getattr(part, figure.field, None) for part in held)
@@ -122,7 +123,7 @@ def fifo_table(report: Report) -> list[Entry]:
 
 def bottlenecks(sweep: SweepReport) -> list[tuple[str, str]]:
     """Configurations whose slowest layer is known, with a sentence about it."""
-    return [(r.config.name, str(r.bottleneck)) for r in sweep.reports if r.bottleneck]
+    return [(r.config.name, bottleneck_text(r.bottleneck)) for r in sweep.reports if r.bottleneck]
 
 
 def fidelities(sweep: SweepReport) -> list[tuple[str, str, bool]]:
@@ -136,7 +137,7 @@ def fidelities(sweep: SweepReport) -> list[tuple[str, str, bool]]:
         if (fidelity := report.fidelity) is None:
             continue
         if len(sweep.reports) == 1 or not fidelity.outputs:  # of several the table tells
-            found.append((report.config.name, str(fidelity), False))
+            found.append((report.config.name, fidelity_text(fidelity), False))
         if fidelity.warning is not None:
             found.append((report.config.name, f"warning: {fidelity.warning}", True))
     return found
@@ -193,8 +194,7 @@ def methods(sweep: SweepReport, groups: Iterable[str]) -> list[tuple[str, str]]:
     lines: dict[str, list[str]] = {}
     for group in dict.fromkeys(groups):
         if origin := origins(sweep, group):
-            name = _GROUPS.get(group) or group.replace("layers.", "layers on ")
-            lines.setdefault(origin, []).append(name.replace("resources.", "resources on "))
+            lines.setdefault(origin, []).append(_called(group))
     return [(", ".join(names), origin) for origin, names in lines.items()]
 
 
@@ -216,7 +216,7 @@ def origins(sweep: SweepReport, group: str, *, details: bool = True) -> str:
     for report in sweep.reports:
         if group in report.groups:
             origin = report.provenance.groups[group]
-            text = str(origin) if details else origin.short
+            text = origin_text(origin, details=details)
             holders.setdefault(text, []).append(report.config.name)
     commonest, *others = sorted(holders, key=lambda text: -len(holders[text])) or [""]
     named = [f"{origin} [{', '.join(holders[origin])}]" for origin in others]
@@ -226,14 +226,20 @@ def origins(sweep: SweepReport, group: str, *, details: bool = True) -> str:
 def deviates(sweep: SweepReport, row: int, group: str) -> bool:
     """Whether a report's figures of a group come from elsewhere than those of most reports."""
     held = [report.provenance.groups.get(group) for report in sweep.reports]
-    shorts = [origin.short for origin in held if origin is not None]
+    shorts = [origin_text(origin, details=False) for origin in held if origin is not None]
     own = held[row]
-    return own is not None and own.short != max(shorts, key=shorts.count)
+    return own is not None and origin_text(own, details=False) != max(shorts, key=shorts.count)
 
 
 def all_groups(sweep: SweepReport) -> list[str]:
     """The groups of figures that any of the reports holds."""
     return list(dict.fromkeys(group for report in sweep.reports for group in report.groups))
+
+
+def _called(group: str) -> str:
+    """What a group of figures is called: by its name here, its target, or the figures in it."""
+    labels = [figure.label for figure in FIGURES.values() if figure.group == group]
+    return _GROUPS.get(group) or ", ".join(labels) or group.replace(".", " on ", 1)
 
 
 _GROUPS = {
@@ -254,16 +260,6 @@ _GROUPS = {
 }
 
 
-_REPEATS = {
-    "accuracy_quantized": ("accuracy",),
-    "latency_min": ("latency",),
-    "latency_last": ("latency",),
-    # The schedule knows of no tensor that waits for the one before it.
-    "latency_predicted": ("latency", "latency_min"),
-    "ii_predicted": ("ii",),
-}
-
-
 def _main(sweep: SweepReport) -> list[Column]:
     """The columns of the main table, what a search sought among them.
 
@@ -275,11 +271,11 @@ def _main(sweep: SweepReport) -> list[Column]:
     )
     return [
         column
-        for name, column in known.items()
+        for column in known.values()
         if (column.figure.primary or column.figure in sought)
         and not any(
             known[other].values == column.values
-            for other in _REPEATS.get(name, ())
+            for other in column.figure.repeats
             if other in known
         )
     ]

@@ -1,0 +1,51 @@
+"""The schema of a report: every figure of one model under one configuration.
+
+JSON, CSV, Markdown, HTML and the terminal table are views of these classes, and vendor reports are
+parsed into them. A figure that is not known is `None` and left out of the JSON; it is never zero.
+What a step of the flow finds is of the same class in the step's results and here, see `results`.
+"""
+
+from gatewright.report.schema.baselines import Baseline
+from gatewright.report.schema.configuration import Config, LayerConfig, Model
+from gatewright.report.schema.origins import Method, Origin, Provenance
+from gatewright.report.schema.reports import VERSION, Report, SweepReport
+from gatewright.report.schema.structure import Bottleneck, Fifo, Layer, Port
+from gatewright.report.schema.training import Accuracy, Compute, Repetition, Step
+from gatewright.report.schema.trials import Search, SearchTrial
+from gatewright.results.against_model import Blame, Fidelity, LayerFidelity, OutputFidelity
+from gatewright.results.timing import Timing
+from gatewright.results.utilization import Resources
+from gatewright.results.verification import Comparison, Difference, LayerCheck, Verification
+
+__all__ = [
+    "VERSION",
+    "Accuracy",
+    "Baseline",
+    "Blame",
+    "Bottleneck",
+    "Comparison",
+    "Compute",
+    "Config",
+    "Difference",
+    "Fidelity",
+    "Fifo",
+    "Layer",
+    "LayerCheck",
+    "LayerConfig",
+    "LayerFidelity",
+    "Method",
+    "Model",
+    "Origin",
+    "OutputFidelity",
+    "Port",
+    "Provenance",
+    "Repetition",
+    "Report",
+    "Resources",
+    "Search",
+    "SearchTrial",
+    "Step",
+    "SweepReport",
+    "Timing",
+    "Verification",
+]

@@ -1,0 +1,83 @@
+"""What a report says in words: sentences about its parts, the same in every view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gatewright.report.schema import Bottleneck, Difference, Fidelity, Origin, Port, Report
+
+
+def port_text(port: Port) -> str:
+    """For example "s_axis: image 8x8x1, ufixed<8,0>; 64 beats of 1 element, 8 bits"."""
+    beats = f"{port.beats:,} beats" if port.beats > 1 else "a beat"
+    elements = f"{port.lanes:,} elements" if port.lanes > 1 else "1 element"
+    shape = "x".join(map(str, port.shape))
+    return (
+        f"{port.name}: {port.tensor} {shape}, {port.type}; "
+        f"{beats} of {elements}, {port.width:,} bits"
+    )
+
+
+def bottleneck_text(found: Bottleneck) -> str:
+    """In a sentence or two what the bottleneck is, and what twice the speed would cost."""
+    reuse = f" (reuse factor {found.reuse_factor})" if found.reuse_factor else ""
+    text = f"Bottleneck: {found.layer} takes {found.interval:,} cycles per tensor{reuse}."
+    if found.faster_reuse_factor is None:
+        return f"{text} No reuse factor makes it twice as fast." if reuse else text
+    parts = [f"reuse factor {found.faster_reuse_factor}"]
+    if found.faster_reuse_factor == 1:
+        parts.append("with nothing shared")
+    elif found.faster_multipliers is not None:
+        instead = f" instead of {found.multipliers:,}" if found.multipliers is not None else ""
+        parts.append(f"{found.faster_multipliers:,} multipliers{instead}")
+    if found.extra_lut is not None:
+        about = float(f"{abs(found.extra_lut):.2g}")
+        parts.append(f"about {about:,.0f} LUT {'more' if found.extra_lut >= 0 else 'less'}")
+    return f"{text} Twice as fast: {', '.join(parts)} (estimated)."
+
+
+def difference_text(found: Difference) -> str:
+    """For example "layer fc2, vector 17, element 3: golden 12, RTL -4 (fixed<8,3>)"."""
+    return (
+        f"layer {found.layer}, vector {found.vector}, element {found.element}: "
+        f"{found.reference or 'expected'} {found.expected}, {found.subject or 'got'} {found.got}"
+        + (f" ({found.type})" if found.type else "")
+    )
+
+
+def verdict(report: Report) -> str:
+    """The state of verification in few words, for example "bit-exact, 10,000 vectors"."""
+    check = report.verification
+    if check is None:
+        return "not verified"
+    if check.passed:
+        without = ", without hls4ml's C++" if check.emulation_missing is not None else ""
+        return f"bit-exact, {check.vectors:,} vectors{without}"
+    if not check.differing:
+        return "not verified"
+    worst = max(check.differing, key=lambda one: one.mismatches)
+    return f"FAILED, {worst.mismatches:,} of {worst.vectors:,} vectors differ"
+
+
+def fidelity_text(found: Fidelity) -> str:
+    """In few words, for example "class agrees in 99.80 %, difference at most 0.012"."""
+    if found.not_compared is not None or found.largest is None:
+        return f"not compared with the model itself: {found.not_compared or 'no outputs'}"
+    if found.equal == 1:
+        return "equal to the model itself"
+    parts = [f"difference at most {found.largest:.3g}, {found.mean:.3g} in the mean"]
+    if found.agreement is not None:
+        parts.insert(0, f"class agrees in {found.agreement:.2%}".replace("%", " %"))
+    return f"against the model itself: {', '.join(parts)}"
+
+
+def origin_text(origin: Origin, *, details: bool = True) -> str:
+    """For example "synthesized · Yosys 0.70 (synth_xilinx -family xcup)".
+
+    Args:
+        origin: of some figures.
+        details: whether to say what a person needs to repeat it.
+    """
+    text = f"{origin.method} · {origin.tool}" + (f" {origin.version}" if origin.version else "")
+    return f"{text} ({origin.details})" if details and origin.details else text

@@ -1,0 +1,1 @@
+"""Results as typed values, the same class from the step that makes them to the report."""

@@ -1,0 +1,46 @@
+"""Resources: what a design, or a part of it, takes up on a target."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from gatewright.results.figure import Figure
+from gatewright.results.part import Part
+from gatewright.results.scalars import Amount, ByKey, Count
+
+
+class Resources(Part):
+    """What a design or a layer takes up on one target."""
+
+    lut: Annotated[Count | None, Figure("LUT", "less", foretold_by="ebops")] = None
+    """Look-up tables (a number): logic, inverters and memory together."""
+    ff: Annotated[Count | None, Figure("FF", "less", foretold_by="ebops")] = None
+    """Flip-flops (a number)."""
+    dsp: Annotated[Count | None, Figure("DSP", "less", weighed=True)] = None
+    """DSP slices (a number)."""
+    bram: Annotated[Amount | None, Figure("BRAM", "less", unit="36 Kb", digits=1, weighed=True)] = (
+        None
+    )
+    """Block RAM, in units of 36 Kb blocks; half of one counts 0.5."""
+    uram: Annotated[Count | None, Figure("URAM", "less")] = None
+    """UltraRAM blocks (a number)."""
+    lutram: Annotated[Count | None, Figure("LUTRAM", "less")] = None
+    """Look-up tables used as memory or shift register (a number); part of `lut`."""
+    carry: Annotated[Count | None, Figure("carry", "less", primary=False, foretold_by="ebops")] = (
+        None
+    )
+    """Carry primitives of the family (a number): CARRY4 of four bits, CARRY8 of eight."""
+    area_um2: Annotated[
+        Amount | None,
+        Figure("area", "less", name="area", unit="µm²", digits=1, foretold_by="ebops"),
+    ] = None
+    """Cell area of an ASIC target, in um^2."""
+    energy_pj: Annotated[
+        Amount | None,
+        Figure("energy", "less", name="energy", unit="pJ", digits=2, foretold_by="ebops"),
+    ] = None
+    """Energy per inference, in pJ."""
+
+
+ByTarget = Annotated[dict[str, Resources], ByKey]
+"""Resources by the name of the target that they were counted on."""
