@@ -144,7 +144,18 @@ def as_on_windows(file):
     del file["layers"]
 
 
-ARCHIVES = {"as it is": lambda file: None, "2.13": as_in_213, "Windows": as_on_windows}
+def as_nobody_writes(file):
+    """An array in place of a group of arrays, of a layer that has none."""
+    assert "relu" not in file["layers"]
+    file["layers/relu/vars"] = np.arange(3)
+
+
+ARCHIVES = {
+    "as it is": lambda file: None,
+    "2.13": as_in_213,
+    "Windows": as_on_windows,
+    "damaged": as_nobody_writes,
+}
 
 
 @pytest.mark.parametrize("written", ARCHIVES)

@@ -317,10 +317,10 @@ def _has_variables(group: Any) -> bool:
     """Whether there are arrays in a group that layers have, and not its seed alone."""
     if not isinstance(group, dict):
         return False
-    return any(
-        each if name == "vars" else _has_variables(each)
+    return bool(_variables(group)) or any(
+        _has_variables(each)
         for name, each in group.items()
-        if name != "seed_generator"
+        if name not in ("vars", "seed_generator")
     )
 
 
