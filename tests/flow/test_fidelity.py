@@ -301,6 +301,17 @@ def test_inputs_hold_what_they_are_given_in_the_type_that_is_named(converted, by
     assert beyond(**setting if by_name else {"input_precision": wider}) == []
 
 
+@pytest.mark.parametrize("largest", [1e18, 1e30, 1e308])
+def test_of_inputs_that_no_type_holds_none_is_named(converted, largest):
+    network = load(converted / "net.json", converted / "net_weights.h5")
+    design = lower(frontend.convert(network, None, ConvertOptions(input_precision="fixed<12,6>")))
+    given = np.full((2, 3), largest)
+    words = [from_float(given, design.inputs[0].type)]
+    found = Fidelity("no matter", design, words, [given], "x.npy").results([])
+    assert found["beyond"][0]["wider"] is None
+    assert "; no type is wide enough; scale the samples" in "".join(lines(found))
+
+
 @pytest.mark.full
 def test_an_input_that_rounds_too_much_is_named_and_mended(converted):
     network = load(converted / "net.json", converted / "net_weights.h5")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gatewright.errors import GatewrightError
-from gatewright.fixed import FixedType, Overflow, from_float, to_float
+from gatewright.fixed import WORD_BITS, FixedType, Overflow, from_float, to_float
 from gatewright.frontend.network import Object
 from gatewright.kernels.activation import LeakyRelu
 from gatewright.kernels.batchnorm import BatchNorm
@@ -96,13 +96,15 @@ def explain(stage: Stage, wanted: Floats, got: Floats, reach: tuple[float, float
     return Cause(kernel.layer, str(kernel.output.type), reason, "")
 
 
-def wide_enough(of: FixedType, low: float, high: float) -> FixedType:
-    """The type with as many integer bits more as hold an interval."""
+def wide_enough(of: FixedType, low: float, high: float) -> FixedType | None:
+    """The type with as many integer bits more as hold an interval; None if no word is so wide."""
     signed = of.signed or low < 0
     step = 2.0**-of.frac
     bits = max(of.integer - of.signed, 1 - of.frac)
     while 2.0**bits - step < high or -(2.0**bits) > low:
         bits += 1
+        if bits + signed + of.frac > WORD_BITS:
+            return None
     integer = bits + signed
     return replace(of, signed=signed, integer=integer, width=integer + of.frac)
 
@@ -121,8 +123,9 @@ def _finer(of: FixedType, bits: int) -> FixedType:
     return replace(of, width=of.width + bits)
 
 
-def _cause(kernel: Kernel, what: str, of: FixedType, reason: str, to: FixedType) -> Cause:
-    return Cause(kernel.layer, str(of), reason, f"{kernel.layer}.precision.{what}={to}")
+def _cause(kernel: Kernel, what: str, of: FixedType, reason: str, to: FixedType | None) -> Cause:
+    setting = f"{kernel.layer}.precision.{what}={to}" if to else ""
+    return Cause(kernel.layer, str(of), reason, setting)
 
 
 def _range(
@@ -210,6 +213,7 @@ def _of_weights(
             continue
         # Of the sum with most of it, each input at its end.
         share = float(lost.sum(axis=0).max() * reach if multiplies else lost.max())
+        wider: FixedType | None
         if beyond(values, of).any():
             end = max(abs(of.max), abs(of.lowest)) * 2.0**-of.frac
             far = float(values.flat[int(np.abs(values).argmax())])

@@ -348,8 +348,8 @@ class Fidelity:
                 f"does not hold what it is given: {each['samples']:,} of {each['of']:,} samples "
                 f"reach beyond, up to {each['largest']:.6g}"
             )
-            setting = f"{each['input']}.precision.result={each['wider']}"
-            return Cause(each["input"], each["type"], reason, setting)
+            setting = each["wider"] and f"{each['input']}.precision.result={each['wider']}"
+            return Cause(each["input"], each["type"], reason, setting or "")
         if self._given is None:
             return None
         shares = []
@@ -469,6 +469,7 @@ def _outside(design: Design, given: list[Floats] | None) -> list[dict[str, Any]]
         outside = beyond(values, tensor.type).reshape(len(values), -1).any(axis=1)
         if outside.any():
             low, high = float(values.min()), float(values.max())
+            wider = wide_enough(tensor.type, low, high)
             found.append(
                 {
                     "input": design.labels.get(tensor.name, tensor.name),
@@ -476,7 +477,7 @@ def _outside(design: Design, given: list[Floats] | None) -> list[dict[str, Any]]
                     "samples": int(outside.sum()),
                     "of": len(values),
                     "largest": high if abs(high) >= abs(low) else low,
-                    "wider": str(wide_enough(tensor.type, low, high)),
+                    "wider": None if wider is None else str(wider),
                     "alone": len(design.inputs) == 1,
                 }
             )

@@ -65,8 +65,7 @@ def lines(found: dict[str, Any] | None) -> list[str]:
         return []
     told = [
         f"input '{each['input']}': {each['samples']:,} of {each['of']:,} samples hold values "
-        f"beyond {each['type']}, up to {each['largest']:.6g}; {each['wider']} holds them: "
-        f"convert with {_wider(each)}"
+        f"beyond {each['type']}, up to {each['largest']:.6g}; {_wider(each)}"
         for each in found["beyond"]
     ]
     if found["reason"] is not None:
@@ -99,6 +98,10 @@ def figures(found: dict[str, Any]) -> str:
 
 
 def _wider(each: dict[str, Any]) -> str:
+    wider = each["wider"]
+    if wider is None:
+        return "no type is wide enough; scale the samples, and train the model on them"
+    setting = f"--set '{each['input']}.precision.result={wider}'"
     if each["alone"]:
-        return f"--input-precision '{each['wider']}'"
-    return f"--set '{each['input']}.precision.result={each['wider']}'"
+        setting = f"--input-precision '{wider}'"
+    return f"{wider} holds them: convert with {setting}"

@@ -68,7 +68,7 @@ class _Beyond(TypedDict):
     samples: Count
     of: Count
     largest: Finite
-    wider: Text
+    wider: Text | None
     alone: bool
 
 
