@@ -49,7 +49,6 @@ def run(capsys):
         lines = capsys.readouterr().err.splitlines()
         status = ended.value.code or 0
         errors = [line for line in lines if line.startswith("gatewright: ")]
-        assert status in (0, 1, 2)
         assert len(errors) == (status != 0), lines
         assert not any("internal error" in line for line in lines), lines
         return status, lines

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gatewright.circuit import Circuit, optimize, schedule
+from gatewright.circuit import Circuit, Op, optimize, schedule
+from gatewright.circuit.cost import node_delay
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
@@ -66,7 +67,18 @@ def _check_outputs(
     for index, own, want in zip(outputs, fracs, expected.T, strict=True):
         got = every[:, index]
         np.testing.assert_array_equal(got << max(frac - own, 0), want << max(own - frac, 0))
-    assert schedule(circuit, TARGET, TARGET.clock_ns).latency >= 0
+    _check_schedule(circuit)
+
+
+def _check_schedule(circuit: Circuit) -> None:
+    """Nothing is read before it is there, and a stage is as long as the clock allows."""
+    plan = schedule(circuit, TARGET, TARGET.clock_ns)
+    for node, stage in zip(circuit.nodes, plan.stage, strict=True):
+        words = [arg for arg in node.args if circuit.nodes[arg].op is not Op.CONST]
+        assert all(plan.stage[arg] <= stage <= plan.last_use[arg] for arg in words), node
+    assert all(plan.stage[index] <= plan.latency for index in circuit.outputs)
+    alone = max(node_delay(node, circuit.nodes, TARGET) for node in circuit.nodes)
+    assert plan.path <= max(TARGET.clock_ns, alone + TARGET.delays.register)
 
 
 def build(kernel: Kernel, zeros: int = 0) -> tuple[Circuit, list[int]]:

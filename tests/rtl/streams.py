@@ -7,6 +7,7 @@ beat must be offered, if any, and whether the unit must be ready to take one.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections import deque
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tools import build_bench, yosys
 
+from gatewright.emit.library import library_files
 from gatewright.resources import data_dir
 
 if TYPE_CHECKING:
@@ -239,7 +241,7 @@ def _simulate(units: Sequence[Unit], directory: Path, cycles: int, reader: str |
 
 def _netlist(units: Sequence[Unit], directory: Path, reader: str) -> None:
     """Have Yosys read `units.sv` and write what it understood, word by word, to `netlist.v`."""
-    library = " ".join(str(RTL / f"{name}.sv") for name in _modules(units))
+    library = _library(units)
     tops = " ".join(f"--top unit_{number}" for number in range(len(units)))
     reads = {
         "read_verilog": [f"read_verilog -sv {library} units.sv", "hierarchy -check"],
@@ -260,13 +262,10 @@ def _netlist(units: Sequence[Unit], directory: Path, reader: str) -> None:
     )
 
 
-def _modules(units: Sequence[Unit]) -> list[str]:
-    """The modules under test and those that they stand on."""
-    names = sorted({unit.module for unit in units})
-    texts = "".join((RTL / f"{name}.sv").read_text() for name in names)
-    return names + [
-        f.stem for f in RTL.glob("*.sv") if f.stem not in names and f"  {f.stem} #" in texts
-    ]
+def _library(units: Sequence[Unit]) -> str:
+    """Files of the modules under test and those that stand beside or below them."""
+    names = [name for unit in units for name in (unit.module, *re.findall(r"gw_\w+", unit.body))]
+    return " ".join(str(RTL / file) for file in library_files(names))
 
 
 def check(
