@@ -7,7 +7,6 @@ convergent rounding, so its network rounds ties up (RND) and is not exact; ours 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +67,8 @@ def run(project: Path, clock_ns: float) -> dict[str, Any]:
         files, stages = da4ml_rtl(design, folders["da4ml"], rtl.latency)
         theirs = synthesize_files(files, "da4ml_net", target, folders["theirs"])
     return {
-        "gatewright": asdict(ours.total) | {"stages": rtl.latency},
-        "da4ml": asdict(theirs.total) | {"stages": stages},
+        "gatewright": ours.total.model_dump(exclude_none=True) | {"stages": rtl.latency},
+        "da4ml": theirs.total.model_dump(exclude_none=True) | {"stages": stages},
         "lut_ratio": round(ours.total.lut / theirs.total.lut, 3),
         "ff_ratio": round(ours.total.ff / theirs.total.ff, 3),
         "yosys": ours.version,

@@ -72,5 +72,5 @@ def throughput(project: Path) -> dict[str, Any]:
         "golden_vectors_per_s": round(VECTORS / min(fast for fast, _ in pairs)),
         "emulation_vectors_per_s": round(VECTORS / min(slow for _, slow in pairs)),
         "golden_over_emulation": round(ratios[len(ratios) // 2], 1),
-        "simulation_cycles_per_s": verified.results["cycles_per_second"] if verified else None,
+        "simulation_cycles_per_s": verified.results.cycles_per_second if verified else None,
     }

@@ -192,10 +192,10 @@ def verified(directory: Path) -> dict[str, Any]:
     stamp, rtl = read_stamp(directory, "verify"), load_rtl(directory)
     assert stamp is not None
     return {
-        "vectors": stamp.results["vectors"],
-        "mismatches": stamp.results["mismatches"] + stamp.results["emulation_mismatches"],
-        "latency": [rtl.latency, stamp.results["latency_min"]],
-        "interval": [rtl.interval, stamp.results["interval"]],
+        "vectors": stamp.results.verification.vectors,
+        "mismatches": stamp.results.mismatches,
+        "latency": [rtl.latency, stamp.results.timing.latency_min],
+        "interval": [rtl.interval, stamp.results.interval],
         "slowest_layer_interval": max(module.interval for module in rtl.modules),
     }
 
@@ -203,7 +203,7 @@ def verified(directory: Path) -> dict[str, Any]:
 def _resources(directory: Path) -> dict[str, Any]:
     stamp = read_stamp(directory, "synth-xcup")
     assert stamp is not None
-    total: dict[str, Any] = stamp.results["total"]
+    total: dict[str, Any] = stamp.results.total.model_dump(exclude_none=True)
     return total
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from gatewright.explore.engine import Engine
+    from gatewright.flow.results import SynthResults, VerifyResults
     from gatewright.flow.steps import Stamp
     from gatewright.project import RtlProject
     from gatewright.report.schema import SweepReport
@@ -307,13 +308,13 @@ def convert(
                     for m in rtl.modules
                     if m.layer
                 ],
-                "notes": stamp.results.get("notes", []),
+                "notes": stamp.results.notes,
                 "seconds": stamp.seconds,
             }
         )
     else:
         done = "written" if stamp.fresh else "up to date"
-        for note in stamp.results.get("notes", []):
+        for note in stamp.results.notes:
             say(f"{output}: {note}")
         for module in rtl.modules:
             for note in module.notes:
@@ -435,6 +436,7 @@ def verify(
     """Prove RTL = golden = C++ emulation on vectors, and hold it against the model itself."""
     from gatewright.flow.gate import lines, missed, parse_gate
     from gatewright.flow.verify import verify as run
+    from gatewright.report.sentences import difference_text
 
     least = parse_gate(fidelity) if fidelity is not None else None
     if fidelity is not None and no_fidelity:
@@ -454,42 +456,44 @@ def verify(
     )
     _progress.end()
     _say_changed(directory, stamp)
-    results = stamp.results
+    results, check, timing = stamp.results, stamp.results.verification, stamp.results.timing
     if as_json:
-        _print_json({**results, "seconds": stamp.seconds})
-    difference = results["difference"]
-    if difference is not None:
-        from gatewright.flow.compare import Difference
-
-        wrong = max(results["mismatches"], results["emulation_mismatches"] or 0)
+        _print_results(stamp)
+    if check.first_difference is not None:
         raise DesignFailure(
-            f"{directory}: {wrong} of {results['vectors']} vectors differ; first: "
-            f"{Difference(**difference)}"
+            f"{directory}: {results.mismatches} of {check.vectors} vectors differ; first: "
+            f"{difference_text(check.first_difference)}"
         )
     if not as_json:
         say(
-            f"{directory}: bit-exact on {results['vectors']} vectors; latency "
-            f"{_cycles(results['latency_min'], results['latency_max'])} cycles, initiation "
-            f"interval {results['interval']}; {results['cycles_per_second']:,} cycles/s"
+            f"{directory}: bit-exact on {check.vectors} vectors; latency "
+            f"{_cycles(timing.latency_min, timing.latency_max)} cycles, initiation "
+            f"interval {results.interval}; {results.cycles_per_second:,} cycles/s"
         )
-    if (why := results["emulation_missing"]) is not None:
+    if (why := check.emulation_missing) is not None:
         missing = f"{directory}: not compared with hls4ml's C++: {why}"
         if require_emulation:
             raise DesignFailure(missing)
         say(missing)
-    for line in lines(results.get("fidelity")):
+    for line in lines(results.fidelity):
         say(f"{directory}: {line}")
-    if fidelity is not None and (lack := missed(results.get("fidelity"), least)) is not None:
+    if fidelity is not None and (lack := missed(results.fidelity, least)) is not None:
         raise DesignFailure(f"{directory}: {lack}")
 
 
-def _say_changed(directory: Path, stamp: Stamp) -> None:
+def _say_changed(directory: Path, stamp: Stamp[VerifyResults] | Stamp[SynthResults]) -> None:
     """Say which files a step took as they are, though they are not what was made."""
-    for changed in stamp.results["changed"]:
+    for changed in stamp.results.changed:
         say(f"{directory}: {changed}")
 
 
-def _cycles(least: int, most: int) -> str:
+def _print_results(stamp: Stamp[Any]) -> None:
+    from gatewright.flow.results import plain
+
+    _print_json({**plain(stamp.results), "seconds": stamp.seconds})
+
+
+def _cycles(least: int | None, most: int | None) -> str:
     return str(least) if least == most else f"{least} to {most}"
 
 
@@ -536,15 +540,15 @@ def fifos(
     if stamp.cause:
         say(f"{directory}: {stamp.cause}: made again")
     if as_json:
-        _print_json({**stamp.results, "seconds": stamp.seconds})
+        _print_results(stamp)
         return
-    depths = stamp.results["depths"]
+    depths = stamp.results.depths
     if not depths:
         say(f"{directory}: no FIFOs; every module takes a sample per clock")
         return
     for name, depth in depths.items():
         say(f"{directory}: {name}: {depth} beats")
-    say(f"{directory}: initiation interval {stamp.results['interval']} as with deep FIFOs")
+    say(f"{directory}: initiation interval {stamp.results.interval} as with deep FIFOs")
 
 
 @app.command()
@@ -557,15 +561,16 @@ def synth(
     as_json: _Json = False,
 ) -> None:
     """Synthesize with Yosys and count resources, per module too."""
+    from gatewright.flow.results import plain
     from gatewright.flow.synthesize import synthesize
 
     stamp = synthesize(directory, target, jobs=jobs, progress=_progress.begin(directory))
     _progress.end()
     _say_changed(directory, stamp)
     if as_json:
-        _print_json({**stamp.results, "seconds": stamp.seconds})
+        _print_results(stamp)
     else:
-        total = {k: v for k, v in stamp.results["total"].items() if v is not None}
+        total = plain(stamp.results)["total"]
         say(f"{directory}: {target}: " + ", ".join(f"{v:g} {k}" for k, v in total.items()))
 
 

@@ -119,7 +119,7 @@ def check(design, tmp_path, clock_ns, vectors, **options):
         want = expected[tensor.name].reshape(len(vectors), -1)
         assert np.array_equal(want, got), tensor.name
     assert run.interval == 1
-    assert run.latency_min == run.latency_max == project.latency
+    assert run.timing.latency_min == run.timing.latency_max == project.latency
     return project
 
 

@@ -38,7 +38,7 @@ def test_other_samples_convert_again(measured, model, tmp_path):
     first = convert(*model, options, project)
     assert str(load_design(project).inputs[0].type) == "ufixed<8,8>"
     assert load_request(project).options.data == str(data)
-    assert first.results["notes"] == []
+    assert first.results.notes == ()
     assert convert(*model, options, project).seconds == first.seconds
     assert len(measured) == 1
     np.save(data, np.full((3, 3), 250, np.uint8))
@@ -55,4 +55,4 @@ def test_samples_that_are_not_there(model, tmp_path):
 
 def test_what_is_assumed_stands_in_the_results(model, tmp_path):
     stamp = convert(*model, ConvertOptions(), tmp_path / "out")
-    assert any("nothing says what values it has" in note for note in stamp.results["notes"])
+    assert any("nothing says what values it has" in note for note in stamp.results.notes)

@@ -241,8 +241,8 @@ def test_layers_are_bit_exact(k, mode, group, tmp_path, monkeypatch) -> None:
     _note_graphs(monkeypatch, graphs)
     convert(model, None, _options(mode, names), tmp_path, name="forest")
     results = verify(tmp_path, samples=20, fidelity=False).results
-    assert results["difference"] is None
-    assert results["mismatches"] == results["emulation_mismatches"] == 0
+    assert results.verification.first_difference is None
+    assert results.mismatches == results.emulation_mismatches == 0
     kernels = {kernel.layer: kernel for kernel in load_design(tmp_path).kernels}
     for row, output in zip(rows, model.output_names, strict=True):
         name = output.removesuffix("_end")  # hls4ml drops a reshape that nothing reads

@@ -106,4 +106,4 @@ def test_vectors_beyond_those_that_are_traced_are_compared_at_the_outputs(projec
         found = emulated.against(expected)
     assert found.mismatches == 1
     assert found.difference.vector == TRACED + 6
-    assert all(layer["vectors"] == TRACED and not layer["mismatches"] for layer in found.layers)
+    assert all(layer.vectors == TRACED and not layer.mismatches for layer in found.layers)

@@ -74,10 +74,10 @@ def project(tmp_path_factory):
 
 def test_every_layer_is_bit_exact(project):
     results = verify(project, samples=500, fidelity=False).results
-    assert results["difference"] is None
-    assert results["mismatches"] == results["emulation_mismatches"] == 0
-    assert results["interval"] == 1
-    traced = {layer["name"] for layer in results["layers"]}
+    assert results.verification.first_difference is None
+    assert results.mismatches == results.emulation_mismatches == 0
+    assert results.interval == results.timing.ii == 1
+    traced = {layer.name for layer in results.verification.layers}
     kinds = {type(kernel).__name__ for kernel in load_design(project).kernels}
     assert {"bn", "leaky", "softmax", "binary", "quantized_tanh"} <= traced
     assert {"Dense", "BatchNorm", "Merge", "Concatenate", "Transpose", "Softmax", "Lookup"} <= kinds
@@ -86,4 +86,4 @@ def test_every_layer_is_bit_exact(project):
 def test_the_latency_is_as_predicted(project):
     rtl = json.loads((project / "rtl" / "project.json").read_text())
     results = verify(project, samples=500, fidelity=False).results
-    assert results["latency_max"] == rtl["latency"]
+    assert results.timing.latency_max == rtl["latency"]

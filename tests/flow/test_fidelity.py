@@ -15,6 +15,7 @@ from gatewright.flow.fidelity import Fidelity, read_network
 from gatewright.flow.gate import figures, lines, missed
 from gatewright.flow.inputs import random_inputs
 from gatewright.flow.representable import inexact
+from gatewright.flow.results import FidelityResults, MeasuredLayer, MeasuredOutput
 from gatewright.frontend import load
 from gatewright.frontend.reference import Reference
 from gatewright.lower import lower
@@ -104,7 +105,7 @@ def compared(network, settings, folder):
     with Fidelity(network, design, words, None, "random words") as fidelity:
         fidelity.look(expected)
         found = fidelity.results([expected[tensor.name] for tensor in design.outputs])
-    assert found["reason"] is None
+    assert found.reason is None
     return fidelity, found
 
 
@@ -116,7 +117,7 @@ def test_every_setting_that_is_named_mends_what_it_is_named_for(tmp_path):
         for key, value in settings.items()
     }
     fidelity, before = compared(network, given, tmp_path)
-    assert f"convert with --set '{before['blame']['setting']}'. Random words" in before["warning"]
+    assert f"convert with --set '{before.blame.setting}'. Random words" in before.warning
     spoiled = {each.stage.kernels[-1].layer: each for each in fidelity.departures}
     causes = [fidelity.cause(each) for each in spoiled.values() if each.share > 1 / 200]
     named = {cause.setting.partition("=")[0]: cause for cause in causes}
@@ -129,7 +130,7 @@ def test_every_setting_that_is_named_mends_what_it_is_named_for(tmp_path):
     for key in given:
         layer = key.partition(".")[0]
         assert mended[layer].share < min(spoiled[layer].share / 3, 1 / 40), layer
-    assert all(each["close"] for each in after["outputs"])
+    assert all(each.close for each in after.outputs)
 
 
 STATISTICS = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -169,12 +170,12 @@ def test_the_layer_to_blame_is_the_one_that_does_most_to_the_outputs(tmp_path):
     spoiled = {"fc1.precision.weight": "fixed<10,5,TRN,SAT>"}
     fidelity, found = compared(network, spoiled, tmp_path)
     shares = {each.name: each.share for each in fidelity.departures}
-    assert shares["fc1"] < shares["fc2_softmax"] < found["outputs"][0]["largest"]
-    assert found["blame"]["layer"] == "fc1"
-    key, _, value = found["blame"]["setting"].partition("=")
+    assert shares["fc1"] < shares["fc2_softmax"] < found.outputs[0].largest
+    assert found.blame.layer == "fc1"
+    key, _, value = found.blame.setting.partition("=")
     assert key == "fc1.precision.weight"
     _, mended = compared(network, spoiled | {key: value}, tmp_path)
-    assert mended["outputs"][0]["largest"] < found["outputs"][0]["largest"] / 2
+    assert mended.outputs[0].largest < found.outputs[0].largest / 2
 
 
 def quantized_network(folder, *, quantizers=QUANTIZED, act="quantized_relu(5,2)", last="linear"):
@@ -193,11 +194,11 @@ def quantized_network(folder, *, quantizers=QUANTIZED, act="quantized_relu(5,2)"
 
 def test_quantized_networks_are_equal_to_qkeras(tmp_path):
     fidelity, found = compared(quantized_network(tmp_path), {}, tmp_path)
-    assert found["inexact"] is None
-    assert found["equal"] and found["warning"] is None and missed(found, None) is None
+    assert found.inexact is None
+    assert found.equal and found.warning is None and missed(found, None) is None
     assert [each.stage.layer.name for each in fidelity.departures] == ["fc1", "act", "fc2"]
     assert not any(each.largest for each in fidelity.departures)
-    assert "tf-keras" in found["method"] and "QKeras" in found["method"]
+    assert "tf-keras" in found.method and "QKeras" in found.method
 
 
 @pytest.mark.parametrize(
@@ -271,15 +272,22 @@ def test_a_project_without_its_network_says_so(project):
 
 
 def test_the_lines_say_how_far_it_is_equal():
-    output = {"name": "y", "largest": 0.25, "mean": 0.1, "equal": 0.0, "agreement": None}
-    layers = [{"name": name, "largest": far} for name, far in (("a", 0.0), ("b", 0.5))]
-    found = {"outputs": [output], "layers": layers, "reason": None, "inexact": "layer 'b' rounds"}
-    found["equal"] = False
+    output = MeasuredOutput(
+        name="y", type="fixed<8,3>", largest=0.25, mean=0.1, equal=0.0, scale=1.0, close=False
+    )
+    layers = tuple(
+        MeasuredLayer(name=name, type="fixed<8,3>", vectors=9, largest=far, explained=0.0)
+        for name, far in (("a", 0.0), ("b", 0.5))
+    )
+    found = FidelityResults(
+        source="x.npy", outputs=(output,), layers=layers, inexact="layer 'b' rounds", equal=False
+    )
     assert figures(found).startswith("layers before 'b' equal; difference at most 0.25")
     assert missed(found, None).endswith("0.25 from it (layer 'b' rounds)")
-    assert figures(found | {"layers": layers[1:]}).startswith("difference at most 0.25")
+    last = found.model_copy(update={"layers": layers[1:]})
+    assert figures(last).startswith("difference at most 0.25")
     # What only the inputs' rounding makes is no difference of the hardware's.
-    rounded = found | {"layers": layers[:1], "equal": True}
+    rounded = found.model_copy(update={"layers": layers[:1], "equal": True})
     assert figures(rounded).startswith("equal on inputs as the hardware has them, not as given; ")
     assert missed(rounded, None) is None
 
@@ -292,13 +300,13 @@ def test_inputs_hold_what_they_are_given_in_the_type_that_is_named(converted, by
     def beyond(**options):
         design = lower(frontend.convert(network, None, ConvertOptions(**options)))
         words = [from_float(given, design.inputs[0].type)]
-        return Fidelity("no matter", design, words, [given], "x.npy").results([])["beyond"]
+        return Fidelity("no matter", design, words, [given], "x.npy").results([]).beyond
 
     (found,) = beyond(input_precision="ufixed<6,2>")
-    assert found["samples"] == (given[:, 0] <= -1 / 16).sum() and found["largest"] == -9
-    wider = found["wider"]
+    assert found.samples == (given[:, 0] <= -1 / 16).sum() and found.largest == -9
+    wider = found.wider
     setting = {"settings": (("x.precision.result", wider),)}
-    assert beyond(**setting if by_name else {"input_precision": wider}) == []
+    assert beyond(**setting if by_name else {"input_precision": wider}) == ()
 
 
 @pytest.mark.parametrize("largest", [1e18, 1e30, 1e308])
@@ -308,7 +316,7 @@ def test_of_inputs_that_no_type_holds_none_is_named(converted, largest):
     given = np.full((2, 3), largest)
     words = [from_float(given, design.inputs[0].type)]
     found = Fidelity("no matter", design, words, [given], "x.npy").results([])
-    assert found["beyond"][0]["wider"] is None
+    assert found.beyond[0].wider is None
     assert "; no type is wide enough; scale the samples" in "".join(lines(found))
 
 
@@ -326,10 +334,10 @@ def test_an_input_that_rounds_too_much_is_named_and_mended(converted):
         return fidelity.results([expected[tensor.name] for tensor in design.outputs])
 
     before = found(input_precision="fixed<4,3>")
-    assert before["blame"]["layer"] == "x" and "rounds what it is given" in before["warning"]
-    key, _, value = before["blame"]["setting"].partition("=")
+    assert before.blame.layer == "x" and "rounds what it is given" in before.warning
+    key, _, value = before.blame.setting.partition("=")
     after = found(input_precision="fixed<4,3>", settings=((key, value),))
-    assert after["outputs"][0]["close"]
+    assert after.outputs[0].close
 
 
 @pytest.fixture
@@ -343,8 +351,8 @@ def test_what_can_t_be_compared_is_said(plain_design, limited):
     with Fidelity(network, design, words, None, "random words") as fidelity:
         fidelity.look(expected)
     found = fidelity.results([])
-    assert found["reason"].endswith("ended after 0.05 seconds, its limit of time")
-    assert lines(found) == [f"not compared with the model itself: {found['reason']}"]
+    assert found.reason.endswith("ended after 0.05 seconds, its limit of time")
+    assert lines(found) == [f"not compared with the model itself: {found.reason}"]
     assert "not compared" in missed(found, 0.5)
 
 

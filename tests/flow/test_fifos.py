@@ -23,8 +23,8 @@ def test_depths_are_measured_and_keep_the_interval(tmp_path):
     stamp = size_fifos(directory, samples=6)
     project = load_rtl(directory)
     after = _fifos(project)
-    assert stamp.results["depths"] == {name: fifo.depth for name, fifo in after.items()}
-    assert stamp.results["interval"] == stamp.results["interval_after"] == project.interval
+    assert stamp.results.depths == {name: fifo.depth for name, fifo in after.items()}
+    assert stamp.results.interval == stamp.results.interval_after == project.interval
     # The short branch must hold a row and a pixel or so, and not the two tensors that it could.
     short = "u_stem_1_fifo"
     assert 6 < after[short].depth < before[short].depth == before[short].room
@@ -59,4 +59,4 @@ def test_a_deadlock_names_the_fifo_that_is_full(tmp_path):
 
 
 def test_a_design_in_lock_step_has_no_fifos(project):
-    assert size_fifos(project).results["depths"] == {}
+    assert size_fifos(project).results.depths == {}

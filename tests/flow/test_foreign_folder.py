@@ -32,5 +32,5 @@ def test_nothing_of_it_runs_and_everything_is_found_anew(foreign):
     found = verify(project, samples=20, fidelity=False)
     assert not marker.exists()
     assert found.fresh  # whatever their stamp says
-    assert (found.results["vectors"], found.results["mismatches"]) == (20, 0)
+    assert (found.results.verification.vectors, found.results.mismatches) == (20, 0)
     assert not verify(project, samples=20, fidelity=False).fresh

@@ -29,7 +29,7 @@ def test_the_default_is_lowered_and_said(project, slow):
     slow(50_000)
     said = []
     stamp = verify(project, notice=said.append, fidelity=False)
-    count = stamp.results["vectors"]
+    count = stamp.results.verification.vectors
     assert 10 <= count < 1000
     (line,) = said
     assert f"{count} random vectors in place of 1,000" in line and "--samples" in line
@@ -40,16 +40,19 @@ def test_the_default_is_lowered_and_said(project, slow):
 def test_what_is_asked_for_is_done_and_foretold(project, slow, tmp_path):
     slow(1_000_000)
     said = []
-    assert verify(project, samples=20, notice=said.append, fidelity=False).results["vectors"] == 20
+    assert (
+        verify(project, samples=20, notice=said.append, fidelity=False).results.verification.vectors
+        == 20
+    )
     np.save(tmp_path / "x.npy", np.zeros((12, 3)))
     stamp = verify(project, inputs=tmp_path / "x.npy", notice=said.append, fidelity=False)
-    assert stamp.results["vectors"] == 12
+    assert stamp.results.verification.vectors == 12
     assert len(said) == 2 and all("will take about" in line for line in said)
 
 
 def test_nothing_is_said_of_a_short_one(project):
     said = []
-    assert verify(project, notice=said.append, fidelity=False).results["vectors"] == 1000
+    assert verify(project, notice=said.append, fidelity=False).results.verification.vectors == 1000
     assert said == []
 
 
@@ -70,7 +73,7 @@ def test_sizing_of_fifos_too(tmp_path, slow):
     slow(20_000)
     said = []
     stamp = size_fifos(directory, notice=said.append)
-    assert stamp.results["interval"] == stamp.results["interval_after"]
+    assert stamp.results.interval == stamp.results.interval_after
     assert len(said) == 1 and "samples in place of 8" in said[0]
 
 

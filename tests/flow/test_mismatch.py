@@ -22,9 +22,9 @@ def _module(project, layer):
 
 def test_a_spoilt_sum_is_traced_to_its_layer(project):
     good = verify(project, samples=200, stalls=(), fidelity=False)
-    assert good.results["difference"] is None
-    assert good.results["mismatches"] == good.results["emulation_mismatches"] == 0
-    assert [check["mismatches"] for check in good.results["layers"]].count(0) >= 2
+    assert good.results.verification.first_difference is None
+    assert good.results.mismatches == good.results.emulation_mismatches == 0
+    assert [check.mismatches for check in good.results.verification.layers].count(0) >= 2
     assert verify(project, samples=200, stalls=(), fidelity=False).fresh is False
     assert json.loads(refresh(project).read_text())["verification"]["mismatches"] == 0
 
@@ -32,12 +32,12 @@ def test_a_spoilt_sum_is_traced_to_its_layer(project):
     # What was verified is no longer what stands there.
     assert json.loads(refresh(project).read_text()).get("verification") is None
     bad = verify(project, samples=200, stalls=(), fidelity=False).results
-    difference = bad["difference"]
-    assert 0 < bad["mismatches"] <= 200
-    assert bad["emulation_mismatches"] == 0
-    assert difference["layer"] == "fc1"
-    assert (difference["reference"], difference["subject"]) == ("golden", "RTL")
-    assert difference["expected"] != difference["got"]
+    difference = bad.verification.first_difference
+    assert 0 < bad.verification.mismatches <= 200
+    assert bad.emulation_mismatches == 0
+    assert difference.layer == "fc1"
+    assert (difference.reference, difference.subject) == ("golden", "RTL")
+    assert difference.expected != difference.got
     assert json.loads(refresh(project).read_text())["verification"]["mismatches"] > 0
 
 
@@ -47,9 +47,9 @@ def test_a_spoilt_weight_of_the_emulation_is_named(project):
     values[0] = str(-float(values[0]))
     weights.write_text(", ".join(values))
     bad = verify(project, samples=50, stalls=(), fidelity=False).results
-    assert bad["mismatches"] == 0 < bad["emulation_mismatches"]
-    assert bad["difference"]["layer"] == "fc2"
-    assert bad["difference"]["reference"] == "C++ emulation"
+    assert bad.verification.mismatches == 0 < bad.emulation_mismatches
+    assert bad.verification.first_difference.layer == "fc2"
+    assert bad.verification.first_difference.reference == "C++ emulation"
 
 
 def test_lint_errors_are_failures_of_the_design(project):

@@ -13,6 +13,7 @@ import gatewright
 from gatewright.errors import DesignFailure, InputError
 from gatewright.files import remove, replaced_file, write_text
 from gatewright.flow import steps
+from gatewright.flow.results import ConvertResults
 from gatewright.flow.steps import hash_files, held, key_of, read_stamp, run_step, tool_versions
 from waiting import wait_until
 
@@ -76,7 +77,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_damaged_stamp_is_none_and_is_made_again(tmp_path, how):
-    results = {"layers": 3, "latency": 123}
+    results = ConvertResults(layers=3, latency=123)
     run_step(tmp_path, "convert", "k", lambda: results)
     path = tmp_path / "steps" / "convert.json"
     path.write_text(DAMAGE[how](path.read_text()))

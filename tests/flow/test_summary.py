@@ -7,12 +7,14 @@ from dataclasses import asdict
 import pytest
 
 from gatewright.flow.convert import load_rtl
+from gatewright.flow.results import parse_results, plain
 from gatewright.flow.steps import Stamp, write_stamp
 from gatewright.flow.summary import Labels, Training, refresh, summarize
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.flow.verify import verified_content
 from gatewright.project import Module
 from gatewright.report import schema
+from gatewright.report.sentences import fidelity_text
 from gatewright.report.store import load_reports, write_report
 
 SIZED = {
@@ -70,6 +72,7 @@ VERIFIED = {
 
 
 def stamp(directory, step, subject, results):
+    """A stamp as Gatewright 0.1 wrote it."""
     write_stamp(directory, Stamp(step, "", results, 1.0, subject=subject))
 
 
@@ -131,6 +134,22 @@ def test_simulated_times(shared):
     assert (timing.ii, timing.ii_predicted) == (8, 6)
     assert timing.fps == pytest.approx(1e9 / (8 * timing.clock_ns))
     assert (timing.latency_max, timing.latency_last_max) == (18, 21)
+
+
+def test_stamps_of_gatewright_0_1_say_the_same_once_they_are_written_again():
+    difference = {"layer": "fc1", "tensor": "fc1", "vector": 3, "element": 0, "expected": 1}
+    difference |= {"got": 2, "type": "fixed<8,3>", "reference": "golden", "subject": "RTL"}
+    old = VERIFIED | {"vectors": 9, "mismatches": 1, "difference": difference, "stalls": ["none"]}
+    old |= {"layers": [{"name": "fc1", "vectors": 9, "mismatches": 0}], "fidelity": None}
+    results = parse_results("verify", old)
+    assert (results.timing.ii, results.timing.latency_max, results.interval) == (8, 18, 7.5)
+    assert results.verification.first_difference.got == 2
+    written = plain(results)
+    assert {key: written[key] for key in old} == old
+    assert parse_results("verify", written) == results
+    for wrong in (old | {"vectors": -1}, old | {"interval": float("inf")}, old | {"more": 1}, []):
+        with pytest.raises(ValueError):
+            parse_results("verify", wrong)
 
 
 @pytest.fixture
@@ -234,5 +253,5 @@ def test_what_verification_found_of_the_model_itself_stands_in_the_report(projec
     reason = {"reason": "no TensorFlow", "method": None, "outputs": [], "blame": None}
     stamp(project, "verify", subject, VERIFIED | {"vectors": 7, "fidelity": found | reason})
     (report,) = load_reports([refresh(project)]).reports
-    assert str(report.fidelity) == "not compared with the model itself: no TensorFlow"
+    assert fidelity_text(report.fidelity) == "not compared with the model itself: no TensorFlow"
     assert "fidelity" not in report.groups

@@ -107,8 +107,6 @@ def spoil(path, value):
         (("fifos",), [{"name": "u_a_fifo", "depth": 1}, {"name": "u_a_fifo", "depth": 2}]),
         (("accuracy", "rtl"), 96.1),
         (("verification", "mismatches"), 10_001),
-        (("verification", "first_difference"), {"layer": "fc1", "vector": 0, "element": 0,
-                                                "expected": 1, "got": 2}),
         (("layers", 0, "weights_nonzero"), 10**6),
         (("layers", 1, "name"), "fc1"),
         (("steps",), [{"name": ""}]),
@@ -152,6 +150,13 @@ def test_verdict():
     layer_fails = Report.model_validate(fields)
     assert layer_fails.passed is False
     assert verdict(layer_fails) == "FAILED, 5 of 1,000 vectors differ"
+    fields = make_fields()
+    fields["verification"]["first_difference"] = {
+        "layer": "fc1", "vector": 5000, "element": 0, "expected": 1, "got": 2
+    }  # fmt: skip
+    beyond_the_layers = Report.model_validate(fields)
+    assert beyond_the_layers.passed is False
+    assert verdict(beyond_the_layers) == "FAILED, see the first difference"
     fields = make_fields()
     fields["verification"].update(vectors=0, layers=[])
     assert Report.model_validate(fields).passed is None

@@ -31,4 +31,4 @@ def test_levelled_branches_keep_one_beat_a_clock(tmp_path):
     x = np.random.default_rng(0).integers(-128, 128, (400, 1))
     result = simulate(project, [x], tmp_path / "sim")
     np.testing.assert_array_equal(result.outputs[0], np.hstack([x, x]))
-    assert (result.latency_min, result.latency_max, result.interval) == (5, 5, 1.0)
+    assert (result.timing.latency_min, result.timing.latency_max, result.interval) == (5, 5, 1.0)

@@ -37,4 +37,4 @@ def test_every_reader_gets_every_beat_when_it_likes(tmp_path):
     np.testing.assert_array_equal(result.outputs[1], np.hstack([x, x]))
     # A beat leaves the input when its last reader takes it, with the pair: two clock cycles after
     # the others. The early branch has no register to hold a beat: that is what gw_delay is for.
-    assert (result.latency_min, result.latency_max, result.interval) == (0, 0, 3.0)
+    assert (result.timing.latency_min, result.timing.latency_max, result.interval) == (0, 0, 3.0)

@@ -23,9 +23,9 @@ def test_outputs_latency_and_interval(adder, build_dir):
     x, y = adder_inputs(500)
     result = simulate(adder(), [x, y], build_dir)
     np.testing.assert_array_equal(result.outputs[0], x.sum(axis=1, keepdims=True) + y)
-    assert (result.latency_min, result.latency_max, result.interval) == (1, 1, 1.0)
+    assert (result.timing.latency_min, result.timing.latency_max, result.interval) == (1, 1, 1.0)
     # The only beat of a result is its first and its last.
-    assert (result.latency_last_min, result.latency_last_max) == (1, 1)
+    assert (result.timing.latency_last_min, result.timing.latency_last_max) == (1, 1)
     assert [phase.name for phase in result.phases] == [
         "full rate",
         *(pattern.name for pattern in STALLS),
@@ -45,8 +45,8 @@ def test_vectors_of_several_beats(serial_sum, build_dir):
     result = simulate(serial_sum, [x], build_dir)
     total = x.sum(axis=1, keepdims=True)
     np.testing.assert_array_equal(result.outputs[0], np.hstack([total, -total]))
-    assert (result.latency_min, result.latency_max, result.interval) == (4, 4, 6.0)
-    assert (result.latency_last_min, result.latency_last_max) == (5, 5)
+    assert (result.timing.latency_min, result.timing.latency_max, result.interval) == (4, 4, 6.0)
+    assert (result.timing.latency_last_min, result.timing.latency_last_max) == (5, 5)
     assert (result.interval_min, result.interval_max) == (6, 6)
     assert result.levels == {}
 
@@ -70,14 +70,14 @@ def test_levels_of_fifos_and_pace(branches, build_dir):
     # the latency of a vector grows by the time that its first beat waits there. Of each vector,
     # u_direct holds all four beats, and one of the next vector before the first sum takes one out.
     assert full_rate.levels == {"u_input": 8, "u_direct": 5, "u_totals": 1}
-    assert (result.latency_min, result.latency_last_min) == (6, 9)
-    assert result.latency_max > 16
+    assert (result.timing.latency_min, result.timing.latency_last_min) == (6, 9)
+    assert result.timing.latency_max > 16
     assert (result.interval, result.interval_min, result.interval_max) == (8.0, 8, 8)
     # Beats come in every second cycle; u_total answers in cycles 8 to 11, while those of cycles 8
     # and 10 wait. It is as fast as the input, so every vector takes as long as the first one.
     assert paced.levels == {"u_input": 2, "u_direct": 4, "u_totals": 1}
-    assert (paced.latency_min, paced.latency_max) == (9, 9)
-    assert (paced.latency_last_min, paced.latency_last_max) == (12, 12)
+    assert (paced.timing.latency_min, paced.timing.latency_max) == (9, 9)
+    assert (paced.timing.latency_last_min, paced.timing.latency_last_max) == (12, 12)
     assert (paced.interval_min, paced.interval_max) == (8, 8)
     # u_totals is full only when the sink does not take what u_direct and it offer.
     assert result.levels["u_totals"] == 2
@@ -93,7 +93,7 @@ def test_pace_that_is_no_multiple_of_the_beats(branches, build_dir):
         assert (at[name].cycles, at[name].levels) == (at["full rate"].cycles, result.levels)
     # Beats 2 or 3 cycles apart, 11 a vector; a vector then takes those of three distances longer.
     assert (at["pace 11"].interval_min, at["pace 11"].interval_max) == (11, 11)
-    assert (at["pace 11"].latency_min, at["pace 11"].latency_max) == (12, 12)
+    assert (at["pace 11"].timing.latency_min, at["pace 11"].timing.latency_max) == (12, 12)
     assert (at["pace 1001"].interval_min, at["pace 1001"].interval_max) == (1001, 1001)
     assert at["pace 1001"].levels == {"u_input": 1, "u_direct": 4, "u_totals": 1}
 

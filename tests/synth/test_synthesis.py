@@ -15,7 +15,8 @@ from gatewright.errors import DesignFailure, InputError
 from gatewright.fixed import FixedType
 from gatewright.project import Module, RtlProject
 from gatewright.resources import data_dir
-from gatewright.synth import Resources, export_netlist, run, synthesize, synthesize_files
+from gatewright.results.utilization import Resources
+from gatewright.synth import export_netlist, run, synthesize, synthesize_files
 from gatewright.targets import load_target
 from gatewright.units import Rom
 
@@ -110,7 +111,7 @@ def test_modules_add_up_and_are_synthesized_once(tmp_path, xcup, monkeypatch):
     assert one.ff == 18
     assert 9 <= one.lut <= 18
     assert one.carry == 3
-    assert glue == Resources(1, 0, 0, 0, 0, 0, 0)
+    assert glue == Resources(lut=1, ff=0, dsp=0, bram=0, uram=0, lutram=0, carry=0)
     assert result.total.lut == 2 * one.lut + 1
     assert result.total.ff == 36
     monkeypatch.setattr(run.subprocess, "run", None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from gatewright.kernels.batchnorm import BatchNorm
 from gatewright.kernels.softmax import Softmax, SoftmaxLegacy
 from gatewright.kernels.table import Lookup
 from gatewright.kernels.weighted import Weighted
+from gatewright.results.against_model import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,23 +36,6 @@ _MOST_ENTRIES = 1 << 16
 _FINE = 2.0**-11
 #: Coarser steps of an index are nobody's choice but the user's.
 _COARSE = 2.0**-6
-
-
-@dataclass(frozen=True)
-class Cause:
-    """What makes a layer's values differ.
-
-    Attributes:
-        layer: The layer of hardware, as settings and reports name it.
-        type: The type to blame.
-        reason: What it does to values, in words.
-        setting: What `--set` mends it with, `layer.key=value`; "" if nothing is known to.
-    """
-
-    layer: str
-    type: str
-    reason: str
-    setting: str
 
 
 def explain(stage: Stage, wanted: Floats, got: Floats, reach: tuple[float, float]) -> Cause:
@@ -76,7 +60,11 @@ def explain(stage: Stage, wanted: Floats, got: Floats, reach: tuple[float, float
         if isinstance(kernel, Weighted) and isinstance(accum, FixedType) and _beyond(value, accum):
             return _range(kernel, "accum", accum, value, low, high)
     if not stage.kernels:
-        return Cause(stage.layer.name, str(stage.result.type), "is no layer of hardware", "")
+        return Cause(
+            layer=stage.layer.name,
+            type=str(stage.result.type),
+            reason="is no layer of hardware",
+        )
     step = 2.0**-stage.result.type.frac
     if error > 1.01 * step:
         for kernel in stage.kernels:
@@ -93,7 +81,7 @@ def explain(stage: Stage, wanted: Floats, got: Floats, reach: tuple[float, float
         return _cause(kernel, "result", kernel.output.type, reason, wider)
     kernel = stage.kernels[-1]
     reason = "computes otherwise than the model's layer does"
-    return Cause(kernel.layer, str(kernel.output.type), reason, "")
+    return _blamed(kernel, kernel.output.type, reason)
 
 
 def wide_enough(of: FixedType, low: float, high: float) -> FixedType | None:
@@ -124,8 +112,7 @@ def _finer(of: FixedType, bits: int) -> FixedType:
 
 
 def _cause(kernel: Kernel, what: str, of: FixedType, reason: str, to: FixedType | None) -> Cause:
-    setting = f"{kernel.layer}.precision.{what}={to}" if to else ""
-    return Cause(kernel.layer, str(of), reason, setting)
+    return _blamed(kernel, of, reason, f"{kernel.layer}.precision.{what}={to}" if to else None)
 
 
 def _range(
@@ -162,7 +149,7 @@ def _inside(stage: Stage, kernel: Kernel, error: float, scale: float) -> Cause |
         entries = min(_MOST_ENTRIES, size << _missing_bits(error))
         reason = f"its table has {size} entries"
         setting = f"{kernel.layer}.table_size={entries}"
-        cause = Cause(kernel.layer, str(kernel.output.type), reason, setting)
+        cause = _blamed(kernel, kernel.output.type, reason, setting)
         found += [(error / 2, cause)] if entries > size else []
     if isinstance(kernel, Softmax):
         found += _of_softmax(kernel, error)
@@ -184,7 +171,7 @@ def _of_softmax(kernel: Softmax, error: float) -> Iterator[tuple[float, Cause]]:
     if kernel.norm is None:
         reason = "indexes its table by the top bits of a wide input"
         setting = f"{kernel.layer}.implementation=stable"
-        yield error, Cause(kernel.layer, str(kernel.inputs[0].type), reason, setting)
+        yield error, _blamed(kernel, kernel.inputs[0].type, reason, setting)
         return
     own = 2.0 ** -kernel.inputs[0].type.frac
     for what, of, size in (
@@ -195,7 +182,7 @@ def _of_softmax(kernel: Softmax, error: float) -> Iterator[tuple[float, Cause]]:
         if step > max(_COARSE, own):
             reason = f"indexes a table in steps of {step:.3g}, by the top bits of its {what}"
             setting = f"{kernel.layer}.precision.{what}=auto"
-            yield step, Cause(kernel.layer, str(of), reason, setting)
+            yield step, _blamed(kernel, of, reason, setting)
 
 
 def _of_weights(
@@ -264,3 +251,7 @@ def _normalization(layer: Layer) -> tuple[Floats, Floats]:
     epsilon: Any = layer.arguments["epsilon"]
     scale = found.get("gamma", 1.0) / np.sqrt(found["moving_variance"] + epsilon)
     return scale, found.get("beta", 0.0) - found["moving_mean"] * scale
+
+
+def _blamed(kernel: Kernel, of: FixedType, reason: str, setting: str | None = None) -> Cause:
+    return Cause(layer=kernel.layer, type=str(of), reason=reason, setting=setting)

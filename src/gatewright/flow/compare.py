@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from gatewright.results.verification import Difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,28 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gatewright.kernels import Tensor
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The first element that differs, in raw units of the tensor's type."""
-
-    layer: str
-    tensor: str
-    vector: int
-    element: int
-    expected: int
-    got: int
-    type: str
-    reference: str
-    subject: str
-
-    def __str__(self) -> str:
-        return (
-            f"layer '{self.layer}', vector {self.vector}, element {self.element}: "
-            f"{self.reference} {self.expected}, {self.subject} {self.got} "
-            f"(raw values of type {self.type})"
-        )
 
 
 def difference_of(
@@ -58,7 +37,18 @@ def difference_of(
     found = first_difference(expected, got)
     if found is None:
         return None
-    return Difference(layer, tensor.name, *found, str(tensor.type), reference, subject)
+    vector, element, wanted, value = found
+    return Difference(
+        layer=layer,
+        tensor=tensor.name,
+        vector=vector,
+        element=element,
+        expected=wanted,
+        got=value,
+        type=str(tensor.type),
+        reference=reference,
+        subject=subject,
+    )
 
 
 def differing_in_any(

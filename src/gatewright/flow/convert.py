@@ -24,6 +24,7 @@ from gatewright.files import (
     write_text,
 )
 from gatewright.flow.balance import balanced, check_interval
+from gatewright.flow.results import ConvertResults
 from gatewright.flow.steps import (
     Progress,
     Stamp,
@@ -77,7 +78,7 @@ def convert(
     *,
     name: str | None = None,
     progress: Progress = silent,
-) -> Stamp:
+) -> Stamp[ConvertResults]:
     """Make, or bring up to date, the project directory of a model.
 
     If it fails, what stood there stays as it was. Files that it made and that are missing or have
@@ -215,7 +216,7 @@ def changed_files(directory: Path, folders: Sequence[str] = _MADE) -> list[str]:
     return _unlike(directory, conversion_of(directory), folders)
 
 
-def _unlike(directory: Path, stamp: Stamp, folders: Sequence[str]) -> list[str]:
+def _unlike(directory: Path, stamp: Stamp[ConvertResults], folders: Sequence[str]) -> list[str]:
     def below(*names: str) -> dict[str, str]:
         return {
             name: digest for name, digest in stamp.files.items() if name.partition("/")[0] in names
@@ -252,7 +253,7 @@ def require_project(directory: Path) -> None:
         raise InputError(f"{directory}: {what}; make it with 'gatewright convert MODEL -o DIR'")
 
 
-def conversion_of(directory: Path) -> Stamp:
+def conversion_of(directory: Path) -> Stamp[ConvertResults]:
     """The stamp of the conversion of a project directory.
 
     Raises:
@@ -325,7 +326,7 @@ def _convert(
     target: Target,
     clock_ns: float,
     progress: Progress,
-) -> dict[str, Any]:
+) -> ConvertResults:
     from gatewright import frontend
     from gatewright.emit import emit
     from gatewright.frontend.network import Network
@@ -374,7 +375,7 @@ def _convert(
         if request.is_dir():
             remove(request)
         write_text(request, json.dumps(asked, indent=1))
-    return {"layers": len(design.kernels), "latency": project.latency, "notes": notes}
+    return ConvertResults(layers=len(design.kernels), latency=project.latency, notes=tuple(notes))
 
 
 def _interval(options: ConvertOptions, clock_ns: float) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -13,11 +13,11 @@ from gatewright.emulation import Emulation
 from gatewright.errors import LimitError, TimeLimitError
 from gatewright.fixed import to_float
 from gatewright.flow.compare import (
-    Difference,
     difference_of,
     differing_in_any,
     differing_vectors,
 )
+from gatewright.results.verification import Difference, LayerCheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ class Agreement:
 
     missing: str | None = None
     mismatches: int | None = None
-    layers: tuple[dict[str, Any], ...] = ()
+    layers: tuple[LayerCheck, ...] = ()
     difference: Difference | None = None
 
 
@@ -116,7 +116,7 @@ class Emulated:
             name, got = design.called(kernel.layer), expected[kernel.output.name][:TRACED]
             reference = self._layers[kernel.layer]
             wrong = len(differing_vectors(reference, got))
-            layers.append({"name": name, "vectors": len(got), "mismatches": wrong})
+            layers.append(LayerCheck(name=name, vectors=len(got), mismatches=wrong))
             difference = difference or difference_of(name, kernel.output, reference, got, *_NAMES)
         outputs = [expected[tensor.name] for tensor in design.outputs]
         for tensor, reference, got in zip(design.outputs, self._outputs, outputs, strict=True):

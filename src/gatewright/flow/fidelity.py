@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -16,12 +16,14 @@ import numpy as np
 from gatewright.errors import InputError
 from gatewright.fixed import to_float
 from gatewright.flow import counterparts
-from gatewright.flow.blame import Cause, beyond, explain, wide_enough
+from gatewright.flow.blame import beyond, explain, wide_enough
 from gatewright.flow.convert import load_read_network
 from gatewright.flow.counterparts import Stage, skips, stages
 from gatewright.flow.representable import inexact
+from gatewright.flow.results import Beyond, FidelityResults, MeasuredLayer, MeasuredOutput
 from gatewright.frontend.network import Layer, Network, Object
 from gatewright.frontend.reference import Reference
+from gatewright.results.against_model import Cause
 from gatewright.versions import versions_of
 
 if TYPE_CHECKING:
@@ -93,6 +95,14 @@ class Departure:
     def departs(self) -> bool:
         """Whether it is further away than the steps of its types explain."""
         return self.largest > self.explained
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """What was found of each output, and whether all are equal on the hardware's inputs."""
+
+    outputs: tuple[MeasuredOutput, ...]
+    equal: bool
 
 
 class Fidelity:
@@ -217,71 +227,63 @@ class Fidelity:
         tensors = counterparts.inputs(network, self._design).values()
         return [by_tensor[tensor.name] for tensor in tensors]
 
-    def results(self, outputs: list[Values]) -> dict[str, Any]:
+    def results(self, outputs: list[Values]) -> FidelityResults:
         """What was found.
 
         Args:
             outputs: The hardware's outputs, raw, in the order of the design's.
-
-        Returns:
-            Plain data, see `flow.results.FidelityResults`.
         """
-        found: dict[str, Any] = {
-            "method": self._method,
-            "vectors": 0,
-            "source": self._source,
-            "reason": self._reason,
-            "outputs": [],
-            "layers": [],
-            "inexact": self._inexact,
-            "equal": None,
-            "first": None,
-            "blame": None,
-            "beyond": self._beyond,
-            "warning": None,
-        }
+        nothing = FidelityResults(
+            method=self._method,
+            source=self._source,
+            reason=self._reason,
+            inexact=self._inexact,
+            beyond=self._beyond,
+        )
         if self._reason is not None:
-            return found
-        found |= self._of_outputs(outputs)
-        found["layers"] = [
-            {
-                "name": self._design.called(each.name),
-                "type": str(each.stage.result.type),
-                "vectors": len(each.wanted),
-                "largest": each.largest,
-                "explained": each.explained,
-            }
-            for each in self.departures
-        ]
+            return nothing
+        ends = self._of_outputs(outputs)
         first = next((each for each in self.departures if each.departs), None)
-        found["first"] = None if first is None else asdict(self.cause(first))
-        trouble = self._trouble(found)
+        trouble = self._trouble(ends)
+        blame = warning = None
         if trouble is not None:
             blame = self._of_inputs(outputs) or self._blame(
-                exactly=found["inexact"] is None and not found["equal"]
+                exactly=self._inexact is None and not ends.equal
             )
-            found["blame"] = None if blame is None else asdict(blame)
-            found["warning"] = _warning(trouble, blame)
-            if self._given is None and found["inexact"] is not None:
-                found["warning"] += _RANDOM
-        return found
+            warning = _warning(trouble, blame)
+            if self._given is None and self._inexact is not None:
+                warning += _RANDOM
+        return nothing.model_copy(
+            update={
+                "vectors": len(self._words[0]),
+                "outputs": ends.outputs,
+                "equal": ends.equal,
+                "layers": tuple(map(self._of_layer, self.departures)),
+                "first": None if first is None else self.cause(first),
+                "blame": blame,
+                "warning": warning,
+            }
+        )
 
-    def _of_outputs(self, outputs: list[Values]) -> dict[str, Any]:
+    def _of_layer(self, departure: Departure) -> MeasuredLayer:
+        return MeasuredLayer(
+            name=self._design.called(departure.name),
+            type=str(departure.stage.result.type),
+            vectors=len(departure.wanted),
+            largest=departure.largest,
+            explained=departure.explained,
+        )
+
+    def _of_outputs(self, outputs: list[Values]) -> _Ends:
         """What was found of the outputs alone."""
         pairs = list(zip(self._design.outputs, outputs, self._predicted, strict=True))
         equal = all(
             bool((_floats(values, tensor, len(exact)) == exact.reshape(len(exact), -1)).all())
             for (tensor, values, _), exact in zip(pairs, self._exact, strict=True)
         )
-        return {
-            "vectors": len(self._words[0]),
-            "source": self._source,
-            "outputs": [self._of_output(*pair) for pair in pairs],
-            "inexact": self._inexact,
-            "equal": equal,
-        }
+        return _Ends(tuple(self._of_output(*pair) for pair in pairs), equal)
 
-    def _of_output(self, tensor: Tensor, values: Values, predicted: Floats) -> dict[str, Any]:
+    def _of_output(self, tensor: Tensor, values: Values, predicted: Floats) -> MeasuredOutput:
         """How far an output is from what the model predicts."""
         wanted = predicted.reshape(len(predicted), -1)
         got = _floats(values, tensor, len(wanted))
@@ -291,16 +293,16 @@ class Fidelity:
         agreement = None
         if self._classifies(index, wanted.shape[1]):
             agreement = float((got.argmax(axis=1) == wanted.argmax(axis=1)).mean())
-        return {
-            "name": tensor.name,
-            "type": str(tensor.type),
-            "largest": float(away.max()),
-            "mean": float(away.mean()),
-            "equal": float((away == 0).all(axis=1).mean()),
-            "scale": scale,
-            "agreement": agreement,
-            "close": bool(away.max() <= max(STEPS * 2.0**-tensor.type.frac, SHARE * scale)),
-        }
+        return MeasuredOutput(
+            name=tensor.name,
+            type=str(tensor.type),
+            largest=float(away.max()),
+            mean=float(away.mean()),
+            equal=float((away == 0).all(axis=1).mean()),
+            scale=scale,
+            agreement=agreement,
+            close=bool(away.max() <= max(STEPS * 2.0**-tensor.type.frac, SHARE * scale)),
+        )
 
     def _classifies(self, output: int, elements: int) -> bool:
         """Whether the greatest element of an output is what it says.
@@ -322,22 +324,22 @@ class Fidelity:
         )
         return plain and all(tensor.size != elements for tensor in self._design.inputs)
 
-    def _trouble(self, found: dict[str, Any]) -> str | None:
+    def _trouble(self, ends: _Ends) -> str | None:
         """What an owner of the model should know, in words."""
-        where = f"on {found['vectors']:,} vectors of {found['source']}"
-        for each in found["outputs"]:
-            if each["agreement"] is not None and each["agreement"] < AGREEMENT:
+        where = f"on {len(self._words[0]):,} vectors of {self._source}"
+        for each in ends.outputs:
+            if each.agreement is not None and each.agreement < AGREEMENT:
                 return (
-                    f"{where} output '{each['name']}' agrees with the model's class in "
-                    f"{100 * each['agreement']:.1f} %"
+                    f"{where} output '{each.name}' agrees with the model's class in "
+                    f"{100 * each.agreement:.1f} %"
                 )
-        if found["inexact"] is None and not found["equal"]:
+        if self._inexact is None and not ends.equal:
             return f"{where} outputs are not equal to the quantized model's"
-        for each in found["outputs"]:
-            if not each["close"]:
+        for each in ends.outputs:
+            if not each.close:
                 return (
-                    f"{where} output '{each['name']}' is up to {each['largest']:.3g} from what the "
-                    f"model predicts, of {each['scale']:.3g} at most"
+                    f"{where} output '{each.name}' is up to {each.largest:.3g} from what the "
+                    f"model predicts, of {each.scale:.3g} at most"
                 )
         return None
 
@@ -345,11 +347,11 @@ class Fidelity:
         """An input that doesn't hold what it is given, or whose rounding does most of the harm."""
         for each in self._beyond:
             reason = (
-                f"does not hold what it is given: {each['samples']:,} of {each['of']:,} samples "
-                f"reach beyond, up to {each['largest']:.6g}"
+                f"does not hold what it is given: {each.samples:,} of {each.of:,} samples "
+                f"reach beyond, up to {each.largest:.6g}"
             )
-            setting = each["wider"] and f"{each['input']}.precision.result={each['wider']}"
-            return Cause(each["input"], each["type"], reason, setting or "")
+            setting = each.wider and f"{each.input}.precision.result={each.wider}"
+            return Cause(layer=each.input, type=each.type, reason=reason, setting=setting)
         if self._given is None:
             return None
         shares = []
@@ -370,7 +372,8 @@ class Fidelity:
         finer = replace(tensor.type, width=tensor.type.width + bits)
         label = self._design.labels.get(tensor.name, tensor.name)
         reason = f"rounds what it is given to steps of {2.0**-tensor.type.frac:.3g}, by {lost:.3g}"
-        return Cause(label, str(tensor.type), reason, f"{label}.precision.result={finer}")
+        setting = f"{label}.precision.result={finer}"
+        return Cause(layer=label, type=str(tensor.type), reason=reason, setting=setting)
 
     def _blame(self, *, exactly: bool) -> Cause | None:
         """The layer that does most harm: of one that should be exact the first that isn't."""
@@ -390,7 +393,9 @@ class Fidelity:
         found = explain(stage, departure.wanted, departure.got, reach)
         own = self._design.labels.get(found.layer, found.layer)
         setting = found.setting and own + found.setting.removeprefix(found.layer)
-        return replace(found, layer=self._design.called(found.layer), setting=setting)
+        return found.model_copy(
+            update={"layer": self._design.called(found.layer), "setting": setting}
+        )
 
 
 def read_network(directory: Path) -> Network | str:
@@ -462,7 +467,7 @@ def _floats(values: Values, tensor: Tensor, count: int) -> Floats:
     return to_float(values[:count], tensor.type.frac).reshape(count, -1)
 
 
-def _outside(design: Design, given: list[Floats] | None) -> list[dict[str, Any]]:
+def _outside(design: Design, given: list[Floats] | None) -> tuple[Beyond, ...]:
     """What of the user's values the inputs' types don't hold."""
     found = []
     for tensor, values in zip(design.inputs, given or (), strict=False):
@@ -471,17 +476,17 @@ def _outside(design: Design, given: list[Floats] | None) -> list[dict[str, Any]]
             low, high = float(values.min()), float(values.max())
             wider = wide_enough(tensor.type, low, high)
             found.append(
-                {
-                    "input": design.labels.get(tensor.name, tensor.name),
-                    "type": str(tensor.type),
-                    "samples": int(outside.sum()),
-                    "of": len(values),
-                    "largest": high if abs(high) >= abs(low) else low,
-                    "wider": None if wider is None else str(wider),
-                    "alone": len(design.inputs) == 1,
-                }
+                Beyond(
+                    input=design.labels.get(tensor.name, tensor.name),
+                    type=str(tensor.type),
+                    samples=int(outside.sum()),
+                    of=len(values),
+                    largest=high if abs(high) >= abs(low) else low,
+                    wider=None if wider is None else str(wider),
+                    alone=len(design.inputs) == 1,
+                )
             )
-    return found
+    return tuple(found)
 
 
 def _warning(trouble: str, blame: Cause | None) -> str:

@@ -22,6 +22,7 @@ from gatewright.flow.convert import (
     require_project,
 )
 from gatewright.flow.inputs import random_inputs, read_inputs
+from gatewright.flow.results import FifosResults
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.targets import load_target
@@ -54,7 +55,7 @@ def size_fifos(
     progress: Progress = silent,
     notice: Progress = silent,
     share: Callable[[float], None] | None = None,
-) -> Stamp:
+) -> Stamp[FifosResults]:
     """Set the depths of a project's FIFOs to what simulation shows that they need.
 
     The design is simulated with FIFOs that hold two tensors, with inputs paced at its own
@@ -106,7 +107,7 @@ def size_fifos(
         sizing = _Sizing(directory, design, project, words, stalls, samples, progress, share)
         seconds = _seconds(project, samples, stalls)
 
-        def action() -> dict[str, Any]:
+        def action() -> FifosResults:
             if not asked and samples < SAMPLES:
                 notice(
                     f"{directory}: {samples} samples in place of {SAMPLES}: the design takes "
@@ -124,7 +125,7 @@ def size_fifos(
             subject=lambda: synthesized_content(load_rtl(directory)),
             made=lambda: sorted((directory / "rtl").iterdir()) if sizing.names else (),
         )
-    if stamp.fresh and stamp.results["depths"] and spoilt:
+    if stamp.fresh and stamp.results.depths and spoilt:
         stamp = replace(stamp, cause=spoilt[0])
     return stamp
 
@@ -160,10 +161,10 @@ class _Sizing:
         self.share = share
         self.names = [m.instance for m in project.modules if m.kind == "fifo"]
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> FifosResults:
         """Measure, write the RTL anew, and show that nothing is lost."""
         if not self.names:
-            return {"depths": {}, "levels": {}, "interval": self.project.interval}
+            return FifosResults(depths={}, levels={}, interval=self.project.interval)
         self.progress("simulating with deep FIFOs, to see how full they get")
         roomy = {m.instance: max(2, m.room or 0) for m in self.project.modules if m.kind == "fifo"}
         with self._scratch() as build:
@@ -191,14 +192,14 @@ class _Sizing:
                 after = None
             if after is not None and (after.interval_max or interval) <= interval:
                 self._write(depths)
-                return {
-                    "depths": depths,
-                    "levels": levels,
-                    "interval": interval,
-                    "simulator": simulate.simulator_version(),
-                    "interval_after": after.interval_max,
-                    "stalls": [pattern.name for pattern in self.stalls],
-                }
+                return FifosResults(
+                    depths=depths,
+                    levels=levels,
+                    interval=interval,
+                    simulator=simulate.simulator_version(),
+                    interval_after=after.interval_max,
+                    stalls=tuple(pattern.name for pattern in self.stalls),
+                )
             depths = {
                 name: min(roomy[name], max(depth + 1, depth * 3 // 2))
                 for name, depth in depths.items()

@@ -1,159 +1,143 @@
-"""What the stamps of the steps say: the fields of their results, by step."""
+"""What the stamps of the steps say: the results of each step, and their JSON."""
 
 from __future__ import annotations
 
-from typing import Any, NotRequired
+import json
+import math
+from typing import Any
 
-# pydantic wants these where Python is older than 3.12.
-from typing_extensions import TypedDict
+from gatewright.results.against_model import Cause, LayerFidelity, OutputFidelity
+from gatewright.results.part import Part
+from gatewright.results.timing import Timing
+from gatewright.results.utilization import Resources
+from gatewright.results.verification import Verification, reference_of
+from gatewright.typed import Count, Finite, Text, decode
 
-from gatewright.typed import Count, Finite, Text
 
-
-class ConvertResults(TypedDict):
+class ConvertResults(Part):
     """Of a conversion."""
 
     layers: Count
     latency: Count
-    notes: NotRequired[list[Text]]  # what stands in the place of something else
+    notes: tuple[Text, ...] = ()
+    """What stands in the place of something else."""
 
 
-class _Difference(TypedDict):
-    layer: Text
-    tensor: Text
-    vector: Count
-    element: Count
-    expected: int
-    got: int
+class MeasuredOutput(OutputFidelity):
+    """How far an output is from the model's, and what that is to be judged by."""
+
     type: Text
-    reference: Text
-    subject: Text
-
-
-class _Layer(TypedDict):
-    name: Text
-    vectors: Count
-    mismatches: Count
-
-
-class _FidelityOutput(TypedDict):
-    name: Text
-    type: Text
-    largest: Finite
-    mean: Finite
-    equal: Finite
+    """Fixed-point type of an element."""
     scale: Finite
-    agreement: Finite | None
+    """Greatest magnitude that the model predicts, in the unit of the output."""
     close: bool
+    """Whether it is within its last bits."""
 
 
-class _FidelityLayer(TypedDict):
-    name: Text
+class MeasuredLayer(LayerFidelity):
+    """How far a layer is from the model's."""
+
     type: Text
-    vectors: Count
-    largest: Finite
-    explained: Finite
+    """Fixed-point type of its result."""
 
 
-class _Cause(TypedDict):
-    layer: Text
-    type: Text
-    reason: Text
-    setting: Text
+class Beyond(Part):
+    """An input that does not hold what it was given."""
 
-
-class _Beyond(TypedDict):
     input: Text
     type: Text
     samples: Count
+    """Samples that reach beyond the type."""
     of: Count
+    """Samples given."""
     largest: Finite
+    """The value that reaches furthest."""
     wider: Text | None
+    """A type that holds them all; None if no word is so wide."""
     alone: bool
+    """Whether it is the only input."""
 
 
-class FidelityResults(TypedDict):
-    """Of the comparison with the model itself, in its own framework.
+class FidelityResults(Part):
+    """Of the comparison with the model itself, in its own framework."""
 
-    `reason` says why there is none. Per output: `largest` and `mean` absolute difference, in the
-    output's own unit; share of vectors that are `equal`; greatest magnitude predicted (`scale`);
-    share of vectors whose class agrees; whether it is within its last bits (`close`). `layers` are
-    on the hardware's own inputs of each, so that a difference is that layer's alone; `explained`
-    is what the steps of its types account for. `inexact` says why outputs can't be expected to be
-    equal; None where they must be.
-    """
-
-    method: Text | None
-    vectors: Count
+    method: Text | None = None
+    """The framework, with its version."""
+    vectors: Count = 0
     source: Text
-    reason: Text | None
-    outputs: list[_FidelityOutput]
-    layers: list[_FidelityLayer]
-    inexact: Text | None
-    equal: bool | None
-    first: _Cause | None
-    blame: _Cause | None
-    beyond: list[_Beyond]
-    warning: Text | None
+    reason: Text | None = None
+    """Why there is no comparison."""
+    outputs: tuple[MeasuredOutput, ...] = ()
+    layers: tuple[MeasuredLayer, ...] = ()
+    """On the hardware's own inputs of each, so that a difference is that layer's alone."""
+    inexact: Text | None = None
+    """Why outputs can't be expected to be equal; None where they must be."""
+    equal: bool | None = None
+    """Whether they are, on inputs as the hardware has them."""
+    first: Cause | None = None
+    """The first layer that departs by more than the steps of its types explain."""
+    blame: Cause | None = None
+    """What does most harm, where a warning is due."""
+    beyond: tuple[Beyond, ...] = ()
+    warning: Text | None = None
 
 
-class VerifyResults(TypedDict):
+class VerifyResults(Part):
     """Of a verification."""
 
-    vectors: Count
+    verification: Verification
+    timing: Timing
+    """As simulated, without stalls."""
+    fidelity: FidelityResults | None = None
     source: Text
+    """Where the vectors are from, in words."""
     seed: int | None
-    mismatches: Count
+    """Of random vectors."""
     emulation_mismatches: Count | None
-    emulation_missing: Text | None
-    difference: _Difference | None
-    layers: list[_Layer]
-    fidelity: NotRequired[FidelityResults | None]
-    stalls: list[Text]
-    latency_min: Count
-    latency_max: Count
-    latency_last_min: Count
-    latency_last_max: Count
+    """Vectors whose golden outputs differ from hls4ml's C++; None where that was not run."""
     interval: Finite | None
+    """Mean number of cycles between two tensors at full rate; None of a single one."""
     cycles: Count
+    """Clock cycles that were simulated."""
     cycles_per_second: Count
     simulator: Text
-    changed: list[Text]
+    changed: tuple[Text, ...]
+    """Files that are not what the conversion made, each with what is wrong with it."""
+
+    @property
+    def mismatches(self) -> int:
+        """Vectors whose outputs differ, of the comparison in which more do."""
+        return max(self.verification.mismatches, self.emulation_mismatches or 0)
 
 
-class FifosResults(TypedDict):
+class FifosResults(Part):
     """Of a measurement of FIFOs; without any, nothing is simulated."""
 
     depths: dict[Text, Count]
+    """Beats that each holds, as built."""
     levels: dict[Text, Count]
+    """Beats that each held at most."""
     interval: Finite
-    interval_after: NotRequired[Finite | None]
-    simulator: NotRequired[Text]
-    stalls: NotRequired[list[Text]]
+    """Cycles between two tensors with deep FIFOs."""
+    interval_after: Finite | None = None
+    """Cycles between two tensors with those that were built."""
+    simulator: Text | None = None
+    stalls: tuple[Text, ...] = ()
 
 
-class _Resources(TypedDict):
-    lut: Count | None
-    ff: Count | None
-    dsp: Count | None
-    bram: Finite | None
-    uram: Count | None
-    lutram: Count | None
-    carry: Count | None
-
-
-class SynthResults(TypedDict):
+class SynthResults(Part):
     """Of a synthesis."""
 
-    total: _Resources
-    modules: dict[Text, _Resources]
+    total: Resources
+    modules: dict[Text, Resources]
     tool: Text
     version: Text
     details: Text
-    changed: list[Text]
+    changed: tuple[Text, ...]
+    """Files of the RTL that are not what was made, each with what is wrong with it."""
 
 
-_KINDS: dict[str, Any] = {
+_KINDS: dict[str, type[Part]] = {
     "convert": ConvertResults,
     "verify": VerifyResults,
     "fifos": FifosResults,
@@ -161,6 +145,54 @@ _KINDS: dict[str, Any] = {
 }
 
 
-def results_of(step: str) -> Any:
-    """The type of a step's results; one named a-b is of the kind a."""
-    return _KINDS.get(step.partition("-")[0], dict[str, Any])
+def plain(results: Any) -> dict[str, Any]:
+    """Results of a step as JSON has them, in the form of Gatewright 0.1.
+
+    In those of a verification the fields of its parts are among the others.
+    """
+    if not isinstance(results, Part):
+        return dict(results)
+    fields = results.model_dump(mode="json")
+    if isinstance(results, VerifyResults):
+        check, timing = fields.pop("verification"), _known(fields.pop("timing"))
+        check["difference"] = check.pop("first_difference")
+        del check["keras"]
+        return {**fields, **check, **timing}
+    if isinstance(results, SynthResults):
+        modules = {name: _known(found) for name, found in fields["modules"].items()}
+        return fields | {"total": _known(fields["total"]), "modules": modules}
+    return fields
+
+
+def parse_results(step: str, fields: Any) -> Any:
+    """Results of a step, of their JSON, see `plain`.
+
+    Args:
+        step: name of the step; one named a-b has results of the kind a.
+        fields: of any type.
+
+    Raises:
+        ValueError: in one line, if they are not results of that step.
+    """
+    kind: Any = _KINDS.get(step.partition("-")[0], dict[str, Any])
+    if kind is VerifyResults and isinstance(fields, dict):
+        fields = _gathered(fields)
+    return decode(kind, json.dumps(fields))
+
+
+def _gathered(fields: dict[str, Any]) -> dict[str, Any]:
+    """The JSON of a verification with the fields of its parts in these."""
+    rest = {"first_difference" if key == "difference" else key: fields[key] for key in fields}
+    interval = rest.get("interval")
+    if "ii" not in rest and isinstance(interval, int | float) and math.isfinite(interval):
+        rest["ii"] = math.ceil(interval)  # Gatewright 0.1 left it out
+    rest.setdefault("reference", reference_of(rest.get("emulation_missing")))
+    parts = {
+        name: {field: rest.pop(field) for field in part.model_fields if field in rest}
+        for name, part in (("verification", Verification), ("timing", Timing))
+    }
+    return rest | parts
+
+
+def _known(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

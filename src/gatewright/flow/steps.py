@@ -11,19 +11,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from typing_extensions import TypedDict
 
 from gatewright.errors import DesignFailure, InputError
 from gatewright.files import hash_file, in_use, locked, make_way, remove, write_text
-from gatewright.flow.results import results_of
+from gatewright.flow.results import parse_results, plain
 from gatewright.resources import data_dir
-from gatewright.typed import Digest, Finite, Line, decode, read
+from gatewright.typed import Digest, Finite, Line, read
 from gatewright.versions import versions_of
 
-#: What a step returns for its stamp: plain JSON data.
-Results = dict[str, Any]
+#: What a step returns for its stamp: of the classes of `flow.results`, or plain JSON data.
+Results = TypeVar("Results")
 
 #: Parts of the package that no result depends on; and those on which models depend, and what a
 #: search makes of them, but no step's result.
@@ -48,7 +48,7 @@ def silent(_: str) -> None:
 
 
 @dataclass(frozen=True)
-class Stamp:
+class Stamp(Generic[Results]):
     """Record of a finished step."""
 
     step: str
@@ -120,8 +120,8 @@ def run_step(
     *,
     subject: str | Callable[[], str] = "",
     made: Callable[[], Iterable[Path]] = tuple,
-    spoiled: Callable[[Stamp], str] | None = None,
-) -> Stamp:
+    spoiled: Callable[[Stamp[Results]], str] | None = None,
+) -> Stamp[Results]:
     """Run `action` unless the step's stamp carries `key` already, and what it made is there.
 
     The stamp is put aside before the action starts, and the new one written after it ends, so
@@ -177,7 +177,7 @@ def run_step(
     return stamp
 
 
-def write_stamp(directory: Path, stamp: Stamp) -> None:
+def write_stamp(directory: Path, stamp: Stamp[Any]) -> None:
     """Write the record of a finished step.
 
     Raises:
@@ -188,13 +188,13 @@ def write_stamp(directory: Path, stamp: Stamp) -> None:
         "subject": stamp.subject,
         "seconds": stamp.seconds,
         "files": dict(stamp.files),
-        "results": stamp.results,
+        "results": plain(stamp.results),
     }
     sealed = {"sha256": _seal(fields), "stamp": fields}
     write_text(_path(directory, stamp.step), json.dumps(sealed, indent=1) + "\n")
 
 
-def read_stamp(directory: Path, step: str) -> Stamp | None:
+def read_stamp(directory: Path, step: str) -> Stamp[Any] | None:
     """The stamp of a finished step, None if there is none, or it is not what was written."""
     path = _path(directory, step)
     try:
@@ -202,13 +202,13 @@ def read_stamp(directory: Path, step: str) -> Stamp | None:
         fields = sealed["stamp"]
         if _seal(fields) != sealed["sha256"]:
             return None
-        decode(results_of(step), json.dumps(fields["results"]))
+        results = parse_results(step, fields["results"])
     except (OSError, InputError, ValueError, RecursionError):
         return None
     return Stamp(
         step,
         fields["key"],
-        fields["results"],
+        results,
         fields["seconds"],
         subject=fields["subject"],
         files=fields["files"],

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from gatewright import __version__
 from gatewright.errors import InputError
@@ -19,6 +18,7 @@ from gatewright.flow.synthesize import synthesized_content
 from gatewright.flow.verify import verified_content
 from gatewright.report import schema
 from gatewright.report.store import REPORT, load_reports, write_report
+from gatewright.results.part import Part
 from gatewright.targets import load_target
 from gatewright.typed import written
 
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gatewright.design import Design
+    from gatewright.flow.results import FidelityResults, FifosResults, SynthResults, VerifyResults
     from gatewright.flow.steps import Stamp
     from gatewright.kernels import Kernel
     from gatewright.project import Module, Port, RtlProject
+
+P = TypeVar("P", bound=Part)
 
 
 @dataclass(frozen=True)
@@ -94,22 +97,22 @@ def summarize(
         details=f"schedule by the delay model of target {rtl.target}",
     )
     sized = done["fifos"].results if "fifos" in done else None
-    if sized is not None and sized["levels"]:
+    if sized is not None and sized.levels:
         origins["fifos"] = _fifos_origin(sized)
     origins["compute"] = schema.Origin(
         method="counted", tool="Gatewright", version=__version__, details="on the quantized model"
     )
     if verified is not None:
         origins |= _verification_origins(verified)
-        fidelity = fidelity or _fidelity(verified)
+        fidelity = fidelity or _fidelity(verified.fidelity)
     if fidelity is not None:
         origins["fidelity"] = fidelity[1]
     for target, results in synthesized.items():
         origin = schema.Origin(
             method="synthesized",
-            tool=results["tool"],
-            version=results["version"],
-            details=results["details"],
+            tool=results.tool,
+            version=results.version,
+            details=results.details,
         )
         origins[f"resources.{target}"] = origins[f"layers.{target}"] = origin
     options = asked.options
@@ -140,10 +143,10 @@ def summarize(
             layers=_layer_configs(design, rtl),
         ),
         accuracy=accuracy,
-        verification=_verification(verified, keras),
+        verification=verified and verified.verification.model_copy(update={"keras": keras}),
         fidelity=None if fidelity is None else fidelity[0],
         timing=_timing(rtl, verified),
-        resources={name: _resources(found["total"]) for name, found in synthesized.items()},
+        resources={name: found.total for name, found in synthesized.items()},
         layers=_layers(design, rtl, synthesized),
         compute=_compute(design),
         steps=training.steps,
@@ -156,7 +159,7 @@ def summarize(
             gatewright=__version__,
             groups=origins,
             inputs=_inputs(directory),
-            seed=verified["seed"] if verified else None,
+            seed=verified.seed if verified is not None else None,
             seconds={name: round(stamp.seconds, 2) for name, stamp in done.items()},
         ),
     )
@@ -218,7 +221,7 @@ def _same_verification(old: schema.Report, new: schema.Report) -> bool:
     return runs[0] == runs[1]
 
 
-def _done(directory: Path, rtl: RtlProject) -> dict[str, Stamp]:
+def _done(directory: Path, rtl: RtlProject) -> dict[str, Stamp[Any]]:
     """Stamps of the finished steps whose results are about what stands in the directory now."""
     verified, synthesized = verified_content(directory, rtl), synthesized_content(rtl)
     stamps = {}
@@ -234,94 +237,53 @@ def _inputs(directory: Path) -> dict[str, str]:
     return {"design": f"sha256:{hash_files(design_files(directory))}"}
 
 
-def _verification_origins(verified: dict[str, Any]) -> dict[str, schema.Origin]:
+def _verification_origins(verified: VerifyResults) -> dict[str, schema.Origin]:
     simulated = schema.Origin(
         method="simulated",
         tool="Verilator",
-        version=verified["simulator"],
-        details=f"cocotb {metadata.version('cocotb')}, {verified['vectors']} vectors: "
-        f"{verified['source']}",
+        version=verified.simulator,
+        details=f"cocotb {metadata.version('cocotb')}, {verified.verification.vectors} vectors: "
+        f"{verified.source}",
     )
     return {"verification": simulated, "timing.simulated": simulated}
 
 
-def _verification(
-    verified: dict[str, Any] | None, keras: schema.Comparison | None
-) -> schema.Verification | None:
-    if verified is None:
-        return None
-    found = verified["difference"]
-    difference = None
-    if found is not None:
-        fields = {key: value for key, value in found.items() if key != "tensor"}
-        difference = schema.Difference(**fields)
-    return schema.Verification(
-        vectors=verified["vectors"],
-        mismatches=verified["mismatches"],
-        reference=_reference(verified),
-        emulation_missing=verified["emulation_missing"],
-        first_difference=difference,
-        stalls=tuple(verified["stalls"]),
-        layers=tuple(schema.LayerCheck(**check) for check in verified["layers"]),
-        keras=keras,
-    )
-
-
-def _reference(verified: dict[str, Any]) -> str:
-    if verified["emulation_missing"] is not None:
-        return "NumPy golden"
-    return "NumPy golden = hls4ml's C++ emulation, at every layer"
-
-
-def _fidelity(verified: dict[str, Any]) -> tuple[schema.Fidelity, schema.Origin] | None:
+def _fidelity(found: FidelityResults | None) -> tuple[schema.Fidelity, schema.Origin] | None:
     """What verification found against the model itself."""
-    found = verified.get("fidelity")
     if found is None:
         return None
     origin = schema.Origin(
         method="simulated",
-        tool=found["method"] or "the model's own framework",
-        details=f"its predictions against the RTL's outputs, {found['vectors']} vectors: "
-        f"{found['source']}",
-    )
-    fields = schema.OutputFidelity.model_fields
-    outputs = tuple(
-        schema.OutputFidelity(**{key: value for key, value in each.items() if key in fields})
-        for each in found["outputs"]
-    )
-    layers = tuple(
-        schema.LayerFidelity(**{k: v for k, v in each.items() if k != "type"})
-        for each in found["layers"]
+        tool=found.method or "the model's own framework",
+        details=f"its predictions against the RTL's outputs, {found.vectors} vectors: "
+        f"{found.source}",
     )
     fidelity = schema.Fidelity(
-        vectors=found["vectors"],
-        outputs=outputs,
-        not_compared=found["reason"],
-        inexact=found["inexact"],
-        layers=layers,
-        first=_blame(found["first"]),
-        blame=_blame(found["blame"]),
-        warning=found["warning"],
+        vectors=found.vectors,
+        outputs=tuple(_narrow(schema.OutputFidelity, each) for each in found.outputs),
+        layers=tuple(_narrow(schema.LayerFidelity, each) for each in found.layers),
+        first=found.first,
+        not_compared=found.reason,
+        inexact=found.inexact,
+        blame=found.blame,
+        warning=found.warning,
     )
     return fidelity, origin
 
 
-def _blame(found: dict[str, Any] | None) -> schema.Blame | None:
-    return None if found is None else schema.Blame(**found | {"setting": found["setting"] or None})
+def _narrow(kind: type[P], value: P) -> P:
+    """The fields that a value has from a base class."""
+    return kind(**{name: getattr(value, name) for name in kind.model_fields})
 
 
-def _timing(rtl: RtlProject, verified: dict[str, Any] | None) -> schema.Timing:
-    measured = verified or {}
-    return schema.Timing(
-        clock_ns=rtl.clock_ns,
-        latency_min=measured.get("latency_min"),
-        latency_max=measured.get("latency_max"),
-        latency_last_min=measured.get("latency_last_min"),
-        latency_last_max=measured.get("latency_last_max"),
-        latency_predicted=rtl.latency,
-        ii=math.ceil(measured["interval"]) if measured.get("interval") else None,
-        ii_predicted=rtl.interval,
-    )
+def _timing(rtl: RtlProject, verified: VerifyResults | None) -> schema.Timing:
+    simulated = verified.timing if verified is not None else schema.Timing()
+    promised = {
+        "clock_ns": rtl.clock_ns,
+        "latency_predicted": rtl.latency,
+        "ii_predicted": rtl.interval,
+    }
+    return simulated.model_copy(update=promised)
 
 
 def _bottleneck(design: Design, rtl: RtlProject, target: str) -> schema.Bottleneck | None:
@@ -344,11 +306,6 @@ def _bottleneck(design: Design, rtl: RtlProject, target: str) -> schema.Bottlene
         faster_multipliers=found.faster_multipliers,
         extra_lut=found.extra_luts,
     )
-
-
-def _resources(found: dict[str, Any]) -> schema.Resources:
-    known = schema.Resources.model_fields
-    return schema.Resources(**{name: value for name, value in found.items() if name in known})
 
 
 def _layer_configs(design: Design, rtl: RtlProject) -> tuple[schema.LayerConfig, ...]:
@@ -400,8 +357,8 @@ def _ports(rtl: RtlProject) -> tuple[schema.Port, ...]:
     )
 
 
-def _fifos(rtl: RtlProject, sized: dict[str, Any] | None) -> tuple[schema.Fifo, ...]:
-    levels = sized["levels"] if sized is not None else {}
+def _fifos(rtl: RtlProject, sized: FifosResults | None) -> tuple[schema.Fifo, ...]:
+    levels = sized.levels if sized is not None else {}
     return tuple(
         schema.Fifo(
             name=module.instance,
@@ -414,21 +371,21 @@ def _fifos(rtl: RtlProject, sized: dict[str, Any] | None) -> tuple[schema.Fifo, 
     )
 
 
-def _fifos_origin(sized: dict[str, Any]) -> schema.Origin:
+def _fifos_origin(sized: FifosResults) -> schema.Origin:
     details = (
         "deep FIFOs, inputs paced at the design's own interval; stalls: "
-        + ", ".join(("none", *sized["stalls"]))
-        + f"; interval {sized['interval']:.10g} with deep FIFOs"
+        + ", ".join(("none", *sized.stalls))
+        + f"; interval {sized.interval:.10g} with deep FIFOs"
     )
-    if sized["interval_after"] is not None:
-        details += f", {sized['interval_after']:.10g} with those built"
+    if sized.interval_after is not None:
+        details += f", {sized.interval_after:.10g} with those built"
     return schema.Origin(
-        method="simulated", tool="Verilator", version=sized["simulator"], details=details
+        method="simulated", tool="Verilator", version=sized.simulator, details=details
     )
 
 
 def _layers(
-    design: Design, rtl: RtlProject, synthesized: dict[str, dict[str, Any]]
+    design: Design, rtl: RtlProject, synthesized: dict[str, SynthResults]
 ) -> tuple[schema.Layer, ...]:
     modules = {module.layer: module for module in rtl.modules if module.layer}
     return tuple(
@@ -437,15 +394,15 @@ def _layers(
 
 
 def _layer(
-    design: Design, kernel: Kernel, module: Module | None, synthesized: dict[str, dict[str, Any]]
+    design: Design, kernel: Kernel, module: Module | None, synthesized: dict[str, SynthResults]
 ) -> schema.Layer:
     """A layer that shares the module of the one before it has no resources of its own."""
     work = kernel.work()
     resources = {}
     if module is not None:
         for target, results in synthesized.items():
-            if module.name in results["modules"]:
-                resources[target] = _resources(results["modules"][module.name])
+            if module.name in results.modules:
+                resources[target] = results.modules[module.name]
     return schema.Layer(
         name=design.called(kernel.layer),
         kind=type(kernel).__name__,

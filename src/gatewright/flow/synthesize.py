@@ -9,6 +9,7 @@ from gatewright import synth
 from gatewright.errors import DesignFailure
 from gatewright.files import replaced_directory
 from gatewright.flow.convert import changed_files, load_rtl, require_project
+from gatewright.flow.results import SynthResults
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
 from gatewright.project import MANIFEST
 from gatewright.targets import load_target
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def synthesize(
     directory: Path, target_name: str, *, jobs: int = 2, progress: Progress = silent
-) -> Stamp:
+) -> Stamp[SynthResults]:
     """Synthesize the RTL of a project directory.
 
     Args:
@@ -42,11 +43,18 @@ def synthesize(
     target = load_target(target_name)
     folder = directory / "synth" / target.name
 
-    def action(project: RtlProject) -> dict[str, object]:
+    def action(project: RtlProject) -> SynthResults:
         with replaced_directory(folder) as workspace:
             try:
                 found = synth.synthesize(project, target, workspace, jobs=jobs, progress=progress)
-                return {**asdict(found), "changed": changed_files(directory, ["rtl"])}
+                return SynthResults(
+                    total=found.total,
+                    modules=found.modules,
+                    tool=found.tool,
+                    version=found.version,
+                    details=found.details,
+                    changed=tuple(changed_files(directory, ["rtl"])),
+                )
             except DesignFailure as error:  # its logs are worth keeping
                 failure = str(error).replace(str(workspace), str(folder))
         raise DesignFailure(failure)

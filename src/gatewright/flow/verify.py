@@ -8,7 +8,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,10 +19,8 @@ from gatewright.emulation import EMULATION, SECONDS, Emulation
 from gatewright.errors import DesignFailure
 from gatewright.files import replaced_file, require_file
 from gatewright.flow.compare import (
-    Difference,
     difference_of,
     differing_in_any,
-    first_difference,
 )
 from gatewright.flow.convert import (
     NETWORK,
@@ -35,8 +33,10 @@ from gatewright.flow.convert import (
 from gatewright.flow.emulated import Emulated
 from gatewright.flow.fidelity import Fidelity, read_network, versions
 from gatewright.flow.inputs import random_inputs, read_inputs
+from gatewright.flow.results import VerifyResults
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
 from gatewright.project import MANIFEST
+from gatewright.results.verification import Difference, Verification, reference_of
 from gatewright.typed import written
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def verify(
     share: Callable[[float], None] | None = None,
     fidelity: bool = True,
     emulation_seconds: float | None = None,
-) -> Stamp:
+) -> Stamp[VerifyResults]:
     """Hold the RTL of a project directory against the golden outputs and the C++ emulation.
 
     The C++ is compiled here, if it isn't, beside all else. Where that takes more time or memory
@@ -102,7 +102,7 @@ def verify(
 
     Returns:
         The stamp of the step "verify"; its results say how many vectors differ, where the first
-        difference is (`difference`, None if all are equal), why hls4ml's C++ was not compared
+        difference is (None if all are equal), why hls4ml's C++ was not compared
         (`emulation_missing`, None where it was), and which files are not what the conversion made
         (`changed`): they are verified as they are.
 
@@ -177,7 +177,7 @@ def _verify(
     share: Callable[[float], None] | None,
     fidelity: bool,
     emulation_seconds: float,
-) -> dict[str, Any]:
+) -> VerifyResults:
     design = load_design(directory)
     given = read_inputs(inputs, design) if inputs else None
     words = given.words if given else random_inputs(design, samples, seed)
@@ -229,27 +229,27 @@ def _verify(
         shutil.rmtree(kept)
     with replaced_file(kept) as file:
         np.savez(file, allow_pickle=False, **results)
-    return {
-        "vectors": count,
-        "source": source,
-        "seed": None if inputs else seed,
-        "mismatches": len(differing),
-        "emulation_mismatches": reference.mismatches,
-        "emulation_missing": reference.missing,
-        "difference": asdict(difference) if difference else None,
-        "layers": reference.layers,
-        "fidelity": None if model is None else model.results(run.outputs),
-        "stalls": [simulate.FULL_RATE.name, *(pattern.name for pattern in stalls)],
-        "latency_min": run.latency_min,
-        "latency_max": run.latency_max,
-        "latency_last_min": run.latency_last_min,
-        "latency_last_max": run.latency_last_max,
-        "interval": run.interval,
-        "cycles": run.cycles,
-        "cycles_per_second": round(run.cycles_per_second),
-        "simulator": simulate.simulator_version(),
-        "changed": changed_files(directory),
-    }
+    return VerifyResults(
+        verification=Verification(
+            vectors=count,
+            mismatches=len(differing),
+            reference=reference_of(reference.missing),
+            first_difference=difference,
+            stalls=(simulate.FULL_RATE.name, *(pattern.name for pattern in stalls)),
+            emulation_missing=reference.missing,
+            layers=reference.layers,
+        ),
+        timing=run.timing,
+        fidelity=None if model is None else model.results(run.outputs),
+        source=source,
+        seed=None if inputs else seed,
+        emulation_mismatches=reference.mismatches,
+        interval=run.interval,
+        cycles=run.cycles,
+        cycles_per_second=round(run.cycles_per_second),
+        simulator=simulate.simulator_version(),
+        changed=tuple(changed_files(directory)),
+    )
 
 
 def _bearable(project: RtlProject, stalls: Sequence[simulate.StallPattern]) -> int:
@@ -320,20 +320,10 @@ def _locate(
             except DesignFailure as error:
                 raise DesignFailure(f"layer '{design.called(module.layer)}': {error}") from error
         reference = expected[tensor.name][chosen].reshape(len(chosen), -1)
-        found = first_difference(reference, run.outputs[0])
+        name = design.called(module.layer)
+        found = difference_of(name, tensor, reference, run.outputs[0], "golden", "RTL")
         if found is not None:
-            vector, element, wanted, value = found
-            return Difference(
-                layer=design.called(module.layer),
-                tensor=tensor.name,
-                vector=int(chosen[vector]),
-                element=element,
-                expected=wanted,
-                got=value,
-                type=str(tensor.type),
-                reference="golden",
-                subject="RTL",
-            )
+            return found.model_copy(update={"vector": int(chosen[found.vector])})
     # Every module is right by itself: the top that joins them is not.
     for tensor, reference, values in zip(design.outputs, outputs, got, strict=True):
         difference = difference_of("(top)", tensor, reference, values, "golden", "RTL")

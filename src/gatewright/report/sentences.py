@@ -38,11 +38,11 @@ def bottleneck_text(found: Bottleneck) -> str:
 
 
 def difference_text(found: Difference) -> str:
-    """For example "layer fc2, vector 17, element 3: golden 12, RTL -4 (fixed<8,3>)"."""
+    """For example "layer 'fc2', vector 17, element 3: golden 12, RTL -4 (raw, of fixed<8,3>)"."""
     return (
-        f"layer {found.layer}, vector {found.vector}, element {found.element}: "
-        f"{found.reference or 'expected'} {found.expected}, {found.subject or 'got'} {found.got}"
-        + (f" ({found.type})" if found.type else "")
+        f"layer '{found.layer}', vector {found.vector}, element {found.element}: "
+        f"{found.reference or 'expected'} {found.expected}, {found.subject or 'got'} {found.got} "
+        + (f"(raw values of type {found.type})" if found.type else "(raw values)")
     )
 
 
@@ -55,7 +55,7 @@ def verdict(report: Report) -> str:
         without = ", without hls4ml's C++" if check.emulation_missing is not None else ""
         return f"bit-exact, {check.vectors:,} vectors{without}"
     if not check.differing:
-        return "not verified"
+        return "FAILED, see the first difference" if check.first_difference else "not verified"
     worst = max(check.differing, key=lambda one: one.mismatches)
     return f"FAILED, {worst.mismatches:,} of {worst.vectors:,} vectors differ"
 

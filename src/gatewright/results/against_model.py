@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import BeforeValidator
+
 from gatewright.results.figure import Figure, Source
 from gatewright.results.part import Part
 from gatewright.results.scalars import Amount, Count, Fraction, Name
+
+
+def _or_none(text: object) -> object:
+    """Gatewright 0.1 has written an empty text where there is none."""
+    return None if text == "" else text
 
 
 class OutputFidelity(Part):
@@ -38,17 +45,18 @@ class LayerFidelity(Part):
     """How much of it the steps of its types account for (a number, in the unit of the result)."""
 
 
-class Blame(Part):
+class Cause(Part):
     """A layer that gives other values than the model's of the same inputs, and why."""
 
     layer: Name
-    """The layer of hardware."""
+    """The layer of hardware, as settings and reports name it."""
     type: str
     """The type to blame."""
     reason: str
     """What it does to values, in words."""
-    setting: str | None = None
-    """What `gatewright convert --set` mends it with."""
+    setting: Annotated[str | None, BeforeValidator(_or_none)] = None
+    """What `gatewright convert --set` mends it with, `layer.key=value`; None if nothing is known
+    to."""
 
 
 class Fidelity(Part):
@@ -60,14 +68,14 @@ class Fidelity(Part):
     """Per output of the design."""
     layers: tuple[LayerFidelity, ...] = ()
     """Per layer of hardware that the model has, too, in the order of the network."""
-    first: Blame | None = None
+    first: Cause | None = None
     """The first layer that departs by more than the steps of its types explain."""
     not_compared: str | None = None
     """Why nothing was compared, where that is so."""
     inexact: str | None = None
     """The first layer that keeps outputs from being equal bit for bit, and why. Without one they
     ought to be."""
-    blame: Blame | None = None
+    blame: Cause | None = None
     """What does most harm, where a warning is due."""
     warning: str | None = None
     """What an owner of the model should know, in a sentence."""

@@ -1,7 +1,7 @@
 """Simulation of an RTL project: lint, Verilator build, cocotb run."""
 
 from gatewright.simulate.forecast import LONGEST, bearable, seconds_of
-from gatewright.simulate.run import PhaseResult, SimulationResult, Timing, plan, simulate
+from gatewright.simulate.run import Measured, PhaseResult, SimulationResult, plan, simulate
 from gatewright.simulate.stalls import FULL_RATE, STALLS, StallPattern
 from gatewright.simulate.verilator import build, lint, simulator_version
 
@@ -9,10 +9,10 @@ __all__ = [
     "FULL_RATE",
     "LONGEST",
     "STALLS",
+    "Measured",
     "PhaseResult",
     "SimulationResult",
     "StallPattern",
-    "Timing",
     "bearable",
     "build",
     "lint",

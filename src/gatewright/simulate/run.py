@@ -20,6 +20,7 @@ import numpy as np
 from gatewright import processes
 from gatewright.errors import DesignFailure, InputError
 from gatewright.resources import data_dir
+from gatewright.results.timing import Timing
 from gatewright.simulate.bench import TOP
 from gatewright.simulate.packing import pack, unpack, words_per_beat
 from gatewright.simulate.stalls import FULL_RATE, STALLS, StallPattern
@@ -52,30 +53,35 @@ _START_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timing:
+class Measured:
     """Latency and interval, in clock cycles, from time stamps of the transfers at the ports.
 
-    A vector's latency starts with its first transfer at any input. `latency` ends with the first
-    beat of its result, `latency_last` with the last one, each at the output that comes last. They
-    are the same where a result is a single beat.
+    A vector's latency starts with its first transfer at any input. `timing.latency_*` end with the
+    first beat of its result, `timing.latency_last_*` with the last one, each at the output that
+    comes last. They are the same where a result is a single beat.
 
     The interval is the distance between the last beats of successive results. The first half of
     these distances is left out: while FIFOs and pipelines fill, results may come faster or slower
     than the design can keep up. `interval` is the mean, exact where `interval_min` equals
-    `interval_max`. None for a single vector.
+    `interval_max`; `timing.ii` is the least whole number that is no less. None for a single vector.
     """
 
-    latency_min: int
-    latency_max: int
-    latency_last_min: int
-    latency_last_max: int
+    timing: Timing
     interval: float | None = None
     interval_min: int | None = None
     interval_max: int | None = None
 
 
+def _measured(found: dict[str, Any]) -> dict[str, Any]:
+    """The fields of `Measured`, of what the bench tells of a phase."""
+    intervals = {name: value for name, value in found.items() if name.startswith("interval")}
+    timing = {name: value for name, value in found.items() if name not in intervals}
+    mean = intervals.get("interval")
+    return {"timing": Timing(**timing, ii=None if mean is None else ceil(mean)), **intervals}
+
+
 @dataclass(frozen=True, kw_only=True)
-class PhaseResult(Timing):
+class PhaseResult(Measured):
     """One pass of vectors through the design under one stall pattern, and its own timing."""
 
     name: str
@@ -87,7 +93,7 @@ class PhaseResult(Timing):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimulationResult(Timing):
+class SimulationResult(Measured):
     """What came out of a simulation, the same in every phase, and its timing at full rate."""
 
     outputs: list[NDArray[np.int64]]  # raw values per output, shape (n, elements)
@@ -446,7 +452,7 @@ def _collect(
                 cycles=result["cycles"],
                 seconds=result["seconds"],
                 levels=result["levels"],
-                **result["timing"],
+                **_measured(result["timing"]),
             )
         )
     if status:
@@ -454,5 +460,5 @@ def _collect(
     return SimulationResult(
         outputs=outputs,
         phases=tuple(phases),
-        **full_rate["timing"],
+        **_measured(full_rate["timing"]),
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
 
 from gatewright.errors import DesignFailure
+from gatewright.results.utilization import Resources
 
 _LOGIC = ("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6", "LUT6_2", "INV")
 # LUTs that a memory primitive takes (AMD UG474, UG574: distributed RAM).
@@ -37,19 +37,6 @@ _CARRY = ("CARRY4", "CARRY8")
 _LATCHES = ("LDCE", "LDPE")
 
 
-@dataclass(frozen=True)
-class Resources:
-    """What a design or a module takes up; None where it is not known."""
-
-    lut: int | None = None  # logic, inverters and memory together
-    ff: int | None = None
-    dsp: int | None = None
-    bram: float | None = None  # blocks of 36 Kb; half a block counts 0.5
-    uram: int | None = None
-    lutram: int | None = None  # LUTs as memory or shift register, part of `lut`
-    carry: int | None = None  # CARRY4 or CARRY8 primitives
-
-
 def count(cells: Mapping[str, int], module: str) -> Resources:
     """Resources of a mapped netlist.
 
@@ -72,7 +59,7 @@ def count(cells: Mapping[str, int], module: str) -> Resources:
         lut=sum(cells.get(name, 0) for name in _LOGIC) + memory,
         ff=sum(cells.get(name, 0) for name in _FLIP_FLOPS),
         dsp=sum(cells.get(name, 0) for name in _DSP),
-        bram=int(bram) if bram == int(bram) else bram,
+        bram=bram,
         uram=cells.get("URAM288", 0),
         lutram=memory,
         carry=sum(cells.get(name, 0) for name in _CARRY),
@@ -83,7 +70,7 @@ def total(parts: Iterable[Resources]) -> Resources:
     """Sum of resources; a figure that one part doesn't know is not known of the whole."""
     parts = list(parts)
     sums = {}
-    for field in fields(Resources):
-        figures = [getattr(part, field.name) for part in parts]
-        sums[field.name] = None if None in figures else sum(figures)
+    for name in Resources.model_fields:
+        figures = [getattr(part, name) for part in parts]
+        sums[name] = None if None in figures else sum(figures)
     return Resources(**sums)

@@ -22,7 +22,8 @@ from gatewright import processes
 from gatewright.cache import kept, key_of
 from gatewright.errors import DesignFailure, InputError
 from gatewright.files import remove, write_text
-from gatewright.synth.counts import Resources, count, total
+from gatewright.results.utilization import Resources
+from gatewright.synth.counts import count, total
 from gatewright.synth.worker import Job, save
 from gatewright.wall import systemverilog
 

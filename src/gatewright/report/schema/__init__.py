@@ -12,7 +12,7 @@ from gatewright.report.schema.reports import VERSION, Report, SweepReport
 from gatewright.report.schema.structure import Bottleneck, Fifo, Layer, Port
 from gatewright.report.schema.training import Accuracy, Compute, Repetition, Step
 from gatewright.report.schema.trials import Search, SearchTrial
-from gatewright.results.against_model import Blame, Fidelity, LayerFidelity, OutputFidelity
+from gatewright.results.against_model import Cause, Fidelity, LayerFidelity, OutputFidelity
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import Resources
 from gatewright.results.verification import Comparison, Difference, LayerCheck, Verification
@@ -21,8 +21,8 @@ __all__ = [
     "VERSION",
     "Accuracy",
     "Baseline",
-    "Blame",
     "Bottleneck",
+    "Cause",
     "Comparison",
     "Compute",
     "Config",

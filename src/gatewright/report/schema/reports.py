@@ -88,7 +88,7 @@ class Report(Part):
     def passed(self) -> bool | None:
         """Whether the RTL was found equal bit for bit; None where nothing was compared."""
         check = self.verification
-        if check is None or (not check.vectors and not check.differing):
+        if check is None or not (check.vectors or check.differing or check.first_difference):
             return None
         return check.passed
 
