@@ -122,7 +122,7 @@ def configure(
             if path == "strategy" or path in HARDWARE_CHOICES:
                 asked.layers[name][path] = _choice(key, path, value)
             else:
-                _set(names[name], layer, key, path, value, user, backend)
+                _Setter(names[name], layer, user, backend).set(key, path, value)
     for layer in layers:
         _pass_on(names[layer["name"]], layer, asked.layers[layer["name"]], backend)
     return Choices(user, names), asked
@@ -214,6 +214,9 @@ def _selected(key: str, selector: str, layers: LayerList, labels: Mapping[str, s
     )
 
 
+#: Integers that count something.
+_AT_LEAST_ONE = ("reuse_factor", "table_size", "parallelization_factor")
+
 #: Ends of the names of types that no value of the model has.
 _NO_VALUES = ("table", "inp_norm", "inv_inp")
 
@@ -226,79 +229,106 @@ def _is_quantized(layer: dict[str, Any], what: str) -> bool:
     return what != "activation" and any(layer.get(name) is not None for name in quantizers)
 
 
-def _set(
-    entry: dict[str, Any],
-    layer: dict[str, Any],
-    key: str,
-    path: str,
-    value: str,
-    user: set[tuple[str, str]],
-    backend: Any,
-) -> None:
-    """Set one key of one layer."""
-    from hls4ml.model.attributes import ChoiceAttribute, TypeAttribute
-    from hls4ml.model.layers import layer_map
+class _Setter:
+    """Sets keys of one layer.
 
-    kind = layer_map[layer["class_name"]]
-    attributes = {
-        attribute.name: attribute
-        for attribute in backend.create_layer_class(kind).expected_attributes
-        if attribute.configurable
-    }
-    types = [
-        name.removesuffix("_t") for name, a in attributes.items() if isinstance(a, TypeAttribute)
-    ]
-    types += ["inp_norm"] if kind.__name__ == "Softmax" else []
-    first, _, what = path.partition(".")
-    if path == "precision.default":
-        for what in types:
-            if not _is_quantized(layer, what) and not what.endswith(_NO_VALUES):
-                _set(entry, layer, key, f"precision.{what}", value, user, backend)
-        return
-    if first == "precision":
-        if what not in types:
+    Args:
+        entry: the layer's part of hls4ml's configuration; changed in place.
+        layer: as hls4ml parsed it.
+        user: types that the user has set, as (layer, type); changed in place.
+        backend: hls4ml's, which knows what can be configured.
+    """
+
+    def __init__(
+        self,
+        entry: dict[str, Any],
+        layer: dict[str, Any],
+        user: set[tuple[str, str]],
+        backend: Any,
+    ) -> None:
+        from hls4ml.model.attributes import TypeAttribute
+        from hls4ml.model.layers import layer_map
+
+        self.entry, self.layer, self.user = entry, layer, user
+        kind = layer_map[layer["class_name"]]
+        known = backend.create_layer_class(kind).expected_attributes
+        configurable = [attribute for attribute in known if attribute.configurable]
+        self.types = ["inp_norm"] if kind.__name__ == "Softmax" else []
+        self.others = {}
+        for attribute in configurable:
+            if isinstance(attribute, TypeAttribute):
+                self.types.append(attribute.name.removesuffix("_t"))
+            elif attribute.name != "trace":
+                self.others[attribute.name] = attribute
+
+    def set(self, key: str, path: str, value: str) -> None:
+        """Set a key.
+
+        Args:
+            key: the setting as it was written, for messages.
+            path: the layer's key.
+            value: what it is set to.
+
+        Raises:
+            InputError: if there is no such key, or it can't have the value.
+        """
+        first, _, what = path.partition(".")
+        if path == "precision.default":
+            for each in self.types:
+                if not _is_quantized(self.layer, each) and not each.endswith(_NO_VALUES):
+                    self._set_precision(key, each, value)
+        elif first == "precision":
+            self._set_precision(key, what, value)
+        else:
+            self._set_other(key, path, value)
+
+    def _set_precision(self, key: str, what: str, value: str) -> None:
+        if what not in self.types:
             raise InputError(
-                f"setting '{key}': layer '{layer['name']}' has no precision '{what}'"
-                f"; there are {', '.join('precision.' + t for t in types)}"
+                f"setting '{key}': layer '{self.layer['name']}' has no precision '{what}'"
+                f"; there are {', '.join('precision.' + t for t in self.types)}"
             )
-        if _is_quantized(layer, what):
+        if _is_quantized(self.layer, what):
             raise InputError(
                 f"setting '{key}': the model's own quantizer sets the type of '{what}' "
-                f"of layer '{layer['name']}'"
+                f"of layer '{self.layer['name']}'"
             )
         text = "auto" if value == "auto" else _type(f"setting '{key}'", value)
-        write_precision(entry, what, text)
-        if text == "auto":
-            user.discard((layer["name"], what))
-        else:
-            user.add((layer["name"], what))
-        return
-    plain = {
-        n: a for n, a in attributes.items() if not isinstance(a, TypeAttribute) and n != "trace"
-    }
-    if path not in plain:
-        known = ["strategy", *HARDWARE_CHOICES, *sorted(plain), *("precision." + t for t in types)]
-        raise InputError(
-            f"setting '{key}': layer '{layer['name']}' has no '{path}'; "
-            f"there are {', '.join(known)}"
-        )
-    attribute = plain[path]
+        write_precision(self.entry, what, text)
+        change = self.user.discard if text == "auto" else self.user.add
+        change((self.layer["name"], what))
+
+    def _set_other(self, key: str, path: str, value: str) -> None:
+        if path not in self.others:
+            types = ("precision." + each for each in self.types)
+            known = ["strategy", *HARDWARE_CHOICES, *sorted(self.others), *types]
+            raise InputError(
+                f"setting '{key}': layer '{self.layer['name']}' has no '{path}'; "
+                f"there are {', '.join(known)}"
+            )
+        attribute = self.others[path]
+        self.entry[attribute.config_name] = _value_of(attribute, key, value)
+
+
+def _value_of(attribute: Any, key: str, value: str) -> str | bool | int:
+    """What a text sets an attribute of hls4ml's to."""
+    from hls4ml.model.attributes import ChoiceAttribute
+
     if isinstance(attribute, ChoiceAttribute):
         if value not in attribute.choices:
             raise InputError(
                 f"setting '{key}': '{value}' does not exist; "
                 f"there are {', '.join(attribute.choices)}"
             )
-        entry[attribute.config_name] = value
-    elif attribute.value_type is bool:
+        return value
+    if attribute.value_type is bool:
         if value.lower() not in ("true", "false"):
             raise InputError(f"setting '{key}': '{value}' is neither true nor false")
-        entry[attribute.config_name] = value.lower() == "true"
-    else:
-        try:
-            number = int(value)
-        except ValueError:
-            raise InputError(f"setting '{key}': '{value}' is not an integer") from None
-        if path in ("reuse_factor", "table_size", "parallelization_factor") and number < 1:
-            raise InputError(f"setting '{key}': {number}: must be at least 1")
-        entry[attribute.config_name] = number
+        return value.lower() == "true"
+    try:
+        number = int(value)
+    except ValueError:
+        raise InputError(f"setting '{key}': '{value}' is not an integer") from None
+    if attribute.name in _AT_LEAST_ONE and number < 1:
+        raise InputError(f"setting '{key}': {number}: must be at least 1")
+    return number

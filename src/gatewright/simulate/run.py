@@ -364,6 +364,43 @@ def simulate(
             outputs that depend on stalls; names the phase, the port and the vector.
         InputError: if the inputs do not fit the manifest, or a tool is missing.
     """
+    _check_inputs(project, inputs)
+    packed = [pack(raw, port) for raw, port in zip(inputs, project.inputs, strict=True)]
+    executable = build(project, build_dir, waves=waves, jobs=jobs)
+    phases = plan(
+        project,
+        len(inputs[0]),
+        stalls=stalls,
+        resets=resets,
+        driver_vectors=driver_vectors,
+        budget=budget,
+    )
+    job: dict[str, Any] = {
+        "inputs": [_port(port, "input", i) for i, port in enumerate(project.inputs)],
+        "outputs": [_port(port, "output", i) for i, port in enumerate(project.outputs)],
+        "phases": phases,
+    }
+    log = build_dir.resolve() / LOG
+    waveform = log.with_name(f"waves{waves_suffix()}") if waves else None
+    with tempfile.TemporaryDirectory(dir=build_dir, prefix="job-") as scratch:
+        directory = Path(scratch).resolve()
+        for port, words in zip(job["inputs"], packed, strict=True):
+            np.save(directory / port["file"], words)
+        (directory / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        for file in project.files:
+            copy_memories(project.directory / file, directory)
+        limits = _limits(project, phases)
+        with _watched(directory, phases, share):
+            status = _execute(executable, directory, limits, log, waveform)
+        return _collect(project, job, directory, status, log)
+
+
+def _check_inputs(project: RtlProject, inputs: Sequence[NDArray[np.int64]]) -> None:
+    """Check that there are vectors for every input, and as many for each.
+
+    Raises:
+        InputError: if not.
+    """
     if len(inputs) != len(project.inputs):
         raise InputError(
             f"{project.top} has {len(project.inputs)} inputs "
@@ -375,49 +412,37 @@ def simulate(
             f"{project.top}: the inputs must hold the same number of vectors, at least 1; "
             f"got {', '.join(str(len(raw)) for raw in inputs)}"
         )
-    packed = [pack(raw, port) for raw, port in zip(inputs, project.inputs, strict=True)]
-    executable = build(project, build_dir, waves=waves, jobs=jobs)
 
-    phases = plan(
-        project,
-        vectors,
-        stalls=stalls,
-        resets=resets,
-        driver_vectors=driver_vectors,
-        budget=budget,
-    )
-    job: dict[str, Any] = {
-        "inputs": [_port(port, "input", i) for i, port in enumerate(project.inputs)],
-        "outputs": [_port(port, "output", i) for i, port in enumerate(project.outputs)],
-        "phases": phases,
-    }
 
-    log = build_dir.resolve() / LOG
-    with tempfile.TemporaryDirectory(dir=build_dir, prefix="job-") as scratch:
-        directory = Path(scratch).resolve()
-        for port, words in zip(job["inputs"], packed, strict=True):
-            np.save(directory / port["file"], words)
-        (directory / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        for file in project.files:
-            copy_memories(project.directory / file, directory)
-        command = [str(executable), "+verilator+rand+reset+2", "+verilator+seed+1"]
-        written = [log, log.with_name(RESULTS)]
-        if waves:
-            written.append(log.with_name(f"waves{waves_suffix()}"))
-            command += ["--trace", "--trace-file", str(written[-1])]
-        for path in written:
-            path.unlink(missing_ok=True)  # a link would have another file overwritten
-        with log.open("w", encoding="utf-8") as stream, _watched(directory, phases, share):
-            status = processes.run(
-                command,
-                limits=_limits(project, phases),
-                # cocotb imports what stands in the working directory, so it is none of others.
-                cwd=directory,
-                env=_environment(directory, log.with_name(RESULTS)),
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-            ).returncode
-        return _collect(project, job, directory, status, log)
+def _execute(
+    executable: Path, directory: Path, limits: processes.Limits, log: Path, waveform: Path | None
+) -> int:
+    """Run a simulation; its exit status.
+
+    Args:
+        executable: as built.
+        directory: with the job and its vectors. cocotb imports what stands in the working
+            directory, so it is none of others.
+        limits: of the process.
+        log: takes what it prints.
+        waveform: takes the waves, if any.
+    """
+    command = [str(executable), "+verilator+rand+reset+2", "+verilator+seed+1"]
+    written = [log, log.with_name(RESULTS)]
+    if waveform is not None:
+        written.append(waveform)
+        command += ["--trace", "--trace-file", str(waveform)]
+    for path in written:
+        path.unlink(missing_ok=True)  # a link would have another file overwritten
+    with log.open("w", encoding="utf-8") as stream:
+        return processes.run(
+            command,
+            limits=limits,
+            cwd=directory,
+            env=_environment(directory, log.with_name(RESULTS)),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        ).returncode
 
 
 def _collect(

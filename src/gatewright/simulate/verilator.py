@@ -31,7 +31,7 @@ from gatewright.simulate.bench import TOP, bench_top
 from gatewright.wall import systemverilog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gatewright.project import RtlProject
 
@@ -293,6 +293,145 @@ def _translation_units(directory: Path, name: str, files: Sequence[str]) -> list
     return paths
 
 
+@dataclass(frozen=True)
+class _Build:
+    """All that an executable is built of.
+
+    Attributes:
+        project: the RTL project.
+        tools: Verilator's and the compiler's.
+        texts: the project's files.
+        top: text of the module around the design.
+        verilate: Verilator's flags.
+        define: the compiler's, on what waves are written.
+        fst: whether waves are written in the format of FST.
+        main: the C++ around the model.
+        libraries: cocotb's folder of libraries.
+    """
+
+    project: RtlProject
+    tools: _Tools
+    texts: Mapping[str, bytes]
+    top: str
+    verilate: tuple[str, ...]
+    define: tuple[str, ...]
+    fst: bool
+    main: Path
+    libraries: Path
+
+    @classmethod
+    def of(cls, project: RtlProject, *, waves: bool) -> _Build:
+        """Find all that a project's simulation is built of.
+
+        Raises:
+            InputError: if a file of the manifest or a tool is missing.
+        """
+        from cocotb_tools import config
+
+        _check_files(project)
+        fst = waves and waves_suffix() == ".fst"
+        return cls(
+            project=project,
+            tools=_tools(),
+            texts={file: (project.directory / file).read_bytes() for file in project.files},
+            top=bench_top(project),
+            verilate=(*_VERILATE, *(["--trace-fst" if fst else "--trace-vcd"] if waves else [])),
+            define=(f"-DVM_TRACE={int(waves)}", f"-DVM_TRACE_FST={int(fst)}"),
+            fst=fst,
+            main=Path(config.share_dir) / "lib" / "verilator" / "verilator.cpp",
+            libraries=Path(config.libs_dir),
+        )
+
+    @property
+    def _memory(self) -> Path:
+        """The C++ that passes vectors to the bench."""
+        return data_dir("sim") / "gw_bench.cpp"
+
+    @property
+    def _bench(self) -> list[Path]:
+        """The bench's SystemVerilog."""
+        return [data_dir("sim") / name for name in BENCH]
+
+    @property
+    def key(self) -> str:
+        """Hash of all of it."""
+        levels = (_FAST, _SLOW, _LIBRARY, str(self.libraries))
+        flags = (*self.verilate, *_CXXFLAGS, *self.define, *levels)
+        contents = [path.read_bytes() for path in (self.main, self._memory, *self._bench)]
+        return _digest((self.tools.versions, *flags, self.top, *contents, *self.texts.values()))
+
+    def generate(self, directory: Path) -> dict[str, list[str]]:
+        """Have Verilator write C++ into a directory; the files by kind.
+
+        What is read is what was hashed. Paths are relative, as Verilator takes what stands in the
+        name of a folder for text of the design.
+
+        Raises:
+            DesignFailure: if Verilator rejects the design.
+        """
+        (directory / f"{TOP}.sv").write_text(self.top, encoding="utf-8")
+        for file, text in self.texts.items():
+            copy = directory / "rtl" / file
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(text)
+        sources = [*self._bench, *(Path("rtl", file) for file in self.texts), f"{TOP}.sv"]
+        done = _verilate([*self.verilate, "--Mdir", ".", *map(str, sources)], cwd=directory)
+        if done.returncode:
+            raise DesignFailure(f"{self.project.top}: Verilator: {_messages(done.stderr)}")
+        listed = _sources(directory / "Vtop.json")
+        return {kind: [str(directory / file) for file in listed[kind]] for kind in listed}
+
+    def compile(
+        self, directory: Path, files: Mapping[str, list[str]], jobs: int | None
+    ) -> list[str]:
+        """Compile generated files, those of the library once for all; the objects."""
+        units = [
+            (unit, level)
+            for name, level in (("fast", _FAST), ("slow", _SLOW))
+            for unit in _translation_units(
+                directory, name, [*files[f"classes_{name}"], *files[f"support_{name}"]]
+            )
+        ]
+        flags = [_LIBRARY, *self.define]
+        library: list[tuple[Path, list[str], Path | None]] = [
+            *((Path(file), flags, None) for file in files["global"]),
+            (self._memory, flags, None),
+            (self.main, flags, directory / "Vtop.h"),
+        ]
+        with ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0))) as pool:
+            design = [
+                pool.submit(
+                    _compile, unit, unit.with_suffix(".o"), [level, *self.define, f"-I{directory}"]
+                )
+                for unit, level in units
+            ]
+            fixed = [pool.submit(_compile_cached, *file, wait=False) for file in library]
+            for result in design:
+                result.result()
+            # What others are compiling comes last, so that we compile the rest meanwhile.
+            objects = [
+                str(result.result() or _compile_cached(*file))
+                for result, file in zip(fixed, library, strict=True)
+            ]
+        return [*objects, *(str(unit.with_suffix(".o")) for unit, _ in units)]
+
+    def link(self, objects: Sequence[str], to: Path) -> None:
+        """Link an executable.
+
+        Raises:
+            InputError: if the linker fails.
+        """
+        command = [
+            self.tools.compiler, "-rdynamic", "-o", str(to), *objects,
+            f"-Wl,-rpath,{self.libraries}", f"-L{self.libraries}", "-lcocotbvpi_verilator",
+            "-pthread", *(["-llz4", "-lz"] if self.fst else []),
+        ]  # fmt: skip
+        done = processes.run(command, limits=_compiling("the simulation"))
+        if done.returncode:
+            reason = processes.complaint(done.stderr)
+            raise InputError(f"{self.tools.compiler} could not link the simulation: {reason}")
+
+
 def build(
     project: RtlProject, build_dir: Path, *, waves: bool = False, jobs: int | None = None
 ) -> Path:
@@ -313,84 +452,17 @@ def build(
         DesignFailure: if Verilator rejects the design.
         InputError: if a file of the manifest or a tool is missing.
     """
-    from cocotb_tools import config
-
-    _check_files(project)
-    tools = _tools()
-    sim = data_dir("sim")
-    bench_files = [sim / name for name in BENCH]
-    texts = {file: (project.directory / file).read_bytes() for file in project.files}
-    memory = sim / "gw_bench.cpp"
-    main = Path(config.share_dir) / "lib" / "verilator" / "verilator.cpp"
-    libraries = Path(config.libs_dir)
-    top = bench_top(project)
-    fst = waves and waves_suffix() == ".fst"
-    verilate = [*_VERILATE, *(["--trace-fst" if fst else "--trace-vcd"] if waves else [])]
-    define = [f"-DVM_TRACE={int(waves)}", f"-DVM_TRACE_FST={int(fst)}"]
-    flags = (*verilate, *_CXXFLAGS, *define, _FAST, _SLOW, _LIBRARY, str(libraries))
-    contents = [path.read_bytes() for path in (main, memory, *bench_files)]
-    key = _digest((tools.versions, *flags, top, *contents, *texts.values()))
+    wanted = _Build.of(project, waves=waves)
     build_dir = build_dir.resolve()  # Verilator runs in another directory
-    executable = build_dir / f"{TOP}-{key}"
+    executable = build_dir / f"{TOP}-{wanted.key}"
     if built.is_ours(executable):
         return executable
-
     build_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=build_dir, prefix="build-") as scratch:
         generated = Path(scratch)
-        bench = generated / f"{TOP}.sv"
-        bench.write_text(top, encoding="utf-8")
-        copies = [generated / "rtl" / file for file in texts]
-        # What is read is what was hashed. Paths are relative, as Verilator takes what stands in the
-        # name of a folder for text of the design.
-        for copy, text in zip(copies, texts.values(), strict=True):
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(text)
-        sources = [*bench_files, *(copy.relative_to(generated) for copy in copies), bench.name]
-        done = _verilate([*verilate, "--Mdir", ".", *map(str, sources)], cwd=generated)
-        if done.returncode:
-            raise DesignFailure(f"{project.top}: Verilator: {_messages(done.stderr)}")
-        listed = _sources(generated / "Vtop.json")
-        files = {kind: [str(generated / file) for file in listed[kind]] for kind in listed}
-
-        fast = _translation_units(
-            generated, "fast", [*files["classes_fast"], *files["support_fast"]]
-        )
-        slow = _translation_units(
-            generated, "slow", [*files["classes_slow"], *files["support_slow"]]
-        )
-        with ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0))) as pool:
-            design = [
-                pool.submit(
-                    _compile, unit, unit.with_suffix(".o"), [level, *define, f"-I{generated}"]
-                )
-                for units, level in ((fast, _FAST), (slow, _SLOW))
-                for unit in units
-            ]
-            library: list[tuple[Path, list[str], Path | None]] = [
-                *((Path(file), [_LIBRARY, *define], None) for file in files["global"]),
-                (memory, [_LIBRARY, *define], None),
-                (main, [_LIBRARY, *define], generated / "Vtop.h"),
-            ]
-            fixed = [pool.submit(_compile_cached, *file, wait=False) for file in library]
-            for result in design:
-                result.result()
-            # What others are compiling comes last, so that we compile the rest meanwhile.
-            objects = [
-                str(result.result() or _compile_cached(*file))
-                for result, file in zip(fixed, library, strict=True)
-            ]
-        objects += [str(unit.with_suffix(".o")) for unit in (*fast, *slow)]
+        files = wanted.generate(generated)
         linked = generated / executable.name
-        link = [
-            tools.compiler, "-rdynamic", "-o", str(linked), *objects, f"-Wl,-rpath,{libraries}",
-            f"-L{libraries}", "-lcocotbvpi_verilator", "-pthread",
-            *(["-llz4", "-lz"] if fst else []),
-        ]  # fmt: skip
-        done = processes.run(link, limits=_compiling("the simulation"))
-        if done.returncode:
-            reason = processes.complaint(done.stderr)
-            raise InputError(f"{tools.compiler} could not link the simulation: {reason}")
+        wanted.link(wanted.compile(generated, files, jobs), linked)
         built.record(linked)
         linked.replace(executable)
     return executable

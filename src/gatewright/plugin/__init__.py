@@ -1,0 +1,79 @@
+"""Gatewright as a backend of hls4ml: `backend="Gatewright"`.
+
+hls4ml calls `register` when it is imported, so nothing heavy is imported here before it is needed.
+The C++, and so the types and the flow of a conversion, are those of hls4ml's Vitis backend; but the
+types between the tables of a softmax, whose defaults wrap, follow from what it reads.
+
+hls4ml 1.3 sends every model to its Keras 3 parser where Keras 3 is installed, which it always is
+beside a current TensorFlow. That parser fails on any tf-keras model, and offers no hook; `register`
+wraps it (`_Keras2Router`) so that a tf-keras model reaches the parser for it. No other model is
+touched.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+NAME = "Gatewright"
+_PARSER = "hls4ml.converters.keras_v3_to_hls"
+
+
+def register(register_backend: Callable[..., None], register_writer: Callable[..., None]) -> None:
+    """Register backend and writer; hls4ml finds this through the entry point `hls4ml.backends`."""
+    from gatewright.plugin.backend import GatewrightBackend, GatewrightWriter
+
+    # hls4ml looks the writer up while it makes the backend.
+    register_writer(NAME, GatewrightWriter)
+    register_backend(NAME, GatewrightBackend)
+    if _PARSER not in sys.modules:  # hls4ml imports its backends first
+        sys.meta_path.insert(0, _Keras2Router())
+
+
+class _Keras2Router(MetaPathFinder):
+    """Wraps hls4ml's Keras 3 parser when it is imported, then withdraws."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != _PARSER:
+            return None
+        sys.meta_path.remove(self)
+        spec = PathFinder.find_spec(name, path, target)
+        loader: Any = spec.loader if spec is not None else None
+        if loader is not None:
+            execute = loader.exec_module
+
+            def exec_module(module: Any) -> None:
+                execute(module)
+                module.parse_keras_v3_model = _routed(module.parse_keras_v3_model)
+
+            loader.exec_module = exec_module
+        return spec
+
+
+def _routed(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """hls4ml's Keras 3 parser, but for tf-keras models, which it can't read, the Keras 2 one."""
+
+    @functools.wraps(parse)
+    def routed(model: Any, *args: Any, **options: Any) -> Any:
+        if not any(cls.__module__.startswith("tf_keras.") for cls in type(model).__mro__):
+            return parse(model, *args, **options)
+        from hls4ml.converters import KerasModelReader, parse_keras_model
+
+        from gatewright.frontend import load
+        from gatewright.frontend.keras2 import Model
+        from gatewright.frontend.network import Network
+        from gatewright.frontend.passes import supported
+
+        network = load(model)
+        assert isinstance(network, Network)  # which is what live models of Keras are read as
+        source = Model(supported(network), with_qkeras=True)
+        return parse_keras_model(source, KerasModelReader(source))
+
+    return routed

@@ -1,0 +1,53 @@
+"""hls4ml's flow of Vitis with types for softmax, before types become those of C++."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hls4ml.model.flow import get_flow, register_flow
+from hls4ml.model.layers import Softmax
+from hls4ml.model.optimizer import OptimizerPass, register_pass
+from hls4ml.model.types import NamedType
+from hls4ml.utils.string_utils import convert_to_snake_case
+
+from gatewright.plugin import NAME
+
+#: Attribute of a softmax that has its types.
+_SETTLED = "gatewright_settled"
+
+
+class SettleSoftmax(OptimizerPass):  # type: ignore[misc]  # hls4ml has no types
+    """Gives a softmax the types that the command line gives it, where none are set."""
+
+    def match(self, node: Any) -> bool:
+        """Whether a node is a softmax that hasn't got them."""
+        return isinstance(node, Softmax) and not node.get_attr(_SETTLED, False)
+
+    def transform(self, model: Any, node: Any) -> bool:
+        """Give it them; the graph stays as it is."""
+        from gatewright.frontend.precision import Choices
+        from gatewright.frontend.softmax_types import refine_softmax
+
+        given = model.config.get_layer_config(node)
+        user = {(node.name, key.removesuffix("_t")) for key in given if key.endswith("_t")}
+        choices = Choices(user, {})
+        refine_softmax(node, choices)
+        chosen = choices.layers.get(node.name, {})
+        precisions = {f"{what}_t": to for what, to in chosen.pop("Precision", {}).items()}
+        for key, value in {**chosen, **precisions}.items():
+            name = convert_to_snake_case(key)
+            if name.endswith("_t"):
+                to = model.config.backend.convert_precision_string(value)
+                value = NamedType(f"{node.name}_{name}", to)
+            node.set_attr(name, value)
+        node.set_attr(_SETTLED, True)
+        return False
+
+
+def register_ip_flow() -> str:
+    """Register the flow; its name."""
+    requires = get_flow("vitis:ip").requires.copy()
+    tables = register_pass("settle_softmax", SettleSoftmax, backend=NAME)
+    flow = register_flow("softmax", [tables], requires=["vivado:init_layers"], backend=NAME)
+    requires.insert(requires.index("vivado:specific_types"), flow)
+    return str(register_flow("ip", None, requires=requires, backend=NAME))
