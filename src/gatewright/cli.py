@@ -574,6 +574,15 @@ def synth(
         say(f"{directory}: {target}: " + ", ".join(f"{v:g} {k}" for k, v in total.items()))
 
 
+def _list_figures(asked: bool) -> None:
+    if asked:
+        from gatewright.report.view import figure_lines
+
+        for line in figure_lines():
+            show(line)
+        raise typer.Exit
+
+
 @app.command()
 def report(
     directories: Annotated[
@@ -589,6 +598,15 @@ def report(
         list[str] | None, typer.Option(help="Gate, e.g. lut=20000; exit 1 if missed.")
     ] = None,
     against: Annotated[Path | None, typer.Option(help="Older report to compare with.")] = None,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--figures",
+            is_eager=True,
+            callback=_list_figures,
+            help="List the figures that budgets and searches may name.",
+        ),
+    ] = False,
 ) -> None:
     """Show the results of project directories; write them; gate on budgets."""
     from gatewright.files import check_new_file

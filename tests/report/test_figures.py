@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from made_up import make_fidelity, make_fields, make_recipe_fields, make_sweep
 
+from gatewright.cli import main
 from gatewright.errors import InputError
 from gatewright.report.figures import FIGURES, Quantity, columns, find_quantity
 from gatewright.report.schema import Report, Resources
@@ -41,10 +42,25 @@ def test_every_resource_is_a_figure():
     assert fields == set(Resources.model_fields)
 
 
-def test_the_documentation_lists_every_figure_in_order():
+def test_the_command_lists_every_figure_in_order_and_says_what_it_is(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["report", "--figures"])
+    assert not ended.value.code
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == list(FIGURES)
+    assert all(
+        re.search(r", (more|less) is better(, on each target)?\. [A-Z].*\.$", line)
+        for line in lines
+    )
+    assert "slack: slack (ns), more is better. Worst slack" in "\n".join(lines)
+
+
+def test_the_documentation_names_figures_that_there_are():
     text = (Path(__file__).parents[2] / "docs" / "report.md").read_text()
-    (listed,) = re.findall(r"Figures are: (.*?)\.\n", text, re.DOTALL)
-    assert re.findall(r"`(\w+)`", listed) == list(FIGURES)
+    (listed,) = re.findall(
+        r"lists what may be limited, with unit and meaning: (.*?) and", text, re.DOTALL
+    )
+    assert set(re.findall(r"`(\w+)`", listed)) <= FIGURES.keys()
 
 
 def test_columns_of_two_targets_stand_together():

@@ -33,6 +33,7 @@ class PlacedTiming(Timing):
 
 class PoweredResources(Resources):
     power_mw: Annotated[Amount | None, Figure("power", "less", unit="mW", digits=1)] = None
+    """Of the whole device, in mW."""
 
     @property
     @Figure("leakage", "less", unit="mW", primary=False)
@@ -93,6 +94,13 @@ def test_every_view_shows_it():
     assert "- hold slack: placed-and-routed · nextpnr" in to_markdown(shown)
     assert "leakage (mW)" in to_markdown(shown)
     assert "leakage" not in terminal.getvalue()
+
+
+def test_the_list_of_figures_has_it():
+    lines = view.figure_lines()
+    assert (
+        "power_mw: power (mW), less is better, on each target. Of the whole device, in mW." in lines
+    )
 
 
 def test_budgets_limit_it():

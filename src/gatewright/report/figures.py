@@ -27,11 +27,13 @@ class ReportFigure(Figure):
         part: the field of the report, for example "timing".
         field: the field, or the property, of that part.
         per_target: whether there is one per target.
+        description: what the schema says of it, in a sentence or more.
     """
 
     part: str
     field: str
     per_target: bool
+    description: str
 
 
 def gather(report: type[Part]) -> dict[str, ReportFigure]:
@@ -68,7 +70,20 @@ def _of_part(part: str, marks: list[Any], kind: type[Part]) -> Iterator[ReportFi
         fields = vars(figure) | {"name": figure.name or field}
         if holder is not None:
             fields["group"] = holder.group
-        yield ReportFigure(**fields, part=part, field=field, per_target=holder is not None)
+        yield ReportFigure(
+            **fields,
+            part=part,
+            field=field,
+            per_target=holder is not None,
+            description=_description(kind, field),
+        )
+
+
+def _description(kind: type[Part], field: str) -> str:
+    """The docstring of a field or property, on one line."""
+    known = kind.model_fields.get(field)
+    text = known.description if known is not None else getattr(kind, field).__doc__
+    return " ".join((text or "").split())
 
 
 FIGURES = gather(Report)

@@ -38,7 +38,7 @@ def bottleneck_text(found: Bottleneck) -> str:
 
 
 def difference_text(found: Difference) -> str:
-    """For example "layer 'fc2', vector 17, element 3: golden 12, RTL -4 (raw, of fixed<8,3>)"."""
+    """For example "layer 'fc2', vector 17, element 3: golden 12, RTL -4 (raw values)"."""
     return (
         f"layer '{found.layer}', vector {found.vector}, element {found.element}: "
         f"{found.reference or 'expected'} {found.expected}, {found.subject or 'got'} {found.got} "

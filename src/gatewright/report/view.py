@@ -206,6 +206,15 @@ def heading(quantity: Quantity, targets: Sequence[str]) -> str:
     return f"{quantity.target} {text}" if quantity.target and len(targets) > 1 else text
 
 
+def figure_lines() -> list[str]:
+    """Every figure by name, with its heading, which way is better, and what it is."""
+    return [
+        f"{figure.name}: {heading(Quantity(figure), ())}, {figure.better} is better"
+        f"{', on each target' if figure.per_target else ''}. {figure.description}"
+        for figure in FIGURES.values()
+    ]
+
+
 def origins(sweep: SweepReport, group: str, *, details: bool = True) -> str:
     """Where the figures of one group come from; "" where no report holds any.
 
