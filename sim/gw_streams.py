@@ -228,7 +228,7 @@ class Drivers:
 
 
 def measure(streams: Streams) -> dict[str, int | float]:
-    """Latency and interval, in clock cycles, as gatewright.simulate.Timing defines them."""
+    """Latency and interval, in clock cycles, as gatewright.simulate.Measured defines them."""
     inputs, outputs = (np.array(stamps, np.int64) for stamps in streams.split(streams.stamps))
     begun = inputs[:, :, 0].min(axis=0)
     first, last = outputs.max(axis=0).T
