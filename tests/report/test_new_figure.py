@@ -19,7 +19,8 @@ from gatewright.report.pareto import tradeoffs
 from gatewright.report.schema import Report, Resources, Search, SweepReport, Timing
 from gatewright.report.terminal import render_terminal
 from gatewright.results.figure import Figure, PerTarget
-from gatewright.results.scalars import Amount, Real
+from gatewright.results.part import Part
+from gatewright.results.scalars import Amount, Count, Real
 
 pytestmark = pytest.mark.usefixtures("declared")
 
@@ -41,7 +42,24 @@ class PoweredResources(Resources):
         return None if self.power_mw is None else self.power_mw / 8
 
 
+class Run(Part):
+    seed: Count
+    fmax_mhz: Amount
+
+
+class Implementation(Part):
+    runs: tuple[Run, ...] = ()
+
+    @property
+    @Figure("placed Fmax", "more", unit="MHz", digits=1, name="fmax_placed")
+    def fmax(self) -> float | None:
+        return min((run.fmax_mhz for run in self.runs), default=None)
+
+
 class PlacedReport(Report):
+    implementation: Annotated[dict[str, Implementation], PerTarget("implementation")] = Field(
+        default_factory=dict
+    )
     timing: PlacedTiming | None = None
     resources: Annotated[dict[str, PoweredResources], PerTarget("resources")] = Field(
         default_factory=dict
@@ -94,6 +112,47 @@ def test_every_view_shows_it():
     assert "- hold slack: placed-and-routed · nextpnr" in to_markdown(shown)
     assert "leakage (mW)" in to_markdown(shown)
     assert "leakage" not in terminal.getvalue()
+
+
+def test_a_part_of_its_own_is_one_per_target_and_holds_several_runs():
+    """As placement with several seeds gives it; the target need not be one with resources."""
+    nextpnr = {"method": "placed-and-routed", "tool": "nextpnr"}
+    made = json.loads(placed().to_json())["provenance"]
+    made["groups"]["implementation.ecp5"] = nextpnr
+    runs = [{"seed": seed, "fmax_mhz": fmax} for seed, fmax in ((1, 90.0), (2, 88.0))]
+    report = placed(implementation={"ecp5": {"runs": runs}}, provenance=made)
+    shown = sweep(report)
+    header, row = to_csv(shown).splitlines()
+    cells = dict(zip(header.split(","), row.split(","), strict=True))
+    assert (cells["ecp5.fmax_placed"], cells["xcup.fmax_placed"], cells["ecp5.lut"]) == (
+        "88.0",
+        "",
+        "",
+    )
+    assert "implementation on ecp5: placed-and-routed · nextpnr" in to_markdown(shown)
+    (verdict,) = check_budgets(shown, [parse_budget("fmax_placed=89")])
+    assert str(verdict) == "w6: ecp5.fmax_placed is 88, budget >= 89: missed"
+    del made["groups"]["implementation.ecp5"]
+    with pytest.raises(ValueError, match=r"no origin for implementation\.ecp5"):
+        placed(implementation={"ecp5": {"runs": runs}}, provenance=made)
+
+
+@pytest.mark.parametrize(
+    ("figure", "message"),
+    [
+        (Figure("again", "less", name="lut"), "figure 'lut' stands twice"),
+        (Figure("last", "less", after="nothing"), "no figure 'nothing', which another follows"),
+    ],
+)
+def test_declarations_that_contradict_others_are_refused(figure, message):
+    class Wrong(Timing):
+        more: Annotated[Real | None, figure] = None
+
+    class WrongReport(Report):
+        timing: Wrong | None = None
+
+    with pytest.raises(ValueError, match=message):
+        figures.gather(WrongReport)
 
 
 def test_the_list_of_figures_has_it():

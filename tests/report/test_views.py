@@ -102,7 +102,7 @@ def test_plain_terminal_output_is_whole_lines_without_colour():
         assert f" {column}" in heading
     (row,) = [line for line in lines if line.startswith("w6 ")]
     assert row.split()[-4:] == ["17,572", "4,480", "0", "◆"]
-    assert "fc2, vector 17, element 3: golden 12, RTL -4" in text
+    assert "'fc2', vector 17, element 3: golden 12, RTL -4" in text
     assert "synthesized · Yosys 0.70" in text
     assert not any(line != line.rstrip() for line in lines)
 

@@ -104,7 +104,7 @@ def _changes(new: Report, old: Report) -> tuple[list[Change], int]:
     """The figures of one configuration that changed, and how many did not."""
     found: list[Change] = []
     unchanged = 0
-    for quantity in quantities({*old.resources, *new.resources}):
+    for quantity in quantities({*old.targets, *new.targets}):
         values = quantity.of(old), quantity.of(new)
         if values == (None, None):
             continue

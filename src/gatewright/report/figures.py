@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from gatewright.errors import InputError
 from gatewright.report.schema import Report
 from gatewright.results.figure import Figure, PerTarget, declared
-from gatewright.results.part import Part
+from gatewright.results.part import Part, refuse_duplicates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,13 +37,21 @@ class ReportFigure(Figure):
 
 
 def gather(report: type[Part]) -> dict[str, ReportFigure]:
-    """The figures that the parts of a class of reports declare, by name, in the order of tables."""
+    """The figures that the parts of a class of reports declare, by name, in the order of tables.
+
+    Raises:
+        ValueError: if two have one name, or one follows a figure that there is not.
+    """
     found = [
         figure
         for name, field in report.model_fields.items()
         for kind in _parts(field.annotation)
         for figure in _of_part(name, field.metadata, kind)
     ]
+    names = [figure.name for figure in found]
+    refuse_duplicates("figure", names)
+    if unknown := {figure.after for figure in found} - {"", *names}:
+        raise ValueError(f"no figure '{min(unknown)}', which another follows")
     placed = {figure.name: figure for figure in found if not figure.after}
     waiting = [figure for figure in found if figure.after]
     while waiting:
@@ -163,7 +171,7 @@ def find_quantity(name: str) -> Quantity:
 
 def quantities(targets: Iterable[str]) -> list[Quantity]:
     """Every quantity there is with these targets, in the order of tables."""
-    parts = list(Report.model_fields)
+    parts = list(dict.fromkeys(figure.part for figure in FIGURES.values()))
     table = [
         Quantity(figure, target)
         for figure in FIGURES.values()

@@ -92,6 +92,16 @@ class Report(Part):
             return None
         return check.passed
 
+    @property
+    def targets(self) -> list[str]:
+        """Targets that any part of the report is about, sorted."""
+        parts = [
+            getattr(self, name)
+            for name, field in type(self).model_fields.items()
+            if any(isinstance(mark, PerTarget) for mark in field.metadata)
+        ]
+        return sorted({target for part in parts for target in part})
+
     def layer_config(self, name: str) -> LayerConfig | None:
         """What was configured for the layer of that name."""
         return next((layer for layer in self.config.layers if layer.name == name), None)
@@ -140,8 +150,8 @@ class SweepReport(Part):
 
     @property
     def targets(self) -> list[str]:
-        """Targets that any of the reports has resources for, sorted."""
-        return sorted({target for report in self.reports for target in report.resources})
+        """Targets that any of the reports is about, sorted."""
+        return sorted({target for report in self.reports for target in report.targets})
 
     def to_json(self, *, wall_times: bool = True) -> str:
         """The reports as JSON, the same bytes for the same figures.
