@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -13,9 +12,9 @@ from gatewright.errors import InputError
 from gatewright.files import make_way
 from gatewright.flow.balance import bottleneck
 from gatewright.flow.convert import design_files, load_design, load_request, load_rtl
-from gatewright.flow.steps import hash_files, read_stamp
-from gatewright.flow.synthesize import synthesized_content
-from gatewright.flow.verify import verified_content
+from gatewright.flow.finished import finished_steps
+from gatewright.flow.origins import of_bottleneck, of_fidelity, origins_of
+from gatewright.flow.steps import hash_files
 from gatewright.report import schema
 from gatewright.report.store import REPORT, load_reports, write_report
 from gatewright.results.part import Part
@@ -26,9 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gatewright.design import Design
+    from gatewright.flow.convert import Request
     from gatewright.flow.results import FidelityResults, FifosResults, SynthResults, VerifyResults
-    from gatewright.flow.steps import Stamp
     from gatewright.kernels import Kernel
+    from gatewright.options import ConvertOptions
     from gatewright.project import Module, Port, RtlProject
 
 P = TypeVar("P", bound=Part)
@@ -81,86 +81,38 @@ def summarize(
     """
     labels, training = labels or Labels(), training or Training()
     design, rtl = load_design(directory), load_rtl(directory)
-    asked = load_request(directory)
-    done = _done(directory, rtl)
-    verified = done["verify"].results if "verify" in done else None
-    synthesized = {
-        name.removeprefix("synth-"): stamp.results
-        for name, stamp in done.items()
-        if name.startswith("synth-")
-    }
-    origins = dict(accuracy_origins or {})
-    origins["timing.predicted"] = schema.Origin(
-        method="estimated",
-        tool="Gatewright",
-        version=__version__,
-        details=f"schedule by the delay model of target {rtl.target}",
-    )
-    sized = done["fifos"].results if "fifos" in done else None
-    if sized is not None and sized.levels:
-        origins["fifos"] = _fifos_origin(sized)
-    origins["compute"] = schema.Origin(
-        method="counted", tool="Gatewright", version=__version__, details="on the quantized model"
-    )
-    if verified is not None:
-        origins |= _verification_origins(verified)
-        fidelity = fidelity or _fidelity(verified.fidelity)
+    asked, finished = load_request(directory), finished_steps(directory, rtl)
+    verified = finished.verify
+    if fidelity is None and verified is not None and verified.fidelity is not None:
+        fidelity = _fidelity(verified.fidelity), of_fidelity(verified.fidelity)
+    slowest = _bottleneck(design, rtl, asked.options.target)
+    origins = (accuracy_origins or {}) | origins_of(finished, rtl.target)
+    if slowest is not None:
+        origins["bottleneck"] = of_bottleneck(rtl.target)
     if fidelity is not None:
         origins["fidelity"] = fidelity[1]
-    for target, results in synthesized.items():
-        origin = schema.Origin(
-            method="synthesized",
-            tool=results.tool,
-            version=results.version,
-            details=results.details,
-        )
-        origins[f"resources.{target}"] = origins[f"layers.{target}"] = origin
-    options = asked.options
-    slowest = _bottleneck(design, rtl, options.target)
-    if slowest is not None:
-        origins["bottleneck"] = schema.Origin(
-            method="estimated",
-            tool="Gatewright",
-            version=__version__,
-            details=f"schedule, and circuit costs on target {rtl.target}",
-        )
     return schema.Report(
-        model=schema.Model(
-            name=labels.model or design.name,
-            source=labels.source or PurePath(asked.model).name,
-            task=labels.task,
-            inputs={tensor.name: tensor.shape for tensor in design.inputs},
-            outputs={tensor.name: tensor.shape for tensor in design.outputs},
-        ),
-        config=schema.Config(
-            name=labels.config or written(directory.name),
-            description=labels.description,
-            io="io_stream" if options.io == "stream" else "io_parallel",
-            reuse_factor=options.reuse_factor,
-            target_ii=options.target_ii,
-            target_fps=options.fps,
-            target=rtl.target,
-            layers=_layer_configs(design, rtl),
-        ),
+        model=_model(design, asked, labels),
+        config=_config(directory, design, rtl, asked.options, labels),
         accuracy=accuracy,
-        verification=verified and verified.verification.model_copy(update={"keras": keras}),
+        verification=_verification(verified, keras),
         fidelity=None if fidelity is None else fidelity[0],
         timing=_timing(rtl, verified),
-        resources={name: found.total for name, found in synthesized.items()},
-        layers=_layers(design, rtl, synthesized),
+        resources={name: found.total for name, found in finished.synth.items()},
+        layers=_layers(design, rtl, finished.synth),
         compute=_compute(design),
         steps=training.steps,
         training_seed=training.seed,
         repetitions=training.repetitions,
         ports=_ports(rtl),
-        fifos=_fifos(rtl, sized),
+        fifos=_fifos(rtl, finished.fifos),
         bottleneck=slowest,
         provenance=schema.Provenance(
             gatewright=__version__,
             groups=origins,
             inputs=_inputs(directory),
             seed=verified.seed if verified is not None else None,
-            seconds={name: round(stamp.seconds, 2) for name, stamp in done.items()},
+            seconds=finished.seconds,
         ),
     )
 
@@ -221,44 +173,46 @@ def _same_verification(old: schema.Report, new: schema.Report) -> bool:
     return runs[0] == runs[1]
 
 
-def _done(directory: Path, rtl: RtlProject) -> dict[str, Stamp[Any]]:
-    """Stamps of the finished steps whose results are about what stands in the directory now."""
-    verified, synthesized = verified_content(directory, rtl), synthesized_content(rtl)
-    stamps = {}
-    for path in sorted((directory / "steps").glob("*.json")):
-        stamp = read_stamp(directory, path.stem)
-        subject = {"convert": "", "verify": verified}.get(path.stem, synthesized)
-        if stamp is not None and stamp.subject == subject:
-            stamps[path.stem] = stamp
-    return stamps
-
-
 def _inputs(directory: Path) -> dict[str, str]:
     return {"design": f"sha256:{hash_files(design_files(directory))}"}
 
 
-def _verification_origins(verified: VerifyResults) -> dict[str, schema.Origin]:
-    simulated = schema.Origin(
-        method="simulated",
-        tool="Verilator",
-        version=verified.simulator,
-        details=f"cocotb {metadata.version('cocotb')}, {verified.verification.vectors} vectors: "
-        f"{verified.source}",
+def _model(design: Design, asked: Request, labels: Labels) -> schema.Model:
+    return schema.Model(
+        name=labels.model or design.name,
+        source=labels.source or PurePath(asked.model).name,
+        task=labels.task,
+        inputs={tensor.name: tensor.shape for tensor in design.inputs},
+        outputs={tensor.name: tensor.shape for tensor in design.outputs},
     )
-    return {"verification": simulated, "timing.simulated": simulated}
 
 
-def _fidelity(found: FidelityResults | None) -> tuple[schema.Fidelity, schema.Origin] | None:
-    """What verification found against the model itself."""
-    if found is None:
+def _config(
+    directory: Path, design: Design, rtl: RtlProject, options: ConvertOptions, labels: Labels
+) -> schema.Config:
+    return schema.Config(
+        name=labels.config or written(directory.name),
+        description=labels.description,
+        io="io_stream" if options.io == "stream" else "io_parallel",
+        reuse_factor=options.reuse_factor,
+        target_ii=options.target_ii,
+        target_fps=options.fps,
+        target=rtl.target,
+        layers=_layer_configs(design, rtl),
+    )
+
+
+def _verification(
+    verified: VerifyResults | None, keras: schema.Comparison | None
+) -> schema.Verification | None:
+    if verified is None:
         return None
-    origin = schema.Origin(
-        method="simulated",
-        tool=found.method or "the model's own framework",
-        details=f"its predictions against the RTL's outputs, {found.vectors} vectors: "
-        f"{found.source}",
-    )
-    fidelity = schema.Fidelity(
+    return verified.verification.model_copy(update={"keras": keras})
+
+
+def _fidelity(found: FidelityResults) -> schema.Fidelity:
+    """What verification found against the model itself."""
+    return schema.Fidelity(
         vectors=found.vectors,
         outputs=tuple(_narrow(schema.OutputFidelity, each) for each in found.outputs),
         layers=tuple(_narrow(schema.LayerFidelity, each) for each in found.layers),
@@ -268,7 +222,6 @@ def _fidelity(found: FidelityResults | None) -> tuple[schema.Fidelity, schema.Or
         blame=found.blame,
         warning=found.warning,
     )
-    return fidelity, origin
 
 
 def _narrow(kind: type[P], value: P) -> P:
@@ -368,19 +321,6 @@ def _fifos(rtl: RtlProject, sized: FifosResults | None) -> tuple[schema.Fifo, ..
         )
         for module in rtl.modules
         if module.kind == "fifo" and module.depth is not None
-    )
-
-
-def _fifos_origin(sized: FifosResults) -> schema.Origin:
-    details = (
-        "deep FIFOs, inputs paced at the design's own interval; stalls: "
-        + ", ".join(("none", *sized.stalls))
-        + f"; interval {sized.interval:.10g} with deep FIFOs"
-    )
-    if sized.interval_after is not None:
-        details += f", {sized.interval_after:.10g} with those built"
-    return schema.Origin(
-        method="simulated", tool="Verilator", version=sized.simulator, details=details
     )
 
 

@@ -92,63 +92,19 @@ def to_html(
         lstrip_blocks=True,
         finalize=_printable,
     )
-    shared, varying = split(summary(sweep))
-    plots: dict[str, dict[str, Any]] = {}
-    if sweep.search and (trials := trial_plot(sweep.search)):
-        plots["trials"] = trials
-    trades = []
-    for i, trade in enumerate(tradeoffs(sweep)):
-        plots[f"trade-{i}"] = tradeoff_plot(sweep, trade)
-        trades.append((f"trade-{i}", trade))
-    breakdowns = []
-    for i, target in enumerate(sweep.targets):
-        names = []
-        for j, plot in enumerate(layer_plots(sweep, target)):
-            names.append(f"layers-{i}-{j}")
-            plots[names[-1]] = plot
-        if names:
-            how = origins(sweep, f"layers.{target}")
-            breakdowns.append((target, names, layer_colours(sweep, target), how))
-    intervals = []
-    for i, report in enumerate(sweep.reports):
-        if bars := interval_plot(report):
-            intervals.append(f"interval-{i}")
-            plots[intervals[-1]] = bars
+    drawn = _plots(sweep)
     page: str = environment.get_template("page.html.j2").render(
         sweep=sweep,
         css=(_HERE / "page.css").read_text(encoding="utf-8"),
         script=(_HERE / "page.js").read_text(encoding="utf-8"),
-        plotly=_plotly() if plots else "",
-        plots=plots,
-        shared=shared,
-        sections=_sections(sweep, varying),
-        trades=trades,
-        breakdowns=breakdowns,
-        intervals=intervals,
-        bottlenecks=bottlenecks(sweep),
-        fidelities=fidelities(sweep),
-        search_facts=search_facts(sweep.search) if sweep.search else [],
-        failures=failure_table(sweep.search) if sweep.search else [],
-        trials=trial_table(sweep.search, sweep.search.trials) if sweep.search else [],
-        seeds=seed_table(sweep),
-        seed_method=SEED_METHOD,
-        prunings=pruning_table(sweep),
-        unmatched=unmatched(sweep),
-        no_twin=NO_TWIN,
-        baselines=baseline_table(sweep),
-        gains=gain_table(sweep),
-        gain_method=METHOD,
-        problems=problems(sweep),
-        baseline_methods=baseline_methods(sweep),
-        more=more_table(sweep),
-        methods=methods(sweep, all_groups(sweep)),
-        layer_tables=[layer_table(report) for report in sweep.reports],
-        step_tables=[step_table([report]) for report in sweep.reports],
-        fifo_tables=[fifo_table(report) for report in sweep.reports],
-        notes=notes,
+        plotly=_plotly() if drawn["plots"] else "",
+        **drawn,
+        **_tables(sweep),
+        **_words(sweep),
         verdicts=sorted(verdicts, key=lambda verdict: verdict.ok),
         difference=difference,
         changes=change_table(difference) if difference and difference.changes else [],
+        notes=notes,
         maximum=_maximum,
         origins=origins,
         deviates=deviates,
@@ -173,6 +129,69 @@ def write_html(
         InputError: if the file can't be written.
     """
     write_text(path, to_html(sweep, verdicts=verdicts, difference=difference))
+
+
+def _plots(sweep: SweepReport) -> dict[str, Any]:
+    """The plots of the page by name, and which of them stand where."""
+    plots: dict[str, dict[str, Any]] = {}
+    if sweep.search and (trials := trial_plot(sweep.search)):
+        plots["trials"] = trials
+    trades = []
+    for i, trade in enumerate(tradeoffs(sweep)):
+        plots[f"trade-{i}"] = tradeoff_plot(sweep, trade)
+        trades.append((f"trade-{i}", trade))
+    breakdowns = []
+    for i, target in enumerate(sweep.targets):
+        names = []
+        for j, plot in enumerate(layer_plots(sweep, target)):
+            names.append(f"layers-{i}-{j}")
+            plots[names[-1]] = plot
+        if names:
+            how = origins(sweep, f"layers.{target}")
+            breakdowns.append((target, names, layer_colours(sweep, target), how))
+    intervals = []
+    for i, report in enumerate(sweep.reports):
+        if bars := interval_plot(report):
+            intervals.append(f"interval-{i}")
+            plots[intervals[-1]] = bars
+    places = {"trades": trades, "breakdowns": breakdowns, "intervals": intervals}
+    return {"plots": plots, **places}
+
+
+def _tables(sweep: SweepReport) -> dict[str, Any]:
+    """The tables of the page, by the names that the template has for them."""
+    search = sweep.search
+    shared, varying = split(summary(sweep))
+    return {
+        "shared": shared,
+        "sections": _sections(sweep, varying),
+        "failures": failure_table(search) if search else [],
+        "trials": trial_table(search, search.trials) if search else [],
+        "seeds": seed_table(sweep),
+        "prunings": pruning_table(sweep),
+        "baselines": baseline_table(sweep),
+        "gains": gain_table(sweep),
+        "more": more_table(sweep),
+        "layer_tables": [layer_table(report) for report in sweep.reports],
+        "step_tables": [step_table([report]) for report in sweep.reports],
+        "fifo_tables": [fifo_table(report) for report in sweep.reports],
+    }
+
+
+def _words(sweep: SweepReport) -> dict[str, Any]:
+    """What the page says beside its tables, by the names that the template has for it."""
+    return {
+        "bottlenecks": bottlenecks(sweep),
+        "fidelities": fidelities(sweep),
+        "search_facts": search_facts(sweep.search) if sweep.search else [],
+        "seed_method": SEED_METHOD,
+        "unmatched": unmatched(sweep),
+        "no_twin": NO_TWIN,
+        "gain_method": METHOD,
+        "problems": problems(sweep),
+        "baseline_methods": baseline_methods(sweep),
+        "methods": methods(sweep, all_groups(sweep)),
+    }
 
 
 def _sections(sweep: SweepReport, entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:

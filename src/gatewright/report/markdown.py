@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from gatewright.report.budget import Verdict
     from gatewright.report.diff import Difference
-    from gatewright.report.schema import SweepReport
+    from gatewright.report.schema import Report, SweepReport
     from gatewright.report.table import Entry
 
 
@@ -60,6 +60,43 @@ def to_markdown(
         verdicts: budgets to list, missed ones first.
         difference: comparison with older reports to add.
     """
+    parts = [*_configurations(sweep), *_search(sweep), *_seeds(sweep), *_pruning(sweep)]
+    parts += _software(sweep)
+    if found := bottlenecks(sweep):
+        parts += ["## Bottlenecks", _list(f"{config}: {sentence}" for config, sentence in found)]
+    if verdicts:
+        parts += ["## Budgets", _list(map(str, sorted(verdicts, key=lambda v: v.ok)))]
+    if difference is not None:
+        parts += ["## Changes"]
+        parts += [_table(change_table(difference))] if difference.changes else []
+        parts += [_list(difference.remarks())]
+    if len(more := more_table(sweep)) > 1:
+        parts += ["## More figures", _table(more)]
+    parts += ["## Where the figures come from"]
+    parts.append(_list(f"{name}: {origin}" for name, origin in methods(sweep, all_groups(sweep))))
+    parts.append("## Layers")
+    parts += [part for report in sweep.reports for part in _layers(report)]
+    parts += _trials(sweep)
+    return "\n\n".join(parts) + "\n"
+
+
+def write_markdown(
+    sweep: SweepReport,
+    path: Path,
+    *,
+    verdicts: Sequence[Verdict] = (),
+    difference: Difference | None = None,
+) -> None:
+    """Write the reports as Markdown, see `to_markdown`.
+
+    Raises:
+        InputError: if the file can't be written.
+    """
+    write_text(path, to_markdown(sweep, verdicts=verdicts, difference=difference))
+
+
+def _configurations(sweep: SweepReport) -> list[str]:
+    """What the model is, the table of configurations, and what is to be said of it."""
     shared, varying = split(summary(sweep))
     parts = [f"# {_escape(sweep.model)}"]
     if task := sweep.reports[0].model.task:
@@ -78,53 +115,27 @@ def to_markdown(
     if told := fidelities(sweep):
         parts += ["## Against the model itself"]
         parts += [_list(f"{config}: {sentence}" for config, sentence, _ in told)]
-    parts += [
+    return parts + [
         f"Pareto front{f' on {_escape(trade.target)}' if len(sweep.targets) > 1 else ''}: "
         + _escape(trade.explain(sweep.search))
         for trade in tradeoffs(sweep)
     ]
-    parts += [*_search(sweep), *_seeds(sweep), *_pruning(sweep), *_software(sweep)]
-    if found := bottlenecks(sweep):
-        parts += ["## Bottlenecks", _list(f"{config}: {sentence}" for config, sentence in found)]
-    if verdicts:
-        parts += ["## Budgets", _list(map(str, sorted(verdicts, key=lambda v: v.ok)))]
-    if difference is not None:
-        parts += ["## Changes"]
-        parts += [_table(change_table(difference))] if difference.changes else []
-        parts += [_list(difference.remarks())]
-    if len(more := more_table(sweep)) > 1:
-        parts += ["## More figures", _table(more)]
-    parts += ["## Where the figures come from"]
-    parts.append(_list(f"{name}: {origin}" for name, origin in methods(sweep, all_groups(sweep))))
-    parts.append("## Layers")
-    for report in sweep.reports:
-        if report.layers:
-            parts += [f"### {_escape(report.config.name)}", _table(layer_table(report))]
-        if remarks := notes(report):
-            parts.append(_list(remarks))
-        if steps := step_table([report], wall_times=False):
-            parts.append(_table(steps))
-        if fifos := fifo_table(report):
-            parts.append(_table(fifos))
-        if report.ports:
-            parts.append(_list(map(port_text, report.ports)))
-    parts += _trials(sweep)
-    return "\n\n".join(parts) + "\n"
 
 
-def write_markdown(
-    sweep: SweepReport,
-    path: Path,
-    *,
-    verdicts: Sequence[Verdict] = (),
-    difference: Difference | None = None,
-) -> None:
-    """Write the reports as Markdown, see `to_markdown`.
-
-    Raises:
-        InputError: if the file can't be written.
-    """
-    write_text(path, to_markdown(sweep, verdicts=verdicts, difference=difference))
+def _layers(report: Report) -> list[str]:
+    """The layers of a configuration, what made it, its FIFOs and ports."""
+    parts = []
+    if report.layers:
+        parts += [f"### {_escape(report.config.name)}", _table(layer_table(report))]
+    if remarks := notes(report):
+        parts.append(_list(remarks))
+    if steps := step_table([report], wall_times=False):
+        parts.append(_table(steps))
+    if fifos := fifo_table(report):
+        parts.append(_table(fifos))
+    if report.ports:
+        parts.append(_list(map(port_text, report.ports)))
+    return parts
 
 
 def _search(sweep: SweepReport) -> list[str]:

@@ -13,6 +13,8 @@ from gatewright.report.table import cut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from plotly import graph_objects as go
+
     from gatewright.report.pareto import Tradeoff
     from gatewright.report.schema import Report, Search, SearchTrial, SweepReport
 
@@ -108,21 +110,39 @@ def trial_plot(search: Search) -> dict[str, Any] | None:
         return None
     figure = go.Figure()
     if len(search.objectives) == 2:
-        edge = sorted((x, y) for trial, x, y in points if trial.front)
-        figure.add_scatter(
-            x=[x for x, _ in edge],
-            y=[y for _, y in edge],
-            mode="lines",
-            # Round what the front betters: to its right where less is better across, else below.
-            line={
-                "shape": "hv" if held[across][1].figure.better == "less" else "vh",
-                "width": 1.5,
-                "dash": "dot",
-                "color": GOOD,
-            },
-            hoverinfo="skip",
-            showlegend=False,
-        )
+        _join_front(figure, points, held[across][1].figure.better)
+    _add_trials(figure, search, points)
+    ticks = ".3f" if held[up][1].figure.digits >= 3 else ","
+    titles = _escape(held[across][0]), _escape(held[up][0])
+    _lay_out(figure, *titles, [x for _, x, _ in points], ticks)
+    return _plain(figure)
+
+
+_Point = tuple["SearchTrial", float, float]
+"""A trial, where it stands across and where upwards."""
+
+
+def _join_front(figure: go.Figure, points: Sequence[_Point], better: str) -> None:
+    """Draw a line through the front; `better` says which is better across."""
+    edge = sorted((x, y) for trial, x, y in points if trial.front)
+    figure.add_scatter(
+        x=[x for x, _ in edge],
+        y=[y for _, y in edge],
+        mode="lines",
+        # Round what the front betters: to its right where less is better across, else below.
+        line={
+            "shape": "hv" if better == "less" else "vh",
+            "width": 1.5,
+            "dash": "dot",
+            "color": GOOD,
+        },
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _add_trials(figure: go.Figure, search: Search, points: Sequence[_Point]) -> None:
+    """Draw a point per trial, marked by what came of it."""
     few = sum(trial.front for trial, *_ in points) <= 12  # labels would hide one another
     kinds = {
         "not on the front": (PLAIN, "circle", 7),
@@ -145,10 +165,6 @@ def trial_plot(search: Search) -> dict[str, Any] | None:
                 name=f"{name} ({len(group):,})",
                 cliponaxis=False,
             )
-    ticks = ".3f" if held[up][1].figure.digits >= 3 else ","
-    titles = _escape(held[across][0]), _escape(held[up][0])
-    _lay_out(figure, *titles, [x for _, x, _ in points], ticks)
-    return _plain(figure)
 
 
 def layer_plots(sweep: SweepReport, target: str) -> list[dict[str, Any]]:

@@ -144,7 +144,7 @@ def fidelities(sweep: SweepReport) -> list[tuple[str, str, bool]]:
 
 
 def notes(report: Report) -> list[str]:
-    """What was asked for and could not be, with the layers that it holds for.
+    """Requests not honoured, with the layers that they were made for.
 
     And why hls4ml's C++ was not compared.
     """
@@ -187,7 +187,7 @@ def change_table(difference: Difference) -> list[Entry]:
 
 
 def methods(sweep: SweepReport, groups: Iterable[str]) -> list[tuple[str, str]]:
-    """How figures were come by: what they are, and where they come from.
+    """What figures are, and how they were obtained.
 
     Where configurations differ, each origin names those that it holds for.
     """

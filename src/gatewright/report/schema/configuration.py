@@ -45,7 +45,7 @@ class LayerConfig(Part):
     reason: str | None = None
     """Why that strategy: what was compared, in which unit; or who asked for it."""
     notes: tuple[str, ...] = ()
-    """What was asked for and could not be, for example "reuse factor moved from 7 to 8"."""
+    """Requests not honoured, for example "reuse factor moved from 7 to 8"."""
 
     @property
     def moved(self) -> bool:

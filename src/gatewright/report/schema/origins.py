@@ -10,7 +10,7 @@ from gatewright.results.part import Part
 from gatewright.results.scalars import Amount, ByKey, Integer, Name
 
 Method = Literal["simulated", "synthesized", "placed-and-routed", "estimated", "vendor", "counted"]
-"""How a figure was come by. Simulated: something ran and was watched. Estimated: a model of the
+"""How a figure was obtained. Simulated: something ran and was watched. Estimated: a model of the
 hardware said so. Vendor: parsed from a vendor tool's report. Counted: exact, from the network."""
 
 
@@ -18,7 +18,7 @@ class Origin(Part):
     """Where the figures of a group come from."""
 
     method: Method
-    """How they were come by."""
+    """How they were obtained."""
     tool: Name
     """The tool that said so."""
     version: str | None = None

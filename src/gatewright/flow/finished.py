@@ -1,0 +1,60 @@
+"""The finished steps of a project directory that are about what stands there now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gatewright.flow.results import FifosResults, SynthResults, VerifyResults
+from gatewright.flow.steps import read_stamp
+from gatewright.flow.synthesize import synthesized_content
+from gatewright.flow.verify import verified_content
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gatewright.project import RtlProject
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Results of finished steps.
+
+    Attributes:
+        verify: of the verification; None where there was none.
+        fifos: of the measurement of FIFOs; None where there was none.
+        synth: of syntheses, by target.
+        seconds: wall time by step, in s.
+    """
+
+    verify: VerifyResults | None
+    fifos: FifosResults | None
+    synth: dict[str, SynthResults]
+    seconds: dict[str, float]
+
+
+def finished_steps(directory: Path, rtl: RtlProject) -> Finished:
+    """Results of the finished steps of a project directory, but for those of other RTL.
+
+    Args:
+        directory: a converted project.
+        rtl: its RTL.
+    """
+    verified, synthesized = verified_content(directory, rtl), synthesized_content(rtl)
+    stamps = {}
+    for path in sorted((directory / "steps").glob("*.json")):
+        stamp = read_stamp(directory, path.stem)
+        subject = {"convert": "", "verify": verified}.get(path.stem, synthesized)
+        if stamp is not None and stamp.subject == subject:
+            stamps[path.stem] = stamp
+    results = {name: stamp.results for name, stamp in stamps.items()}
+    return Finished(
+        verify=results.get("verify"),
+        fifos=results.get("fifos"),
+        synth={
+            name.removeprefix("synth-"): found
+            for name, found in results.items()
+            if name.startswith("synth-")
+        },
+        seconds={name: round(stamp.seconds, 2) for name, stamp in stamps.items()},
+    )

@@ -1,0 +1,87 @@
+"""Where the figures of a project's report come from, by group."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from gatewright import __version__
+from gatewright.report.schema import Origin
+
+if TYPE_CHECKING:
+    from gatewright.flow.finished import Finished
+    from gatewright.flow.results import (
+        FidelityResults,
+        FifosResults,
+        SynthResults,
+        VerifyResults,
+    )
+
+
+def origins_of(finished: Finished, target: str) -> dict[str, Origin]:
+    """Origin per group of what the finished steps found and of what the design itself tells.
+
+    Args:
+        finished: the steps.
+        target: by whose delay model and costs the design was made.
+    """
+    origins = {
+        "timing.predicted": _estimated(f"schedule by the delay model of target {target}"),
+        "compute": Origin(
+            method="counted",
+            tool="Gatewright",
+            version=__version__,
+            details="on the quantized model",
+        ),
+    }
+    if finished.fifos is not None and finished.fifos.levels:
+        origins["fifos"] = _of_fifos(finished.fifos)
+    if finished.verify is not None:
+        simulated = _of_verification(finished.verify)
+        origins |= {"verification": simulated, "timing.simulated": simulated}
+    for name, results in finished.synth.items():
+        origins[f"resources.{name}"] = origins[f"layers.{name}"] = _of_synthesis(results)
+    return origins
+
+
+def of_bottleneck(target: str) -> Origin:
+    """Origin of what is said of the slowest layer, by the costs of a target."""
+    return _estimated(f"schedule, and circuit costs on target {target}")
+
+
+def of_fidelity(found: FidelityResults) -> Origin:
+    """Origin of what verification found against the model itself."""
+    details = f"its predictions against the RTL's outputs, {found.vectors} vectors: {found.source}"
+    tool = found.method or "the model's own framework"
+    return Origin(method="simulated", tool=tool, details=details)
+
+
+def _estimated(details: str) -> Origin:
+    return Origin(method="estimated", tool="Gatewright", version=__version__, details=details)
+
+
+def _of_verification(found: VerifyResults) -> Origin:
+    vectors = f"{found.verification.vectors} vectors: {found.source}"
+    return Origin(
+        method="simulated",
+        tool="Verilator",
+        version=found.simulator,
+        details=f"cocotb {metadata.version('cocotb')}, {vectors}",
+    )
+
+
+def _of_fifos(found: FifosResults) -> Origin:
+    details = (
+        "deep FIFOs, inputs paced at the design's own interval; stalls: "
+        + ", ".join(("none", *found.stalls))
+        + f"; interval {found.interval:.10g} with deep FIFOs"
+    )
+    if found.interval_after is not None:
+        details += f", {found.interval_after:.10g} with those built"
+    return Origin(method="simulated", tool="Verilator", version=found.simulator, details=details)
+
+
+def _of_synthesis(found: SynthResults) -> Origin:
+    return Origin(
+        method="synthesized", tool=found.tool, version=found.version, details=found.details
+    )
