@@ -48,7 +48,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Changes:
     """All that changed from one sweep to another."""
 
     changes: tuple[Change, ...]
@@ -67,7 +67,7 @@ class Difference:
         ]
 
 
-def compare(new: SweepReport, old: SweepReport) -> Difference:
+def compare(new: SweepReport, old: SweepReport) -> Changes:
     """Compare two sweeps of the same model, configuration by configuration.
 
     Raises:
@@ -91,7 +91,7 @@ def compare(new: SweepReport, old: SweepReport) -> Difference:
         states = verdict(before[config]), verdict(report)
         if states[0] != states[1]:
             verdicts.append((config, *states))
-    return Difference(
+    return Changes(
         tuple(changes),
         tuple(verdicts),
         tuple(config for config in after if config not in before),

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gatewright.report.budget import Verdict
-    from gatewright.report.diff import Difference
+    from gatewright.report.diff import Changes
     from gatewright.report.schema import SweepReport
     from gatewright.report.table import Entry
 
@@ -69,7 +69,7 @@ def to_html(
     sweep: SweepReport,
     *,
     verdicts: Sequence[Verdict] = (),
-    difference: Difference | None = None,
+    difference: Changes | None = None,
 ) -> str:
     """The reports as a self-contained HTML page.
 
@@ -121,7 +121,7 @@ def write_html(
     path: Path,
     *,
     verdicts: Sequence[Verdict] = (),
-    difference: Difference | None = None,
+    difference: Changes | None = None,
 ) -> None:
     """Write the reports as a self-contained HTML page, see `to_html`.
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gatewright.report.budget import Verdict
-    from gatewright.report.diff import Difference
+    from gatewright.report.diff import Changes
     from gatewright.report.schema import Report, SweepReport
     from gatewright.report.table import Entry
 
@@ -49,7 +49,7 @@ def to_markdown(
     sweep: SweepReport,
     *,
     verdicts: Sequence[Verdict] = (),
-    difference: Difference | None = None,
+    difference: Changes | None = None,
 ) -> str:
     """The reports as Markdown: the table of configurations, origins, and a table per layer.
 
@@ -85,7 +85,7 @@ def write_markdown(
     path: Path,
     *,
     verdicts: Sequence[Verdict] = (),
-    difference: Difference | None = None,
+    difference: Changes | None = None,
 ) -> None:
     """Write the reports as Markdown, see `to_markdown`.
 

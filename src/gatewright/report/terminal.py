@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod
 
     from gatewright.report.budget import Verdict
-    from gatewright.report.diff import Difference
+    from gatewright.report.diff import Changes
     from gatewright.report.schema import Report, SweepReport
     from gatewright.report.table import Entry
 
@@ -53,7 +53,7 @@ def render_terminal(
     console: Console,
     *,
     verdicts: Sequence[Verdict] = (),
-    difference: Difference | None = None,
+    difference: Changes | None = None,
 ) -> None:
     """Print the reports of a model as tables.
 

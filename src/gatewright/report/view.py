@@ -13,7 +13,7 @@ from gatewright.report.table import Entry, filled, numbers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gatewright.report.diff import Difference
+    from gatewright.report.diff import Changes
     from gatewright.report.schema import Config, Layer, LayerConfig, Report, SweepReport
 
 
@@ -171,7 +171,7 @@ def more_table(sweep: SweepReport) -> list[Entry]:
     ]
 
 
-def change_table(difference: Difference) -> list[Entry]:
+def change_table(difference: Changes) -> list[Entry]:
     """A row per changed figure."""
     changes = difference.changes
     formats = [change.format() for change in changes]

@@ -124,7 +124,7 @@ class Step(Part):
 
 
 class Repetition(Part):
-    """The same configuration made again from another seed, its figures come by in the same way."""
+    """The same configuration made again from another seed, its figures obtained in the same way."""
 
     seed: Count
     """Seed of the training (a number)."""
