@@ -25,7 +25,7 @@ def first_problem(error: ValidationError) -> str:
     prefix = f"{key}: " if key else ""
     if problem["type"] == "missing":
         return f"{prefix}is missing"
-    if problem["type"] == "extra_forbidden":
+    if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{prefix}is not a key here"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]

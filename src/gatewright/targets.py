@@ -1,38 +1,26 @@
-"""Target devices as data: what a synthesis family is called and how fast its fabric is."""
+"""Target devices as data: of which family they are, and what it says of them."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, InstanceOf, TypeAdapter, ValidationError
 
+from gatewright.circuit.fabric import Fabric
 from gatewright.documents import read_yaml
 from gatewright.errors import InputError
 from gatewright.resources import data_dir
 from gatewright.strict import first_problem
+from gatewright.synth.family import Family, family_names, family_type
 
 _Positive = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
 _Count = Annotated[int, Field(ge=0, le=1 << 40)]
-_Width = Annotated[int, Field(ge=2, le=1024)]
 _FIELDS = ConfigDict(extra="forbid")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-
-@dataclass(frozen=True)
-class Delays:
-    """Delay model of a fabric, in nanoseconds, routing included where a net is crossed."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
-
-    register: _Positive  # clock-to-output plus set-up: what a stage pays once
-    lut: _Positive  # one LUT and the net to it
-    carry_start: _Positive  # onto the carry chain and off it again, nets included
-    carry_bit: _Positive  # per bit of carry chain
-    rom: _Positive  # a LUT ROM of up to 64 entries; larger ones add a LUT per factor of 4
-    dsp: _Positive  # through a multiplier, from registered operands to a register
 
 
 @dataclass(frozen=True)
@@ -52,22 +40,30 @@ class Part:
 class Target:
     """A synthesis target.
 
-    `dsp_price` is what a DSP multiplier counts in LUTs, against adder graphs.
+    Attributes:
+        name: that of its file.
+        description: what it is.
+        clock_ns: clock period where the user names none.
+        family: the family of devices, with what the file says in the family's own fields.
+        parts: devices of this fabric.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
 
     name: str
     description: str
-    part: str
-    synth_family: Literal["xc7", "xcu", "xcup"]  # Yosys: synth_xilinx -family
-    clock_ns: _Positive  # clock period where the user names none
-    lut_inputs: Annotated[int, Field(ge=4, le=16)]
-    three_operand_adders: bool  # the carry fabric adds three numbers at a LUT a bit
-    dsp_width: tuple[_Width, _Width]  # signed operand widths of a multiplier
-    dsp_price: _Positive
-    delays: Delays
-    parts: dict[str, Part] = field(default_factory=dict)  # devices of this fabric
+    clock_ns: _Positive
+    family: InstanceOf[Family]
+    parts: dict[str, Part] = field(default_factory=dict)
+
+    @cached_property
+    def fabric(self) -> Fabric:
+        """What the logic of its devices costs."""
+        return self.family.fabric
+
+    def content(self) -> dict[str, Any]:
+        """All that it says, as JSON values, for keys of what depends on it."""
+        return {**asdict(self), "of": self.family.mapper.room.name}
 
 
 def target_names() -> list[str]:
@@ -91,8 +87,7 @@ def load_target(name: str) -> Target:
                 f"target '{path.stem[:80]}': a name is up to 64 letters, digits, '_', '-' and '.', "
                 "a letter or digit first: folders are named by it"
             )
-        fields = read_yaml(path, "a target description")
-        return TypeAdapter(Target).validate_python({**fields, "name": path.stem})
+        return _target(path, read_yaml(path, "a target description"))
     except FileNotFoundError:
         raise InputError(
             f"target '{name}' does not exist; there are {', '.join(target_names())}"
@@ -100,6 +95,31 @@ def load_target(name: str) -> Target:
     except ValidationError as error:
         problem = first_problem(error)
         raise InputError(f"{path}: not a target description: {problem}") from None
+
+
+def _target(path: Path, given: dict[str, Any]) -> Target:
+    if "family" not in given:
+        raise InputError(f"{path}: names no family; {_advice(given)}")
+    name = given["family"]
+    if name not in family_names():
+        raise InputError(f"{path}: family: is none of {', '.join(family_names())}")
+    kind = family_type(name)
+    own = _own_fields(name)
+    common = {key: value for key, value in given.items() if key not in own}
+    family = TypeAdapter(kind).validate_python({k: given[k] for k in own if k in given})
+    return TypeAdapter(Target).validate_python({**common, "name": path.stem, "family": family})
+
+
+def _own_fields(family: str) -> list[str]:
+    return [each.name for each in fields(family_type(family))]
+
+
+def _advice(given: dict[str, Any]) -> str:
+    """What would make a description of the form before families one of today's."""
+    name = max(family_names(), key=lambda family: len(given.keys() & _own_fields(family)))
+    gone = given.keys() - _own_fields(name) - {each.name for each in fields(Target)}
+    also = f" and leave out {', '.join(sorted(gone))}" if gone else ""
+    return f"write 'family: {name}'{also}"
 
 
 def find_part(name: str) -> tuple[str, Part]:

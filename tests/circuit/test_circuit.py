@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from circuit.circuits import random_circuit, random_inputs
 from gatewright.circuit import Circuit, Op, optimize, schedule, width_of
-from gatewright.circuit.cost import node_delay, node_luts
+from gatewright.circuit.fabric import adder_bits, sum_terms
 from gatewright.fixed import FixedType
 from gatewright.targets import load_target
 
-TARGET = load_target("xcup")
+FABRIC = load_target("xcup").fabric
 seeds = st.integers(0, 2**32)
 
 
@@ -51,7 +51,7 @@ def test_optimize_leaves_three_operands_at_most_and_one_of_them_positive(seed):
 @settings(max_examples=100, deadline=None)
 def test_schedule_reads_values_that_are_there(seed, clock_ns, registered):
     circuit = optimize(random_circuit(np.random.default_rng(seed), 30))
-    plan = schedule(circuit, TARGET, clock_ns, registered=registered)
+    plan = schedule(circuit, FABRIC, clock_ns, registered=registered)
     for index, node in enumerate(circuit.nodes):
         for arg in node.args:
             assert plan.stage[arg] <= plan.stage[index]
@@ -69,11 +69,11 @@ def test_schedule_reads_values_that_are_there(seed, clock_ns, registered):
 @settings(max_examples=100, deadline=None)
 def test_schedule_fits_every_chain_of_operations_into_the_clock(seed, clock_ns):
     circuit = optimize(random_circuit(np.random.default_rng(seed), 30))
-    plan = schedule(circuit, TARGET, clock_ns)
-    budget = clock_ns - TARGET.delays.register
+    plan = schedule(circuit, FABRIC, clock_ns)
+    budget = clock_ns - FABRIC.register_ns
     settled = []
     for index, node in enumerate(circuit.nodes):
-        delay = node_delay(node, circuit.nodes, TARGET)
+        delay = FABRIC.delay(node, circuit.nodes)
         start = max(
             (settled[arg] for arg in node.args if plan.stage[arg] == plan.stage[index]), default=0.0
         )
@@ -85,7 +85,7 @@ def test_a_shorter_clock_makes_a_deeper_pipeline():
     circuit = Circuit()
     words = [circuit.input(0, i, -128, 127, 0) for i in range(32)]
     circuit.outputs = [circuit.sum((1, word) for word in words).node]
-    latencies = [schedule(circuit, TARGET, clock).latency for clock in (1.2, 2.5, 5.0, 50.0)]
+    latencies = [schedule(circuit, FABRIC, clock).latency for clock in (1.2, 2.5, 5.0, 50.0)]
     assert latencies == sorted(latencies, reverse=True)
     assert latencies[0] > latencies[-1] == 0
 
@@ -159,15 +159,15 @@ def test_wires_cost_nothing():
     a = circuit.input(0, 0, 0, 255, 0)
     shifted = circuit.add_words(((1, a.scaled(8)), (1, circuit.input(0, 1, 0, 255, 0))))
     node = circuit.nodes[shifted.node]
-    assert node_luts(node, circuit.nodes) == node.width - 8
+    assert adder_bits(sum_terms(node, circuit.nodes), node.width) == node.width - 8
 
 
 def test_a_clock_that_an_operation_cannot_meet_shows_in_the_path():
     circuit = Circuit()
     words = [circuit.input(0, i, -128, 127, 0) for i in range(2)]
     circuit.outputs = [circuit.sum((1, word) for word in words).node]
-    assert schedule(circuit, TARGET, 5.0).path < 5.0
-    assert schedule(circuit, TARGET, 0.5).path > 0.5
+    assert schedule(circuit, FABRIC, 5.0).path < 5.0
+    assert schedule(circuit, FABRIC, 0.5).path > 0.5
 
 
 def test_a_product_of_constants_is_a_constant():

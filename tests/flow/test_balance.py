@@ -28,9 +28,9 @@ def test_the_interval_asked_for_is_kept(tmp_path, interval):
     for kernel in design.kernels:
         if not kernel.reuse_factors:
             continue
-        cost = kernel.luts(chosen[kernel.layer], TARGET)
+        cost = kernel.area(chosen[kernel.layer], TARGET)
         fast = [r for r in kernel.reuse_factors if kernel.interval(r) <= interval]
-        assert all(cost <= kernel.luts(r, TARGET) for r in fast)
+        assert all(cost <= kernel.area(r, TARGET) for r in fast)
 
 
 def test_what_cannot_be_so_fast_is_named(tmp_path):
@@ -51,5 +51,5 @@ def test_the_bottleneck_and_its_price(tmp_path):
     # Half the reuse factor is a little too slow: the pixels between images take their time.
     assert (found.faster_reuse, found.faster_multipliers) == (6, 6)
     kernel = design.kernels[1]
-    assert found.extra_luts == kernel.luts(6, TARGET) - kernel.luts(18, TARGET)
+    assert found.extra_area == kernel.area(6, TARGET) - kernel.area(18, TARGET)
     assert 2 * kernel.interval(6) <= kernel.interval(18) < 2 * kernel.interval(9)

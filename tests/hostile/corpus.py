@@ -126,12 +126,10 @@ _PRESET = {
 
 _TARGET = {
     "description": "a target",
-    "part": "xcvu13p-flga2577-2-e",
-    "synth_family": "xcup",
     "clock_ns": 5.0,
-    "lut_inputs": 6,
-    "three_operand_adders": True,
-    "dsp_width": [27, 18],
+    "family": "xilinx",
+    "synth_family": "xcup",
+    "part": "xcvu13p-flga2577-2-e",
     "dsp_price": 30,
     "delays": {"register": 0.15, "lut": 0.45, "carry_start": 0.65, "carry_bit": 0.015, "rom": 0.55,
                "dsp": 2.6},

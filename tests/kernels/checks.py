@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright.circuit import Circuit, Op, optimize, schedule
-from gatewright.circuit.cost import node_delay
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
@@ -72,13 +71,13 @@ def _check_outputs(
 
 def _check_schedule(circuit: Circuit) -> None:
     """Nothing is read before it is there, and a stage is as long as the clock allows."""
-    plan = schedule(circuit, TARGET, TARGET.clock_ns)
+    plan = schedule(circuit, TARGET.fabric, TARGET.clock_ns)
     for node, stage in zip(circuit.nodes, plan.stage, strict=True):
         words = [arg for arg in node.args if circuit.nodes[arg].op is not Op.CONST]
         assert all(plan.stage[arg] <= stage <= plan.last_use[arg] for arg in words), node
     assert all(plan.stage[index] <= plan.latency for index in circuit.outputs)
-    alone = max(node_delay(node, circuit.nodes, TARGET) for node in circuit.nodes)
-    assert plan.path <= max(TARGET.clock_ns, alone + TARGET.delays.register)
+    alone = max(TARGET.fabric.delay(node, circuit.nodes) for node in circuit.nodes)
+    assert plan.path <= max(TARGET.clock_ns, alone + TARGET.fabric.register_ns)
 
 
 def build(kernel: Kernel, zeros: int = 0) -> tuple[Circuit, list[int]]:

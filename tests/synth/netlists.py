@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from gatewright.simulate import STALLS, simulate
 from gatewright.synth import export_netlist
-from gatewright.synth.run import primitives
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gatewright.project import RtlProject
+    from gatewright.synth.mapper import Mapper
     from gatewright.targets import Target
 
 # Ports of a block RAM that our model has, by family: 7 series, then UltraScale+.
@@ -103,9 +103,9 @@ def _block_ram(kilobits: int, family: str) -> str:
     )
 
 
-def write_models(directory: Path) -> list[Path]:
+def write_models(mapper: Mapper, directory: Path) -> list[Path]:
     """Write models of all primitives into a directory, which exists."""
-    text = primitives().read_text()
+    text = mapper.models().read_text()
     for kilobits in (18, 36):  # only their timing is there
         text = re.sub(rf"^module RAMB{kilobits}E1 \(.*?^endmodule", "", text, flags=re.M | re.S)
     cells, blocks, rams = (directory / name for name in ("cells.v", "blocks.sv", "rams.sv"))
@@ -121,7 +121,7 @@ def map_project(project: RtlProject, target: Target, directory: Path) -> RtlProj
     """The same project as a mapped netlist; `directory` exists."""
     files = [project.directory / file for file in project.files]
     netlist = export_netlist(files, project.top, target, directory)
-    names = tuple(file.name for file in (*write_models(directory), netlist))
+    names = tuple(file.name for file in (*write_models(target.family.mapper, directory), netlist))
     return replace(project, directory=directory, files=names)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pyosys import libyosys
 
-from gatewright.synth.adders import CARRY, map_adders
+from gatewright.synth.xilinx.adders import CARRY, map_adders
 
 run = libyosys.run_pass
 

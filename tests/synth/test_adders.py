@@ -107,7 +107,7 @@ def cells(directory: Path, expression: str, width: int) -> dict[str, int]:
     script = (
         "import json,sys\nfrom pyosys import libyosys as y\n"
         "y.run_pass('read_verilog -sv m.sv; proc; opt_expr; opt_clean; write_json m.json')\n"
-        "from gatewright.synth.adders import map_adders\n"
+        "from gatewright.synth.xilinx.adders import map_adders\n"
         "n=json.load(open('m.json')); map_adders(n); json.dump(n, open('m.json','w'))\n"
         "y.run_pass('design -reset; read_json m.json; opt_clean; tee -o s.json stat -json')\n"
     )

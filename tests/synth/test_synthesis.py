@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,36 @@ def test_modules_add_up_and_are_synthesized_once(tmp_path, xcup, monkeypatch):
     assert result.total.ff == 36
     monkeypatch.setattr(run.subprocess, "run", None)
     assert synthesize(project(tmp_path), xcup, tmp_path) == result
+
+
+def test_what_is_kept_depends_on_the_mapping_and_its_code_alone(tmp_path, xcup, monkeypatch):
+    file = layer(tmp_path / "m.sv", "m")
+    runs = []
+    cells = {"modules": {"\\m": {"num_cells_by_type": {"LUT2": 1}}}}
+    monkeypatch.setattr(run, "_execute", lambda job, _: runs.append(job.mapper) or cells)
+
+    def runs_for(family):
+        before = len(runs)
+        synthesize_files([file], "m", replace(xcup, family=family), tmp_path / "out")
+        return len(runs) - before
+
+    assert runs_for(xcup.family) == 1
+    assert runs_for(replace(xcup.family, dsp_price=2.0)) == 0  # an estimate
+    assert runs_for(load_target("xc7").family) == 1
+    room = tmp_path / "room"
+    room.mkdir()
+    (room / "map.v").write_text("module map; endmodule")
+    code = run._code
+    monkeypatch.setattr(run, "_code", lambda family: [*code(family), room / "map.v"])
+    assert [runs_for(xcup.family) for _ in range(2)] == [1, 0]
+
+
+def test_the_code_of_a_family_is_all_of_its_room(tmp_path):
+    """And what is common; other families' code, and compiled code, is not."""
+    found = {file.relative_to(Path(run.__file__).parent).as_posix() for file in run._code("xilinx")}
+    assert {"worker.py", "xilinx/adders.py", "xilinx/mapper.py", "xilinx/cells.py"} <= found
+    assert {Path(name).suffix for name in found} == {".py"}
+    assert not [file for file in run._code("abacus") if "xilinx" in str(file)]
 
 
 def test_flat_run_counts_the_whole(tmp_path, xcup):

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from gatewright.fixed import FixedType
+from gatewright.targets import load_target
 from gatewright.units import (
     Accumulate,
     Concat,
@@ -123,11 +125,28 @@ def test_a_repeated_beat_is_busy_for_its_rounds() -> None:
 
 def test_large_roms_go_to_block_ram_unless_told_otherwise() -> None:
     small, large = np.zeros((16, 4), np.int64), np.zeros((512, 9), np.int64)
-    to = FixedType(4, 4)
-    assert Rom(((small, to),)).attribute == "logic"
-    assert Rom(((large, to),)).attribute == "block"
-    assert Rom(((large, to),), "distributed").attribute == "logic"
-    assert Rom(((small, to),), "block").attribute == "block"
+    to, fabric = FixedType(4, 4), load_target("xcup").fabric
+
+    def attribute(values: NDArray[np.int64], style: str = "auto") -> str:
+        fitted = Feed(1, 1, Rom(((values, to),), style)).fitted(fabric)
+        return fitted.rom.attribute
+
+    assert attribute(small) == "logic"
+    assert attribute(large) == "block"
+    assert attribute(large, "distributed") == "logic"
+    assert attribute(small, "block") == "block"
+
+
+def test_the_flag_of_the_last_step_counts_where_the_constants_go() -> None:
+    """A word of 36 bits fills a block; the flag makes it 37, which would take two."""
+    fabric = load_target("xcup").fabric
+    constants = Rom(((np.zeros((256, 9), np.int64), FixedType(4, 4)),))
+    assert constants.fitted(fabric).style == "block"
+    assert Feed(1, 1, constants).fitted(fabric).rom.style == "block"
+    assert Repeat((128, 128), constants).fitted(fabric).rom.attribute == "block"
+    narrow = Rom(((np.zeros((128, 9), np.int64), FixedType(4, 4)),))
+    assert narrow.fitted(fabric).style == "block"
+    assert Repeat((64, 64), narrow).fitted(fabric).rom.style == "distributed"
 
 
 @given(st.integers(1, 24), st.integers(1, 24))

@@ -2,8 +2,8 @@
 
 - A negation is a sign on the terms that read it; a constant moves to the sum that reads it.
 - RND and RND_CONV after a sum add half a unit of the result; the half joins the sum's constant.
-- A sum of two operands is written out in the sums that read it, up to three operands: a 6-input
-  LUT fabric with a carry chain adds three numbers at one LUT per bit, the price of adding two.
+- A sum of two operands is written out in the sums that read it, up to three operands, where
+  the fabric adds three numbers at the price of two.
   A sum written out in all its readers vanishes; an integer program finds which should.
 - A sum is computed negated where its low bits then pass through on wires.
 - A constant joins a sum that has an operand to spare.
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gatewright.circuit.cost import adder_bits
+from gatewright.circuit.fabric import adder_bits
 from gatewright.circuit.graph import Cast, Circuit, Node, Op, Word, sum_range, width_of
 from gatewright.fixed import Rounding
 

@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gatewright.circuit.cost import node_delay
+from gatewright.circuit.fabric import Fabric
 from gatewright.circuit.graph import Circuit, Op
-from gatewright.targets import Target
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Schedule:
 
 def schedule(
     circuit: Circuit,
-    target: Target,
+    fabric: Fabric,
     clock_ns: float,
     arrival: Sequence[Sequence[float]] = (),
     *,
@@ -52,12 +51,12 @@ def schedule(
 
     Args:
         circuit: what to schedule.
-        target: its delay model says how long an operation takes.
+        fabric: its delay model says how long an operation takes.
         clock_ns: clock period to meet.
         arrival: per port and element, ns into stage 0 at which the input is stable; 0 if empty.
         registered: whether every output must come straight from a register.
     """
-    budget = clock_ns - target.delays.register
+    budget = clock_ns - fabric.register_ns
     nodes = circuit.nodes
     stage = [0] * len(nodes)
     slowest = 0.0
@@ -68,7 +67,7 @@ def schedule(
             ready.append((0, arrival[port][element] if arrival else 0.0))
             continue
         start, time = max((ready[arg] for arg in node.args), default=(0, 0.0))
-        delay = node_delay(node, nodes, target)
+        delay = fabric.delay(node, nodes)
         if node.op is Op.MUL:
             # A multiplier takes its operands from registers and gives its product to one.
             start += time > 0
@@ -99,5 +98,5 @@ def schedule(
     times = tuple(
         ready[index][1] if ready[index][0] == latency else 0.0 for index in circuit.outputs
     )
-    path = slowest + target.delays.register
+    path = slowest + fabric.register_ns
     return Schedule(tuple(stage), tuple(last_use), latency, times, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gatewright.circuit import Cast, Node, Op
-from gatewright.circuit.cost import is_sign_test
+from gatewright.circuit.fabric import is_sign_test
 from gatewright.emit.netlist import (
     Assign,
     Binary,

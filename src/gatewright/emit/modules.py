@@ -355,7 +355,7 @@ class _Placer:
     def place(self, units: Sequence[Unit], sources: Bundle) -> tuple[Placed, ...]:
         """Place units of which the first takes `sources`, each with a handshake."""
         result: list[Placed] = []
-        for unit in units:
+        for unit in (unit.fitted(self.target.fabric) for unit in units):
             circuit = None
             if isinstance(unit, Function):
                 circuit = self._compile(unit, sources, bundled=bool(result))
@@ -380,10 +380,10 @@ class _Placer:
             words = [body.build(circuit, self.target, *words)]
         fracs = [word.frac for word in words[0]]
         circuit.outputs = [word.node for word in words[0]]
-        circuit = optimize(circuit, three_operand=self.target.three_operand_adders)
+        circuit = optimize(circuit, three_operand=self.target.fabric.sum_operands == 3)
         plan = schedule(
             circuit,
-            self.target,
+            self.target.fabric,
             self.clock_ns,
             [[element.arrival for element in source.elements] for source in sources],
             registered=self.registered,

@@ -24,8 +24,7 @@ class Bottleneck:
         multipliers: what it multiplies with now.
         faster_reuse: the greatest reuse factor at which it takes half the cycles, or less.
         faster_multipliers: what it would multiply with then.
-        extra_luts: what that would cost more, in LUTs, DSPs counted at the target's price;
-            estimated.
+        extra_area: what that would cost more, in the unit of the target's fabric; estimated.
     """
 
     layer: str
@@ -34,7 +33,7 @@ class Bottleneck:
     multipliers: int | None = None
     faster_reuse: int | None = None
     faster_multipliers: int | None = None
-    extra_luts: float | None = None
+    extra_area: float | None = None
 
 
 def bottleneck(design: Design, rtl: RtlProject, target: Target) -> Bottleneck | None:
@@ -43,7 +42,7 @@ def bottleneck(design: Design, rtl: RtlProject, target: Target) -> Bottleneck | 
     Args:
         design: the model.
         rtl: what was emitted for it.
-        target: prices DSPs.
+        target: what it is built for.
     """
     slowest = max((m for m in rtl.modules if m.layer), key=lambda m: m.interval, default=None)
     if slowest is None or slowest.interval == 1:
@@ -67,7 +66,7 @@ def bottleneck(design: Design, rtl: RtlProject, target: Target) -> Bottleneck | 
         found,
         faster_reuse=factor,
         faster_multipliers=kernel.products // factor,
-        extra_luts=kernel.luts(factor, target) - kernel.luts(reuse, target),
+        extra_area=kernel.area(factor, target) - kernel.area(reuse, target),
     )
 
 
@@ -77,7 +76,7 @@ def balanced(design: Design, interval: int, target: Target) -> dict[str, int]:
     Args:
         design: the model, at any reuse factors.
         interval: clock cycles per tensor that the whole design may take.
-        target: prices DSPs.
+        target: what it is built for.
 
     Returns:
         Reuse factor by layer, for those that multiply by weights.
@@ -97,7 +96,7 @@ def balanced(design: Design, interval: int, target: Target) -> dict[str, int]:
                 f"not {interval}; ask for a longer interval, or for io_parallel with a "
                 "parallelization factor"
             )
-        chosen[kernel.layer] = min(fast, key=lambda r: (kernel.luts(r, target), -r))
+        chosen[kernel.layer] = min(fast, key=lambda r: (kernel.area(r, target), -r))
     return chosen
 
 

@@ -102,9 +102,9 @@ def convert(
     options = resolve(options)
     target = load_target(options.target)
     clock_ns = options.clock_ns or target.clock_ns
-    if clock_ns <= target.delays.register:
+    if clock_ns <= target.fabric.register_ns:
         raise InputError(
-            f"clock {clock_ns:g} ns: registers alone take {target.delays.register:g} ns on "
+            f"clock {clock_ns:g} ns: registers alone take {target.fabric.register_ns:g} ns on "
             f"{target.name}"
         )
     if name is None:
@@ -112,7 +112,7 @@ def convert(
     check_name(name)
     _check_directory(directory)
     data = Path(options.data) if options.data is not None else None
-    key = key_of(_content(model, weights, data), asdict(options), asdict(target), clock_ns, name)
+    key = key_of(_content(model, weights, data), asdict(options), target.content(), clock_ns, name)
     made = not directory.exists()
     try:
         try:

@@ -245,9 +245,10 @@ def _bottleneck(design: Design, rtl: RtlProject, target: str) -> schema.Bottlene
     It is not known where the target's description is no longer there.
     """
     try:
-        found = bottleneck(design, rtl, load_target(target))
+        known = load_target(target)
     except InputError:
         return None
+    found = bottleneck(design, rtl, known)
     if found is None or found.interval <= max(port.beats for port in (*rtl.inputs, *rtl.outputs)):
         return None
     return schema.Bottleneck(
@@ -257,7 +258,7 @@ def _bottleneck(design: Design, rtl: RtlProject, target: str) -> schema.Bottlene
         multipliers=found.multipliers,
         faster_reuse_factor=found.faster_reuse,
         faster_multipliers=found.faster_multipliers,
-        extra_lut=found.extra_luts,
+        extra_lut=found.extra_area if known.fabric.unit == "LUT" else None,
     )
 
 

@@ -41,6 +41,7 @@ def synthesize(
     """
     require_project(directory)
     target = load_target(target_name)
+    mapper = target.family.mapper
     folder = directory / "synth" / target.name
 
     def action(project: RtlProject) -> SynthResults:
@@ -65,7 +66,7 @@ def synthesize(
         return run_step(
             directory,
             f"synth-{target.name}",
-            key_of(subject, asdict(target)),
+            key_of(subject, mapper.room.name, asdict(mapper)),
             lambda: action(project),
             subject=subject,
             made=lambda: (path for path in sorted(folder.rglob("*")) if path.is_file()),

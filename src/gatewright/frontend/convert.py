@@ -200,7 +200,7 @@ def _project_config(options: ConvertOptions, directory: Path, project: str) -> d
         output_dir=str(directory),
         project_name=project,
         backend=BACKEND,
-        part=target.part,
+        part=target.family.hls_part,
         clock_period=options.clock_ns or target.clock_ns,
         io_type=f"io_{options.io}",
     )

@@ -135,7 +135,7 @@ class LeakyRelu(Elementwise):
 
     @override
     def tabulated(self, target: Target) -> int:
-        return target.lut_inputs
+        return target.fabric.table_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ class ThresholdedRelu(Elementwise):
 
     @override
     def tabulated(self, target: Target) -> int:
-        return target.lut_inputs
+        return target.fabric.table_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +233,7 @@ class HardSigmoid(Elementwise):
 
     @override
     def tabulated(self, target: Target) -> int:
-        return target.lut_inputs
+        return target.fabric.table_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,7 +304,7 @@ class TernaryTanh(Elementwise):
 
     @override
     def tabulated(self, target: Target) -> int:
-        return target.lut_inputs
+        return target.fabric.table_inputs
 
 
 def _rectified(circuit: Circuit, x: Word) -> Word:

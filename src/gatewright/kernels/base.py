@@ -130,8 +130,11 @@ class Kernel(ABC):
         factor: dict[str, Any] = {"reuse_factor": reuse}
         return replace(self, **factor)
 
-    def luts(self, reuse: int, target: Target) -> float:
-        """Estimated LUTs that it takes to multiply with a reuse factor, DSPs at their price."""
+    def area(self, reuse: int, target: Target) -> float:
+        """Estimated area of what multiplies with a reuse factor, in the fabric's unit.
+
+        Multipliers and memory blocks count at their price.
+        """
         del reuse, target
         return 0.0
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gatewright.circuit import Circuit, Word
+    from gatewright.circuit.fabric import Fabric
     from gatewright.targets import Target
 
 #: The strategies of `Choice`.
@@ -34,11 +35,6 @@ SHARED = "shared multipliers"
 
 #: da4ml takes the matrix in single precision, which holds integers of this many bits exactly.
 WEIGHT_BITS = 24
-
-#: LUTs of an adder graph per signed digit of the matrix and bit of the result: what da4ml's
-#: graphs cost with three-operand adders (0.22 in a sparse 6-bit network, 0.40 in a
-#: dense 16-bit one).
-_LUTS_PER_DIGIT_BIT = 0.35
 
 #: Signed digits times rows that the solver takes some five seconds for.
 _BLOCK_WORK = 6_500_000
@@ -130,22 +126,23 @@ def choose(matrix: NDArray[np.int64], input_width: int, strategy: str, target: T
         return Choice(MULTIPLIERS, f"weights of {largest.bit_length()} bits")
     if strategy == "distributed_arithmetic":
         return Choice(ADDERS, "strategy: distributed_arithmetic")
-    adders = adder_graph_luts(matrix, input_width)
-    products = multiplier_luts(matrix, input_width, target.dsp_price)
+    fabric = target.fabric
+    adders = adder_graph_area(matrix, input_width, fabric)
+    products = multipliers_area(matrix, input_width, fabric)
     reason = (
-        f"estimated {adders:.0f} LUT as adders, {products:.0f} LUT-equivalents "
-        f"with multipliers at {target.dsp_price:g} LUT per DSP"
+        f"estimated {adders:.0f} {fabric.unit} as adders, {products:.0f} {fabric.unit}-equivalents "
+        f"with multipliers at {fabric.multiplier_price}"
     )
     return Choice(ADDERS if adders <= products else MULTIPLIERS, reason)
 
 
-def unrolled_luts(
+def unrolled_area(
     matrix: NDArray[np.int64], input_width: int, strategy: str, target: Target
 ) -> float:
-    """Estimated LUTs of x @ matrix as `choose` has it built, DSPs at the target's price."""
+    """Estimated area of x @ matrix as `choose` has it built, multipliers at their price."""
     if choose(matrix, input_width, strategy, target).strategy == MULTIPLIERS:
-        return multiplier_luts(matrix, input_width, target.dsp_price)
-    return float(adder_graph_luts(matrix, input_width))
+        return multipliers_area(matrix, input_width, target.fabric)
+    return adder_graph_area(matrix, input_width, target.fabric)
 
 
 def without_common_factor(matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
@@ -168,18 +165,19 @@ def _digits(value: int) -> list[tuple[int, int]]:
     return digits
 
 
-def adder_graph_luts(matrix: NDArray[np.int64], input_width: int) -> float:
-    """Estimated LUTs of `adder_graph`, without solving it."""
-    return (
-        _LUTS_PER_DIGIT_BIT * int(signed_digits(matrix).sum()) * _result_width(matrix, input_width)
-    )
+def adder_graph_area(matrix: NDArray[np.int64], input_width: int, fabric: Fabric) -> float:
+    """Estimated area of `adder_graph`, without solving it."""
+    digits = int(signed_digits(matrix).sum())
+    return fabric.digit_area * digits * _result_width(matrix, input_width)
 
 
-def multiplier_luts(matrix: NDArray[np.int64], input_width: int, dsp_price: float) -> float:
-    """Price of `multipliers` in LUTs: the multipliers themselves and three-operand adder trees."""
+def multipliers_area(matrix: NDArray[np.int64], input_width: int, fabric: Fabric) -> float:
+    """Price of `multipliers`: the multipliers themselves and the adder trees behind them."""
     products = int((signed_digits(matrix) > 1).sum())
-    terms = int(np.count_nonzero(matrix))
-    return products * dsp_price + terms / 2 * _result_width(matrix, input_width)
+    largest = int(np.abs(matrix).max(initial=0))
+    price = fabric.multiplier_area(input_width, width_of(-largest, largest))
+    sums = int(np.count_nonzero(matrix)) / (fabric.sum_operands - 1)
+    return products * price + sums * fabric.sum_area(_result_width(matrix, input_width))
 
 
 def signed_digits(values: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -85,8 +85,8 @@ class Convolution(Weighted, Windowed):
         return (*super().notes(), *parallel_notes(self.parallel, self._count, self.repeats))
 
     @override
-    def luts(self, reuse: int, target: Target) -> float:
-        return self.product.luts(reuse, target)
+    def area(self, reuse: int, target: Target) -> float:
+        return self.product.area(reuse, target)
 
     @override
     def choice(self, target: Target) -> Choice | None:

@@ -169,11 +169,11 @@ class Dense(Product):
         )
 
     @override
-    def unrolled_luts(self, target: Target) -> float:
+    def unrolled_area(self, target: Target) -> float:
         matrix, _ = cmvm.without_common_factor(self.weights)
         vectors = self.inputs[0].size // self.period // self.reused(1).repeats
         width = self.inputs[0].type.width
-        return float(vectors) * cmvm.unrolled_luts(matrix, width, self.strategy, target)
+        return float(vectors) * cmvm.unrolled_area(matrix, width, self.strategy, target)
 
     @override
     def unrolled_choice(self, target: Target) -> Choice:

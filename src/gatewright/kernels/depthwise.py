@@ -81,8 +81,8 @@ class DepthwiseProduct(Product):
         ]
 
     @override
-    def unrolled_luts(self, target: Target) -> float:
-        return sum(column.luts(1, target) for column in self.columns)
+    def unrolled_area(self, target: Target) -> float:
+        return sum(column.area(1, target) for column in self.columns)
 
     @override
     def unrolled_choice(self, target: Target) -> Choice:

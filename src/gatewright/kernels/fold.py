@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ from gatewright.kernels import cmvm
 from gatewright.tensor import Tensor
 from gatewright.units import Accumulate, Body, Feed, Function, Permute, Repeat, Rom, Row, Unit
 from gatewright.units.accumulate import holding
-from gatewright.units.feed import BLOCK_RAM_LUTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gatewright.circuit import Circuit, Word
+    from gatewright.circuit.fabric import Fabric
     from gatewright.targets import Target
 
 
@@ -123,27 +122,24 @@ def parallel_notes(asked: int, there: int, repeats: int) -> tuple[str, ...]:
     return (f"parallelization factor moved from {asked} to 1; {there} takes reuse factor 1",)
 
 
-def folded_luts(
-    fold: Fold, widths: tuple[int, int, int], target: Target, *, shared: bool = True
+def folded_area(
+    fold: Fold, widths: tuple[int, int, int], fabric: Fabric, *, shared: bool = True
 ) -> float:
-    """Estimated LUTs of a folded product, DSPs and block RAMs counted at a price.
+    """Estimated area of a folded product, multipliers and memory blocks at their price.
 
     Args:
         fold: how the work is shared out.
         widths: of an operand, a weight and a sum.
-        target: prices DSPs.
+        fabric: what it is built in.
         shared: whether all results have the same operands.
     """
     operand, weight, total = widths
-    multiplier = min(target.dsp_price, operand * weight)
-    rom_width = fold.multipliers * weight
-    rom = min(
-        rom_width * math.ceil(fold.reuse / 64),
-        math.ceil(rom_width / 36) * math.ceil(fold.reuse / 512) * BLOCK_RAM_LUTS,
-    )
-    operands = fold.n_in if shared else fold.n_in * fold.n_out
-    trees = fold.outputs * (fold.inputs - 1) * total / 2
-    return fold.multipliers * multiplier + trees + fold.outputs * total + operands * operand + rom
+    products = fold.multipliers * fabric.product_area(operand, weight)
+    # Per result, an adder tree and an accumulator.
+    sums = fold.outputs * ((fold.inputs - 1) / (fabric.sum_operands - 1) + 1)
+    operands = (fold.n_in if shared else fold.n_in * fold.n_out) * fabric.held_area(operand)
+    rom = fabric.rom_area(fold.multipliers * weight, fold.reuse)
+    return products + sums * fabric.sum_area(total) + operands + rom
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from typing_extensions import override
 from gatewright.fixed import cast, effective_bits
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Kernel, Work
-from gatewright.kernels.fold import Fold, Weights, folded_luts, folded_row, reuse_factors
+from gatewright.kernels.fold import Fold, Weights, folded_area, folded_row, reuse_factors
 from gatewright.kernels.weighted import Weighted
 
 if TYPE_CHECKING:
@@ -64,16 +64,16 @@ class Product(Weighted, Kernel):
         return folded_row(weights, self._fold(self.reuse), lanes, self.output)
 
     @override
-    def luts(self, reuse: int, target: Target) -> float:
+    def area(self, reuse: int, target: Target) -> float:
         if reuse == 1:
-            return self.unrolled_luts(target)
+            return self.unrolled_area(target)
         fold = self._fold(reuse).without_zeros(self.weights)
         widths = self.inputs[0].type.width, self.weight_type.width, self.accum.width
-        return folded_luts(fold, widths, target, shared=self.shared)
+        return folded_area(fold, widths, target.fabric, shared=self.shared)
 
     @abstractmethod
-    def unrolled_luts(self, target: Target) -> float:
-        """Estimated LUTs at reuse factor 1."""
+    def unrolled_area(self, target: Target) -> float:
+        """Estimated area at reuse factor 1."""
 
     @override
     def choice(self, target: Target) -> Choice:

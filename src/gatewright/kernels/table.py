@@ -45,7 +45,7 @@ class _Lookup(Elementwise):
 
     def tabulated(self, target: Target) -> int:
         """See `Elementwise.tabulated`: an input with no more values than the table has entries."""
-        return max(target.lut_inputs, self.table.size.bit_length() - 1)
+        return max(target.fabric.table_inputs, self.table.size.bit_length() - 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,7 +45,7 @@ class GatewrightBackend(VitisBackend):  # type: ignore[misc]  # hls4ml has no ty
 
         target = load_target(DEFAULT_TARGET)
         config: dict[str, Any] = super().create_initial_config(
-            part=part or target.part,
+            part=part or target.family.hls_part,
             clock_period=clock_period or target.clock_ns,
             **options,
         )

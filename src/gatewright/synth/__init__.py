@@ -1,5 +1,20 @@
-"""Synthesis with Yosys: resources of a design and of each of its modules."""
+"""Synthesis with Yosys: resources of a design and of each of its modules.
 
-from gatewright.synth.run import SynthResult, export_netlist, synthesize, synthesize_files
+What it exports is imported when first used: a worker process needs none of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gatewright.synth.run import SynthResult, export_netlist, synthesize, synthesize_files
 
 __all__ = ["SynthResult", "export_netlist", "synthesize", "synthesize_files"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(importlib.import_module("gatewright.synth.run"), name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
 import json
 import os
 import re
@@ -23,8 +21,9 @@ from gatewright.cache import kept, key_of
 from gatewright.errors import DesignFailure, InputError
 from gatewright.files import remove, write_text
 from gatewright.results.utilization import Resources
-from gatewright.synth.counts import count, total
+from gatewright.synth.resources import total
 from gatewright.synth.worker import Job, save
+from gatewright.synth.yosys import yosys_version
 from gatewright.wall import systemverilog
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def synthesize(
     found = {job.top: _cells(counted, job.top) for job, counted in zip(work, cells, strict=True)}
     for name in kernels:
         found[project.top].pop(name, None)
-    modules = {name: count(found[name], name) for name in [*kernels, project.top]}
+    modules = {name: _count(found[name], name, target) for name in [*kernels, project.top]}
     instances = [module.name for module in project.modules if module.layer] + [project.top]
     whole = total(modules[name] for name in instances)
     return SynthResult(whole, modules, "Yosys", yosys_version(), _details(target, "per module"))
@@ -142,7 +141,7 @@ def synthesize_files(
         InputError: if Yosys is not installed, or a file is missing.
     """
     cells = _run(_job(top, files, [], target), directory)
-    whole = count(_cells(cells, top), top)
+    whole = _count(_cells(cells, top), top, target)
     return SynthResult(whole, {top: whole}, "Yosys", yosys_version(), _details(target, "flat"))
 
 
@@ -156,7 +155,7 @@ def export_netlist(files: Sequence[Path], top: str, target: Target, directory: P
         directory: exists; the netlist and the log go there.
 
     Returns:
-        The netlist; `primitives()` defines its cells.
+        The netlist; `Mapper.models` of the family define its cells.
 
     Raises:
         DesignFailure: if the RTL does not synthesize.
@@ -166,34 +165,9 @@ def export_netlist(files: Sequence[Path], top: str, target: Target, directory: P
     return directory / "netlist.v"
 
 
-@functools.cache
-def yosys_version() -> str:
-    """Version of the Yosys in this environment.
-
-    Raises:
-        InputError: if there is none.
-    """
-    try:
-        return importlib.metadata.version("pyosys")
-    except importlib.metadata.PackageNotFoundError:
-        raise InputError("Yosys is not installed; type: pip install pyosys") from None
-
-
-def primitives() -> Path:
-    """Yosys' simulation models of the primitives."""
-    yosys_version()
-    from importlib.util import find_spec
-
-    spec = find_spec("pyosys")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "share" / "xilinx" / "cells_sim.v"
-
-
 def _details(target: Target, how: str) -> str:
     return (
-        f"synth_xilinx -family {target.synth_family}, {how}, before placement;"
-        " netlist not proved against the RTL"
+        f"{target.family.mapper.flow}, {how}, before placement; netlist not proved against the RTL"
     )
 
 
@@ -205,8 +179,8 @@ def _job(top: str, files: Sequence[Path], boxes: Sequence[Path], target: Target)
         top=top,
         files=tuple(str(file.resolve()) for file in files),
         black_boxes=tuple(str(file.resolve()) for file in boxes),
-        family=target.synth_family,
-        map_adders=target.three_operand_adders,
+        family=target.family.mapper.room.name,
+        mapper=asdict(target.family.mapper),
         netlist=False,
     )
 
@@ -235,7 +209,7 @@ def _text(file: Path) -> str:
 
 def _run(job: Job, directory: Path) -> dict[str, object]:
     """Cell statistics of a job, from the cache where the same has been asked before."""
-    sources = [source.read_bytes() for source in sorted(Path(__file__).parent.glob("*.py"))]
+    sources = [source.read_bytes() for source in _code(job.family)]
     # Where the files stand doesn't matter; Yosys only writes it into attributes.
     anonymous = json.dumps(asdict(replace(job, files=(), black_boxes=())))
     contents = []
@@ -250,6 +224,13 @@ def _run(job: Job, directory: Path) -> dict[str, object]:
         write_text(statistics, data.decode())
     cells: dict[str, object] = json.loads(data)
     return cells
+
+
+def _code(family: str) -> list[Path]:
+    """The files that decide what a netlist is mapped to; those of other families do not."""
+    here = Path(__file__).parent
+    room = [file for file in (here / family).rglob("*") if file.suffix != ".pyc"]
+    return sorted([*here.glob("*.py"), *(file for file in room if file.is_file())])
 
 
 def _execute(job: Job, directory: Path) -> dict[str, object]:
@@ -327,3 +308,10 @@ def _cells(statistics: dict[str, object], top: str) -> dict[str, int]:
     assert isinstance(modules, dict)
     cells: dict[str, int] = modules[f"\\{top}"]["num_cells_by_type"]
     return dict(cells)
+
+
+def _count(cells: dict[str, int], module: str, target: Target) -> Resources:
+    unmapped = sorted(name for name in cells if name.startswith("$"))
+    if unmapped:
+        raise DesignFailure(f"{module}: the family has no primitive for {', '.join(unmapped)}")
+    return target.family.mapper.count(cells, module)

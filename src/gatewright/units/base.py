@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gatewright.circuit.fabric import Fabric
 from gatewright.fixed import FixedType
 
 #: Clock cycles, int64, one per beat.
@@ -89,6 +90,11 @@ class Unit(ABC):
     name: ClassVar[str]
     #: The library module.
     module: ClassVar[str]
+
+    def fitted(self, fabric: Fabric) -> Unit:
+        """The unit with what it leaves to the fabric decided."""
+        del fabric
+        return self
 
     @abstractmethod
     def result(self, *sources: Stream) -> Bundle:

@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from gatewright.circuit.fabric import Fabric
 from gatewright.fixed import FixedType
 from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
-
-#: What a block RAM of 18 Kb counts in LUTs.
-BLOCK_RAM_LUTS = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,24 +20,24 @@ class Rom:
 
     Attributes:
         columns: raw values per lane, int64 of shape (steps, lanes), with their type.
-        style: "auto", "block" or "distributed".
+        style: "auto", "block" or "distributed"; once a `Unit` is fitted, no more "auto".
     """
 
     columns: tuple[tuple[NDArray[np.int64], FixedType], ...]
     style: str = "auto"
 
+    def fitted(self, fabric: Fabric) -> Rom:
+        """The same where it costs less, unless that was asked for."""
+        style = fabric.rom_style(self.width, self.depth) if self.style == "auto" else self.style
+        return replace(self, style=style)
+
     @property
     def attribute(self) -> str:
-        """Value of the attribute rom_style of the memory.
+        """Value of the attribute rom_style of the memory, its style not "auto".
 
-        Yosys puts every ROM into LUTs unless told otherwise, and calls "logic" what others call
-        "distributed".
+        Yosys calls "logic" what others call "distributed".
         """
-        if self.style != "auto":
-            return {"distributed": "logic"}.get(self.style, self.style)
-        luts = self.width * -(-self.depth // 64)
-        blocks = -(-self.width // 36) * -(-self.depth // 512)
-        return "block" if luts > BLOCK_RAM_LUTS * blocks else "logic"
+        return "logic" if self.style == "distributed" else self.style
 
     @property
     def depth(self) -> int:
@@ -95,6 +93,10 @@ class Feed(Unit):
     rounds: int
     rom: Rom
 
+    @override
+    def fitted(self, fabric: Fabric) -> Feed:
+        return replace(self, rom=self.rom.fitted(fabric))
+
     def busy(self, *sources: Stream) -> int:
         """See `Unit.busy`: the steps of a beat."""
         return sources[0].lanes // self.take * self.rounds
@@ -149,6 +151,10 @@ class Repeat(Unit):
         last[np.cumsum(self.rounds) - 1] = 1
         flag = FixedType(1, 1, signed=False)
         return Rom((*self.constants.columns, (last, flag)), self.constants.style)
+
+    @override
+    def fitted(self, fabric: Fabric) -> Repeat:
+        return replace(self, constants=replace(self.constants, style=self.rom.fitted(fabric).style))
 
     def busy(self, *sources: Stream) -> int:
         """See `Unit.busy`: the steps of the beat that has most."""

@@ -1,8 +1,8 @@
-"""From the cells of a mapped netlist to resources, as a device spends them."""
+"""From the cells of a mapped netlist to resources, as an AMD device spends them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from gatewright.errors import DesignFailure
 from gatewright.results.utilization import Resources
@@ -38,21 +38,14 @@ _LATCHES = ("LDCE", "LDPE")
 
 
 def count(cells: Mapping[str, int], module: str) -> Resources:
-    """Resources of a mapped netlist.
-
-    Args:
-        cells: number of cells by type.
-        module: name of the module, for messages.
+    """Resources of a mapped netlist: see `Mapper.count`.
 
     Raises:
-        DesignFailure: if there are latches, or cells that no primitive of the device implements.
+        DesignFailure: if there are latches.
     """
     latches = sum(cells.get(name, 0) for name in _LATCHES)
     if latches:
         raise DesignFailure(f"{module}: {latches} latches; assign every signal on every path")
-    unmapped = sorted(name for name in cells if name.startswith("$"))
-    if unmapped:
-        raise DesignFailure(f"{module}: the family has no primitive for {', '.join(unmapped)}")
     memory = sum(luts * cells.get(name, 0) for name, luts in _MEMORY.items())
     bram = sum(blocks * cells.get(name, 0) for name, blocks in _BLOCK_RAM.items())
     return Resources(
@@ -64,13 +57,3 @@ def count(cells: Mapping[str, int], module: str) -> Resources:
         lutram=memory,
         carry=sum(cells.get(name, 0) for name in _CARRY),
     )
-
-
-def total(parts: Iterable[Resources]) -> Resources:
-    """Sum of resources; a figure that one part doesn't know is not known of the whole."""
-    parts = list(parts)
-    sums = {}
-    for name in Resources.model_fields:
-        figures = [getattr(part, name) for part in parts]
-        sums[name] = None if None in figures else sum(figures)
-    return Resources(**sums)

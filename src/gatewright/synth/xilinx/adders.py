@@ -24,8 +24,9 @@ from functools import cache, lru_cache
 from itertools import product
 from typing import Any
 
+from gatewright.synth.mapper import Netlist
+
 Bit = int | str  # a net's number, or one of the constants "0", "1", "x", "z"
-Netlist = dict[str, Any]
 
 MIN_COLUMNS = 3  # shorter sums are left to Yosys, which builds them from plain LUTs
 

@@ -1,0 +1,91 @@
+"""What a family of devices is asked about its logic: areas and times of operations, estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from gatewright.circuit.graph import Node, Op
+
+
+class Fabric(Protocol):
+    """The logic of a family, as far as estimates go.
+
+    Areas are in a unit of the family's own: they are compared with each other, never with those
+    of another family.
+    """
+
+    @property
+    def unit(self) -> str:
+        """Name of the unit of areas, for messages: "LUT", for example."""
+
+    @property
+    def register_ns(self) -> float:
+        """What a pipeline stage pays once: clock-to-output plus set-up."""
+
+    @property
+    def sum_operands(self) -> Literal[2, 3]:
+        """How many operands a sum may have for the price of one of two."""
+
+    @property
+    def table_inputs(self) -> int:
+        """Bits of an index up to which a table is no dearer than the operations it replaces."""
+
+    @property
+    def digit_area(self) -> float:
+        """Area of an adder graph per signed digit of its matrix and bit of its results."""
+
+    @property
+    def multiplier_price(self) -> str:
+        """What multipliers are taken to cost, for messages: "30 LUT per DSP", for example."""
+
+    def delay(self, node: Node, nodes: Sequence[Node]) -> float:
+        """Time through one node of a circuit in ns, the net to its reader included."""
+
+    def sum_area(self, bits: int) -> float:
+        """Area of a sum of up to `sum_operands` operands with a result of `bits` bits."""
+
+    def held_area(self, bits: int) -> float:
+        """Area of registers that are loaded or shifted: of the multiplexers before them."""
+
+    def multiplier_area(self, a: int, b: int) -> float:
+        """Price of a multiplier block for operands of `a` and `b` bits."""
+
+    def product_area(self, a: int, b: int) -> float:
+        """Price of such a product made of whatever costs less, a multiplier block or logic."""
+
+    def rom_style(self, width: int, depth: int) -> Literal["block", "distributed"]:
+        """Where a ROM of `depth` words costs less: in memory blocks or in logic."""
+
+    def rom_area(self, width: int, depth: int) -> float:
+        """Price of that ROM, where it costs less."""
+
+
+def adder_bits(terms: Sequence[tuple[int, int, int]], width: int) -> int:
+    """Bits in which a sum of (sign, shift, width) terms with a result of `width` bits adds.
+
+    Below the second lowest operand the lowest one passes through on wires, unless it is negated.
+    """
+    if len(terms) == 1:
+        return width - terms[0][1]
+    (sign, lowest, _), (_, second, _) = sorted(terms, key=lambda term: term[1])[:2]
+    return width - (second if sign > 0 else lowest)
+
+
+def sum_terms(node: Node, nodes: Sequence[Node]) -> list[tuple[int, int, int]]:
+    """The (sign, shift, width) terms of a SUM node; a constant's trailing zeros count as shift."""
+    terms = []
+    for (sign, shift), arg in zip(node.attr, node.args, strict=True):
+        operand = nodes[arg]
+        if operand.op is Op.CONST:
+            zeros = (operand.lo & -operand.lo).bit_length() - 1
+            terms.append((sign, shift + zeros, operand.width - zeros))
+        else:
+            terms.append((sign, shift, operand.width))
+    return terms
+
+
+def is_sign_test(node: Node, nodes: Sequence[Node]) -> bool:
+    """Whether a COMPARE node asks for the sign bit and nothing else."""
+    relation = node.attr[0]
+    return relation in ("<", ">=") and nodes[node.args[1]].hi == nodes[node.args[1]].lo == 0

@@ -1,0 +1,144 @@
+"""Estimates for fabrics of look-up tables with carry chains, as families of FPGAs have them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from gatewright.circuit.fabric import adder_bits, is_sign_test, sum_terms
+from gatewright.circuit.graph import Cast, Node, Op
+from gatewright.fixed import Overflow, Rounding
+
+#: Roundings whose result may be one more than the truncated value, so that they need an adder.
+_INCREMENTING = frozenset(Rounding) - {Rounding.TRN}
+
+_Nanoseconds = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class LutDelays:
+    """Delay model of a fabric, in nanoseconds, routing included where a net is crossed."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    register: _Nanoseconds  # clock-to-output plus set-up: what a stage pays once
+    lut: _Nanoseconds  # one LUT and the net to it
+    carry_start: _Nanoseconds  # onto the carry chain and off it again, nets included
+    carry_bit: _Nanoseconds  # per bit of carry chain
+    rom: _Nanoseconds  # a ROM of one LUT per bit; larger ones add a LUT per factor of 4
+    dsp: _Nanoseconds  # through a multiplier, from registered operands to a register
+
+
+@dataclass(frozen=True)
+class BlockRam:
+    """The memory block of a fabric: what it holds as a ROM, and what it counts in LUTs."""
+
+    width: int
+    depth: int
+    luts: float
+
+
+@dataclass(frozen=True)
+class LutFabric:
+    """A `Fabric` whose unit of area is the LUT.
+
+    Attributes:
+        delays: the delay model.
+        table_inputs: inputs of a LUT, which is a ROM of as many address bits.
+        sum_operands: how many operands a carry chain sums up at a LUT per bit.
+        digit_area: LUTs of an adder graph per signed digit and bit of its results.
+        dsp_luts: what a DSP block counts in LUTs.
+        block_ram: the memory block.
+    """
+
+    unit: ClassVar[str] = "LUT"
+
+    delays: LutDelays
+    table_inputs: int
+    sum_operands: Literal[2, 3]
+    digit_area: float
+    dsp_luts: float
+    block_ram: BlockRam
+
+    @property
+    def register_ns(self) -> float:
+        """See `Fabric`."""
+        return self.delays.register
+
+    @property
+    def multiplier_price(self) -> str:
+        """See `Fabric`."""
+        return f"{self.dsp_luts:g} LUT per DSP"
+
+    def sum_area(self, bits: int) -> float:
+        """A LUT per bit."""
+        return bits
+
+    def held_area(self, bits: int) -> float:
+        """A LUT per bit."""
+        return bits
+
+    def multiplier_area(self, a: int, b: int) -> float:
+        """The price of one DSP block, however narrow the operands are."""
+        del a, b
+        return self.dsp_luts
+
+    def product_area(self, a: int, b: int) -> float:
+        """A LUT per pair of bits, or a DSP block."""
+        return min(self.dsp_luts, a * b)
+
+    def rom_style(self, width: int, depth: int) -> Literal["block", "distributed"]:
+        """See `Fabric`."""
+        in_blocks = self._rom_blocks(width, depth)
+        return "block" if self._rom_luts(width, depth) > in_blocks else "distributed"
+
+    def rom_area(self, width: int, depth: int) -> float:
+        """See `Fabric`."""
+        return min(self._rom_luts(width, depth), self._rom_blocks(width, depth))
+
+    def _rom_luts(self, width: int, depth: int) -> float:
+        return width * math.ceil(depth / (1 << self.table_inputs))
+
+    def _rom_blocks(self, width: int, depth: int) -> float:
+        block = self.block_ram
+        return math.ceil(width / block.width) * math.ceil(depth / block.depth) * block.luts
+
+    def delay(self, node: Node, nodes: Sequence[Node]) -> float:
+        """See `Fabric`."""
+        delays = self.delays
+        match node.op:
+            case Op.SUM:
+                variable = sum(nodes[arg].op is not Op.CONST for arg in node.args)
+                chain = self._chain_delay(adder_bits(sum_terms(node, nodes), node.width))
+                return chain + (delays.lut if variable > 2 else 0.0)
+            case Op.CAST:
+                return self._cast_delay(node)
+            case Op.COMPARE:
+                if is_sign_test(node, nodes):
+                    return 0.0
+                return self._chain_delay(max(nodes[a].width for a in node.args))
+            case Op.SELECT | Op.ROUND_EVEN:
+                return delays.lut
+            case Op.TABLE:
+                bits = max(1, len(node.attr) - 1).bit_length()
+                return delays.rom + max(0, (bits - self.table_inputs + 1) // 2) * delays.lut
+            case Op.MUL:
+                return delays.dsp
+        return 0.0
+
+    def _chain_delay(self, bits: int) -> float:
+        return self.delays.carry_start + bits * self.delays.carry_bit
+
+    def _cast_delay(self, node: Node) -> float:
+        attr = node.attr
+        assert isinstance(attr, Cast)
+        delay = 0.0
+        if attr.frac > attr.to.frac and attr.to.rounding in _INCREMENTING:
+            delay += self.delays.lut + self._chain_delay(node.width)
+        if attr.to.overflow is not Overflow.WRAP:
+            delay += 2 * self.delays.lut
+        return delay

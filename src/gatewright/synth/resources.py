@@ -1,0 +1,17 @@
+"""Sums of what parts of a design take up of a device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gatewright.results.utilization import Resources
+
+
+def total(parts: Iterable[Resources]) -> Resources:
+    """Sum of resources; a figure that one part doesn't know is not known of the whole."""
+    parts = list(parts)
+    sums = {}
+    for name in Resources.model_fields:
+        figures = [getattr(part, name) for part in parts]
+        sums[name] = None if None in figures else sum(figures)
+    return Resources(**sums)
