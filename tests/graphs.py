@@ -191,6 +191,33 @@ class GraphBuilder:
         return ModelGraph.from_layer_list(config, self.layers, inputs, outputs)
 
 
+class Branches(GraphBuilder):
+    """Layers that each have an input of their own, with types as varied as they may be."""
+
+    def __init__(self, io_type: str) -> None:
+        super().__init__()
+        self.io_type = io_type
+        self.settings: dict[str, dict[str, Any]] = {}
+
+    @property
+    def parallel(self) -> bool:
+        return self.io_type == "io_parallel"
+
+    def source(self, *shape: int, to: str = "fixed<8,3>") -> str:
+        name = self.input(f"x{len(self.layers)}", *shape)
+        self.settings[name] = {"Precision": {"result": to}}
+        return name
+
+    def types(self, name: str, **precision: str) -> str:
+        self.settings.setdefault(name, {}).setdefault("Precision", {}).update(precision)
+        return name
+
+    def finished(self) -> Any:
+        read = {source for layer in self.layers for source in layer["inputs"]}
+        outputs = [layer["name"] for layer in self.layers if layer["name"] not in read]
+        return self.graph(outputs, settings=self.settings, io_type=self.io_type)
+
+
 def _sizes(pixels: list[int], out: list[int]) -> dict[str, int]:
     found = {}
     for axis, size, to in zip(("width", "height"), reversed(pixels), reversed(out), strict=False):

@@ -14,7 +14,7 @@ from gatewright.coverage import LAYERS, MODES, UNREACHED, cells, markdown
 from gatewright.errors import InputError
 from gatewright.flow.convert import convert, load_design
 from gatewright.flow.verify import verify
-from gatewright.lower import _LOWERINGS
+from gatewright.lower.registry import LOWERINGS
 from gatewright.options import ConvertOptions
 
 IMAGE, SEQUENCE = (5, 6, 2), (7, 2)
@@ -291,7 +291,7 @@ def test_every_row_has_its_test(k) -> None:
 
 def test_every_lowering_is_in_the_table() -> None:
     known = {node for layer in LAYERS for node in layer.nodes}
-    assert known | UNREACHED == set(_LOWERINGS)
+    assert known | UNREACHED == set(LOWERINGS)
     assert not known & UNREACHED
 
 

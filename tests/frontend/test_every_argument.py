@@ -139,15 +139,15 @@ SILENT = {
 REFUSED = {
     ("", "activation", "gelu"): "an activation that hls4ml has, not 'gelu'",
     ("", "lora_rank", "1"): "no argument 'lora_rank'",
-    ("", "interpolation", "bicubic"): "interpolation='bicubic' is not supported",
+    ("", "interpolation", "bicubic"): "interpolation='bicubic'; use interpolation='nearest'",
     ("", "normalize", "True"): "normalize=True is not supported",
-    ("AveragePooling2D", "strides", "2", "stream"): "hls4ml has equal ones only",
+    ("AveragePooling2D", "strides", "2", "stream"): "needs equal ones",
     ("QActivation", "activation", "ternary", "stream"): "on a tensor of rank above 1; use io_par",
 }
 #: By io type and class, what a refusal of all of its arguments says.
 LACKED = {
-    ("parallel", "LayerNormalization"): "LayerNormalization is not supported yet",
-    ("stream", "LayerNormalization"): "LayerNormalization is not supported yet",
+    ("parallel", "LayerNormalization"): "(LayerNormalization): not supported yet",
+    ("stream", "LayerNormalization"): "(LayerNormalization): not supported yet",
     ("stream", "Dot"): "hls4ml has no C[+][+] for it in io_stream",
 }
 

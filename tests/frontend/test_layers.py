@@ -453,7 +453,7 @@ def test_a_scale_measured_at_run_time_is_refused(keras, k):
 
 
 REFUSED = {
-    "pooling with padding": (
+    "does not pad": (
         "stream",
         lambda k: [(IMAGE, lambda x: k.AveragePooling2D(3, 2, padding="same", name="a")(x))],
     ),
@@ -465,7 +465,7 @@ REFUSED = {
         "parallel",
         lambda k: [((3, 2), lambda x: k.Reshape((2, 3), name="a")(x))],
     ),
-    "Dot of tensors of rank above 1": (
+    "a Dot of vectors only": (
         "parallel",
         lambda k: [((3, 2), lambda x: k.Dot(2, name="a")([x, k.relu("r")(x)]))],
     ),

@@ -147,7 +147,7 @@ def test_weights_that_are_no_numbers_are_refused(q, keras, kind, arguments, mess
 
 def test_a_scale_that_the_preset_loses_is_refused(q, keras):
     model = dense(q, keras, q.quantized_bits(4, 0, alpha="auto_po2"))
-    with pytest.raises(UnsupportedError, match=r"layer 'fc': .* leave --preset hls4ml out"):
+    with pytest.raises(UnsupportedError, match=r"layer 'fc' .* leave --preset hls4ml out"):
         convert(model, options=ConvertOptions(preset="hls4ml"))
     assert_as_predicted(model)  # as the message says
 

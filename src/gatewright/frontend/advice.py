@@ -16,9 +16,10 @@ from gatewright.frontend.ranges import (
     ranged_type,
     type_interval,
 )
-from gatewright.frontend.refine import ACTIVATIONS, Request, columns_of, ranges_of
-from gatewright.frontend.wide import CASTING
-from gatewright.hlsgraph import fixed_type
+from gatewright.frontend.refine import Request, columns_of, ranges_of
+from gatewright.hlsgraph import activation, fixed_type
+from gatewright.hlsgraph.families import ACTIVATIONS, CASTING
+from gatewright.hlsgraph.node import quantizer, result_type, words_or_none
 
 _MOST_BITS = 58  # of a type that is named: what floats are cast to
 #: What of a result the rounding of its weights may be before it is said, and is with the way out.
@@ -54,7 +55,7 @@ def _assumed(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
         readers = node.get_output_nodes()
         if request.measured is not None or any(each.class_name == "Embedding" for each in readers):
             continue
-        to = fixed_type(node.get_output_variable().type.precision)
+        to = result_type(node)
         if to is not None:
             yield (
                 f"input '{node.name}': nothing says what values it has; {to} is assumed, which "
@@ -81,8 +82,7 @@ def _beyond(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
         for what in ("accum", "result"):
             if what == "accum" and (node.name, what) not in request.asked:
                 continue
-            result = node.get_output_variable().type
-            to = fixed_type((node.get_attr("accum_t") if what == "accum" else result).precision)
+            to = words_or_none(node, "accum") if what == "accum" else result_type(node)
             if to is None or node.class_name == "Softmax" or holds_interval(to, free):
                 continue
             if not _is_asked(node, name, what, choices, request):
@@ -117,7 +117,7 @@ def _is_asked(node: Any, name: str, what: str, choices: Choices, request: Reques
     """Whether a type is the user's, or one that was to hold its range, and not a quantizer's."""
     if {(name, what), (node.name, what)} & set(request.asked):
         return True
-    if any(node.get_attr(key) is not None for key in ("quantizer", "activation_quantizer")):
+    if quantizer(node) is not None or activation.quantizer(node) is not None:
         return False
     if node.class_name in ACTIVATIONS and request.to_the_letter:
         return True

@@ -11,6 +11,7 @@ from typing import IO, Any
 from gatewright.errors import (
     GatewrightError,
     InputError,
+    UnsupportedError,
     in_own_names,
     in_their_names,
 )
@@ -18,7 +19,6 @@ from gatewright.fixed import FixedType
 from gatewright.frontend.advice import advise
 from gatewright.frontend.calibration import Calibration, calibrate
 from gatewright.frontend.config import configure, default_precision
-from gatewright.frontend.cpp import check_graph
 from gatewright.frontend.folding import types_kept
 from gatewright.frontend.honoured import check_settings
 from gatewright.frontend.keras2 import Model
@@ -41,13 +41,16 @@ from gatewright.frontend.readers.fml import SavedGraph
 from gatewright.frontend.refine import Request, refine
 from gatewright.frontend.source import GraphSource, load
 from gatewright.frontend.thresholds import normalizations_kept, settle_thresholds
+from gatewright.hlsgraph import limits
+from gatewright.hlsgraph.layers import read
+from gatewright.hlsgraph.marks import mark, marked
+from gatewright.hlsgraph.node import read_channels
+from gatewright.hlsgraph.weights import channels_taken, strategy
 from gatewright.options import HARDWARE_CHOICES, ConvertOptions, resolve
 from gatewright.targets import load_target
 
 BACKEND = "Vitis"
 PLUGIN = "Gatewright"
-#: What the attributes have before the key that tells what was asked of a node.
-ATTRIBUTE_PREFIX = "gatewright_"
 # A choice of types changes the types behind it: one round per layer at most, far fewer in practice.
 _MAX_ROUNDS = 20
 
@@ -116,7 +119,7 @@ def convert(
             else:
                 graph = _adopt(source, Path(output_dir), project_name)
             _check_widths(source.origin, graph)
-            check_graph(source.origin, graph)
+            _check_limits(source.origin, graph)
             freeze_weights(graph)
             for node in graph.get_layers():
                 # Of a layer with several outputs, hls4ml's C++ would trace a name twice.
@@ -174,7 +177,7 @@ def _convert(
     for node in graph.get_layers():
         _note(node, asked.of(node.name))
         if node.name in labels:
-            node.set_attr(ATTRIBUTE_PREFIX + "label", labels[node.name])
+            mark(node, "label", labels[node.name])
     return graph, advise(graph, choices, request)
 
 
@@ -242,18 +245,22 @@ def _build(
 def _check_widths(origin: str, graph: Any) -> None:
     """hls4ml believes the weights about the width of a layer's input; so would the C++."""
     for node in graph.get_layers():
-        weight = (
-            node.weights.get("weight") if node.class_name in ("Dense", "Conv1D", "Conv2D") else None
-        )
-        if weight is None:
+        if node.class_name not in ("Dense", "Conv1D", "Conv2D") or "weight" not in node.weights:
             continue
-        channels = int(node.get_input_variable().shape[-1])
-        rows = int(node.get_attr("n_in" if node.class_name == "Dense" else "n_chan"))
+        channels, rows = read_channels(node), channels_taken(node)
         if rows != channels:
             raise InputError(
                 f"{origin}: layer '{node.name}': its weights take {rows} inputs, "
                 f"it is given {channels}"
             )
+
+
+def _check_limits(origin: str, graph: Any) -> None:
+    """Refuse what hls4ml's C++ can't do."""
+    try:
+        limits.check(read(graph))
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{origin}: {error}") from None
 
 
 def _adopt(source: SavedGraph | GraphSource, directory: Path, project: str) -> Any:
@@ -274,13 +281,13 @@ def _adopt(source: SavedGraph | GraphSource, directory: Path, project: str) -> A
     graph.config.trace_output = True
     for node in graph.get_layers():
         asked: dict[str, str | int] = {key: values[0] for key, values in HARDWARE_CHOICES.items()}
-        asked["strategy"] = node.get_attr("strategy", "latency")
+        asked["strategy"] = strategy(node)
         asked["reuse_factor"] = graph.config.get_reuse_factor(node)
-        _note(node, {key: node.get_attr(ATTRIBUTE_PREFIX + key, asked[key]) for key in asked})
+        _note(node, {key: marked(node, key, asked[key]) for key in asked})
     return graph
 
 
 def _note(node: Any, asked: Mapping[str, str | int]) -> None:
     """Write what was asked of a node into its attributes."""
     for key, value in asked.items():
-        node.set_attr(ATTRIBUTE_PREFIX + key, value)
+        mark(node, key, value)

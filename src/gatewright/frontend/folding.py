@@ -10,8 +10,11 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-#: Attribute of a node: names of the layers folded into it, with spaces between.
-_FOLDED = "gatewright_folded"
+from gatewright.hlsgraph.marks import mark, marked
+from gatewright.hlsgraph.node import quantizer
+
+#: Mark on a node: names of the layers folded into it, with spaces between.
+_FOLDED = "folded"
 _NORMALIZATIONS, _LINEAR = "fuse_batch_normalization", "merge_linear_activation"
 
 
@@ -22,7 +25,7 @@ def owner(node: Any) -> str:
 
 def folded(node: Any) -> tuple[str, ...]:
     """The layers that were folded into a node, in order."""
-    return tuple(str(node.get_attr(_FOLDED, "")).split())
+    return tuple(str(marked(node, _FOLDED, "")).split())
 
 
 @contextlib.contextmanager
@@ -48,7 +51,7 @@ def types_kept() -> Iterator[None]:
         def transform(self, model: Any, node: Any) -> bool:
             before = node.get_input_node()
             done = bool(super().transform(model, node))
-            if done and node.get_attr("quantizer") is not None:  # whose type it has now
+            if done and quantizer(node) is not None:  # whose type it has now
                 _note(before, node)
             return done
 
@@ -62,4 +65,4 @@ def types_kept() -> Iterator[None]:
 
 
 def _note(host: Any, node: Any) -> None:
-    host.set_attr(_FOLDED, " ".join((*folded(host), node.name, *folded(node))))
+    mark(host, _FOLDED, " ".join((*folded(host), node.name, *folded(node))))

@@ -10,6 +10,7 @@ from gatewright.errors import InputError
 from gatewright.fixed import FixedType
 from gatewright.frontend.folding import folded, owner
 from gatewright.hlsgraph import fixed_type
+from gatewright.hlsgraph.node import result_type
 
 #: What hls4ml appends to a layer's name for the layers that it makes of it.
 PARTS = ("_depthwise", "_pointwise", "_alpha")
@@ -76,7 +77,7 @@ def _types(node: Any, what: str) -> list[FixedType | None]:
             half = part[1:]
             what = "weight" if what == half else what.removeprefix(f"{half}_")
     if what == "result":
-        return [fixed_type(node.get_output_variable().type.precision)]
+        return [result_type(node)]
     found = [node.types.get(f"{what}_t"), node.attributes.get(f"{what}_t")]
     return [fixed_type(each.precision) for each in found if each is not None]
 

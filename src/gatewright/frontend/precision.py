@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, Overflow, Rounding, from_float, to_float
-from gatewright.hlsgraph import fixed_type, printed_values
+from gatewright.hlsgraph import activation, fixed_type
+from gatewright.hlsgraph.families import CASTING
+from gatewright.hlsgraph.node import read_type
+from gatewright.hlsgraph.weights import printed_values
 
 SAFE_DEFAULT = "fixed<16,6,TRN,SAT>"
 # A power-of-two scale may stand far from the point; its word is short all the same.
@@ -22,11 +25,6 @@ _EXACT_FRACTION = range(-32, 33)
 _CHECK_BITS = 50
 _MAX_WEIGHT_BITS = 24
 _LEAST_RESULT = 2.0**-8
-# These compute something, so that hls4ml casts to their result's type, whatever it is.
-_CASTING = (
-    *("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D"),
-    *("DepthwiseConv1D", "DepthwiseConv2D", "BatchNormalization", "ApplyAlpha", "Merge"),
-)
 
 
 @dataclass
@@ -257,16 +255,16 @@ def settle_slopes(origin: str, graph: Any, choices: Choices) -> bool:
     """
     changed = False
     for node in graph.get_layers():
-        quantizer = node.get_attr("activation_quantizer")
+        quantizer = activation.quantizer(node)
         if not isinstance(quantizer, dict) or not quantizer["config"].get("negative_slope"):
             continue
         integer = _sloped_type(quantizer["config"]).integer
-        source, read = node.get_input_node(), input_type(node)
+        source, read = node.get_input_node(), read_type(node)
         if read is not None and (not read.signed or read.integer <= integer):
             continue
         readers = [reader.name for reader in source.get_output_nodes()]
         alone = readers == [node.name] and not set(source.outputs) & set(graph.outputs)
-        casts = source.class_name in _CASTING or is_plain_linear(source)
+        casts = source.class_name in CASTING or is_plain_linear(source)
         settled = False
         if read is not None and alone and casts:
             frac = max(read.frac, 1 - integer)
@@ -368,14 +366,9 @@ def is_plain_linear(node: Any) -> bool:
     """Whether a layer does nothing but cast, to a type that no quantizer names."""
     return (
         node.class_name == "Activation"
-        and node.get_attr("activation") == "linear"
-        and node.get_attr("activation_quantizer") is None
+        and activation.function(node) == "linear"
+        and activation.quantizer(node) is None
     )
-
-
-def input_type(node: Any) -> FixedType | None:
-    """The type of what a layer reads first; None if it is not fixed point."""
-    return fixed_type(node.get_input_variable().type.precision)
 
 
 def freeze_weights(graph: Any) -> None:

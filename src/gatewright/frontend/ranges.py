@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.fixed import FixedType, Overflow, Rounding
-from gatewright.hlsgraph import fixed_type
+from gatewright.hlsgraph import activation, families, image, tensor, weights
+from gatewright.hlsgraph.node import channels, read_channels, result_type
 
 Floats = NDArray[np.float64]
 
@@ -153,7 +154,7 @@ def find(graph: Any, typed: Typed, measured: Mapping[str, Interval] | None = Non
         rule = _RULES.get(node.class_name)
         result = rule(node, inputs) if rule is not None and inputs else None
         if result is None:
-            result = _result_interval(node.get_output_variable())
+            result = _result_interval(node)
         if measured is not None and node.name in measured:
             result = result.within(measured[node.name].with_room())
         to = typed(node, result)
@@ -180,8 +181,8 @@ def ranged_type(interval: Interval, like: FixedType, width: int, most: int) -> F
     return replace(to, width=min(to.width, most), integer=min(to.integer, most - like.frac))
 
 
-def _result_interval(variable: Any) -> Interval:
-    to = fixed_type(variable.type.precision)
+def _result_interval(node: Any) -> Interval:
+    to = result_type(node)
     # What is not fixed point is a sign.
     return Interval.of(-1, 1) if to is None else type_interval(to)
 
@@ -201,19 +202,6 @@ def _with_zero(interval: Interval) -> Interval:
 # Sums
 
 
-def matrix(node: Any, what: str = "weight") -> Floats | None:
-    """Weights of a Dense or a convolution, of shape (*window, channels, results).
-
-    None where they stand for signs.
-    """
-    variable = node.weights[what]
-    if fixed_type(variable.type.precision) is None:
-        return None
-    data = np.asarray(variable.data, np.float64)
-    # For the strategy Resource, hls4ml writes results first.
-    return np.moveaxis(data, 0, -1) if node.get_attr("_weights_transposed") else data
-
-
 def _product(weights: Floats, x: Interval, axis: int | tuple[int, ...]) -> Interval:
     """Sums of weights times values of an interval, which broadcasts, along some axes."""
     positive, negative = np.maximum(weights, 0), np.minimum(weights, 0)
@@ -225,64 +213,58 @@ def _product(weights: Floats, x: Interval, axis: int | tuple[int, ...]) -> Inter
 
 def _moved(interval: Interval, node: Any) -> Interval:
     """With the bias added."""
-    bias = np.asarray(node.weights["bias"].data, np.float64).ravel()
+    bias = weights.values(node, "bias").ravel()
     return Interval.of(interval.low + bias, interval.high + bias)
-
-
-def _pads(node: Any) -> bool:
-    return any(int(node.get_attr(f"pad_{side}", 0)) for side in ("top", "bottom", "left", "right"))
 
 
 def _dense(node: Any, inputs: list[Interval]) -> Interval:
     (x,) = inputs
-    if _pads(node):
+    if any(image.pads(node)):
         x = _with_zero(x)
-    weights = matrix(node)
-    if weights is None:
-        terms = node.weights["weight"].data.size // node.weights["bias"].data.size
+    matrix = weights.matrix(node)
+    if matrix is None:
+        terms = weights.terms(node)
         # Signs: agreements are counted, and the bias is added before that is doubled.
-        bias = 2 * float(np.abs(np.asarray(node.weights["bias"].data, np.float64)).max())
+        bias = 2 * float(np.abs(weights.values(node, "bias")).max())
         reach = terms * x.largest + bias
         return Interval.of(-reach, reach)
-    flat = weights.reshape(-1, weights.shape[-1])
-    x = x.spread(weights.shape[-2])
-    low, high = (np.broadcast_to(end, weights.shape[:-1]).reshape(-1, 1) for end in (x.low, x.high))
+    flat = matrix.reshape(-1, matrix.shape[-1])
+    x = x.spread(matrix.shape[-2])
+    low, high = (np.broadcast_to(end, matrix.shape[:-1]).reshape(-1, 1) for end in (x.low, x.high))
     return _moved(_product(flat, Interval(low, high), 0), node)
 
 
 def _depthwise(node: Any, inputs: list[Interval]) -> Interval:
     (x,) = inputs
-    channels = int(node.get_input_variable().shape[-1])
-    weights = matrix(node)
-    if weights is None or weights.size % channels or node.weights["bias"].data.size != channels:
-        return _result_interval(node.get_output_variable())
-    if _pads(node):
+    channels = read_channels(node)
+    matrix = weights.matrix(node)
+    if matrix is None or matrix.size % channels or weights.values(node, "bias").size != channels:
+        return _result_interval(node)
+    if any(image.pads(node)):
         x = _with_zero(x)
-    return _moved(_product(weights.reshape(-1, channels), x.spread(channels), 0), node)
+    return _moved(_product(matrix.reshape(-1, channels), x.spread(channels), 0), node)
 
 
 def _batchnorm(node: Any, inputs: list[Interval]) -> Interval:
     (x,) = inputs
-    channels = int(node.get_output_variable().shape[-1])
-    scale, bias = (
-        np.asarray(node.weights[name].data, np.float64).ravel() for name in ("scale", "bias")
-    )
-    if fixed_type(node.weights["scale"].type.precision) is None:
+    last = channels(node)
+    scale, bias = (weights.values(node, name).ravel() for name in ("scale", "bias"))
+    if weights.type_of(node, "scale") is None:
         scale = np.ones(1)
         x = Interval.of(-x.largest, x.largest)
-    count = max(scale.size, bias.size, channels)
-    if any(count % size for size in (scale.size, bias.size, channels)):
-        return _result_interval(node.get_output_variable())
+    count = max(scale.size, bias.size, last)
+    if any(count % size for size in (scale.size, bias.size, last)):
+        return _result_interval(node)
     scale, bias = (np.tile(each, count // each.size) for each in (scale, bias))
-    x = x.spread(channels)
+    x = x.spread(last)
     x = Interval(*(np.resize(end, count) for end in (x.low, x.high)))
     product = _product(scale[None], Interval(x.low[None], x.high[None]), 0)
-    return Interval(product.low + bias, product.high + bias).spread(channels)
+    return Interval(product.low + bias, product.high + bias).spread(last)
 
 
 def _merge(node: Any, inputs: list[Interval]) -> Interval | None:
     a, b = _alike(*inputs)
-    operation = str(node.get_attr("op")).lower()
+    operation = tensor.operation(node)
     if operation in ("add", "average"):
         half = 0.5 if operation == "average" else 1
         return Interval.of((a.low + b.low) * half, (a.high + b.high) * half)
@@ -305,7 +287,7 @@ def _times(a: Interval, b: Interval) -> Interval:
 
 def _dot(node: Any, inputs: list[Interval]) -> Interval:
     product = _times(inputs[0].hull(), inputs[1].hull())
-    terms = int(node.get_input_variable().shape[0])
+    terms = read_channels(node)
     return Interval.of(product.low * terms, product.high * terms)
 
 
@@ -321,18 +303,17 @@ def _padded(node: Any, inputs: list[Interval]) -> Interval:
 
 
 def _reshaped(node: Any, inputs: list[Interval]) -> Interval:
-    return inputs[0].spread(int(node.get_output_variable().shape[-1]))
+    return inputs[0].spread(channels(node))
 
 
 def _transposed(node: Any, inputs: list[Interval]) -> Interval:
-    perm = [int(axis) for axis in node.get_attr("perm")]
+    perm = tensor.permutation(node)
     return inputs[0] if perm[-1] == len(perm) - 1 else inputs[0].hull()
 
 
 def _concatenated(node: Any, inputs: list[Interval]) -> Interval:
     shapes = [node.get_input_variable(name).shape for name in node.inputs]
-    axis = int(node.get_attr("axis"))
-    if axis not in (-1, len(shapes[0])):
+    if tensor.axis(node, len(shapes[0])) != len(shapes[0]) - 1:
         return inputs[0].union(inputs[1])
     ends = []
     for each, shape in zip(inputs, shapes, strict=True):
@@ -342,12 +323,11 @@ def _concatenated(node: Any, inputs: list[Interval]) -> Interval:
 
 
 def _pooled(node: Any, inputs: list[Interval]) -> Interval:
-    return _with_zero(inputs[0]) if _pads(node) else inputs[0]
+    return _with_zero(inputs[0]) if any(image.pads(node)) else inputs[0]
 
 
 def _embedded(node: Any, inputs: list[Interval]) -> Interval:
-    table = np.asarray(node.weights["embeddings"].data, np.float64)
-    table = table.reshape(-1, int(node.get_output_variable().shape[-1]))
+    table = weights.values(node, "embeddings").reshape(-1, channels(node))
     return Interval(table.min(axis=0), table.max(axis=0))
 
 
@@ -376,7 +356,7 @@ _BOUNDED: Final = {
 
 
 def _activation(node: Any, inputs: list[Interval]) -> Interval | None:
-    name = str(node.get_attr("activation")).lower()
+    name = activation.function(node)
     if name in _GROWING:
         return Interval.of(*(_GROWING[name](end) for end in (inputs[0].low, inputs[0].high)))
     return Interval.of(*_BOUNDED[name]) if name in _BOUNDED else None
@@ -384,8 +364,7 @@ def _activation(node: Any, inputs: list[Interval]) -> Interval | None:
 
 def _parametrized(node: Any, inputs: list[Interval]) -> Interval | None:
     (x,) = inputs
-    name = str(node.get_attr("activation")).lower().replace("_", "")
-    parameter = float(node.get_attr("activ_param"))
+    name, parameter = activation.parametrized(node), activation.parameter(node)
     if name == "leakyrelu":
         return _sloped(x, parameter)
     if name == "thresholdedrelu":
@@ -413,7 +392,7 @@ def _sloped(x: Interval, *slopes: float) -> Interval:
 
 
 def _prelu(node: Any, inputs: list[Interval]) -> Interval:
-    slopes = np.asarray(node.weights["param"].data, np.float64)
+    slopes = weights.values(node, "param")
     return _sloped(inputs[0], float(slopes.min()), float(slopes.max()))
 
 
@@ -421,19 +400,15 @@ _Rule = Callable[[Any, list[Interval]], Interval | None]
 
 #: How values grow, by hls4ml's class of layers; of others a result is as large as its type.
 _RULES: Final[dict[str, _Rule]] = {
-    **dict.fromkeys(
-        ("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D", "Conv2DBatchnorm"),
-        _dense,
-    ),
-    **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _depthwise),
-    **dict.fromkeys(("BatchNormalization", "ApplyAlpha"), _batchnorm),
+    **dict.fromkeys(families.MATRICES, _dense),
+    **dict.fromkeys(families.DEPTHWISE, _depthwise),
+    **dict.fromkeys(families.NORMALIZATIONS, _batchnorm),
     "Merge": _merge,
     "Dot": _dot,
-    **dict.fromkeys(("Clone", "Cropping1D", "Cropping2D", "Resize"), _same),
-    **dict.fromkeys(("GlobalPooling1D", "GlobalPooling2D"), _same),
-    **dict.fromkeys(("Pooling1D", "Pooling2D"), _pooled),
-    **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D"), _padded),
-    **dict.fromkeys(("Reshape", "Repack"), _reshaped),
+    **dict.fromkeys(("Clone", *families.CROPPINGS, *families.GLOBAL_POOLINGS, "Resize"), _same),
+    **dict.fromkeys(families.POOLINGS, _pooled),
+    **dict.fromkeys(families.PADDINGS, _padded),
+    **dict.fromkeys(families.RESHAPES, _reshaped),
     "Transpose": _transposed,
     "Concatenate": _concatenated,
     "Embedding": _embedded,

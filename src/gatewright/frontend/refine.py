@@ -21,7 +21,6 @@ from gatewright.frontend.precision import (
     Choices,
     fine_type,
     holds,
-    input_type,
     is_fine,
     is_plain_linear,
     scale_type,
@@ -32,16 +31,19 @@ from gatewright.frontend.ranges import (
     Ranges,
     find,
     holds_interval,
-    matrix,
     ranged_type,
 )
 from gatewright.frontend.softmax_types import refine_softmax
-from gatewright.frontend.wide import CASTING, narrow, pixels, room_for_mean, rounded_type
-from gatewright.hlsgraph import fixed_type
+from gatewright.frontend.wide import narrow, room_for_mean, rounded_type
+from gatewright.hlsgraph import activation, families, fixed_type, image, is_sign, tensor, weights
+from gatewright.hlsgraph.node import (
+    read_channels,
+    read_type,
+    read_types,
+    result_type,
+    words_or_none,
+)
 
-_BINARY_SUMS = ("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D")
-#: Layers that do something to each element, and cast the result to its type.
-ACTIVATIONS = ("Activation", "ParametrizedActivation", "PReLU")
 #: Activations whose results have the type of what they read, are signs, or end at 6 or before.
 _OTHERWISE_TYPED = (
     *("linear", "binary_tanh", "ternary_tanh", "sigmoid", "tanh", "hard_sigmoid", "hard_tanh"),
@@ -94,25 +96,23 @@ def refine(graph: Any, choices: Choices, request: Request) -> bool:
             changed |= choices.set_precision(node.name, "result", to)
         if node.class_name == "Softmax":
             changed |= refine_softmax(node, choices)
-        elif node.class_name in _BINARY_SUMS:
+        elif node.class_name in families.MATRICES:
             changed |= _refine_binary_sum(node, choices)
-        elif "Pooling" in node.class_name:
+        elif node.class_name in (*families.POOLINGS, *families.GLOBAL_POOLINGS):
             changed |= _refine_pooling(node, choices)
-        elif node.class_name.startswith("Cropping") or is_plain_linear(node):
+        elif node.class_name in families.CROPPINGS or is_plain_linear(node):
             changed |= _keep_type(node, choices)
         elif node.class_name == "Embedding":
             changed |= _refine_embedding(node, choices)
         elif node.class_name == "Dot":
             # hls4ml infers the result, which holds every sum, but not the type of the sum.
-            result = fixed_type(node.get_output_variable().type.precision)
+            result = result_type(node)
             changed |= result is not None and choices.set_precision(node.name, "accum", result)
-        elif node.class_name == "Merge" and node.get_attr("op") == "average":
+        elif node.class_name == "Merge" and tensor.operation(node) == "average":
             changed |= _refine_average(node, choices)
-        elif node.class_name == "ParametrizedActivation" and (
-            node.get_attr("activation", "").lower() == "thresholdedrelu"
-        ):
+        elif activation.parametrized(node) == "thresholdedrelu":
             # hls4ml takes the input's type, in which the threshold may wrap.
-            threshold = np.array([node.get_attr("activ_param")], np.float64)
+            threshold = np.array([activation.parameter(node)])
             changed |= choices.set_precision(node.name, "param", widened(threshold, default))
     return narrow(graph, ranges, choices, default) or changed
 
@@ -123,9 +123,9 @@ def ranges_of(graph: Any, choices: Choices, request: Request) -> Ranges:
     def typed(node: Any, free: Interval) -> FixedType | None:
         if is_open(node, choices, request):
             return activation_type(free, request.default)
-        if node.class_name in CASTING and choices.chose_result(owner(node)):
+        if node.class_name in families.CASTING and choices.chose_result(owner(node)):
             return rounded_type(free, request.default)
-        return fixed_type(node.get_output_variable().type.precision)
+        return result_type(node)
 
     return find(graph, typed, request.measured)
 
@@ -134,9 +134,9 @@ def is_open(node: Any, choices: Choices, request: Request) -> bool:
     """Whether the type of a node's result follows from its range: an activation's, unless set."""
     if request.to_the_letter or (node.name, "result") in choices.user:
         return False
-    if node.get_attr("activation_quantizer") is not None or node.class_name not in ACTIVATIONS:
+    if activation.quantizer(node) is not None or node.class_name not in families.ACTIVATIONS:
         return False
-    return str(node.get_attr("activation")).lower() not in _OTHERWISE_TYPED
+    return activation.function(node) not in _OTHERWISE_TYPED
 
 
 def activation_type(interval: Interval, default: FixedType) -> FixedType:
@@ -180,10 +180,10 @@ def columns_of(node: Any, what: str, values: NDArray[np.float64]) -> NDArray[np.
         return values.reshape(-1, 1)
     if what != "weight":
         return None
-    if node.class_name.startswith("Depthwise"):
-        return values.reshape(-1, int(node.get_input_variable().shape[-1]))
-    weights = matrix(node)
-    return None if weights is None else weights.reshape(-1, weights.shape[-1])
+    if node.class_name in families.DEPTHWISE:
+        return values.reshape(-1, read_channels(node))
+    matrix = weights.matrix(node)
+    return None if matrix is None else matrix.reshape(-1, matrix.shape[-1])
 
 
 def _refine_binary_sum(node: Any, choices: Choices) -> bool:
@@ -192,19 +192,16 @@ def _refine_binary_sum(node: Any, choices: Choices) -> bool:
     Every weight is 1 or -1, so that the sum of n inputs grows by log2(n) bits and has as many
     fraction bits as the finer of input and bias.
     """
-    from hls4ml.model.types import XnorPrecisionType
-
-    read = node.get_input_variable().type.precision
-    inputs = FixedType(1, 1) if isinstance(read, XnorPrecisionType) else fixed_type(read)
-    bias = fixed_type(node.weights["bias"].type.precision)
-    weight = node.weights["weight"]
-    is_binary = isinstance(weight.type.precision, XnorPrecisionType)
+    of_signs = is_sign(node.get_input_variable().type.precision)
+    inputs = FixedType(1, 1) if of_signs else read_type(node)
+    bias = weights.type_of(node, "bias")
+    is_binary = is_sign(node.weights["weight"].type.precision)
     if not is_binary or inputs is None or bias is None:
         return False
-    terms = weight.data.size // node.weights["bias"].data.size
-    if isinstance(read, XnorPrecisionType):
+    terms = weights.terms(node)
+    if of_signs:
         # Agreements are counted; the default type's result, which holds fewer, is not touched.
-        current = fixed_type(node.get_attr("accum_t").precision)
+        current = words_or_none(node, "accum")
         if current is None or current.max >> current.frac > 2 * terms:
             return False
     grown = inputs.integer + (terms - 1).bit_length() + 1
@@ -218,7 +215,7 @@ def _refine_binary_sum(node: Any, choices: Choices) -> bool:
 
 def _keep_type(node: Any, choices: Choices) -> bool:
     """The input's type for a result whose values are those of the input."""
-    inputs = input_type(node)
+    inputs = read_type(node)
     return inputs is not None and choices.set_precision(node.name, "result", inputs)
 
 
@@ -227,17 +224,17 @@ def _refine_pooling(node: Any, choices: Choices) -> bool:
 
     A mean over n values has log2(n) more fraction bits than they: exact where n is a power of two.
     """
-    inputs = input_type(node)
+    inputs = read_type(node)
     if inputs is None:
         return False
     accum = result = FixedType(inputs.width, inputs.integer, inputs.signed)
-    if node.get_attr("pool_op").lower() == "average":
-        grow = (pixels(node) - 1).bit_length()
+    if image.is_average(node):
+        grow = (image.pooled_pixels(node) - 1).bit_length()
         more = room_for_mean(node, inputs, grow)
         integer = inputs.integer + grow
         accum = replace(accum, width=integer + inputs.frac + more, integer=integer)
         result = replace(result, width=inputs.width + more)
-    elif not node.class_name.startswith("Global"):
+    elif node.class_name not in families.GLOBAL_POOLINGS:
         return False
     changed = choices.set_precision(node.name, "accum", accum)
     return choices.set_precision(node.name, "result", result) or changed
@@ -245,20 +242,18 @@ def _refine_pooling(node: Any, choices: Choices) -> bool:
 
 def _refine_embedding(node: Any, choices: Choices) -> bool:
     """Embeddings come out as they are; what goes in counts the rows of the table."""
-    table = fixed_type(node.weights["embeddings"].type.precision)
+    table = weights.type_of(node, "embeddings")
     changed = table is not None and choices.set_precision(node.name, "result", table)
     source = node.get_input_node()
     if source.class_name == "Input":
-        bits = max((int(node.get_attr("vocab_size")) - 1).bit_length(), 1)
+        bits = max((tensor.vocabulary(node) - 1).bit_length(), 1)
         changed |= choices.set_precision(source.name, "result", FixedType(bits, bits, False))
     return changed
 
 
 def _refine_average(node: Any, choices: Choices) -> bool:
     """One more fraction bit for half a sum; hls4ml cuts it off."""
-    first, second = (
-        fixed_type(node.get_input_variable(name).type.precision) for name in node.inputs
-    )
+    first, second = read_types(node)
     if first is None or second is None:
         return False
     signed = first.signed or second.signed

@@ -8,7 +8,8 @@ from typing import Any
 
 from gatewright.fixed import FixedType, Overflow, Rounding
 from gatewright.frontend.precision import Choices
-from gatewright.hlsgraph import fixed_type
+from gatewright.hlsgraph import activation
+from gatewright.hlsgraph.node import read_type, words_or_none
 
 
 def refine_softmax(node: Any, choices: Choices) -> bool:
@@ -18,12 +19,10 @@ def refine_softmax(node: Any, choices: Choices) -> bool:
     whatever type comes in evenly among the table's entries, so that a wide input leaves a table of
     zeros. Here the difference ends where the exponential does, the sum's type where the sum does.
     """
-    if node.get_attr("implementation") != "stable":
+    if activation.implementation(node) != "stable":
         return False
-    name = node.name
-    current = fixed_type(node.get_input_variable().type.precision)
-    exp_table = fixed_type(node.get_attr("exp_table_t").precision)
-    accum = fixed_type(node.get_attr("accum_t").precision)
+    name, current = node.name, read_type(node)
+    exp_table, accum = (words_or_none(node, what) for what in ("exp_table", "accum"))
     if current is None or exp_table is None or accum is None:
         return False
     table_bits = 10
@@ -40,10 +39,7 @@ def refine_softmax(node: Any, choices: Choices) -> bool:
         changed |= choices.set_precision(name, "inp_norm", to)
         changed |= choices.set_key(name, "ExpTableSize", 1 << width)
         changed |= choices.set_key(name, "InvTableSize", 1 << table_bits)
-    terms = int(node.get_attr("n_in")) // (
-        int(node.get_attr("n_inner", 1)) * int(node.get_attr("n_outer", 1))
-    )
-    integer = terms.bit_length()  # each term is at most one
+    integer = activation.softmax_terms(node).bit_length()  # each term is at most one
     inv_inp = FixedType(18, integer, False, Rounding.RND, Overflow.SAT)
     changed |= choices.set_precision(name, "inv_inp", inv_inp)
     if accum.integer <= integer:

@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import UnsupportedError
-from gatewright.hlsgraph import fixed_type
+from gatewright.hlsgraph import activation
+from gatewright.hlsgraph.marks import mark, marked
+from gatewright.hlsgraph.node import read_type
 
 _PASS_NAME = "vivado:merge_batch_norm_quantized_tanh"  # noqa: S105 - a pass of hls4ml's
-#: Attributes of a node: what the normalization was.
-_SCALE, _BIAS, _LEVEL = "gatewright_scale", "gatewright_bias", "gatewright_level"
+#: Marks on a node: what the normalization was.
+_SCALE, _BIAS, _LEVEL = "scale", "bias", "level"
 
 
 @contextlib.contextmanager
@@ -35,7 +37,7 @@ def normalizations_kept() -> Iterator[None]:
                 return False
             before = node.get_input_node()
             rises = bool((np.asarray(before.weights["scale"].data) > 0).all())
-            if not rises and "binary" not in str(node.get_attr("activation")):
+            if not rises and "binary" not in activation.function(node):
                 raise UnsupportedError(
                     f"layer '{node.name}': the scale of the batch normalization before it is not "
                     "above zero everywhere, which hls4ml's C++ for a ternary activation takes for "
@@ -47,12 +49,12 @@ def normalizations_kept() -> Iterator[None]:
         def transform(self, model: Any, node: Any) -> bool:
             before = node.get_input_node()
             joined = f"bnbt_{before.name}"
-            level = float(node.get_attr("threshold", 0.5))
+            level = activation.ternary_level(node)
             done = bool(super().transform(model, node))
-            for key, what in ((_SCALE, "scale"), (_BIAS, "bias")):
+            for what in (_SCALE, _BIAS):
                 values = np.asarray(before.weights[what].data, np.float32)
-                model.graph[joined].set_attr(key, values)
-            model.graph[joined].set_attr(_LEVEL, level)
+                mark(model.graph[joined], what, values)
+            mark(model.graph[joined], _LEVEL, level)
             return done
 
     former = optimizer_map[_PASS_NAME]
@@ -70,11 +72,11 @@ def settle_thresholds(graph: Any) -> None:
         graph: hls4ml's ModelGraph, converted within `normalizations_kept`.
     """
     for node in graph.get_layers():
-        scale, bias = node.get_attr(_SCALE), node.get_attr(_BIAS)
-        to = fixed_type(node.get_input_variable().type.precision) if scale is not None else None
+        scale, bias = marked(node, _SCALE), marked(node, _BIAS)
+        to = read_type(node) if scale is not None else None
         if to is None:
             continue
-        level = np.float32(node.get_attr(_LEVEL))
+        level = np.float32(marked(node, _LEVEL))
         unit = 2.0**-to.frac
         if "threshold" in node.weights:
             found = {"threshold": least_reaching(scale, bias, np.float32(0), unit)}

@@ -8,7 +8,6 @@ rounded to nearest and saturating.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -16,24 +15,14 @@ from gatewright.fixed import WORD_BITS, FixedType, Overflow, Rounding
 from gatewright.frontend.folding import owner
 from gatewright.frontend.precision import Choices, is_plain_linear
 from gatewright.frontend.ranges import Interval, Ranges, ranged_type
-from gatewright.hlsgraph import fixed_type
+from gatewright.hlsgraph import activation, families, image, tensor, weights
+from gatewright.hlsgraph.image import pooled_pixels
+from gatewright.hlsgraph.node import read_types, result_type, words_or_none
 
 #: Bits of a result that is rounded, and at most, where its range asks for more.
 _BITS, _MOST_BITS = 24, 31
-_SUMS = (
-    *("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D", "Conv2DBatchnorm"),
-    *("DepthwiseConv1D", "DepthwiseConv2D", "Dot"),
-)
-#: Layers that cast what they computed, so that any type will do for their results.
-CASTING = (*_SUMS, "BatchNormalization", "ApplyAlpha", "Merge")
 #: Functions that are looked up.
 _TABLES = ("elu", "selu", "sigmoid", "softplus", "softsign", "tanh")
-#: Layers whose results have the type of what they read.
-_PASSING = (
-    *("Reshape", "Repack", "Clone", "Transpose", "ZeroPadding1D", "ZeroPadding2D", "Resize"),
-    *("Cropping1D", "Cropping2D", "Concatenate", "Pooling1D", "Pooling2D"),
-    *("GlobalPooling1D", "GlobalPooling2D"),
-)
 
 
 def narrow(graph: Any, ranges: Ranges, choices: Choices, default: FixedType) -> bool:
@@ -51,7 +40,7 @@ def narrow(graph: Any, ranges: Ranges, choices: Choices, default: FixedType) -> 
             for source in {each.name: each for each in _sources(node)}.values():
                 to = rounded_type(ranges.free[source.name], default)
                 to = replace(to, width=min(to.width, _takes(node)))
-                current = fixed_type(source.get_output_variable().type.precision)
+                current = result_type(source)
                 if current is not None and current.width > to.width:
                     changed |= choices.set_precision(owner(source), "result", to)
     return changed
@@ -82,18 +71,15 @@ def _mean_needs(node: Any, width: int) -> int:
 
     With a sum below 2^width the reciprocal has as many bits, but of a power of two.
     """
-    count = pixels(node)
-    padded = any(
-        int(node.get_attr(f"pad_{side}", 0)) for side in ("top", "bottom", "left", "right")
-    )
-    exact = count & (count - 1) == 0 and not padded
+    count = pooled_pixels(node)
+    exact = count & (count - 1) == 0 and not any(image.pads(node))
     return width + (1 if exact else width + 1)
 
 
 def _takes(node: Any) -> int:
     """Bits of what a layer reads, at most, whatever its range."""
-    if _is_mean(node):
-        grow = (pixels(node) - 1).bit_length()
+    if image.is_average(node):
+        grow = (pooled_pixels(node) - 1).bit_length()
         return next(
             width
             for width in range(_MOST_BITS, 0, -1)
@@ -102,53 +88,40 @@ def _takes(node: Any) -> int:
     return _MOST_BITS
 
 
-def pixels(node: Any) -> int:
-    """Elements that a pooling takes the mean of."""
-    is_global = node.class_name.startswith("Global")
-    sides = ["in_height", "in_width", "n_in"] if is_global else ["pool_height", "pool_width"]
-    return math.prod(int(node.get_attr(side, 1)) for side in sides)
-
-
 def _needs(node: Any) -> int:
     """Bits of the widest word that a layer computes, as its types tell."""
-    variables = [node.get_input_variable(name) for name in node.inputs if name]
-    inputs = [fixed_type(each.type.precision) for each in variables if each is not None]
+    inputs = [] if node.class_name == "Input" else read_types(node)
     known = [each for each in inputs if each is not None]
     if not known or len(known) < len(inputs):
         return 0
     first = known[0]
-    result = fixed_type(node.get_output_variable().type.precision)
+    result = result_type(node)
     width = result.width if result is not None else 0
-    if node.class_name in _SUMS:
-        accum = fixed_type(node.get_attr("accum_t").precision)
+    if node.class_name in families.SUMS:
+        accum = words_or_none(node, "accum")
         return accum.width if accum is not None else 0
-    if node.class_name in ("BatchNormalization", "ApplyAlpha"):
-        scale, bias = (fixed_type(node.weights[name].type.precision) for name in ("scale", "bias"))
+    if node.class_name in families.NORMALIZATIONS:
+        scale, bias = (weights.type_of(node, name) for name in ("scale", "bias"))
         if scale is None or bias is None:
             return 0
         integer = max(first.integer + scale.integer, bias.integer) + 1
         return integer + max(first.frac + scale.frac, bias.frac)
-    if node.class_name == "Merge" and node.get_attr("op") == "multiply":
+    if node.class_name == "Merge" and tensor.operation(node) == "multiply":
         return sum(each.width for each in known)
     if node.class_name in ("Merge", "Concatenate"):
         return max(each.integer for each in known) + max(each.frac for each in known) + 2
-    if str(node.get_attr("activation")).lower() in _TABLES:
+    if activation.function(node) in _TABLES:
         # The index is what is read times the number of entries.
-        return first.width + int(node.get_attr("table_size")).bit_length() + 1
+        return first.width + activation.table_size(node).bit_length() + 1
     if node.class_name in ("ParametrizedActivation", "PReLU", "HardActivation"):
-        factors = [node.get_attr(f"{name}_t") for name in ("param", "slope")]
-        types = [fixed_type(each.precision) for each in factors if each is not None]
+        types = [words_or_none(node, name) for name in ("param", "slope")]
         return first.width + max((each.width for each in types if each is not None), default=0)
     if node.class_name == "Softmax":
         return first.width + 2
-    if _is_mean(node):
-        accum = fixed_type(node.get_attr("accum_t").precision)
+    if image.is_average(node):
+        accum = words_or_none(node, "accum")
         return 0 if accum is None else _mean_needs(node, accum.width)
     return width
-
-
-def _is_mean(node: Any) -> bool:
-    return "Pooling" in node.class_name and str(node.get_attr("pool_op")).lower() == "average"
 
 
 def _sources(node: Any) -> list[Any]:
@@ -158,8 +131,8 @@ def _sources(node: Any) -> list[Any]:
         source = node.get_input_node(name)
         if source is None:
             continue
-        if source.class_name in CASTING:
+        if source.class_name in families.CASTING:
             found.append(source)
-        elif source.class_name in _PASSING or is_plain_linear(source):
+        elif source.class_name in families.PASSING or is_plain_linear(source):
             found += _sources(source)
     return found

@@ -10,10 +10,11 @@ from hls4ml.model.optimizer import OptimizerPass, register_pass
 from hls4ml.model.types import NamedType
 from hls4ml.utils.string_utils import convert_to_snake_case
 
+from gatewright.hlsgraph.marks import mark, marked
 from gatewright.plugin import NAME
 
-#: Attribute of a softmax that has its types.
-_SETTLED = "gatewright_settled"
+#: Mark on a softmax that has its types.
+_SETTLED = "settled"
 
 
 class SettleSoftmax(OptimizerPass):  # type: ignore[misc]  # hls4ml has no types
@@ -21,7 +22,7 @@ class SettleSoftmax(OptimizerPass):  # type: ignore[misc]  # hls4ml has no types
 
     def match(self, node: Any) -> bool:
         """Whether a node is a softmax that hasn't got them."""
-        return isinstance(node, Softmax) and not node.get_attr(_SETTLED, False)
+        return isinstance(node, Softmax) and not marked(node, _SETTLED, False)
 
     def transform(self, model: Any, node: Any) -> bool:
         """Give it them; the graph stays as it is."""
@@ -40,7 +41,7 @@ class SettleSoftmax(OptimizerPass):  # type: ignore[misc]  # hls4ml has no types
                 to = model.config.backend.convert_precision_string(value)
                 value = NamedType(f"{node.name}_{name}", to)
             node.set_attr(name, value)
-        node.set_attr(_SETTLED, True)
+        mark(node, _SETTLED, True)
         return False
 
 

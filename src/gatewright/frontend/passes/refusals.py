@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from gatewright.errors import UnsupportedError
 from gatewright.frontend.kinds import RECURRENT
 from gatewright.frontend.network import Layer, Network
 from gatewright.frontend.shapes import shapes_of
+from gatewright.hlsgraph import limits
 
 #: Layers that are read, and not built.
 _LACKED = (*RECURRENT, "LayerNormalization")
@@ -26,11 +26,10 @@ def refuse(network: Network) -> Network:
     """
     shapes = shapes_of(network)
     for layer in network.layers:
-        where = f"{network.origin}: layer '{layer.name}'"
-        _check(where, layer)
-        if layer.kind == "Dot" and any(len(shapes[name]) > 1 for name in layer.inputs):
+        reason = _reason(layer, [shapes[name] for name in layer.inputs])
+        if reason is not None:
             raise UnsupportedError(
-                f"{where}: a Dot of tensors of rank above 1; hls4ml has it of vectors only"
+                f"{network.origin}: layer '{layer.name}' ({layer.kind}): {reason}"
             )
     return network
 
@@ -57,13 +56,17 @@ def refuse_masks(network: Network) -> Network:
     return network
 
 
-def _check(where: str, layer: Layer) -> None:
-    """Refuse what hls4ml's parser passes over."""
-    arguments: Mapping[str, Any] = layer.arguments
+def _reason(layer: Layer, given: Sequence[tuple[int, ...]]) -> str | None:
+    """Why a layer can't be had, of which hls4ml's parser says nothing, or nothing that helps.
+
+    Args:
+        layer: The layer.
+        given: Shapes of what it reads.
+    """
     if layer.kind in _LACKED:
-        raise UnsupportedError(f"{where}: {layer.kind} is not supported yet")
-    for key, wanted in (("interpolation", "nearest"), ("normalize", False)):
-        if arguments.get(key) not in (None, wanted):
-            raise UnsupportedError(
-                f"{where}: {key}={arguments[key]!r} is not supported; use {key}={wanted!r}"
-            )
+        return limits.NOT_BUILT
+    if layer.kind == "Dot" and any(len(shape) > 1 for shape in given):
+        return limits.DOT_OF_VECTORS
+    if layer.arguments.get("normalize"):
+        return "normalize=True is not supported; use normalize=False"
+    return limits.interpolation_reason(str(layer.arguments.get("interpolation") or "nearest"))

@@ -1,0 +1,108 @@
+"""Activations and softmax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gatewright.fixed import FixedType, from_float
+from gatewright.hlsgraph.node import attribute, integer, number, word, words
+
+
+def function(node: Any) -> str:
+    """The name of an activation's function; empty of a node without one."""
+    return str(node.get_attr("activation") or "").lower()
+
+
+def quantizer(node: Any) -> Any:
+    """The quantizer of QKeras that an activation is, as hls4ml's parser hands it on; or None."""
+    return node.get_attr("activation_quantizer")
+
+
+def parametrized(node: Any) -> str:
+    """The same of a ParametrizedActivation, whose names hls4ml writes with and without _."""
+    return function(node).replace("_", "")
+
+
+def parameter(node: Any) -> float:
+    """The slope, the threshold, or the factor of a ParametrizedActivation."""
+    return number(node, "activ_param")
+
+
+def table_size(node: Any) -> int:
+    """Entries of the table in which a function is looked up."""
+    return integer(node, "table_size")
+
+
+def constant(node: Any, name: str) -> tuple[int, FixedType]:
+    """The raw value of a constant that the C++ has as a literal, and its type.
+
+    Args:
+        node: hls4ml's.
+        name: "parameter", "slope" or "shift".
+    """
+    attribute_name, what = ("activ_param", "param") if name == "parameter" else (name, name)
+    to = words(node, what)
+    return int(from_float(np.array(number(node, attribute_name)), to)), to
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """A softmax: exponentials from one table, the inverse of their sum from another.
+
+    Attributes:
+        implementation: See `implementation`.
+        outer, inner: Slices before and after the axis.
+        exp_size, inv_size: Entries of the tables.
+    """
+
+    node: Any
+    implementation: str
+    outer: int
+    inner: int
+    exp_size: int
+    inv_size: int
+
+    @property
+    def scale(self) -> float:
+        """What the exponent is multiplied by."""
+        return number(self.node, "exp_scale", 1.0)
+
+    @property
+    def inv_input(self) -> FixedType:
+        """The type of the sum that indexes the table of inverses."""
+        is_default = attribute(self.node, "inv_inp_t").name == "model_default_t"
+        return words(self.node, "exp_table" if is_default else "inv_inp")
+
+    @property
+    def norm(self) -> FixedType | None:
+        """The type of the differences from the maximum, where one is set."""
+        return words(self.node, "inp_norm") if "inp_norm_t" in self.node.attributes else None
+
+
+def ternary_level(node: Any) -> float:
+    """From where on a ternary activation gives 1."""
+    return number(node, "threshold", 0.5)
+
+
+def implementation(node: Any) -> str:
+    """Which of hls4ml's a softmax is: "stable", "latency", "legacy", "argmax"."""
+    return word(node, "implementation")
+
+
+def softmax_terms(node: Any) -> int:
+    """How many exponentials a sum of a softmax has."""
+    return integer(node, "n_in") // (integer(node, "n_outer", 1) * integer(node, "n_inner", 1))
+
+
+def softmax(node: Any) -> Softmax:
+    """What a Softmax says."""
+    which = implementation(node)
+    outer, inner = (integer(node, name, 1) for name in ("n_outer", "n_inner"))
+    if which == "argmax":
+        return Softmax(node, which, outer, inner, 0, 0)
+    size = table_size(node)
+    exp_size, inv_size = (integer(node, f"{name}_table_size", size) for name in ("exp", "inv"))
+    return Softmax(node, which, outer, inner, exp_size, inv_size)

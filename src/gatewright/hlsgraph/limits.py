@@ -1,0 +1,382 @@
+"""What hls4ml's C++ can't do: one table, which is read before a project is written and by lowering.
+
+A limit says which of hls4ml's classes of layers it is about, and looks at one layer of a graph that
+is finished. Its reason says what would be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from gatewright.errors import UnsupportedError
+from gatewright.hlsgraph import activation, image, tensor, weights
+from gatewright.hlsgraph.families import (
+    CONVOLUTIONS,
+    DEPTHWISE,
+    GLOBAL_POOLINGS,
+    IMAGES,
+    NORMALIZATIONS,
+    PADDINGS,
+    POOLINGS,
+    WEIGHTED,
+    WINDOWS,
+)
+from gatewright.hlsgraph.layers import Graph, Layer
+from gatewright.hlsgraph.precisions import fixed_type, is_exponent
+
+#: Layers whose C++ for io_stream takes beats of any size.
+_OF_ANY_BEAT = ("Clone", "Concatenate", "Dense", "Repack", "Reshape")
+
+#: Why layers that no kernel builds can't be had.
+NOT_BUILT: Final = "not supported yet"
+DOT_OF_VECTORS: Final = "hls4ml has a Dot of vectors only, not of tensors of rank above 1"
+
+
+def interpolation_reason(algorithm: str) -> str | None:
+    """Why pixels can't be interpolated so; None if they can."""
+    if algorithm == "nearest":
+        return None
+    return f"hls4ml has no C++ for interpolation='{algorithm}'; use interpolation='nearest'"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What the C++ can't do.
+
+    Attributes:
+        kinds: hls4ml's class names; empty for all.
+        io: The io type whose C++ it is, "parallel" or "stream"; empty for both.
+        reason: Says why a layer can't be had; None if it can.
+    """
+
+    kinds: tuple[str, ...]
+    io: str
+    reason: Callable[[Layer], str | None]
+
+    def concerns(self, layer: Layer) -> bool:
+        """Whether it is about such layers."""
+        io = "stream" if layer.streams else "parallel"
+        return (not self.kinds or layer.kind in self.kinds) and self.io in ("", io)
+
+
+def check(graph: Graph) -> None:
+    """Refuse what hls4ml has no C++ for, or C++ that computes something else.
+
+    Raises:
+        UnsupportedError: naming the layer, the reason and what would be right.
+    """
+    for layer in graph.layers:
+        for limit in LIMITS:
+            reason = limit.reason(layer) if limit.concerns(layer) else None
+            if reason is not None:
+                raise layer.refuse(reason)
+    for name in graph.unchanged:
+        raise UnsupportedError(f"output '{name}' is an input as it came; hls4ml has no C++ for it")
+
+
+def _always(reason: str) -> Callable[[Layer], str | None]:
+    return lambda layer: reason
+
+
+# Types
+
+
+def _powers_of_two(layer: Layer) -> str | None:
+    if not any(is_exponent(each.type.precision) for each in layer.node.weights.values()):
+        return None
+    return (
+        "its weights, or their scale, are powers of two, which hls4ml can't write; leave "
+        "--preset hls4ml out, and they are fixed-point numbers"
+    )
+
+
+def _copies(layer: Layer) -> str | None:
+    (source,) = layer.operands
+    others = [each.type for each in layer.results if each.type != source.type]
+    if not others:
+        return None
+    return (
+        f"hls4ml copies a stream of {source.type} as one of {others[0]}; give '{source.name}' the "
+        "latter type"
+    )
+
+
+def _padded_signs(layer: Layer) -> str | None:
+    if not any(image.pads(layer.node)) or not any(each.is_sign for each in layer.operands):
+        return None
+    return "pads one-bit values, where 0 stands for -1; pad before the activation"
+
+
+def _merged_signs(layer: Layer) -> str | None:
+    if not any(each.is_sign for each in layer.operands):
+        return None
+    operation = tensor.operation(layer.node)
+    return f"{operation} of one-bit values, where 0 stands for -1; merge before the activation"
+
+
+def _averaged_signs(layer: Layer) -> str | None:
+    if not image.is_average(layer.node) or not layer.operands[0].is_sign:
+        return None
+    return "hls4ml's C++ averages bits that are signs as if they were 0 and 1"
+
+
+def _index(layer: Layer) -> str | None:
+    to, last = fixed_type(layer.operands[0].precision), tensor.vocabulary(layer.node) - 1
+    if to is None or to.max >= last << max(to.frac, 0):
+        return None
+    bits = max(last.bit_length(), 1)
+    return (
+        f"its input's type {to} can't hold the index {last}; set "
+        f"{layer.node.get_input_node().name}.precision.result=ufixed<{bits},{bits}>"
+    )
+
+
+# Weights
+
+
+def _no_weights(layer: Layer) -> str | None:
+    if weights.strategy(layer.node) != "distributed_arithmetic":
+        return None
+    return (
+        "hls4ml's own distributed arithmetic leaves no weights in its graph; convert with "
+        "hls4ml's strategy Latency"
+    )
+
+
+def _depth_multiplier(layer: Layer) -> str | None:
+    channels, filters = layer.operands[0].shape[-1], layer.results[0].shape[-1]
+    if filters == channels:
+        return None
+    return (
+        f"hls4ml's C++ has a depth multiplier of 1 only, not {filters} filters of {channels} "
+        "channels"
+    )
+
+
+def _depthwise_resource(layer: Layer) -> str | None:
+    if weights.strategy(layer.node) != "resource":
+        return None
+    return "hls4ml's C++ for io_parallel has no strategy Resource for it; use Latency or io_stream"
+
+
+def _weight_count(layer: Layer) -> str | None:
+    channels, filters = layer.operands[0].shape[-1], layer.results[0].shape[-1]
+    pixels = 1 if layer.kind == "Dense" else int(np.prod(image.window(layer.node)))
+    read = pixels * filters * (1 if layer.kind in DEPTHWISE else channels)
+    found = layer.node.weights["weight"].data.size
+    if found == read:
+        return None
+    return (
+        f"hls4ml left it {found} weights where its C++ reads {read}; it can't join a depthwise "
+        "convolution and a batch normalization: give the former a result type"
+    )
+
+
+def _scale_count(layer: Layer) -> str | None:
+    read = weights.scale_count(layer.node, int(np.prod(layer.operands[0].shape)))
+    scales, biases = (layer.node.weights[name].data.size for name in ("scale", "bias"))
+    if scales == biases == read:
+        return None
+    return f"{scales} scales and {biases} biases; its C++ reads {read} of each"
+
+
+_MISCOUNTED = "hls4ml's C++ subtracts the wrong number from its count of agreements"
+
+
+def _depthwise_signs(layer: Layer) -> str | None:
+    several = layer.operands[0].shape[-1] > 1
+    return _MISCOUNTED if several and layer.has_sign_operands else None
+
+
+def _pointwise_signs(layer: Layer) -> str | None:
+    at_once = weights.pixels_at_once(layer.node, layer.pixels)
+    if at_once == 1 or not layer.has_sign_operands:
+        return None
+    return f"{_MISCOUNTED}; use a ParallelizationFactor of 1"
+
+
+# Images
+
+
+def _channels_first(layer: Layer) -> str | None:
+    return None if image.is_channels_last(layer.node) else "only channels_last is supported"
+
+
+def _dilation(layer: Layer) -> str | None:
+    for name, distance in image.dilations(layer.node).items():
+        if distance != 1:
+            return f"hls4ml's C++ ignores its {name} of {distance}"
+    return None
+
+
+def _padded_stream(layer: Layer) -> str | None:
+    if not any(image.pads(layer.node)):
+        return None
+    return "hls4ml's C++ for io_stream does not pad; use io_parallel"
+
+
+def _vertical_stride(layer: Layer) -> str | None:
+    if image.window(layer.node)[0] > 1 or image.strides(layer.node)[0] == 1:
+        return None
+    return "hls4ml's C++ for io_stream ignores the vertical stride of a window of height 1"
+
+
+def _pooling_strides(layer: Layer) -> str | None:
+    window, strides = image.window(layer.node), image.strides(layer.node)
+    if window == strides:
+        return None
+    return (
+        f"its windows of {window} have strides of {strides}; hls4ml's C++ for io_stream needs "
+        "equal ones; use io_parallel"
+    )
+
+
+def _pooling_buffer(layer: Layer) -> str | None:
+    if image.buffering(layer.node) == "linebuffer":
+        return None
+    return "hls4ml's Vitis backend has the implementation LineBuffer only"
+
+
+def _padded_maximum(layer: Layer) -> str | None:
+    to = fixed_type(layer.operands[0].precision)
+    is_maximum = image.pooling(layer.node) == "max" and any(image.pads(layer.node))
+    if to is None or to.signed or not is_maximum:
+        return None
+    return (
+        "max pooling with padding of unsigned values, which hls4ml pads with a large one; pool "
+        "with padding 'valid', or before the activation"
+    )
+
+
+def _interpolation(layer: Layer) -> str | None:
+    return interpolation_reason(image.interpolation(layer.node))
+
+
+def _uneven_resizing(layer: Layer) -> str | None:
+    for source, to in zip(layer.operands[0].shape[:-1], layer.results[0].shape[:-1], strict=True):
+        factor, pixel = to // source, np.arange(to)
+        # The C++ for io_parallel divides by a reciprocal of 16 bits.
+        reciprocal = (source << 16) // to + 1
+        is_rounded = ((pixel * reciprocal >> 16) != pixel // max(factor, 1)).any()
+        if to % source or (not layer.streams and is_rounded):
+            return f"its C++ repeats {source} pixels unevenly where {to} are wanted"
+    return None
+
+
+# Tensors
+
+
+def _flattened(layer: Layer) -> str | None:
+    for each in layer.operands:
+        if each.beat != each.shape[-1] and layer.kind not in _OF_ANY_BEAT:
+            return (
+                f"hls4ml's C++ for io_stream reads '{each.name}', which was flattened, in beats "
+                "of the wrong size; put it before the Flatten, or use io_parallel"
+            )
+    return None
+
+
+def _repacking(layer: Layer) -> str | None:
+    less, more = sorted((layer.operands[0].beat, layer.results[0].beat))
+    if more % less == 0:
+        return None
+    return (
+        f"reshapes pixels of {less} and {more} values into each other; hls4ml's C++ for io_stream "
+        "needs one to divide the other; use io_parallel"
+    )
+
+
+def _transposition(layer: Layer) -> str | None:
+    if tensor.permutation(layer.node) != (0, 1):
+        return None
+    return "hls4ml's C++ for io_stream swaps two axes whatever is asked for"
+
+
+def _concatenation(layer: Layer) -> str | None:
+    rank = len(layer.results[0].shape)
+    return f"hls4ml concatenates tensors of rank up to 3, not {rank}" if rank > 3 else None
+
+
+def _dot(layer: Layer) -> str | None:
+    return DOT_OF_VECTORS if any(len(each.shape) > 1 for each in layer.operands) else None
+
+
+def _sequences(layer: Layer) -> str | None:
+    if len(layer.operands[0].shape) == 1:
+        return None
+    return "hls4ml's C++ takes one sequence of indices, not several"
+
+
+# Activations
+
+
+def _clipped(layer: Layer) -> str | None:
+    function = activation.function(layer.node)
+    if function not in ("relu1", "relu6"):
+        return None
+    return (
+        f"hls4ml has no C++ for '{function}' in io_stream; use a quantized_relu of the range "
+        "wanted, or io_parallel"
+    )
+
+
+def _ternary_of_pixels(layer: Layer) -> str | None:
+    if weights.is_scaled_by_channel(layer.node) or len(layer.results[0].shape) == 1:
+        return None
+    return "a ternary activation on a tensor of rank above 1; use io_parallel"
+
+
+def _softmax_axis(layer: Layer) -> str | None:
+    if activation.softmax(layer.node).inner == 1:
+        return None
+    return "hls4ml's C++ for io_stream has a softmax along the last axis only"
+
+
+#: In the order in which a layer is held against them.
+LIMITS: Final[tuple[Limit, ...]] = (
+    Limit((), "", _powers_of_two),
+    Limit(("Clone",), "", _copies),
+    Limit(("Broadcast",), "", _always("hls4ml broadcasts streams for its Vivado backend only")),
+    Limit(("Dot",), "stream", _always("hls4ml has no C++ for it in io_stream; use io_parallel")),
+    Limit(
+        ("TernaryTanh",),
+        "",
+        _always(
+            "hls4ml writes no C++ for it unless a batch normalization comes before it, or its "
+            "threshold is not 0.5"
+        ),
+    ),
+    Limit((), "stream", _flattened),
+    Limit(IMAGES, "", _channels_first),
+    Limit(WINDOWS, "", _dilation),
+    Limit(WINDOWS, "stream", _padded_stream),
+    Limit((*WINDOWS, *PADDINGS), "", _padded_signs),
+    Limit((*CONVOLUTIONS, *DEPTHWISE), "stream", _vertical_stride),
+    Limit(WEIGHTED, "", _no_weights),
+    Limit(DEPTHWISE, "", _depth_multiplier),
+    Limit(DEPTHWISE, "parallel", _depthwise_resource),
+    Limit(DEPTHWISE, "", _depthwise_signs),
+    Limit(("PointwiseConv1D",), "parallel", _pointwise_signs),
+    Limit(WEIGHTED, "", _weight_count),
+    Limit(NORMALIZATIONS, "", _scale_count),
+    Limit(("Pooling2D",), "stream", _pooling_strides),
+    Limit(POOLINGS, "stream", _pooling_buffer),
+    Limit(POOLINGS, "", _padded_maximum),
+    Limit((*POOLINGS, *GLOBAL_POOLINGS), "", _averaged_signs),
+    Limit(("Resize",), "", _interpolation),
+    Limit(("Resize",), "", _uneven_resizing),
+    Limit(("Merge",), "", _merged_signs),
+    Limit(("Dot",), "", _dot),
+    Limit(("Concatenate",), "", _concatenation),
+    Limit(("Repack",), "", _repacking),
+    Limit(("Transpose",), "stream", _transposition),
+    Limit(("Embedding",), "", _index),
+    Limit(("Embedding",), "", _sequences),
+    Limit(("Activation",), "stream", _clipped),
+    Limit(("BatchNormalizationQuantizedTanh",), "stream", _ternary_of_pixels),
+    Limit(("Softmax",), "stream", _softmax_axis),
+)
