@@ -81,7 +81,8 @@ def test_a_wrong_option_of_a_conversion(refused, model, arguments, words):
     [
         ("a: [1", "not a target description"),
         ("", "no mapping of fields"),
-        ("{part: x}", "description: is missing"),
+        ("{part: x}", "names no family; write 'family: xilinx'"),
+        ("{family: xilinx, part: x}", "synth_family: is missing"),
     ],
 )
 def test_a_wrong_target_file(refused, model, tmp_path, content, words):

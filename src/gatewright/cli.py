@@ -17,6 +17,7 @@ import typer
 from gatewright import __version__, processes
 from gatewright.console import console, plain, say, show, show_json, survive_any_text
 from gatewright.errors import DesignFailure, GatewrightError, InputError, system_message
+from gatewright.resources import DEFAULT_TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -253,7 +254,9 @@ def convert(
         typer.Option(help="Clock cycles per sample to reach with the cheapest reuse factors."),
     ] = None,
     fps: Annotated[float | None, typer.Option(help="The same as samples per second.")] = None,
-    target: Annotated[str, typer.Option(help="Target that the pipeline is cut for.")] = "xcup",
+    target: Annotated[
+        str, typer.Option(help="Target that the pipeline is cut for.")
+    ] = DEFAULT_TARGET,
     clock: Annotated[float | None, typer.Option(help="Clock period in ns.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the top module.")] = None,
     as_json: _Json = False,

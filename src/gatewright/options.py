@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gatewright.documents import read_yaml
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
-from gatewright.resources import data_dir
+from gatewright.resources import DEFAULT_TARGET, data_dir
 from gatewright.strict import MOST_CYCLES, first_problem
 
 Io = Literal["parallel", "stream"]
@@ -76,7 +76,7 @@ class ConvertOptions:
     preset: str | None = None
     settings: tuple[tuple[str, str], ...] = ()
     hls_settings: tuple[tuple[str, str], ...] = ()
-    target: str = "xcup"
+    target: str = DEFAULT_TARGET
     clock_ns: float | None = None
     target_ii: int | None = None
     fps: float | None = None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+#: The target where none is named: a file of `hls/targets`.
+DEFAULT_TARGET = "xcup"
+
 _PACKAGE = Path(__file__).resolve().parent
 
 

@@ -25,7 +25,7 @@ class Outcome(BaseModel):
     Attributes:
         state: "done", with every figure that the search weighs; "stopped" early, as hopeless; or
             "failed".
-        figures: What was found, by the names of quantities ("xcup.lut"); nothing estimated.
+        figures: What was found, by the names of quantities ("TARGET.lut"); nothing estimated.
         expected: What was expected before training; not what the trial would have given.
         curve: Accuracy on the validation data after each epoch of training.
         reason: Why it was stopped.

@@ -42,7 +42,7 @@ class Verdict:
     ok: bool
 
     def __str__(self) -> str:
-        """For example "w6: xcup.lut is 21676, budget <= 20000: missed"."""
+        """For example "w6: TARGET.lut is 21676, budget <= 20000: missed"."""
         actual = "not known" if self.actual is None else f"{self.actual:.10g}"
         state = "met" if self.ok else "missed"
         limit = f"{self.relation} {self.limit:.10g}"
@@ -53,7 +53,7 @@ def parse_budget(text: str) -> Budget:
     """Parse a budget: FIGURE=LIMIT, FIGURE<=LIMIT or FIGURE>=LIMIT, FIGURE a name of `FIGURES`.
 
     "=" means "at most", or "at least" for figures of which more is better. A resource may be
-    limited on one target: "xcup.lut=20000"; otherwise it is limited on each. `accuracy` is the
+    limited on one target: "TARGET.lut=20000"; otherwise it is limited on each. `accuracy` is the
     RTL's and `latency` the largest.
 
     Raises:
@@ -93,7 +93,7 @@ def parse_budgets(text: str) -> list[Budget]:
         return [parse_budget(text)]
     try:
         if not equals:
-            raise InputError("write it as fits=PART, for example fits=xc7a35t")
+            raise InputError("write it as fits=PART, a part that a target names")
         target, held = find_part(part.strip())
     except InputError as error:
         raise InputError(f"budget '{text}': {error}") from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from gatewright.errors import InputError
 from gatewright.report.schema import Report
+from gatewright.resources import DEFAULT_TARGET
 from gatewright.results.figure import Figure, PerTarget, declared
 from gatewright.results.part import Part, refuse_duplicates
 
@@ -107,7 +108,7 @@ class Quantity:
 
     @property
     def name(self) -> str:
-        """How columns and budgets call it, for example "ii" or "xcup.lut"."""
+        """How columns and budgets call it, for example "ii" or "TARGET.lut"."""
         return f"{self.target}.{self.figure.name}" if self.target else self.figure.name
 
     @property
@@ -153,7 +154,7 @@ class Column(Quantity):
 
 
 def find_quantity(name: str) -> Quantity:
-    """The quantity that budgets call by a name, for example "ii", "lut" or "xcup.lut".
+    """The quantity that budgets call by a name, for example "ii", "lut" or "TARGET.lut".
 
     Raises:
         InputError: if there is no such figure, or if it has a target that it does not depend on.
@@ -165,7 +166,7 @@ def find_quantity(name: str) -> Quantity:
     if point and not figure.per_target:
         raise InputError(f"{short} does not depend on a target; write {short}")
     if point and not target:
-        raise InputError(f"no target before the point; write xcup.{short}, say")
+        raise InputError(f"no target before the point; write {DEFAULT_TARGET}.{short}, say")
     return Quantity(figure, target or None)
 
 

@@ -141,7 +141,7 @@ def _front(rows: Sequence[int], weighed: Sequence[Column]) -> frozenset[int]:
 
 
 def _name(held: Column, target: str) -> str:
-    """For example "accuracy", "LUT" or, of another target than the front's, "LUT on xc7"."""
+    """For example "accuracy", "LUT" or, of another target than the front's, "LUT on TARGET"."""
     figure = held.figure
     elsewhere = f" on {held.target}" if held.target not in (None, target) else ""
     accuracies = {"accuracy": "accuracy", "accuracy_validation": "validation accuracy"}

@@ -86,7 +86,7 @@ def weighed(search: Search) -> dict[str, tuple[str, Quantity]]:
     """
     limited = (parse_budget(text).quantity.name for text in search.constraints)
     found = [find_quantity(name) for name in dict.fromkeys((*search.objectives, *limited))]
-    # "lut" and "xcup.lut" may both stand there: then the heading says which is which.
+    # "lut" and "TARGET.lut" may both stand there: then the heading says which is which.
     targets = {quantity.target or "" for quantity in found if quantity.figure.per_target}
     return {quantity.name: (heading(quantity, sorted(targets)), quantity) for quantity in found}
 

@@ -73,7 +73,7 @@ def fidelity_text(found: Fidelity) -> str:
 
 
 def origin_text(origin: Origin, *, details: bool = True) -> str:
-    """For example "synthesized · Yosys 0.70 (synth_xilinx -family xcup)".
+    """For example "synthesized · Yosys 0.70 (synth_ecp5, flat)".
 
     Args:
         origin: of some figures.

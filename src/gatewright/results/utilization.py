@@ -29,7 +29,7 @@ class Resources(Part):
     carry: Annotated[Count | None, Figure("carry", "less", primary=False, foretold_by="ebops")] = (
         None
     )
-    """Carry primitives of the family (a number): CARRY4 of four bits, CARRY8 of eight."""
+    """Carry primitives of the family (a number), however many bits each of them adds."""
     area_um2: Annotated[
         Amount | None,
         Figure("area", "less", name="area", unit="µm²", digits=1, foretold_by="ebops"),

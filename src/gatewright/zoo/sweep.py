@@ -8,7 +8,7 @@ layers: [hidden1, hidden2, logits]  # the layers that have bits, by their names 
 defaults:                           # keys of every config that doesn't say otherwise
   input_precision: ufixed<5,1>      # the type of an input element; the data is put on its grid
   training: {epochs: 40, batch_size: 32, learning_rate: 0.002, seed: 1}
-  conversion: {target: xcup}        # options of the conversion, see `Conversion`
+  conversion: {io: parallel}        # options of the conversion, see `Conversion`
 configs:
   - name: uniform6
     bits: 6                         # weights, biases and activations of every layer
@@ -64,6 +64,7 @@ from gatewright.compress.recipe import (
 from gatewright.documents import read_yaml
 from gatewright.errors import InputError
 from gatewright.options import ConvertOptions, Inference, Io, Strategy, resolve
+from gatewright.resources import DEFAULT_TARGET
 from gatewright.strict import Strict, first_problem
 from gatewright.targets import load_target
 
@@ -81,7 +82,7 @@ class Conversion(Strict):
     inference: Inference | None = None
     preset: str | None = None
     settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    target: str = "xcup"
+    target: str = DEFAULT_TARGET
     clock_ns: float | None = Field(default=None, gt=0)
     target_ii: int | None = None
     fps: float | None = None

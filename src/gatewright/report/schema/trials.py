@@ -62,8 +62,8 @@ class Search(Part):
     """All that were run, those stopped early and those that failed included, by number."""
     objectives: Annotated[tuple[Name, ...], Field(min_length=1)]
     """Figures that were weighed, by the names that budgets use, for example "accuracy" or
-    "xcup.lut"; which way is better follows from the figure. Without a target a resource is weighed
-    on each."""
+    "TARGET.lut"; which way is better follows from the figure. Without a target a resource is
+    weighed on each."""
     constraints: tuple[Name, ...] = ()
     """Limits that a trial had to keep, written as budgets are, for example "latency_ns<=100"."""
 
