@@ -33,7 +33,7 @@ class Part:
     ff: Annotated[_Count, Field(gt=0)]
     dsp: _Count
     bram: _Count
-    uram: _Count = 0
+    uram: _Count | None = None  # of families that have none, nothing is counted
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from gatewright.errors import InputError
 from gatewright.report.budget import check_budgets, parse_budget, parse_budgets
 from gatewright.report.figures import FIGURES
 from gatewright.report.schema import SweepReport
-from gatewright.targets import load_target, target_names
+from gatewright.targets import Part, load_target, target_names
 
 
 def check(text, *reports):
@@ -144,12 +144,19 @@ def test_a_report_on_another_target_does_not_fit():
     ("text", "problem"),
     [
         ("fits", "write it as fits=PART"),
-        ("fits=xc7a1", "part 'xc7a1' is not known; there are xc7a100t, "),
+        ("fits=xc7a1", "part 'xc7a1' is not known; there are .*xc7a100t, "),
     ],
 )
 def test_what_is_no_part_is_refused(text, problem):
     with pytest.raises(InputError, match=problem):
         parse_budgets(text)
+
+
+def test_a_part_limits_only_what_its_family_counts(monkeypatch):
+    part = Part(lut=10, ff=20, dsp=0, bram=4)
+    monkeypatch.setattr("gatewright.report.budget.find_part", lambda _: ("small", part))
+    names = [budget.quantity.name for budget in parse_budgets("fits=tiny")]
+    assert names == ["small.lut", "small.ff", "small.dsp", "small.bram"]
 
 
 def test_parts_are_of_one_target_each():

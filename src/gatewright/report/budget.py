@@ -100,6 +100,7 @@ def parse_budgets(text: str) -> list[Budget]:
     return [
         Budget(Quantity(FIGURES[resource], target), "<=", limit)
         for resource, limit in asdict(held).items()
+        if limit is not None
     ]
 
 
