@@ -25,6 +25,7 @@ from gatewright.emit import isolate
 from gatewright.flow.convert import load_design, load_rtl
 from gatewright.flow.inputs import random_inputs
 from gatewright.flow.steps import read_stamp
+from gatewright.kernels.multiplexed import Multiplexed
 from gatewright.simulate import simulate
 from gatewright.zoo import load_sweep, obtain
 
@@ -218,9 +219,8 @@ def _layers(directory: Path) -> dict[str, Any]:
     kernels = {kernel.layer: kernel for kernel in design.kernels}
     results = {}
     for module in rtl.modules:
-        kernel = next(
-            (kernels[layer] for layer in module.layers if kernels[layer].reuse_factors), None
-        )
+        inside = (kernels[layer] for layer in module.layers)
+        kernel = next((each for each in inside if isinstance(each, Multiplexed)), None)
         if kernel is None:
             continue
         sizes = [tensor.size for tensor in kernels[module.layer].inputs]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gatewright import kernels
 from gatewright.kernels import Kernel
+from gatewright.kernels.multiplexed import Multiplexed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,7 +64,7 @@ class Layer:
     @property
     def multiplies(self) -> bool:
         """Whether it multiplies by weights, so that there are strategies and reuse factors."""
-        return any(kernel.reuse_factors is not Kernel.reuse_factors for kernel in self.kernels)
+        return any(issubclass(kernel, Multiplexed) for kernel in self.kernels)
 
     @property
     def node_text(self) -> str:

@@ -14,6 +14,7 @@ from gatewright.coverage import LAYERS, MODES, UNREACHED, cells, markdown
 from gatewright.errors import InputError
 from gatewright.flow.convert import convert, load_design
 from gatewright.flow.verify import verify
+from gatewright.kernels.multiplexed import Multiplexed
 from gatewright.lower.registry import LOWERINGS
 from gatewright.options import ConvertOptions
 
@@ -251,7 +252,7 @@ def test_layers_are_bit_exact(k, mode, group, tmp_path, monkeypatch) -> None:
         found = [kernels[node.name] for node in nodes if node.name in kernels]
         assert set(row.kernels_in(mode.io)) <= {type(kernel) for kernel in found}, row.name
         if row.multiplies:
-            shared = [kernel.reuse > 1 for kernel in found if kernel.reuse_factors]
+            shared = [kernel.reuse > 1 for kernel in found if isinstance(kernel, Multiplexed)]
             assert all(shared) if mode.reuse_factor > 1 else not any(shared), row.name
 
 

@@ -21,6 +21,7 @@ from gatewright.emit.netlist import (
 )
 from gatewright.emit.rom import address_bits, rom_module
 from gatewright.kernels import Kernel
+from gatewright.kernels.multiplexed import Multiplexed
 from gatewright.units import Feed, Repeat
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def layer_modules(module: LayerModule, name: str, about: tuple[str, ...]) -> lis
 
 def _multiplier(module: LayerModule) -> str:
     """What a layer's multipliers are to be made of."""
-    asked: str = getattr(module.kernels[0], "multiplier", "auto")
-    return asked
+    kernel = module.kernels[0]
+    return kernel.multiplier if isinstance(kernel, Multiplexed) else "auto"
 
 
 class _Builder:

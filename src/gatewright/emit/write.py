@@ -16,6 +16,7 @@ from gatewright.emit.names import identifiers
 from gatewright.emit.printer import text_of
 from gatewright.emit.protocol import AxiStream
 from gatewright.emit.top_module import top_module
+from gatewright.kernels.weighted import Weighted
 from gatewright.project import RtlProject
 from gatewright.units import Element, Stream
 
@@ -195,14 +196,13 @@ def _about(target: str, clock_ns: float) -> tuple[str, ...]:
 
 
 def _schedule(module: LayerModule, target: Target) -> tuple[str, ...]:
-    """What a layer that multiplies was asked to be: strategy, reuse factor, type of its weights."""
+    """How a layer that multiplies is built: strategy, reuse factor, type of its weights."""
     kernel = module.kernels[0]
     choice = kernel.choice(target)
-    weights = getattr(kernel, "weight_type", None)
     said = [
         f"strategy {choice.strategy}" if choice else "",
         f"reuse factor {module.reuse}" if module.reuse else "",
-        f"weights {weights}" if weights else "",
+        f"weights {kernel.weight_type}" if isinstance(kernel, Weighted) else "",
     ]
     text = ", ".join(part for part in said if part)
     return (f"{text[0].upper()}{text[1:]}.",) if text else ()

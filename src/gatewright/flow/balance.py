@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gatewright.errors import DesignFailure
+from gatewright.kernels.multiplexed import Multiplexed
 
 if TYPE_CHECKING:
     from gatewright.design import Design
@@ -48,12 +49,10 @@ def bottleneck(design: Design, rtl: RtlProject, target: Target) -> Bottleneck | 
     if slowest is None or slowest.interval == 1:
         return None
     kernels = {kernel.layer: kernel for kernel in design.kernels}
-    kernel = next(
-        (kernels[layer] for layer in slowest.layers if kernels[layer].reuse_factors),
-        kernels[slowest.layer],
-    )
+    inside = (kernels[layer] for layer in slowest.layers)
+    kernel = next((each for each in inside if isinstance(each, Multiplexed)), None)
     found = Bottleneck(slowest.layer, slowest.interval)
-    if not kernel.reuse_factors:
+    if kernel is None:
         return found
     reuse = kernel.reuse
     found = replace(found, reuse=reuse, multipliers=kernel.products // reuse)
@@ -86,10 +85,9 @@ def balanced(design: Design, interval: int, target: Target) -> dict[str, int]:
     """
     chosen = {}
     for kernel in design.kernels:
-        factors = kernel.reuse_factors
-        if not factors:
+        if not isinstance(kernel, Multiplexed):
             continue
-        fast = [factor for factor in factors if kernel.interval(factor) <= interval]
+        fast = [factor for factor in kernel.reuse_factors if kernel.interval(factor) <= interval]
         if not fast:
             raise DesignFailure(
                 f"layer '{kernel.layer}': takes {kernel.interval(1)} cycles per sample at least, "

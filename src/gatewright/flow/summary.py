@@ -15,6 +15,7 @@ from gatewright.flow.convert import design_files, load_design, load_request, loa
 from gatewright.flow.finished import finished_steps
 from gatewright.flow.origins import of_bottleneck, of_fidelity, origins_of
 from gatewright.flow.steps import hash_files
+from gatewright.kernels.multiplexed import Multiplexed
 from gatewright.report import schema
 from gatewright.report.store import REPORT, load_reports, write_report
 from gatewright.results.part import Part
@@ -281,7 +282,9 @@ def _layer_config(design: Design, kernel: Kernel, module: Module | None) -> sche
             "notes": module.notes,
         }
         if module.reuse_factor is not None:
-            built["reuse_factor_asked"] = getattr(kernel, "reuse_factor", None)
+            built["reuse_factor_asked"] = (
+                kernel.reuse_factor if isinstance(kernel, Multiplexed) else None
+            )
     return schema.LayerConfig(
         name=design.called(kernel.layer),
         weight_bits=types["weight"].width if "weight" in types else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -88,55 +87,9 @@ class Kernel(ABC):
             an integer within the range of the output's type.
         """
 
-    @property
-    def reuse_factors(self) -> list[int]:
-        """The reuse factors that there are; empty where nothing is multiplied by weights."""
-        return []
-
-    @property
-    def reuse(self) -> int:
-        """The reuse factor that there is closest to the one asked for, as hls4ml chooses it."""
-        factors, wanted = self.reuse_factors or [1], getattr(self, "reuse_factor", 1)
-        place = bisect.bisect_left(factors, wanted)
-        return min(factors[max(0, place - 1) : place + 1], key=lambda r: abs(r - wanted))
-
-    @property
-    def repeats(self) -> int:
-        """Products by the same weights that follow each other, per tensor."""
-        return 1
-
     def notes(self) -> tuple[str, ...]:
-        """What was asked for and could not be, and what is done instead."""
-        asked = getattr(self, "reuse_factor", 1)
-        if not self.reuse_factors or asked == self.reuse:
-            return ()
-        return (f"reuse factor moved from {asked} to {self.reuse}",)
-
-    @property
-    def products(self) -> int:
-        """Products of one repeat: what multipliers share."""
-        return self.reuse_factors[-1] if self.reuse_factors else 0
-
-    def steps(self, reuse: int) -> int:
-        """Clock cycles of one repeat with a reuse factor, fewer where steps can be left out."""
-        return reuse
-
-    def interval(self, reuse: int) -> int:
-        """Clock cycles per tensor with a reuse factor, as far as multipliers decide it."""
-        return self.reused(reuse).repeats * self.steps(reuse) if self.reuse_factors else 1
-
-    def reused(self, reuse: int) -> Self:
-        """The kernel with another reuse factor; one of `reuse_factors`."""
-        factor: dict[str, Any] = {"reuse_factor": reuse}
-        return replace(self, **factor)
-
-    def area(self, reuse: int, target: Target) -> float:
-        """Estimated area of what multiplies with a reuse factor, in the fabric's unit.
-
-        Multipliers and memory blocks count at their price.
-        """
-        del reuse, target
-        return 0.0
+        """Requests that are not honoured, and what is done instead."""
+        return ()
 
     @property
     def period(self) -> int:

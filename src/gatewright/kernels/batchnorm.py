@@ -13,7 +13,7 @@ from gatewright.fixed import WORD_BITS, FixedType, cast, effective_bits
 from gatewright.kernels import cmvm
 from gatewright.kernels.base import Choice, Work
 from gatewright.kernels.elementwise import Elementwise
-from gatewright.kernels.weighted import Multiplying
+from gatewright.kernels.multiplexed import Multiplexed
 from gatewright.tensor import Tensor
 from gatewright.units import Feed, Function, Rom, Row
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class BatchNorm(Multiplying, Elementwise):
+class BatchNorm(Multiplexed, Elementwise):
     """y = cast(x * scale + bias) with an exact product and sum, as `normalize` of nnet_batchnorm.h.
 
     It is elements that share a multiplier.
@@ -63,7 +63,7 @@ class BatchNorm(Multiplying, Elementwise):
 
     @property
     def reuse_factors(self) -> list[int]:
-        """See `Kernel.reuse_factors`: as many elements share a multiplier as divide all."""
+        """See `Multiplexed.reuse_factors`: as many elements share a multiplier as divide all."""
         count = len(self.scale)
         return [reuse for reuse in range(1, count + 1) if count % reuse == 0]
 
@@ -84,6 +84,19 @@ class BatchNorm(Multiplying, Elementwise):
         step = Scaled(self.layer, (x, *factors), y)
         units = Feed(take, 1, rom), Function((step,))
         return Row((len(self.scale),), units, take, self.reuse, take)
+
+    @override
+    def area(self, reuse: int, target: Target) -> float:
+        fabric, count, width = target.fabric, len(self.scale), self.source.width
+        sums = fabric.sum_area(width + self.scale_type.width)
+        if reuse == 1:
+            each = self.scale[:, None, None]
+            products = sum(cmvm.unrolled_area(v, width, self.strategy, target) for v in each)
+            return products + count * sums
+        take = count // reuse
+        products = take * (fabric.product_area(width, self.scale_type.width) + sums)
+        rom = fabric.rom_area(take * (self.scale_type.width + self.bias_type.width), reuse)
+        return products + count * fabric.held_area(width) + rom
 
     @property
     def _frac(self) -> int:

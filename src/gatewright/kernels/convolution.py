@@ -14,10 +14,12 @@ from gatewright.kernels.weighted import Weighted
 from gatewright.kernels.windowed import Windowed
 
 if TYPE_CHECKING:
+    from gatewright.kernels.product import Product
     from gatewright.targets import Target
 
-# The weights themselves have another shape in the product.
-_KEPT = [field.name for field in fields(Weighted) if field.name != "weights"]
+# The weights themselves have another shape in the product, and so have its tensors.
+_OTHERS = {"weights", *(field.name for field in fields(Kernel))}
+_KEPT = [field.name for field in fields(Weighted) if field.name not in _OTHERS]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class Convolution(Weighted, Windowed):
 
     @property
     @abstractmethod
-    def product(self) -> Kernel:
+    def product(self) -> Product:
         """The product on a window."""
 
     @property
@@ -57,8 +59,13 @@ class Convolution(Weighted, Windowed):
         return self.product.reuse_factors
 
     @override
-    def steps(self, reuse: int) -> int:
-        return self.product.steps(reuse)
+    def cycles(self, reuse: int) -> int:
+        return self.product.cycles(reuse)
+
+    @override
+    def interval(self, reuse: int) -> int:
+        # Between two windows all the pixels that lie between them pass.
+        return reuse if self.reused(reuse).whole else self._slider.interval(self.cycles(reuse))
 
     @property
     @override

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from gatewright.fixed import cast, effective_bits
 from gatewright.kernels import cmvm
-from gatewright.kernels.base import Choice, Kernel, Work
+from gatewright.kernels.base import Choice, Work
 from gatewright.kernels.fold import Fold, Weights, folded_area, folded_row, reuse_factors
 from gatewright.kernels.weighted import Weighted
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Product(Weighted, Kernel):
+class Product(Weighted):
     """Sums of products with a constant matrix, and biases; a subclass says of which operands.
 
     The weights are of shape (products per result, results).
@@ -38,7 +38,7 @@ class Product(Weighted, Kernel):
         return reuse_factors(*self.weights.shape)
 
     @override
-    def steps(self, reuse: int) -> int:
+    def cycles(self, reuse: int) -> int:
         return self._fold(reuse).without_zeros(self.weights).reuse
 
     def _fold(self, reuse: int) -> Fold:

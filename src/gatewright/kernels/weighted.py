@@ -1,9 +1,11 @@
-"""Fields of layers that multiply by constants."""
+"""Kernels that sum products with constant weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from gatewright.kernels.multiplexed import Multiplexed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,26 +14,8 @@ if TYPE_CHECKING:
     from gatewright.fixed import FixedType
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Multiplying:
-    """How products with constants are asked to be built.
-
-    Attributes:
-        strategy: hls4ml's: "latency" takes what costs less on the target,
-            "distributed_arithmetic" an adder graph, "resource" multipliers.
-        reuse_factor: how many products share a multiplier, as asked; see `Kernel.reuse`.
-        multiplier: what shared multipliers are made of: "auto", "dsp" or "lut".
-        rom_style: where their weights stand: "auto", "block" or "distributed".
-    """
-
-    strategy: str = "latency"
-    reuse_factor: int = 1
-    multiplier: str = "auto"
-    rom_style: str = "auto"
-
-
 @dataclass(frozen=True, eq=False)
-class Weighted(Multiplying):
+class Weighted(Multiplexed):
     """What a layer that sums its products is made of; a kernel says of which shape its weights are.
 
     Attributes:

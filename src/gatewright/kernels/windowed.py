@@ -153,12 +153,6 @@ class Windowed(Kernel):
         height, width = top + height + bottom, left + width + right
         return Window(height, width, self.window, self.strides, self.dilation, self.ram_style)
 
-    def interval(self, reuse: int) -> int:
-        """See `Kernel.interval`: between two windows all the pixels that lie between them pass."""
-        if self.reuse_factors and self.reused(reuse).whole:
-            return reuse
-        return self._slider.interval(self.steps(reuse))
-
     @property
     def whole(self) -> bool:
         """Whether all windows of an image that comes in one beat are worked on at once."""

@@ -87,19 +87,16 @@ def synthesize(
     if flatten or not layers:
         return synthesize_files(files, project.top, target, directory)
     kernels = {
-        module.name: [project.directory / file for file in (*module.parts, module.file)]
+        module.name: [
+            project.directory / file for file in (*module.library, *module.parts, module.file)
+        ]
         for module in layers
     }
-    generated = {file for own in kernels.values() for file in own}
-    library = [file for file in files if file not in generated]
-    top = project.directory / f"{project.top}.sv"
-    # What a module doesn't use would only change its cache key.
-    below = [file for file in library if file != top]
-    work = [_job(name, _used(below, own), [], target) for name, own in kernels.items()]
+    work = [_job(name, own, [], target) for name, own in kernels.items()]
     # The top with black boxes goes last: it is small, and the largest kernel decides the time.
     work.sort(key=lambda job: -sum(Path(file).stat().st_size for file in job.files))
     boxes = [own[-1] for own in kernels.values()]
-    work.append(_job(project.top, _used(below, [top]), boxes, target))
+    work.append(_job(project.top, _joining(project), boxes, target))
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         if progress is not None:
             progress(f"synthesizing {len(work)} modules")
@@ -185,26 +182,11 @@ def _job(top: str, files: Sequence[Path], boxes: Sequence[Path], target: Target)
     )
 
 
-def _used(library: Sequence[Path], own: Sequence[Path]) -> list[Path]:
-    """Files and those of the library that they instantiate, directly or not."""
-    used: list[Path] = []
-    text = "".join(_text(file) for file in own)
-    while True:
-        more = [
-            file
-            for file in library
-            if file not in used and re.search(rf"^\s*{file.stem}\b", text, re.MULTILINE)
-        ]
-        if not more:
-            return [*(file for file in library if file in used), *own]
-        used += more
-        text = "".join(file.read_text(encoding="utf-8") for file in more)
-
-
-def _text(file: Path) -> str:
-    if not file.is_file():
-        raise InputError(f"{file}: no such file; convert the model again")
-    return file.read_text(encoding="utf-8")
+def _joining(project: RtlProject) -> list[Path]:
+    """The top and the files of the library that it instantiates itself, in compile order."""
+    own = {file for module in project.modules if not module.layer for file in module.library}
+    names = [*(file for file in project.files if file in own), f"{project.top}.sv"]
+    return [project.directory / file for file in names]
 
 
 def _run(job: Job, directory: Path) -> dict[str, object]:
