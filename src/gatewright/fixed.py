@@ -176,6 +176,27 @@ _ROUNDS_UP: Mapping[Rounding, Callable[[Any, Any, Any, int], Any]] = {
 }
 
 
+def width_of(lo: int, hi: int) -> int:
+    """Bits of the narrowest two's complement (lo < 0) or unsigned word that holds [lo, hi]."""
+    if lo >= 0:
+        return max(1, hi.bit_length())
+    return max((-lo - 1).bit_length(), hi.bit_length() if hi > 0 else 0) + 1
+
+
+def narrowest_type(low: int, high: int, frac: int, *, signed: bool | None = None) -> FixedType:
+    """The narrowest type that holds an interval of integers in units of 2**-frac.
+
+    Args:
+        low: least integer.
+        high: greatest integer.
+        frac: fractional bits.
+        signed: whether it is to be signed; by default, if there is anything below zero.
+    """
+    signed = low < 0 if signed is None else signed
+    width = width_of(min(low, -1) if signed else low, high)
+    return FixedType(width, width - frac, signed)
+
+
 def _round(raw: Any, shift: int, rounding: Rounding) -> Any:
     """The value raw * 2**-shift rounded to an integer; int or int64 array."""
     if shift <= 0:

@@ -74,11 +74,11 @@ class Module:
     layers: tuple[Text, ...] = ()  # all layers in the module, `layer` first
     strategy: Text = ""  # how it is built where there is a choice
     reason: Text = ""  # why
-    notes: tuple[Text, ...] = ()  # what was asked for and could not be
+    notes: tuple[Text, ...] = ()  # requests not honoured, and what is done instead
     parts: tuple[_File, ...] = ()  # files of modules that only this one instantiates
     clocked: bool = True  # whether it has ports clk and rst
     interval: _Number = 1  # predicted cycles per tensor, by itself
-    waits: tuple[_Number, ...] = ()  # per input, cycles until the very first beat is taken
+    startups: tuple[_Number, ...] = ()  # per input, cycles until the very first beat is taken
     lanes: tuple[_Positive, ...] = ()  # elements per beat, per input
     out_lanes: _Number = 0  # elements per beat of the output
     reuse_factor: _Positive | None = None  # where multipliers are shared or could be

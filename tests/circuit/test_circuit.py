@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuit.circuits import random_circuit, random_inputs
-from gatewright.circuit import Circuit, Op, optimize, schedule, width_of
+from gatewright.circuit import Circuit, Op, optimize, schedule
 from gatewright.circuit.fabric import adder_bits, sum_terms
-from gatewright.fixed import FixedType
+from gatewright.fixed import FixedType, width_of
 from gatewright.targets import load_target
 
 FABRIC = load_target("xcup").fabric

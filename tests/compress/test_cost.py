@@ -14,7 +14,7 @@ from gatewright.compress.quantize import quantize
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, effective_bits
 from gatewright.frontend import convert
-from gatewright.kernels import Work
+from gatewright.kernels import OperationCounts
 from gatewright.lower import lower
 from gatewright.options import ConvertOptions
 
@@ -26,11 +26,11 @@ def test_effective_bits_are_those_between_the_outermost_ones(values):
 
 
 def hardware_cost(model, precision=GRID):
-    """The sum of the kernels' `Work` after conversion."""
+    """The sum of the kernels' `OperationCounts` after conversion."""
     design = lower(convert(model, options=ConvertOptions(input_precision=precision)))
-    total = asdict(Work())
+    total = asdict(OperationCounts())
     for kernel in design.kernels:
-        for key, value in asdict(kernel.work()).items():
+        for key, value in asdict(kernel.operation_counts()).items():
             total[key] += value
     return Cost(**total)
 

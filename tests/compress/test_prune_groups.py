@@ -13,7 +13,7 @@ from gatewright.lower import lower
 from gatewright.options import ConvertOptions
 from gatewright.synth import synthesize
 from gatewright.targets import load_target
-from gatewright.units import Feed
+from gatewright.units import OperandSequencer
 
 # What is multiplied: the layer, and the shape of its input.
 LAYERS = {
@@ -42,7 +42,9 @@ def build(keras, kind, seed=None):
     size = np.prod(layer.weights[0].shape)
     weights = 2 * np.arange(size) + 1
     if seed is not None:
-        weights = np.random.default_rng(seed).choice(np.arange(1, 1000), size, replace=False)
+        weights = np.random.default_rng(seed).implementation(
+            np.arange(1, 1000), size, replace=False
+        )
     layer.set_weights([weights.reshape(layer.weights[0].shape), np.ones(layer.weights[1].shape)])
     return model
 
@@ -71,7 +73,9 @@ def test_words_are_those_of_the_weight_memory(keras, kind, reuse, io):
     model = build(keras, kind)
     words = weight_words(model.get_layer("layer"), reuse)
     _, modules = hardware(model, reuse, io)
-    (feed,) = (p.unit for module in modules for p in module.units if isinstance(p.unit, Feed))
+    (feed,) = (
+        p.unit for module in modules for p in module.units if isinstance(p.unit, OperandSequencer)
+    )
     ((values, _),) = feed.rom.columns
     np.testing.assert_array_equal(values, 2 * words + 1)
 
@@ -100,7 +104,7 @@ def test_a_step_that_is_pruned_saves_its_word_and_its_cycle(keras, kind, reuse, 
     kept = kept[kept.any(axis=1)]
     assert len(words) / 2 <= len(kept) < len(words)
     _, (module,) = hardware(model, reuse, io)
-    (feed,) = (p.unit for p in module.units if isinstance(p.unit, Feed))
+    (feed,) = (p.unit for p in module.units if isinstance(p.unit, OperandSequencer))
     ((values, _),) = feed.rom.columns
     np.testing.assert_array_equal(values, kept)
     left_out = f"{len(words) - len(kept)} of {len(words)} steps are left out"

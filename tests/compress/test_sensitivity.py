@@ -77,7 +77,7 @@ def test_cells_cost_what_the_hardware_does(keras):
     for cell in table.cells:
         quantized = Calibration(model, x).quantized(widest | {cell.layer: cell.bits}).build()
         design = lower(convert(quantized, options=ConvertOptions(input_precision=GRID)))
-        assert cell.ebops == sum(kernel.work().ebops for kernel in design.kernels)
+        assert cell.ebops == sum(kernel.operation_counts().ebops for kernel in design.kernels)
 
 
 def test_a_layer_of_many_multiplications_is_narrowed_before_one_of_many_weights(keras):

@@ -12,7 +12,7 @@ from judge import Array, Call, Judge
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType
-from gatewright.kernels import BatchNorm, Tensor, Thresholds, Work
+from gatewright.kernels import BatchNorm, OperationCounts, Tensor, Thresholds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,7 +133,7 @@ def test_powers_of_two_cost_no_multiplier_and_others_do_as_the_strategy_says() -
     assert multiplications([21845, 13653, 7], "latency") == 4
     assert multiplications([21845, 13653, 7], "distributed_arithmetic") == 0
     mixed = replace(kernel, scale=np.array([21845, 13653, 7]))
-    assert mixed.choice(TARGET).strategy == "adder graph, multipliers"
+    assert mixed.implementation(TARGET).strategy == "adder graph, multipliers"
 
 
 def test_products_beyond_int64_are_refused() -> None:
@@ -145,7 +145,7 @@ def test_products_beyond_int64_are_refused() -> None:
 def test_work_is_counted_on_the_model() -> None:
     kernel, _ = normalization("fixed<8,3>", "fixed<6,2>", "fixed<7,3>", "fixed<16,6>")
     kernel = replace(kernel, scale=np.array([0, 1, 2]))
-    assert kernel.work() == Work(
+    assert kernel.operation_counts() == OperationCounts(
         macs=6,
         bops=2 * 2 * 8 * 6,
         ebops=2 * (1 + 1) * 8,

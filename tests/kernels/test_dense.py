@@ -12,7 +12,7 @@ from judge import Array, Call, Judge
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, Overflow
-from gatewright.kernels import Dense, Tensor, Work, cmvm
+from gatewright.kernels import Dense, OperationCounts, Tensor, cmvm
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,7 +187,7 @@ def test_the_last_axis_is_multiplied() -> None:
     x = values(t("fixed<8,3>"), 10).reshape(-1, 2, 5)
     np.testing.assert_array_equal(rows.golden(x)[:, 1], kernel.golden(x[:, 1]))
     check_circuit(rows, x)
-    assert rows.work().macs == 2 * kernel.work().macs
+    assert rows.operation_counts().macs == 2 * kernel.operation_counts().macs
 
 
 def test_sums_in_blocks_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,20 +208,20 @@ def test_strategy_decides_between_adders_and_multipliers() -> None:
         chosen = replace(kernel, strategy=strategy)
         circuit, _ = build(chosen)
         has = any(node.op.value == "mul" for node in circuit.nodes)
-        assert has == (chosen.choice(TARGET).strategy == cmvm.MULTIPLIERS)
+        assert has == (chosen.implementation(TARGET).strategy == cmvm.MULTIPLIERS)
         return has
 
     assert multiplies("resource")
     assert not multiplies("distributed_arithmetic")
     assert multiplies("latency")
     few_bits = dense("fixed<6,3>", "fixed<3,1>", "fixed<6,3>", "fixed<12,6>", "fixed<12,6>")
-    assert few_bits.choice(TARGET).strategy == cmvm.ADDERS
+    assert few_bits.implementation(TARGET).strategy == cmvm.ADDERS
 
 
 def test_weights_too_wide_for_the_solver_are_multiplied() -> None:
     kernel = dense("fixed<4,3>", "fixed<30,5>", "fixed<8,3>", "fixed<40,12>", "fixed<40,12>")
     kernel.weights[0, 0] = (1 << 28) + 1
-    assert "weights of 29 bits" in kernel.choice(TARGET).reason
+    assert "weights of 29 bits" in kernel.implementation(TARGET).reason
     check_circuit(kernel, values(t("fixed<4,3>"), 5))
 
 
@@ -256,7 +256,7 @@ def test_work_is_counted_on_the_model() -> None:
     case = ("fixed<8,3>", "fixed<6,1>", "fixed<7,3>", "fixed<17,7>", "fixed<17,7>")
     weights = np.array([[1, 0], [2, 3], [0, 0]])
     kernel = replace(dense(*case, n_in=3, n_out=2), weights=weights)
-    assert kernel.work() == Work(
+    assert kernel.operation_counts() == OperationCounts(
         macs=6,
         bops=3 * 48,
         ebops=(1 + 1 + 2) * 8,

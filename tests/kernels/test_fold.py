@@ -14,7 +14,7 @@ from gatewright.design import Design
 from gatewright.emit.modules import LayerModule, build_modules
 from gatewright.fixed import FixedType
 from gatewright.kernels import BatchNorm, Dense
-from gatewright.kernels.fold import Fold, reuse_factors
+from gatewright.kernels.fold import TimeMultiplexing, reuse_factors
 
 SHAPES = [(n_in, n_out) for n_in in range(1, 33) for n_out in (1, 2, 3, 5, 8, 12, 17)]
 
@@ -55,7 +55,7 @@ def test_an_impossible_factor_moves_as_hls4mls_does(backend, n_in: int, n_out: i
 def test_no_multiplier_is_ever_idle() -> None:
     for n_in, n_out in SHAPES:
         for reuse in reuse_factors(n_in, n_out):
-            fold = Fold(n_in, n_out, reuse)
+            fold = TimeMultiplexing(n_in, n_out, reuse)
             assert fold.multipliers * reuse == n_in * n_out
             assert fold.groups * fold.steps == reuse
             assert fold.groups * fold.outputs == n_out

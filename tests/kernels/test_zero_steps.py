@@ -18,8 +18,8 @@ from gatewright.flow.balance import balanced
 from gatewright.kernels import Dense
 from gatewright.kernels.cmvm import without_common_factor
 from gatewright.kernels.convolution import Convolution
-from gatewright.kernels.fold import Fold, reuse_factors
-from gatewright.units import Feed, Repeat
+from gatewright.kernels.fold import TimeMultiplexing, reuse_factors
+from gatewright.units import BeatSequencer, OperandSequencer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,11 +83,11 @@ def _flattened(b: Builder, x: object) -> object:
     return b.dense(b.relu(b.reshape(x, x.size)), 5, 9)
 
 
-def _fold(kernel: Dense | Convolution) -> tuple[Fold, NDArray[np.int64]]:
+def _fold(kernel: Dense | Convolution) -> tuple[TimeMultiplexing, NDArray[np.int64]]:
     """How a kernel is folded, and the matrix of its weights."""
     product = kernel if isinstance(kernel, Dense) else kernel.product
     n_in, n_out = product.weights.shape
-    return Fold(n_in, n_out, kernel.reuse), product.weights
+    return TimeMultiplexing(n_in, n_out, kernel.reuse), product.weights
 
 
 def _pruned(builder: Builder, amount: float, name: str) -> Design:
@@ -133,7 +133,9 @@ def test_steps_of_zeros_take_neither_a_cycle_nor_a_word(amount: float, design: D
         (kernel, *_) = module.kernels
         assert isinstance(kernel, Dense | Convolution)
         fold, matrix = _fold(kernel)
-        (placed,) = (p for p in module.units if isinstance(p.unit, Feed | Repeat))
+        (placed,) = (
+            p for p in module.units if isinstance(p.unit, OperandSequencer | BeatSequencer)
+        )
         # Of each part of a vector a step is left, and of each group as many as of any.
         parts = placed.sources[0].beats // kernel.repeats
         words = fold.words(matrix).reshape(fold.groups, parts, fold.steps // parts, -1)
@@ -164,7 +166,7 @@ def test_steps_of_zeros_take_neither_a_cycle_nor_a_word(amount: float, design: D
 def test_nothing_changes_without_zeros() -> None:
     for n_in, n_out in ((6, 4), (24, 1), (5, 5)):
         for reuse in reuse_factors(n_in, n_out):
-            fold = Fold(n_in, n_out, reuse)
+            fold = TimeMultiplexing(n_in, n_out, reuse)
             matrix = np.ones((n_in, n_out), np.int64)
             steps = np.broadcast_to(np.arange(fold.steps), (fold.groups, fold.steps))
             np.testing.assert_array_equal(fold.needed(matrix), steps)
@@ -174,12 +176,12 @@ def test_nothing_changes_without_zeros() -> None:
 @given(st.data())
 def test_what_is_left_is_the_same_product(data: st.DataObject) -> None:
     n_in, n_out = data.draw(st.integers(1, 24)), data.draw(st.integers(1, 8))
-    fold = Fold(n_in, n_out, data.draw(st.sampled_from(reuse_factors(n_in, n_out))))
+    fold = TimeMultiplexing(n_in, n_out, data.draw(st.sampled_from(reuse_factors(n_in, n_out))))
     divisors = [n for n in range(1, n_in + 1) if fold.steps % n == 0]
     parts = data.draw(st.sampled_from(divisors)) if fold.groups == 1 else 1
     rng = np.random.default_rng(data.draw(st.integers(0, 999)))
-    matrix = rng.integers(-3, 4, (n_in, n_out)) * rng.choice([0, 1], (n_in, 1))
-    matrix *= rng.choice([0, 1], (n_in, n_out), p=[0.3, 0.7])
+    matrix = rng.integers(-3, 4, (n_in, n_out)) * rng.implementation([0, 1], (n_in, 1))
+    matrix *= rng.implementation([0, 1], (n_in, n_out), p=[0.3, 0.7])
     steps = fold.needed(matrix, parts)
     assert (np.diff(steps) > 0).all()
     kept = fold.of(steps.shape[1])

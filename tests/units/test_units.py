@@ -12,14 +12,14 @@ from gatewright.fixed import FixedType
 from gatewright.targets import load_target
 from gatewright.units import (
     Accumulate,
+    BeatSequencer,
     Concat,
     Crop,
     Element,
-    Feed,
     Fifo,
     Maximum,
+    OperandSequencer,
     Pad,
-    Repeat,
     Resize,
     Rom,
     Stream,
@@ -37,12 +37,12 @@ ROM = Rom(((np.arange(12).reshape(6, 2) - 6, FixedType(5, 5)),))
 UNITS: list[tuple[Unit, int, int]] = [
     (Accumulate(4, FixedType(8, 6), ((-9, 9),) * 2, ((1, 2),)), 2, 12),
     (Maximum(3), 2, 12),
-    (Feed(2, 1, ROM), 12, 1),
-    (Feed(2, 2, ROM), 6, 1),
-    (Feed(2, 1, ROM), 4, 3),
-    (Repeat((2, 1, 3), ROM), 2, 3),
-    (Repeat((2, 1, 3), ROM), 2, 6),
-    (Repeat((6,), ROM), 2, 2),
+    (OperandSequencer(2, 1, ROM), 12, 1),
+    (OperandSequencer(2, 2, ROM), 6, 1),
+    (OperandSequencer(2, 1, ROM), 4, 3),
+    (BeatSequencer((2, 1, 3), ROM), 2, 3),
+    (BeatSequencer((2, 1, 3), ROM), 2, 6),
+    (BeatSequencer((6,), ROM), 2, 2),
     (Fifo(4), 2, 5),
     (Resize(2), 6, 2),
     (Resize(6), 2, 6),
@@ -113,7 +113,7 @@ def test_words_of_a_rom() -> None:
 
 def test_a_repeated_beat_is_busy_for_its_rounds() -> None:
     """Each beat is taken when its last step is over, and its own steps follow one a cycle."""
-    unit = Repeat((2, 1, 3), ROM)
+    unit = BeatSequencer((2, 1, 3), ROM)
     source = Stream(TYPE, (Element.of(TYPE),), 3)
     at_once = unit.times((source,), np.array([0, 0, 0, 0, 0, 0]))
     assert at_once.tolist() == list(range(1, 13))
@@ -128,7 +128,7 @@ def test_large_roms_go_to_block_ram_unless_told_otherwise() -> None:
     to, fabric = FixedType(4, 4), load_target("xcup").fabric
 
     def attribute(values: NDArray[np.int64], style: str = "auto") -> str:
-        fitted = Feed(1, 1, Rom(((values, to),), style)).fitted(fabric)
+        fitted = OperandSequencer(1, 1, Rom(((values, to),), style)).fitted(fabric)
         return fitted.rom.attribute
 
     assert attribute(small) == "logic"
@@ -142,11 +142,11 @@ def test_the_flag_of_the_last_step_counts_where_the_constants_go() -> None:
     fabric = load_target("xcup").fabric
     constants = Rom(((np.zeros((256, 9), np.int64), FixedType(4, 4)),))
     assert constants.fitted(fabric).style == "block"
-    assert Feed(1, 1, constants).fitted(fabric).rom.style == "block"
-    assert Repeat((128, 128), constants).fitted(fabric).rom.attribute == "block"
+    assert OperandSequencer(1, 1, constants).fitted(fabric).rom.style == "block"
+    assert BeatSequencer((128, 128), constants).fitted(fabric).rom.attribute == "block"
     narrow = Rom(((np.zeros((128, 9), np.int64), FixedType(4, 4)),))
     assert narrow.fitted(fabric).style == "block"
-    assert Repeat((64, 64), narrow).fitted(fabric).rom.style == "distributed"
+    assert BeatSequencer((64, 64), narrow).fitted(fabric).rom.style == "distributed"
 
 
 @given(st.integers(1, 24), st.integers(1, 24))

@@ -15,7 +15,7 @@ from gatewright.errors import InputError
 from gatewright.fixed import FixedType
 from gatewright.frontend import convert
 from gatewright.frontend.quiet import import_keras, quiet
-from gatewright.kernels import Work
+from gatewright.kernels import OperationCounts
 from gatewright.lower import lower
 from gatewright.zoo import load_sweep
 from gatewright.zoo.data import digits
@@ -93,9 +93,9 @@ def test_what_a_model_costs_is_what_its_kernels_count(model):
     config = sweep.configs[-1]
     network = quantize(module.build(), config.bits, relu_integer=config.relu_integer)
     design = lower(convert(network, options=config.options))
-    total = asdict(Work())
+    total = asdict(OperationCounts())
     for kernel in design.kernels:
-        for key, value in asdict(kernel.work()).items():
+        for key, value in asdict(kernel.operation_counts()).items():
             total[key] += value
     assert compute_cost(network, FixedType.parse(config.input_precision)) == Cost(**total)
 

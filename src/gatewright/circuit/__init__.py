@@ -1,7 +1,7 @@
 """Circuits: the unrolled hardware of a kernel, one word-level operation at a time."""
 
-from gatewright.circuit.graph import Cast, Circuit, Node, Op, Word, width_of
+from gatewright.circuit.graph import Cast, Circuit, Node, Op, Word
 from gatewright.circuit.optimize import optimize
 from gatewright.circuit.schedule import Schedule, schedule
 
-__all__ = ["Cast", "Circuit", "Node", "Op", "Schedule", "Word", "optimize", "schedule", "width_of"]
+__all__ = ["Cast", "Circuit", "Node", "Op", "Schedule", "Word", "optimize", "schedule"]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.fixed import WORD_BITS, FixedType, Rounding, cast, cast_range, is_lossless
+from gatewright.fixed import WORD_BITS, FixedType, Rounding, cast, cast_range, is_lossless, width_of
 
 
 class Op(StrEnum):
@@ -54,13 +54,6 @@ class Node(NamedTuple):
     def width(self) -> int:
         """Bits that hold every value between `lo` and `hi`; at least 1."""
         return width_of(self.lo, self.hi)
-
-
-def width_of(lo: int, hi: int) -> int:
-    """Bits of the narrowest two's complement (lo < 0) or unsigned word that holds [lo, hi]."""
-    if lo >= 0:
-        return max(1, hi.bit_length())
-    return max((-lo - 1).bit_length(), hi.bit_length() if hi > 0 else 0) + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gatewright.circuit.fabric import adder_bits
-from gatewright.circuit.graph import Cast, Circuit, Node, Op, Word, sum_range, width_of
-from gatewright.fixed import Rounding
+from gatewright.circuit.graph import Cast, Circuit, Node, Op, Word, sum_range
+from gatewright.fixed import Rounding, width_of
 
 _MAX_OPERANDS = 3
 

@@ -10,7 +10,7 @@ import numpy as np
 from gatewright.compress.channels import FIXED, Channels, find_channels
 from gatewright.compress.graph import is_depthwise, kernel_of, kernels, matrix_of
 from gatewright.errors import InputError
-from gatewright.kernels.fold import Fold, reuse_factors
+from gatewright.kernels.fold import TimeMultiplexing, reuse_factors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,12 +102,12 @@ def _indices(layer: Any) -> NDArray[np.int64]:
     return matrix_of(layer, np.arange(int(np.prod(shape))).reshape(shape))
 
 
-def _fold(layer: Any, reuse_factor: int) -> Fold:
+def _fold(layer: Any, reuse_factor: int) -> TimeMultiplexing:
     """How a layer's work is shared out, at the reuse factor nearest to the one asked for."""
     n_in, n_out = _indices(layer).shape
     there = reuse_factors(n_in, n_out)
     reuse = min(there, key=lambda reuse: (abs(reuse - reuse_factor), reuse))
-    return Fold(n_in, n_out, reuse)
+    return TimeMultiplexing(n_in, n_out, reuse)
 
 
 def _reuse_factor(name: str, asked: int | Mapping[str, int] | None) -> int:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from gatewright.emit.modules import CircuitModule
     from gatewright.fixed import FixedType
-    from gatewright.units import Body
+    from gatewright.units import CircuitPart
 
 #: What synthesis tools call what a layer's multipliers are asked to be made of.
 _USE_DSP = {"dsp": "yes", "lut": "no"}
@@ -82,7 +82,7 @@ class _Builder:
         output = module.output
         self.output = StreamNets("out", output.size * output.type.width)
         # Streams of a bundle share the handshake of the first.
-        self.handshakes = self.inputs[:1] if module.bundled else self.inputs
+        self.handshakes = self.inputs[:1] if module.shared_handshake else self.inputs
         self.partly_read = self._find_partly_read()
 
     def build(self) -> Module:
@@ -112,7 +112,7 @@ class _Builder:
         if not self.latency:
             cut = "any path: valid, ready and data run straight through."
         return (
-            *(describe(body) for body in self.module.bodies),
+            *(describe(body) for body in self.module.parts),
             f"Takes a {beat} per clock; {stages}.",
             f"Does not cut {cut}",
             *self.about,
@@ -403,7 +403,7 @@ def _word(node: Node, name: str, unread: str = "") -> Net:
     return Net(name, node.width, node.signed, unread=unread)
 
 
-def describe(body: Body) -> str:
+def describe(body: CircuitPart) -> str:
     """A line of a header comment: what a kernel, or another function, takes and gives."""
     reads = ", ".join(f"{_shape(t.shape)} {t.type}" for t in body.inputs)
     return (

@@ -436,9 +436,9 @@ def predict(joined: Interconnect, modules: Mapping[str, LayerModule]) -> tuple[i
                 continue
         offered |= {link.name: times for link in node.results}
     readers = joined.readers()
-    waits = [_wait(readers[entry.results[0].name], entry, modules) for entry in joined.entries]
+    startups = [_wait(readers[entry.results[0].name], entry, modules) for entry in joined.entries]
     leaving = [offered[exit_.sources[0].name].reshape(_TENSORS, -1) for exit_ in joined.exits]
-    latency = max(int(times[0, 0]) for times in leaving) - min(waits)
+    latency = max(int(times[0, 0]) for times in leaving) - min(startups)
     interval = max(
         *(entry.results[0].stream.beats for entry in joined.entries),
         *(int(times[-1, -1] - times[-2, -1]) for times in leaving),
@@ -458,4 +458,4 @@ def _wait(reader: Node, entry: Entry, modules: Mapping[str, LayerModule]) -> int
     """Clock cycles until the very first beat that is offered at an entry is taken."""
     if not isinstance(reader, Layer):
         return 0
-    return modules[reader.instance].waits[reader.sources.index(entry.results[0])]
+    return modules[reader.instance].startups[reader.sources.index(entry.results[0])]

@@ -22,7 +22,7 @@ from gatewright.emit.netlist import (
 from gatewright.emit.rom import address_bits, rom_module
 from gatewright.kernels import Kernel
 from gatewright.kernels.multiplexed import Multiplexed
-from gatewright.units import Feed, Repeat
+from gatewright.units import BeatSequencer, OperandSequencer
 
 if TYPE_CHECKING:
     from gatewright.emit.modules import LayerModule, Placed
@@ -105,7 +105,7 @@ class _Builder:
         """The name of a unit, distinct in the layer."""
         label = placed.unit.name
         if placed.circuit is not None:
-            body = placed.circuit.bodies[0]
+            body = placed.circuit.parts[0]
             label = "function" if isinstance(body, Kernel) else type(body).__name__.lower()
         self.taken[label] += 1
         return f"{label}_{self.taken[label]}" if self.taken[label] > 1 else label
@@ -119,7 +119,7 @@ class _Builder:
         self.children.append(circuit_module(circuit, child, self.about, _multiplier(self.module)))
         ports = port_names(len(circuit.inputs))
         connections: Connections = dict(CLOCK) if circuit.schedule.latency else {}
-        if circuit.bundled and len(ports) > 1:
+        if circuit.shared_handshake and len(ports) > 1:
             (source,) = sources
             connections |= source.connected(ports[0])
             words, low = Net(f"{source.name}_rom_data").ref, 0
@@ -137,9 +137,9 @@ class _Builder:
     ) -> None:
         unit = placed.unit
         connections = CLOCK | _joined(sources)
-        if isinstance(unit, Feed | Repeat):
+        if isinstance(unit, OperandSequencer | BeatSequencer):
             connections |= self._rom(unit.rom, label)
-        if isinstance(unit, Repeat):
+        if isinstance(unit, BeatSequencer):
             last = unit.rom.width - 1
             connections["rom_last"] = Select(Net(f"{label}_rom_data").ref, last, last)
         connections |= result.connected("out")

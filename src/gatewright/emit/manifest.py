@@ -29,7 +29,7 @@ def layer_entry(
         target: what it was built for.
     """
     *parts, own = (one.name for one in netlists)
-    choice = module.kernels[0].choice(target)
+    choice = module.kernels[0].implementation(target)
     latency, interval = module.measure()
     return Module(
         name=own,
@@ -46,7 +46,7 @@ def layer_entry(
         library=library_files(i.module for one in netlists for i in one.instances()),
         clocked=module.clocked,
         interval=interval,
-        waits=module.waits,
+        startups=module.startups,
         lanes=tuple(source.lanes for source in module.sources),
         out_lanes=module.result.lanes,
         reuse_factor=module.reuse,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright.circuit import Circuit, Schedule, Word, optimize, schedule
-from gatewright.units import Bundle, Element, Function, Stream, Unit, resized
+from gatewright.units import CircuitUnit, Element, Stream, StreamGroup, Unit, resized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from gatewright.design import Design
     from gatewright.kernels import Kernel, Tensor
     from gatewright.targets import Target
-    from gatewright.units import Body, Row
+    from gatewright.units import CircuitPart, Datapath
     from gatewright.units.base import Times
 
 
 @dataclass(frozen=True)
 class CircuitModule:
-    """A `Function`, its circuit built and scheduled.
+    """A `CircuitUnit`, its circuit built and scheduled.
 
     Attributes:
-        bodies: functions, each of the result of the one before.
+        parts: functions, each of the result of the one before.
         elements: per input, what is known of its elements.
-        bundled: whether all inputs share the handshake of the first.
+        shared_handshake: whether all inputs share the handshake of the first.
         beats: per tensor.
         circuit: the function; its outputs are nodes whose words `outputs` gives.
         outputs: the circuit's output words.
     """
 
-    bodies: tuple[Body, ...]
+    parts: tuple[CircuitPart, ...]
     elements: tuple[tuple[Element, ...], ...]
-    bundled: bool
+    shared_handshake: bool
     beats: int
     circuit: Circuit
     schedule: Schedule
@@ -44,12 +44,12 @@ class CircuitModule:
     @property
     def inputs(self) -> tuple[Tensor, ...]:
         """What a beat carries, per input."""
-        return self.bodies[0].inputs
+        return self.parts[0].inputs
 
     @property
     def output(self) -> Tensor:
         """What a beat of the result carries."""
-        return self.bodies[-1].output
+        return self.parts[-1].output
 
     def result(self) -> Stream:
         """What leaves the module."""
@@ -68,17 +68,17 @@ class Placed:
         unit: the unit.
         sources: what enters it.
         result: what leaves it.
-        circuit: of a `Function`.
+        circuit: of a `CircuitUnit`.
     """
 
     unit: Unit
-    sources: Bundle
-    result: Bundle
+    sources: StreamGroup
+    result: StreamGroup
     circuit: CircuitModule | None = None
 
     @property
     def latency(self) -> int:
-        """Register stages of a `Function`."""
+        """Register stages of a `CircuitUnit`."""
         return self.circuit.schedule.latency if self.circuit else 0
 
     def times(self, busy: int, *arrivals: Times) -> Times:
@@ -100,10 +100,10 @@ class LayerModule:
         inputs: tensors at the ports.
         sources: what the streams at the input ports carry.
         joins: per input, the units that it passes before the first of `units`.
-        units: one behind the other; the first takes all inputs.
+        units: a chain; the first takes all inputs.
         reuse: the reuse factor, where multipliers are shared or could be.
         multipliers: number of shared multipliers.
-        notes: what is done otherwise than the kernels were asked for, or than `reuse` says.
+        notes: requests not honoured, and what is done instead.
         delays: per input, register stages to pass before it is level with the latest input, in a
             design whose every module takes a tensor per clock.
         start: pipeline stage of such a design in which the inputs arrive.
@@ -111,7 +111,7 @@ class LayerModule:
 
     kernels: tuple[Kernel, ...]
     inputs: tuple[Tensor, ...]
-    sources: Bundle
+    sources: StreamGroup
     joins: tuple[tuple[Placed, ...], ...]
     units: tuple[Placed, ...]
     reuse: int | None
@@ -172,9 +172,9 @@ class LayerModule:
         return streams[0]
 
     @property
-    def waits(self) -> tuple[int, ...]:
+    def startups(self) -> tuple[int, ...]:
         """Per input, clock cycles until the very first beat offered is taken."""
-        return tuple((*join, self.units[0])[0].unit.wait() for join in self.joins)
+        return tuple((*join, self.units[0])[0].unit.startup() for join in self.joins)
 
     @property
     def bursts(self) -> tuple[int, ...]:
@@ -209,7 +209,7 @@ class _Draft:
     kernels: tuple[Kernel, ...]
     joins: tuple[tuple[Unit, ...], ...]
     units: tuple[Unit, ...]
-    row: Row
+    datapath: Datapath
     out_lanes: int
 
 
@@ -249,14 +249,16 @@ def _drafts(design: Design) -> list[_Draft]:
     drafts = []
     for group in group_kernels(design):
         offered = tuple(lanes[tensor.name] for tensor in group[0].inputs)
-        row = group[0].row(offered)
-        joins = tuple(resized(have, want) for have, want in zip(offered, row.lanes, strict=True))
-        units, width = list(row.units), row.out_lanes
+        datapath = group[0].datapath(offered)
+        joins = tuple(
+            resized(have, want) for have, want in zip(offered, datapath.lanes, strict=True)
+        )
+        units, width = list(datapath.units), datapath.out_lanes
         for kernel in group[1:]:
-            more = kernel.row((width,))
+            more = kernel.datapath((width,))
             units += [*resized(width, more.lanes[0]), *more.units]
             width = more.out_lanes
-        draft = _Draft(group, joins, _merged(units), row, width)
+        draft = _Draft(group, joins, _merged(units), datapath, width)
         lanes[group[-1].output.name] = width
         drafts.append(draft)
     return drafts
@@ -267,8 +269,8 @@ def _merged(units: Sequence[Unit]) -> tuple[Unit, ...]:
     result: list[Unit] = []
     for unit in units:
         last = result[-1] if result else None
-        if isinstance(unit, Function) and isinstance(last, Function):
-            result[-1] = Function((*last.bodies, *unit.bodies))
+        if isinstance(unit, CircuitUnit) and isinstance(last, CircuitUnit):
+            result[-1] = CircuitUnit((*last.parts, *unit.parts))
         else:
             result.append(unit)
     return tuple(result)
@@ -320,9 +322,9 @@ def build_modules(design: Design, target: Target, clock_ns: float) -> list[Layer
             sources,
             tuple(joins),
             placer.place(draft.units, tuple(streams)),
-            draft.row.reuse,
-            draft.row.multipliers,
-            (*(note for kernel in draft.kernels for note in kernel.notes()), *draft.row.notes),
+            draft.datapath.reuse,
+            draft.datapath.multipliers,
+            (*(note for kernel in draft.kernels for note in kernel.notes()), *draft.datapath.notes),
             delays,
             start,
         )
@@ -338,7 +340,7 @@ def _fully_unrolled(design: Design, drafts: Sequence[_Draft]) -> bool:
     return whole and all(
         not any(draft.joins)
         and len(draft.units) == 1
-        and isinstance(draft.units[0], Function)
+        and isinstance(draft.units[0], CircuitUnit)
         and draft.out_lanes == draft.kernels[-1].output.size
         for draft in drafts
     )
@@ -346,27 +348,29 @@ def _fully_unrolled(design: Design, drafts: Sequence[_Draft]) -> bool:
 
 @dataclass(frozen=True)
 class _Placer:
-    """Puts units one behind the other."""
+    """Makes chains of units."""
 
     target: Target
     clock_ns: float
     registered: bool
 
-    def place(self, units: Sequence[Unit], sources: Bundle) -> tuple[Placed, ...]:
+    def place(self, units: Sequence[Unit], sources: StreamGroup) -> tuple[Placed, ...]:
         """Place units of which the first takes `sources`, each with a handshake."""
         result: list[Placed] = []
         for unit in (unit.fitted(self.target.fabric) for unit in units):
             circuit = None
-            if isinstance(unit, Function):
-                circuit = self._compile(unit, sources, bundled=bool(result))
-                bundle: Bundle = (circuit.result(),)
+            if isinstance(unit, CircuitUnit):
+                circuit = self._compile(unit, sources, shared_handshake=bool(result))
+                bundle: StreamGroup = (circuit.result(),)
             else:
                 bundle = unit.result(*sources)
             result.append(Placed(unit, sources, bundle, circuit))
             sources = bundle
         return tuple(result)
 
-    def _compile(self, function: Function, sources: Bundle, *, bundled: bool) -> CircuitModule:
+    def _compile(
+        self, function: CircuitUnit, sources: StreamGroup, *, shared_handshake: bool
+    ) -> CircuitModule:
         circuit = Circuit()
         words = [
             [
@@ -375,7 +379,7 @@ class _Placer:
             ]
             for port, source in enumerate(sources)
         ]
-        for body in function.bodies:
+        for body in function.parts:
             circuit.section = body.layer
             words = [body.build(circuit, self.target, *words)]
         fracs = [word.frac for word in words[0]]
@@ -393,5 +397,5 @@ class _Placer:
         )
         elements = tuple(source.elements for source in sources)
         return CircuitModule(
-            function.bodies, elements, bundled, sources[0].beats, circuit, plan, outputs
+            function.parts, elements, shared_handshake, sources[0].beats, circuit, plan, outputs
         )

@@ -198,7 +198,7 @@ def _about(target: str, clock_ns: float) -> tuple[str, ...]:
 def _schedule(module: LayerModule, target: Target) -> tuple[str, ...]:
     """How a layer that multiplies is built: strategy, reuse factor, type of its weights."""
     kernel = module.kernels[0]
-    choice = kernel.choice(target)
+    choice = kernel.implementation(target)
     said = [
         f"strategy {choice.strategy}" if choice else "",
         f"reuse factor {module.reuse}" if module.reuse else "",

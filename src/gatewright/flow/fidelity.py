@@ -162,7 +162,7 @@ class Fidelity:
 
     def _bearable(self, count: int) -> int:
         tensors = (*self._design.inputs, *(kernel.output for kernel in self._design.kernels))
-        macs = sum(kernel.work().macs for kernel in self._design.kernels)
+        macs = sum(kernel.operation_counts().macs for kernel in self._design.kernels)
         elements = sum(tensor.size for tensor in tensors)
         most = VECTORS if macs <= _LARGE_MACS else LARGE
         return min(count, most, max(_LEAST, _MOST_ELEMENTS // max(1, elements)))

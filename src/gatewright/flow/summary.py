@@ -341,7 +341,7 @@ def _layer(
     design: Design, kernel: Kernel, module: Module | None, synthesized: dict[str, SynthResults]
 ) -> schema.Layer:
     """A layer that shares the module of the one before it has no resources of its own."""
-    work = kernel.work()
+    work = kernel.operation_counts()
     resources = {}
     if module is not None:
         for target, results in synthesized.items():
@@ -362,7 +362,7 @@ def _layer(
 
 
 def _compute(design: Design) -> schema.Compute:
-    work = [kernel.work() for kernel in design.kernels]
+    work = [kernel.operation_counts() for kernel in design.kernels]
     weights = sum(item.weights for item in work)
     return schema.Compute(
         macs=sum(item.macs for item in work),

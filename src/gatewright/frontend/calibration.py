@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import InputError
-from gatewright.fixed import FixedType, Overflow, Rounding
+from gatewright.fixed import FixedType, Overflow, Rounding, width_of
 from gatewright.frontend import reference
 from gatewright.frontend.folding import owner
 from gatewright.frontend.network import Layer, Network
@@ -143,8 +143,7 @@ def sample_type(samples: NDArray[Any]) -> FixedType:
     if low == high == 0:
         return FixedType(_WIDTH, 1, signed, Rounding.RND, Overflow.SAT)
     if (samples == np.floor(samples)).all():
-        bits = max(int(max(high, 0)).bit_length(), (~int(low)).bit_length() if signed else 0)
-        width = max(bits + signed, _LEAST_WIDTH)
+        width = max(width_of(int(low), int(high)), _LEAST_WIDTH)
         plain = FixedType(width, width, signed)
         if plain.max == high or (signed and plain.min == low):
             return plain  # bytes, say: nothing lies beyond

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, Overflow, Rounding, from_float, to_float
+from gatewright.fixed import FixedType, Overflow, Rounding, from_float, narrowest_type, to_float
 from gatewright.hlsgraph import activation, fixed_type
 from gatewright.hlsgraph.families import CASTING
 from gatewright.hlsgraph.node import read_type
@@ -298,11 +298,7 @@ def _hls4ml_type(to: FixedType) -> Any:
 
 def _fitted(scaled: NDArray[np.float64], frac: int) -> FixedType:
     """The narrowest type with `frac` fraction bits that holds the integers `scaled`."""
-    low, high = int(scaled.min()), int(scaled.max())
-    signed = low < 0
-    width = max(max(high, 0).bit_length(), (~low).bit_length() if signed else 0) + signed
-    width = max(width, 1)
-    return FixedType(width, width - frac, signed)
+    return narrowest_type(int(scaled.min()), int(scaled.max()), frac)
 
 
 def widened(values: NDArray[Any], default: FixedType) -> FixedType:

@@ -11,7 +11,7 @@ from gatewright.kernels.activation import (
     TernaryTanh,
     ThresholdedRelu,
 )
-from gatewright.kernels.base import Choice, Kernel, Tensor, Work
+from gatewright.kernels.base import Implementation, Kernel, OperationCounts, Tensor
 from gatewright.kernels.batchnorm import BatchNorm, Thresholds
 from gatewright.kernels.conv import Conv
 from gatewright.kernels.dense import Dense
@@ -32,7 +32,6 @@ __all__ = [
     "Argmax",
     "BatchNorm",
     "BinaryTanh",
-    "Choice",
     "ClippedRelu",
     "Concatenate",
     "Conv",
@@ -46,11 +45,13 @@ __all__ = [
     "GlobalPooling",
     "HardSigmoid",
     "HardTanh",
+    "Implementation",
     "Kernel",
     "LeakyRelu",
     "Linear",
     "Lookup",
     "Merge",
+    "OperationCounts",
     "Pooling",
     "Quotient",
     "Relu",
@@ -65,7 +66,6 @@ __all__ = [
     "Transpose",
     "UnaryLut",
     "UpSampling",
-    "Work",
     "ZeroPadding",
     "image_shape",
 ]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from gatewright.fixed import FixedType
 from gatewright.tensor import Tensor
-from gatewright.units import Function, Row
+from gatewright.units import CircuitUnit, Datapath
 
-__all__ = ["Choice", "Kernel", "Tensor", "Work"]
+__all__ = ["Implementation", "Kernel", "OperationCounts", "Tensor"]
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Implementation:
     """How a kernel is built on a target, and why; both go into the report."""
 
     strategy: str
@@ -31,7 +31,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Work:
+class OperationCounts:
     """Compute cost of one inference: counted on the model, not on the hardware."""
 
     macs: int = 0
@@ -107,22 +107,22 @@ class Kernel(ABC):
         inputs = tuple(replace(tensor, shape=(lanes,)) for tensor in self.inputs)
         return replace(self, inputs=inputs, output=replace(self.output, shape=(lanes,)))
 
-    def row(self, lanes: tuple[int, ...]) -> Row:
+    def datapath(self, lanes: tuple[int, ...]) -> Datapath:
         """How the kernel is built: here, as a circuit on beats as small as they come.
 
         Args:
-            lanes: elements per beat of the streams that are there, per input; where the row takes
+            lanes: elements per beat of the streams that come, per input; where the datapath takes
                 others, width converters stand before it.
         """
         sizes = {tensor.size for tensor in (*self.inputs, self.output)}
         smallest = min(lanes)
         if len(sizes) == 1 and smallest % self.period == 0:
             beat = (smallest,) * len(lanes)
-            return Row(beat, (Function((self.on_beat(smallest),)),), smallest)
+            return Datapath(beat, (CircuitUnit((self.on_beat(smallest),)),), smallest)
         whole = tuple(tensor.size for tensor in self.inputs)
-        return Row(whole, (Function((self,)),), self.output.size)
+        return Datapath(whole, (CircuitUnit((self,)),), self.output.size)
 
-    def choice(self, target: Target) -> Choice | None:
+    def implementation(self, target: Target) -> Implementation | None:
         """How the kernel is built where there is a choice."""
         del target
         return None
@@ -136,6 +136,6 @@ class Kernel(ABC):
                 found[item.name.removesuffix("_type")] = value
         return found | {"result": self.output.type}
 
-    def work(self) -> Work:
+    def operation_counts(self) -> OperationCounts:
         """Compute cost of one inference."""
-        return Work()
+        return OperationCounts()

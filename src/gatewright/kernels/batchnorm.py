@@ -11,11 +11,11 @@ from typing_extensions import override
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import WORD_BITS, FixedType, cast, effective_bits
 from gatewright.kernels import cmvm
-from gatewright.kernels.base import Choice, Work
+from gatewright.kernels.base import Implementation, OperationCounts
 from gatewright.kernels.elementwise import Elementwise
 from gatewright.kernels.multiplexed import Multiplexed
 from gatewright.tensor import Tensor
-from gatewright.units import Feed, Function, Rom, Row
+from gatewright.units import CircuitUnit, Datapath, OperandSequencer, Rom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,17 +73,17 @@ class BatchNorm(Multiplexed, Elementwise):
         return self.inputs[0].size // len(self.scale) if self.reuse > 1 else 1
 
     @override
-    def row(self, lanes: tuple[int, ...]) -> Row:
+    def datapath(self, lanes: tuple[int, ...]) -> Datapath:
         if self.reuse == 1:
-            return super().row(lanes)
+            return super().datapath(lanes)
         take = len(self.scale) // self.reuse
         scale, bias = (values.reshape(-1, take) for values in (self.scale, self.bias))
         rom = Rom(((scale, self.scale_type), (bias, self.bias_type)), self.rom_style)
         x, y = (replace(tensor, shape=(take,)) for tensor in (self.inputs[0], self.output))
         factors = Tensor("scale", (take,), self.scale_type), Tensor("bias", (take,), self.bias_type)
         step = Scaled(self.layer, (x, *factors), y)
-        units = Feed(take, 1, rom), Function((step,))
-        return Row((len(self.scale),), units, take, self.reuse, take)
+        units = OperandSequencer(take, 1, rom), CircuitUnit((step,))
+        return Datapath((len(self.scale),), units, take, self.reuse, take)
 
     @override
     def area(self, reuse: int, target: Target) -> float:
@@ -120,23 +120,25 @@ class BatchNorm(Multiplexed, Elementwise):
         return circuit.cast(circuit.sum(((1, product), (1, bias))), self.output.type)
 
     @override
-    def choice(self, target: Target) -> Choice:
+    def implementation(self, target: Target) -> Implementation:
         if self.reuse > 1:
             count = len(self.scale) // self.reuse
-            return Choice(cmvm.SHARED, f"{count} multipliers, reuse factor {self.reuse}")
+            return Implementation(cmvm.SHARED, f"{count} multipliers, reuse factor {self.reuse}")
         width = self.source.width
         each = {cmvm.choose(v, width, self.strategy, target) for v in self.scale[:, None, None]}
         strategies = {choice.strategy for choice in each}
         if len(strategies) == 1:
-            return Choice(strategies.pop(), "the same for every scale")
-        return Choice(f"{cmvm.ADDERS}, {cmvm.MULTIPLIERS}", "whichever costs less for each scale")
+            return Implementation(strategies.pop(), "the same for every scale")
+        return Implementation(
+            f"{cmvm.ADDERS}, {cmvm.MULTIPLIERS}", "whichever costs less for each scale"
+        )
 
     @override
-    def work(self) -> Work:
+    def operation_counts(self) -> OperationCounts:
         size = self.inputs[0].size
         repeats = size // len(self.scale)
         nonzero = int(np.count_nonzero(self.scale))
-        return Work(
+        return OperationCounts(
             macs=size,
             bops=repeats * nonzero * self.source.width * self.scale_type.width,
             ebops=repeats * int(effective_bits(self.scale).sum()) * self.source.width,

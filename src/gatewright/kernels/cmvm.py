@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gatewright.cache import kept, key_of
-from gatewright.circuit.graph import width_of
-from gatewright.kernels.base import Choice
+from gatewright.fixed import width_of
+from gatewright.kernels.base import Implementation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gatewright.circuit.fabric import Fabric
     from gatewright.targets import Target
 
-#: The strategies of `Choice`.
+#: The strategies of `Implementation`.
 ADDERS = "adder graph"
 MULTIPLIERS = "multipliers"
 SHARED = "shared multipliers"
@@ -117,15 +117,17 @@ def product(
     return circuit.sum((sign, x.scaled(place - frac)) for sign, place in _digits(value))
 
 
-def choose(matrix: NDArray[np.int64], input_width: int, strategy: str, target: Target) -> Choice:
+def choose(
+    matrix: NDArray[np.int64], input_width: int, strategy: str, target: Target
+) -> Implementation:
     """Adders or multipliers for x @ matrix: what hls4ml's strategy asks for, or what costs less."""
     largest = int(np.abs(matrix).max(initial=0))
     if strategy == "resource":
-        return Choice(MULTIPLIERS, "strategy: resource")
+        return Implementation(MULTIPLIERS, "strategy: resource")
     if largest >> WEIGHT_BITS:
-        return Choice(MULTIPLIERS, f"weights of {largest.bit_length()} bits")
+        return Implementation(MULTIPLIERS, f"weights of {largest.bit_length()} bits")
     if strategy == "distributed_arithmetic":
-        return Choice(ADDERS, "strategy: distributed_arithmetic")
+        return Implementation(ADDERS, "strategy: distributed_arithmetic")
     fabric = target.fabric
     adders = adder_graph_area(matrix, input_width, fabric)
     products = multipliers_area(matrix, input_width, fabric)
@@ -133,7 +135,7 @@ def choose(matrix: NDArray[np.int64], input_width: int, strategy: str, target: T
         f"estimated {adders:.0f} {fabric.unit} as adders, {products:.0f} {fabric.unit}-equivalents "
         f"with multipliers at {fabric.multiplier_price}"
     )
-    return Choice(ADDERS if adders <= products else MULTIPLIERS, reason)
+    return Implementation(ADDERS if adders <= products else MULTIPLIERS, reason)
 
 
 def unrolled_area(

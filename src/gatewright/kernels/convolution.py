@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from gatewright.kernels.base import Choice, Kernel, Work
+from gatewright.kernels.base import Implementation, Kernel, OperationCounts
 from gatewright.kernels.fold import parallel_notes
 from gatewright.kernels.weighted import Weighted
 from gatewright.kernels.windowed import Windowed
@@ -96,12 +96,12 @@ class Convolution(Weighted, Windowed):
         return self.product.area(reuse, target)
 
     @override
-    def choice(self, target: Target) -> Choice | None:
-        return self.product.choice(target)
+    def implementation(self, target: Target) -> Implementation | None:
+        return self.product.implementation(target)
 
-    def work(self) -> Work:
+    def operation_counts(self) -> OperationCounts:
         """See `Kernel.work`: the same weights at every window."""
-        work, count = self.product.work(), self._count
+        work, count = self.product.operation_counts(), self._count
         return replace(
             work, macs=count * work.macs, bops=count * work.bops, ebops=count * work.ebops
         )

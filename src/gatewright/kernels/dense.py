@@ -11,10 +11,10 @@ from typing_extensions import override
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import WORD_BITS, FixedType, Overflow, cast
 from gatewright.kernels import cmvm
-from gatewright.kernels.base import Choice
+from gatewright.kernels.base import Implementation
 from gatewright.kernels.fold import parallel_notes
 from gatewright.kernels.product import Product
-from gatewright.units import Function, Row
+from gatewright.units import CircuitUnit, Datapath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +131,7 @@ class Dense(Product):
 
     def _exact_sums(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
         matrix, scale = cmvm.without_common_factor(self.weights)
-        multiplies = self.choice(target).strategy == cmvm.MULTIPLIERS
+        multiplies = self.implementation(target).strategy == cmvm.MULTIPLIERS
         make = cmvm.multipliers if multiplies else cmvm.adder_graph
         return [word.scaled(scale - self.weight_type.frac) for word in make(circuit, x, matrix)]
 
@@ -154,12 +154,12 @@ class Dense(Product):
         return replace(self, inputs=inputs, output=output)
 
     @override
-    def row(self, lanes: tuple[int, ...]) -> Row:
+    def datapath(self, lanes: tuple[int, ...]) -> Datapath:
         if self.reuse == 1:
             beat = self.inputs[0].size // self.repeats
             body = self.on_beat(beat)
-            return Row((beat,), (Function((body,)),), body.output.size, reuse=1)
-        return self.folded(lanes[0])
+            return Datapath((beat,), (CircuitUnit((body,)),), body.output.size, reuse=1)
+        return self.multiplexed(lanes[0])
 
     @override
     def notes(self) -> tuple[str, ...]:
@@ -176,12 +176,12 @@ class Dense(Product):
         return float(vectors) * cmvm.unrolled_area(matrix, width, self.strategy, target)
 
     @override
-    def unrolled_choice(self, target: Target) -> Choice:
+    def unrolled_implementation(self, target: Target) -> Implementation:
         width = self.inputs[0].type.width
         if not self._exact_products:
             each = np.unique(self.weights)[None, :]
             strategy = cmvm.choose(each, width, self.strategy, target).strategy
-            return Choice(strategy, f"products are rounded one by one to {self.accum}")
+            return Implementation(strategy, f"products are rounded one by one to {self.accum}")
         matrix, _ = cmvm.without_common_factor(self.weights)
         return cmvm.choose(matrix, width, self.strategy, target)
 

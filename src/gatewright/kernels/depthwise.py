@@ -10,12 +10,12 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.kernels import cmvm
-from gatewright.kernels.base import Choice
+from gatewright.kernels.base import Implementation
 from gatewright.kernels.convolution import Convolution
 from gatewright.kernels.dense import Dense
 from gatewright.kernels.product import Product
 from gatewright.tensor import Tensor
-from gatewright.units import Row
+from gatewright.units import Datapath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,10 +60,10 @@ class DepthwiseProduct(Product):
         )
 
     @override
-    def row(self, lanes: tuple[int, ...]) -> Row:
+    def datapath(self, lanes: tuple[int, ...]) -> Datapath:
         if self.reuse == 1:
-            return super().row(lanes)
-        return self.folded(lanes[0])
+            return super().datapath(lanes)
+        return self.multiplexed(lanes[0])
 
     @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -85,11 +85,13 @@ class DepthwiseProduct(Product):
         return sum(column.area(1, target) for column in self.columns)
 
     @override
-    def unrolled_choice(self, target: Target) -> Choice:
-        found = {dense.choice(target).strategy for dense in self.columns}
+    def unrolled_implementation(self, target: Target) -> Implementation:
+        found = {dense.implementation(target).strategy for dense in self.columns}
         if len(found) == 1:
-            return Choice(found.pop(), "the same for every channel")
-        return Choice(f"{cmvm.ADDERS}, {cmvm.MULTIPLIERS}", "whichever costs less for each channel")
+            return Implementation(found.pop(), "the same for every channel")
+        return Implementation(
+            f"{cmvm.ADDERS}, {cmvm.MULTIPLIERS}", "whichever costs less for each channel"
+        )
 
 
 @dataclass(frozen=True, eq=False)

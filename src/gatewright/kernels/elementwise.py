@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from typing_extensions import override
 
-from gatewright.circuit import Circuit, width_of
+from gatewright.circuit import Circuit
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import WORD_BITS
+from gatewright.fixed import WORD_BITS, width_of
 from gatewright.kernels.base import Kernel
 
 if TYPE_CHECKING:

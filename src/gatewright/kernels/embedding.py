@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, Overflow, cast
-from gatewright.kernels.base import Kernel, Work
-from gatewright.units import Function, Row
+from gatewright.kernels.base import Kernel, OperationCounts
+from gatewright.units import CircuitUnit, Datapath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,10 +55,10 @@ class Embedding(Kernel):
         )
 
     @override
-    def row(self, lanes: tuple[int, ...]) -> Row:
+    def datapath(self, lanes: tuple[int, ...]) -> Datapath:
         if self.parallel >= self.inputs[0].size:
-            return super().row(lanes)
-        return Row((1,), (Function((self.per_index,)),), self.output.shape[-1])
+            return super().datapath(lanes)
+        return Datapath((1,), (CircuitUnit((self.per_index,)),), self.output.shape[-1])
 
     @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -81,5 +81,7 @@ class Embedding(Kernel):
         ]
 
     @override
-    def work(self) -> Work:
-        return Work(parameters=self.table.size, weight_bits=self.table.size * self.table_type.width)
+    def operation_counts(self) -> OperationCounts:
+        return OperationCounts(
+            parameters=self.table.size, weight_bits=self.table.size * self.table_type.width
+        )

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gatewright.circuit import width_of
-from gatewright.fixed import WORD_BITS, FixedType, cast
+from gatewright.fixed import WORD_BITS, FixedType, cast, narrowest_type
 from gatewright.kernels import cmvm
 from gatewright.tensor import Tensor
-from gatewright.units import Accumulate, Body, Feed, Function, Permute, Repeat, Rom, Row, Unit
-from gatewright.units.accumulate import holding
+from gatewright.units import (
+    Accumulate,
+    BeatSequencer,
+    CircuitPart,
+    CircuitUnit,
+    Datapath,
+    OperandSequencer,
+    Permute,
+    Rom,
+    Unit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Fold:
+class TimeMultiplexing:
     """How `n_in` products for each of `n_out` results are folded onto multipliers.
 
     A step takes `inputs` operands for each of `outputs` results; `groups` groups of results follow
@@ -95,11 +103,11 @@ class Fold:
         count = int(needed.sum(axis=1).max())
         return np.sort(np.argsort(~needed, axis=1, kind="stable")[:, :count], axis=1)
 
-    def of(self, steps: int) -> Fold:
+    def of(self, steps: int) -> TimeMultiplexing:
         """The same of fewer steps per group."""
-        return Fold(steps * self.inputs, self.n_out, steps * self.groups)
+        return TimeMultiplexing(steps * self.inputs, self.n_out, steps * self.groups)
 
-    def without_zeros(self, matrix: NDArray[np.int64]) -> Fold:
+    def without_zeros(self, matrix: NDArray[np.int64]) -> TimeMultiplexing:
         """The same without the steps that are left out where vectors come whole."""
         return self.of(self.needed(matrix).shape[1])
 
@@ -122,8 +130,8 @@ def parallel_notes(asked: int, there: int, repeats: int) -> tuple[str, ...]:
     return (f"parallelization factor moved from {asked} to 1; {there} takes reuse factor 1",)
 
 
-def folded_area(
-    fold: Fold, widths: tuple[int, int, int], fabric: Fabric, *, shared: bool = True
+def multiplexed_area(
+    fold: TimeMultiplexing, widths: tuple[int, int, int], fabric: Fabric, *, shared: bool = True
 ) -> float:
     """Estimated area of a folded product, multipliers and memory blocks at their price.
 
@@ -172,8 +180,7 @@ class Weights:
         """The matrix without a common factor, in the narrowest type that holds it."""
         matrix, exponent = cmvm.without_common_factor(self.matrix)
         low, high = int(matrix.min(initial=0)), int(matrix.max(initial=0))
-        width = width_of(low, high)
-        return matrix, FixedType(width, width - self.frac + exponent, low < 0)
+        return matrix, narrowest_type(low, high, self.frac - exponent)
 
     @property
     def _exact(self) -> bool:
@@ -197,7 +204,7 @@ class Weights:
         ends = [cast(weights * end, self.x.frac + frac, to) for end in (self.x.min, self.x.max)]
         return np.minimum(*ends), np.maximum(*ends)
 
-    def summed(self, fold: Fold) -> tuple[Rom, Products, Accumulate]:
+    def summed(self, fold: TimeMultiplexing) -> tuple[Rom, Products, Accumulate]:
         """What makes the sums of a group: a step's weights and products, and their accumulation."""
         matrix, weight_type = self._reduced
         p, q, groups, steps = fold.inputs, fold.outputs, fold.groups, fold.steps
@@ -208,14 +215,16 @@ class Weights:
             np.stack([each.min(axis=0), each.max(axis=0)]), weight_type.frac
         )
         # Wide enough for what wraps in the accumulator, which is left to the cast at the end.
-        sums = holding(
+        sums = narrowest_type(
             int(lanes_low.min(axis=0).sum(axis=-1).min()),
             int(lanes_high.max(axis=0).sum(axis=-1).max()),
             self._sum_frac,
+            signed=True,
         )
         low, high = self._ends(matrix, weight_type.frac)
         total_low, total_high = self._bias() + low.sum(axis=0), self._bias() + high.sum(axis=0)
-        total = holding(int(total_low.min()), int(total_high.max()), self._sum_frac)
+        least, most = int(total_low.min()), int(total_high.max())
+        total = narrowest_type(least, most, self._sum_frac, signed=True)
         wraps = total.integer > self.accum.integer + (not self.accum.signed)
         if wraps:
             # Bits above the accumulator are of no account; where all are, one is left.
@@ -248,7 +257,7 @@ class Weights:
     def _bias(self) -> NDArray[np.int64]:
         return self.bias >> (self.accum.frac - self._sum_frac)
 
-    def order(self, fold: Fold, operands: NDArray[np.int64]) -> tuple[int, ...]:
+    def order(self, fold: TimeMultiplexing, operands: NDArray[np.int64]) -> tuple[int, ...]:
         """Where what the steps take, one after the other, stands in a vector.
 
         Args:
@@ -334,7 +343,9 @@ class Results:
         return [circuit.cast(circuit.cast(w, self.accum), self.output.type) for w in inputs[0]]
 
 
-def folded_row(weights: Weights, fold: Fold, lanes: int, output: Tensor) -> Row:
+def multiplexed_datapath(
+    weights: Weights, fold: TimeMultiplexing, lanes: int, output: Tensor
+) -> Datapath:
     """A product with a constant matrix on shared multipliers, cast to the output's type.
 
     Steps whose weights are zero are left out.
@@ -360,27 +371,26 @@ def folded_row(weights: Weights, fold: Fold, lanes: int, output: Tensor) -> Row:
     if weights.shared and kept != fold and (parts > 1 or (steps != steps[0]).any()):
         # Parts, or groups, leave out other steps, so that a step says what it takes.
         part, place = np.divmod(steps.ravel(), fold.steps // parts)
-        width = width_of(0, int(place.max()))
-        to = FixedType(width, width, signed=False)
+        to = narrowest_type(0, int(place.max()), 0)
         rom = replace(rom, columns=(*rom.columns, (place[:, None], to)))
-        sequencer = (Repeat(tuple(np.bincount(part).tolist()), rom),)
+        sequencer = (BeatSequencer(tuple(np.bincount(part).tolist()), rom),)
         whole = Tensor("x", (size // parts,), weights.x)
         products = replace(products, inputs=(whole, products.inputs[1], Tensor("place", (1,), to)))
     else:
         order = weights.order(kept, rows)
-        feed = Feed(products.inputs[0].size, kept.groups if weights.shared else 1, rom)
+        feed = OperandSequencer(products.inputs[0].size, kept.groups if weights.shared else 1, rom)
         sequencer = (feed,)
         if parts == 1 and order != tuple(range(size)):
             source = Tensor("x", (size,), weights.x)
-            sequencer = (Function((Permute(weights.layer, source, order),)), feed)
+            sequencer = (CircuitUnit((Permute(weights.layer, source, order),)), feed)
     sums = Tensor("sum", (fold.outputs,), accumulate.type)
     group = replace(output, shape=(fold.outputs,))
-    body: Body = Results(weights.layer, (sums,), group, weights.accum)
+    body: CircuitPart = Results(weights.layer, (sums,), group, weights.accum)
     left_out = fold.reuse - kept.reuse
     note = f"{left_out} of {fold.reuse} steps are left out: their weights are zero"
-    return Row(
+    return Datapath(
         (size // parts,),
-        (*sequencer, Function((products,)), accumulate, Function((body,))),
+        (*sequencer, CircuitUnit((products,)), accumulate, CircuitUnit((body,))),
         fold.outputs,
         fold.reuse,
         fold.multipliers,

@@ -15,7 +15,7 @@ from gatewright.kernels.activation import Linear
 from gatewright.kernels.base import Kernel
 from gatewright.kernels.windowed import image_shape
 from gatewright.tensor import Tensor
-from gatewright.units import Function, Row, Unit
+from gatewright.units import CircuitUnit, Datapath, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,16 +59,16 @@ class Gather(Kernel):
     def mover(self, height: int, width: int) -> Unit:
         """The unit that moves the pixels of a stream."""
 
-    def row(self, lanes: tuple[int, ...]) -> Row:
-        """See `Kernel.row`: pixel by pixel, unless whole images come."""
+    def datapath(self, lanes: tuple[int, ...]) -> Datapath:
+        """See `Kernel.datapath`: pixel by pixel, unless whole images come."""
         (source,) = self.inputs
         if lanes[0] == source.size:
-            return super().row(lanes)
+            return super().datapath(lanes)
         height, width, channels = image_shape(source)
         units = [self.mover(height, width)]
         if source.type != self.output.type:
-            units.append(Function((self.per_pixel,)))
-        return Row((channels,), tuple(units), channels)
+            units.append(CircuitUnit((self.per_pixel,)))
+        return Datapath((channels,), tuple(units), channels)
 
     @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:

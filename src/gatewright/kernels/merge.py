@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import WORD_BITS, FixedType, Overflow, cast
-from gatewright.kernels.base import Kernel, Work
+from gatewright.kernels.base import Kernel, OperationCounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,12 +104,12 @@ class Merge(Kernel):
                 return circuit.minimum(a, b)
 
     @override
-    def work(self) -> Work:
+    def operation_counts(self) -> OperationCounts:
         if self.operation != "multiply":
-            return Work()
+            return OperationCounts()
         a, b = (tensor.type for tensor in self.inputs)
         bops = self.output.size * a.width * b.width
-        return Work(macs=self.output.size, bops=bops, ebops=bops)
+        return OperationCounts(macs=self.output.size, bops=bops, ebops=bops)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +163,7 @@ class Dot(Kernel):
         return [circuit.cast(circuit.cast(total, self.accum), self.output.type)]
 
     @override
-    def work(self) -> Work:
+    def operation_counts(self) -> OperationCounts:
         a, b = self.inputs
         bops = a.size * a.type.width * b.type.width
-        return Work(macs=a.size, bops=bops, ebops=bops)
+        return OperationCounts(macs=a.size, bops=bops, ebops=bops)

@@ -10,7 +10,15 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import WORD_BITS, FixedType, Overflow, Rounding, cast, is_lossless
+from gatewright.fixed import (
+    WORD_BITS,
+    FixedType,
+    Overflow,
+    Rounding,
+    cast,
+    is_lossless,
+    narrowest_type,
+)
 from gatewright.kernels import cmvm
 from gatewright.kernels.activation import Linear
 from gatewright.kernels.base import Kernel
@@ -18,8 +26,7 @@ from gatewright.kernels.elementwise import Elementwise
 from gatewright.kernels.tree import combine
 from gatewright.kernels.windowed import Windowed, image_shape
 from gatewright.tensor import Tensor
-from gatewright.units import Accumulate, Function, Maximum, Row
-from gatewright.units.accumulate import holding
+from gatewright.units import Accumulate, CircuitUnit, Datapath, Maximum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -122,34 +129,36 @@ class GlobalPooling(Kernel):
             )
         _ = self.quotient  # refuses what is too wide
 
-    def row(self, lanes: tuple[int, ...]) -> Row:
-        """See `Kernel.row`: pixel by pixel, unless all pixels come at once.
+    def datapath(self, lanes: tuple[int, ...]) -> Datapath:
+        """See `Kernel.datapath`: pixel by pixel, unless all pixels come at once.
 
         A sum that depends on the order of its casts has all pixels gathered.
         """
         channels, source = self.output.shape[-1], self.inputs[0].type
         if lanes[0] == self.inputs[0].size or (self.operation == "average" and not self._exact):
-            return super().row(lanes)
+            return super().datapath(lanes)
         pixel = replace(self.inputs[0], shape=(channels,))
         if self.operation == "max":
             # The greatest of the elements as they come, or of their casts, is cast at the end.
             of_one = replace(self, inputs=(pixel,))
             if not self.cast_first:
-                return Row((channels,), (Maximum(self.pixels), Function((of_one,))), channels)
+                return Datapath(
+                    (channels,), (Maximum(self.pixels), CircuitUnit((of_one,))), channels
+                )
             accums = replace(pixel, type=self.accum)
-            before = Function((Linear(self.layer, (pixel,), accums),))
-            after = Function((replace(of_one, inputs=(accums,)),))
-            return Row((channels,), (before, Maximum(self.pixels), after), channels)
+            before = CircuitUnit((Linear(self.layer, (pixel,), accums),))
+            after = CircuitUnit((replace(of_one, inputs=(accums,)),))
+            return Datapath((channels,), (before, Maximum(self.pixels), after), channels)
         low, high = self.pixels * source.min, self.pixels * source.max
-        total = holding(low, high, source.frac)
-        terms = holding(source.min, source.max, source.frac)
-        signed = Function((Linear(self.layer, (pixel,), replace(pixel, type=terms)),))
+        total = narrowest_type(low, high, source.frac, signed=True)
+        terms = narrowest_type(source.min, source.max, source.frac, signed=True)
+        signed = CircuitUnit((Linear(self.layer, (pixel,), replace(pixel, type=terms)),))
         bias = (((0,) * channels),)
         add = Accumulate(self.pixels, total, ((low, high),) * channels, bias)
         sums = replace(pixel, type=total)
         accums = replace(pixel, type=self.accum)
-        mean = Function((Linear(self.layer, (sums,), accums), self.quotient))
-        return Row((channels,), (signed, add, mean), channels)
+        mean = CircuitUnit((Linear(self.layer, (sums,), accums), self.quotient))
+        return Datapath((channels,), (signed, add, mean), channels)
 
     @property
     def pixels(self) -> int:

@@ -11,15 +11,21 @@ from typing_extensions import override
 
 from gatewright.fixed import cast, effective_bits
 from gatewright.kernels import cmvm
-from gatewright.kernels.base import Choice, Work
-from gatewright.kernels.fold import Fold, Weights, folded_area, folded_row, reuse_factors
+from gatewright.kernels.base import Implementation, OperationCounts
+from gatewright.kernels.fold import (
+    TimeMultiplexing,
+    Weights,
+    multiplexed_area,
+    multiplexed_datapath,
+    reuse_factors,
+)
 from gatewright.kernels.weighted import Weighted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gatewright.targets import Target
-    from gatewright.units import Row
+    from gatewright.units import Datapath
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,15 +47,15 @@ class Product(Weighted):
     def cycles(self, reuse: int) -> int:
         return self._fold(reuse).without_zeros(self.weights).reuse
 
-    def _fold(self, reuse: int) -> Fold:
+    def _fold(self, reuse: int) -> TimeMultiplexing:
         n_in, n_out = self.weights.shape
-        return Fold(n_in, n_out, reuse)
+        return TimeMultiplexing(n_in, n_out, reuse)
 
     def accum_bias(self) -> NDArray[np.int64]:
         """The biases in the unit of the accumulators."""
         return cast(self.bias, self.bias_type.frac, self.accum)
 
-    def folded(self, lanes: int) -> Row:
+    def multiplexed(self, lanes: int) -> Datapath:
         """How it is built with shared multipliers, for beats of so many elements."""
         weights = Weights(
             layer=self.layer,
@@ -61,7 +67,7 @@ class Product(Weighted):
             shared=self.shared,
             rom_style=self.rom_style,
         )
-        return folded_row(weights, self._fold(self.reuse), lanes, self.output)
+        return multiplexed_datapath(weights, self._fold(self.reuse), lanes, self.output)
 
     @override
     def area(self, reuse: int, target: Target) -> float:
@@ -69,29 +75,29 @@ class Product(Weighted):
             return self.unrolled_area(target)
         fold = self._fold(reuse).without_zeros(self.weights)
         widths = self.inputs[0].type.width, self.weight_type.width, self.accum.width
-        return folded_area(fold, widths, target.fabric, shared=self.shared)
+        return multiplexed_area(fold, widths, target.fabric, shared=self.shared)
 
     @abstractmethod
     def unrolled_area(self, target: Target) -> float:
         """Estimated area at reuse factor 1."""
 
     @override
-    def choice(self, target: Target) -> Choice:
+    def implementation(self, target: Target) -> Implementation:
         if self.reuse == 1:
-            return self.unrolled_choice(target)
+            return self.unrolled_implementation(target)
         multipliers = self._fold(self.reuse).multipliers
-        return Choice(cmvm.SHARED, f"{multipliers} multipliers, reuse factor {self.reuse}")
+        return Implementation(cmvm.SHARED, f"{multipliers} multipliers, reuse factor {self.reuse}")
 
     @abstractmethod
-    def unrolled_choice(self, target: Target) -> Choice:
+    def unrolled_implementation(self, target: Target) -> Implementation:
         """How it is built at reuse factor 1."""
 
-    def work(self) -> Work:
+    def operation_counts(self) -> OperationCounts:
         """See `Kernel.work`: the same weights for every period."""
         repeats = self.inputs[0].size // self.period
         width = self.inputs[0].type.width
         nonzero = int(np.count_nonzero(self.weights))
-        return Work(
+        return OperationCounts(
             macs=repeats * self.weights.size,
             bops=repeats * nonzero * width * self.weight_type.width,
             ebops=repeats * int(effective_bits(self.weights).sum()) * width,

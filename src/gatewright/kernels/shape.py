@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from gatewright.fixed import cast
 from gatewright.kernels.base import Kernel
-from gatewright.units import Concat, Function, Row
+from gatewright.units import CircuitUnit, Concat, Datapath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,24 +81,24 @@ class Concatenate(Kernel):
 
     axis: int
 
-    def row(self, lanes: tuple[int, ...]) -> Row:
-        """See `Kernel.row`: by pixel along the last axis, one after the other along the first.
+    def datapath(self, lanes: tuple[int, ...]) -> Datapath:
+        """See `Kernel.datapath`: by pixel along the last axis, one after the other along the first.
 
         Streams of unlike types are cast where their elements stand side by side only.
         """
         shapes = [tensor.shape for tensor in self.inputs]
         if lanes == tuple(tensor.size for tensor in self.inputs):
-            return super().row(lanes)
+            return super().datapath(lanes)
         if self.axis == len(self.output.shape) - 1 > 0:
             beat = tuple(shape[-1] for shape in shapes)
             inputs = tuple(replace(t, shape=t.shape[-1:]) for t in self.inputs)
             output = replace(self.output, shape=self.output.shape[-1:])
             pixel = replace(self, inputs=inputs, output=output, axis=0)
-            return Row(beat, (Function((pixel,)),), output.size)
+            return Datapath(beat, (CircuitUnit((pixel,)),), output.size)
         if self.axis == 0 and {tensor.type for tensor in self.inputs} == {self.output.type}:
             smallest = math.gcd(*lanes)
-            return Row((smallest,) * len(shapes), (Concat(self.output.type),), smallest)
-        return super().row(lanes)
+            return Datapath((smallest,) * len(shapes), (Concat(self.output.type),), smallest)
+        return super().datapath(lanes)
 
     @override
     def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from typing_extensions import override
 from gatewright.errors import UnsupportedError
 from gatewright.kernels.base import Kernel
 from gatewright.tensor import Tensor
-from gatewright.units import Pad, Row, Window
+from gatewright.units import Datapath, Pad, Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,17 +131,17 @@ class Windowed(Kernel):
         windows = windows[:, ::rows, ::columns, :, ::down, ::across].transpose(0, 1, 2, 4, 5, 3)
         return windows.reshape(len(images), windows.shape[1] * windows.shape[2], -1)
 
-    def row(self, lanes: tuple[int, ...]) -> Row:
-        """See `Kernel.row`: pixel by pixel, unless whole images come and `whole` says otherwise.
+    def datapath(self, lanes: tuple[int, ...]) -> Datapath:
+        """See `Kernel.datapath`: pixel by pixel, unless images come and `whole` says otherwise.
 
         Where windows at the border have functions of their own, whole images are gathered.
         """
         (source,) = self.inputs
         if (lanes[0] == source.size and self.whole) or len(self.functions) > 1:
-            return super().row(lanes)
+            return super().datapath(lanes)
         height, width, channels = image_shape(source)
         pad = (Pad(height, width, self.pads, self.pad_value),) if any(self.pads) else ()
-        product = self.per_window.row((self.window_tensor.size,))
+        product = self.per_window.datapath((self.window_tensor.size,))
         units = (*pad, self._slider, *product.units)
         return replace(product, lanes=(channels,), units=units)
 

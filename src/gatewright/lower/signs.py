@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.fixed import WORD_BITS, FixedType, Rounding, cast
+from gatewright.fixed import WORD_BITS, FixedType, Rounding, cast, narrowest_type
 from gatewright.hlsgraph.layers import Layer
 
 Raw = NDArray[np.int64]
@@ -51,8 +51,6 @@ def agreements(
     return FixedType(width, width, True, Rounding.TRN_ZERO), 2 * bias
 
 
-def holding(raw: Raw, frac: int) -> FixedType:
+def narrowest_type_of(raw: Raw, frac: int) -> FixedType:
     """The narrowest type with `frac` fractional bits that holds raw values."""
-    low, high = int(raw.min(initial=0)), int(raw.max(initial=0))
-    width = max(high.bit_length(), (~low).bit_length()) + 1
-    return FixedType(width, width - frac)
+    return narrowest_type(int(raw.min(initial=0)), int(raw.max(initial=0)), frac, signed=True)

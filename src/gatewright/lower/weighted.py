@@ -14,7 +14,7 @@ from gatewright.hlsgraph.node import words
 from gatewright.hlsgraph.precisions import is_bit, is_sign
 from gatewright.kernels import Kernel
 from gatewright.lower.registry import lowers, multiplication, place, rows
-from gatewright.lower.signs import agreements, holding, of_sign_inputs
+from gatewright.lower.signs import agreements, narrowest_type_of, of_sign_inputs
 from gatewright.lower.windows import windows
 
 
@@ -66,8 +66,8 @@ def batchnorm(layer: Layer) -> Kernel:
         # 2 b - 1 in place of b.
         frac = max(scale_type.frac, bias_type.frac)
         bias = (bias << (frac - bias_type.frac)) - (scale << (frac - scale_type.frac))
-        bias_type, scale = holding(bias, frac), 2 * scale
-        scale_type = holding(scale, scale_type.frac)
+        bias_type, scale = narrowest_type_of(bias, frac), 2 * scale
+        scale_type = narrowest_type_of(scale, scale_type.frac)
     return kernels.BatchNorm(
         **place(layer),
         scale=scale,
@@ -109,12 +109,15 @@ def _factors(layer: Layer, n_in: int) -> dict[str, Any]:
     if layer.has_sign_operands:
         accum, bias = agreements(layer, n_in, bias, bias_type, accum)
         matrix, bias = of_sign_inputs(matrix, 0, bias, 0, accum)
-        weight_type, bias_type = holding(matrix, 0), holding(bias, 0)
+        weight_type, bias_type = narrowest_type_of(matrix, 0), narrowest_type_of(bias, 0)
     elif is_bit(read.precision) and (is_bit(weight) or is_sign(weight)):
         raise layer.refuse("one-bit integers on both sides, of which one is a sign and one is not")
     elif read.is_sign:
         matrix, bias = of_sign_inputs(matrix, weight_type.frac, bias, bias_type.frac, accum)
-        weight_type, bias_type = holding(matrix, accum.frac), holding(bias, accum.frac)
+        weight_type, bias_type = (
+            narrowest_type_of(matrix, accum.frac),
+            narrowest_type_of(bias, accum.frac),
+        )
     return {
         "weights": matrix,
         "bias": bias,

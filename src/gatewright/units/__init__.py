@@ -1,31 +1,31 @@
 """The units that hardware is built of: each takes beats of a stream and gives beats."""
 
 from gatewright.units.accumulate import Accumulate, Maximum
-from gatewright.units.base import Bundle, Element, Row, Stream, Unit
-from gatewright.units.feed import Feed, Repeat, Rom
+from gatewright.units.base import Datapath, Element, Stream, StreamGroup, Unit
+from gatewright.units.circuit_unit import CircuitPart, CircuitUnit, Permute
 from gatewright.units.fifo import Fifo
-from gatewright.units.function import Body, Function, Permute
 from gatewright.units.image import Concat, Crop, Pad, Upsample, Window
 from gatewright.units.resize import Resize, resized
+from gatewright.units.sequencers import BeatSequencer, OperandSequencer, Rom
 
 __all__ = [
     "Accumulate",
-    "Body",
-    "Bundle",
+    "BeatSequencer",
+    "CircuitPart",
+    "CircuitUnit",
     "Concat",
     "Crop",
+    "Datapath",
     "Element",
-    "Feed",
     "Fifo",
-    "Function",
     "Maximum",
+    "OperandSequencer",
     "Pad",
     "Permute",
-    "Repeat",
     "Resize",
     "Rom",
-    "Row",
     "Stream",
+    "StreamGroup",
     "Unit",
     "Upsample",
     "Window",

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gatewright.circuit import width_of
 from gatewright.fixed import FixedType
-from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
+from gatewright.units.base import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +31,7 @@ class Accumulate(Unit):
     bias: tuple[tuple[int, ...], ...]
 
     @override
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         (source,) = sources
         elements = tuple(Element(low, high, self.type.frac) for low, high in self.bounds)
         return (Stream(self.type, elements, source.beats // self.steps),)
@@ -53,7 +52,7 @@ class Accumulate(Unit):
         }
 
     @override
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         del sources
         return paced(arrivals[0], 1)[self.steps - 1 :: self.steps] + 1
 
@@ -72,7 +71,7 @@ class Maximum(Unit):
     steps: int
 
     @override
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         (source,) = sources
         return (Stream(source.type, source.elements, source.beats // self.steps).late(),)
 
@@ -87,12 +86,6 @@ class Maximum(Unit):
         }
 
     @override
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         del sources
         return paced(arrivals[0], 1)[self.steps - 1 :: self.steps] + 1
-
-
-def holding(low: int, high: int, frac: int) -> FixedType:
-    """The narrowest signed type of a unit of 2**-frac that holds an interval."""
-    width = width_of(min(low, -1), high)
-    return FixedType(width, width - frac)

@@ -76,7 +76,7 @@ class Stream:
 
 
 #: Streams that share one handshake.
-Bundle = tuple[Stream, ...]
+StreamGroup = tuple[Stream, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ class Unit(ABC):
         return self
 
     @abstractmethod
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         """What leaves the unit."""
 
     @abstractmethod
@@ -109,7 +109,7 @@ class Unit(ABC):
         del sources
         return 1
 
-    def wait(self) -> int:
+    def startup(self) -> int:
         """Clock cycles from when the very first beat is offered at the input until it is taken."""
         return 0
 
@@ -117,7 +117,7 @@ class Unit(ABC):
         """Beats that it takes in a row, at most, having taken none while its reader was busy."""
         return 0
 
-    def held_times(self, sources: Bundle, busy: int, *arrivals: Times) -> Times:
+    def held_times(self, sources: StreamGroup, busy: int, *arrivals: Times) -> Times:
         """`times` with a reader that takes a beat at most every `busy` clock cycles.
 
         It differs where a beat that waits at the output keeps the unit from its work.
@@ -126,7 +126,7 @@ class Unit(ABC):
         return self.times(sources, *arrivals)
 
     @abstractmethod
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         """Clock cycles in which beats are offered at the output, if each is taken at once.
 
         Args:
@@ -137,15 +137,15 @@ class Unit(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
-    """How a kernel is built: units one behind the other.
+class Datapath:
+    """How a kernel is built: a chain of units.
 
     Attributes:
         lanes: elements per beat that the first unit takes, per input of the kernel.
         units: in order; the first takes the kernel's inputs.
         out_lanes: elements per beat that the last unit gives.
         reuse: the reuse factor, where multipliers are shared or could be.
-        multipliers: number of multipliers, where the row multiplies with shared ones.
+        multipliers: number of multipliers, where it multiplies with shared ones.
         notes: what is done otherwise than the reuse factor says.
     """
 

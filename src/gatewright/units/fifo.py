@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gatewright.units.base import Bundle, Parameters, Stream, Times, Unit
+from gatewright.units.base import Parameters, Stream, StreamGroup, Times, Unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Fifo(Unit):
         return self.depth > 1
 
     @override
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         return sources
 
     @override
@@ -40,6 +40,6 @@ class Fifo(Unit):
         return {"Width": source.bits, "Depth": self.depth, "RamStyle": f'"{self.style}"'}
 
     @override
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         del sources
         return arrivals[0] + (self.depth > 0)

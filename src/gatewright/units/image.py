@@ -9,7 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.fixed import FixedType
-from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
+from gatewright.units.base import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ class Window(_Image):
         return np.diff(completing, append=completing[0] + self.height * self.width)
 
     @override
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         (source,) = sources
         taps = self.kernel[0] * self.kernel[1]
         return (Stream(source.type, source.elements * taps, len(self._completing())).late(),)
@@ -97,10 +97,10 @@ class Window(_Image):
         return {**super().parameters(*sources), **geometry, "RamStyle": f'"{self.style}"'}
 
     @override
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         return self.held_times(sources, 1, *arrivals)
 
-    def held_times(self, sources: Bundle, busy: int, *arrivals: Times) -> Times:
+    def held_times(self, sources: StreamGroup, busy: int, *arrivals: Times) -> Times:
         """See `Unit.held_times`: while a window waits, no pixel is taken.
 
         Window j, which pixel i[j] completes, is taken at f[j] and is offered at
@@ -136,7 +136,7 @@ class Pad(_Image):
     fill: int = 0
 
     @override
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         (source,) = sources
         top, bottom, left, right = self.pads
         beats = (self.height + top + bottom) * (self.width + left + right)
@@ -152,12 +152,12 @@ class Pad(_Image):
         fill = {"Fill": f"{{{source.lanes}{{{source.type.width}'d{value}}}}}"} if value else {}
         return {**super().parameters(*sources), **dict(sides), **fill}
 
-    def wait(self) -> int:
+    def startup(self) -> int:
         """See `Unit.wait`: what comes before an image leaves first."""
         top, _, left, right = self.pads
         return top * (left + self.width + right) + left
 
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         """See `Unit.times`; what comes before an image waits for its first pixel."""
         del sources
         top, bottom, left, right = self.pads
@@ -183,7 +183,7 @@ class Crop(_Image):
     crop: tuple[int, int, int, int]
 
     @override
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         (source,) = sources
         top, bottom, left, right = self.crop
         beats = (self.height - top - bottom) * (self.width - left - right)
@@ -195,7 +195,7 @@ class Crop(_Image):
         return {**super().parameters(*sources), **dict(sides)}
 
     @override
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         del sources
         top, bottom, left, right = self.crop
         taken = paced(arrivals[0], 1).reshape(-1, self.height, self.width)
@@ -218,7 +218,7 @@ class Upsample(_Image):
     style: str = "auto"
 
     @override
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         (source,) = sources
         beats = source.beats * self.factors[0] * self.factors[1]
         return (Stream(source.type, source.elements, beats).late(),)
@@ -229,7 +229,7 @@ class Upsample(_Image):
         return {**super().parameters(*sources), **dict(sides), "RamStyle": f'"{self.style}"'}
 
     @override
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         del sources
         images = arrivals[0].reshape(-1, self.height, self.width)
         repeated = images.repeat(self.factors[0], axis=1).repeat(self.factors[1], axis=2)
@@ -250,7 +250,7 @@ class Concat(Unit):
     type: FixedType
 
     @override
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         elements = tuple(
             Element.union(lanes) for lanes in zip(*(s.elements for s in sources), strict=True)
         )
@@ -262,7 +262,7 @@ class Concat(Unit):
         return {"Bits": sources[0].bits, "Inputs": len(sources), "Beats": f"{{{beats}}}"}
 
     @override
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         parts = [
             arrival.reshape(-1, source.beats)
             for source, arrival in zip(sources, arrivals, strict=True)

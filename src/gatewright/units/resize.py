@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from typing_extensions import override
 
-from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
+from gatewright.units.base import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Resize(Unit):
     lanes: int
 
     @override
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         (source,) = sources
         beats = source.beats * source.lanes // self.lanes
         if self.lanes < source.lanes:
@@ -47,7 +47,7 @@ class Resize(Unit):
         return max(1, sources[0].lanes // self.lanes)
 
     @override
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         (source,), (arrival,) = sources, arrivals
         if self.lanes < source.lanes:
             parts = self.busy(source)

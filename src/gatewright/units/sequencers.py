@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from gatewright.circuit.fabric import Fabric
 from gatewright.fixed import FixedType
-from gatewright.units.base import Bundle, Element, Parameters, Stream, Times, Unit, paced
+from gatewright.units.base import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Rom:
         """Bits of a word."""
         return sum(values.shape[1] * to.width for values, to in self.columns)
 
-    def streams(self, beats: int) -> Bundle:
+    def streams(self, beats: int) -> StreamGroup:
         """The constants as they go along with the operands."""
         return tuple(
             Stream(
@@ -77,7 +77,7 @@ class Rom:
 
 
 @dataclass(frozen=True, eq=False)
-class Feed(Unit):
+class OperandSequencer(Unit):
     """Gives a beat's elements a few at a time, again and again, each with its constants.
 
     Attributes:
@@ -94,7 +94,7 @@ class Feed(Unit):
     rom: Rom
 
     @override
-    def fitted(self, fabric: Fabric) -> Feed:
+    def fitted(self, fabric: Fabric) -> OperandSequencer:
         return replace(self, rom=self.rom.fitted(fabric))
 
     def busy(self, *sources: Stream) -> int:
@@ -102,7 +102,7 @@ class Feed(Unit):
         return sources[0].lanes // self.take * self.rounds
 
     @override
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         (source,) = sources
         beats = source.beats * self.busy(source)
         elements = tuple(
@@ -123,14 +123,14 @@ class Feed(Unit):
         }
 
     @override
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         steps = self.busy(*sources)
         taken = paced(arrivals[0], steps)
         return (taken[:, None] + np.arange(1, steps + 1)).ravel()
 
 
 @dataclass(frozen=True, eq=False)
-class Repeat(Unit):
+class BeatSequencer(Unit):
     """Gives each beat again and again, each time with its constants.
 
     Attributes:
@@ -153,7 +153,7 @@ class Repeat(Unit):
         return Rom((*self.constants.columns, (last, flag)), self.constants.style)
 
     @override
-    def fitted(self, fabric: Fabric) -> Repeat:
+    def fitted(self, fabric: Fabric) -> BeatSequencer:
         return replace(self, constants=replace(self.constants, style=self.rom.fitted(fabric).style))
 
     def busy(self, *sources: Stream) -> int:
@@ -162,7 +162,7 @@ class Repeat(Unit):
         return max(self.rounds)
 
     @override
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         (source,) = sources
         beats = source.beats // len(self.rounds) * sum(self.rounds)
         return (replace(source, beats=beats).late(), *self.constants.streams(beats))
@@ -172,7 +172,7 @@ class Repeat(Unit):
         return {"Bits": sources[0].bits, "Steps": sum(self.rounds)}
 
     @override
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         del sources
         (arrival,) = arrivals
         rounds = np.resize(self.rounds, len(arrival))

@@ -9,10 +9,10 @@ from typing import ClassVar, Protocol
 from gatewright.circuit import Circuit, Word
 from gatewright.targets import Target
 from gatewright.tensor import Tensor
-from gatewright.units.base import Bundle, Parameters, Stream, Times, Unit
+from gatewright.units.base import Parameters, Stream, StreamGroup, Times, Unit
 
 
-class Body(Protocol):
+class CircuitPart(Protocol):
     """A function that can be added to a circuit; kernels are such."""
 
     @property
@@ -32,33 +32,33 @@ class Body(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Function(Unit):
+class CircuitUnit(Unit):
     """A circuit that gives one beat for one beat, or for one of each of several streams.
 
     Its module is generated; how long it takes is known once the circuit is scheduled, so a
-    `Function` by itself says neither what leaves it nor when.
+    `CircuitUnit` by itself says neither what leaves it nor when.
 
     Attributes:
-        bodies: functions, each of the result of the one before.
+        parts: functions, each of the result of the one before.
     """
 
     name: ClassVar[str] = "function"
     module: ClassVar[str] = ""
 
-    bodies: tuple[Body, ...]
+    parts: tuple[CircuitPart, ...]
 
-    def result(self, *sources: Stream) -> Bundle:
+    def result(self, *sources: Stream) -> StreamGroup:
         """Not known before the circuit is built."""
-        raise TypeError("a Function is compiled first")
+        raise TypeError("a CircuitUnit is compiled first")
 
     def parameters(self, *sources: Stream) -> Parameters:
         """A generated module has none."""
         del sources
         return {}
 
-    def times(self, sources: Bundle, *arrivals: Times) -> Times:
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         """Not known before the circuit is scheduled."""
-        raise TypeError("a Function is compiled first")
+        raise TypeError("a CircuitUnit is compiled first")
 
 
 @dataclass(frozen=True)
