@@ -42,5 +42,5 @@ if __name__ == "__main__":
     find_and_load = bootstrap._find_and_load
     bootstrap._find_and_load = _timed
     sys.path.pop(0)  # this folder
-    cli = importlib.import_module("gatewright.cli")
+    cli = importlib.import_module("gatewright.cli.commands")
     cli.main(sys.argv[2:])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gatewright.design import Design
+from gatewright.design.dataflow import Design
 from gatewright.emit import emit
 from gatewright.kernels import Dense
 from gatewright.synth import synthesize, synthesize_files

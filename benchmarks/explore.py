@@ -23,8 +23,8 @@ from typing import Any
 import psutil
 
 from benchmarks._results import keep
+from gatewright.report.report_files import load_reports
 from gatewright.report.schema import Report
-from gatewright.report.store import load_reports
 from gatewright.store import Store
 
 HERE = Path(__file__).resolve().parent

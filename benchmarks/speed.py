@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.jet_network import INPUT_PRECISION
-from gatewright import golden
-from gatewright.design import Design
+from gatewright.design import golden
+from gatewright.design.dataflow import Design
 from gatewright.emulation import Emulation
-from gatewright.fixed import to_float
 from gatewright.flow.inputs import random_inputs
 from gatewright.flow.steps import read_stamp
+from gatewright.numeric.fixed import to_float
 
 VECTORS = 10_000
 REPEATS = 5

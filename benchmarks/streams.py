@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks import _measure, cifar_cnn, mnist_cnn
 from benchmarks._digits import pictures
 from benchmarks._results import keep
-from gatewright import golden
+from gatewright.design import golden
 from gatewright.emit import isolate
 from gatewright.flow.convert import load_design, load_rtl
 from gatewright.flow.inputs import random_inputs
@@ -32,8 +32,8 @@ from gatewright.zoo import load_sweep, obtain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from gatewright.design import Design
-    from gatewright.project import Module
+    from gatewright.design.dataflow import Design
+    from gatewright.rtl.manifest import Module
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build" / "bench"

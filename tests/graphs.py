@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gatewright import golden
-from gatewright.fixed import to_float
+from gatewright.design import golden
+from gatewright.numeric.fixed import to_float
 
 if TYPE_CHECKING:
-    from gatewright.design import Design
+    from gatewright.design.dataflow import Design
     from gatewright.emulation import Emulation
 
 

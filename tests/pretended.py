@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from gatewright.compress import run
+from gatewright.compress import recipe_walk as run
 
 
 def pretend(monkeypatch, answer=lambda request, count: {}):

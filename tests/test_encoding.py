@@ -17,7 +17,7 @@ def leaves_encoding_open(call):
     method = isinstance(call.func, ast.Attribute)
     if name == "read_text":
         return not call.args
-    if name == "write_text":  # that of a path; gatewright.files has a function of that name
+    if name == "write_text":  # that of a path; gatewright.system.files has a function of that name
         return method and len(call.args) == 1
     if name == "open" and method:
         mode = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None

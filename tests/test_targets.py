@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from gatewright.errors import InputError
-from gatewright.resources import data_dir
 from gatewright.synth.family import family_names, family_type
+from gatewright.system.package_data import data_dir
 from gatewright.targets import load_target, target_names
 
 SHIPPED = data_dir("hls") / "targets"

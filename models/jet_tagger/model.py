@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gatewright.cache import cache_dir
 from gatewright.errors import InputError
+from gatewright.system.cache import cache_dir
 
 if TYPE_CHECKING:
     from gatewright.zoo.data import Split

@@ -8,11 +8,11 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gatewright.documents import read_yaml
 from gatewright.errors import InputError
-from gatewright.fixed import FixedType
-from gatewright.resources import DEFAULT_TARGET, data_dir
-from gatewright.strict import MOST_CYCLES, first_problem
+from gatewright.numeric.fixed import FixedType
+from gatewright.parsing.documents import read_yaml
+from gatewright.parsing.strict import MOST_CYCLES, first_problem
+from gatewright.system.package_data import DEFAULT_TARGET, data_dir
 
 Io = Literal["parallel", "stream"]
 Strategy = Literal["latency", "resource", "distributed_arithmetic"]

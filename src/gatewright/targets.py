@@ -11,11 +11,11 @@ from typing import Annotated, Any, ClassVar
 from pydantic import ConfigDict, Field, InstanceOf, TypeAdapter, ValidationError
 
 from gatewright.circuit.fabric import Fabric
-from gatewright.documents import read_yaml
 from gatewright.errors import InputError
-from gatewright.resources import data_dir
-from gatewright.strict import first_problem
+from gatewright.parsing.documents import read_yaml
+from gatewright.parsing.strict import first_problem
 from gatewright.synth.family import Family, family_names, family_type
+from gatewright.system.package_data import data_dir
 
 _Positive = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
 _Count = Annotated[int, Field(ge=0, le=1 << 40)]

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gatewright.baseline import measure, obtain, run, this_processor
+from gatewright.baseline import measure, obtain, this_processor
+from gatewright.baseline import measurement as run
 from gatewright.errors import InputError
 from gatewright.frontend.quiet import import_keras
 from gatewright.store import Store

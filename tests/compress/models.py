@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from gatewright import golden
 from gatewright.compress.bits import LayerBits
-from gatewright.fixed import from_float, to_float
+from gatewright.design import golden
 from gatewright.frontend import convert
 from gatewright.lower import lower
+from gatewright.numeric.fixed import from_float, to_float
 from gatewright.options import ConvertOptions
 
 GRID = "fixed<8,3>"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from compress.models import on_grid, spread
+from gatewright.compress.editable_model import read
 from gatewright.compress.equalize import equalize, find_groups
-from gatewright.compress.network import read
 
 
 def branched(keras):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from compress.models import golden_outputs, on_grid, spread
-from gatewright import cli
+from gatewright.cli import commands as cli
 from gatewright.compress.bits import LayerBits
+from gatewright.compress.model_files import load_model
 from gatewright.compress.quantize import quantize
-from gatewright.compress.source import load_model
 from gatewright.frontend.quiet import quiet
 
 

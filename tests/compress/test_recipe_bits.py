@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gatewright.compress.ranges import find_ranges
+from gatewright.compress.clipping import find_ranges
+from gatewright.compress.model_files import load_model
 from gatewright.compress.recipe import Training, parse_recipe
-from gatewright.compress.run import Source, obtain
-from gatewright.compress.source import load_model
+from gatewright.compress.recipe_walk import Source, obtain
 from gatewright.store import Store
 
 MODEL = '''

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gatewright import versions
 from gatewright.compress import code as hashes
-from gatewright.compress import run
+from gatewright.compress import recipe_walk as run
 from gatewright.compress.bits import LayerBits
 from gatewright.compress.recipe import Training, parse_recipe
-from gatewright.compress.run import Source, Stopped, obtain
+from gatewright.compress.recipe_walk import Source, Stopped, obtain
 from gatewright.errors import DataError, InputError
 from gatewright.store import Store
+from gatewright.system import versions
 from pretended import pretend
 from waiting import gone, wait_until
 
@@ -148,7 +148,7 @@ def edit_helper(source):
         ({"code": "gatewright.zoo.data"}, ["data", "train", "quantize"]),
         ({"code": "gatewright.compress.fit"}, ["train", "quantize"]),
         ({"code": "gatewright.compress.bits"}, ["train", "quantize"]),
-        ({"code": "gatewright.compress.fold"}, ["quantize"]),
+        ({"code": "gatewright.compress.batchnorm_folding"}, ["quantize"]),
         ({"code": "gatewright.compress.remove"}, []),
         ({"code": "gatewright.synth"}, []),
         ({}, []),
@@ -272,7 +272,7 @@ def test_a_worker_ends_with_whoever_started_it(source, store):
     )
     code = (
         "import sys, pathlib\n"
-        "from gatewright.compress.run import *\n"
+        "from gatewright.compress.recipe_walk import *\n"
         "from gatewright.compress.recipe import *\n"
         "training = Training(epochs=1, batch_size=1, learning_rate=0.1, seed=1)\n"
         "obtain(Source(pathlib.Path(sys.argv[1])), [Train()], training,"

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compress.models import GRID, golden_outputs, on_grid, spread
-from gatewright.compress.graph import kernel_of, kernels
+from gatewright.compress.layer_graph import kernel_of, kernels
 from gatewright.compress.prune import find_masks, hold, magnitude, summarize
 from gatewright.compress.remove import remove
 from gatewright.errors import InputError, UnsupportedError

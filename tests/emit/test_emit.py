@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from circuit.circuits import random_circuit
-from gatewright import golden
 from gatewright.circuit import Circuit, Word
-from gatewright.design import Design
+from gatewright.design import golden
+from gatewright.design.dataflow import Design
 from gatewright.emit import emit, isolate
-from gatewright.fixed import FixedType
 from gatewright.kernels import Dense, Kernel, Tensor
-from gatewright.project import RtlProject
+from gatewright.numeric.fixed import FixedType
+from gatewright.rtl.manifest import RtlProject
 from gatewright.simulate import StallPattern, lint, simulate
 from gatewright.targets import load_target
 

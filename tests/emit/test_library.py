@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from gatewright.emit.library import LIBRARY, library_files
-from gatewright.resources import data_dir
+from gatewright.rtl.library import LIBRARY, library_files
+from gatewright.system.package_data import data_dir
 
 
 def test_every_file_is_known():

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 from gatewright.errors import DesignFailure, GatewrightError, system_message
-from gatewright.explore import run
+from gatewright.explore import runs as run
 from gatewright.explore.local import LocalEngine
 from gatewright.explore.outcome import Outcome
 from gatewright.explore.trial import Task
 from gatewright.report import schema
-from gatewright.report.store import write_report
+from gatewright.report.report_files import write_report
 from gatewright.store import Store
 
 SWEEP = """

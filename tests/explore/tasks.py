@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gatewright import processes
 from gatewright.errors import InputError
+from gatewright.system import processes
 
 
 def add(a: int, b: int) -> int:

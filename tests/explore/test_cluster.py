@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from explore import tasks
-from gatewright import processes
 from gatewright.errors import InputError
 from gatewright.explore.cluster import ClusterEngine
 from gatewright.explore.engine import WorkerDied
+from gatewright.system import processes
 from waiting import gone, wait_until
 
 TESTS = Path(__file__).resolve().parents[1]

@@ -7,7 +7,7 @@ import pytest
 
 from explore import made_up
 from gatewright.cli import main
-from gatewright.explore import run
+from gatewright.explore import runs as run
 
 DIGITS = Path(__file__).resolve().parents[2] / "models" / "digits_mlp"
 SEARCH = """

@@ -15,13 +15,13 @@ import yaml
 
 from explore import made_up
 from gatewright.errors import DesignFailure, InputError
-from gatewright.explore import run
+from gatewright.explore import runs as run
 from gatewright.explore.cluster import ClusterEngine
 from gatewright.explore.local import LocalEngine
 from gatewright.explore.outcome import Outcome, Trial
 from gatewright.explore.space import load_search
+from gatewright.report.report_files import load_reports
 from gatewright.report.schema import Baseline
-from gatewright.report.store import load_reports
 from gatewright.store import Check, Store
 
 TESTS = Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewright.explore.hopeless import dominated, estimate, floor, limits
+from gatewright.explore.early_stopping import dominated, estimate, floor, limits
 from gatewright.explore.outcome import Limits, Outcome, Trial, front, violations
 from gatewright.explore.space import Search
 

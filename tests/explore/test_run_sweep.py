@@ -7,11 +7,11 @@ import pytest
 from explore import made_up
 from explore.test_explore_run import Threads
 from gatewright.errors import DataError, DesignFailure
-from gatewright.explore import run
+from gatewright.explore import runs as run
 from gatewright.explore.outcome import Limits
 from gatewright.explore.trial import Task
+from gatewright.report.report_files import load_reports, write_report
 from gatewright.report.schema import Baseline
-from gatewright.report.store import load_reports, write_report
 
 SWEEP = (
     made_up.SWEEP.partition("search:")[0]

@@ -5,11 +5,11 @@ from dataclasses import asdict
 
 import numpy as np
 
-from gatewright.design import Design
+from gatewright.design.dataflow import Design
 from gatewright.emit import emit
-from gatewright.fixed import FixedType
 from gatewright.flow.steps import Stamp, write_stamp
 from gatewright.kernels import Conv, Merge, Tensor
+from gatewright.numeric.fixed import FixedType
 from gatewright.options import ConvertOptions
 from gatewright.targets import load_target
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gatewright import cli
+from gatewright.cli import commands as cli
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from frontend.test_layers import forest
-from gatewright.coverage import LAYERS, MODES, UNREACHED, cells, markdown
+from gatewright.cli.coverage import LAYERS, MODES, UNREACHED, cells, markdown
 from gatewright.errors import InputError
 from gatewright.flow.convert import convert, load_design
 from gatewright.flow.verify import verify

@@ -8,7 +8,8 @@ from concurrent.futures import CancelledError
 import numpy as np
 import pytest
 
-from gatewright import cli, golden
+from gatewright.cli import commands as cli
+from gatewright.design import golden
 from gatewright.emulation import LIBRARY
 from gatewright.errors import DesignFailure
 from gatewright.flow.convert import load_design
@@ -64,7 +65,7 @@ def test_a_comparison_that_is_missing_is_said_everywhere(uncompiled, capsys):
 
 
 def test_memory_that_runs_out_is_said(uncompiled, monkeypatch):
-    monkeypatch.setattr("gatewright.processes.most_memory", lambda: 100 << 20)
+    monkeypatch.setattr("gatewright.system.processes.most_memory", lambda: 100 << 20)
     design = load_design(uncompiled)
     with Emulated(uncompiled / "hls", design, random_inputs(design, 5, 0), 900) as emulated:
         found = emulated.against({})

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from stream_designs import TARGET, chain, residual, save
 
-from gatewright import golden, simulate
+from gatewright import simulate
+from gatewright.design import golden
 from gatewright.emit import emit
 from gatewright.errors import DesignFailure
 from gatewright.flow.convert import load_rtl

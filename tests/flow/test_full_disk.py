@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from gatewright.errors import DesignFailure, InputError, system_message
-from gatewright.files import locked
+from gatewright.system.files import locked
 
 SIZE = 8 << 20
 COMMANDS = {
@@ -50,7 +50,12 @@ def test_a_disk_that_fills(converted, tmp_path, command, left):
         shutil.rmtree(source / "project" / folder, ignore_errors=True)
     for step in ("verify", "synth-xcup"):
         (source / "project" / "steps" / f"{step}.json").unlink(missing_ok=True)
-    program = [sys.executable, "-c", "from gatewright.cli import main; main()", *COMMANDS[command]]
+    program = [
+        sys.executable,
+        "-c",
+        "from gatewright.cli import main; main()",
+        *COMMANDS[command],
+    ]
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", SCRIPT, "sh", *program],
         cwd=tmp_path,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from gatewright import cli
+from gatewright.cli import commands as cli
 from gatewright.errors import InputError
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -131,7 +131,7 @@ def reached(monkeypatch):
 
     for module in ("convert", "verify", "fifos", "synthesize"):
         monkeypatch.setattr(f"gatewright.flow.{module}.run_step", work)
-    monkeypatch.setattr("gatewright.compress.files._quantize", work)
+    monkeypatch.setattr("gatewright.compress.quantize_files._quantize", work)
     monkeypatch.setattr("gatewright.explore.local.LocalEngine.submit", work)
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from gatewright import cli
+from gatewright.cli import commands as cli
 from gatewright.errors import InputError
 from gatewright.flow.convert import load_design
 from gatewright.flow.fifos import size_fifos

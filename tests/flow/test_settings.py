@@ -7,9 +7,9 @@ import pytest
 from test_coverage import heads, k  # noqa: F401 - a fixture
 
 from gatewright.errors import InputError
-from gatewright.fixed import FixedType
 from gatewright.frontend import convert
 from gatewright.hlsgraph import fixed_type
+from gatewright.numeric.fixed import FixedType
 from gatewright.options import ConvertOptions
 
 _WHATS = (
@@ -31,7 +31,7 @@ def types_of(graph):
 @pytest.fixture(scope="module")
 def models(k, tmp_path_factory):  # noqa: F811 - the fixture
     """A model per row of the table, and the names that its layers have for hls4ml."""
-    module = importlib.import_module("gatewright.frontend.convert")
+    module = importlib.import_module("gatewright.frontend.model_graph")
     directory = tmp_path_factory.mktemp("hls")
     found = []
     for shape, head in heads(k).values():

@@ -11,10 +11,10 @@ import pytest
 
 import gatewright
 from gatewright.errors import DesignFailure, InputError
-from gatewright.files import remove, replaced_file, write_text
 from gatewright.flow import steps
 from gatewright.flow.results import ConvertResults
 from gatewright.flow.steps import hash_files, held, key_of, read_stamp, run_step, tool_versions
+from gatewright.system.files import remove, replaced_file, write_text
 from waiting import wait_until
 
 

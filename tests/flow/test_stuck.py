@@ -9,14 +9,14 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from gatewright import cli
-from gatewright.files import remove, replaced_directories
+from gatewright.cli import commands as cli
 from gatewright.flow import convert as conversion
 from gatewright.flow.convert import changed_files
 from gatewright.flow.fifos import size_fifos
 from gatewright.flow.steps import read_stamp
 from gatewright.flow.synthesize import synthesize
 from gatewright.flow.verify import verify
+from gatewright.system.files import remove, replaced_directories
 
 ASKED = ("--input-precision", "fixed<6,2>", "--precision", "fixed<8,3>")
 VERIFY = ("--samples", "5", "--stall", "random", "--no-fidelity")

@@ -12,10 +12,10 @@ from gatewright.flow.steps import Stamp, write_stamp
 from gatewright.flow.summary import Labels, Training, refresh, summarize
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.flow.verify import verified_content
-from gatewright.project import Module
 from gatewright.report import schema
+from gatewright.report.report_files import load_reports, write_report
 from gatewright.report.sentences import fidelity_text
-from gatewright.report.store import load_reports, write_report
+from gatewright.rtl.manifest import Module
 
 SIZED = {
     "depths": {"u_fc1_fifo": 3, "u_fc2_fifo": 0},

@@ -9,10 +9,10 @@ from operator import setitem
 import numpy as np
 import pytest
 
-from gatewright.design import Design
+from gatewright.design.dataflow import Design
 from gatewright.errors import InputError
 from gatewright.flow.convert import load_read_network, load_request
-from gatewright.project import RtlProject
+from gatewright.rtl.manifest import RtlProject
 
 VALUES = [
     "1",

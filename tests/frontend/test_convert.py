@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from plain_models import dense, write_model
 
-from gatewright import golden
+from gatewright.design import golden
 from gatewright.emulation import Emulation
 from gatewright.errors import GatewrightError, InputError, UnsupportedError
 from gatewright.frontend import convert, load, write_hls

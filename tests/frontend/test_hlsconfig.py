@@ -6,8 +6,8 @@ from plain_models import dense, write_model
 
 from gatewright.errors import InputError
 from gatewright.frontend import convert, load
+from gatewright.frontend.hls_config import options_of, read_hls_config
 from gatewright.frontend.keras2 import Model
-from gatewright.hlsconfig import options_of, read_hls_config
 from gatewright.lower import lower
 
 FILE = """\

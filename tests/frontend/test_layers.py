@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from gatewright import golden
+from gatewright.design import golden
 from gatewright.emulation import Emulation
 from gatewright.errors import InputError
-from gatewright.fixed import FixedType, from_float, to_float
 from gatewright.frontend import convert, write_hls
 from gatewright.lower import lower
+from gatewright.numeric.fixed import FixedType, from_float, to_float
 from gatewright.options import ConvertOptions
 from live_models import Layers
 

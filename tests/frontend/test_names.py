@@ -13,17 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plain_models import dense
 
-from gatewright import golden
 from gatewright.cli import main
-from gatewright.design import Design
+from gatewright.design import golden
+from gatewright.design.dataflow import Design
 from gatewright.errors import DesignFailure, InputError, in_own_names
 from gatewright.frontend import convert, load
-from gatewright.frontend.names import identifier_of, is_free
+from gatewright.frontend.layer_names import identifier_of, is_free
 from gatewright.frontend.network import is_name
-from gatewright.frontend.passes.names import rename
+from gatewright.frontend.passes.renaming import rename
 from gatewright.lower import lower
-from gatewright.names import identifier
 from gatewright.options import ConvertOptions
+from gatewright.rtl.reserved import identifier
 
 #: Names of hidden layers that each broke a conversion, or the C++ that was made of it.
 HIDDEN = ["activation", "name", "n_in", "weight", "bias", "result_t", "index"]

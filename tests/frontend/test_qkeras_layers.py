@@ -6,16 +6,17 @@ import sys
 import numpy as np
 import pytest
 
-from gatewright import golden
+from gatewright.design import golden
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import from_float, to_float
 from gatewright.frontend import convert, load
 from gatewright.lower import lower
+from gatewright.numeric.fixed import from_float, to_float
 from gatewright.options import ConvertOptions
 
 _ALONE = """
 import sys
-from gatewright.frontend import convert, write_hls
+from gatewright.frontend import write_hls
+from gatewright.frontend import convert
 for path in sys.argv[2:]:
     write_hls(convert(path), sys.argv[1])
 print([name for name in ("tensorflow", "keras", "tf_keras", "qkeras") if name in sys.modules])

@@ -92,7 +92,7 @@ def test_no_prediction_leaves_its_interval(keras, make, io, tmp_path, monkeypatc
     if make is vector_model and io == "stream":
         pytest.skip("Dot is for io_parallel")
     held = 0
-    module = importlib.import_module("gatewright.frontend.convert")
+    module = importlib.import_module("gatewright.frontend.model_graph")
     monkeypatch.setattr(module, "freeze_weights", lambda graph: None)
     for seed in (1, 2):
         model = make(keras.layers, keras, seed)

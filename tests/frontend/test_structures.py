@@ -204,7 +204,7 @@ def test_what_clustering_is_asked_for_works(keras, tfmot, tmp_path):
 
 
 def test_what_quantization_of_another_kind_is_asked_for_works(keras, tfmot, tmp_path):
-    from gatewright.compress.files import Request, quantize_file
+    from gatewright.compress.quantize_files import Request, quantize_file
 
     model = shaken(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu")]))
     tfmot["quantize"](model).save(tmp_path / "m.h5")

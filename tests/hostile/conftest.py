@@ -3,7 +3,7 @@
 import pytest
 from runner import Server, prepare
 
-from gatewright.files import exclusive
+from gatewright.system.files import exclusive
 
 
 @pytest.fixture(scope="session")

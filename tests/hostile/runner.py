@@ -152,7 +152,7 @@ def _damage(rng: random.Random, seed: corpus.Seed, work: Path) -> str:
 
 def _command(command: Sequence[str]) -> None:
     """What a seed's command says, as the command line does it."""
-    from gatewright import cli
+    from gatewright.cli import commands as cli
 
     if command[0] != "sweep":
         cli.main(list(command))
@@ -376,7 +376,7 @@ def _read_something(prepared: Path) -> None:
     import gatewright.flow.synthesize
     import gatewright.flow.verify
     import gatewright.zoo  # noqa: F401
-    from gatewright import cli
+    from gatewright.cli import commands as cli
 
     os.environ["GATEWRIGHT_CACHE"] = str(prepared / "cache")
     os.environ["PATH"] = f"{prepared / 'bin'}:{os.environ['PATH']}"

@@ -16,13 +16,14 @@ from checks import TARGET
 from images import Draw
 from transfers import FULL_RATE, Phase, Record, Unit, run
 
-from gatewright import golden, kernels
-from gatewright.design import Design
+from gatewright import kernels
+from gatewright.design import golden
+from gatewright.design.dataflow import Design
 from gatewright.emit import emit, isolate
-from gatewright.fixed import FixedType, Overflow
 from gatewright.flow.inputs import random_inputs
 from gatewright.kernels import Tensor, image_shape
 from gatewright.kernels.softmax import Sliced
+from gatewright.numeric.fixed import FixedType, Overflow
 from gatewright.simulate import lint
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gatewright.kernels import Kernel
-    from gatewright.project import Port, RtlProject
+    from gatewright.rtl.manifest import Port, RtlProject
 
 PHASES = (
     FULL_RATE,

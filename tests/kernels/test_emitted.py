@@ -12,8 +12,8 @@ import test_softmax
 import test_table
 from checks import TARGET, values
 
-from gatewright import golden
-from gatewright.design import Design
+from gatewright.design import golden
+from gatewright.design.dataflow import Design
 from gatewright.emit import emit
 from gatewright.kernels import Tensor
 from gatewright.simulate import lint, simulate

@@ -14,13 +14,13 @@ from test_random_types import Draw as Types
 
 from gatewright import kernels
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, Overflow
+from gatewright.numeric.fixed import FixedType, Overflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from gatewright.design import Design
+    from gatewright.design.dataflow import Design
     from gatewright.kernels import Tensor
 
 

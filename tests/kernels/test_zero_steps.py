@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from rows import Builder, check
 
 from gatewright.emit.modules import build_modules
-from gatewright.fixed import FixedType
 from gatewright.flow.balance import balanced
 from gatewright.kernels import Dense
 from gatewright.kernels.cmvm import without_common_factor
-from gatewright.kernels.convolution import Convolution
-from gatewright.kernels.fold import TimeMultiplexing, reuse_factors
+from gatewright.kernels.time_multiplexing import TimeMultiplexing, reuse_factors
+from gatewright.kernels.window_product import Convolution
+from gatewright.numeric.fixed import FixedType
 from gatewright.units import BeatSequencer, OperandSequencer
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gatewright.design import Design
+    from gatewright.design.dataflow import Design
     from gatewright.emit.modules import LayerModule
 
 #: Layers by the part of their operands that is multiplied by zeros.

@@ -11,13 +11,13 @@ from made_up import make_found_sweep
 from markdown_it import MarkdownIt
 from pydantic import ValidationError
 
-from gatewright.console import console
 from gatewright.errors import InputError
 from gatewright.report.csv import baselines_csv, steps_csv, to_csv, trials_csv
 from gatewright.report.html import to_html
 from gatewright.report.markdown import to_markdown
 from gatewright.report.schema import SweepReport
 from gatewright.report.terminal import render_terminal
+from gatewright.system.console import console
 
 HOSTILE = {
     "steering": "\x1b[31mred\x07\x9b2J",

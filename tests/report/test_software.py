@@ -4,7 +4,7 @@ import pytest
 from made_up import make_baseline, make_fields, make_report, make_streamed_fields
 
 from gatewright.report.schema import SweepReport
-from gatewright.report.software import (
+from gatewright.report.software_tables import (
     baseline_methods,
     baseline_table,
     fastest,

@@ -10,7 +10,7 @@ from gatewright.errors import InputError
 from gatewright.report.csv import to_csv
 from gatewright.report.html import to_html
 from gatewright.report.markdown import to_markdown
-from gatewright.report.store import load_reports, write_json, write_report
+from gatewright.report.report_files import load_reports, write_json, write_report
 
 
 def test_a_project_a_file_a_sweep_file_and_a_directory_of_configurations(tmp_path):

@@ -35,7 +35,7 @@ from gatewright.report.html import to_html, write_html
 from gatewright.report.markdown import to_markdown, write_markdown
 from gatewright.report.plots import interval_plot, layer_colours, trial_plot
 from gatewright.report.schema import Report, SweepReport
-from gatewright.report.search import trial_table
+from gatewright.report.search_tables import trial_table
 from gatewright.report.terminal import render_terminal
 from gatewright.report.view import fifo_table, layer_table, summary
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tools import build_bench, yosys
 
-from gatewright.emit.library import library_files
-from gatewright.resources import data_dir
+from gatewright.rtl.library import library_files
+from gatewright.system.package_data import data_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from tools import build_bench, verilator, yosys
 
-from gatewright.fixed import FixedType, Overflow, Rounding, cast_int
-from gatewright.resources import data_dir
+from gatewright.numeric.fixed import FixedType, Overflow, Rounding, cast_int
+from gatewright.system.package_data import data_dir
 
 CAST = data_dir("rtl") / "gw_cast.sv"
 BUS = 72

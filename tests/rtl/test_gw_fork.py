@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewright.project import Port, RtlProject
-from gatewright.resources import data_dir
+from gatewright.rtl.manifest import Port, RtlProject
 from gatewright.simulate import lint, simulate
+from gatewright.system.package_data import data_dir
 
 DESIGN = Path(__file__).parent / "designs" / "fork_top.sv"
 

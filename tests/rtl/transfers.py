@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tools import build_bench, verilator, yosys
 
-from gatewright.resources import data_dir
+from gatewright.system.package_data import data_dir
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gatewright.project import Port, RtlProject
-from gatewright.resources import data_dir
+from gatewright.rtl.manifest import Port, RtlProject
+from gatewright.system.package_data import data_dir
 
 DESIGNS = Path(__file__).parent / "designs"
 

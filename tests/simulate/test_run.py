@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from gatewright.errors import DesignFailure, InputError
-from gatewright.simulate import STALLS, StallPattern, run, simulate
-from gatewright.simulate.run import LOG, RESULTS
+from gatewright.simulate import STALLS, StallPattern, simulate
+from gatewright.simulate import simulation as run
+from gatewright.simulate.simulation import LOG, RESULTS
 
 
 def random_words(low, high, shape):

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from gatewright import built
 from gatewright.errors import DesignFailure, InputError
-from gatewright.resources import data_dir
 from gatewright.simulate import build, lint, simulate, simulator_version, verilator
 from gatewright.simulate.bench import TOP, bench_top
 from gatewright.synth import synthesize
+from gatewright.system import built
+from gatewright.system.package_data import data_dir
 from gatewright.targets import load_target
 
 
@@ -108,8 +108,8 @@ def test_links_in_a_project_have_nothing_overwritten(serial_sum, tmp_path, monke
 
 
 def test_a_simulation_that_takes_too_long_is_one_line(adder, tmp_path, monkeypatch):
-    monkeypatch.setattr("gatewright.simulate.run._START_SECONDS", 0.01)
-    monkeypatch.setattr("gatewright.simulate.run._LEAST_CYCLES_PER_SECOND", 1e9)
+    monkeypatch.setattr("gatewright.simulate.simulation._START_SECONDS", 0.01)
+    monkeypatch.setattr("gatewright.simulate.simulation._LEAST_CYCLES_PER_SECOND", 1e9)
     vectors = [np.zeros((3, 2), np.int64), np.zeros((3, 1), np.int64)]
     with pytest.raises(InputError, match=r"adder: the simulation: ended after .* its limit of"):
         simulate(adder(), vectors, tmp_path / "sim")

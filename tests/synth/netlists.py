@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from gatewright.project import RtlProject
+    from gatewright.rtl.manifest import RtlProject
     from gatewright.synth.mapper import Mapper
     from gatewright.targets import Target
 

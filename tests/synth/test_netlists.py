@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from netlists import cells, map_project, run_netlist
 
-from gatewright import golden
-from gatewright.design import Design
+from gatewright.design import golden
+from gatewright.design.dataflow import Design
 from gatewright.emit import emit
-from gatewright.fixed import FixedType
 from gatewright.kernels import Conv, Dense, Relu, Tensor
-from gatewright.project import RtlProject
+from gatewright.numeric.fixed import FixedType
+from gatewright.rtl.manifest import RtlProject
 from gatewright.simulate import lint
 from gatewright.targets import load_target
 

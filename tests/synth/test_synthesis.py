@@ -13,11 +13,12 @@ from test_adders import prove
 from gatewright.emit.printer import text_of
 from gatewright.emit.rom import rom_module
 from gatewright.errors import DesignFailure, InputError
-from gatewright.fixed import FixedType
-from gatewright.project import Module, RtlProject
-from gatewright.resources import data_dir
+from gatewright.numeric.fixed import FixedType
 from gatewright.results.utilization import Resources
-from gatewright.synth import export_netlist, run, synthesize, synthesize_files
+from gatewright.rtl.manifest import Module, RtlProject
+from gatewright.synth import export_netlist, synthesize, synthesize_files
+from gatewright.synth import synthesis as run
+from gatewright.system.package_data import data_dir
 from gatewright.targets import load_target
 from gatewright.units import Rom
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gatewright.fixed import FixedType
+from gatewright.numeric.fixed import FixedType
 from gatewright.targets import load_target
 from gatewright.units import (
     Accumulate,
@@ -28,7 +28,7 @@ from gatewright.units import (
     Window,
     resized,
 )
-from gatewright.units.base import paced
+from gatewright.units.unit import paced
 
 TYPE = FixedType(4, 2)
 ROM = Rom(((np.arange(12).reshape(6, 2) - 6, FixedType(5, 5)),))

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-
 import test_lower
 import test_lower_images
+
 from gatewright.emulation import Emulation
 from gatewright.errors import InputError
 from gatewright.frontend import write_hls

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from gatewright.errors import InputError
-from gatewright.project import Module, Port, RtlProject
-from gatewright.resources import data_dir
+from gatewright.rtl.manifest import Module, Port, RtlProject
 from gatewright.simulate import build, lint
-from gatewright.synth.run import synthesize
+from gatewright.synth.synthesis import synthesize
+from gatewright.system.package_data import data_dir
 from gatewright.targets import load_target
 from gatewright.wall import systemverilog
 
@@ -147,7 +147,9 @@ def test_nothing_is_started_on_what_is_refused(project, tool, tmp_path, monkeypa
         "synthesize": lambda: synthesize(project, target, tmp_path),
         "flat": lambda: synthesize(project, target, tmp_path, flatten=True),
     }[tool]
-    monkeypatch.setattr("gatewright.processes.started", lambda *a, **k: pytest.fail("started"))
+    monkeypatch.setattr(
+        "gatewright.system.processes.started", lambda *a, **k: pytest.fail("started")
+    )
     with pytest.raises(InputError, match=r"is refused: RTL reaches nothing outside"):
         run()
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
-from gatewright.compress.run import Stopped
-from gatewright.compress.source import load_model
+from gatewright.compress.model_files import load_model
+from gatewright.compress.recipe_walk import Stopped
 from gatewright.errors import InputError
 from gatewright.store import Store
 from gatewright.zoo import load_sweep, obtain

@@ -4,7 +4,7 @@ The float network runs under TensorFlow Lite as it is, in 8-bit integers, and wi
 and ranges of activations that are measured while it runs, which hardware here refuses to do.
 """
 
+from gatewright.baseline.measurement import RUNTIME, measure, obtain
 from gatewright.baseline.processor import Processor, this_processor
-from gatewright.baseline.run import RUNTIME, measure, obtain
 
 __all__ = ["RUNTIME", "Processor", "measure", "obtain", "this_processor"]

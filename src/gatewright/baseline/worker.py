@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.compress.source import load_model
+from gatewright.compress.model_files import load_model
 from gatewright.errors import InputError
 from gatewright.frontend.messages import first_line
 

@@ -11,7 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.fixed import WORD_BITS, FixedType, Rounding, cast, cast_range, is_lossless, width_of
+from gatewright.numeric.fixed import (
+    WORD_BITS,
+    FixedType,
+    Rounding,
+    cast,
+    cast_range,
+    is_lossless,
+    width_of,
+)
 
 
 class Op(StrEnum):

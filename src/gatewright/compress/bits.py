@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from gatewright.errors import InputError
-from gatewright.strict import Strict
+from gatewright.parsing.strict import Strict
 
 #: The key of the bits of layers that are not named.
 DEFAULT = "default"

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gatewright.compress.batchnorm_folding import fold_batchnorms
 from gatewright.compress.bits import LayerBits, bits_of
+from gatewright.compress.editable_model import Network, Node, read
 from gatewright.compress.equalize import equalize, find_groups
-from gatewright.compress.fold import fold_batchnorms
-from gatewright.compress.network import Network, Node, read
 from gatewright.compress.quantize import (
     activation_bits,
     activation_quantizer,

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from gatewright.compress.graph import Node, is_depthwise, kind_of, output_layers, walk
+from gatewright.compress.layer_graph import Node, is_depthwise, kind_of, output_layers, walk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gatewright.errors import InputError
-from gatewright.files import hash_file
+from gatewright.system.files import hash_file
 
 MODEL_FILE = "model.py"
 """What a model folder is known by."""

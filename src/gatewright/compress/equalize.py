@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.compress.network import Network, Node
+from gatewright.compress.editable_model import Network, Node
 
 # They pass a scale on: f(s x) = s f(x) for s > 0, each channel by itself.
 _HOMOGENEOUS = (

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from gatewright.compress.channels import FIXED, Channels, find_channels
-from gatewright.compress.graph import is_depthwise, kernel_of, kernels, matrix_of
+from gatewright.compress.layer_graph import is_depthwise, kernel_of, kernels, matrix_of
 from gatewright.errors import InputError
-from gatewright.kernels.fold import TimeMultiplexing, reuse_factors
+from gatewright.kernels.time_multiplexing import TimeMultiplexing, reuse_factors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

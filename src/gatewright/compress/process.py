@@ -14,9 +14,9 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Self
 
-from gatewright import processes
 from gatewright.compress.code import WORKER
 from gatewright.errors import InputError
+from gatewright.system import processes
 
 #: Called with a step's name, epochs done and epochs to do.
 Progress = Callable[[str, int, int], None]

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from gatewright.compress.channels import find_channels
-from gatewright.compress.graph import (
+from gatewright.compress.groups import Groups, Structure, find_groups
+from gatewright.compress.layer_graph import (
     kernel_of,
     kernel_quantizer,
     kernels,
     matrix_of,
     quantized_kernel,
 )
-from gatewright.compress.groups import Groups, Structure, find_groups
 from gatewright.errors import InputError
 
 if TYPE_CHECKING:

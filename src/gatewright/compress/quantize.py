@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from gatewright.compress.batchnorm_folding import fold_batchnorms
 from gatewright.compress.bits import DEFAULT, LayerBits, bits_of
-from gatewright.compress.fold import fold_batchnorms
-from gatewright.compress.network import Network, Node, read
+from gatewright.compress.editable_model import Network, Node, read
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend.quiet import import_keras
 

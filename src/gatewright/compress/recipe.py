@@ -28,7 +28,7 @@ from pydantic import (
 
 from gatewright.compress.bits import DEFAULT, BitsByLayer
 from gatewright.errors import InputError
-from gatewright.strict import MOST_CYCLES, Strict, first_problem
+from gatewright.parsing.strict import MOST_CYCLES, Strict, first_problem
 
 
 def _same_everywhere(value: Any) -> Any:

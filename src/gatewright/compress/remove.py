@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gatewright.compress.channels import FIXED, Channels, find_channels
-from gatewright.compress.graph import KERNELS, Node, is_depthwise, quantized_kernel
+from gatewright.compress.layer_graph import KERNELS, Node, is_depthwise, quantized_kernel
 from gatewright.compress.prune import Masks, hold
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend.quiet import import_keras

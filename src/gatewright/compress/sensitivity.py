@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from gatewright.compress.bits import LayerBits, bits_of
 from gatewright.compress.calibrate import Calibration, Samples, outputs, read_samples
 from gatewright.compress.cost import Placed, count_cost
-from gatewright.compress.network import Network
+from gatewright.compress.editable_model import Network
 from gatewright.compress.quantize import activation_bits, check_names
 from gatewright.errors import InputError
-from gatewright.fixed import FixedType
+from gatewright.numeric.fixed import FixedType
 
 #: Widths that are tried where nothing else is asked for.
 CHOICES = (8, 6, 5, 4, 3, 2)

@@ -26,7 +26,8 @@ from gatewright.compress.calibrate import calibrate
 from gatewright.compress.cost import compute_cost
 from gatewright.compress.dataset import load_arrays, load_model_module
 from gatewright.compress.fit import BATCH, Fitted, Teaching, accuracy, fit, use_devices
-from gatewright.compress.graph import kernels, quantized_kernel
+from gatewright.compress.layer_graph import kernels, quantized_kernel
+from gatewright.compress.model_files import load_model
 from gatewright.compress.prune import Pruning, hold, importance, magnitude, summarize
 from gatewright.compress.quantize import quantize
 from gatewright.compress.recipe import (
@@ -39,12 +40,11 @@ from gatewright.compress.recipe import (
     Training,
     Transfer,
 )
+from gatewright.compress.recipe_walk import DATA, MASKS, MODEL, OUTPUTS
 from gatewright.compress.remove import remove
-from gatewright.compress.run import DATA, MASKS, MODEL, OUTPUTS
 from gatewright.compress.sensitivity import find_bits
-from gatewright.compress.source import load_model
 from gatewright.errors import InputError, UnsupportedError
-from gatewright.fixed import FixedType
+from gatewright.numeric.fixed import FixedType
 
 Arrays = dict[str, NDArray[Any]]
 

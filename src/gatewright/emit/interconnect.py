@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from typing_extensions import override
 
-from gatewright.emit.names import identifiers
+from gatewright.rtl.identifiers import identifiers
 from gatewright.units import Fifo, Resize, Stream, resized
 
 if TYPE_CHECKING:
     from gatewright.emit.modules import LayerModule
     from gatewright.kernels import Tensor
-    from gatewright.project import Port
-    from gatewright.units.base import Times
+    from gatewright.rtl.manifest import Port
+    from gatewright.units.unit import Times
 
 #: Beats that a FIFO holds where its need has not been measured: a LUT RAM has no fewer.
 _SHALLOW = 16

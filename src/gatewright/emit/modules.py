@@ -13,11 +13,11 @@ from gatewright.units import CircuitUnit, Element, Stream, StreamGroup, Unit, re
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gatewright.design import Design
+    from gatewright.design.dataflow import Design
     from gatewright.kernels import Kernel, Tensor
     from gatewright.targets import Target
     from gatewright.units import CircuitPart, Datapath
-    from gatewright.units.base import Times
+    from gatewright.units.unit import Times
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
-from gatewright.emit.names import identifiers
 from gatewright.emit.netlist import (
     CLOCK,
     Assign,
@@ -24,7 +23,8 @@ from gatewright.emit.netlist import (
     StreamNets,
     Zeros,
 )
-from gatewright.project import Port
+from gatewright.rtl.identifiers import identifiers
+from gatewright.rtl.manifest import Port
 
 if TYPE_CHECKING:
     from gatewright.kernels import Tensor

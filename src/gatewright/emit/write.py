@@ -7,28 +7,28 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewright import __version__
+from gatewright.emit.entries import glue_entries, layer_entry
 from gatewright.emit.interconnect import Elastic, LockStep, Part, interconnect, predict
 from gatewright.emit.layer_module import layer_modules
-from gatewright.emit.library import copy_library, library_files
-from gatewright.emit.manifest import glue_entries, layer_entry
 from gatewright.emit.modules import LayerModule, build_modules, port_lanes
-from gatewright.emit.names import identifiers
 from gatewright.emit.printer import text_of
 from gatewright.emit.protocol import AxiStream
 from gatewright.emit.top_module import top_module
 from gatewright.kernels.weighted import Weighted
-from gatewright.project import RtlProject
+from gatewright.rtl.identifiers import identifiers
+from gatewright.rtl.library import copy_library, library_files
+from gatewright.rtl.manifest import RtlProject
 from gatewright.units import Element, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from gatewright.design import Design
+    from gatewright.design.dataflow import Design
     from gatewright.emit import netlist
     from gatewright.emit.interconnect import Interconnect
     from gatewright.kernels import Tensor
-    from gatewright.project import Module
+    from gatewright.rtl.manifest import Module
     from gatewright.targets import Target
 
 _PROTOCOL = AxiStream()

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gatewright import built, processes
 from gatewright.emulation import worker
 from gatewright.emulation.build import LIBRARY, SECONDS, compile_emulation
 from gatewright.emulation.description import EMULATION, Description, EmulatedTensor
 from gatewright.errors import InputError, TimeLimitError
+from gatewright.system import built, processes
 from gatewright.wall.cpp import check_weights
 
 __all__ = [

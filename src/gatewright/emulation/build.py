@@ -8,10 +8,10 @@ import tempfile
 import threading
 from pathlib import Path
 
-from gatewright import built, processes
 from gatewright.emulation.description import Description
 from gatewright.errors import InputError
-from gatewright.files import replaced_file
+from gatewright.system import built, processes
+from gatewright.system.files import replaced_file
 from gatewright.wall.cpp import checked_sources, templates
 
 LIBRARY = "emulation.so"

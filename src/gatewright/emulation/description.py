@@ -9,8 +9,8 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from gatewright.errors import InputError
-from gatewright.files import read_bytes
-from gatewright.strict import Strict
+from gatewright.parsing.strict import Strict
+from gatewright.system.files import read_bytes
 
 EMULATION = "emulation.json"
 

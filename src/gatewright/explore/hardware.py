@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright import __version__
-from gatewright.files import replaced_file
-from gatewright.fixed import to_float
 from gatewright.flow.convert import convert, load_design
 from gatewright.flow.fifos import size_fifos
 from gatewright.flow.steps import read_stamp
 from gatewright.flow.summary import Labels, Training, summarize
 from gatewright.flow.synthesize import synthesize
 from gatewright.flow.verify import verify
+from gatewright.numeric.fixed import to_float
 from gatewright.report import schema
+from gatewright.system.files import replaced_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gatewright.compress.run import StepResult, TrainedModel
+    from gatewright.compress.recipe_walk import StepResult, TrainedModel
     from gatewright.zoo import Config, Sweep
 
 _SAMPLES = "test_set.npy"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from pebble import ProcessExpired, ProcessPool
 
-from gatewright import processes
 from gatewright.explore.engine import TASK_MEMORY, Result, WorkerDied
+from gatewright.system import processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatewright.console import console, duration, plain, say
 from gatewright.explore.outcome import Outcome, front
-from gatewright.files import locked
+from gatewright.system.console import console, duration, plain, say
+from gatewright.system.files import locked
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

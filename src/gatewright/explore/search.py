@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from gatewright.errors import DataError, GatewrightError
-from gatewright.explore.hopeless import estimate, limits
+from gatewright.explore.early_stopping import estimate, limits
 from gatewright.explore.outcome import Outcome, Trial, violations
 
 if TYPE_CHECKING:

@@ -34,9 +34,9 @@ from pydantic import (
 
 from gatewright.compress.recipe import Seed
 from gatewright.errors import InputError
+from gatewright.parsing.strict import Strict, first_problem
 from gatewright.report.budget import parse_budgets
 from gatewright.report.figures import find_quantity
-from gatewright.strict import Strict, first_problem
 from gatewright.zoo import Config, Sweep, load_sweep
 
 MOST_TRIALS = 100_000

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatewright.compress.process import keep_processes
 from gatewright.compress.recipe import Distil, Finetune, Step, Train, finds_bits
-from gatewright.compress.run import Stopped
+from gatewright.compress.recipe_walk import Stopped
 from gatewright.errors import (
     DataError,
     DesignFailure,
@@ -18,26 +18,26 @@ from gatewright.errors import (
     UnsupportedError,
     system_message,
 )
+from gatewright.explore.early_stopping import dominated, floor
 from gatewright.explore.hardware import Hardware
-from gatewright.explore.hopeless import dominated, floor
 from gatewright.explore.outcome import Limits, Outcome
 from gatewright.explore.progress import Note
 from gatewright.explore.space import as_written
-from gatewright.files import hash_file, replaced_directory
 from gatewright.flow.convert import load_rtl
 from gatewright.flow.steps import code_hash, tool_versions
 from gatewright.report.figures import find_quantity, quantities
+from gatewright.report.report_files import write_report
 from gatewright.report.schema import Comparison, Repetition, Report
-from gatewright.report.store import write_report
 from gatewright.store import Store, key_of
-from gatewright.versions import versions_of
+from gatewright.system.files import hash_file, replaced_directory
+from gatewright.system.versions import versions_of
 from gatewright.zoo import Config, Sweep, load_sweep, obtain
 from gatewright.zoo.sweep import SWEEP_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gatewright.compress.run import TrainedModel
+    from gatewright.compress.recipe_walk import TrainedModel
 
 _TRIAL, _PROJECT, _RESULT = "trial", "trial project", "trial result"
 _LIBRARIES = ("tensorflow", "tf-keras", "scikit-learn", "sktime")

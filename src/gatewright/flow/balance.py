@@ -9,8 +9,8 @@ from gatewright.errors import DesignFailure
 from gatewright.kernels.multiplexed import Multiplexed
 
 if TYPE_CHECKING:
-    from gatewright.design import Design
-    from gatewright.project import RtlProject
+    from gatewright.design.dataflow import Design
+    from gatewright.rtl.manifest import RtlProject
     from gatewright.targets import Target
 
 

@@ -15,14 +15,6 @@ from uuid import uuid4
 from pydantic import ConfigDict
 
 from gatewright.errors import InputError
-from gatewright.files import (
-    check_folder,
-    opened,
-    remove,
-    replaced_directories,
-    require_file,
-    write_text,
-)
 from gatewright.flow.balance import balanced, check_interval
 from gatewright.flow.results import ConvertResults
 from gatewright.flow.steps import (
@@ -36,17 +28,25 @@ from gatewright.flow.steps import (
     silent,
     unlike,
 )
-from gatewright.names import check_name, identifier
 from gatewright.options import ConvertOptions, resolve
+from gatewright.parsing.typed import Identifier, Text, read, written
+from gatewright.rtl.reserved import check_name, identifier
+from gatewright.system.files import (
+    check_folder,
+    opened,
+    remove,
+    replaced_directories,
+    require_file,
+    write_text,
+)
 from gatewright.targets import Target, load_target
-from gatewright.typed import Identifier, Text, read, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gatewright.design import Design
+    from gatewright.design.dataflow import Design
     from gatewright.frontend.network import Network
-    from gatewright.project import RtlProject
+    from gatewright.rtl.manifest import RtlProject
 
 #: What a conversion makes, all of which later steps, or people, read.
 _MADE = ("hls", "model", "rtl")
@@ -142,7 +142,7 @@ def load_design(directory: Path) -> Design:
     Raises:
         InputError: if the directory is none.
     """
-    from gatewright.design import Design
+    from gatewright.design.dataflow import Design
 
     conversion_of(directory)
     return Design.load(directory / "model" / "design")
@@ -169,7 +169,7 @@ def load_rtl(directory: Path) -> RtlProject:
     Raises:
         InputError: if the directory is none, or a file of the project is missing.
     """
-    from gatewright.project import RtlProject
+    from gatewright.rtl.manifest import RtlProject
 
     conversion_of(directory)
     project = RtlProject.load(directory / "rtl")

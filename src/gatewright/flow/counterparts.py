@@ -13,7 +13,7 @@ from gatewright.frontend.kinds import IDENTITY
 from gatewright.frontend.network import Layer, Network, Object
 
 if TYPE_CHECKING:
-    from gatewright.design import Design
+    from gatewright.design.dataflow import Design
     from gatewright.kernels import Kernel, Tensor
 
 #: What hls4ml puts before and behind a layer's name for the nodes that it makes of it.

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewright import simulate
-from gatewright.console import duration
 from gatewright.emit import emit
 from gatewright.errors import DesignFailure, InputError
-from gatewright.files import replaced_directory, require_file
 from gatewright.flow.convert import (
     changed_files,
     load_design,
@@ -25,6 +23,8 @@ from gatewright.flow.inputs import random_inputs, read_inputs
 from gatewright.flow.results import FifosResults
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
 from gatewright.flow.synthesize import synthesized_content
+from gatewright.system.console import duration
+from gatewright.system.files import replaced_directory, require_file
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gatewright.design import Design
-    from gatewright.project import RtlProject
+    from gatewright.design.dataflow import Design
+    from gatewright.rtl.manifest import RtlProject
     from gatewright.simulate import SimulationResult, StallPattern
 
 #: Tensors that are passed through to measure: enough for a steady state.

@@ -13,7 +13,7 @@ from gatewright.flow.verify import verified_content
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gatewright.project import RtlProject
+    from gatewright.rtl.manifest import RtlProject
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ import numpy as np
 import psutil
 
 from gatewright.errors import InputError, UnsupportedError
-from gatewright.fixed import from_float
 from gatewright.kernels import Embedding
-from gatewright.samples import read_arrays
+from gatewright.numeric.fixed import from_float
+from gatewright.parsing.samples import read_arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from gatewright.design import Design
+    from gatewright.design.dataflow import Design
     from gatewright.kernels import Tensor
 
     Values = NDArray[np.int64]

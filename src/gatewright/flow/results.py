@@ -6,12 +6,12 @@ import json
 import math
 from typing import Any
 
+from gatewright.parsing.typed import Count, Finite, Text, decode
 from gatewright.results.against_model import Cause, LayerFidelity, OutputFidelity
 from gatewright.results.part import Part
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import Resources
 from gatewright.results.verification import Verification, reference_of
-from gatewright.typed import Count, Finite, Text, decode
 
 
 class ConvertResults(Part):

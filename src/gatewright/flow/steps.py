@@ -16,18 +16,18 @@ from typing import Any, Generic, TypeVar
 from typing_extensions import TypedDict
 
 from gatewright.errors import DesignFailure, InputError
-from gatewright.files import hash_file, in_use, locked, make_way, remove, write_text
 from gatewright.flow.results import parse_results, plain
-from gatewright.resources import data_dir
-from gatewright.typed import Digest, Finite, Line, read
-from gatewright.versions import versions_of
+from gatewright.parsing.typed import Digest, Finite, Line, read
+from gatewright.system.files import hash_file, in_use, locked, make_way, remove, write_text
+from gatewright.system.package_data import data_dir
+from gatewright.system.versions import versions_of
 
 #: What a step returns for its stamp: of the classes of `flow.results`, or plain JSON data.
 Results = TypeVar("Results")
 
 #: Parts of the package that no result depends on; and those on which models depend, and what a
 #: search makes of them, but no step's result.
-_VIEWS = ("report", "cli.py", "doctor.py")
+_VIEWS = ("report", "cli")
 _MODELS = ("baseline", "compress", "explore", "store", "zoo")
 
 #: Packages whose versions results depend on.

@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from gatewright import __version__
 from gatewright.errors import InputError
-from gatewright.files import make_way
 from gatewright.flow.balance import bottleneck
 from gatewright.flow.convert import design_files, load_design, load_request, load_rtl
 from gatewright.flow.finished import finished_steps
 from gatewright.flow.origins import of_bottleneck, of_fidelity, origins_of
 from gatewright.flow.steps import hash_files
 from gatewright.kernels.multiplexed import Multiplexed
+from gatewright.parsing.typed import written
 from gatewright.report import schema
-from gatewright.report.store import REPORT, load_reports, write_report
+from gatewright.report.report_files import REPORT, load_reports, write_report
 from gatewright.results.part import Part
+from gatewright.system.files import make_way
 from gatewright.targets import load_target
-from gatewright.typed import written
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gatewright.design import Design
+    from gatewright.design.dataflow import Design
     from gatewright.flow.convert import Request
     from gatewright.flow.results import FidelityResults, FifosResults, SynthResults, VerifyResults
     from gatewright.kernels import Kernel
     from gatewright.options import ConvertOptions
-    from gatewright.project import Module, Port, RtlProject
+    from gatewright.rtl.manifest import Module, Port, RtlProject
 
 P = TypeVar("P", bound=Part)
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from gatewright import synth
 from gatewright.errors import DesignFailure
-from gatewright.files import replaced_directory
 from gatewright.flow.convert import changed_files, load_rtl, require_project
 from gatewright.flow.results import SynthResults
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
-from gatewright.project import MANIFEST
+from gatewright.rtl.manifest import MANIFEST
+from gatewright.system.files import replaced_directory
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gatewright.project import RtlProject
+    from gatewright.rtl.manifest import RtlProject
 
 
 def synthesize(

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gatewright import golden, simulate
-from gatewright.console import duration
+from gatewright import simulate
+from gatewright.design import golden
 from gatewright.emit import isolate
 from gatewright.emulation import EMULATION, SECONDS, Emulation
 from gatewright.errors import DesignFailure
-from gatewright.files import replaced_file, require_file
 from gatewright.flow.compare import (
     difference_of,
     differing_in_any,
@@ -35,17 +34,19 @@ from gatewright.flow.fidelity import Fidelity, read_network, versions
 from gatewright.flow.inputs import random_inputs, read_inputs
 from gatewright.flow.results import VerifyResults
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
-from gatewright.project import MANIFEST
+from gatewright.parsing.typed import written
 from gatewright.results.verification import Difference, Verification, reference_of
-from gatewright.typed import written
+from gatewright.rtl.manifest import MANIFEST
+from gatewright.system.console import duration
+from gatewright.system.files import replaced_file, require_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from gatewright.design import Design
-    from gatewright.project import RtlProject
+    from gatewright.design.dataflow import Design
+    from gatewright.rtl.manifest import RtlProject
 
     Values = NDArray[np.int64]
 

@@ -6,8 +6,8 @@ The only package that imports TensorFlow, and only for models that can't be read
 from __future__ import annotations
 
 from gatewright.frontend.calibration import calibrate
-from gatewright.frontend.convert import convert
 from gatewright.frontend.hls import write_hls
+from gatewright.frontend.model_graph import convert
 from gatewright.frontend.source import load
 
 __all__ = ["calibrate", "convert", "load", "write_hls"]

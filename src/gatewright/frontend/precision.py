@@ -13,11 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, Overflow, Rounding, from_float, narrowest_type, to_float
 from gatewright.hlsgraph import activation, fixed_type
 from gatewright.hlsgraph.families import CASTING
 from gatewright.hlsgraph.node import read_type
 from gatewright.hlsgraph.weights import printed_values
+from gatewright.numeric.fixed import (
+    FixedType,
+    Overflow,
+    Rounding,
+    from_float,
+    narrowest_type,
+    to_float,
+)
 
 SAFE_DEFAULT = "fixed<16,6,TRN,SAT>"
 # A power-of-two scale may stand far from the point; its word is short all the same.

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
-from gatewright.arrays import load_npz
 from gatewright.errors import InputError
 from gatewright.frontend.keras2 import architecture
 from gatewright.frontend.network import Network
 from gatewright.frontend.readers.architecture import read_outline
 from gatewright.frontend.readers.flatten import flatten
 from gatewright.frontend.readers.weights import with_weights
-from gatewright.typed import Line, read
+from gatewright.parsing.arrays import load_npz
+from gatewright.parsing.typed import Line, read
 
 #: Bytes of all weights of a network.
 MAX_WEIGHTS = 1 << 30

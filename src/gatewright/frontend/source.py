@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.errors import InputError
-from gatewright.files import require_file
 from gatewright.frontend.messages import shown
 from gatewright.frontend.network import Network
 from gatewright.frontend.readers.fml import SavedGraph, read_fml
@@ -18,6 +17,7 @@ from gatewright.frontend.readers.keras import (
     read_saved,
     read_whole,
 )
+from gatewright.system.files import require_file
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 

@@ -11,12 +11,12 @@ from gatewright.kernels.activation import (
     TernaryTanh,
     ThresholdedRelu,
 )
-from gatewright.kernels.base import Implementation, Kernel, OperationCounts, Tensor
 from gatewright.kernels.batchnorm import BatchNorm, Thresholds
 from gatewright.kernels.conv import Conv
 from gatewright.kernels.dense import Dense
 from gatewright.kernels.depthwise import DepthwiseConv, DepthwiseProduct
 from gatewright.kernels.embedding import Embedding
+from gatewright.kernels.kernel import Implementation, Kernel, OperationCounts, Tensor
 from gatewright.kernels.merge import OPERATIONS, Dot, Merge
 from gatewright.kernels.padding import Cropping, ZeroPadding
 from gatewright.kernels.pooling import POOLINGS, GlobalPooling, Pooling, Quotient

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gatewright.cache import kept, key_of
-from gatewright.fixed import width_of
-from gatewright.kernels.base import Implementation
+from gatewright.kernels.kernel import Implementation
+from gatewright.numeric.fixed import width_of
+from gatewright.system.cache import kept, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

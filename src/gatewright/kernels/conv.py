@@ -7,8 +7,8 @@ from functools import cached_property
 
 from typing_extensions import override
 
-from gatewright.kernels.convolution import Convolution
 from gatewright.kernels.dense import Dense
+from gatewright.kernels.window_product import Convolution
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,11 +10,11 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.kernels import cmvm
-from gatewright.kernels.base import Implementation
-from gatewright.kernels.convolution import Convolution
 from gatewright.kernels.dense import Dense
+from gatewright.kernels.kernel import Implementation
 from gatewright.kernels.product import Product
-from gatewright.tensor import Tensor
+from gatewright.kernels.window_product import Convolution
+from gatewright.numeric.tensor import Tensor
 from gatewright.units import Datapath
 
 if TYPE_CHECKING:

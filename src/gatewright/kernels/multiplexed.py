@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from typing_extensions import override
 
-from gatewright.kernels.base import Kernel
+from gatewright.kernels.kernel import Kernel
 
 if TYPE_CHECKING:
     from gatewright.targets import Target

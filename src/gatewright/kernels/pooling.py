@@ -10,7 +10,13 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import (
+from gatewright.kernels import cmvm
+from gatewright.kernels.activation import Linear
+from gatewright.kernels.elementwise import Elementwise
+from gatewright.kernels.kernel import Kernel
+from gatewright.kernels.tree import combine
+from gatewright.kernels.windowed import Windowed, image_shape
+from gatewright.numeric.fixed import (
     WORD_BITS,
     FixedType,
     Overflow,
@@ -19,13 +25,7 @@ from gatewright.fixed import (
     is_lossless,
     narrowest_type,
 )
-from gatewright.kernels import cmvm
-from gatewright.kernels.activation import Linear
-from gatewright.kernels.base import Kernel
-from gatewright.kernels.elementwise import Elementwise
-from gatewright.kernels.tree import combine
-from gatewright.kernels.windowed import Windowed, image_shape
-from gatewright.tensor import Tensor
+from gatewright.numeric.tensor import Tensor
 from gatewright.units import Accumulate, CircuitUnit, Datapath, Maximum
 
 if TYPE_CHECKING:

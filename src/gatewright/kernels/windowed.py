@@ -10,8 +10,8 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
-from gatewright.kernels.base import Kernel
-from gatewright.tensor import Tensor
+from gatewright.kernels.kernel import Kernel
+from gatewright.numeric.tensor import Tensor
 from gatewright.units import Datapath, Pad, Window
 
 if TYPE_CHECKING:

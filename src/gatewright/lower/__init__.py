@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gatewright.design import Design
+from gatewright.design.dataflow import Design
 from gatewright.errors import in_own_names
 from gatewright.hlsgraph import limits, marks
 from gatewright.hlsgraph.layers import Layer, read

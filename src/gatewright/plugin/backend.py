@@ -11,7 +11,7 @@ from hls4ml.writer.vitis_writer import VitisWriter
 
 from gatewright.plugin import NAME
 from gatewright.plugin.flow import register_ip_flow
-from gatewright.resources import DEFAULT_TARGET
+from gatewright.system.package_data import DEFAULT_TARGET
 
 
 class GatewrightWriter(VitisWriter):  # type: ignore[misc]  # hls4ml has no types

@@ -7,10 +7,10 @@ import io
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from gatewright.files import write_text
 from gatewright.report.figures import columns
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.schema import Baseline, Step
+from gatewright.system.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from gatewright.errors import InputError
 from gatewright.report.schema import Report
-from gatewright.resources import DEFAULT_TARGET
+from gatewright.system.package_data import DEFAULT_TARGET
 from gatewright.results.figure import Figure, PerTarget, declared
 from gatewright.results.part import Part, refuse_duplicates
 

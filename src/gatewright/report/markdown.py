@@ -5,22 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from gatewright.console import plain
-from gatewright.files import write_text
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
-from gatewright.report.search import failure_table, search_facts, trial_table
+from gatewright.report.recipe_tables import step_table
+from gatewright.report.search_tables import failure_table, search_facts, trial_table
 from gatewright.report.seeds import METHOD as SEED_METHOD
 from gatewright.report.seeds import seed_table
 from gatewright.report.sentences import difference_text, port_text
-from gatewright.report.software import (
+from gatewright.report.software_tables import (
     METHOD,
     baseline_methods,
     baseline_table,
     gain_table,
     problems,
 )
-from gatewright.report.steps import step_table
 from gatewright.report.view import (
     all_groups,
     bottlenecks,
@@ -34,6 +32,8 @@ from gatewright.report.view import (
     split,
     summary,
 )
+from gatewright.system.console import plain
+from gatewright.system.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from gatewright.report.budget import Verdict
     from gatewright.report.diff import Changes
     from gatewright.report.schema import Report, SweepReport
-    from gatewright.report.table import Entry
+    from gatewright.report.text_tables import Entry
 
 
 def to_markdown(

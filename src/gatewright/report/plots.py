@@ -6,9 +6,9 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from gatewright.report.figures import FIGURES, Quantity, ReportFigure
-from gatewright.report.search import missed, weighed
+from gatewright.report.search_tables import missed, weighed
 from gatewright.report.sentences import verdict
-from gatewright.report.table import cut
+from gatewright.report.text_tables import cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

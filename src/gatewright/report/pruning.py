@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gatewright.report.figures import FIGURES, Quantity
-from gatewright.report.table import filled, numbers, texts
+from gatewright.report.text_tables import filled, numbers, texts
 
 if TYPE_CHECKING:
     from gatewright.report.schema import Report, Step, SweepReport
-    from gatewright.report.table import Entry
+    from gatewright.report.text_tables import Entry
 
 PRUNE = "prune"
 """Name of the steps that prune."""

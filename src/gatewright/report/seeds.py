@@ -6,11 +6,11 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from gatewright.report.figures import FIGURES
-from gatewright.report.table import filled, numbers, texts
+from gatewright.report.text_tables import filled, numbers, texts
 
 if TYPE_CHECKING:
     from gatewright.report.schema import Report, SweepReport
-    from gatewright.report.table import Entry
+    from gatewright.report.text_tables import Entry
 
 METHOD = (
     "Each configuration was trained from several seeds, and every network was verified and "

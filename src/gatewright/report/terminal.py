@@ -11,22 +11,21 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from gatewright.console import plain
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
-from gatewright.report.search import failure_table, search_facts
+from gatewright.report.recipe_tables import step_table
+from gatewright.report.search_tables import failure_table, search_facts
 from gatewright.report.seeds import METHOD as SEED_METHOD
 from gatewright.report.seeds import seed_table
 from gatewright.report.sentences import difference_text
-from gatewright.report.software import (
+from gatewright.report.software_tables import (
     METHOD,
     baseline_methods,
     baseline_table,
     gain_table,
     problems,
 )
-from gatewright.report.steps import step_table
-from gatewright.report.table import cut
+from gatewright.report.text_tables import cut
 from gatewright.report.view import (
     bottlenecks,
     change_table,
@@ -36,6 +35,7 @@ from gatewright.report.view import (
     split,
     summary,
 )
+from gatewright.system.console import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from gatewright.report.budget import Verdict
     from gatewright.report.diff import Changes
     from gatewright.report.schema import Report, SweepReport
-    from gatewright.report.table import Entry
+    from gatewright.report.text_tables import Entry
 
 
 def render_terminal(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gatewright.report.figures import FIGURES, Column, Quantity, columns, find_quantity
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.sentences import bottleneck_text, fidelity_text, origin_text, verdict
-from gatewright.report.table import Entry, filled, numbers
+from gatewright.report.text_tables import Entry, filled, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

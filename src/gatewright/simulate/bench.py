@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gatewright.project import Port, RtlProject
+    from gatewright.rtl.manifest import Port, RtlProject
 
 TOP = "gw_bench"
 """Name of the module that `bench_top` prints."""

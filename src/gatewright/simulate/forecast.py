@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gatewright.project import RtlProject
+    from gatewright.rtl.manifest import RtlProject
 
 # Wall time of a clock cycle on a slow core that others share: measured figures, doubled. Verilator
 # runs through all of a design in every cycle; ports are copied word by word; cocotbext-axi runs

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright.errors import DesignFailure, InputError
-from gatewright.fixed import FixedType
+from gatewright.numeric.fixed import FixedType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from gatewright.project import Port
+    from gatewright.rtl.manifest import Port
 
 _CHUNK_BITS = 1 << 26  # bits expanded to a byte each at a time
 

@@ -23,17 +23,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gatewright import built, processes
 from gatewright.errors import DesignFailure, InputError
-from gatewright.files import locked, opened, remove, write_text
-from gatewright.resources import data_dir
 from gatewright.simulate.bench import TOP, bench_top
+from gatewright.system import built, processes
+from gatewright.system.files import locked, opened, remove, write_text
+from gatewright.system.package_data import data_dir
 from gatewright.wall import systemverilog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gatewright.project import RtlProject
+    from gatewright.rtl.manifest import RtlProject
 
 BENCH = (
     "gw_bench.vlt",
@@ -212,7 +212,7 @@ def _compile_cached(
     Returns:
         The object file; None if another process is compiling it and is not waited for.
     """
-    from gatewright.cache import cache_dir, tidy, used
+    from gatewright.system.cache import cache_dir, tidy, used
 
     contents = [file.read_bytes() for file in (source, header) if file]
     key = _digest((_tools().versions, *_CXXFLAGS, *flags, *contents))

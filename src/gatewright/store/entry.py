@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.errors import InputError, system_message
-from gatewright.files import flush, hash_file
+from gatewright.system.files import flush, hash_file
 
 #: What a folder says of itself; written last.
 _RECORD = "entry.json"

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.errors import InputError, place_of
-from gatewright.files import exclusive, flush, temporary_directory
 from gatewright.store.entry import Entry, Sealed, key_of, seal
 from gatewright.store.index import Index
+from gatewright.system.files import exclusive, flush, temporary_directory
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gatewright.synth.run import SynthResult, export_netlist, synthesize, synthesize_files
+    from gatewright.synth.synthesis import SynthResult, export_netlist, synthesize, synthesize_files
 
 __all__ = ["SynthResult", "export_netlist", "synthesize", "synthesize_files"]
 
@@ -17,4 +17,4 @@ __all__ = ["SynthResult", "export_netlist", "synthesize", "synthesize_files"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(importlib.import_module("gatewright.synth.run"), name)
+    return getattr(importlib.import_module("gatewright.synth.synthesis"), name)

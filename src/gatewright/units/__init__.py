@@ -1,12 +1,12 @@
 """The units that hardware is built of: each takes beats of a stream and gives beats."""
 
 from gatewright.units.accumulate import Accumulate, Maximum
-from gatewright.units.base import Datapath, Element, Stream, StreamGroup, Unit
 from gatewright.units.circuit_unit import CircuitPart, CircuitUnit, Permute
 from gatewright.units.fifo import Fifo
 from gatewright.units.image import Concat, Crop, Pad, Upsample, Window
 from gatewright.units.resize import Resize, resized
 from gatewright.units.sequencers import BeatSequencer, OperandSequencer, Rom
+from gatewright.units.unit import Datapath, Element, Stream, StreamGroup, Unit
 
 __all__ = [
     "Accumulate",

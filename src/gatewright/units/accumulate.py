@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gatewright.fixed import FixedType
-from gatewright.units.base import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
+from gatewright.numeric.fixed import FixedType
+from gatewright.units.unit import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
 
 
 @dataclass(frozen=True, eq=False)

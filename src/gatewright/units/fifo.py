@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gatewright.units.base import Parameters, Stream, StreamGroup, Times, Unit
+from gatewright.units.unit import Parameters, Stream, StreamGroup, Times, Unit
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from typing_extensions import override
 
-from gatewright.units.base import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
+from gatewright.units.unit import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from gatewright.circuit.fabric import Fabric
-from gatewright.fixed import FixedType
-from gatewright.units.base import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
+from gatewright.numeric.fixed import FixedType
+from gatewright.units.unit import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 
 from gatewright.errors import InputError
-from gatewright.files import read_bytes
+from gatewright.system.files import read_bytes
 
 STAMP = "gatewright"
 """Name part of the library that hls4ml's own script builds; it would draw a random one."""

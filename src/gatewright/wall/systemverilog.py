@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewright.errors import InputError
-from gatewright.files import read_bytes
+from gatewright.system.files import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gatewright.project import RtlProject
+    from gatewright.rtl.manifest import RtlProject
 
 #: Of a file: memories of the largest networks, as text, have some 100 MB.
 _MOST_BYTES = 1 << 30

@@ -6,7 +6,7 @@ no model of the same content.
 
 from gatewright.compress.bits import LayerBits
 from gatewright.compress.recipe import Training
-from gatewright.compress.run import TrainedModel
+from gatewright.compress.recipe_walk import TrainedModel
 from gatewright.zoo.recipes import obtain
 from gatewright.zoo.sweep import Config, Conversion, Sweep, load_sweep
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewright.compress.recipe import Distil, Transfer
-from gatewright.compress.run import Source, TrainedModel
-from gatewright.compress.run import obtain as walk
+from gatewright.compress.recipe_walk import Source, TrainedModel
+from gatewright.compress.recipe_walk import obtain as walk
 from gatewright.errors import InputError
 from gatewright.zoo.sweep import SWEEP_FILE, Config, Sweep, load_sweep
 
@@ -27,7 +27,7 @@ def obtain(
 ) -> TrainedModel:
     """Make the model of a config by its recipe, or find its steps in the store.
 
-    The model's Python files run as code. See `gatewright.compress.run.obtain` for the rest.
+    The model's Python files run as code. See `gatewright.compress.recipe_walk.obtain` for the rest.
 
     Args:
         sweep: Where the model is.

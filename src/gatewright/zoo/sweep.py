@@ -61,11 +61,11 @@ from gatewright.compress.recipe import (
     ends_quantized,
     parse_recipe,
 )
-from gatewright.documents import read_yaml
 from gatewright.errors import InputError
 from gatewright.options import ConvertOptions, Inference, Io, Strategy, resolve
-from gatewright.resources import DEFAULT_TARGET
-from gatewright.strict import Strict, first_problem
+from gatewright.parsing.documents import read_yaml
+from gatewright.parsing.strict import Strict, first_problem
+from gatewright.system.package_data import DEFAULT_TARGET
 from gatewright.targets import load_target
 
 SWEEP_FILE = "sweep.yaml"

@@ -17,10 +17,10 @@ from gatewright.frontend.passes import (
     merges,
     paddings,
     quantized_activations,
-    quantizers,
     reshapes,
     windows,
 )
+from gatewright.frontend.passes import weight_quantizers as quantizers
 from gatewright.frontend.passes.activations import reword_activations, split_activations
 from gatewright.frontend.passes.averages import average_in_streams
 from gatewright.frontend.passes.bilinear import interpolate
@@ -29,7 +29,7 @@ from gatewright.frontend.passes.refusals import refuse, refuse_masks
 from gatewright.frontend.passes.rescaling import rescale
 from gatewright.frontend.passes.selections import select_before_pooling
 from gatewright.frontend.passes.sizes import check_sizes
-from gatewright.frontend.passes.softmax import reword_softmax
+from gatewright.frontend.passes.softmax_activation import reword_softmax
 
 #: Which C++ hls4ml has may depend on the io type, "parallel" or "stream".
 Pass = Callable[[Network, str], Network]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gatewright.errors import InputError
 from gatewright.frontend.kinds import KINDS
-from gatewright.frontend.names import identifier_of
+from gatewright.frontend.layer_names import identifier_of
 from gatewright.frontend.network import Layer, Network
 from gatewright.frontend.shapes import Shape, shape_of, shapes_of
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gatewright.errors import UnsupportedError
 from gatewright.frontend.kinds import KINDS
-from gatewright.frontend.names import identifier_of
+from gatewright.frontend.layer_names import identifier_of
 from gatewright.frontend.network import Layer, Network, Object
 from gatewright.frontend.passes.parts import Parts, rewritten
 from gatewright.frontend.quantizers import QUANTIZERS

@@ -11,9 +11,9 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from gatewright.arrays import DAMAGED
 from gatewright.errors import InputError
 from gatewright.frontend.messages import shown
+from gatewright.parsing.arrays import DAMAGED
 
 #: What a file may unpack to, in bytes.
 MAX_BYTES = 2 << 30

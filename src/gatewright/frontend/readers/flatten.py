@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend.kinds import IDENTITY
+from gatewright.frontend.layer_names import identifier_of
 from gatewright.frontend.messages import shown
-from gatewright.frontend.names import identifier_of
 from gatewright.frontend.network import Layer, Network, is_name
 from gatewright.frontend.readers.architecture import MAX_LAYERS, layer_of
 from gatewright.frontend.readers.operations import Known, Tensor, known, operate

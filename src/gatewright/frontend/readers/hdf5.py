@@ -14,12 +14,12 @@ from typing import IO, Any
 
 from numpy.typing import NDArray
 
-from gatewright import processes
-from gatewright.arrays import read_array
 from gatewright.errors import InputError
-from gatewright.files import opened
 from gatewright.frontend.messages import shown
 from gatewright.frontend.readers.archive import MAX_BYTES
+from gatewright.parsing.arrays import read_array
+from gatewright.system import processes
+from gatewright.system.files import opened
 
 _WORKER = Path(__file__).with_name("hdf5_worker.py")
 #: Time to start, and bytes that are read in a second on the slowest machine.

@@ -9,7 +9,6 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gatewright.errors import InputError
-from gatewright.files import read_bytes
 from gatewright.frontend.messages import first_line
 from gatewright.frontend.network import Network
 from gatewright.frontend.quantizers import QUANTIZERS
@@ -27,6 +26,7 @@ from gatewright.frontend.readers.weights import (
     short_name,
     with_weights,
 )
+from gatewright.system.files import read_bytes
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 #: What an architecture's text may have, in bytes.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from gatewright.errors import InputError
-from gatewright.files import require_file
 from gatewright.frontend.readers.archive import MAX_BYTES
 from gatewright.frontend.readers.hdf5 import Hdf5, read_in_child
+from gatewright.system.files import require_file
 
 _WORKER = Path(__file__).with_name("saved_model_worker.py")
 _GRAPH = "saved_model.pb"

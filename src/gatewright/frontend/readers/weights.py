@@ -17,7 +17,7 @@ from gatewright.frontend.kinds import KINDS, Extent
 from gatewright.frontend.messages import near, shown
 from gatewright.frontend.network import Layer, Network
 from gatewright.frontend.readers.flatten import Flat
-from gatewright.frontend.readers.folding import folded
+from gatewright.frontend.readers.folded_batchnorm import folded
 from gatewright.frontend.readers.outline import Outline, Part, Path
 
 #: Arrays by part of an outline, then by name of the weight.

@@ -21,12 +21,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright import processes
 from gatewright.errors import InputError
 from gatewright.frontend.messages import shown
 from gatewright.frontend.network import Network
 from gatewright.frontend.record import as_record
 from gatewright.frontend.reference.exchange import MAX_SAMPLES, Exchange
+from gatewright.system import processes
 
 Values = NDArray[np.float32]
 Progress = Callable[[str], None]

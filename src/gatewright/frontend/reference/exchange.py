@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.arrays import read_array
+from gatewright.parsing.arrays import read_array
 
 #: Bytes of an array of samples, or of a result.
 MAX_SAMPLES = 1 << 34

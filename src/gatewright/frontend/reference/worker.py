@@ -21,9 +21,9 @@ from gatewright.errors import GatewrightError, InputError
 from gatewright.frontend.messages import first_line
 from gatewright.frontend.network import Network
 from gatewright.frontend.record import MAX_WEIGHTS, Record, of_record
-from gatewright.frontend.reference.build import Built, Framework
 from gatewright.frontend.reference.exchange import MAX_SAMPLES, Exchange
-from gatewright.typed import decode
+from gatewright.frontend.reference.rebuild import Built, Framework
+from gatewright.parsing.typed import decode
 
 Values = NDArray[np.float32]
 

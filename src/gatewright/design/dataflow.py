@@ -1,0 +1,261 @@
+"""The dataflow of a model: kernels joined by typed tensors, as plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import types
+import typing
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import gatewright.kernels  # noqa: F401  (registers the kernels that a saved design names)
+from gatewright.errors import InputError
+from gatewright.kernels.kernel import Kernel, Tensor
+from gatewright.numeric.fixed import FixedType
+from gatewright.numeric.tensor import MOST_ELEMENTS
+from gatewright.parsing.arrays import load_npz
+from gatewright.parsing.typed import LARGEST
+from gatewright.system.files import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+#: Bytes of all weights of a design, each of which takes 8.
+_WEIGHTS_BYTES = 1 << 30
+
+#: Elements of all tensors up to which a design that is read is tried on a sample of zeros.
+_TRIED_ELEMENTS = 1 << 22
+
+#: What kernels raise whose fields contradict each other.
+_UNFIT = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+_UNFIT_TEXT = "its fields do not fit together"
+
+_LONGEST_NAME = 10_000
+_LONGEST_LABEL = 256
+_LONGEST_REASON = 300  # characters
+
+
+@dataclass(frozen=True)
+class Design:
+    """Kernels in topological order; every tensor is a design input or one kernel's output.
+
+    `io` says what a beat at the ports carries: "parallel", a tensor; "stream", a pixel, which is
+    the last axis. `labels` says what the model calls layers and inputs that are named
+    otherwise here.
+    """
+
+    name: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    kernels: tuple[Kernel, ...]
+    io: str = "parallel"
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def called(self, layer: str) -> str:
+        """What people read of a layer's name: the model's own one first, where it is another."""
+        return f"{self.labels[layer]} ({layer})" if layer in self.labels else layer
+
+    def readers(self, tensor: Tensor) -> list[Kernel]:
+        """Kernels that read a tensor, once per input that does."""
+        return [k for k in self.kernels for t in k.inputs if t.name == tensor.name]
+
+    def save(self, stem: Path) -> None:
+        """Write `stem`.json and `stem`.npz (the weights)."""
+        arrays: dict[str, np.ndarray[Any, Any]] = {}
+        fields: dict[str, Any] = {
+            "name": self.name,
+            "io": self.io,
+            "inputs": [_encode(t, "", arrays) for t in self.inputs],
+            "outputs": [t.name for t in self.outputs],
+            "kernels": [
+                {"kernel": type(k).__name__, **_encode(k, k.layer, arrays)} for k in self.kernels
+            ],
+        }
+        if self.labels:
+            fields["labels"] = dict(self.labels)
+        with stem.with_suffix(".npz").open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        stem.with_suffix(".json").write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, stem: Path) -> Design:
+        """Read a saved design.
+
+        Raises:
+            InputError: if the files are missing, or a field is not what it can be.
+        """
+        path, weights = stem.with_suffix(".json"), stem.with_suffix(".npz")
+        try:
+            arrays = load_npz(weights, _WEIGHTS_BYTES)
+        except InputError as error:
+            raise InputError(f"{error}; run 'gatewright convert' again") from None
+        try:
+            with opened(path, LARGEST) as file:
+                fields = json.load(file)
+            return cls._decode(fields, arrays)
+        except FileNotFoundError:
+            raise InputError(
+                f"{path}: no converted model here; run 'gatewright convert' first"
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror}); run 'gatewright convert' again"
+            ) from None
+        except (KeyError, TypeError, ValueError, RecursionError, InputError) as error:
+            raise InputError(
+                f"{path}: not a Gatewright design ({_reason(error)}); "
+                "run 'gatewright convert' again"
+            ) from None
+
+    @classmethod
+    def _decode(cls, fields: Any, arrays: Mapping[str, NDArray[Any]]) -> Design:
+        name, io = (_decode(str, fields[key], arrays, key) for key in ("name", "io"))
+        if io not in ("parallel", "stream"):
+            raise ValueError(f"io: {io!r:.60}")
+        inputs = _decode(tuple[Tensor, ...], fields["inputs"], arrays, "inputs")
+        known = {tensor.name: tensor for tensor in inputs}
+        kernels = []
+        for number, entry in enumerate(_list(fields["kernels"], "kernels")):
+            kernel = _kernel(entry, arrays, f"kernels.{number}")
+            for tensor in kernel.inputs:
+                if known.get(tensor.name) != tensor:
+                    raise ValueError(f"layer '{kernel.layer}' reads what no other one writes")
+            if kernel.output.name in known:
+                raise ValueError(f"layer '{kernel.layer}' writes what another one does")
+            known[kernel.output.name] = kernel.output
+            kernels.append(kernel)
+        names = _decode(tuple[str, ...], fields["outputs"], arrays, "outputs")
+        if not names or not inputs:
+            raise ValueError("no inputs, or no outputs")
+        outputs = tuple(known[name] for name in names)
+        design = cls(name, inputs, outputs, tuple(kernels), io, _labels(fields.get("labels", {})))
+        if sum(tensor.size for tensor in known.values()) <= _TRIED_ELEMENTS:
+            design._try()
+        return design
+
+    def _try(self) -> None:
+        """Pass zeros through, to see that the fields of each kernel fit together.
+
+        Raises:
+            ValueError: if they don't.
+        """
+        values = {tensor.name: np.zeros((1, *tensor.shape), np.int64) for tensor in self.inputs}
+        for kernel in self.kernels:
+            try:
+                found = kernel.golden(*(values[tensor.name] for tensor in kernel.inputs))
+            except _UNFIT as error:
+                raise ValueError(f"layer '{kernel.layer}': {_UNFIT_TEXT} ({error})") from None
+            if found.shape != (1, *kernel.output.shape):
+                raise ValueError(f"layer '{kernel.layer}': {_UNFIT_TEXT}")
+            values[kernel.output.name] = found
+
+
+def _labels(value: Any) -> Mapping[str, str]:
+    """What layers are called, by name."""
+    texts = [*value, *value.values()] if isinstance(value, dict) else [None]
+    if not all(isinstance(t, str) and t.isprintable() and len(t) <= _LONGEST_LABEL for t in texts):
+        raise ValueError("labels: must be printable texts")
+    return MappingProxyType(value)
+
+
+def _encode(value: Any, stem: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+    if isinstance(value, FixedType):
+        return {"type": str(value)}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: _encode(getattr(value, field.name), f"{stem}.{field.name}", arrays)
+            for field in dataclasses.fields(value)
+        }
+    if isinstance(value, np.ndarray):
+        arrays[stem] = value
+        return {"array": stem}
+    if isinstance(value, tuple):
+        return [_encode(item, f"{stem}.{i}", arrays) for i, item in enumerate(value)]
+    return value
+
+
+def _decode(hint: Any, value: Any, arrays: Mapping[str, NDArray[Any]], where: str) -> Any:
+    """A value of the type that a hint names.
+
+    Raises:
+        ValueError: if it is another one.
+        KeyError: if a field is missing.
+    """
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        (hint,) = (part for part in parts if part is not types.NoneType)
+        return None if value is None else _decode(hint, value, arrays, where)
+    if origin is np.ndarray:
+        return _array(value, arrays, where)
+    if origin is tuple:
+        items = _list(value, where)
+        if parts[-1] is Ellipsis:
+            parts = (parts[0],) * len(items)
+        return tuple(
+            _decode(part, item, arrays, f"{where}.{number}")
+            for number, (part, item) in enumerate(zip(parts, items, strict=True))
+        )
+    if hint is FixedType:
+        return FixedType.parse(_decode(str, value["type"], arrays, where))
+    if hint is Tensor:
+        shape = _decode(tuple[int, ...], value["shape"], arrays, f"{where}.shape")
+        if min(shape, default=1) < 1 or math.prod(shape) > MOST_ELEMENTS:
+            raise ValueError(f"{where}.shape: {shape!s:.60}")
+        name = _decode(str, value["name"], arrays, f"{where}.name")
+        return Tensor(name, shape, _decode(FixedType, value["type"], arrays, f"{where}.type"))
+    if type(value) is not hint:
+        raise ValueError(f"{where}: {value!s:.60} is no {hint.__name__}")
+    if (hint is int and value.bit_length() > 63) or (hint is str and len(value) > _LONGEST_NAME):
+        raise ValueError(f"{where}: too large")
+    return value
+
+
+def _array(value: Any, arrays: Mapping[str, NDArray[Any]], where: str) -> NDArray[np.int64]:
+    found = arrays[value["array"]]
+    if found.dtype != np.int64:
+        raise ValueError(f"{where}: an array of {found.dtype}, not of int64")
+    return found
+
+
+def _list(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{where}: {value!s:.60} is no list")
+    return value
+
+
+def _kernel(entry: dict[str, Any], arrays: Mapping[str, NDArray[Any]], where: str) -> Kernel:
+    kind = Kernel.registry[entry["kernel"]]
+    hints = _hints(kind)
+    unknown = sorted(entry.keys() - hints.keys() - {"kernel"})
+    if unknown:
+        raise ValueError(f"{where}.{unknown[0]:.60}: no field of a {kind.__name__}")
+    fields = {
+        name: _decode(hint, entry[name], arrays, f"{where}.{name}") for name, hint in hints.items()
+    }
+    try:
+        return kind(**fields)
+    except _UNFIT as error:
+        raise ValueError(f"{where}: {_UNFIT_TEXT} ({error})") from None
+
+
+@functools.cache
+def _hints(kind: type[Kernel]) -> dict[str, Any]:
+    """Types of the fields of a kernel."""
+    # Some modules import these for the type checker alone.
+    known = {"NDArray": NDArray, "np": np, "FixedType": FixedType, "Tensor": Tensor}
+    hints = typing.get_type_hints(kind, localns=known)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, in one line."""
+    text = " ".join(str(error).split())[:_LONGEST_REASON]
+    return f"{text} is missing" if isinstance(error, KeyError) else text

@@ -1,0 +1,461 @@
+"""A model of the zoo through the configurations of its sweep, or through a search over a space."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import re
+import shutil
+import time
+from concurrent.futures import Future, as_completed
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from gatewright.errors import DataError, DesignFailure, GatewrightError, InputError
+from gatewright.explore.outcome import Outcome, front, trial_name, violations
+from gatewright.explore.progress import Watch, notes_folder
+from gatewright.explore.sampler import make_sampler
+from gatewright.explore.search import run_trials
+from gatewright.explore.software_baseline import software_baselines
+from gatewright.explore.space import load_search
+from gatewright.explore.trial import (
+    Task,
+    find_outcome,
+    find_result,
+    finish_trial,
+    from_other_seeds,
+    run_config,
+    run_trial,
+    with_repetitions,
+)
+from gatewright.report import schema
+from gatewright.report.budget import parse_budget
+from gatewright.report.figures import find_quantity
+from gatewright.report.html import write_html
+from gatewright.report.markdown import write_markdown
+from gatewright.report.report_files import REPORT, load_reports, write_json, write_report
+from gatewright.report.sentences import verdict
+from gatewright.store import Store
+from gatewright.system.cache import cache_dir
+from gatewright.system.files import check_folder, write_text
+from gatewright.zoo import load_sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gatewright.explore.engine import Engine, Result
+    from gatewright.explore.outcome import Limits, Trial
+    from gatewright.explore.space import Plan, Point
+    from gatewright.zoo import Config
+
+TRIALS = "trials.json"
+"""File name of all trials of a search, beside the report of its front."""
+
+_SAMPLERS = {
+    "tpe": "TPESampler",
+    "nsga2": "NSGAIISampler",
+    "random": "RandomSampler",
+    "grid": "grid",
+    "list": "list",
+}
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep gave: its reports, the page, and the configurations that failed."""
+
+    reports: schema.SweepReport
+    page: Path
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search gave: the reports of its front, the page, and all trials."""
+
+    reports: schema.SweepReport
+    page: Path
+    trials: tuple[Trial, ...]
+
+
+def default_store() -> Path:
+    """The store in the user's cache directory."""
+    return cache_dir() / "store"
+
+
+def run_sweep(
+    model: Path,
+    names: Sequence[str],
+    output: Path,
+    *,
+    make_engine: Callable[[], Engine],
+    force: bool = False,
+    baselines: bool = True,
+    publish: Path | None = None,
+    say: Callable[[str], None],
+) -> SweepResult:
+    """Train, convert, verify and synthesize configurations of a model, and report on them.
+
+    Args:
+        model: a model folder of the zoo, or a sweep file.
+        names: configurations to run; all if empty.
+        output: build directory; `<output>/<model>/<config>` is a project directory each, and
+            `<output>/<model>/report` takes the page and `report.json`.
+        make_engine: makes what runs the configurations.
+        force: forget what was done before.
+        baselines: whether to measure the first configuration's network as software, too.
+        publish: folder for `report.json` (without wall times) and `README.md`.
+        say: takes lines of progress.
+
+    Returns:
+        The reports of the configurations that came through.
+
+    Raises:
+        InputError: if the sweep or a name is wrong.
+        DataError: if the model's data can't be had.
+        GatewrightError: if no configuration came through.
+    """
+    sweep = load_sweep(model)
+    for place in filter(None, (output, publish)):
+        check_folder(place)
+    configs = [sweep.config(name) for name in names] if names else list(sweep.configs)
+    folder = output / sweep.name
+    start = time.monotonic()
+    reports: dict[str, schema.Report] = {}
+    failures: list[GatewrightError] = []
+    engine = make_engine()
+    try:
+        running = {
+            engine.submit(run_config, sweep, config, folder, default_store(), force): config.name
+            for config in configs
+        }
+        for done, future in enumerate(as_completed(running), 1):
+            name = running[future]
+            elapsed = time.monotonic() - start
+            prefix = f"[{done}/{len(configs)}] {elapsed:4.0f} s  {sweep.name} {name}: "
+            try:
+                reports[name] = future.result()
+                say(prefix + _headline(reports[name]))
+            except GatewrightError as error:
+                if isinstance(error, DataError) and not reports:
+                    raise
+                failures.append(error)
+                say(f"{prefix}failed: {error}")
+    finally:
+        engine.close()
+    if not reports:
+        raise failures[0]
+    held = [config for config in configs if config.name in reports]
+    software: tuple[schema.Baseline, ...] = ()
+    if baselines:
+        say(f"{sweep.name}: software baselines on this machine's processor")
+        software = software_baselines(sweep, held[0], Store(default_store()))
+    found = schema.SweepReport(
+        reports=tuple(reports[config.name] for config in held), baselines=software
+    )
+    write_json(found, folder / "report" / REPORT)
+    page = folder / "report" / "index.html"
+    write_html(found, page)
+    if publish is not None:
+        _publish(found, publish)
+    return SweepResult(found, page, tuple(str(error) for error in failures))
+
+
+def _publish(found: schema.SweepReport, folder: Path) -> None:
+    """Write what a repository keeps of reports: no wall times, so that it changes with figures."""
+    write_json(found, folder / REPORT, wall_times=False)
+    write_markdown(found, folder / "README.md")
+
+
+def run_search(
+    model: Path,
+    output: Path,
+    *,
+    make_engine: Callable[[], Engine],
+    store: Path,
+    trials: int | None = None,
+    baselines: bool = True,
+    publish: Path | None = None,
+) -> SearchResult:
+    """Search the space of a sweep file, and report on the front; run again, it goes on.
+
+    Args:
+        model: a model folder of the zoo, or a sweep file with a section `search`.
+        output: build directory; `<output>/<model>/explore` takes the front's project directories,
+            its reports and `trials.json`.
+        make_engine: makes what runs the trials; not called if the store knows all of them.
+        store: folder of the store.
+        trials: how many, if not as many as the file says.
+        baselines: whether to measure the network of the front's first trial as software, too.
+        publish: folder for `report.json` (without wall times) and `README.md`.
+
+    Returns:
+        The reports of the front, verified on the whole test set and synthesized.
+
+    Raises:
+        InputError: if the file or the store is wrong, or the disk is full.
+        DataError: if the model's data can't be had.
+        DesignFailure: if no trial meets the constraints.
+    """
+    plan = load_search(model, trials)
+    for place in filter(None, (output, publish, store)):
+        check_folder(place)
+    folder = output.resolve() / plan.sweep.name / "explore"
+    engine = _Late(make_engine)
+    try:
+        with (
+            notes_folder(store) as notes,
+            Watch(plan.search, plan.sweep.name, notes) as watch,
+        ):
+            running = _Run(plan, engine, store.resolve(), folder, watch)
+            done = running.run()
+            reports = running.finish(done)
+            software: tuple[schema.Baseline, ...] = ()
+            if baselines:
+                watch.say("software baselines on this machine's processor")
+                config = running.config(reports[0])
+                software = software_baselines(plan.sweep, config, Store(store))
+    finally:
+        engine.close()
+    found = schema.SweepReport(reports=reports, baselines=software, search=_summary(plan, done))
+    page = folder / "report" / "index.html"
+    write_html(found, page)
+    write_json(found, folder / REPORT)
+    write_markdown(found, folder / "README.md")
+    if publish is not None:
+        _publish(found, publish)
+    return SearchResult(found, page, tuple(done))
+
+
+class _Late:
+    """An engine that is made when the first task comes: a repeated search has none."""
+
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._make = make
+        self._engine: Engine | None = None
+
+    def submit(self, function: Callable[..., Result], /, *arguments: Any) -> Future[Result]:
+        if self._engine is None:
+            self._engine = self._make()
+        return self._engine.submit(function, *arguments)
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+
+
+class _Run:
+    """A search on its way."""
+
+    def __init__(self, plan: Plan, engine: _Late, store: Path, folder: Path, watch: Watch) -> None:
+        self._plan, self._engine, self._store = plan, engine, store
+        self._folder, self._watch = folder, watch
+        self._tasks: dict[int, Task] = {}
+
+    def run(self) -> list[Trial]:
+        """All trials, in the order of their numbers."""
+        search = self._plan.search
+        return run_trials(search, make_sampler(search), self._start, self._ended)
+
+    def finish(self, trials: list[Trial]) -> tuple[schema.Report, ...]:
+        """Reports of the front, once all of it is verified and synthesized, with every seed.
+
+        A trial that turns out not to be exact fails, and what it had been better than comes up.
+
+        Args:
+            trials: all of them; the outcomes of those that fail change.
+
+        Raises:
+            DesignFailure: if no trial meets the constraints.
+        """
+        reports = self._finish(trials)
+        self._write_trials(trials)
+        if not reports:
+            raise DesignFailure(_nothing_found(self._plan, trials))
+        names = {report.config.name for report in reports}
+        for directory in self._folder.iterdir():  # of a search before this one
+            if re.fullmatch(r"trial\d+", directory.name) and directory.name not in names:
+                shutil.rmtree(directory)
+        return reports
+
+    def config(self, report: schema.Report) -> Config:
+        """The configuration that a report of the front is about."""
+        configs = (task.config for task in self._tasks.values())
+        return next(config for config in configs if config.name == report.config.name)
+
+    def _start(self, number: int, point: Point, limits: Limits) -> Future[Outcome]:
+        future: Future[Outcome] = Future()
+        try:
+            task = self._task(number, point, limits)
+        except InputError as error:
+            future.set_result(Outcome(state="failed", error=str(error)))
+            return future
+        self._tasks[number] = task
+        known = find_outcome(task)
+        if known is not None:
+            future.set_result(known)
+            return future
+        note = self._watch.note(task.config.name)
+        return self._engine.submit(run_trial, replace(task, progress=note))
+
+    def _task(self, number: int, point: Point, limits: Limits) -> Task:
+        search = self._plan.search
+        limited = (parse_budget(text).quantity.name for text in search.constraints)
+        return Task(
+            self._plan.sweep,
+            self._plan.config(trial_name(number), point),
+            tuple(dict.fromkeys((*search.objectives, *limited))),
+            limits,
+            self._store,
+        )
+
+    def _ended(self, told: list[Trial]) -> None:
+        self._watch.ended(told)
+        self._refuse_full_disk(told[-1].outcome.error)
+
+    def _refuse_full_disk(self, error: str | None) -> None:
+        """A disk that is full fails every trial to come, too: the search ends here."""
+        causes = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full")
+        if error is not None and any(cause in error for cause in causes):
+            raise InputError(
+                f"{error}; make room for {self._store} and run the same command again to go on"
+            )
+
+    def _finish(self, trials: list[Trial]) -> tuple[schema.Report, ...]:
+        search = self._plan.search
+        reports: dict[int, schema.Report] = {}
+        while missing := [t for t in front(search, trials) if t.number not in reports]:
+            running = {trial.number: self._finish_one(trial) for trial in missing}
+            done, total = 0, len(missing) * search.seeds
+            self._watch.finished(done, total)
+            for number, futures in running.items():
+                made = []
+                try:
+                    for future in futures:
+                        made.append(future.result())
+                        done += 1
+                        self._watch.finished(done, total)
+                    reports[number] = with_repetitions(made[0], made[1:])
+                    write_report(reports[number], self._folder / trials[number].name)
+                except GatewrightError as error:
+                    self._refuse_full_disk(str(error))
+                    failed = Outcome(state="failed", error=str(error), lasting=False)
+                    trials[number] = replace(trials[number], outcome=failed)
+                    self._watch.say(f"trial {number}: failed: {error}")
+        return tuple(reports[trial.number] for trial in front(search, trials))
+
+    def _finish_one(self, trial: Trial) -> list[Future[schema.Report]]:
+        """What is to come of a trial of the front, and of the same from other seeds."""
+        task = self._tasks[trial.number]
+        directory = self._folder / trial.name
+        tasks: list[tuple[Task, Path | None, str]] = [(task, directory, trial.name)]
+        others = from_other_seeds(task, self._plan.search.seeds)
+        tasks += [(one, None, f"{trial.name} seed {one.config.training.seed}") for one in others]
+        return [self._finish_task(*task) for task in tasks]
+
+    def _finish_task(self, task: Task, directory: Path | None, name: str) -> Future[schema.Report]:
+        known = find_result(task)
+        if known is not None and (directory is None or _stands(known, directory)):
+            future: Future[schema.Report] = Future()
+            future.set_result(known)
+            return future
+        note = self._watch.note(name)
+        return self._engine.submit(finish_trial, replace(task, progress=note), directory)
+
+    def _write_trials(self, trials: Sequence[Trial]) -> None:
+        best = {trial.number for trial in front(self._plan.search, trials)}
+        rows = [
+            {
+                "number": trial.number,
+                "point": trial.point,
+                **trial.outcome.model_dump(mode="json", exclude_none=True, exclude={"lasting"}),
+                "front": trial.number in best,
+            }
+            for trial in trials
+        ]
+        write_text(self._folder / TRIALS, json.dumps(rows, indent=1) + "\n")
+
+
+def _stands(report: schema.Report, directory: Path) -> bool:
+    """Whether a directory holds the project that a report is about."""
+    try:
+        (there,) = load_reports([directory / REPORT]).reports
+    except InputError:
+        return False
+    return there.model_copy(update={"repetitions": ()}) == report
+
+
+def _nothing_found(plan: Plan, trials: Sequence[Trial]) -> str:
+    """Why there is no front, in a line."""
+    search, where = plan.search, plan.sweep.file
+    done = [trial for trial in trials if trial.outcome.state == "done"]
+    if not done:
+        reasons = [t.outcome.error or f"stopped early: {t.outcome.reason}" for t in trials]
+        return f"{where}: none of {len(trials)} trials came to a result; the first: {reasons[0]}"
+    missed = {
+        trial.number: max(violations(search, trial.outcome.figures).values()) for trial in done
+    }
+    nearest = min(done, key=lambda trial: (missed[trial.number], trial.number))
+    found = ", ".join(
+        f"{name} {nearest.outcome.figures[name]:.6g}"
+        for name in dict.fromkeys(parse_budget(text).quantity.name for text in search.constraints)
+    )
+    return (
+        f"{where}: none of {len(trials)} trials meets {', '.join(search.constraints)}; "
+        f"the nearest, trial {nearest.number}, has {found}"
+    )
+
+
+def _summary(plan: Plan, trials: Sequence[Trial]) -> schema.Search:
+    search = plan.search
+    drawn = search.sampler not in ("grid", "list")
+    limited = (parse_budget(text).quantity.name for text in search.constraints)
+    weighed = {*search.objectives, *limited}
+    best = {trial.number for trial in front(search, trials)}
+    return schema.Search(
+        sampler=_SAMPLERS[search.sampler],
+        tool="Optuna" if drawn else None,
+        version=metadata.version("optuna") if drawn else None,
+        seed=search.seed if drawn else None,
+        trials=tuple(
+            schema.SearchTrial(
+                number=trial.number,
+                config=trial.name,
+                state=trial.outcome.state,
+                point={path: _written(value) for path, value in trial.point.items()},
+                figures={
+                    name: value
+                    for name, value in trial.outcome.figures.items()
+                    # What a resource without a target is, is said with its target, too.
+                    if name in weighed or not find_quantity(name).anywhere
+                },
+                reason=trial.outcome.reason,
+                error=trial.outcome.error,
+                front=trial.number in best,
+            )
+            for trial in trials
+        ),
+        objectives=search.objectives,
+        constraints=search.constraints,
+    )
+
+
+def _written(value: Any) -> str:
+    """A value as a sweep file has it, on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=math.inf)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _headline(report: schema.Report) -> str:
+    parts = [verdict(report)] if report.verification else []
+    if report.accuracy and report.accuracy.rtl is not None:
+        parts.append(f"accuracy {report.accuracy.rtl:.3f}")
+    for target, used in report.resources.items():
+        parts.append(f"{used.lut:,} LUT on {target}")
+    return ", ".join(parts)

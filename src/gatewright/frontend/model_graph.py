@@ -1,0 +1,293 @@
+"""From a model to hls4ml's ModelGraph."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+from gatewright.errors import (
+    GatewrightError,
+    InputError,
+    UnsupportedError,
+    in_own_names,
+    in_their_names,
+)
+from gatewright.frontend.advice import advise
+from gatewright.frontend.calibration import Calibration, calibrate
+from gatewright.frontend.config import configure, default_precision
+from gatewright.frontend.folding import types_kept
+from gatewright.frontend.honoured import check_settings
+from gatewright.frontend.keras2 import Model
+from gatewright.frontend.mend import mend
+from gatewright.frontend.messages import first_line
+from gatewright.frontend.network import Network
+from gatewright.frontend.passes import supported
+from gatewright.frontend.passes.renaming import rename
+from gatewright.frontend.precision import (
+    Choices,
+    check_scales,
+    freeze_weights,
+    settle_activations,
+    settle_linear,
+    settle_quantizers,
+    settle_slopes,
+)
+from gatewright.frontend.quiet import quiet
+from gatewright.frontend.readers.fml import SavedGraph
+from gatewright.frontend.refine import Request, refine
+from gatewright.frontend.source import GraphSource, load
+from gatewright.frontend.thresholds import normalizations_kept, settle_thresholds
+from gatewright.hlsgraph import limits
+from gatewright.hlsgraph.layers import read
+from gatewright.hlsgraph.marks import mark, marked
+from gatewright.hlsgraph.node import read_channels
+from gatewright.hlsgraph.weights import channels_taken, strategy
+from gatewright.numeric.fixed import FixedType
+from gatewright.options import HARDWARE_CHOICES, ConvertOptions, resolve
+from gatewright.targets import load_target
+
+BACKEND = "Vitis"
+PLUGIN = "Gatewright"
+# A choice of types changes the types behind it: one round per layer at most, far fewer in practice.
+_MAX_ROUNDS = 20
+
+#: Layers, names of inputs and of outputs, shapes of the layers' outputs (Keras 2 only).
+Parsed = tuple[
+    list[dict[str, Any]], list[str] | None, list[str] | None, dict[str, list[int | None]]
+]
+
+
+def convert(
+    model: Any,
+    weights: str | Path | None = None,
+    options: ConvertOptions | None = None,
+    output_dir: str | Path = "hls",
+    project_name: str = "model",
+    log: IO[str] | None = None,
+    *,
+    calibration: Calibration | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> Any:
+    """Have hls4ml convert a model for its Vitis backend.
+
+    Every weight of the result is exactly the value that it has in hardware; every layer of one
+    output is traced.
+    The attributes `gatewright_strategy`, `gatewright_reuse_factor`, `gatewright_multiplier`,
+    `gatewright_rom_style` and `gatewright_ram_style` of every layer say what was asked for;
+    `strategy` and `reuse_factor` are what hls4ml made of it for its C++. `gatewright_label` is what
+    the model calls a layer that had to be named otherwise.
+
+    Args:
+        model: What `load` takes, or what it returned. The types of a ModelGraph stay as they are.
+        weights: The `.h5` file of weights where `model` is a `.json`.
+        options: How to convert.
+        output_dir: Where `write_hls` will write the HLS project; nothing is written here yet.
+        project_name: Name of the top function and of the generated files.
+        log: Receives what hls4ml has to say.
+        calibration: What `calibrate` gave of `options.data`, which is measured here without it.
+        notice: Is told, a line each, what the user should know: what stands in the place of
+            something else, and which types values may go beyond.
+
+    Returns:
+        hls4ml's ModelGraph, its flow applied.
+
+    Raises:
+        InputError: if the model or an option is wrong, naming the file, layer or option.
+    """
+    options = resolve(options or ConvertOptions())
+    if not project_name.isidentifier():
+        raise InputError(f"project name '{project_name}': use letters, digits and _")
+    is_read = isinstance(model, Network | SavedGraph | GraphSource)
+    source: Network | SavedGraph | GraphSource = model if is_read else load(model, weights)
+    labels: Mapping[str, str] = {}
+    if options.data is not None and calibration is None:
+        calibration = calibrate(source, Path(options.data))
+    notes: list[str] = []
+    if isinstance(source, Network):
+        source = rename(supported(source, options.io), {project_name})
+        labels = _labels(source)
+    try:
+        with quiet(log), in_own_names(labels):
+            if isinstance(source, Network):
+                graph, advice = _convert(
+                    source, options, Path(output_dir), project_name, calibration
+                )
+                notes = [*source.notes, *(in_their_names(line, labels) for line in advice)]
+            else:
+                graph = _adopt(source, Path(output_dir), project_name)
+            _check_widths(source.origin, graph)
+            _check_limits(source.origin, graph)
+            freeze_weights(graph)
+            for node in graph.get_layers():
+                # Of a layer with several outputs, hls4ml's C++ would trace a name twice.
+                node.set_attr("trace", len(node.variables) == 1)
+    except (GatewrightError, MemoryError):
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{source.origin}: hls4ml can't convert it: {first_line(error)}"
+        ) from error
+    if notice is not None:
+        for line in notes:
+            notice(line)
+    return graph
+
+
+def _convert(
+    network: Network,
+    options: ConvertOptions,
+    directory: Path,
+    project: str,
+    calibration: Calibration | None,
+) -> tuple[Any, list[str]]:
+    """The graph, and lines about its types."""
+    from hls4ml.backends import get_backend
+    from hls4ml.utils.config import config_from_keras_model
+
+    labels = _labels(network)
+    default = default_precision(options)
+    config = config_from_keras_model(
+        Model(network),
+        granularity="name",
+        backend=BACKEND,
+        default_precision=default,
+        default_reuse_factor=options.reuse_factor,
+    )
+    layers = _parse(network)[0]
+    inputs: dict[str, FixedType] = {}
+    if calibration is not None:
+        inputs = dict(zip(network.inputs, calibration.inputs, strict=True))
+    choices, asked = configure(config, layers, options, get_backend(BACKEND), labels, inputs)
+    project_config = _project_config(options, directory, project)
+    request = Request(FixedType.parse(default), options.precision is not None, set(choices.user))
+    for _ in range(_MAX_ROUNDS):
+        graph = _build(network, project_config, config, choices, options)
+        if calibration is not None:
+            request = replace(request, measured=calibration.by_node(graph, network))
+        if options.inference == "safe" and refine(graph, choices, request):
+            continue
+        if not settle_slopes(network.origin, graph, choices):  # of types that are settled otherwise
+            break
+    else:
+        raise InputError(f"{network.origin}: the types of its layers don't settle")
+    check_settings(network.origin, graph, asked.settings)
+    for node in graph.get_layers():
+        _note(node, asked.of(node.name))
+        if node.name in labels:
+            mark(node, "label", labels[node.name])
+    return graph, advise(graph, choices, request)
+
+
+def _labels(network: Network) -> Mapping[str, str]:
+    """What the model calls layers that are named otherwise."""
+    return {layer.name: layer.label for layer in network.layers if layer.label}
+
+
+def _parse(network: Network) -> Parsed:
+    from hls4ml.converters import KerasModelReader, parse_keras_model
+
+    # The parser hands out parts of the architecture, which the passes then change.
+    model = Model(network)
+    parsed: Parsed = parse_keras_model(model, KerasModelReader(model))
+    return parsed
+
+
+def _project_config(options: ConvertOptions, directory: Path, project: str) -> dict[str, Any]:
+    from hls4ml.utils.config import create_config
+
+    target = load_target(options.target)
+    config: dict[str, Any] = create_config(
+        output_dir=str(directory),
+        project_name=project,
+        backend=BACKEND,
+        part=target.family.hls_part,
+        clock_period=options.clock_ns or target.clock_ns,
+        io_type=f"io_{options.io}",
+    )
+    config["TraceOutput"] = True
+    return config
+
+
+def _build(
+    network: Network,
+    project_config: dict[str, Any],
+    config: dict[str, Any],
+    choices: Choices,
+    options: ConvertOptions,
+) -> Any:
+    """One conversion; parsed anew, because hls4ml's passes change what they are given."""
+    from hls4ml.backends import get_backend
+    from hls4ml.model import ModelGraph
+
+    from gatewright.frontend import scales
+
+    layers, inputs, outputs, shapes = _parse(network)
+    mend(layers, shapes, network.framework)
+    settle_activations(network.origin, layers, choices)
+    settle_linear(layers, choices)
+    if options.inference == "safe":
+        settle_quantizers(layers, choices, FixedType.parse(default_precision(options)))
+    else:
+        check_scales(network.origin, layers)
+    scales.register()
+    flows = [scales.FLOW, get_backend(BACKEND).get_default_flow()]
+    full = {**project_config, "HLSConfig": {**copy.deepcopy(config), "Flows": flows}}
+    with types_kept(), normalizations_kept():
+        graph = ModelGraph.from_layer_list(full, layers, inputs, outputs)
+    settle_thresholds(graph)
+    del graph.config.config["HLSConfig"]["Flows"]  # which other hls4mls don't know
+    return graph
+
+
+def _check_widths(origin: str, graph: Any) -> None:
+    """hls4ml believes the weights about the width of a layer's input; so would the C++."""
+    for node in graph.get_layers():
+        if node.class_name not in ("Dense", "Conv1D", "Conv2D") or "weight" not in node.weights:
+            continue
+        channels, rows = read_channels(node), channels_taken(node)
+        if rows != channels:
+            raise InputError(
+                f"{origin}: layer '{node.name}': its weights take {rows} inputs, "
+                f"it is given {channels}"
+            )
+
+
+def _check_limits(origin: str, graph: Any) -> None:
+    """Refuse what hls4ml's C++ can't do."""
+    try:
+        limits.check(read(graph))
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{origin}: {error}") from None
+
+
+def _adopt(source: SavedGraph | GraphSource, directory: Path, project: str) -> Any:
+    """A graph that hls4ml made elsewhere: its types stay, only the project is ours."""
+    if isinstance(source, SavedGraph):
+        from gatewright.frontend.saved import restore
+
+        graph = restore(source)
+    else:
+        graph = source.graph
+    backend = graph.config.config.get("Backend")
+    if backend not in (BACKEND, PLUGIN):
+        raise InputError(
+            f"{source.origin}: made for hls4ml's {backend} backend; make it for {BACKEND}"
+        )
+    graph.config.config.update(OutputDir=str(directory), ProjectName=project, TraceOutput=True)
+    graph.config.config.update(InputData=None, OutputPredictions=None)
+    graph.config.trace_output = True
+    for node in graph.get_layers():
+        asked: dict[str, str | int] = {key: values[0] for key, values in HARDWARE_CHOICES.items()}
+        asked["strategy"] = strategy(node)
+        asked["reuse_factor"] = graph.config.get_reuse_factor(node)
+        _note(node, {key: marked(node, key, asked[key]) for key in asked})
+    return graph
+
+
+def _note(node: Any, asked: Mapping[str, str | int]) -> None:
+    """Write what was asked of a node into its attributes."""
+    for key, value in asked.items():
+        mark(node, key, value)

@@ -1,0 +1,1 @@
+"""Fixed-point types, their casts, and the tensors that have them."""

@@ -1,0 +1,25 @@
+"""The tensors that join kernels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gatewright.numeric.fixed import FixedType
+
+#: Elements of a tensor that is read from a file; the largest layers of networks have some 10**7.
+MOST_ELEMENTS = 1 << 26
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A typed tensor between kernels; `shape` is without the batch."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: FixedType
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)

@@ -1,0 +1,159 @@
+"""Report files: finds, reads and writes reports as JSON."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from gatewright.errors import InputError
+from gatewright.parsing.documents import read_json
+from gatewright.parsing.strict import first_problem
+from gatewright.report.schema import VERSION, Baseline, Report, Search, SweepReport
+from gatewright.system.files import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REPORT = "report.json"
+"""File name of a report in its project directory, and of a sweep's reports together."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a file holds."""
+
+    file: Path
+    reports: tuple[Report, ...]
+    whole: bool = False  # the reports of a whole sweep
+    baselines: tuple[Baseline, ...] = ()
+    search: Search | None = None
+
+
+def load_reports(paths: Sequence[Path]) -> SweepReport:
+    """Read the reports of one model.
+
+    Args:
+        paths: each a report file; a directory that holds `report.json`; or a directory whose
+            subdirectories hold one per configuration, which come in natural order of their names.
+            A file there with the reports of a whole sweep is taken for one made from these, if
+            they have its configurations: then its baselines count, and what it says of a search if
+            it is of all of them. Where there is nothing else, its reports count too.
+
+    Returns:
+        The reports, with the baselines of all files and the search of the one that tells of any.
+
+    Raises:
+        InputError: if a file is missing or not a report, or if the reports are of several models,
+            or two of the same configuration, or found by two searches.
+    """
+    loaded = [part for path in paths for part in _load(path)]
+    found = [(part.file, report) for part in loaded for report in part.reports]
+    if not found:
+        raise InputError("no report given; name a project directory or a report.json")
+    files: dict[str, Path] = {}
+    first, lead = found[0]
+    for file, report in found:
+        if report.model.name != lead.model.name:
+            raise InputError(
+                f"{file}: a report of model '{report.model.name}', but {first} is one of "
+                f"'{lead.model.name}'; a table holds one model"
+            )
+        if report.config.name in files:
+            raise InputError(
+                f"{file}: configuration '{report.config.name}' stands in "
+                f"{files[report.config.name]} already; name one of them"
+            )
+        files[report.config.name] = file
+    searches = [part for part in loaded if part.search is not None]
+    if len(searches) > 1:
+        raise InputError(
+            f"{searches[1].file}: found by a search, and {searches[0].file} by another; "
+            "a table holds one"
+        )
+    baselines = dict.fromkeys(one for part in loaded for one in part.baselines)
+    return SweepReport(
+        reports=tuple(report for _, report in found),
+        baselines=tuple(baselines),
+        search=searches[0].search if searches else None,
+    )
+
+
+def write_json(sweep: SweepReport, path: Path, *, wall_times: bool = True) -> None:
+    """Write the reports as one JSON file.
+
+    Args:
+        sweep: the reports.
+        path: the file.
+        wall_times: whether to keep wall times, all that differs between two equal runs.
+
+    Raises:
+        InputError: if the file can't be written.
+    """
+    write_text(path, sweep.to_json(wall_times=wall_times))
+
+
+def write_report(report: Report, directory: Path) -> Path:
+    """Write the report of one configuration as `report.json` into its project directory.
+
+    Raises:
+        InputError: if the file can't be written.
+    """
+    path = directory / REPORT
+    write_text(path, report.to_json())
+    return path
+
+
+def _load(path: Path) -> list[_Part]:
+    """What a path stands for."""
+    if not path.exists():
+        raise InputError(f"{path}: does not exist; name a project directory or a report.json")
+    if not path.is_dir():
+        return [_parse(path)]
+    if (path / REPORT).is_file():
+        return _load(path / REPORT)
+    files = sorted(path.glob(f"*/{REPORT}"), key=lambda file: _natural(file.parent.name))
+    parts = [_parse(file) for file in files]
+    if not parts:
+        raise InputError(
+            f"{path}: no {REPORT} here or one directory below; run 'gatewright run' first, "
+            "or 'convert', 'verify' and 'synth'"
+        )
+    single = [part for part in parts if not part.whole]
+    if not single:
+        return parts
+    names = {report.config.name for part in single for report in part.reports}
+    for part in parts:
+        of = {report.config.name for report in part.reports}
+        if part.whole and of <= names:
+            single.append(replace(part, reports=(), search=part.search if of == names else None))
+    return single
+
+
+def _parse(path: Path) -> _Part:
+    try:
+        fields = read_json(path, "a Gatewright report")
+        version = fields.get("version")
+        if version != VERSION:
+            raise InputError(
+                f"{path}: not a Gatewright report: schema version {version!r:.80}, "
+                f"but {VERSION} is known"
+            )
+        if "reports" not in fields:
+            return _Part(path, (Report.model_validate(fields),))
+        sweep = SweepReport.model_validate(fields)
+        return _Part(path, sweep.reports, True, sweep.baselines, sweep.search)
+    except FileNotFoundError:  # it was there a moment ago
+        raise InputError(f"{path}: cannot be read (it is gone)") from None
+    except ValidationError as error:
+        raise InputError(f"{path}: not a Gatewright report: {first_problem(error)}") from None
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts u4 before u10."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.findall(r"\d+|\D+", name)
+    ]

@@ -1,0 +1,137 @@
+"""What a search did, in words, and its trials, as tables."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from gatewright.report.budget import parse_budget
+from gatewright.report.figures import find_quantity
+from gatewright.report.text_tables import Entry, filled, numbers, texts
+from gatewright.report.view import heading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gatewright.report.figures import Quantity
+    from gatewright.report.schema import Search, SearchTrial
+
+
+def search_facts(search: Search) -> list[tuple[str, str]]:
+    """What was searched for and how, and what became of the trials: names and their text."""
+    tool = " ".join(part for part in (search.tool, search.version) if part)
+    seed = "" if search.seed is None else f"seed {search.seed}"
+    stopped = sum(search.stopped.values())
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in search.stopped.items())
+    facts = [
+        ("sampler", ", ".join(part for part in (search.sampler, tool, seed) if part)),
+        ("objectives", ", ".join(search.objectives)),
+        ("constraints", ", ".join(search.constraints)),
+        (
+            "trials",
+            f"{len(search.trials):,}: {len(search.completed):,} completed, "
+            f"{stopped:,} stopped early, {len(search.failed):,} failed",
+        ),
+        ("stopped early", reasons),
+    ]
+    return [(name, text) for name, text in facts if text]
+
+
+def failure_table(search: Search) -> list[Entry]:
+    """A row per trial that failed; empty where none did."""
+    failed = search.failed
+    return filled(
+        [
+            numbers("trial", [trial.number for trial in failed]),
+            texts("config", [trial.config for trial in failed]),
+            texts("error", [trial.error for trial in failed]),
+        ]
+    )
+
+
+def trial_table(search: Search, trials: Sequence[SearchTrial]) -> list[Entry]:
+    """A row per trial: what became of it, what was varied, and what was found of what counts.
+
+    Args:
+        search: whose objectives and constraints count.
+        trials: those of its trials to list; empty without any.
+
+    Raises:
+        InputError: if an objective or a constraint names no figure.
+    """
+    paths = dict.fromkeys(path for trial in trials for path in trial.point)
+    figures = weighed(search)
+    return filled(
+        [
+            numbers("trial", [trial.number for trial in trials]),
+            texts("result", [result(search, trial) for trial in trials]),
+            *(_values(path, [trial.point.get(path, "") for trial in trials]) for path in paths),
+            *(
+                Entry(
+                    label,
+                    tuple(quantity.figure.format(trial.figures.get(name)) for trial in trials),
+                    tuple(trial.figures.get(name) for trial in trials),
+                )
+                for name, (label, quantity) in figures.items()
+            ),
+        ]
+    )
+
+
+def weighed(search: Search) -> dict[str, tuple[str, Quantity]]:
+    """What a search weighs, objectives first: per name of trials' figures a heading and the figure.
+
+    Raises:
+        InputError: if an objective or a constraint names no figure.
+    """
+    limited = (parse_budget(text).quantity.name for text in search.constraints)
+    found = [find_quantity(name) for name in dict.fromkeys((*search.objectives, *limited))]
+    # "lut" and "TARGET.lut" may both stand there: then the heading says which is which.
+    targets = {quantity.target or "" for quantity in found if quantity.figure.per_target}
+    return {quantity.name: (heading(quantity, sorted(targets)), quantity) for quantity in found}
+
+
+def missed(search: Search, trial: SearchTrial) -> list[str]:
+    """The constraints that a trial's figures don't keep; what is not known misses none.
+
+    Raises:
+        InputError: if a constraint names no figure.
+    """
+    return [
+        text
+        for text in search.constraints
+        if (value := trial.figures.get((budget := parse_budget(text)).quantity.name)) is not None
+        and not budget.allows(value)
+    ]
+
+
+def result(search: Search, trial: SearchTrial) -> str:
+    """What became of a trial, in few words.
+
+    Raises:
+        InputError: if a constraint names no figure.
+    """
+    if trial.state == "stopped":
+        return f"stopped early: {trial.reason}"
+    if trial.state == "failed":
+        return "failed"
+    if trial.front:
+        return "◆ on the front"
+    misses = missed(search, trial)
+    return f"misses {', '.join(misses)}" if misses else "completed"
+
+
+def _values(path: str, cells: Iterable[str]) -> Entry:
+    """A column of what was varied, which sorts as numbers if it is of numbers alone."""
+    held = tuple(cells)
+    values = tuple(_number(cell) if cell else None for cell in held)
+    numeric = all(value is not None for value, cell in zip(values, held, strict=True) if cell)
+    return Entry(path, held, values if numeric else None)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

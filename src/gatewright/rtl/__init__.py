@@ -1,0 +1,1 @@
+"""What an RTL project is: its manifest, the library under it, and names in it."""

@@ -1,0 +1,51 @@
+"""The modules of `rtl/`: which of them instantiate which, and their files."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from gatewright.system.package_data import data_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+#: The modules with those that they instantiate.
+LIBRARY: dict[str, tuple[str, ...]] = {
+    "gw_accumulate": ("gw_reduce",),
+    "gw_cast": (),
+    "gw_concat": (),
+    "gw_crop": (),
+    "gw_delay": (),
+    "gw_feed": (),
+    "gw_fifo": (),
+    "gw_fork": (),
+    "gw_last": (),
+    "gw_line_buffer": (),
+    "gw_maximum": ("gw_reduce",),
+    "gw_pad": (),
+    "gw_reduce": (),
+    "gw_repeat": (),
+    "gw_resize": (),
+    "gw_upsample": ("gw_line_buffer",),
+    "gw_window": ("gw_line_buffer",),
+}
+
+
+def library_files(modules: Iterable[str]) -> tuple[str, ...]:
+    """Files of modules of the library, those first that others instantiate.
+
+    Args:
+        modules: names; those that aren't of the library are left out.
+    """
+    files: dict[str, None] = {}
+    for module in sorted(set(modules) & LIBRARY.keys()):
+        files |= dict.fromkeys([*library_files(LIBRARY[module]), f"{module}.sv"])
+    return tuple(files)
+
+
+def copy_library(files: Iterable[str], directory: Path) -> None:
+    """Copy files of the library into a directory."""
+    for file in files:
+        shutil.copyfile(data_dir("rtl") / file, directory / file)

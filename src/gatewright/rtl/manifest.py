@@ -1,0 +1,167 @@
+"""The manifest of an emitted RTL project: all that simulation and synthesis know of a design."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from gatewright.errors import InputError
+from gatewright.numeric.fixed import FixedType
+from gatewright.numeric.tensor import MOST_ELEMENTS
+from gatewright.parsing.typed import LARGEST, Identifier, Text, decode
+from gatewright.system.files import opened
+
+MANIFEST = "project.json"
+
+_FIELDS = ConfigDict(extra="forbid")
+
+#: A file that stands in the project directory itself.
+_File = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=250)]
+
+#: Clock cycles, beats, elements, bits.
+_Number = Annotated[int, Field(ge=0, le=2**40)]
+_Positive = Annotated[int, Field(ge=1, le=2**31)]
+_Nanoseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class Port:
+    """An AXI4-Stream port of the top module: one beat carries `lanes` elements of `width` bits.
+
+    Element 0 stands in the least significant bits; `tdata` is padded with zeros to `tdata_width`,
+    a multiple of 8. A tensor of n elements takes n / lanes beats; `tlast` marks the last one.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
+
+    tensor: Text  # name of the tensor in the model
+    prefix: Identifier  # "s_axis", "m_axis", or "s_axis_<tensor>" where there are several
+    shape: tuple[_Positive, ...]
+    type: Text  # the element's fixed-point type, as FixedType prints it
+    width: _Positive  # bits of an element
+    lanes: _Positive  # elements per beat
+    tdata_width: _Positive
+
+    @property
+    def elements(self) -> int:
+        """Elements of the whole tensor."""
+        return math.prod(self.shape)
+
+    @property
+    def beats(self) -> int:
+        """Beats of the whole tensor."""
+        return self.elements // self.lanes
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module instantiated in the top: a kernel of the design, or glue between kernels."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
+
+    name: Identifier  # SystemVerilog module name
+    file: _File  # file that defines it, relative to the project directory
+    instance: Identifier  # instance name in the top
+    layer: Text  # layer of the model that it belongs to; "" for glue
+    kind: Text  # kernel class, "fork", "delay"
+    latency: _Number  # predicted cycles from the first beat offered to the first that leaves
+    library: tuple[_File, ...]  # files of the library under it, in compile order
+    layers: tuple[Text, ...] = ()  # all layers in the module, `layer` first
+    strategy: Text = ""  # how it is built where there is a choice
+    reason: Text = ""  # why
+    notes: tuple[Text, ...] = ()  # requests not honoured, and what is done instead
+    parts: tuple[_File, ...] = ()  # files of modules that only this one instantiates
+    clocked: bool = True  # whether it has ports clk and rst
+    interval: _Number = 1  # predicted cycles per tensor, by itself
+    startups: tuple[_Number, ...] = ()  # per input, cycles until the very first beat is taken
+    lanes: tuple[_Positive, ...] = ()  # elements per beat, per input
+    out_lanes: _Number = 0  # elements per beat of the output
+    reuse_factor: _Positive | None = None  # where multipliers are shared or could be
+    multipliers: _Number | None = None  # shared ones
+    depth: _Number | None = None  # of a FIFO, in beats
+    width: _Number | None = None  # of a FIFO, bits per beat
+    beats: _Number | None = None  # through a FIFO, per tensor
+    room: _Number | None = None  # of a FIFO: beats that are more than it can ever need
+
+
+@dataclass(frozen=True)
+class RtlProject:
+    """An RTL project directory: its files in compile order, its ports, its kernels."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
+
+    directory: Path
+    top: Identifier
+    files: tuple[_File, ...]  # SystemVerilog files in compile order, relative to `directory`
+    inputs: Annotated[tuple[Port, ...], Field(min_length=1)]
+    outputs: Annotated[tuple[Port, ...], Field(min_length=1)]
+    modules: tuple[Module, ...]
+    target: Text
+    clock_ns: _Nanoseconds
+    latency: _Number  # predicted cycles from first input transfer to first output transfer
+    interval: _Number  # predicted initiation interval, cycles per tensor
+    path_ns: _Nanoseconds | None = None  # longest path between registers, by the delay model
+
+    def save(self) -> None:
+        """Write the manifest into the project directory."""
+        fields = asdict(self)
+        del fields["directory"]
+        (self.directory / MANIFEST).write_text(
+            json.dumps(fields, indent=1) + "\n", encoding="utf-8"
+        )
+
+    @classmethod
+    def load(cls, directory: Path) -> RtlProject:
+        """Read the manifest of a project directory.
+
+        Raises:
+            InputError: if there is none, or a field of it is not what it can be, or it names files
+                that stand elsewhere.
+        """
+        path = directory / MANIFEST
+        try:
+            with opened(path, LARGEST) as file:
+                fields = json.load(file)
+            if not isinstance(fields, dict):
+                raise ValueError("no object")
+            project = replace(
+                decode(cls, json.dumps({**fields, "directory": "."})), directory=directory
+            )
+            for port in (*project.inputs, *project.outputs):
+                _check_port(port)
+            for name in project.files:
+                if (directory / name).resolve().parent != directory.resolve():
+                    raise ValueError(f"{name} is a link to elsewhere")
+        except FileNotFoundError:
+            raise InputError(
+                f"{path}: no RTL project here; run 'gatewright convert' first"
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"{path}: cannot be read ({error.strerror}); run 'gatewright convert' again"
+            ) from None
+        except (ValueError, RecursionError, InputError) as error:
+            raise InputError(
+                f"{path}: not a Gatewright RTL manifest ({error}); run 'gatewright convert' again"
+            ) from None
+        return project
+
+
+def _check_port(port: Port) -> None:
+    """Check that the figures of a port agree.
+
+    Raises:
+        ValueError: if they don't.
+        InputError: if its type is none.
+    """
+    if FixedType.parse(port.type).width != port.width:
+        raise ValueError(f"port {port.prefix}: {port.width} bits of type {port.type}")
+    if port.elements > MOST_ELEMENTS or port.elements % port.lanes:
+        raise ValueError(f"port {port.prefix}: {port.elements} elements in beats of {port.lanes}")
+    if port.tdata_width % 8 or not 0 <= port.tdata_width - port.lanes * port.width < 8:
+        raise ValueError(f"port {port.prefix}: tdata of {port.tdata_width} bits")

@@ -1,0 +1,299 @@
+"""Synthesis of a project: a Yosys process per module, each once per content."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewright.errors import DesignFailure, InputError
+from gatewright.results.utilization import Resources
+from gatewright.synth.resources import total
+from gatewright.synth.worker import Job, save
+from gatewright.synth.yosys import yosys_version
+from gatewright.system import processes
+from gatewright.system.cache import kept, key_of
+from gatewright.system.files import remove, write_text
+from gatewright.wall import systemverilog
+
+if TYPE_CHECKING:
+    from gatewright.rtl.manifest import RtlProject
+    from gatewright.targets import Target
+
+_SECONDS = 4 * 3600
+"""Wall time of a module; the largest take minutes."""
+
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class SynthResult:
+    """Resources after synthesis, before placement.
+
+    Attributes:
+        total: the whole design.
+        modules: by module name: each kernel's, and under the top's name what joins them.
+        tool: the synthesis tool.
+        version: its version.
+        details: how it was run.
+    """
+
+    total: Resources
+    modules: dict[str, Resources]
+    tool: str
+    version: str
+    details: str
+
+
+def synthesize(
+    project: RtlProject,
+    target: Target,
+    directory: Path,
+    *,
+    jobs: int = 2,
+    flatten: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> SynthResult:
+    """Synthesize a project, each kernel out of context.
+
+    Args:
+        project: the RTL.
+        target: the device family.
+        directory: exists; logs and cell counts go there, in a folder per module.
+        jobs: Yosys processes at a time.
+        flatten: synthesize the whole design at once instead; no figures per kernel then.
+        progress: is told how many modules are done.
+
+    Raises:
+        DesignFailure: if the RTL does not synthesize; names the module and the error.
+        InputError: if Yosys is not installed, or a file of the project is missing.
+    """
+    files = [project.directory / file for file in project.files]
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"{file}: no such file; convert the model again")
+    systemverilog.check(project)
+    layers = [module for module in project.modules if module.layer]
+    if flatten or not layers:
+        return synthesize_files(files, project.top, target, directory)
+    kernels = {
+        module.name: [
+            project.directory / file for file in (*module.library, *module.parts, module.file)
+        ]
+        for module in layers
+    }
+    work = [_job(name, own, [], target) for name, own in kernels.items()]
+    # The top with black boxes goes last: it is small, and the largest kernel decides the time.
+    work.sort(key=lambda job: -sum(Path(file).stat().st_size for file in job.files))
+    boxes = [own[-1] for own in kernels.values()]
+    work.append(_job(project.top, _joining(project), boxes, target))
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        if progress is not None:
+            progress(f"synthesizing {len(work)} modules")
+        try:
+            running = [pool.submit(_run, job, directory / job.top) for job in work]
+            for done, future in enumerate(as_completed(running), 1):
+                future.result()
+                if progress is not None:
+                    progress(f"synthesizing, {done} of {len(work)} modules done")
+            cells = [future.result() for future in running]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    found = {job.top: _cells(counted, job.top) for job, counted in zip(work, cells, strict=True)}
+    for name in kernels:
+        found[project.top].pop(name, None)
+    modules = {name: _count(found[name], name, target) for name in [*kernels, project.top]}
+    instances = [module.name for module in project.modules if module.layer] + [project.top]
+    whole = total(modules[name] for name in instances)
+    return SynthResult(whole, modules, "Yosys", yosys_version(), _details(target, "per module"))
+
+
+def synthesize_files(
+    files: Sequence[Path],
+    top: str,
+    target: Target,
+    directory: Path,
+) -> SynthResult:
+    """Synthesize SystemVerilog files as one flat module, by the flow that projects go through.
+
+    Args:
+        files: in compile order.
+        top: the top module.
+        target: the device family.
+        directory: exists; log and cell counts go there.
+
+    Raises:
+        DesignFailure: if the RTL does not synthesize.
+        InputError: if Yosys is not installed, or a file is missing.
+    """
+    cells = _run(_job(top, files, [], target), directory)
+    whole = _count(_cells(cells, top), top, target)
+    return SynthResult(whole, {top: whole}, "Yosys", yosys_version(), _details(target, "flat"))
+
+
+def export_netlist(files: Sequence[Path], top: str, target: Target, directory: Path) -> Path:
+    """Write the mapped netlist of SystemVerilog files as Verilog over the family's primitives.
+
+    Args:
+        files: in compile order.
+        top: the top module.
+        target: the device family.
+        directory: exists; the netlist and the log go there.
+
+    Returns:
+        The netlist; `Mapper.models` of the family define its cells.
+
+    Raises:
+        DesignFailure: if the RTL does not synthesize.
+        InputError: if Yosys is not installed, or a file is missing.
+    """
+    _execute(replace(_job(top, files, [], target), netlist=True), directory)
+    return directory / "netlist.v"
+
+
+def _details(target: Target, how: str) -> str:
+    return (
+        f"{target.family.mapper.flow}, {how}, before placement; netlist not proved against the RTL"
+    )
+
+
+def _job(top: str, files: Sequence[Path], boxes: Sequence[Path], target: Target) -> Job:
+    for file in (*files, *boxes):
+        if not file.is_file():
+            raise InputError(f"{file}: no such file; convert the model again")
+    return Job(
+        top=top,
+        files=tuple(str(file.resolve()) for file in files),
+        black_boxes=tuple(str(file.resolve()) for file in boxes),
+        family=target.family.mapper.room.name,
+        mapper=asdict(target.family.mapper),
+        netlist=False,
+    )
+
+
+def _joining(project: RtlProject) -> list[Path]:
+    """The top and the files of the library that it instantiates itself, in compile order."""
+    own = {file for module in project.modules if not module.layer for file in module.library}
+    names = [*(file for file in project.files if file in own), f"{project.top}.sv"]
+    return [project.directory / file for file in names]
+
+
+def _run(job: Job, directory: Path) -> dict[str, object]:
+    """Cell statistics of a job, from the cache where the same has been asked before."""
+    sources = [source.read_bytes() for source in _code(job.family)]
+    # Where the files stand doesn't matter; Yosys only writes it into attributes.
+    anonymous = json.dumps(asdict(replace(job, files=(), black_boxes=())))
+    contents = []
+    for kind, names in (("file", job.files), ("box", job.black_boxes)):
+        for name in names:
+            contents += [kind.encode(), Path(name).read_bytes()]
+    key = key_of(yosys_version(), *sources, anonymous, *contents)
+    data = kept("synth", key, lambda: json.dumps(_execute(job, directory)).encode())
+    statistics = directory / "cells.json"
+    if not statistics.is_file():  # found in the cache
+        remove(statistics)
+        write_text(statistics, data.decode())
+    cells: dict[str, object] = json.loads(data)
+    return cells
+
+
+def _code(family: str) -> list[Path]:
+    """The files that decide what a netlist is mapped to; those of other families do not."""
+    here = Path(__file__).parent
+    room = [file for file in (here / family).rglob("*") if file.suffix != ".pyc"]
+    return sorted([*here.glob("*.py"), *(file for file in room if file.is_file())])
+
+
+def _execute(job: Job, directory: Path) -> dict[str, object]:
+    """Run a job in a process of its own; returns Yosys' cell statistics."""
+    yosys_version()
+    directory.mkdir(parents=True, exist_ok=True)
+    log, statistics = directory / "yosys.log", directory / "cells.json"
+    statistics.unlink(missing_ok=True)
+    log.unlink(missing_ok=True)  # a link would have another file overwritten
+    with tempfile.TemporaryDirectory(dir=directory) as scratch:
+        save(_staged(job, Path(scratch)), Path(scratch, "job.json"))
+        with log.open("wb") as output:
+            done = processes.run(
+                [sys.executable, "-P", "-m", "gatewright.synth.worker", "job.json"],
+                limits=processes.Limits(what=f"{job.top}: Yosys", seconds=_SECONDS),
+                cwd=scratch,
+                env=os.environ | {"PYTHONPATH": _python_path()},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        # Status 0 alone doesn't tell: the last command's result must be there.
+        if done.returncode == 0:
+            try:
+                cells: dict[str, object] = json.loads(
+                    Path(scratch, "cells.json").read_text(encoding="utf-8")
+                )
+            except (FileNotFoundError, json.JSONDecodeError):
+                raise DesignFailure(_failure(job, log, 0)) from None
+            for name in ("cells.json", *(["netlist.v"] if job.netlist else [])):
+                Path(scratch, name).replace(directory / name)
+            return cells
+    raise DesignFailure(_failure(job, log, done.returncode))
+
+
+def _staged(job: Job, scratch: Path) -> Job:
+    """A job on copies of its files under plain names, as Yosys' commands are text."""
+
+    def copies(names: Sequence[str], folder: str) -> tuple[str, ...]:
+        made = []
+        for number, name in enumerate(names):
+            stem = re.sub(r"\W", "_", Path(name).stem, flags=re.ASCII)
+            copy = Path(folder, str(number), f"{stem}.sv")
+            (scratch / copy).parent.mkdir(parents=True)
+            shutil.copyfile(name, scratch / copy)
+            systemverilog.copy_memories(Path(name), scratch)
+            made.append(str(copy))
+        return tuple(made)
+
+    return replace(job, files=copies(job.files, "rtl"), black_boxes=copies(job.black_boxes, "box"))
+
+
+def _python_path() -> str:
+    inherited = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([str(_PACKAGE_ROOT), *([inherited] if inherited else [])])
+
+
+def _failure(job: Job, log: Path, status: int) -> str:
+    """One line: the module, the step that failed and its error."""
+    lines = log.read_text(errors="replace", encoding="utf-8").splitlines()
+    commands = [line for line in lines if line.startswith("-- Running command")]
+    step = (
+        commands[-1].split("`")[-1].rstrip("'- ").split()[0] if commands else "the start of Yosys"
+    )
+    errors = [line for line in lines if re.search(r"\bERROR\b", line)]
+    if status < 0:
+        reason = f"the process was ended by {signal.Signals(-status).name} (out of memory?)"
+    else:
+        reason = errors[-1].strip() if errors else lines[-1].strip() if lines else "no output"
+    return f"{job.top}: synthesis failed in {step}: {reason} (log: {log})"
+
+
+def _cells(statistics: dict[str, object], top: str) -> dict[str, int]:
+    """Number of cells by type, of Yosys' `stat -json`."""
+    modules = statistics["modules"]
+    assert isinstance(modules, dict)
+    cells: dict[str, int] = modules[f"\\{top}"]["num_cells_by_type"]
+    return dict(cells)
+
+
+def _count(cells: dict[str, int], module: str, target: Target) -> Resources:
+    unmapped = sorted(name for name in cells if name.startswith("$"))
+    if unmapped:
+        raise DesignFailure(f"{module}: the family has no primitive for {', '.join(unmapped)}")
+    return target.family.mapper.count(cells, module)

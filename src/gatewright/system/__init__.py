@@ -1,0 +1,1 @@
+"""What the operating system offers: files written whole, child processes within limits, caches."""

@@ -1,0 +1,166 @@
+"""What every unit states, and what is known of the streams between units."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright.circuit.fabric import Fabric
+from gatewright.numeric.fixed import FixedType
+
+#: Clock cycles, int64, one per beat.
+Times = NDArray[np.int64]
+
+Parameters = dict[str, int | str]
+
+
+@dataclass(frozen=True)
+class Element:
+    """What is known of one lane of a stream: its range, in units of 2**-frac, and its timing."""
+
+    lo: int
+    hi: int
+    frac: int
+    arrival: float = 0.0  # ns into the pipeline stage at which it is stable
+
+    @classmethod
+    def of(cls, to: FixedType) -> Element:
+        """Any value of a type."""
+        return cls(to.min, to.max, to.frac)
+
+    @classmethod
+    def union(cls, elements: Iterable[Element]) -> Element:
+        """What is known of a lane that carries any of several elements."""
+        found = tuple(elements)
+        frac = max(e.frac for e in found)
+        return cls(
+            min(e.lo << (frac - e.frac) for e in found),
+            max(e.hi << (frac - e.frac) for e in found),
+            frac,
+            max(e.arrival for e in found),
+        )
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The beats that carry one tensor.
+
+    Attributes:
+        type: of an element on the bus.
+        elements: per lane, what is known of the values that it carries.
+        beats: per tensor.
+    """
+
+    type: FixedType
+    elements: tuple[Element, ...]
+    beats: int
+
+    @property
+    def lanes(self) -> int:
+        """Elements per beat."""
+        return len(self.elements)
+
+    @property
+    def bits(self) -> int:
+        """Width of the bus."""
+        return self.lanes * self.type.width
+
+    def late(self) -> Stream:
+        """The same stream out of a register."""
+        return replace(self, elements=tuple(replace(e, arrival=0.0) for e in self.elements))
+
+
+#: Streams that share one handshake.
+StreamGroup = tuple[Stream, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Unit(ABC):
+    """A stream processor: an instance of a module of the library, or of a generated one.
+
+    Its input is one bundle, or, where it says so, several streams with a handshake each.
+    """
+
+    #: Short name, for instances.
+    name: ClassVar[str]
+    #: The library module.
+    module: ClassVar[str]
+
+    def fitted(self, fabric: Fabric) -> Unit:
+        """The unit with what it leaves to the fabric decided."""
+        del fabric
+        return self
+
+    @abstractmethod
+    def result(self, *sources: Stream) -> StreamGroup:
+        """What leaves the unit."""
+
+    @abstractmethod
+    def parameters(self, *sources: Stream) -> Parameters:
+        """Parameters of the module's instance."""
+
+    def busy(self, *sources: Stream) -> int:
+        """Clock cycles for which a beat at the input keeps the unit from taking the next."""
+        del sources
+        return 1
+
+    def startup(self) -> int:
+        """Clock cycles from when the very first beat is offered at the input until it is taken."""
+        return 0
+
+    def burst(self) -> int:
+        """Beats that it takes in a row, at most, having taken none while its reader was busy."""
+        return 0
+
+    def held_times(self, sources: StreamGroup, busy: int, *arrivals: Times) -> Times:
+        """`times` with a reader that takes a beat at most every `busy` clock cycles.
+
+        It differs where a beat that waits at the output keeps the unit from its work.
+        """
+        del busy
+        return self.times(sources, *arrivals)
+
+    @abstractmethod
+    def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
+        """Clock cycles in which beats are offered at the output, if each is taken at once.
+
+        Args:
+            sources: the streams that enter.
+            arrivals: cycles in which beats are offered at the input, several tensors in a row; one
+                array, or one per stream where each has a handshake.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Datapath:
+    """How a kernel is built: a chain of units.
+
+    Attributes:
+        lanes: elements per beat that the first unit takes, per input of the kernel.
+        units: in order; the first takes the kernel's inputs.
+        out_lanes: elements per beat that the last unit gives.
+        reuse: the reuse factor, where multipliers are shared or could be.
+        multipliers: number of multipliers, where it multiplies with shared ones.
+        notes: what is done otherwise than the reuse factor says.
+    """
+
+    lanes: tuple[int, ...]
+    units: tuple[Unit, ...]
+    out_lanes: int
+    reuse: int | None = None
+    multipliers: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def paced(arrivals: Times, cycles: int) -> Times:
+    """When beats are taken, if each keeps its taker busy for a number of cycles.
+
+    s[k] = max(a[k], s[k-1] + cycles).
+    """
+    steady = cycles * np.arange(len(arrivals))
+    return np.maximum.accumulate(arrivals - steady) + steady
