@@ -42,9 +42,7 @@ def build(keras, kind, seed=None):
     size = np.prod(layer.weights[0].shape)
     weights = 2 * np.arange(size) + 1
     if seed is not None:
-        weights = np.random.default_rng(seed).implementation(
-            np.arange(1, 1000), size, replace=False
-        )
+        weights = np.random.default_rng(seed).choice(np.arange(1, 1000), size, replace=False)
     layer.set_weights([weights.reshape(layer.weights[0].shape), np.ones(layer.weights[1].shape)])
     return model
 

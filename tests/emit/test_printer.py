@@ -63,17 +63,17 @@ class Maker:
         mask = (1 << width) - 1
         if depth == 0:
             return self.leaf(width)
-        kind = self.rng.implementation(["resize", "extend", "concat", "unary", "binary", "bit"])
+        kind = self.rng.choice(["resize", "extend", "concat", "unary", "binary", "bit"])
         if kind == "concat" and width > 1:
             low = self.number(1, width - 1)
             (a, x), (b, y) = self.leaf(width - low), self.leaf(low)
             return Concat((a, b)), x << low | y
         if kind == "unary":
-            operator = self.rng.implementation(["-", "~"])
+            operator = self.rng.choice(["-", "~"])
             a, x = self.expression(width, depth - 1)
             return Unary(operator, a), (-x if operator == "-" else ~x) & mask
         if kind == "binary":
-            operator = str(self.rng.implementation(["+", "-", "*", "&"]))
+            operator = str(self.rng.choice(["+", "-", "*", "&"]))
             (a, x), (b, y) = (self.expression(width, depth - 1) for _ in range(2))
             value = {"+": x + y, "-": x - y, "*": x * y, "&": x & y}[operator]
             return Binary(operator, a, b), value & mask
@@ -94,7 +94,7 @@ class Maker:
 
     def bit(self):
         width = self.number(1, 9)
-        operator = str(self.rng.implementation(["<", "<=", ">", ">=", "==", "!=", "|"]))
+        operator = str(self.rng.choice(["<", "<=", ">", ">=", "==", "!=", "|"]))
         (a, x), (b, y) = (self.leaf(width) for _ in range(2))
         if operator == "|":
             return Unary("|", a), int(x != 0)
@@ -104,7 +104,7 @@ class Maker:
         return Binary(operator, a, b), int(value)
 
     def leaf(self, width):
-        kind = self.rng.implementation(["literal", "net", "select", "zeros", "replicate"])
+        kind = self.rng.choice(["literal", "net", "select", "zeros", "replicate"])
         if kind == "net":
             return self.net(width)
         if kind == "select":

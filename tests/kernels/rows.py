@@ -96,7 +96,7 @@ class Builder(Draw):
         else:
             weight = FixedType(2, 2)
             weights = self.pick([-1, 1], [-1, 0, 1]) if kind == "ternary" else [-1, 1]
-            weights = self.rng.implementation(weights, shape)
+            weights = self.rng.choice(weights, shape)
         bias = self.type(2, 8)
         frac = x.type.frac + weight.frac
         width = x.type.width + weight.width + n_in.bit_length() + 10

@@ -46,7 +46,7 @@ class Draw:
 
     def table(self) -> tuple[np.ndarray, FixedType]:
         t = self.type(16)
-        return self.raw(t, int(self.rng.implementation([2, 7, 16, 100, 256, 1024]))), t
+        return self.raw(t, int(self.rng.choice([2, 7, 16, 100, 256, 1024]))), t
 
     def indexed(self, index: FixedType, to: FixedType) -> np.ndarray:
         """A table for the top bits of a type."""
@@ -89,14 +89,14 @@ def _legacy(draw: Draw) -> Kernel:
 KINDS: dict[str, Callable[[Draw], Kernel]] = {
     "linear": lambda d: kernels.Linear(*d.place()),
     "relu": lambda d: kernels.Relu(*d.place()),
-    "clipped_relu": lambda d: kernels.ClippedRelu(*d.place(), int(d.rng.implementation([1, 6]))),
+    "clipped_relu": lambda d: kernels.ClippedRelu(*d.place(), int(d.rng.choice([1, 6]))),
     "leaky_relu": _leaky,
     "thresholded_relu": lambda d: kernels.ThresholdedRelu(*d.place(), *d.parameter()),
     "hard_sigmoid": lambda d: kernels.HardSigmoid(*d.place(), *d.parameter(), *d.parameter()),
     "hard_tanh": lambda d: kernels.HardTanh(*d.place(), *d.parameter(), *d.parameter()),
     "binary_tanh": lambda d: kernels.BinaryTanh(*d.place()),
     "ternary_tanh": lambda d: kernels.TernaryTanh(*d.place()),
-    "lookup": lambda d: kernels.Lookup(*d.place(), *d.table(), int(d.rng.implementation([8, 16]))),
+    "lookup": lambda d: kernels.Lookup(*d.place(), *d.table(), int(d.rng.choice([8, 16]))),
     "elu": lambda d: kernels.Elu(*d.place(), *d.table(), *d.parameter()),
     "selu": lambda d: kernels.Selu(*d.place(), *d.table()),
     "selu of streams": lambda d: kernels.Selu(*d.place(), *d.table(), *d.parameter()),

@@ -180,8 +180,8 @@ def test_what_is_left_is_the_same_product(data: st.DataObject) -> None:
     divisors = [n for n in range(1, n_in + 1) if fold.steps % n == 0]
     parts = data.draw(st.sampled_from(divisors)) if fold.groups == 1 else 1
     rng = np.random.default_rng(data.draw(st.integers(0, 999)))
-    matrix = rng.integers(-3, 4, (n_in, n_out)) * rng.implementation([0, 1], (n_in, 1))
-    matrix *= rng.implementation([0, 1], (n_in, n_out), p=[0.3, 0.7])
+    matrix = rng.integers(-3, 4, (n_in, n_out)) * rng.choice([0, 1], (n_in, 1))
+    matrix *= rng.choice([0, 1], (n_in, n_out), p=[0.3, 0.7])
     steps = fold.needed(matrix, parts)
     assert (np.diff(steps) > 0).all()
     kept = fold.of(steps.shape[1])

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import test_lower
-import test_lower_images
 
 from gatewright.emulation import Emulation
 from gatewright.errors import InputError
 from gatewright.frontend import write_hls
 from gatewright.wall import cpp
 from graphs import GraphBuilder
+from lower import test_lower, test_lower_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
