@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from gatewright.errors import InputError
 from gatewright.report.schema import Report
-from gatewright.system.package_data import DEFAULT_TARGET
 from gatewright.results.figure import Figure, PerTarget, declared
 from gatewright.results.part import Part, refuse_duplicates
+from gatewright.system.package_data import DEFAULT_TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
