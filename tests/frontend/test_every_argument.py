@@ -146,8 +146,8 @@ REFUSED = {
 }
 #: By io type and class, what a refusal of all of its arguments says.
 LACKED = {
-    ("parallel", "LayerNormalization"): "(LayerNormalization): not supported yet",
-    ("stream", "LayerNormalization"): "(LayerNormalization): not supported yet",
+    ("parallel", "LayerNormalization"): "[(]LayerNormalization[)]: not supported yet",
+    ("stream", "LayerNormalization"): "[(]LayerNormalization[)]: not supported yet",
     ("stream", "Dot"): "hls4ml has no C[+][+] for it in io_stream",
 }
 
