@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _SAMPLES = "test_set.npy"
 
 
-class Hardware:
+class HardwareFlow:
     """The project directory of a trained model; every step runs once per content.
 
     Its tools keep to one core each: others have their projects made beside it.

@@ -19,7 +19,7 @@ from gatewright.errors import (
     system_message,
 )
 from gatewright.explore.early_stopping import dominated, floor
-from gatewright.explore.hardware import Hardware
+from gatewright.explore.hardware import HardwareFlow
 from gatewright.explore.outcome import Limits, Outcome
 from gatewright.explore.progress import Note
 from gatewright.explore.space import as_written
@@ -200,7 +200,7 @@ def finish_trial(task: Task, directory: Path | None) -> Report:
     try:
         trained = _train(task, (), note)
         with store.project(_PROJECT, _project_content(task, trained)) as project:
-            hardware = Hardware(task.sweep, task.config, trained, project, note.say)
+            hardware = HardwareFlow(task.sweep, task.config, trained, project, note.say)
             report = _whole(hardware, task.targets)
             write_report(report, project)
             if directory is not None:
@@ -233,7 +233,7 @@ def run_config(sweep: Sweep, config: Config, folder: Path, store: Path, force: b
         if force:
             shutil.rmtree(directory, ignore_errors=True)
         trained = obtain(sweep, config, store=Store(store))
-        hardware = Hardware(sweep, config, trained, directory, lambda _: None)
+        hardware = HardwareFlow(sweep, config, trained, directory, lambda _: None)
         report = _whole(hardware, (config.options.target,))
         write_report(report, directory)
     except OSError as error:
@@ -241,7 +241,7 @@ def run_config(sweep: Sweep, config: Config, folder: Path, store: Path, force: b
     return report
 
 
-def _whole(hardware: Hardware, targets: tuple[str, ...]) -> Report:
+def _whole(hardware: HardwareFlow, targets: tuple[str, ...]) -> Report:
     """Every step of the hardware flow."""
     hardware.convert()
     hardware.size_fifos()
@@ -287,7 +287,7 @@ def _go(task: Task, note: Note, figures: dict[str, float]) -> Outcome:
         return Outcome(state="stopped", reason="dominated", figures=figures, curve=trained.curve)
     content = _project_content(task, trained)
     with Store(task.store).project(_PROJECT, content) as project:
-        hardware = Hardware(task.sweep, task.config, trained, project, note.say)
+        hardware = HardwareFlow(task.sweep, task.config, trained, project, note.say)
         hardware.convert()
         rtl = load_rtl(project)
         figures["clock"] = rtl.clock_ns

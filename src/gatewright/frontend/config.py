@@ -35,8 +35,8 @@ _MULTIPLYING = (
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What was asked of the hardware, layer by layer, before hls4ml moves or drops any of it.
+class HardwareRequests:
+    """What the user requests of the hardware, by layer, before hls4ml moves or drops any of it.
 
     Attributes:
         layers: By layer of the model, then by key: `strategy`, `reuse_factor` and the keys of
@@ -70,7 +70,7 @@ def configure(
     backend: Any,
     labels: Mapping[str, str],
     inputs: Mapping[str, FixedType],
-) -> tuple[Choices, Asked]:
+) -> tuple[Choices, HardwareRequests]:
     """Apply the options to a configuration that hls4ml made, with granularity "name".
 
     Args:
@@ -92,7 +92,7 @@ def configure(
     user: set[tuple[str, str]] = set()
     default: dict[str, str | int] = {key: choices[0] for key, choices in HARDWARE_CHOICES.items()}
     default |= {"strategy": str(options.strategy), "reuse_factor": int(options.reuse_factor or 1)}
-    asked = Asked({layer["name"]: dict(default) for layer in layers}, default)
+    asked = HardwareRequests({layer["name"]: dict(default) for layer in layers}, default)
     for layer in layers:
         entry = names.setdefault(layer["name"], {})
         entry["Trace"] = True
