@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from gatewright.explore.engine import Engine
-    from gatewright.flow.results import SynthResults, VerifyResults
+    from gatewright.flow.results import ConvertResults, SynthResults, VerifyResults
     from gatewright.flow.steps import Stamp
     from gatewright.report.schema import SweepReport
     from gatewright.rtl.manifest import RtlProject
@@ -290,43 +290,51 @@ def convert(
     if stamp.cause:
         say(f"{output}: {stamp.cause}: converted again")
     if as_json:
-        _print_json(
-            {
-                "directory": str(output),
-                "top": rtl.top,
-                "latency_predicted": rtl.latency,
-                "ii_predicted": rtl.interval,
-                "path_ns_estimated": rtl.path_ns,
-                "clock_ns": rtl.clock_ns,
-                "target": rtl.target,
-                "modules": [
-                    {
-                        "layer": m.layer,
-                        "latency": m.latency,
-                        "ii": m.interval,
-                        "strategy": m.strategy or None,
-                        "reuse_factor": m.reuse_factor,
-                        "multipliers": m.multipliers,
-                        "notes": m.notes,
-                    }
-                    for m in rtl.modules
-                    if m.layer
-                ],
-                "notes": stamp.results.notes,
-                "seconds": stamp.seconds,
-            }
-        )
+        _print_json(_conversion(output, rtl, stamp))
     else:
-        done = "written" if stamp.fresh else "up to date"
-        for note in stamp.results.notes:
-            say(f"{output}: {note}")
-        for module in rtl.modules:
-            for note in module.notes:
-                say(f"{output}: layer '{module.layer}': {note}")
-        say(
-            f"{output / 'rtl'}: {done}, latency {rtl.latency} cycles, initiation interval "
-            f"{rtl.interval}, at {rtl.clock_ns:g} ns on {rtl.target}{_clock_remark(rtl)}"
-        )
+        _say_conversion(output, rtl, stamp)
+
+
+def _conversion(output: Path, rtl: RtlProject, stamp: Stamp[ConvertResults]) -> dict[str, Any]:
+    """What a conversion made, for scripts."""
+    return {
+        "directory": str(output),
+        "top": rtl.top,
+        "latency_predicted": rtl.latency,
+        "ii_predicted": rtl.interval,
+        "path_ns_estimated": rtl.path_ns,
+        "clock_ns": rtl.clock_ns,
+        "target": rtl.target,
+        "modules": [
+            {
+                "layer": module.layer,
+                "latency": module.latency,
+                "ii": module.interval,
+                "strategy": module.strategy or None,
+                "reuse_factor": module.reuse_factor,
+                "multipliers": module.multipliers,
+                "notes": module.notes,
+            }
+            for module in rtl.modules
+            if module.layer
+        ],
+        "notes": stamp.results.notes,
+        "seconds": stamp.seconds,
+    }
+
+
+def _say_conversion(output: Path, rtl: RtlProject, stamp: Stamp[ConvertResults]) -> None:
+    """What a conversion made, for people."""
+    for note in stamp.results.notes:
+        say(f"{output}: {note}")
+    for module in rtl.modules:
+        for note in module.notes:
+            say(f"{output}: layer '{module.layer}': {note}")
+    say(
+        f"{output / 'rtl'}: {'written' if stamp.fresh else 'up to date'}, latency {rtl.latency} "
+        f"cycles, initiation interval {rtl.interval}, at {rtl.clock_ns:g} ns on "
+        f"{rtl.target}{_clock_remark(rtl)}"
+    )
 
 
 def _clock_remark(rtl: RtlProject) -> str:
@@ -438,9 +446,8 @@ def verify(
     as_json: _Json = False,
 ) -> None:
     """Prove RTL = golden = C++ emulation on vectors, and hold it against the model itself."""
-    from gatewright.flow.gate import lines, missed, parse_gate
+    from gatewright.flow.gate import missed, parse_gate
     from gatewright.flow.verify import verify as run
-    from gatewright.report.sentences import difference_text
 
     least = parse_gate(fidelity) if fidelity is not None else None
     if fidelity is not None and no_fidelity:
@@ -460,15 +467,37 @@ def verify(
     )
     _progress.end()
     _say_changed(directory, stamp)
-    results, check, timing = stamp.results, stamp.results.verification, stamp.results.timing
     if as_json:
         _print_results(stamp)
+    _say_verified(directory, stamp.results, quiet=as_json, require_emulation=require_emulation)
+    if fidelity is not None and (lack := missed(stamp.results.fidelity, least)) is not None:
+        raise DesignFailure(f"{directory}: {lack}")
+
+
+def _say_verified(
+    directory: Path, results: VerifyResults, *, quiet: bool, require_emulation: bool
+) -> None:
+    """What a verification found, for people.
+
+    Args:
+        directory: what was verified.
+        results: of it.
+        quiet: whether the figures are printed elsewhere.
+        require_emulation: whether hls4ml's C++ has to be compared.
+
+    Raises:
+        DesignFailure: if vectors differ, or that comparison is missing.
+    """
+    from gatewright.flow.gate import lines
+    from gatewright.report.sentences import difference_text
+
+    check, timing = results.verification, results.timing
     if check.first_difference is not None:
         raise DesignFailure(
             f"{directory}: {results.mismatches} of {check.vectors} vectors differ; first: "
             f"{difference_text(check.first_difference)}"
         )
-    if not as_json:
+    if not quiet:
         say(
             f"{directory}: bit-exact on {check.vectors} vectors; latency "
             f"{_cycles(timing.latency_min, timing.latency_max)} cycles, initiation "
@@ -481,8 +510,6 @@ def verify(
         say(missing)
     for line in lines(results.fidelity):
         say(f"{directory}: {line}")
-    if fidelity is not None and (lack := missed(results.fidelity, least)) is not None:
-        raise DesignFailure(f"{directory}: {lack}")
 
 
 def _say_changed(directory: Path, stamp: Stamp[VerifyResults] | Stamp[SynthResults]) -> None:

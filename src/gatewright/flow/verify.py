@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gatewright.design.dataflow import Design
+    from gatewright.flow.emulated import Agreement
     from gatewright.rtl.manifest import RtlProject
 
     Values = NDArray[np.int64]
@@ -114,7 +115,7 @@ def verify(
     if inputs is not None:
         require_file(inputs)
     require_project(directory)
-    asked = inputs is not None or samples is not None
+    requested = inputs is not None or samples is not None
     with held(directory, progress):
         project = load_rtl(directory)
         vectors = samples or _bearable(project, stalls)
@@ -134,21 +135,23 @@ def verify(
             directory,
             "verify",
             key,
-            lambda: _verify(
-                directory,
-                project,
-                inputs,
-                vectors,
-                seed,
-                stalls,
-                waves,
-                jobs,
-                progress,
-                lambda count: _foretell(directory, project, stalls, count, asked, notice),
-                share,
-                fidelity,
-                emulation_seconds or SECONDS,
-            ),
+            lambda: _Verifier(
+                directory=directory,
+                project=project,
+                inputs=inputs,
+                samples=vectors,
+                seed=seed,
+                stalls=stalls,
+                waves=waves,
+                jobs=jobs,
+                progress=progress,
+                foretell=lambda count: _foretell(
+                    directory, project, stalls, count, requested, notice
+                ),
+                share=share,
+                fidelity=fidelity,
+                emulation_seconds=emulation_seconds or SECONDS,
+            ).verify(),
             subject=subject,
             made=lambda: [directory / "sim" / OUTPUTS],
         )
@@ -164,93 +167,136 @@ def verified_content(directory: Path, project: RtlProject) -> str:
     return hash_files([*design_files(directory), *network, *rtl, *cpp, *weights])
 
 
-def _verify(
-    directory: Path,
-    project: RtlProject,
-    inputs: Path | None,
-    samples: int,
-    seed: int,
-    stalls: Sequence[simulate.StallPattern],
-    waves: bool,
-    jobs: int | None,
-    progress: Progress,
-    foretell: Callable[[int], None],
-    share: Callable[[float], None] | None,
-    fidelity: bool,
-    emulation_seconds: float,
-) -> VerifyResults:
-    design = load_design(directory)
-    given = read_inputs(inputs, design) if inputs else None
-    words = given.words if given else random_inputs(design, samples, seed)
-    source = written(Path(inputs.name)) if inputs else "random words of the input types"
-    count = len(words[0])
-    foretell(count)
-    with contextlib.ExitStack() as open_:
-        progress("building the simulation, and compiling hls4ml's C++")
-        emulated = open_.enter_context(
-            Emulated(directory / "hls", design, words, emulation_seconds)
+@dataclass(frozen=True, kw_only=True)
+class _Verifier:
+    """A verification; the fields are as `verify` is given them.
+
+    Attributes:
+        foretell: is told how many vectors there are, before they are simulated.
+    """
+
+    directory: Path
+    project: RtlProject
+    inputs: Path | None
+    samples: int
+    seed: int
+    stalls: Sequence[simulate.StallPattern]
+    waves: bool
+    jobs: int | None
+    progress: Progress
+    foretell: Callable[[int], None]
+    share: Callable[[float], None] | None
+    fidelity: bool
+    emulation_seconds: float
+
+    @property
+    def _sim(self) -> Path:
+        return self.directory / "sim"
+
+    @property
+    def _source(self) -> str:
+        """Where the vectors come from."""
+        return written(Path(self.inputs.name)) if self.inputs else "random words of the input types"
+
+    def verify(self) -> VerifyResults:
+        """Simulate, and compare what comes out with all that there is to compare with."""
+        design = load_design(self.directory)
+        given = read_inputs(self.inputs, design) if self.inputs else None
+        words = given.words if given else random_inputs(design, self.samples, self.seed)
+        self.foretell(len(words[0]))
+        with contextlib.ExitStack() as open_:
+            self.progress("building the simulation, and compiling hls4ml's C++")
+            emulated = open_.enter_context(
+                Emulated(self.directory / "hls", design, words, self.emulation_seconds)
+            )
+            model = None
+            if self.fidelity:  # it gets ready beside all else
+                values = given.values if given else None
+                network = read_network(self.directory)
+                model = Fidelity(network, design, words, values, self._source)
+                open_.enter_context(model)
+            pool = open_.enter_context(ThreadPoolExecutor(1))
+            # Verilator's build takes longest; the software comparison runs beside it.
+            linted = pool.submit(_lint_and_build, self.project, self._sim, self.waves, self.jobs)
+            expected = golden.run(design, words)
+            if model is not None:
+                self.progress("asking the model itself, in its own framework")
+                model.look(expected)
+            linted.result()
+            emulated.check()
+            run = self._simulated(words)
+            if not emulated.done:
+                self.progress("waiting for hls4ml's C++")
+            reference = emulated.against(expected)
+        checked = self._checked(design, expected, run.outputs, reference)
+        self._keep(run.outputs)
+        return VerifyResults(
+            verification=checked,
+            timing=run.timing,
+            fidelity=None if model is None else model.results(run.outputs),
+            source=self._source,
+            seed=None if self.inputs else self.seed,
+            emulation_mismatches=reference.mismatches,
+            interval=run.interval,
+            cycles=run.cycles,
+            cycles_per_second=round(run.cycles_per_second),
+            simulator=simulate.simulator_version(),
+            changed=tuple(changed_files(self.directory)),
         )
-        model = None
-        if fidelity:  # it gets ready beside all else
-            values = given.values if given else None
-            model = Fidelity(read_network(directory), design, words, values, source)
-            open_.enter_context(model)
-        pool = open_.enter_context(ThreadPoolExecutor(1))
-        # Verilator's build takes longest; the software comparison runs beside it.
-        linted = pool.submit(_lint_and_build, project, directory / "sim", waves, jobs)
-        expected = golden.run(design, words)
-        if model is not None:
-            progress("asking the model itself, in its own framework")
-            model.look(expected)
-        linted.result()
-        emulated.check()
-        progress(f"simulating {count} vectors, at full rate and under stalls")
-        run = simulate.simulate(
-            project,
+
+    def _simulated(self, words: Sequence[Values]) -> simulate.SimulationResult:
+        count = len(words[0])
+        self.progress(f"simulating {count} vectors, at full rate and under stalls")
+        return simulate.simulate(
+            self.project,
             [word.reshape(count, -1) for word in words],
-            build_dir=directory / "sim",
-            stalls=stalls,
-            waves=waves,
-            jobs=jobs,
-            share=share,
+            build_dir=self._sim,
+            stalls=self.stalls,
+            waves=self.waves,
+            jobs=self.jobs,
+            share=self.share,
         )
-        if not emulated.done:
-            progress("waiting for hls4ml's C++")
-        reference = emulated.against(expected)
-    outputs = [expected[tensor.name].reshape(count, -1) for tensor in design.outputs]
-    differing = differing_in_any(outputs, run.outputs)
-    difference = reference.difference
-    if difference is None and len(differing):
-        progress("looking for the layer that differs")
-        sim = directory / "sim"
-        difference = _locate(design, project, expected, outputs, run.outputs, differing, sim)
-    results = {f"output{i}": values for i, values in enumerate(run.outputs)}
-    kept = directory / "sim" / OUTPUTS
-    if kept.is_dir():
-        shutil.rmtree(kept)
-    with replaced_file(kept) as file:
-        np.savez(file, allow_pickle=False, **results)
-    return VerifyResults(
-        verification=Verification(
+
+    def _checked(
+        self,
+        design: Design,
+        expected: dict[str, Values],
+        got: list[Values],
+        reference: Agreement,
+    ) -> Verification:
+        """Which vectors differ, and where the first difference is.
+
+        Args:
+            design: the model.
+            expected: golden values of every tensor.
+            got: the RTL's outputs.
+            reference: what the comparison with hls4ml's C++ found.
+        """
+        count = len(got[0])
+        outputs = [expected[tensor.name].reshape(count, -1) for tensor in design.outputs]
+        differing = differing_in_any(outputs, got)
+        difference = reference.difference
+        if difference is None and len(differing):
+            self.progress("looking for the layer that differs")
+            difference = _locate(design, self.project, expected, outputs, got, differing, self._sim)
+        return Verification(
             vectors=count,
             mismatches=len(differing),
             reference=reference_of(reference.missing),
             first_difference=difference,
-            stalls=(simulate.FULL_RATE.name, *(pattern.name for pattern in stalls)),
+            stalls=(simulate.FULL_RATE.name, *(pattern.name for pattern in self.stalls)),
             emulation_missing=reference.missing,
             layers=reference.layers,
-        ),
-        timing=run.timing,
-        fidelity=None if model is None else model.results(run.outputs),
-        source=source,
-        seed=None if inputs else seed,
-        emulation_mismatches=reference.mismatches,
-        interval=run.interval,
-        cycles=run.cycles,
-        cycles_per_second=round(run.cycles_per_second),
-        simulator=simulate.simulator_version(),
-        changed=tuple(changed_files(directory)),
-    )
+        )
+
+    def _keep(self, outputs: list[Values]) -> None:
+        """Write the RTL's outputs."""
+        kept = self._sim / OUTPUTS
+        if kept.is_dir():
+            shutil.rmtree(kept)
+        with replaced_file(kept) as file:
+            named = {f"output{i}": values for i, values in enumerate(outputs)}
+            np.savez(file, allow_pickle=False, **named)
 
 
 def _bearable(project: RtlProject, stalls: Sequence[simulate.StallPattern]) -> int:
