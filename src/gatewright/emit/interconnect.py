@@ -151,7 +151,23 @@ class Delay(Glue):
 
 
 @dataclass(frozen=True)
-class Buffer(Glue):
+class Between(Glue):
+    """A unit that stands between modules."""
+
+    unit: Fifo | Resize
+
+    @property
+    @override
+    def parameters(self) -> dict[str, int | str]:
+        return self.unit.parameters(self.sources[0].stream)
+
+    @override
+    def times(self, arrivals: Times) -> Times:
+        return self.unit.times((self.sources[0].stream,), arrivals)
+
+
+@dataclass(frozen=True)
+class Buffer(Between):
     """A FIFO before a module.
 
     Attributes:
@@ -167,11 +183,6 @@ class Buffer(Glue):
 
     @property
     @override
-    def parameters(self) -> dict[str, int | str]:
-        return self.unit.parameters(self.sources[0].stream)
-
-    @property
-    @override
     def latency(self) -> int:
         return int(self.unit.depth > 0)
 
@@ -182,27 +193,16 @@ class Buffer(Glue):
 
 
 @dataclass(frozen=True)
-class Resizer(Glue):
+class Resizer(Between):
     """Makes the beats of a stream those of a port."""
 
     kind = "resize"
     module = Resize.module
 
-    unit: Resize
-
-    @property
-    @override
-    def parameters(self) -> dict[str, int | str]:
-        return self.unit.parameters(self.sources[0].stream)
-
     @property
     @override
     def latency(self) -> int:
         return 1
-
-    @override
-    def times(self, arrivals: Times) -> Times:
-        return self.unit.times((self.sources[0].stream,), arrivals)
 
 
 @dataclass(frozen=True)
