@@ -14,9 +14,9 @@ from benchmarks.jet_network import INPUT_PRECISION
 from gatewright.design import golden
 from gatewright.design.dataflow import Design
 from gatewright.emulation import Emulation
+from gatewright.fixed import to_float
 from gatewright.flow.inputs import random_inputs
 from gatewright.flow.steps import read_stamp
-from gatewright.numeric.fixed import to_float
 
 VECTORS = 10_000
 REPEATS = 5

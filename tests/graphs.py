@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gatewright.design import golden
-from gatewright.numeric.fixed import to_float
+from gatewright.fixed import to_float
 
 if TYPE_CHECKING:
     from gatewright.design.dataflow import Design

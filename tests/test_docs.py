@@ -12,8 +12,8 @@ import typer
 
 import gatewright
 from gatewright.cli.commands import app
+from gatewright.fixed import FixedType
 from gatewright.kernels import Tensor
-from gatewright.numeric.fixed import FixedType
 from kernels.checks import check_circuit, values
 
 ROOT = Path(__file__).parents[1]
@@ -97,7 +97,7 @@ def test_kernel_of_the_guide_is_exact():
         "from __future__ import annotations\n"
         "from dataclasses import dataclass\n"
         "from typing_extensions import override\n"
-        "from gatewright.numeric.fixed import cast\n"
+        "from gatewright.fixed import cast\n"
         "from gatewright.kernels import Kernel\n"
         "from gatewright.kernels.elementwise import Elementwise, check_product\n"
     )

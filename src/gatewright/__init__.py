@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gatewright.design import golden
     from gatewright.flow.convert import convert
     from gatewright.flow.summary import summarize
     from gatewright.flow.synthesize import synthesize
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["ConvertOptions", "convert", "summarize", "synthesize", "verify"]
+__all__ = ["ConvertOptions", "convert", "golden", "summarize", "synthesize", "verify"]
 
 _MODULES = {
     "ConvertOptions": "gatewright.options",
     "convert": "gatewright.flow.convert",
+    "golden": "gatewright.design",
     "summarize": "gatewright.flow.summary",
     "synthesize": "gatewright.flow.synthesize",
     "verify": "gatewright.flow.verify",

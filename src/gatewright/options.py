@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gatewright.errors import InputError
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 from gatewright.parsing.documents import read_yaml
 from gatewright.parsing.strict import MOST_CYCLES, first_problem
 from gatewright.system.package_data import DEFAULT_TARGET, data_dir

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gatewright.circuit import Circuit, Word
-from gatewright.numeric.fixed import FixedType, Overflow, Rounding
+from gatewright.fixed import FixedType, Overflow, Rounding
 
 
 def random_circuit(rng: np.random.Generator, operations: int, inputs: int = 5) -> Circuit:

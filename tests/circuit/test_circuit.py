@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from circuit.circuits import random_circuit, random_inputs
 from gatewright.circuit import Circuit, Op, optimize, schedule
 from gatewright.circuit.fabric import adder_bits, sum_terms
-from gatewright.numeric.fixed import FixedType, width_of
+from gatewright.fixed import FixedType, width_of
 from gatewright.targets import load_target
 
 FABRIC = load_target("xcup").fabric

@@ -181,9 +181,9 @@ def test_an_interrupt_is_one_line_and_leaves_nothing(tmp_path):
 def test_inputs_that_are_no_samples(run, tmp_path, monkeypatch):
     from gatewright.design.dataflow import Design
     from gatewright.errors import InputError
+    from gatewright.fixed import FixedType
     from gatewright.flow.inputs import read_inputs
     from gatewright.kernels import Tensor
-    from gatewright.numeric.fixed import FixedType
 
     tensor = Tensor("x", (3,), FixedType.parse("fixed<6,2>"))
     design = Design("net", (tensor,), (tensor,), ())

@@ -6,9 +6,9 @@ import numpy as np
 
 from gatewright.compress.bits import LayerBits
 from gatewright.design import golden
+from gatewright.fixed import from_float, to_float
 from gatewright.frontend import convert
 from gatewright.lower import lower
-from gatewright.numeric.fixed import from_float, to_float
 from gatewright.options import ConvertOptions
 
 GRID = "fixed<8,3>"

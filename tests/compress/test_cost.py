@@ -12,10 +12,10 @@ from gatewright.compress.bits import LayerBits
 from gatewright.compress.cost import Cost, compute_cost
 from gatewright.compress.quantize import quantize
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType, effective_bits
 from gatewright.frontend import convert
 from gatewright.kernels import OperationCounts
 from gatewright.lower import lower
-from gatewright.numeric.fixed import FixedType, effective_bits
 from gatewright.options import ConvertOptions
 
 

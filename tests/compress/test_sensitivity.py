@@ -19,9 +19,9 @@ from gatewright.compress.sensitivity import (
     sensitivity,
 )
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.frontend import convert
 from gatewright.lower import lower
-from gatewright.numeric.fixed import FixedType
 from gatewright.options import ConvertOptions
 
 

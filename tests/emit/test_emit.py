@@ -13,8 +13,8 @@ from gatewright.circuit import Circuit, Word
 from gatewright.design import golden
 from gatewright.design.dataflow import Design
 from gatewright.emit import emit, isolate
+from gatewright.fixed import FixedType
 from gatewright.kernels import Dense, Kernel, Tensor
-from gatewright.numeric.fixed import FixedType
 from gatewright.rtl.manifest import RtlProject
 from gatewright.simulate import StallPattern, lint, simulate
 from gatewright.targets import load_target

@@ -7,9 +7,9 @@ import numpy as np
 
 from gatewright.design.dataflow import Design
 from gatewright.emit import emit
+from gatewright.fixed import FixedType
 from gatewright.flow.steps import Stamp, write_stamp
 from gatewright.kernels import Conv, Merge, Tensor
-from gatewright.numeric.fixed import FixedType
 from gatewright.options import ConvertOptions
 from gatewright.targets import load_target
 

@@ -5,9 +5,9 @@ import pytest
 
 from gatewright import frontend
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.flow.convert import convert, load_design, load_request
 from gatewright.frontend.calibration import Calibration
-from gatewright.numeric.fixed import FixedType
 from gatewright.options import ConvertOptions
 
 

@@ -10,6 +10,7 @@ import pytest
 from gatewright import frontend
 from gatewright.cli import commands as cli
 from gatewright.design import golden
+from gatewright.fixed import from_float
 from gatewright.flow.convert import changed_files, load_design, load_read_network
 from gatewright.flow.counterparts import stages
 from gatewright.flow.fidelity import Fidelity, read_network
@@ -20,7 +21,6 @@ from gatewright.flow.results import FidelityResults, MeasuredLayer, MeasuredOutp
 from gatewright.frontend import load
 from gatewright.frontend.reference import Reference
 from gatewright.lower import lower
-from gatewright.numeric.fixed import from_float
 from gatewright.options import ConvertOptions
 
 

@@ -7,9 +7,9 @@ import pytest
 from test_coverage import heads, k  # noqa: F401 - a fixture
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.frontend import convert
 from gatewright.hlsgraph import fixed_type
-from gatewright.numeric.fixed import FixedType
 from gatewright.options import ConvertOptions
 
 _WHATS = (

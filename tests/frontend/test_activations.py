@@ -5,10 +5,10 @@ import pytest
 
 from gatewright.design import golden
 from gatewright.errors import InputError
+from gatewright.fixed import from_float, to_float
 from gatewright.frontend import convert, load
 from gatewright.frontend.kinds import ACTIVATIONS
 from gatewright.lower import lower
-from gatewright.numeric.fixed import from_float, to_float
 from gatewright.options import ConvertOptions
 from live_models import predicted
 

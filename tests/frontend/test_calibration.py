@@ -10,9 +10,9 @@ from plain_models import dense, write_model
 from test_refine import departure, result_type
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType, from_float, to_float
 from gatewright.frontend import calibrate, convert, load
 from gatewright.frontend.calibration import Calibration, sample_type
-from gatewright.numeric.fixed import FixedType, from_float, to_float
 from gatewright.options import ConvertOptions
 
 

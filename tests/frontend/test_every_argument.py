@@ -14,11 +14,11 @@ import pytest
 
 from gatewright.design import golden
 from gatewright.errors import InputError
+from gatewright.fixed import from_float, to_float
 from gatewright.frontend import convert
 from gatewright.frontend.kinds import IDENTITY, KINDS, RECURRENT, is_training
 from gatewright.frontend.quantizers import FUNCTIONS, QUANTIZERS
 from gatewright.lower import lower
-from gatewright.numeric.fixed import from_float, to_float
 from gatewright.options import ConvertOptions
 
 ROW, IMAGE, WORDS = (8, 4), (6, 8, 4), (5,)

@@ -6,9 +6,9 @@ import pytest
 from gatewright.design import golden
 from gatewright.emulation import Emulation
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType, from_float, to_float
 from gatewright.frontend import convert, write_hls
 from gatewright.lower import lower
-from gatewright.numeric.fixed import FixedType, from_float, to_float
 from gatewright.options import ConvertOptions
 from live_models import Layers
 

@@ -152,8 +152,8 @@ def test_multiplying_as_a_division_is_told_to_works(keras, tmp_path):
 def test_rescaling_is_exact_in_hardware(keras, tmp_path):
     """hls4ml's normalization of constants, in its own C++ emulation."""
     from gatewright.design import golden
+    from gatewright.fixed import from_float, to_float
     from gatewright.lower import lower
-    from gatewright.numeric.fixed import from_float, to_float
 
     a = keras.Input((4, 3), name="a")
     layer = keras.layers.Rescaling([0.5, -1.25, 2.0], offset=0.375)

@@ -10,12 +10,12 @@ from rebuilt import rebuilt
 from gatewright.design import golden
 from gatewright.emulation import Emulation
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import from_float, to_float
 from gatewright.frontend import convert, load, write_hls
 from gatewright.frontend.passes import supported
 from gatewright.frontend.reference import predict
 from gatewright.frontend.shapes import shapes_of
 from gatewright.lower import lower
-from gatewright.numeric.fixed import from_float, to_float
 from gatewright.options import ConvertOptions
 from live_models import Layers
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plain_models import dense, write_model
 
+from gatewright.fixed import FixedType, from_float, to_float
 from gatewright.frontend import convert
 from gatewright.frontend.precision import exact_type, fixed_type, holds, scale_type, widened
-from gatewright.numeric.fixed import FixedType, from_float, to_float
 from gatewright.options import ConvertOptions
 
 DEFAULT = FixedType.parse("fixed<16,6,TRN,SAT>")

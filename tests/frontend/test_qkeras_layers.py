@@ -8,9 +8,9 @@ import pytest
 
 from gatewright.design import golden
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import from_float, to_float
 from gatewright.frontend import convert, load
 from gatewright.lower import lower
-from gatewright.numeric.fixed import from_float, to_float
 from gatewright.options import ConvertOptions
 
 _ALONE = """

@@ -10,6 +10,7 @@ from plain_models import dense, write_model
 
 from gatewright.design import golden
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType, from_float, to_float
 from gatewright.frontend import convert
 from gatewright.frontend.precision import fine_type, holds, is_fine
 from gatewright.frontend.ranges import Interval, holds_interval, ranged_type
@@ -17,9 +18,8 @@ from gatewright.frontend.wide import _mean_needs
 from gatewright.hlsgraph import fixed_type
 from gatewright.kernels.pooling import Quotient
 from gatewright.lower import lower
-from gatewright.numeric.fixed import FixedType, from_float, to_float
-from gatewright.numeric.tensor import Tensor
 from gatewright.options import ConvertOptions
+from gatewright.tensor import Tensor
 
 DEFAULT = FixedType.parse("fixed<16,6,TRN,SAT>")
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from gatewright.design import golden
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import from_float, to_float
 from gatewright.frontend import convert
 from gatewright.frontend.thresholds import least_reaching
 from gatewright.lower import lower
-from gatewright.numeric.fixed import from_float, to_float
 from gatewright.options import ConvertOptions
 
 

@@ -21,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gatewright.numeric.fixed import FixedType
+    from gatewright.fixed import FixedType
 
 _PROLOGUE = """\
 #include <cstdint>

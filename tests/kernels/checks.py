@@ -10,8 +10,8 @@ from gatewright.circuit import Circuit, Op, optimize, schedule
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
+    from gatewright.fixed import FixedType
     from gatewright.kernels import Kernel
-    from gatewright.numeric.fixed import FixedType
 
 TARGET = load_target("xcup")
 

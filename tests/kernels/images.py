@@ -10,8 +10,8 @@ import numpy as np
 from checks import check_circuit
 from judge import Array, Call, Judge
 
+from gatewright.fixed import FixedType, Overflow, Rounding
 from gatewright.kernels.windowed import Windowed, image_shape
-from gatewright.numeric.fixed import FixedType, Overflow, Rounding
 
 if TYPE_CHECKING:
     from pathlib import Path

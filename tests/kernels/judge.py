@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,10 +20,10 @@ from gatewright import kernels
 from gatewright.design import golden
 from gatewright.design.dataflow import Design
 from gatewright.emit import emit, isolate
+from gatewright.fixed import FixedType, Overflow
 from gatewright.flow.inputs import random_inputs
 from gatewright.kernels import Tensor, image_shape
 from gatewright.kernels.softmax import Sliced
-from gatewright.numeric.fixed import FixedType, Overflow
 from gatewright.simulate import lint
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from checks import build, check_circuit, values
 from judge import Array, Call, Judge
 
 from gatewright.errors import InputError, UnsupportedError
+from gatewright.fixed import FixedType
 from gatewright.kernels import Kernel, Tensor
 from gatewright.kernels.activation import (
     BinaryTanh,
@@ -23,7 +24,6 @@ from gatewright.kernels.activation import (
     TernaryTanh,
     ThresholdedRelu,
 )
-from gatewright.numeric.fixed import FixedType
 
 if TYPE_CHECKING:
     from pathlib import Path

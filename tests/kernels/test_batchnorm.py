@@ -11,8 +11,8 @@ from checks import TARGET, build, check_circuit, values
 from judge import Array, Call, Judge
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType
 from gatewright.kernels import BatchNorm, OperationCounts, Tensor, Thresholds
-from gatewright.numeric.fixed import FixedType
 
 if TYPE_CHECKING:
     from pathlib import Path

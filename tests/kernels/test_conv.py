@@ -12,8 +12,8 @@ from images import Draw, Trial, Trials, ports, random_images, streamed, struct, 
 from judge import Array, Call, cpp
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType, Overflow
 from gatewright.kernels import Conv, DepthwiseConv, Tensor, windowed
-from gatewright.numeric.fixed import FixedType, Overflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,8 +9,8 @@ import pytest
 from judge import Array, Call, Judge, cpp
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType
 from gatewright.kernels import curves
-from gatewright.numeric.fixed import FixedType
 
 if TYPE_CHECKING:
     from collections.abc import Callable

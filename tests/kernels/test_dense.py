@@ -11,8 +11,8 @@ from checks import TARGET, build, check_circuit, values
 from judge import Array, Call, Judge
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType, Overflow
 from gatewright.kernels import Dense, OperationCounts, Tensor, cmvm
-from gatewright.numeric.fixed import FixedType, Overflow
 
 if TYPE_CHECKING:
     from pathlib import Path

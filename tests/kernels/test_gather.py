@@ -12,9 +12,9 @@ from images import Draw, Trial, Trials, ports, streamed, struct
 from judge import Array, Call
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType
 from gatewright.kernels import Cropping, Embedding, Kernel, Tensor, UpSampling, ZeroPadding
 from gatewright.kernels.windowed import image_shape
-from gatewright.numeric.fixed import FixedType
 
 if TYPE_CHECKING:
     from pathlib import Path

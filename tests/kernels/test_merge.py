@@ -10,8 +10,8 @@ from checks import check_circuit, values
 from judge import Array, Call, Judge
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType
 from gatewright.kernels import OPERATIONS, Dot, Kernel, Merge, OperationCounts, Tensor
-from gatewright.numeric.fixed import FixedType
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ from images import Draw, Trial, Trials, ports, random_images, streamed, struct, 
 from judge import Call, cpp
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType
 from gatewright.kernels import GlobalPooling, Pooling, Quotient, Tensor
 from gatewright.kernels.windowed import image_shape
-from gatewright.numeric.fixed import FixedType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

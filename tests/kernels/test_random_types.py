@@ -10,8 +10,8 @@ from checks import check_circuit, values
 
 from gatewright import kernels
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType, Overflow, Rounding
 from gatewright.kernels import Tensor
-from gatewright.numeric.fixed import FixedType, Overflow, Rounding
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from test_random_types import Draw as Types
 
 from gatewright import kernels
 from gatewright.errors import UnsupportedError
-from gatewright.numeric.fixed import FixedType, Overflow
+from gatewright.fixed import FixedType, Overflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ import pytest
 from checks import build, check_circuit, values
 from judge import Array, Call, Judge
 
+from gatewright.fixed import FixedType
 from gatewright.kernels import Concatenate, Kernel, Reshape, Tensor, Transpose
-from gatewright.numeric.fixed import FixedType
 
 if TYPE_CHECKING:
     from pathlib import Path

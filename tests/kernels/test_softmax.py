@@ -11,9 +11,9 @@ from checks import build, check_circuit, values
 from judge import Array, Call, Judge, cpp
 
 from gatewright.errors import InputError, UnsupportedError
+from gatewright.fixed import FixedType
 from gatewright.kernels import Tensor, curves
 from gatewright.kernels.softmax import Argmax, Softmax, SoftmaxLegacy
-from gatewright.numeric.fixed import FixedType
 
 if TYPE_CHECKING:
     from pathlib import Path

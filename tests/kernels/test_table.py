@@ -11,9 +11,9 @@ from checks import build, check_circuit, values
 from judge import Array, Call, Judge, cpp
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType, from_float
 from gatewright.kernels import Tensor, curves
 from gatewright.kernels.table import Elu, Lookup, Selu, UnaryLut
-from gatewright.numeric.fixed import FixedType, from_float
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,9 @@ from rows import Builder
 from gatewright.circuit.graph import Op
 from gatewright.design.dataflow import Design
 from gatewright.emit.modules import LayerModule, build_modules
+from gatewright.fixed import FixedType
 from gatewright.kernels import BatchNorm, Dense
 from gatewright.kernels.time_multiplexing import TimeMultiplexing, reuse_factors
-from gatewright.numeric.fixed import FixedType
 
 SHAPES = [(n_in, n_out) for n_in in range(1, 33) for n_out in (1, 2, 3, 5, 8, 12, 17)]
 

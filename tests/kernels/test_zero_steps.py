@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from rows import Builder, check
 
 from gatewright.emit.modules import build_modules
+from gatewright.fixed import FixedType
 from gatewright.flow.balance import balanced
 from gatewright.kernels import Dense
 from gatewright.kernels.cmvm import without_common_factor
 from gatewright.kernels.time_multiplexing import TimeMultiplexing, reuse_factors
 from gatewright.kernels.window_product import Convolution
-from gatewright.numeric.fixed import FixedType
 from gatewright.units import BeatSequencer, OperandSequencer
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from gatewright.design import golden
 from gatewright.design.dataflow import Design
 from gatewright.emulation import Emulation
 from gatewright.errors import GatewrightError, InputError, UnsupportedError
+from gatewright.fixed import FixedType
 from gatewright.kernels import Dense, Kernel
 from gatewright.lower import lower
-from gatewright.numeric.fixed import FixedType
 from graphs import GraphBuilder, check_layers, emulate, random_inputs
 
 CURVES = ("sigmoid", "tanh", "softplus", "softsign", "selu")

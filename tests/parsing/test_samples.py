@@ -9,9 +9,9 @@ import pytest
 
 from gatewright.compress.quantize_files import _read_data
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.flow.inputs import read_inputs
 from gatewright.kernels import Tensor
-from gatewright.numeric.fixed import FixedType
 from gatewright.parsing.samples import read_arrays
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tools import build_bench, verilator, yosys
 
-from gatewright.numeric.fixed import FixedType, Overflow, Rounding, cast_int
+from gatewright.fixed import FixedType, Overflow, Rounding, cast_int
 from gatewright.system.package_data import data_dir
 
 CAST = data_dir("rtl") / "gw_cast.sv"

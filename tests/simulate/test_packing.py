@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewright.errors import DesignFailure
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 from gatewright.rtl.manifest import Port
 from gatewright.simulate import packing
 

@@ -16,8 +16,8 @@ from netlists import cells, map_project, run_netlist
 from gatewright.design import golden
 from gatewright.design.dataflow import Design
 from gatewright.emit import emit
+from gatewright.fixed import FixedType
 from gatewright.kernels import Conv, Dense, Relu, Tensor
-from gatewright.numeric.fixed import FixedType
 from gatewright.rtl.manifest import RtlProject
 from gatewright.simulate import lint
 from gatewright.targets import load_target

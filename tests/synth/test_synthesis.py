@@ -13,7 +13,7 @@ from test_adders import prove
 from gatewright.emit.printer import text_of
 from gatewright.emit.rom import rom_module
 from gatewright.errors import DesignFailure, InputError
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 from gatewright.results.utilization import Resources
 from gatewright.rtl.manifest import Module, RtlProject
 from gatewright.synth import export_netlist, synthesize, synthesize_files

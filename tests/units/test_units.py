@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 from gatewright.targets import load_target
 from gatewright.units import (
     Accumulate,

@@ -12,11 +12,11 @@ from gatewright.compress.cost import Cost, compute_cost
 from gatewright.compress.dataset import load_arrays, load_model_module, on_grid
 from gatewright.compress.quantize import quantize
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.frontend import convert
 from gatewright.frontend.quiet import import_keras, quiet
 from gatewright.kernels import OperationCounts
 from gatewright.lower import lower
-from gatewright.numeric.fixed import FixedType
 from gatewright.zoo import load_sweep
 from gatewright.zoo.data import digits
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.numeric.fixed import (
+from gatewright.fixed import (
     WORD_BITS,
     FixedType,
     Rounding,

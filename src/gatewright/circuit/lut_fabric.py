@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from gatewright.circuit.fabric import adder_bits, is_sign_test, sum_terms
 from gatewright.circuit.graph import Cast, Node, Op
-from gatewright.numeric.fixed import Overflow, Rounding
+from gatewright.fixed import Overflow, Rounding
 
 #: Roundings whose result may be one more than the truncated value, so that they need an adder.
 _INCREMENTING = frozenset(Rounding) - {Rounding.TRN}

@@ -18,7 +18,7 @@ import numpy as np
 
 from gatewright.circuit.fabric import adder_bits
 from gatewright.circuit.graph import Cast, Circuit, Node, Op, Word, sum_range
-from gatewright.numeric.fixed import Rounding, width_of
+from gatewright.fixed import Rounding, width_of
 
 _MAX_OPERANDS = 3
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from gatewright.compress.layer_graph import KERNELS, kernel_quantizer, quantized_kernel, walk
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType, effective_bits
 from gatewright.frontend.precision import exact_type, holds
-from gatewright.numeric.fixed import FixedType, effective_bits
 
 #: What an operand counts that is not quantized.
 FLOAT_BITS = 32

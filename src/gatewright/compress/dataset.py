@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import InputError
-from gatewright.numeric.fixed import FixedType, Overflow, Rounding, from_float, to_float
+from gatewright.fixed import FixedType, Overflow, Rounding, from_float, to_float
 from gatewright.parsing.samples import require_finite
 
 # The same samples for every seed, so that accuracies of two trainings can be compared.

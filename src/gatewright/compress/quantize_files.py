@@ -18,7 +18,7 @@ from gatewright.compress.model_files import load_model
 from gatewright.compress.quantize import RELU_INTEGER, quantize
 from gatewright.compress.sensitivity import CHOICES, Sensitivity, accuracy, find_bits, sensitivity
 from gatewright.errors import InputError
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 from gatewright.options import DEFAULT_PRECISION
 from gatewright.parsing.samples import read_arrays, require_finite
 from gatewright.system.files import check_new_file, replaced_file, require_file

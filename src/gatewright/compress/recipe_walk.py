@@ -48,7 +48,7 @@ OUTPUTS = "outputs.npy"
 DATA = "data.npz"
 
 #: Modules that the data depends on, and that steps depend on, with what they import of this room.
-_DATA_CODE = ("gatewright.compress.dataset", "gatewright.numeric.fixed")
+_DATA_CODE = ("gatewright.compress.dataset", "gatewright.fixed")
 _STEP_CODE = (
     "gatewright.compress.fit",
     "gatewright.compress.cost",

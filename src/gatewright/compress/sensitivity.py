@@ -16,7 +16,7 @@ from gatewright.compress.cost import Placed, count_cost
 from gatewright.compress.editable_model import Network
 from gatewright.compress.quantize import activation_bits, check_names
 from gatewright.errors import InputError
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 
 #: Widths that are tried where nothing else is asked for.
 CHOICES = (8, 6, 5, 4, 3, 2)

@@ -44,7 +44,7 @@ from gatewright.compress.recipe_walk import DATA, MASKS, MODEL, OUTPUTS
 from gatewright.compress.remove import remove
 from gatewright.compress.sensitivity import find_bits
 from gatewright.errors import InputError, UnsupportedError
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 
 Arrays = dict[str, NDArray[Any]]
 

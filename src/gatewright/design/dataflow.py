@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 import gatewright.kernels  # noqa: F401  (registers the kernels that a saved design names)
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.kernels.kernel import Kernel, Tensor
-from gatewright.numeric.fixed import FixedType
-from gatewright.numeric.tensor import MOST_ELEMENTS
 from gatewright.parsing.arrays import load_npz
 from gatewright.parsing.typed import LARGEST
 from gatewright.system.files import opened
+from gatewright.tensor import MOST_ELEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

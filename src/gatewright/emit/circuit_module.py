@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gatewright.emit.modules import CircuitModule
-    from gatewright.numeric.fixed import FixedType
+    from gatewright.fixed import FixedType
     from gatewright.units import CircuitPart
 
 #: What synthesis tools call what a layer's multipliers are asked to be made of.

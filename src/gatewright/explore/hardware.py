@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright import __version__
+from gatewright.fixed import to_float
 from gatewright.flow.convert import convert, load_design
 from gatewright.flow.fifos import size_fifos
 from gatewright.flow.steps import read_stamp
 from gatewright.flow.summary import Labels, Training, summarize
 from gatewright.flow.synthesize import synthesize
 from gatewright.flow.verify import verify
-from gatewright.numeric.fixed import to_float
 from gatewright.report import schema
 from gatewright.system.files import replaced_file
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gatewright.errors import GatewrightError
+from gatewright.fixed import WORD_BITS, FixedType, Overflow, from_float, to_float
 from gatewright.frontend.network import Object
 from gatewright.kernels.activation import LeakyRelu
 from gatewright.kernels.batchnorm import BatchNorm
 from gatewright.kernels.softmax import Softmax, SoftmaxLegacy
 from gatewright.kernels.table import Lookup
 from gatewright.kernels.weighted import Weighted
-from gatewright.numeric.fixed import WORD_BITS, FixedType, Overflow, from_float, to_float
 from gatewright.results.against_model import Cause
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import numpy as np
 
 from gatewright.emulation import Emulation
 from gatewright.errors import LimitError, TimeLimitError
+from gatewright.fixed import to_float
 from gatewright.flow.compare import (
     difference_of,
     differing_in_any,
     differing_vectors,
 )
-from gatewright.numeric.fixed import to_float
 from gatewright.results.verification import Difference, LayerCheck
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import numpy as np
 
 from gatewright.errors import InputError
+from gatewright.fixed import to_float
 from gatewright.flow import counterparts
 from gatewright.flow.blame import beyond, explain, wide_enough
 from gatewright.flow.convert import load_read_network
@@ -22,7 +23,6 @@ from gatewright.flow.representable import inexact
 from gatewright.flow.results import Beyond, FidelityResults, MeasuredLayer, MeasuredOutput
 from gatewright.frontend.network import Layer, Network, Object
 from gatewright.frontend.reference import Reference
-from gatewright.numeric.fixed import to_float
 from gatewright.results.against_model import Cause
 from gatewright.system.versions import versions_of
 

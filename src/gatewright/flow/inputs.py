@@ -9,8 +9,8 @@ import numpy as np
 import psutil
 
 from gatewright.errors import InputError, UnsupportedError
+from gatewright.fixed import from_float
 from gatewright.kernels import Embedding
-from gatewright.numeric.fixed import from_float
 from gatewright.parsing.samples import read_arrays
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from gatewright.kernels.weighted import Weighted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from gatewright.fixed import FixedType
     from gatewright.flow.counterparts import Stage
-    from gatewright.numeric.fixed import FixedType
 
 #: Layers that give some of their inputs, and zeros, unchanged.
 _MOVES: Final = (

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gatewright.fixed import FixedType, Overflow
 from gatewright.frontend.folding import owner
 from gatewright.frontend.precision import Choices, fine_type, holds, is_fine, widened
 from gatewright.frontend.ranges import (
@@ -19,7 +20,6 @@ from gatewright.frontend.refine import Request, columns_of, ranges_of
 from gatewright.hlsgraph import activation, fixed_type
 from gatewright.hlsgraph.families import ACTIVATIONS, CASTING
 from gatewright.hlsgraph.node import quantizer, result_type, words_or_none
-from gatewright.numeric.fixed import FixedType, Overflow
 
 _MOST_BITS = 58  # of a type that is named: what floats are cast to
 #: What of a result the rounding of its weights may be before it is said, and is with the way out.

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType, Overflow, Rounding, width_of
 from gatewright.frontend import reference
 from gatewright.frontend.folding import owner
 from gatewright.frontend.network import Layer, Network
 from gatewright.frontend.ranges import Interval
-from gatewright.numeric.fixed import FixedType, Overflow, Rounding, width_of
 from gatewright.parsing.samples import read_arrays
 
 #: Width of the type of an input whose samples are no integers.

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.frontend.hls_config import plain_type, setting_name
 from gatewright.frontend.honoured import PARTS, Setting
 from gatewright.frontend.messages import near
 from gatewright.frontend.precision import SAFE_DEFAULT, Choices, write_precision
-from gatewright.numeric.fixed import FixedType
 from gatewright.options import (
     DEFAULT_PRECISION,
     HARDWARE_CHOICES,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gatewright.errors import InputError
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 from gatewright.options import DEFAULT_PRECISION, ConvertOptions
 from gatewright.parsing.documents import read_yaml
 

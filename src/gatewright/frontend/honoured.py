@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.frontend.folding import folded, owner
 from gatewright.hlsgraph import fixed_type
 from gatewright.hlsgraph.node import result_type
-from gatewright.numeric.fixed import FixedType
 
 #: What hls4ml appends to a layer's name for the layers that it makes of it.
 PARTS = ("_depthwise", "_pointwise", "_alpha")

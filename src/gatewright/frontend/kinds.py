@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.frontend.arguments import (
     MAX_RANK,
     Argument,
@@ -26,7 +27,6 @@ from gatewright.frontend.arguments import (
 from gatewright.frontend.messages import near, shown
 from gatewright.frontend.network import Object, Value, is_name
 from gatewright.frontend.quantizers import quantizer, read_quantizer
-from gatewright.numeric.fixed import FixedType
 
 #: Extent of an axis of an array: a number; None where anything fits; or what all axes of that name
 #: in a layer have in common.

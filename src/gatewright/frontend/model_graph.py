@@ -15,6 +15,7 @@ from gatewright.errors import (
     in_own_names,
     in_their_names,
 )
+from gatewright.fixed import FixedType
 from gatewright.frontend.advice import advise
 from gatewright.frontend.calibration import Calibration, calibrate
 from gatewright.frontend.config import configure, default_precision
@@ -45,7 +46,6 @@ from gatewright.hlsgraph.layers import read
 from gatewright.hlsgraph.marks import mark, marked
 from gatewright.hlsgraph.node import read_channels
 from gatewright.hlsgraph.weights import channels_taken, strategy
-from gatewright.numeric.fixed import FixedType
 from gatewright.options import HARDWARE_CHOICES, ConvertOptions, resolve
 from gatewright.targets import load_target
 

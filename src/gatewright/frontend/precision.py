@@ -13,11 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import UnsupportedError
-from gatewright.hlsgraph import activation, fixed_type
-from gatewright.hlsgraph.families import CASTING
-from gatewright.hlsgraph.node import read_type
-from gatewright.hlsgraph.weights import printed_values
-from gatewright.numeric.fixed import (
+from gatewright.fixed import (
     FixedType,
     Overflow,
     Rounding,
@@ -25,6 +21,10 @@ from gatewright.numeric.fixed import (
     narrowest_type,
     to_float,
 )
+from gatewright.hlsgraph import activation, fixed_type
+from gatewright.hlsgraph.families import CASTING
+from gatewright.hlsgraph.node import read_type
+from gatewright.hlsgraph.weights import printed_values
 
 SAFE_DEFAULT = "fixed<16,6,TRN,SAT>"
 # A power-of-two scale may stand far from the point; its word is short all the same.

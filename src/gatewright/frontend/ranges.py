@@ -16,9 +16,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gatewright.fixed import FixedType, Overflow, Rounding
 from gatewright.hlsgraph import activation, families, image, tensor, weights
 from gatewright.hlsgraph.node import channels, read_channels, result_type
-from gatewright.numeric.fixed import FixedType, Overflow, Rounding
 
 Floats = NDArray[np.float64]
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gatewright.fixed import FixedType
 from gatewright.frontend.folding import owner
 from gatewright.frontend.precision import (
     Choices,
@@ -42,7 +43,6 @@ from gatewright.hlsgraph.node import (
     result_type,
     words_or_none,
 )
-from gatewright.numeric.fixed import FixedType
 
 #: Activations whose results have the type of what they read, are signs, or end at 6 or before.
 _OTHERWISE_TYPED = (

@@ -6,10 +6,10 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from gatewright.fixed import FixedType, Overflow, Rounding
 from gatewright.frontend.precision import Choices
 from gatewright.hlsgraph import activation
 from gatewright.hlsgraph.node import read_type, words_or_none
-from gatewright.numeric.fixed import FixedType, Overflow, Rounding
 
 
 def refine_softmax(node: Any, choices: Choices) -> bool:

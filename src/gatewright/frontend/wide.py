@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from gatewright.fixed import WORD_BITS, FixedType, Overflow, Rounding
 from gatewright.frontend.folding import owner
 from gatewright.frontend.precision import Choices, is_plain_linear
 from gatewright.frontend.ranges import Interval, Ranges, ranged_type
 from gatewright.hlsgraph import activation, families, image, tensor, weights
 from gatewright.hlsgraph.image import pooled_pixels
 from gatewright.hlsgraph.node import read_types, result_type, words_or_none
-from gatewright.numeric.fixed import WORD_BITS, FixedType, Overflow, Rounding
 
 #: Bits of a result that is rounded, and at most, where its range asks for more.
 _BITS, _MOST_BITS = 24, 31

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from gatewright.fixed import FixedType, from_float
 from gatewright.hlsgraph.node import attribute, integer, number, word, words
-from gatewright.numeric.fixed import FixedType, from_float
 
 
 def function(node: Any) -> str:

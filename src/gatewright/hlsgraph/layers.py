@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType
 from gatewright.hlsgraph.node import place, refusal
 from gatewright.hlsgraph.precisions import is_sign, word_type
-from gatewright.numeric.fixed import FixedType
-from gatewright.numeric.tensor import Tensor
+from gatewright.tensor import Tensor
 
 _IO_TYPES = ("io_parallel", "io_stream")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType
 from gatewright.hlsgraph.precisions import fixed_type, word_type
-from gatewright.numeric.fixed import FixedType
 
 #: What hls4ml puts before or behind the name of a layer, for nodes that it adds to it.
 _ADDED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gatewright.errors import InputError, UnsupportedError
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 
 _FIXED, _INTEGER = "FixedPrecisionType", "IntegerPrecisionType"
 _SIGN, _EXPONENT = "XnorPrecisionType", "ExponentPrecisionType"

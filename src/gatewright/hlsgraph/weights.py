@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType, from_float
 from gatewright.hlsgraph.node import integer, layer_name, place, word
 from gatewright.hlsgraph.precisions import fixed_type, is_sign, is_ternary, word_type
-from gatewright.numeric.fixed import FixedType, from_float
 
 _SIGNS = FixedType(2, 2)
 

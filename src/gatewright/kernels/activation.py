@@ -9,9 +9,9 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import InputError, UnsupportedError
+from gatewright.fixed import FixedType, Overflow, cast, cast_int
 from gatewright.kernels import cmvm
 from gatewright.kernels.elementwise import Elementwise, check_product, non_negative
-from gatewright.numeric.fixed import FixedType, Overflow, cast, cast_int
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

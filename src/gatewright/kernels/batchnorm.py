@@ -9,12 +9,12 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import WORD_BITS, FixedType, cast, effective_bits
 from gatewright.kernels import cmvm
 from gatewright.kernels.elementwise import Elementwise
 from gatewright.kernels.kernel import Implementation, OperationCounts
 from gatewright.kernels.multiplexed import Multiplexed
-from gatewright.numeric.fixed import WORD_BITS, FixedType, cast, effective_bits
-from gatewright.numeric.tensor import Tensor
+from gatewright.tensor import Tensor
 from gatewright.units import CircuitUnit, Datapath, OperandSequencer, Rom
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gatewright.fixed import width_of
 from gatewright.kernels.kernel import Implementation
-from gatewright.numeric.fixed import width_of
 from gatewright.system.cache import kept, key_of
 
 if TYPE_CHECKING:

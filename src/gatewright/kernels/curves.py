@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from gatewright.errors import UnsupportedError
-from gatewright.numeric.fixed import FixedType, from_float
+from gatewright.fixed import FixedType, from_float
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,11 +9,11 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import WORD_BITS, FixedType, Overflow, cast
 from gatewright.kernels import cmvm
 from gatewright.kernels.kernel import Implementation
 from gatewright.kernels.product import Product
 from gatewright.kernels.time_multiplexing import parallel_notes
-from gatewright.numeric.fixed import WORD_BITS, FixedType, Overflow, cast
 from gatewright.units import CircuitUnit, Datapath
 
 if TYPE_CHECKING:

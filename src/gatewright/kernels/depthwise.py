@@ -14,7 +14,7 @@ from gatewright.kernels.dense import Dense
 from gatewright.kernels.kernel import Implementation
 from gatewright.kernels.product import Product
 from gatewright.kernels.window_product import Convolution
-from gatewright.numeric.tensor import Tensor
+from gatewright.tensor import Tensor
 from gatewright.units import Datapath
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from typing_extensions import override
 
 from gatewright.circuit import Circuit
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import WORD_BITS, width_of
 from gatewright.kernels.kernel import Kernel
-from gatewright.numeric.fixed import WORD_BITS, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gatewright.circuit import Word
-    from gatewright.numeric.fixed import FixedType
+    from gatewright.fixed import FixedType
     from gatewright.targets import Target
 
 

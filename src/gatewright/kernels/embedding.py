@@ -9,8 +9,8 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import FixedType, Overflow, cast
 from gatewright.kernels.kernel import Kernel, OperationCounts
-from gatewright.numeric.fixed import FixedType, Overflow, cast
 from gatewright.units import CircuitUnit, Datapath
 
 if TYPE_CHECKING:

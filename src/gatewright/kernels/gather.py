@@ -10,11 +10,11 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import cast
 from gatewright.kernels.activation import Linear
 from gatewright.kernels.kernel import Kernel
 from gatewright.kernels.windowed import image_shape
-from gatewright.numeric.fixed import cast
-from gatewright.numeric.tensor import Tensor
+from gatewright.tensor import Tensor
 from gatewright.units import CircuitUnit, Datapath, Unit
 
 if TYPE_CHECKING:

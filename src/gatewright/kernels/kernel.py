@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from gatewright.numeric.fixed import FixedType
-from gatewright.numeric.tensor import Tensor
+from gatewright.fixed import FixedType
+from gatewright.tensor import Tensor
 from gatewright.units import CircuitUnit, Datapath
 
 __all__ = ["Implementation", "Kernel", "OperationCounts", "Tensor"]

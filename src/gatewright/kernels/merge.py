@@ -9,8 +9,8 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
+from gatewright.fixed import WORD_BITS, FixedType, Overflow, cast
 from gatewright.kernels.kernel import Kernel, OperationCounts
-from gatewright.numeric.fixed import WORD_BITS, FixedType, Overflow, cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

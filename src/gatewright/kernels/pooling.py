@@ -10,13 +10,7 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
-from gatewright.kernels import cmvm
-from gatewright.kernels.activation import Linear
-from gatewright.kernels.elementwise import Elementwise
-from gatewright.kernels.kernel import Kernel
-from gatewright.kernels.tree import combine
-from gatewright.kernels.windowed import Windowed, image_shape
-from gatewright.numeric.fixed import (
+from gatewright.fixed import (
     WORD_BITS,
     FixedType,
     Overflow,
@@ -25,7 +19,13 @@ from gatewright.numeric.fixed import (
     is_lossless,
     narrowest_type,
 )
-from gatewright.numeric.tensor import Tensor
+from gatewright.kernels import cmvm
+from gatewright.kernels.activation import Linear
+from gatewright.kernels.elementwise import Elementwise
+from gatewright.kernels.kernel import Kernel
+from gatewright.kernels.tree import combine
+from gatewright.kernels.windowed import Windowed, image_shape
+from gatewright.tensor import Tensor
 from gatewright.units import Accumulate, CircuitUnit, Datapath, Maximum
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from typing_extensions import override
 
+from gatewright.fixed import cast, effective_bits
 from gatewright.kernels import cmvm
 from gatewright.kernels.kernel import Implementation, OperationCounts
 from gatewright.kernels.time_multiplexing import (
@@ -19,7 +20,6 @@ from gatewright.kernels.time_multiplexing import (
     reuse_factors,
 )
 from gatewright.kernels.weighted import Weighted
-from gatewright.numeric.fixed import cast, effective_bits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from typing_extensions import override
 
+from gatewright.fixed import cast
 from gatewright.kernels.kernel import Kernel
-from gatewright.numeric.fixed import cast
 from gatewright.units import CircuitUnit, Concat, Datapath
 
 if TYPE_CHECKING:

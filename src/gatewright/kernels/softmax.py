@@ -11,11 +11,11 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType, Overflow, cast, cast_int
 from gatewright.kernels.elementwise import check_product, non_negative, top_bits
 from gatewright.kernels.kernel import Kernel
 from gatewright.kernels.table import INT, centred_index, clamped_entry, scaled_index, scaled_to_int
 from gatewright.kernels.tree import combine
-from gatewright.numeric.fixed import FixedType, Overflow, cast, cast_int
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

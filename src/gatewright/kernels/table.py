@@ -9,9 +9,9 @@ import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType, Overflow, Rounding, cast
 from gatewright.kernels import cmvm
 from gatewright.kernels.elementwise import Elementwise, check_product, non_negative, top_bits
-from gatewright.numeric.fixed import FixedType, Overflow, Rounding, cast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gatewright.fixed import WORD_BITS, FixedType, cast, narrowest_type
 from gatewright.kernels import cmvm
-from gatewright.numeric.fixed import WORD_BITS, FixedType, cast, narrowest_type
-from gatewright.numeric.tensor import Tensor
+from gatewright.tensor import Tensor
 from gatewright.units import (
     Accumulate,
     BeatSequencer,

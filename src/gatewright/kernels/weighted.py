@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from gatewright.numeric.fixed import FixedType
+    from gatewright.fixed import FixedType
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
 from gatewright.kernels.kernel import Kernel
-from gatewright.numeric.tensor import Tensor
+from gatewright.tensor import Tensor
 from gatewright.units import Datapath, Pad, Window
 
 if TYPE_CHECKING:

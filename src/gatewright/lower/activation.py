@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright import kernels
+from gatewright.fixed import WORD_BITS, FixedType, cast_int, from_float
 from gatewright.hlsgraph import activation, weights
 from gatewright.hlsgraph.layers import Layer
 from gatewright.hlsgraph.node import words
 from gatewright.hlsgraph.precisions import is_bit, is_sign
 from gatewright.kernels import Kernel, curves
 from gatewright.lower.registry import lowers, place
-from gatewright.numeric.fixed import WORD_BITS, FixedType, cast_int, from_float
 
 #: Functions whose kernels have no parameter.
 _PLAIN: dict[str, Callable[..., Kernel]] = {"linear": kernels.Linear, "relu": kernels.Relu}

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gatewright.fixed import WORD_BITS, FixedType, Rounding, cast, narrowest_type
 from gatewright.hlsgraph.layers import Layer
-from gatewright.numeric.fixed import WORD_BITS, FixedType, Rounding, cast, narrowest_type
 
 Raw = NDArray[np.int64]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from gatewright import kernels
+from gatewright.fixed import FixedType
 from gatewright.hlsgraph import activation
 from gatewright.hlsgraph.activation import Softmax
 from gatewright.hlsgraph.layers import Layer
 from gatewright.hlsgraph.node import words
 from gatewright.kernels import Kernel, curves
 from gatewright.lower.registry import lowers, place
-from gatewright.numeric.fixed import FixedType
 
 #: `table_t` of the legacy one: hls4ml's template leaves it at that of the struct it derives from.
 _LEGACY_TABLE = FixedType(18, 8)

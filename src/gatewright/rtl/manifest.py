@@ -11,10 +11,10 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field, StringConstraints
 
 from gatewright.errors import InputError
-from gatewright.numeric.fixed import FixedType
-from gatewright.numeric.tensor import MOST_ELEMENTS
+from gatewright.fixed import FixedType
 from gatewright.parsing.typed import LARGEST, Identifier, Text, decode
 from gatewright.system.files import opened
+from gatewright.tensor import MOST_ELEMENTS
 
 MANIFEST = "project.json"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright.errors import DesignFailure, InputError
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

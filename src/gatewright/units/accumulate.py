@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 from gatewright.units.unit import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
 
 

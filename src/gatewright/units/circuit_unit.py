@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from gatewright.circuit import Circuit, Word
-from gatewright.numeric.tensor import Tensor
 from gatewright.targets import Target
+from gatewright.tensor import Tensor
 from gatewright.units.unit import Parameters, Stream, StreamGroup, Times, Unit
 
 

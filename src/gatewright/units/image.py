@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from typing_extensions import override
 
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 from gatewright.units.unit import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from gatewright.circuit.fabric import Fabric
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 from gatewright.units.unit import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.circuit.fabric import Fabric
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 
 #: Clock cycles, int64, one per beat.
 Times = NDArray[np.int64]

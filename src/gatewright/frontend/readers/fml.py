@@ -17,12 +17,12 @@ from typing import Any, cast
 import numpy as np
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.frontend.arguments import MAX_EXTENT, flag, integer, optional, real, word
 from gatewright.frontend.messages import shown
 from gatewright.frontend.network import Object, is_name
 from gatewright.frontend.quantizers import read_quantizer
 from gatewright.frontend.readers.archive import MAX_BYTES, tar_members
-from gatewright.numeric.fixed import FixedType
 from gatewright.parsing.arrays import DAMAGED, read_array
 
 _MAX_NODES = 4096

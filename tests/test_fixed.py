@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewright.errors import InputError, UnsupportedError
-from gatewright.numeric.fixed import (
+from gatewright.fixed import (
     FixedType,
     Overflow,
     Rounding,

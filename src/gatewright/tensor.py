@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gatewright.numeric.fixed import FixedType
+from gatewright.fixed import FixedType
 
 #: Elements of a tensor that is read from a file; the largest layers of networks have some 10**7.
 MOST_ELEMENTS = 1 << 26

@@ -1,1 +1,0 @@
-"""Fixed-point types, their casts, and the tensors that have them."""
