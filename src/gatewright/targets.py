@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -19,6 +19,7 @@ from gatewright.system.package_data import data_dir
 
 _Positive = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
 _Count = Annotated[int, Field(ge=0, le=1 << 40)]
+_Amount = Annotated[float, Field(ge=0, le=1 << 40)]
 _FIELDS = ConfigDict(extra="forbid")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -32,8 +33,18 @@ class Part:
     lut: Annotated[_Count, Field(gt=0)]
     ff: Annotated[_Count, Field(gt=0)]
     dsp: _Count
-    bram: _Count
+    bram: _Amount
     uram: _Count | None = None  # of families that have none, nothing is counted
+    device: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$")] | None = None  # vendor's name
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What it holds by the name of the resource, those that it is known to have."""
+        return {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.name != "device" and getattr(self, each.name) is not None
+        }
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ class Target:
     """A synthesis target.
 
     Attributes:
-        name: that of its file.
+        name: that of its file, or of the one of its parts that it stands for.
         description: what it is.
         clock_ns: clock period where the user names none.
         family: the family of devices, with what the file says in the family's own fields.
@@ -61,6 +72,11 @@ class Target:
         """What the logic of its devices costs."""
         return self.family.fabric
 
+    @property
+    def device(self) -> Part | None:
+        """The device that it is, where it stands for one."""
+        return self.parts.get(self.name)
+
     def content(self) -> dict[str, Any]:
         """All that it says, as JSON values, for keys of what depends on it."""
         return {**asdict(self), "of": self.family.mapper.room.name}
@@ -72,16 +88,27 @@ def target_names() -> list[str]:
 
 
 def load_target(name: str) -> Target:
-    """Load a target by name (a file of hls/targets) or by the path of a YAML file.
+    """Load a target by name (a file of hls/targets, or a part of one) or by a YAML file's path.
 
     Raises:
         InputError: if it doesn't exist, or a field is missing or unknown.
     """
-    is_path = name.endswith(".yaml")
-    path = Path(name) if is_path else data_dir("hls") / "targets" / f"{name}.yaml"
+    if name.endswith(".yaml"):
+        return _load(Path(name))
+    if name in target_names():
+        return _load(data_dir("hls") / "targets" / f"{name}.yaml")
     try:
-        if not is_path and name not in target_names():
-            raise FileNotFoundError
+        family, _ = find_part(name)
+    except InputError:
+        raise InputError(
+            f"target '{name}' does not exist; there are {', '.join(target_names())} and the parts "
+            "that they list, ecp5-85k for example"
+        ) from None
+    return replace(load_target(family), name=name)
+
+
+def _load(path: Path) -> Target:
+    try:
         if not _NAME.fullmatch(path.stem):
             raise InputError(
                 f"target '{path.stem[:80]}': a name is up to 64 letters, digits, '_', '-' and '.', "
@@ -89,9 +116,7 @@ def load_target(name: str) -> Target:
             )
         return _target(path, read_yaml(path, "a target description"))
     except FileNotFoundError:
-        raise InputError(
-            f"target '{name}' does not exist; there are {', '.join(target_names())}"
-        ) from None
+        raise InputError(f"target '{path}': no such file") from None
     except ValidationError as error:
         problem = first_problem(error)
         raise InputError(f"{path}: not a target description: {problem}") from None

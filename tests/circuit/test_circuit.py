@@ -27,24 +27,35 @@ def test_values_stay_within_the_stated_ranges(seed):
         assert node.lo <= column.min() and column.max() <= node.hi, node
 
 
-@given(seeds, st.booleans())
+@given(seeds, st.sampled_from([2, 3]))
 @settings(max_examples=300, deadline=None)
-def test_optimize_keeps_every_output(seed, three_operand):
+def test_optimize_keeps_every_output(seed, operands):
     rng = np.random.default_rng(seed)
     circuit = random_circuit(rng, 30)
     inputs = random_inputs(rng, circuit, 50)
-    optimized = optimize(circuit, three_operand=three_operand)
+    optimized = optimize(circuit, operands=operands)
     assert np.array_equal(circuit.evaluate(inputs), optimized.evaluate(inputs))
 
 
-@given(seeds)
+@given(seeds, st.sampled_from([2, 3]))
 @settings(max_examples=100, deadline=None)
-def test_optimize_leaves_three_operands_at_most_and_one_of_them_positive(seed):
-    circuit = optimize(random_circuit(np.random.default_rng(seed), 30))
+def test_optimize_leaves_no_operand_too_many_and_one_of_them_positive(seed, operands):
+    circuit = optimize(random_circuit(np.random.default_rng(seed), 30), operands=operands)
     for node in circuit.nodes:
         if node.op is Op.SUM:
-            assert len(node.args) <= 3
+            assert len(node.args) <= operands
             assert len(node.args) < 3 or any(sign > 0 for sign, _ in node.attr)
+
+
+def test_a_constant_is_an_operand_where_two_are_added():
+    circuit = Circuit()
+    a, b = (circuit.input(0, i, 0, 255, 0) for i in range(2))
+    bias = circuit.constant(37, 0)
+    circuit.outputs = [circuit.sum(((-1, a), (-1, b), (1, bias))).node]
+    sums = [n for n in optimize(circuit, operands=2).nodes if n.op is Op.SUM]
+    # 37 - a - b, and no negation before it.
+    assert [sorted(sign for sign, _ in node.attr) for node in sums] == [[-1, 1], [-1, 1]]
+    assert [len(n.args) for n in optimize(circuit).nodes if n.op is Op.SUM] == [3]
 
 
 @given(seeds, st.floats(0.8, 20.0), st.booleans())
@@ -111,7 +122,7 @@ def test_a_sum_is_negated_where_its_low_bits_then_are_wires():
     inner = circuit.add_words(((1, b.scaled(4)), (-1, a)))
     outer = circuit.add_words(((1, inner.scaled(5)), (1, c)))
     circuit.outputs = [outer.node, circuit.add_words(((1, inner.scaled(3)), (1, c))).node]
-    optimized = optimize(circuit, three_operand=False)
+    optimized = optimize(circuit, operands=2)
     assert next(n.attr for n in optimized.nodes if n.op is Op.SUM) == ((1, 0), (-1, 4))
 
 

@@ -105,7 +105,10 @@ def _block_ram(kilobits: int, family: str) -> str:
 
 def write_models(mapper: Mapper, directory: Path) -> list[Path]:
     """Write models of all primitives into a directory, which exists."""
-    text = mapper.models().read_text()
+    text = _whole(mapper.models())
+    if mapper.room.name != "xilinx":
+        (directory / "cells.v").write_text(text)
+        return [directory / "cells.v"]
     for kilobits in (18, 36):  # only their timing is there
         text = re.sub(rf"^module RAMB{kilobits}E1 \(.*?^endmodule", "", text, flags=re.M | re.S)
     cells, blocks, rams = (directory / name for name in ("cells.v", "blocks.sv", "rams.sv"))
@@ -115,6 +118,16 @@ def write_models(mapper: Mapper, directory: Path) -> list[Path]:
         "\n".join(_block_ram(kilobits, family) for kilobits in (18, 36) for family in _PORTS)
     )
     return [cells, blocks, rams]
+
+
+def _whole(models: Path) -> str:
+    """A file with the text of those that it includes."""
+    return re.sub(
+        r'^`include "(\w+\.vh)"$',
+        lambda found: _whole(models.parent / found[1]),
+        models.read_text(),
+        flags=re.M,
+    )
 
 
 def map_project(project: RtlProject, target: Target, directory: Path) -> RtlProject:

@@ -30,7 +30,7 @@ class LutDelays:
     carry_start: _Nanoseconds  # onto the carry chain and off it again, nets included
     carry_bit: _Nanoseconds  # per bit of carry chain
     rom: _Nanoseconds  # a ROM of one LUT per bit; larger ones add a LUT per factor of 4
-    dsp: _Nanoseconds  # through a multiplier, from registered operands to a register
+    dsp: _Nanoseconds  # through a DSP block, from registered operands to a register
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,11 @@ class LutFabric:
         table_inputs: inputs of a LUT, which is a ROM of as many address bits.
         sum_operands: how many operands a carry chain sums up at a LUT per bit.
         digit_area: LUTs of an adder graph per signed digit and bit of its results.
-        dsp_luts: what a DSP block counts in LUTs.
+        dsp_luts: what a DSP block counts in LUTs; None where there is none.
         block_ram: the memory block.
+        product_luts: LUTs of a product of logic per pair of operand bits.
+        logic_products: whether products that cost less in logic are mapped to logic; otherwise
+            the synthesis tool decides, and every product is given the time of a DSP block.
     """
 
     unit: ClassVar[str] = "LUT"
@@ -61,8 +64,10 @@ class LutFabric:
     table_inputs: int
     sum_operands: Literal[2, 3]
     digit_area: float
-    dsp_luts: float
+    dsp_luts: float | None
     block_ram: BlockRam
+    product_luts: float = 1.0
+    logic_products: bool = False
 
     @property
     def register_ns(self) -> float:
@@ -72,6 +77,8 @@ class LutFabric:
     @property
     def multiplier_price(self) -> str:
         """See `Fabric`."""
+        if self.dsp_luts is None:
+            return f"{self.product_luts:g} LUT per pair of bits"
         return f"{self.dsp_luts:g} LUT per DSP"
 
     def sum_area(self, bits: int) -> float:
@@ -83,13 +90,12 @@ class LutFabric:
         return bits
 
     def multiplier_area(self, a: int, b: int) -> float:
-        """The price of one DSP block, however narrow the operands are."""
-        del a, b
-        return self.dsp_luts
+        """The price of one DSP block, however narrow the operands are; of logic without one."""
+        return self.product_luts * a * b if self.dsp_luts is None else self.dsp_luts
 
     def product_area(self, a: int, b: int) -> float:
-        """A LUT per pair of bits, or a DSP block."""
-        return min(self.dsp_luts, a * b)
+        """LUTs for each pair of bits, or a DSP block."""
+        return min(self.product_luts * a * b, self.multiplier_area(a, b))
 
     def rom_style(self, width: int, depth: int) -> Literal["block", "distributed"]:
         """See `Fabric`."""
@@ -127,11 +133,20 @@ class LutFabric:
                 bits = max(1, len(node.attr) - 1).bit_length()
                 return delays.rom + max(0, (bits - self.table_inputs + 1) // 2) * delays.lut
             case Op.MUL:
-                return delays.dsp
+                return self._product_delay(*(nodes[arg].width for arg in node.args))
         return 0.0
 
     def _chain_delay(self, bits: int) -> float:
         return self.delays.carry_start + bits * self.delays.carry_bit
+
+    def _product_delay(self, a: int, b: int) -> float:
+        in_logic = self.logic_products and self.product_area(a, b) < (self.dsp_luts or math.inf)
+        if not in_logic:
+            return self.delays.dsp
+        # Booth's recoding leaves half as many rows; compressors leave two of them for a chain.
+        rows = math.ceil((min(a, b) + 1) / 2)
+        compressors = math.ceil(math.log(max(rows, 2) / 2, 1.5))
+        return (1 + compressors) * self.delays.lut + self._chain_delay(a + b)
 
     def _cast_delay(self, node: Node) -> float:
         attr = node.attr

@@ -3,7 +3,8 @@
 - A negation is a sign on the terms that read it; a constant moves to the sum that reads it.
 - RND and RND_CONV after a sum add half a unit of the result; the half joins the sum's constant.
 - A sum of two operands is written out in the sums that read it, up to three operands, where
-  the fabric adds three numbers at the price of two.
+  the fabric adds three numbers at the price of two. Elsewhere a constant is an operand like any
+  other: a sum of two and a constant is two sums.
   A sum written out in all its readers vanishes; an integer program finds which should.
 - A sum is computed negated where its low bits then pass through on wires.
 - A constant joins a sum that has an operand to spare.
@@ -12,15 +13,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from gatewright.circuit.fabric import adder_bits
 from gatewright.circuit.graph import Cast, Circuit, Node, Op, Word, sum_range
 from gatewright.fixed import Rounding, width_of
-
-_MAX_OPERANDS = 3
 
 
 class _Term(NamedTuple):
@@ -41,22 +40,22 @@ class _Sum:
         return len(self.terms) + (self.constant != 0)
 
 
-def optimize(circuit: Circuit, *, three_operand: bool = True) -> Circuit:
+def optimize(circuit: Circuit, *, operands: Literal[2, 3] = 3) -> Circuit:
     """A circuit with the same outputs and fewer, wider sums.
 
     Args:
         circuit: left as it is.
-        three_operand: whether the fabric adds three operands at the price of two.
+        operands: how many operands the fabric adds at the price of two.
     """
     nodes = list(circuit.nodes)
     sums = {index: _split(node, nodes) for index, node in enumerate(nodes) if node.op is Op.SUM}
     _absorb_unary(sums, nodes, circuit.outputs)
     rounded = _fold_rounding(sums, nodes, circuit.outputs)
     _orient(sums, nodes, circuit.outputs)
-    if three_operand:
+    if operands == 3:
         _merge(sums, nodes, circuit.outputs)
-        _sink_constants(sums, nodes, circuit.outputs)
-    return _rebuild(circuit, nodes, sums, rounded)
+    _sink_constants(sums, nodes, circuit.outputs, operands)
+    return _rebuild(circuit, nodes, sums, rounded, operands)
 
 
 def _split(node: Node, nodes: list[Node]) -> _Sum:
@@ -257,11 +256,13 @@ def _merged(outer: _Sum, position: int, inner: _Sum) -> _Sum:
     return _Sum(raised + rest, outer.constant + (sign * inner.constant << shift))
 
 
-def _sink_constants(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> None:
-    """Move a constant that makes a fourth operand to a sum below that has one to spare."""
+def _sink_constants(
+    sums: dict[int, _Sum], nodes: list[Node], outputs: list[int], most: int
+) -> None:
+    """Move a constant that makes an operand too many to a sum below that has one to spare."""
     readers = _readers(sums, nodes, outputs)
     for index, total in sums.items():
-        if total.operands <= _MAX_OPERANDS or not readers[index]:
+        if total.operands <= most or not readers[index]:
             continue
         pending = [(1, 0, term) for term in total.terms]
         while pending:
@@ -272,7 +273,7 @@ def _sink_constants(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]
             sign, shift = sign * term.sign, shift + term.shift
             if total.constant % (1 << shift):
                 continue
-            if inner.operands < _MAX_OPERANDS or inner.constant:
+            if inner.operands < most or inner.constant:
                 inner.constant += sign * (total.constant >> shift)
                 total.constant = 0
                 break
@@ -307,7 +308,7 @@ def _sum_range(total: _Sum, ranges: list[tuple[int, int]]) -> tuple[int, int]:
 
 
 def _rebuild(
-    circuit: Circuit, nodes: list[Node], sums: dict[int, _Sum], rounded: set[int]
+    circuit: Circuit, nodes: list[Node], sums: dict[int, _Sum], rounded: set[int], most: int
 ) -> Circuit:
     result = Circuit()
     readers = _readers(sums, nodes, circuit.outputs)
@@ -318,7 +319,7 @@ def _rebuild(
         result.section = circuit.sections[index]
         args = tuple(new[arg] for arg in node.args)
         if index in sums:
-            new[index] = _add_sum(result, sums[index], new)
+            new[index] = _add_sum(result, sums[index], new, most)
         elif index in rounded:
             new[index] = _add_rounded(result, node, args[0])
         else:
@@ -341,14 +342,20 @@ def _add_rounded(circuit: Circuit, node: Node, arg: int) -> int:
     return word.node
 
 
-def _add_sum(circuit: Circuit, total: _Sum, new: list[int]) -> int:
+def _add_sum(circuit: Circuit, total: _Sum, new: list[int], most: int) -> int:
     terms = [_Term(sign, shift, new[arg]) for sign, shift, arg in total.terms]
     # A positive operand leads, so that the line reads as a sum.
     terms.sort(key=lambda term: -term.sign)
-    if total.constant and len(terms) < _MAX_OPERANDS:
+    if total.constant and len(terms) < most:
         return _sum_node(circuit, terms, total.constant)
-    index = _sum_node(circuit, terms, 0)
-    return _sum_node(circuit, [_Term(1, 0, index)], total.constant) if total.constant else index
+    if not total.constant:
+        return _sum_node(circuit, terms, 0)
+    # The constant joins all terms but the last where it is what leads them.
+    inner = terms if terms[0].sign > 0 else terms[:-1]
+    index = _sum_node(circuit, inner, total.constant if inner is not terms else 0)
+    if inner is terms:
+        return _sum_node(circuit, [_Term(1, 0, index)], total.constant)
+    return _sum_node(circuit, [_Term(1, 0, index), terms[-1]], 0)
 
 
 def _sum_node(circuit: Circuit, terms: list[_Term], constant: int) -> int:

@@ -384,7 +384,7 @@ class _Placer:
             words = [body.build(circuit, self.target, *words)]
         fracs = [word.frac for word in words[0]]
         circuit.outputs = [word.node for word in words[0]]
-        circuit = optimize(circuit, three_operand=self.target.fabric.sum_operands == 3)
+        circuit = optimize(circuit, operands=self.target.fabric.sum_operands)
         plan = schedule(
             circuit,
             self.target.fabric,

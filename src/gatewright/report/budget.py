@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gatewright.errors import InputError
@@ -99,8 +99,7 @@ def parse_budgets(text: str) -> list[Budget]:
         raise InputError(f"budget '{text}': {error}") from None
     return [
         Budget(Quantity(FIGURES[resource], target), "<=", limit)
-        for resource, limit in asdict(held).items()
-        if limit is not None
+        for resource, limit in held.resources.items()
     ]
 
 
