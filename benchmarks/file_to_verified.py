@@ -35,7 +35,7 @@ PARTS = {
     "verilator": "verilator_bin",
     "verilator_g++": "vltstd",
     "simulation": "/sim/",
-    "emulation": "emulation/worker.py",
+    "emulation": "emulation/emulation_worker.py",
     "model": "frontend.reference",
     "reading": "hdf5_worker",
 }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gatewright.frontend import load
-from gatewright.frontend.reference.worker import Model
+from gatewright.frontend.reference.framework_worker import Model
 
 
 class Layers:

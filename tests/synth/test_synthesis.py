@@ -145,7 +145,7 @@ def test_what_is_kept_depends_on_the_mapping_and_its_code_alone(tmp_path, xcup, 
 def test_the_code_of_a_family_is_all_of_its_room(tmp_path):
     """And what is common; other families' code, and compiled code, is not."""
     found = {file.relative_to(Path(run.__file__).parent).as_posix() for file in run._code("xilinx")}
-    assert {"worker.py", "xilinx/adders.py", "xilinx/mapper.py", "xilinx/cells.py"} <= found
+    assert {"yosys_worker.py", "xilinx/adders.py", "xilinx/mapper.py", "xilinx/cells.py"} <= found
     assert {Path(name).suffix for name in found} == {".py"}
     assert not [file for file in run._code("abacus") if "xilinx" in str(file)]
 

@@ -37,7 +37,7 @@ RUNTIME = "TensorFlow Lite"
 BATCH = 256
 SECONDS = 0.5
 
-_WORKER = "gatewright.baseline.worker"
+_WORKER = "gatewright.baseline.tflite_worker"
 _LIBRARIES = ("tensorflow", "tf-keras", "numpy")
 
 
@@ -130,7 +130,7 @@ def obtain(
         "cpu": processor.name,
         "cores": processor.cores,
         "versions": {name: _version(name) for name in _LIBRARIES},
-        "code": {name: _code(name) for name in ("measurement.py", "worker.py")},
+        "code": {name: _code(name) for name in ("measurement.py", "tflite_worker.py")},
     }
 
     def make(_: Path) -> dict[str, Any]:

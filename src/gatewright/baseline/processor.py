@@ -39,13 +39,13 @@ def _name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     if found:
         return " ".join(found[1].split())
     if sys.platform == "darwin":
-        asked = subprocess.run(
+        answer = subprocess.run(
             ["sysctl", "-n", "machdep.cpu.brand_string"],
             capture_output=True,
             encoding="utf-8",
             errors="replace",
             check=False,
         )
-        if asked.stdout.strip():
-            return asked.stdout.strip()
+        if answer.stdout.strip():
+            return answer.stdout.strip()
     return platform.processor() or platform.machine() or "unknown processor"

@@ -605,8 +605,8 @@ def synth(
         say(f"{directory}: {target}: " + ", ".join(f"{v:g} {k}" for k, v in total.items()))
 
 
-def _list_figures(asked: bool) -> None:
-    if asked:
+def _list_figures(requested: bool) -> None:
+    if requested:
         from gatewright.report.view import figure_lines
 
         for line in figure_lines():

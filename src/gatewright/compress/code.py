@@ -15,7 +15,7 @@ from gatewright.system.files import hash_file
 MODEL_FILE = "model.py"
 """What a model folder is known by."""
 
-WORKER = "gatewright.compress.worker"
+WORKER = "gatewright.compress.recipe_worker"
 """The module that does steps."""
 
 

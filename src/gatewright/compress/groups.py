@@ -110,8 +110,8 @@ def _fold(layer: Any, reuse_factor: int) -> TimeMultiplexing:
     return TimeMultiplexing(n_in, n_out, reuse)
 
 
-def _reuse_factor(name: str, asked: int | Mapping[str, int] | None) -> int:
-    found = asked.get(name) if isinstance(asked, Mapping) else asked
+def _reuse_factor(name: str, factors: int | Mapping[str, int] | None) -> int:
+    found = factors.get(name) if isinstance(factors, Mapping) else factors
     if found is None or found < 1:
         raise InputError(f"layer '{name}': which weights go together depends on its reuse factor; "
                          "give one of at least 1")  # fmt: skip

@@ -105,7 +105,7 @@ class _Process:
 
     def __init__(self, loads: Hashable) -> None:
         self.loads = loads
-        self._asked = 0
+        self._requests = 0
         self._busy = False
         self._open = contextlib.ExitStack()
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed with the process
@@ -123,14 +123,14 @@ class _Process:
     @property
     def ready(self) -> bool:
         """Whether it can do another step."""
-        return not self._busy and self._asked < _MOST_STEPS and self._process.poll() is None
+        return not self._busy and self._requests < _MOST_STEPS and self._process.poll() is None
 
     def ask(
         self, request: dict[str, Any], tell: Callable[[dict[str, Any]], None]
     ) -> dict[str, Any] | None:
         """What a request ends with; None if the process ended instead."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._asked += 1
+        self._requests += 1
         self._busy = True
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request) + "\n")

@@ -103,15 +103,15 @@ def sensitivity(
     samples, network = read_samples(model, x), calibration.network
     if isinstance(choices, Mapping):
         check_names(network, choices)
-    asked = {node.name: _asked(choices, node.name) for node in network if node.kernels}
-    asked = {name: bits for name, bits in asked.items() if bits}
-    if not asked:
+    tried = {node.name: _precisions(choices, node.name) for node in network if node.kernels}
+    tried = {name: bits for name, bits in tried.items() if bits}
+    if not tried:
         raise InputError("sensitivity: no precisions to try")
     reference = accuracy(network, samples, y)
-    widest = {name: bits[0] for name, bits in asked.items()}
+    widest = {name: bits[0] for name, bits in tried.items()}
     wide = calibration.quantized(widest)
     cells: list[Cell] = []
-    for name, bits in asked.items():
+    for name, bits in tried.items():
         found = []
         for each in bits:
             quantized = calibration.quantized({name: each})
@@ -122,7 +122,7 @@ def sensitivity(
     return Sensitivity(reference, tuple(cells))
 
 
-def _asked(choices: Sequence[Choice] | Mapping[str, LayerBits], layer: str) -> list[LayerBits]:
+def _precisions(choices: Sequence[Choice] | Mapping[str, LayerBits], layer: str) -> list[LayerBits]:
     """The precisions to try of a layer, from wide to narrow."""
     if isinstance(choices, Mapping):
         widest = bits_of(choices, layer)

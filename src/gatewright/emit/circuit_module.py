@@ -87,7 +87,7 @@ class _Builder:
 
     def build(self) -> Module:
         multiplies = any(node.op is Op.MUL for node in self.nodes)
-        asked = self.multiplier in _USE_DSP and multiplies
+        is_steered = self.multiplier in _USE_DSP and multiplies
         return Module(
             self.name,
             self._header(),
@@ -99,7 +99,7 @@ class _Builder:
                 *self._registers(),
                 *self._outputs(),
             ),
-            {"use_dsp": _USE_DSP[self.multiplier]} if asked else {},
+            {"use_dsp": _USE_DSP[self.multiplier]} if is_steered else {},
         )
 
     # The frame

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gatewright.emulation import worker
+from gatewright.emulation import emulation_worker
 from gatewright.emulation.build import LIBRARY, SECONDS, compile_emulation
 from gatewright.emulation.description import EMULATION, Description, EmulatedTensor
 from gatewright.errors import InputError, TimeLimitError
@@ -201,7 +201,7 @@ class Emulation:
             file=_MESSAGES,
             cancelled=self._cancelled,
         )
-        command = [sys.executable, "-I", "-S", worker.__file__, str(descriptor)]
+        command = [sys.executable, "-I", "-S", emulation_worker.__file__, str(descriptor)]
         with tempfile.TemporaryFile("w+", encoding="utf-8") as messages:
             done = processes.run(
                 command,
@@ -216,7 +216,7 @@ class Emulation:
         finished = int.from_bytes(memory[:8], sys.byteorder)
         if done.returncode == 0 and finished == samples:
             return
-        if done.returncode == worker.CANNOT_LOAD:
+        if done.returncode == emulation_worker.CANNOT_LOAD:
             raise InputError(f"{what} can't be loaded; convert again ({errors.strip()})")
         processes.check_memory(limits, errors)
         where = f"at sample {finished} of {samples}"

@@ -1,4 +1,4 @@
-"""Which trials are hopeless, by what other trials have shown.
+"""Which trials are stopped early, by what other trials have shown.
 
 Everything here follows from trials that were told to the sampler, in their order, so it is the
 same however many workers there are. EBOPs (Sun et al., 2024) track the LUTs of networks that are
@@ -30,9 +30,9 @@ _ENOUGH = 6
 _FAR = 1.5
 # One that has no more than this part of another's EBOPs is smaller for sure.
 _SMALLER = 0.9
-# How much more than any trial before may a trial gain in its last epochs.
-_HOPE = 1.25
-_MORE_HOPE = 0.01
+# A trial may gain more in its last epochs than any before: by this factor, and this much on top.
+_GAIN_FACTOR = 1.25
+_GAIN_MARGIN = 0.01
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class _Fit:
 
 
 def limits(search: Search, told: Sequence[Trial], point: Point) -> Limits:
-    """What would make a trial at a point hopeless."""
+    """What stops a trial at a point early."""
     done = [trial.outcome for trial in told if trial.outcome.state == "done"]
     alike = [
         trial.outcome
@@ -83,7 +83,9 @@ def floor(found: Limits, ebops: float | None) -> tuple[float, ...]:
                 least = max(least, figures.get(_ACCURACY, 0.0))
     if least <= 0:
         return ()
-    return tuple(max(0.0, least - _HOPE * max(gain, 0.0) - _MORE_HOPE) for gain in found.gains)
+    return tuple(
+        max(0.0, least - _GAIN_FACTOR * max(gain, 0.0) - _GAIN_MARGIN) for gain in found.gains
+    )
 
 
 def dominated(found: Limits, figures: Mapping[str, float]) -> bool:

@@ -23,8 +23,8 @@ class Outcome(BaseModel):
     """What came of a trial.
 
     Attributes:
-        state: "done", with every figure that the search weighs; "stopped" early, as hopeless; or
-            "failed".
+        state: "done", with every figure that the search weighs; "stopped" early, for
+            `reason`; or "failed".
         figures: What was found, by the names of quantities ("TARGET.lut"); nothing estimated.
         expected: What was expected before training; not what the trial would have given.
         curve: Accuracy on the validation data after each epoch of training.
@@ -47,7 +47,7 @@ class Outcome(BaseModel):
 
 @dataclass(frozen=True)
 class Limits:
-    """What makes a trial hopeless, by the trials told before it was asked for.
+    """What stops a trial early, by the trials told before it was asked for.
 
     Attributes:
         ebops: EBOPs above which a constraint would be missed by far; None if that can't be said.

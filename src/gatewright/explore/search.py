@@ -51,18 +51,18 @@ def run_trials(
         DataError: if the first trial finds no data.
     """
     told: list[Trial] = []
-    asked: list[tuple[Point, Future[Outcome]]] = []
+    started: list[tuple[Point, Future[Outcome]]] = []
     exhausted = False
     while True:
-        while not exhausted and len(asked) < min(search.trials, len(told) + search.window):
+        while not exhausted and len(started) < min(search.trials, len(told) + search.window):
             point = sampler.ask()
             if point is None:
                 exhausted = True
             else:
-                asked.append((point, start(len(asked), point, limits(search, told, point))))
-        if len(told) == len(asked):
+                started.append((point, start(len(started), point, limits(search, told, point))))
+        if len(told) == len(started):
             return told
-        point, future = asked[len(told)]
+        point, future = started[len(told)]
         trial = Trial(len(told), point, _outcome(future, first=not told))
         _tell(search, sampler, told, trial)
         told.append(trial)

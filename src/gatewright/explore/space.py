@@ -168,7 +168,7 @@ _Objective = Annotated[str, AfterValidator(_quantity)]
 
 
 class Rules(Strict):
-    """Which hopeless trials are stopped early; all of them unless told otherwise.
+    """Which rules stop trials early; all of them unless told otherwise.
 
     Attributes:
         ebops: Before training, where the compute cost says that a constraint will be missed by far.
@@ -205,7 +205,7 @@ class Search(Strict):
         seeds: With how many seeds each configuration of the front is made: its own, and those that
             follow it.
         validation: Fraction of the training data that is set apart; its accuracy decides.
-        stop: What ends hopeless trials early.
+        stop: Which rules stop trials early.
     """
 
     base: str | dict[str, Any]

@@ -53,7 +53,7 @@ class Task:
         sweep: of the model.
         config: what to train and build.
         wanted: names of the quantities that the search weighs or limits.
-        limits: what makes the trial hopeless.
+        limits: what stops the trial early.
         store: the store's folder.
         progress: a file for what is being done; None if nobody looks.
     """

@@ -222,8 +222,8 @@ def _unlike(directory: Path, stamp: Stamp[ConvertResults], folders: Sequence[str
             name: digest for name, digest in stamp.files.items() if name.partition("/")[0] in names
         }
 
-    asked = ("convert.json",) if "hls" in folders else ()
-    found = unlike(directory, below(*asked, *(name for name in folders if name != "rtl")))
+    request = ("convert.json",) if "hls" in folders else ()
+    found = unlike(directory, below(*request, *(name for name in folders if name != "rtl")))
     rtl = unlike(directory, below("rtl")) if "rtl" in folders else []
     if rtl and (sized := read_stamp(directory, "fifos")) is not None and sized.files:
         rtl = min(rtl, unlike(directory, sized.files), key=len)
@@ -365,16 +365,16 @@ def _convert(
         project = emit(design, target, clock_ns, rtl)
         if interval is not None:
             check_interval(project, interval)
-        asked = {
+        request = {
             "model": written(model) if isinstance(model, Path) else type(model).__name__,
             "weights": written(weights) if weights else None,
             "name": name,
             "options": asdict(options),
         }
-        request = directory / "convert.json"
-        if request.is_dir():
-            remove(request)
-        write_text(request, json.dumps(asked, indent=1))
+        path = directory / "convert.json"
+        if path.is_dir():
+            remove(path)
+        write_text(path, json.dumps(request, indent=1))
     return ConvertResults(layers=len(design.kernels), latency=project.latency, notes=tuple(notes))
 
 

@@ -84,7 +84,7 @@ def size_fifos(
     if inputs is not None:
         require_file(inputs)
     require_project(directory)
-    asked = inputs is not None or samples is not None
+    given = inputs is not None or samples is not None
     with held(directory, progress):
         if changed := changed_files(directory, ["model"]):
             raise InputError(f"{directory}: {changed[0]}; run 'gatewright convert' again")
@@ -108,7 +108,7 @@ def size_fifos(
         seconds = _seconds(project, samples, stalls)
 
         def action() -> FifosResults:
-            if not asked and samples < SAMPLES:
+            if not given and samples < SAMPLES:
                 notice(
                     f"{directory}: {samples} samples in place of {SAMPLES}: the design takes "
                     f"{project.interval:,} clock cycles for each, {duration(seconds)} in all"

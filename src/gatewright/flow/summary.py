@@ -82,19 +82,19 @@ def summarize(
     """
     labels, training = labels or Labels(), training or Training()
     design, rtl = load_design(directory), load_rtl(directory)
-    asked, finished = load_request(directory), finished_steps(directory, rtl)
+    request, finished = load_request(directory), finished_steps(directory, rtl)
     verified = finished.verify
     if fidelity is None and verified is not None and verified.fidelity is not None:
         fidelity = _fidelity(verified.fidelity), of_fidelity(verified.fidelity)
-    slowest = _bottleneck(design, rtl, asked.options.target)
+    slowest = _bottleneck(design, rtl, request.options.target)
     origins = (accuracy_origins or {}) | origins_of(finished, rtl.target)
     if slowest is not None:
         origins["bottleneck"] = of_bottleneck(rtl.target)
     if fidelity is not None:
         origins["fidelity"] = fidelity[1]
     return schema.Report(
-        model=_model(design, asked, labels),
-        config=_config(directory, design, rtl, asked.options, labels),
+        model=_model(design, request, labels),
+        config=_config(directory, design, rtl, request.options, labels),
         accuracy=accuracy,
         verification=_verification(verified, keras),
         fidelity=None if fidelity is None else fidelity[0],
@@ -178,10 +178,10 @@ def _inputs(directory: Path) -> dict[str, str]:
     return {"design": f"sha256:{hash_files(design_files(directory))}"}
 
 
-def _model(design: Design, asked: Request, labels: Labels) -> schema.Model:
+def _model(design: Design, request: Request, labels: Labels) -> schema.Model:
     return schema.Model(
         name=labels.model or design.name,
-        source=labels.source or PurePath(asked.model).name,
+        source=labels.source or PurePath(request.model).name,
         task=labels.task,
         inputs={tensor.name: tensor.shape for tensor in design.inputs},
         outputs={tensor.name: tensor.shape for tensor in design.outputs},

@@ -313,12 +313,12 @@ def _foretell(
     project: RtlProject,
     stalls: Sequence[simulate.StallPattern],
     count: int,
-    asked: bool,
+    given: bool,
     notice: Progress,
 ) -> None:
     """Say what will take long, or was made shorter than it would be by default."""
     seconds = simulate.seconds_of(project, simulate.plan(project, count, stalls=stalls))
-    if not asked and count < VECTORS:
+    if not given and count < VECTORS:
         notice(
             f"{directory}: {count} random vectors in place of {VECTORS:,}, about "
             f"{duration(seconds)}: the design takes {project.interval:,} clock cycles for each; "

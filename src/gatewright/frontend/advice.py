@@ -50,7 +50,7 @@ def _joined(lines: list[str]) -> str:
 def _assumed(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
     """Inputs whose values nothing tells."""
     for node in graph.get_layers():
-        if node.class_name != "Input" or (node.name, "result") in request.asked:
+        if node.class_name != "Input" or (node.name, "result") in request.set_by_user:
             continue
         readers = node.get_output_nodes()
         if request.measured is not None or any(each.class_name == "Embedding" for each in readers):
@@ -72,7 +72,7 @@ def _beyond(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
     for node in graph.get_layers():
         name = owner(node)
         for what, variable in node.weights.items():
-            if (node.name, what) not in request.asked:
+            if (node.name, what) not in request.set_by_user:
                 continue
             to, values = fixed_type(variable.type.precision), np.asarray(variable.data, np.float64)
             if to is not None and values.size and not holds(values, to):
@@ -80,17 +80,17 @@ def _beyond(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
                 yield _line(node.name, what, span, "its weights", to, widened(values, to))
         free = measured.get(node.name, ranges.free[node.name])
         for what in ("accum", "result"):
-            if what == "accum" and (node.name, what) not in request.asked:
+            if what == "accum" and (node.name, what) not in request.set_by_user:
                 continue
             to = words_or_none(node, "accum") if what == "accum" else result_type(node)
             if to is None or node.class_name == "Softmax" or holds_interval(to, free):
                 continue
-            if not _is_asked(node, name, what, choices, request):
+            if not _is_requested(node, name, what, choices, request):
                 continue
             line = _line(
                 name, what, _span(free), by, to, ranged_type(free, to, to.width, _MOST_BITS)
             )
-            is_ours = (name, what) not in request.asked and not request.to_the_letter
+            is_ours = (name, what) not in request.set_by_user and not request.to_the_letter
             is_loose = is_ours and request.measured is None
             yield line + (", and --data FILE gives ranges that are met" if is_loose else "")
 
@@ -113,9 +113,9 @@ def _vanishing(graph: Any, request: Request) -> Iterator[str]:
                 )
 
 
-def _is_asked(node: Any, name: str, what: str, choices: Choices, request: Request) -> bool:
+def _is_requested(node: Any, name: str, what: str, choices: Choices, request: Request) -> bool:
     """Whether a type is the user's, or one that was to hold its range, and not a quantizer's."""
-    if {(name, what), (node.name, what)} & set(request.asked):
+    if {(name, what), (node.name, what)} & set(request.set_by_user):
         return True
     if quantizer(node) is not None or activation.quantizer(node) is not None:
         return False

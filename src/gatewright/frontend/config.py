@@ -92,7 +92,7 @@ def configure(
     user: set[tuple[str, str]] = set()
     default: dict[str, str | int] = {key: choices[0] for key, choices in HARDWARE_CHOICES.items()}
     default |= {"strategy": str(options.strategy), "reuse_factor": int(options.reuse_factor or 1)}
-    asked = HardwareRequests({layer["name"]: dict(default) for layer in layers}, default)
+    requests = HardwareRequests({layer["name"]: dict(default) for layer in layers}, default)
     for layer in layers:
         entry = names.setdefault(layer["name"], {})
         entry["Trace"] = True
@@ -114,18 +114,18 @@ def configure(
         selected = _selected(key, selector, layers, labels)
         if not is_hls4mls:  # hls4ml drops what its own configurations say of layers that go
             names_of = tuple(layer["name"] for layer in selected)
-            asked.settings.append(Setting(key, path, value, names_of))
+            requests.settings.append(Setting(key, path, value, names_of))
         for layer in selected:
             name = layer["name"]
             if is_hls4mls and _is_chosen(chosen.get(name, {}), path, value):
                 continue
             if path == "strategy" or path in HARDWARE_CHOICES:
-                asked.layers[name][path] = _choice(key, path, value)
+                requests.layers[name][path] = _choice(key, path, value)
             else:
                 _Setter(names[name], layer, user, backend).set(key, path, value)
     for layer in layers:
-        _pass_on(names[layer["name"]], layer, asked.layers[layer["name"]], backend)
-    return Choices(user, names), asked
+        _pass_on(names[layer["name"]], layer, requests.layers[layer["name"]], backend)
+    return Choices(user, names), requests
 
 
 def _is_chosen(entry: Mapping[str, Any], path: str, value: str) -> bool:
@@ -157,13 +157,13 @@ def _choice(key: str, path: str, value: str) -> str:
 
 
 def _pass_on(
-    entry: dict[str, Any], layer: dict[str, Any], asked: dict[str, str | int], backend: Any
+    entry: dict[str, Any], layer: dict[str, Any], request: dict[str, str | int], backend: Any
 ) -> None:
     """Tell hls4ml what was asked of a layer, as far as its C++ keeps its meaning."""
     kind = layer["class_name"].removeprefix("Q").removesuffix("Batchnorm")
-    asked["reuse_factor"] = reuse = int(entry.get("ReuseFactor", asked["reuse_factor"]))
+    request["reuse_factor"] = reuse = int(entry.get("ReuseFactor", request["reuse_factor"]))
     # hls4ml's own adder graphs take minutes and leave no weights; the numbers are Latency's.
-    if asked["strategy"] == "resource" and kind in _WITH_RESOURCE:
+    if request["strategy"] == "resource" and kind in _WITH_RESOURCE:
         entry["Strategy"] = "Resource"
         if kind == "Dense" or {layer["filt_width"], layer.get("filt_height", 1)} == {1}:
             # hls4ml moves the factor, and forgets that when it makes the layer a pointwise one.
@@ -172,7 +172,7 @@ def _pass_on(
             entry["ReuseFactor"] = backend.get_closest_reuse_factor(valid, reuse)
     if kind not in _MULTIPLYING:
         return
-    if asked["strategy"] == "distributed_arithmetic" and reuse > 1:
+    if request["strategy"] == "distributed_arithmetic" and reuse > 1:
         raise InputError(
             f"layer '{layer['name']}': strategy distributed_arithmetic is fully unrolled; "
             f"its reuse factor must be 1, not {reuse}"

@@ -160,7 +160,7 @@ def _convert(
     inputs: dict[str, FixedType] = {}
     if calibration is not None:
         inputs = dict(zip(network.inputs, calibration.inputs, strict=True))
-    choices, asked = configure(config, layers, options, get_backend(BACKEND), labels, inputs)
+    choices, requests = configure(config, layers, options, get_backend(BACKEND), labels, inputs)
     project_config = _project_config(options, directory, project)
     request = Request(FixedType.parse(default), options.precision is not None, set(choices.user))
     for _ in range(_MAX_ROUNDS):
@@ -173,9 +173,9 @@ def _convert(
             break
     else:
         raise InputError(f"{network.origin}: the types of its layers don't settle")
-    check_settings(network.origin, graph, asked.settings)
+    check_settings(network.origin, graph, requests.settings)
     for node in graph.get_layers():
-        _note(node, asked.of(node.name))
+        _note(node, requests.of(node.name))
         if node.name in labels:
             mark(node, "label", labels[node.name])
     return graph, advise(graph, choices, request)
@@ -280,14 +280,16 @@ def _adopt(source: SavedGraph | GraphSource, directory: Path, project: str) -> A
     graph.config.config.update(InputData=None, OutputPredictions=None)
     graph.config.trace_output = True
     for node in graph.get_layers():
-        asked: dict[str, str | int] = {key: values[0] for key, values in HARDWARE_CHOICES.items()}
-        asked["strategy"] = strategy(node)
-        asked["reuse_factor"] = graph.config.get_reuse_factor(node)
-        _note(node, {key: marked(node, key, asked[key]) for key in asked})
+        defaults: dict[str, str | int] = {
+            key: values[0] for key, values in HARDWARE_CHOICES.items()
+        }
+        defaults["strategy"] = strategy(node)
+        defaults["reuse_factor"] = graph.config.get_reuse_factor(node)
+        _note(node, {key: marked(node, key, default) for key, default in defaults.items()})
     return graph
 
 
-def _note(node: Any, asked: Mapping[str, str | int]) -> None:
+def _note(node: Any, request: Mapping[str, str | int]) -> None:
     """Write what was asked of a node into its attributes."""
-    for key, value in asked.items():
+    for key, value in request.items():
         mark(node, key, value)

@@ -66,13 +66,13 @@ class Request:
     Attributes:
         default: The model's default type.
         to_the_letter: Whether the user asked for it, so that it stays whatever the range.
-        asked: (layer, what) pairs whose types the user asked for.
+        set_by_user: (layer, what) pairs whose types the user set.
         measured: By node, what calibration samples reach.
     """
 
     default: FixedType
     to_the_letter: bool = False
-    asked: Collection[tuple[str, str]] = ()
+    set_by_user: Collection[tuple[str, str]] = ()
     measured: Mapping[str, Interval] | None = None
 
 

@@ -202,8 +202,8 @@ def _solve(matrix: NDArray[np.int64], intervals: tuple[tuple[int, int, int], ...
         raise ValueError(f"weights beyond {WEIGHT_BITS} bits have no adder graph")
     thorough = int(signed_digits(matrix).sum()) <= _THOROUGH_DIGITS
     matrix = np.ascontiguousarray(matrix, np.int64)
-    asked = json.dumps([matrix.shape, intervals, thorough])
-    key = key_of(*_solver(), asked, matrix.tobytes())
+    problem = json.dumps([matrix.shape, intervals, thorough])
+    key = key_of(*_solver(), problem, matrix.tobytes())
     solution = kept(
         "adders", key, lambda: json.dumps(_solve_with_da4ml(matrix, intervals, thorough)).encode()
     )

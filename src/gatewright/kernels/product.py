@@ -93,7 +93,7 @@ class Product(Weighted):
         """How it is built at reuse factor 1."""
 
     def operation_counts(self) -> OperationCounts:
-        """See `Kernel.work`: the same weights for every period."""
+        """The same weights serve every period."""
         repeats = self.inputs[0].size // self.period
         width = self.inputs[0].type.width
         nonzero = int(np.count_nonzero(self.weights))

@@ -123,11 +123,11 @@ def reuse_factors(n_in: int, n_out: int) -> list[int]:
     return few + many
 
 
-def parallel_notes(asked: int, there: int, repeats: int) -> tuple[str, ...]:
+def parallel_notes(requested: int, there: int, repeats: int) -> tuple[str, ...]:
     """What becomes of a parallelization factor: all positions at a time, or one."""
-    if asked == 1 or repeats == 1:
+    if requested == 1 or repeats == 1:
         return ()
-    return (f"parallelization factor moved from {asked} to 1; {there} takes reuse factor 1",)
+    return (f"parallelization factor moved from {requested} to 1; {there} takes reuse factor 1",)
 
 
 def multiplexed_area(

@@ -100,8 +100,8 @@ class Convolution(Weighted, Windowed):
         return self.product.implementation(target)
 
     def operation_counts(self) -> OperationCounts:
-        """See `Kernel.work`: the same weights at every window."""
-        work, count = self.product.operation_counts(), self._count
+        """The same weights serve every window."""
+        once, count = self.product.operation_counts(), self._count
         return replace(
-            work, macs=count * work.macs, bops=count * work.bops, ebops=count * work.ebops
+            once, macs=count * once.macs, bops=count * once.bops, ebops=count * once.ebops
         )

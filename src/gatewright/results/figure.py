@@ -54,7 +54,7 @@ class Figure:
         primary: whether the main table for people shows it.
         repeats: names of figures; the main table leaves it out where it equals one of them.
         foretold_by: name of a figure that is known earlier and says which of two configurations has
-            more of this one, so that a search can tell what is hopeless; "" if there is none.
+            more of this one, so that a search can stop trials early; "" if there is none.
         weighed: whether a Pareto front weighs it where no search says what counts.
     """
 

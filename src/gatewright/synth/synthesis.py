@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from gatewright.errors import DesignFailure, InputError
 from gatewright.results.utilization import Resources
 from gatewright.synth.resources import total
-from gatewright.synth.worker import Job, save
 from gatewright.synth.yosys import yosys_version
+from gatewright.synth.yosys_worker import Job, save
 from gatewright.system import processes
 from gatewright.system.cache import kept, key_of
 from gatewright.system.files import remove, write_text
@@ -226,7 +226,7 @@ def _execute(job: Job, directory: Path) -> dict[str, object]:
         save(_staged(job, Path(scratch)), Path(scratch, "job.json"))
         with log.open("wb") as output:
             done = processes.run(
-                [sys.executable, "-P", "-m", "gatewright.synth.worker", "job.json"],
+                [sys.executable, "-P", "-m", "gatewright.synth.yosys_worker", "job.json"],
                 limits=processes.Limits(what=f"{job.top}: Yosys", seconds=_SECONDS),
                 cwd=scratch,
                 env=os.environ | {"PYTHONPATH": _python_path()},

@@ -153,7 +153,7 @@ class Pad(_Image):
         return {**super().parameters(*sources), **dict(sides), **fill}
 
     def startup(self) -> int:
-        """See `Unit.wait`: what comes before an image leaves first."""
+        """See `Unit.startup`: the padding above an image leaves first."""
         top, _, left, right = self.pads
         return top * (left + self.width + right) + left
 

@@ -16,9 +16,9 @@ from gatewright.frontend.passes import (
     layouts,
     merges,
     paddings,
+    poolings,
     quantized_activations,
     reshapes,
-    windows,
 )
 from gatewright.frontend.passes import weight_quantizers as quantizers
 from gatewright.frontend.passes.activations import reword_activations, split_activations
@@ -58,10 +58,10 @@ PASSES: Final[tuple[Pass, ...]] = (
     _of_both(reword_softmax),
     _of_both(paddings.pad_causally),
     _of_both(kernels.expand_kernels),
-    windows.pad_before_pooling,
+    poolings.pad_before_pooling,
     average_in_streams,
     select_before_pooling,
-    windows.stride_as_windows,
+    poolings.stride_as_windows,
     _of_both(interpolate),
     paddings.heighten_windows,
     split_activations,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes.parts import Parts, rewritten
-from gatewright.frontend.passes.windows import repeat_edges
+from gatewright.frontend.passes.poolings import repeat_edges
 
 
 def interpolate(network: Network) -> Network:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes.parts import Parts, rewritten
-from gatewright.frontend.passes.windows import MOST_COPIES
+from gatewright.frontend.passes.poolings import MOST_COPIES
 
 
 def select_before_pooling(network: Network, io: str) -> Network:

@@ -32,7 +32,7 @@ Values = NDArray[np.float32]
 Progress = Callable[[str], None]
 Interval = tuple[float, float]
 
-_WORKER = "gatewright.frontend.reference.worker"
+_WORKER = "gatewright.frontend.reference.framework_worker"
 #: Seconds for the import of TensorFlow on a busy machine, and for the samples.
 SECONDS = 300.0
 _ENVIRONMENT = {

@@ -21,7 +21,7 @@ class SearchTrial(Part):
     config: Name
     """Name of its configuration."""
     state: Literal["done", "stopped", "failed"]
-    """Whether it came to a result, was stopped early as hopeless, or failed."""
+    """Whether it came to a result, was stopped early (`reason`), or failed."""
     point: dict[str, str] = Field(default_factory=dict)
     """What was varied, in the order of the search's space: per place in a configuration, for
     example "bits.hidden1.weights", the value as a sweep file has it."""

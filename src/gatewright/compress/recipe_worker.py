@@ -1,4 +1,4 @@
-"""Does steps of recipes: `python -m gatewright.compress.worker`, requests on standard input.
+"""Does steps of recipes: `python -m gatewright.compress.recipe_worker`, requests on standard input.
 
 A request is a JSON object on a line. The process prints one JSON object a line for each:
 `{"epoch", "loss", "validation"}` after each epoch, the last key where there is validation data, and

@@ -1,6 +1,6 @@
 """Runs Yosys over one module, in a process of its own: an error in a pass ends the process.
 
-Called as `python -m gatewright.synth.worker JOB.json`; the Yosys log goes to standard output.
+Called as `python -m gatewright.synth.yosys_worker JOB.json`; the Yosys log goes to standard output.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from gatewright.synth.mapper import Mapper
 
 # Values of the attribute use_dsp, as vendor tools have it.
-_ASKED = ("yes", "no")
+_USE_DSP = ("yes", "no")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Job:
             f"hierarchy -top {self.top}",
             "proc",
             # What a module asks for its multipliers is lost when it is flattened.
-            *(f'setattr -set use_dsp "{asked}" A:use_dsp={asked}/t:$mul' for asked in _ASKED),
+            *(f'setattr -set use_dsp "{value}" A:use_dsp={value}/t:$mul' for value in _USE_DSP),
             "flatten -noscopeinfo",
             # ROMs in LUTs are logic before registers behind them are joined to memories: they may
             # then be those of a DSP slice.

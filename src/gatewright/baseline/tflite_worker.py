@@ -1,4 +1,4 @@
-"""Runs a float model under TensorFlow Lite: `python -m gatewright.baseline.worker`.
+"""Runs a float model under TensorFlow Lite: `python -m gatewright.baseline.tflite_worker`.
 
 The request comes as JSON on standard input: `model` (.h5 file), `data` (.npz file of `x`,
 `calibration` and, where there are labels, `y`), `models` (kinds of arithmetic), `batches`,

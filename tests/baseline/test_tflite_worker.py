@@ -7,8 +7,14 @@ import time
 import numpy as np
 import pytest
 
-from gatewright.baseline import worker
-from gatewright.baseline.worker import Running, Unconverted, convert, time_calls, weight_tensors
+from gatewright.baseline import tflite_worker
+from gatewright.baseline.tflite_worker import (
+    Running,
+    Unconverted,
+    convert,
+    time_calls,
+    weight_tensors,
+)
 from gatewright.frontend.quiet import import_keras
 
 RNG = np.random.default_rng(8)
@@ -39,11 +45,11 @@ def test_classes_are_those_of_keras_whatever_the_batch(batch):
 
 def test_the_faster_kernels_are_taken(monkeypatch):
     """Sleeping is slower than not."""
-    for slow, fast in (worker.KERNELS, worker.KERNELS[::-1]):
+    for slow, fast in (tflite_worker.KERNELS, tflite_worker.KERNELS[::-1]):
 
         class Fake:
             def __init__(self, converted, threads, *, delegate, slow=slow):
-                self.slow = (slow == worker.DELEGATE) == delegate
+                self.slow = (slow == tflite_worker.DELEGATE) == delegate
 
             def fill(self, x):
                 pass
@@ -51,8 +57,8 @@ def test_the_faster_kernels_are_taken(monkeypatch):
             def invoke(self):
                 time.sleep(0.0005 * self.slow)
 
-        monkeypatch.setattr(worker, "Running", Fake)
-        kernels, running = worker._faster(b"", 1, np.zeros(1), {"seconds": 0.001})
+        monkeypatch.setattr(tflite_worker, "Running", Fake)
+        kernels, running = tflite_worker._faster(b"", 1, np.zeros(1), {"seconds": 0.001})
         assert kernels == fast and not running.slow
 
 
@@ -93,7 +99,7 @@ def test_accuracy_is_that_of_the_labels_given():
     request = {"batches": [8], "threads": [1], "seconds": 0.001}
     found = []
     for labels in ({"y": classes}, {"y": (classes + 1) % 3}, {}):
-        (baseline,) = worker._measure(
+        (baseline,) = tflite_worker._measure(
             "float32", model, {"x": x, "calibration": x} | labels, request
         )
         found.append((baseline.get("accuracy"), baseline.get("samples")))
@@ -102,7 +108,7 @@ def test_accuracy_is_that_of_the_labels_given():
 
 def answer(model, x, monkeypatch, tmp_path, capsys):
     """What the worker prints of a model and inputs."""
-    monkeypatch.setattr(worker, "load_model", lambda path: model)
+    monkeypatch.setattr(tflite_worker, "load_model", lambda path: model)
     np.savez(tmp_path / "data.npz", x=x, calibration=x)
     request = {
         "model": "made_up.h5",
@@ -113,7 +119,7 @@ def answer(model, x, monkeypatch, tmp_path, capsys):
         "seconds": 0.001,
     }
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request)))
-    worker.main()
+    tflite_worker.main()
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith('{"')]
     return json.loads(line)
 
@@ -151,7 +157,7 @@ def test_the_time_of_a_call():
         time.sleep(0.002)
 
     low, median, high, count = time_calls(call, 0.01)
-    assert count == worker.FEWEST < len(calls)
+    assert count == tflite_worker.FEWEST < len(calls)
     assert 2000 <= low <= median <= high
     assert median < 20_000
 

@@ -1,6 +1,7 @@
-"""Has a model's own framework predict: `python -m gatewright.frontend.reference.worker FD FD`.
+"""Has a model's own framework predict.
 
-The descriptors are of the files for what is given and for what is answered. Requests come as JSON
+Called as `python -m gatewright.frontend.reference.framework_worker FD FD`. The descriptors are of
+the files for what is given and for what is answered. Requests come as JSON
 objects on lines of standard input: the network, then what is asked of it. An answer is a JSON
 object on standard output; `refused` says why there is none.
 """
