@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gatewright import __version__
+from gatewright.cli import options
 from gatewright.errors import DesignFailure, GatewrightError, InputError, system_message
 from gatewright.system import processes
 from gatewright.system.console import console, plain, say, show, show_json, survive_any_text
@@ -42,19 +43,8 @@ app = typer.Typer(
 )
 
 _LONGEST_MESSAGE = 600
-_MOST_VECTORS = 1_000_000_000
 _MOST_JOBS = 1024
-_SEEDS = (1 << 32) - 1
 _WHILE = 2.0  # seconds that a step takes before a line says so
-
-_Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A converted project directory.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
-_Baselines = Annotated[
-    bool, typer.Option(help="Measure the network as software on this machine, too.")
-]
-_Publish = Annotated[
-    Path | None, typer.Option(help="Also write JSON and Markdown into this folder.")
-]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,8 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _check_arguments(given: Sequence[str]) -> None:
     """Refuse what no option and no argument can be: an empty path would be the folder we are in."""
-    options = [None, *given]
-    for before, argument in zip(options, given, strict=False):
+    preceding = [None, *given]
+    for before, argument in zip(preceding, given, strict=False):
         name, equals, value = argument.partition("=")
         if "\0" in argument:
             raise InputError(f"'{argument}': holds a NUL character, which no name or value does")
@@ -217,50 +207,24 @@ def _common(
 
 @app.command()
 def convert(
-    model: Annotated[
-        Path, typer.Argument(help="Model: .keras, .h5, SavedModel, .json with --weights, .fml.")
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Project directory to make.")],
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights (.h5) of a model whose file is its architecture.")
-    ] = None,
-    io: Annotated[
-        str | None,
-        typer.Option(help="parallel (default): a beat is a whole tensor; stream: a pixel."),
-    ] = None,
-    reuse: Annotated[
-        int | None, typer.Option(help="Products per multiplier; 1 is fully unrolled.")
-    ] = None,
-    strategy: Annotated[
-        str | None, typer.Option(help="latency, resource or distributed_arithmetic.")
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="Precision of what can't be inferred, e.g. fixed<16,6>.")
-    ] = None,
-    input_precision: Annotated[str | None, typer.Option(help="Precision of the inputs.")] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Calibration samples that types follow from, .npy or .npz.")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Preset of hls/presets, or a YAML file.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="layer.key=value; may be repeated.")
-    ] = None,
-    hls_config: Annotated[
-        Path | None, typer.Option(help="hls4ml's own configuration, hls4ml_config.yml.")
-    ] = None,
-    target_ii: Annotated[
-        int | None,
-        typer.Option(help="Clock cycles per sample to reach with the cheapest reuse factors."),
-    ] = None,
-    fps: Annotated[float | None, typer.Option(help="The same as samples per second.")] = None,
-    target: Annotated[
-        str, typer.Option(help="Target that the pipeline is cut for.")
-    ] = DEFAULT_TARGET,
-    clock: Annotated[float | None, typer.Option(help="Clock period in ns.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the top module.")] = None,
-    as_json: _Json = False,
+    model: options.Model,
+    output: options.Output,
+    weights: options.Weights = None,
+    io: options.Io = None,
+    reuse: options.Reuse = None,
+    strategy: options.Strategy = None,
+    precision: options.Precision = None,
+    input_precision: options.InputPrecision = None,
+    data: options.CalibrationData = None,
+    preset: options.Preset = None,
+    settings: options.Settings = None,
+    hls_config: options.HlsConfig = None,
+    target_ii: options.TargetInterval = None,
+    fps: options.SamplesPerSecond = None,
+    target: options.PipelineTarget = DEFAULT_TARGET,
+    clock: options.Clock = None,
+    name: options.TopName = None,
+    as_json: options.Json = False,
 ) -> None:
     """Convert a model: HLS C++ project, golden model, SystemVerilog."""
     from gatewright.flow.convert import convert as run
@@ -268,7 +232,7 @@ def convert(
     from gatewright.flow.steps import held
     from gatewright.frontend.hls_config import options_of, read_hls_config
 
-    options = options_of(
+    chosen = options_of(
         read_hls_config(hls_config) if hls_config is not None else None,
         io=io,
         reuse_factor=reuse,
@@ -283,7 +247,7 @@ def convert(
         target_ii=target_ii,
         fps=fps,
     )
-    stamp = run(model, weights, options, output, name=name, progress=_progress.begin(output))
+    stamp = run(model, weights, chosen, output, name=name, progress=_progress.begin(output))
     with held(output):
         rtl = load_rtl(output)
     _progress.end()
@@ -358,9 +322,7 @@ def quantize(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="QKeras model to write, .h5.")
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights (.h5) of a model whose file is its architecture.")
-    ] = None,
+    weights: options.Weights = None,
     bits: Annotated[
         list[str] | None,
         typer.Option(
@@ -384,7 +346,7 @@ def quantize(
             help="Find bits that lose no more accuracy than this share; starts from --bits, or 8."
         ),
     ] = None,
-    as_json: _Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Quantize a float model: after training, on calibration data, or as the start of training."""
     from gatewright.compress import summary_tables as terminal
@@ -405,45 +367,17 @@ def quantize(
 
 @app.command()
 def verify(
-    directory: _Directory,
-    inputs: Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")] = None,
-    samples: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=_MOST_VECTORS,
-            help="Random vectors, without --inputs; default: 1000, fewer where they take minutes.",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=_SEEDS, help="Seed of the random vectors.")] = 0,
-    stall: Annotated[
-        list[str] | None, typer.Option(help="Stall patterns by name; default all.")
-    ] = None,
-    waves: Annotated[bool, typer.Option(help="Record a waveform.")] = False,
-    fidelity: Annotated[
-        str | None,
-        typer.Option(
-            metavar="exact|PERCENT",
-            help="Gate: exit 1 unless outputs equal the model's own predictions, or its class in "
-            "so many percent.",
-        ),
-    ] = None,
-    no_fidelity: Annotated[
-        bool, typer.Option("--no-fidelity", help="Don't ask the model itself; no TensorFlow.")
-    ] = False,
-    emulation_limit: Annotated[
-        float | None,
-        typer.Option(
-            min=1, metavar="SECONDS", help="What g++ may take for hls4ml's C++; default 900."
-        ),
-    ] = None,
-    require_emulation: Annotated[
-        bool,
-        typer.Option(
-            "--require-emulation", help="Gate: exit 1 if hls4ml's C++ could not be compared."
-        ),
-    ] = False,
-    as_json: _Json = False,
+    directory: options.Directory,
+    inputs: options.Inputs = None,
+    samples: options.RandomVectors = None,
+    seed: options.VectorSeed = 0,
+    stall: options.Stalls = None,
+    waves: options.Waves = False,
+    fidelity: options.FidelityGate = None,
+    no_fidelity: options.NoFidelity = False,
+    emulation_limit: options.EmulationLimit = None,
+    require_emulation: options.RequireEmulation = False,
+    as_json: options.Json = False,
 ) -> None:
     """Prove RTL = golden = C++ emulation on vectors, and hold it against the model itself."""
     from gatewright.flow.gate import missed, parse_gate
@@ -540,20 +474,18 @@ def _patterns(names: list[str] | None) -> list[StallPattern]:
 
 @app.command()
 def fifos(
-    directory: _Directory,
-    inputs: Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")] = None,
+    directory: options.Directory,
+    inputs: options.Inputs = None,
     samples: Annotated[
         int | None,
         typer.Option(
             min=2,
-            max=_MOST_VECTORS,
+            max=options.MOST_VECTORS,
             help="Samples to pass; default: 8, fewer where they take minutes.",
         ),
     ] = None,
-    stall: Annotated[
-        list[str] | None, typer.Option(help="Stall patterns by name; default all.")
-    ] = None,
-    as_json: _Json = False,
+    stall: options.Stalls = None,
+    as_json: options.Json = False,
 ) -> None:
     """Measure how full FIFOs get, set their depths, prove that throughput stays."""
     from gatewright.flow.fifos import size_fifos
@@ -584,12 +516,12 @@ def fifos(
 
 @app.command()
 def synth(
-    directory: _Directory,
+    directory: options.Directory,
     target: Annotated[str, typer.Option(help="Target of hls/targets, or a YAML file.")],
     jobs: Annotated[
         int, typer.Option(min=1, max=_MOST_JOBS, help="Modules synthesized at a time.")
     ] = 2,
-    as_json: _Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Synthesize with Yosys and count resources, per module too."""
     from gatewright.flow.results import plain
@@ -695,9 +627,9 @@ def run(
     ),
     jobs: Annotated[int, typer.Option(min=1, max=_MOST_JOBS, help="Configurations at a time.")] = 2,
     force: Annotated[bool, typer.Option(help="Do every step again.")] = False,
-    baselines: _Baselines = True,
-    publish: _Publish = None,
-    as_json: _Json = False,
+    baselines: options.Baselines = True,
+    publish: options.Publish = None,
+    as_json: options.Json = False,
 ) -> None:
     """Take a model through every configuration of its sweep, then report."""
     from gatewright.explore.runs import run_sweep
@@ -748,9 +680,9 @@ def explore(
     output: Annotated[Path, typer.Option("-o", "--output", help="Build directory.")] = Path(
         "build"
     ),
-    baselines: _Baselines = True,
-    publish: _Publish = None,
-    as_json: _Json = False,
+    baselines: options.Baselines = True,
+    publish: options.Publish = None,
+    as_json: options.Json = False,
 ) -> None:
     """Search the space of a sweep file; verify, synthesize and report the front.
 
@@ -799,7 +731,7 @@ def _engine(name: str, address: str | None, jobs: int | None, memory: float | No
 
 @app.command()
 def layers(
-    as_json: _Json = False,
+    as_json: options.Json = False,
     markdown: Annotated[bool, typer.Option(help="Print the page docs/layers.md.")] = False,
 ) -> None:
     """List the layers, in which io types and strategies they are built, and which test shows it."""
@@ -823,7 +755,7 @@ def cache(
     older_than: Annotated[
         str | None, typer.Option(help="Remove what is out of use for e.g. 12h, 30d or 4w.")
     ] = None,
-    as_json: _Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """Show what is kept between runs, and how much; remove it."""
     from rich.filesize import decimal
@@ -853,7 +785,7 @@ def cache(
 
 
 @app.command()
-def doctor(as_json: _Json = False) -> None:
+def doctor(as_json: options.Json = False) -> None:
     """Say what is installed, what is missing, and what to type to get it."""
     from gatewright.cli.doctor import examine
 

@@ -287,6 +287,15 @@ class _Origin:
     key: str
 
 
+@dataclass(frozen=True)
+class _Parents:
+    """What a step's model is made of, each None where the step needs none."""
+
+    before: StepResult | None = None
+    teacher: _Origin | None = None
+    origin: _Origin | None = None
+
+
 class _BelowFloorError(Exception):
     """Carries what is worth keeping out of a training that is not finished."""
 
@@ -345,7 +354,8 @@ class _Maker:
         """The next step of the recipe, `before` being the one that it goes on from."""
         teacher = self._teacher(step) if isinstance(step, Distil) else None
         origin = self._given(step.model) if isinstance(step, Transfer) else None
-        result = self._step(step, before, teacher, origin, self._floor[len(self._curve) :])
+        parents = _Parents(before, teacher, origin)
+        result = self._step(step, parents, self._floor[len(self._curve) :])
         self._curve += result.curve
         if isinstance(step, Train):
             self._own_float = _Origin(result.path, result.key)
@@ -359,7 +369,7 @@ class _Maker:
             return self._given(step.teacher.model)
         maker = copy.copy(self)
         maker._source = replace(self._source, architecture=step.teacher.architecture or {})
-        made = maker._step(Train(), None, None, None, [])
+        made = maker._step(Train(), _Parents(), [])
         return _Origin(made.path, made.key)
 
     def _given(self, name: str) -> _Origin:
@@ -369,14 +379,7 @@ class _Maker:
             raise InputError(f"{path}: no such file")
         return _Origin(path, hash_file(path))
 
-    def _step(
-        self,
-        step: Step,
-        before: StepResult | None,
-        teacher: _Origin | None,
-        origin: _Origin | None,
-        floor: list[float],
-    ) -> StepResult:
+    def _step(self, step: Step, parents: _Parents, floor: list[float]) -> StepResult:
         """A step's entry, made if need be.
 
         A training that is stopped leaves no model, but an entry that tells so.
@@ -384,9 +387,22 @@ class _Maker:
         fits = isinstance(step, FittingStep)
         training = _laid_over(self._training, step)
         floor = floor[: training.epochs] if fits else []
-        content = {
+        content = self._content(step, parents, training if fits else None)
+        request = content | self._request(step, parents, training) | {"floor": floor}
+        entry = self._obtain(step.name, content, request, floor)
+        # Whoever finds a training done is stopped where its own training would have been.
+        curve = entry.record["curve"]
+        for epoch, (reached, least) in enumerate(zip(curve, floor, strict=False), 1):
+            if reached < least:
+                raise self._stop(curve[:epoch], floor)
+        return _result(step, training if fits else None, entry)
+
+    def _content(self, step: Step, parents: _Parents, training: Training | None) -> dict[str, Any]:
+        """All that what a step makes depends on."""
+        before, teacher, origin = parents.before, parents.teacher, parents.origin
+        return {
             "settings": step.model_dump(mode="json", exclude=_ELSEWHERE, exclude_none=True),
-            "training": training.model_dump() if fits else None,
+            "training": training.model_dump() if training is not None else None,
             "architecture": dict(self._source.architecture) if before is None else None,
             "parent": before.key if before is not None else None,
             "data": self._data_key,  # and with it the model's sources, and its inputs' type
@@ -395,7 +411,11 @@ class _Maker:
             "code": code_of(*_STEP_CODE, *_code_of(step)),
             "versions": _versions(_STEP_LIBRARIES),
         }
-        request = content | {
+
+    def _request(self, step: Step, parents: _Parents, training: Training) -> dict[str, Any]:
+        """What the worker is told beside the content: where the files are."""
+        before, teacher, origin = parents.before, parents.teacher, parents.origin
+        return {
             "step": step.name,
             "settings": step.model_dump(mode="json", exclude_none=True),
             "training": training.model_dump(),
@@ -405,8 +425,12 @@ class _Maker:
             "teacher": str(teacher.path) if teacher is not None else None,
             "origin": str(origin.path) if origin is not None else None,
             "input_precision": self._source.input_precision,
-            "floor": floor,
         }
+
+    def _obtain(
+        self, name: str, content: dict[str, Any], request: dict[str, Any], floor: list[float]
+    ) -> Entry:
+        """The entry of a step, or why its training was stopped, from the store or made now."""
 
         def make(folder: Path) -> Mapping[str, Any]:
             began = time.monotonic()
@@ -415,23 +439,17 @@ class _Maker:
                 raise _BelowFloorError(measured["curve"], round(time.monotonic() - began, 3))
             return measured
 
-        stopped = {"step": step.name, "content": content, "floor": floor}
-        if floor and self._store.find(key_of(step.name, content)) is None:
+        stopped = {"step": name, "content": content, "floor": floor}
+        if floor and self._store.find(key_of(name, content)) is None:
             known = self._store.find(key_of(_STOPPED, stopped))
             if known is not None:
                 raise self._stop(known.record["curve"], floor)
         try:
-            entry = self._store.obtain(step.name, content, make)
+            return self._store.obtain(name, content, make)
         except _BelowFloorError as below:
             record = below.record
             self._store.obtain(_STOPPED, stopped, lambda _: record)
             raise self._stop(below.curve, floor) from None
-        # Whoever finds a training done is stopped where its own training would have been.
-        curve = entry.record["curve"]
-        for epoch, (reached, least) in enumerate(zip(curve, floor, strict=False), 1):
-            if reached < least:
-                raise self._stop(curve[:epoch], floor)
-        return _result(step, training if fits else None, entry)
 
     def _stop(self, curve: list[float], floor: list[float]) -> Stopped:
         whole = (*self._curve, *curve)

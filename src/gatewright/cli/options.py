@@ -1,0 +1,93 @@
+"""Types of the arguments and options that commands take, with what `--help` says of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MOST_VECTORS = 1_000_000_000
+MOST_SEED = (1 << 32) - 1
+
+# Of several commands
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A converted project directory.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
+Baselines = Annotated[
+    bool, typer.Option(help="Measure the network as software on this machine, too.")
+]
+Publish = Annotated[
+    Path | None, typer.Option(help="Also write JSON and Markdown into this folder.")
+]
+Weights = Annotated[
+    Path | None, typer.Option(help="Weights (.h5) of a model whose file is its architecture.")
+]
+Inputs = Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")]
+Stalls = Annotated[list[str] | None, typer.Option(help="Stall patterns by name; default all.")]
+
+# Of `convert`
+
+Model = Annotated[
+    Path, typer.Argument(help="Model: .keras, .h5, SavedModel, .json with --weights, .fml.")
+]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Project directory to make.")]
+Io = Annotated[
+    str | None, typer.Option(help="parallel (default): a beat is a whole tensor; stream: a pixel.")
+]
+Reuse = Annotated[int | None, typer.Option(help="Products per multiplier; 1 is fully unrolled.")]
+Strategy = Annotated[str | None, typer.Option(help="latency, resource or distributed_arithmetic.")]
+Precision = Annotated[
+    str | None, typer.Option(help="Precision of what can't be inferred, e.g. fixed<16,6>.")
+]
+InputPrecision = Annotated[str | None, typer.Option(help="Precision of the inputs.")]
+CalibrationData = Annotated[
+    Path | None, typer.Option(help="Calibration samples that types follow from, .npy or .npz.")
+]
+Preset = Annotated[str | None, typer.Option(help="Preset of hls/presets, or a YAML file.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="layer.key=value; may be repeated.")
+]
+HlsConfig = Annotated[
+    Path | None, typer.Option(help="hls4ml's own configuration, hls4ml_config.yml.")
+]
+TargetInterval = Annotated[
+    int | None,
+    typer.Option(help="Clock cycles per sample to reach with the cheapest reuse factors."),
+]
+SamplesPerSecond = Annotated[float | None, typer.Option(help="The same as samples per second.")]
+PipelineTarget = Annotated[str, typer.Option(help="Target that the pipeline is cut for.")]
+Clock = Annotated[float | None, typer.Option(help="Clock period in ns.")]
+TopName = Annotated[str | None, typer.Option(help="Name of the top module.")]
+
+# Of `verify`
+
+RandomVectors = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=MOST_VECTORS,
+        help="Random vectors, without --inputs; default: 1000, fewer where they take minutes.",
+    ),
+]
+VectorSeed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the random vectors.")]
+Waves = Annotated[bool, typer.Option(help="Record a waveform.")]
+FidelityGate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="exact|PERCENT",
+        help="Gate: exit 1 unless outputs equal the model's own predictions, or its class in "
+        "so many percent.",
+    ),
+]
+NoFidelity = Annotated[
+    bool, typer.Option("--no-fidelity", help="Don't ask the model itself; no TensorFlow.")
+]
+EmulationLimit = Annotated[
+    float | None,
+    typer.Option(min=1, metavar="SECONDS", help="What g++ may take for hls4ml's C++; default 900."),
+]
+RequireEmulation = Annotated[
+    bool,
+    typer.Option("--require-emulation", help="Gate: exit 1 if hls4ml's C++ could not be compared."),
+]
