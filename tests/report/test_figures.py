@@ -4,12 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from made_up import make_fidelity, make_fields, make_recipe_fields, make_sweep
+from made_up import make_fidelity, make_fields, make_imported, make_recipe_fields, make_sweep
 
 from gatewright.cli import main
 from gatewright.errors import InputError
 from gatewright.report.figures import FIGURES, Quantity, columns, find_quantity
 from gatewright.report.schema import Report, Resources
+
+#: Of parts that have figures per target, the one that `everything` knows them on.
+TARGETS = {"resources": "xcup", "vendor": "vivado-routed"}
 
 
 def everything():
@@ -19,6 +22,8 @@ def everything():
     fields["timing"].update(latency_last_min=12, latency_last_max=13)
     fields["resources"]["xcup"].update(bram=1.5, uram=2, lutram=3, area_um2=4.5, energy_pj=5.5)
     fields.update(make_fidelity())
+    fields["vendor"] = make_imported()
+    fields["provenance"]["groups"]["vendor.vivado-routed"] = {"method": "vendor", "tool": "Vivado"}
     fields["provenance"]["groups"]["fidelity"] = {"method": "simulated", "tool": "tf-keras 2.21"}
     fields["provenance"]["groups"]["timing.analyzed"] = {"method": "estimated", "tool": "STA"}
     return Report.model_validate(fields)
@@ -27,7 +32,7 @@ def everything():
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_read_from_its_field_and_has_an_origin(name):
     report = everything()
-    quantity = Quantity(FIGURES[name], "xcup" if FIGURES[name].per_target else None)
+    quantity = Quantity(FIGURES[name], TARGETS.get(FIGURES[name].part))
     assert quantity.of(report) is not None
     assert quantity.group in report.groups or name == "clock"
     bare = make_fields()
@@ -38,7 +43,7 @@ def test_every_figure_is_read_from_its_field_and_has_an_origin(name):
 
 
 def test_every_resource_is_a_figure():
-    fields = {figure.field for figure in FIGURES.values() if figure.per_target}
+    fields = {figure.field for figure in FIGURES.values() if figure.part == "resources"}
     assert fields == set(Resources.model_fields)
 
 

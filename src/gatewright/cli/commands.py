@@ -609,6 +609,40 @@ def report(
     _gate(found, verdicts)
 
 
+@app.command("import-report")
+def import_report(
+    files: options.ReportFiles,
+    output: options.AttachTo = None,
+    stage: options.ReportStage = None,
+    design: options.ReportDesign = None,
+    as_json: options.Json = False,
+) -> None:
+    """Read reports of Vivado, Vitis HLS, Quartus and oneAPI; attach them to a project."""
+    from gatewright.flow.import_reports import attach_reports
+    from gatewright.vendor.readers.reading import parse_stage, read_reports
+
+    known = None if stage is None else parse_stage(stage)
+    if design is not None and output is None:
+        raise InputError("--design is of a project that reports are attached to; add -o DIR")
+    if output is not None:
+        stamps = attach_reports(
+            output, files, stage=known, design=design, progress=_progress.begin(output)
+        )
+        _progress.end()
+        found = {stamp.results.key: stamp.results for stamp in stamps}
+    else:
+        found = read_reports(files, known)
+    if as_json:
+        _print_json(
+            {key: one.model_dump(mode="json", exclude_none=True) for key, one in found.items()}
+        )
+        return
+    for one in found.values():
+        show(one.sentence)
+    if output is not None:
+        say(f"{output}: {', '.join(found)}: attached; 'gatewright report {output}' shows them")
+
+
 def _gate(found: SweepReport, verdicts: Sequence[Any]) -> None:
     failed = [verdict for verdict in verdicts if not verdict.ok]
     if failed:

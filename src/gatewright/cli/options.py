@@ -91,3 +91,20 @@ RequireEmulation = Annotated[
     bool,
     typer.Option("--require-emulation", help="Gate: exit 1 if hls4ml's C++ could not be compared."),
 ]
+
+# Of `import-report`
+
+ReportFiles = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="Reports of vendor tools.")
+]
+AttachTo = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Project directory that they are about, to attach to."),
+]
+ReportStage = Annotated[
+    str | None,
+    typer.Option(help="synthesized, placed or routed, of timing reports that don't say."),
+]
+ReportDesign = Annotated[
+    str | None, typer.Option(help="Name of the design in the reports, if not its top's.")
+]

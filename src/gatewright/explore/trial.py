@@ -355,7 +355,7 @@ def _project_content(task: Task, trained: TrainedModel) -> Mapping[str, Any]:
 def _figures(report: Report, task: Task) -> dict[str, float]:
     """All that a report knows, resources also without a target: those of the conversion's."""
     found = {}
-    for quantity in quantities(task.targets):
+    for quantity in quantities(report.per_target):
         value = quantity.of(report)
         if value is not None:
             found[quantity.name] = float(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gatewright.flow.results import FifosResults, SynthResults, VerifyResults
 from gatewright.flow.steps import read_stamp
@@ -13,6 +13,7 @@ from gatewright.flow.verify import verified_content
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gatewright.results.imported import Imported
     from gatewright.rtl.manifest import RtlProject
 
 
@@ -24,12 +25,14 @@ class Finished:
         verify: of the verification; None where there was none.
         fifos: of the measurement of FIFOs; None where there was none.
         synth: of syntheses, by target.
+        vendor: of reports of vendor tools, by tool and step.
         seconds: wall time by step, in s.
     """
 
     verify: VerifyResults | None
     fifos: FifosResults | None
     synth: dict[str, SynthResults]
+    vendor: dict[str, Imported]
     seconds: dict[str, float]
 
 
@@ -51,10 +54,17 @@ def finished_steps(directory: Path, rtl: RtlProject) -> Finished:
     return Finished(
         verify=results.get("verify"),
         fifos=results.get("fifos"),
-        synth={
-            name.removeprefix("synth-"): found
-            for name, found in results.items()
-            if name.startswith("synth-")
-        },
+        synth=_of_kind("synth", results),
+        vendor=_of_kind("vendor", results),
         seconds={name: round(stamp.seconds, 2) for name, stamp in stamps.items()},
     )
+
+
+def _of_kind(kind: str, results: dict[str, Any]) -> dict[str, Any]:
+    """The results of the steps of a kind, by what follows it in their names."""
+    prefix = f"{kind}-"
+    return {
+        name.removeprefix(prefix): found
+        for name, found in results.items()
+        if name.startswith(prefix)
+    }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatewright import __version__
 from gatewright.report.schema import Origin
+from gatewright.results.imported import TOOLS
 
 if TYPE_CHECKING:
     from gatewright.flow.finished import Finished
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         SynthResults,
         VerifyResults,
     )
+    from gatewright.results.imported import Imported
 
 
 def origins_of(finished: Finished, target: str) -> dict[str, Origin]:
@@ -41,6 +43,8 @@ def origins_of(finished: Finished, target: str) -> dict[str, Origin]:
         origins |= {"verification": simulated, "timing.simulated": simulated}
     for name, results in finished.synth.items():
         origins[f"resources.{name}"] = origins[f"layers.{name}"] = _of_synthesis(results)
+    for name, imported in finished.vendor.items():
+        origins[f"vendor.{name}"] = _of_import(imported)
     return origins
 
 
@@ -84,4 +88,23 @@ def _of_fifos(found: FifosResults) -> Origin:
 def _of_synthesis(found: SynthResults) -> Origin:
     return Origin(
         method="synthesized", tool=found.tool, version=found.version, details=found.details
+    )
+
+
+_STAGES = {
+    "estimated": "estimated by C synthesis",
+    "synthesized": "after synthesis",
+    "placed": "after placement",
+    "routed": "after routing",
+}
+
+
+def _of_import(found: Imported) -> Origin:
+    files = ", ".join(report.name for report in found.reports)
+    part = f", on {found.part}" if found.part else ""
+    return Origin(
+        method="vendor",
+        tool=TOOLS[found.tool],
+        version=found.version,
+        details=f"{_STAGES[found.stage]}{part}: {files}",
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from gatewright.parsing.typed import Count, Finite, Text, decode
 from gatewright.results.against_model import Cause, LayerFidelity, OutputFidelity
+from gatewright.results.imported import Imported
 from gatewright.results.part import Part
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import Resources
@@ -142,6 +143,7 @@ _KINDS: dict[str, type[Part]] = {
     "verify": VerifyResults,
     "fifos": FifosResults,
     "synth": SynthResults,
+    "vendor": Imported,
 }
 
 

@@ -104,7 +104,8 @@ def _changes(new: Report, old: Report) -> tuple[list[Change], int]:
     """The figures of one configuration that changed, and how many did not."""
     found: list[Change] = []
     unchanged = 0
-    for quantity in quantities({*old.targets, *new.targets}):
+    targets = {part: {*old.per_target[part], *names} for part, names in new.per_target.items()}
+    for quantity in quantities(targets):
         values = quantity.of(old), quantity.of(new)
         if values == (None, None):
             continue

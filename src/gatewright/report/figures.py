@@ -15,7 +15,7 @@ from gatewright.results.part import Part, refuse_duplicates
 from gatewright.system.package_data import DEFAULT_TARGET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gatewright.report.schema import SweepReport
 
@@ -170,20 +170,24 @@ def find_quantity(name: str) -> Quantity:
     return Quantity(figure, target or None)
 
 
-def quantities(targets: Iterable[str]) -> list[Quantity]:
-    """Every quantity there is with these targets, in the order of tables."""
+def quantities(targets: Mapping[str, Iterable[str]]) -> list[Quantity]:
+    """Every quantity there is with these targets, in the order of tables.
+
+    Args:
+        targets: by the part of a report that holds figures on them.
+    """
     parts = list(dict.fromkeys(figure.part for figure in FIGURES.values()))
     table = [
         Quantity(figure, target)
         for figure in FIGURES.values()
-        for target in (targets if figure.per_target else [None])
+        for target in (targets.get(figure.part, ()) if figure.per_target else [None])
     ]
     return sorted(table, key=lambda q: (parts.index(q.figure.part), q.target or ""))
 
 
 def columns(sweep: SweepReport) -> list[Column]:
     """Every quantity of a sweep, those that no report knows included."""
-    return [column(sweep, quantity) for quantity in quantities(sweep.targets)]
+    return [column(sweep, quantity) for quantity in quantities(sweep.per_target)]
 
 
 def column(sweep: SweepReport, quantity: Quantity) -> Column:

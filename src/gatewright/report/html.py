@@ -43,6 +43,7 @@ from gatewright.report.view import (
     origins,
     split,
     summary,
+    vendor_table,
 )
 from gatewright.system.console import plain
 from gatewright.system.files import write_text
@@ -175,6 +176,7 @@ def _tables(sweep: SweepReport) -> dict[str, Any]:
         "layer_tables": [layer_table(report) for report in sweep.reports],
         "step_tables": [step_table([report]) for report in sweep.reports],
         "fifo_tables": [fifo_table(report) for report in sweep.reports],
+        "vendor_tables": [vendor_table([report]) for report in sweep.reports],
     }
 
 

@@ -31,6 +31,7 @@ from gatewright.report.view import (
     notes,
     split,
     summary,
+    vendor_table,
 )
 from gatewright.system.console import plain
 from gatewright.system.files import write_text
@@ -133,6 +134,8 @@ def _layers(report: Report) -> list[str]:
         parts.append(_table(steps))
     if fifos := fifo_table(report):
         parts.append(_table(fifos))
+    if vendor := vendor_table([report]):
+        parts.append(_table(vendor))
     if report.ports:
         parts.append(_list(map(port_text, report.ports)))
     return parts

@@ -34,6 +34,7 @@ from gatewright.report.view import (
     notes,
     split,
     summary,
+    vendor_table,
 )
 from gatewright.system.console import plain
 
@@ -88,11 +89,15 @@ def render_terminal(
     steps = _told(sweep)
     groups = [entry.group for entry in entries]
     groups += ["steps.accuracy", "steps.compute"] if steps else []
+    groups += [f"vendor.{name}" for name in sweep.per_target["vendor"]]
     for name, origin in methods(sweep, groups):
         _line(console, Text(f"{name}: {origin}", "dim"))
     for tradeoff in tradeoffs(sweep):
         where = f" on {tradeoff.target}" if len(sweep.targets) > 1 else ""
         _line(console, Text(f"front{where}: {tradeoff.explain(sweep.search)}", "dim"))
+    if vendor := vendor_table(sweep.reports):
+        _line(console, Text("reports of vendor tools", "bold"))
+        _tables(console, vendor, [""] * len(vendor[0].cells))
     _search(console, sweep)
     if seeds := seed_table(sweep):
         _line(console, Text("other seeds", "bold"))

@@ -121,6 +121,27 @@ def fifo_table(report: Report) -> list[Entry]:
     return filled(entries)
 
 
+def vendor_table(reports: Sequence[Report]) -> list[Entry]:
+    """A row per tool and step whose reports were imported; empty without any."""
+    held = [(report, one) for report in reports for one in report.vendor.values()]
+    if not held:
+        return []
+    rows = [one for _, one in held]
+    figures = [figure for figure in FIGURES.values() if figure.part == "vendor"]
+    configs = tuple(report.config.name for report, _ in held)
+    entries = [
+        Entry("vendor tool", tuple(one.key for one in rows)),
+        Entry("config", configs if len(reports) > 1 else ("",) * len(rows)),
+        Entry("version", tuple(one.version or "" for one in rows)),
+        Entry("part", tuple(one.part or "" for one in rows)),
+    ]
+    for figure in figures:
+        values = tuple(getattr(one, figure.field) for one in rows)
+        heading = f"{figure.label} ({figure.unit})" if figure.unit else figure.label
+        entries.append(Entry(heading, tuple(map(figure.format, values)), values))
+    return filled(entries)
+
+
 def bottlenecks(sweep: SweepReport) -> list[tuple[str, str]]:
     """Configurations whose slowest layer is known, with a sentence about it."""
     return [(r.config.name, bottleneck_text(r.bottleneck)) for r in sweep.reports if r.bottleneck]
@@ -159,9 +180,16 @@ def notes(report: Report) -> list[str]:
 
 
 def more_table(sweep: SweepReport) -> list[Entry]:
-    """A row per configuration: the known figures that `summary` leaves out."""
+    """A row per configuration: the known figures that `summary` leaves out.
+
+    What vendors' reports say has a table of its own.
+    """
     main = _main(sweep)
-    rest = [column for column in columns(sweep) if column.known and column not in main]
+    rest = [
+        column
+        for column in columns(sweep)
+        if column.known and column not in main and column.figure.part != "vendor"
+    ]
     return [
         Entry("config", tuple(report.config.name for report in sweep.reports)),
         *(
@@ -199,11 +227,12 @@ def methods(sweep: SweepReport, groups: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def heading(quantity: Quantity, targets: Sequence[str]) -> str:
-    """The heading of a column, with the target where there are several."""
+    """The heading of a column, with the target where there are several or it is another."""
     text = quantity.heading
     if quantity.group.startswith("accuracy."):
         text = f"accuracy {text}"
-    return f"{quantity.target} {text}" if quantity.target and len(targets) > 1 else text
+    elsewhere = len(targets) > 1 or quantity.target not in targets
+    return f"{quantity.target} {text}" if quantity.target and elsewhere else text
 
 
 def figure_lines() -> list[str]:
@@ -247,6 +276,8 @@ def all_groups(sweep: SweepReport) -> list[str]:
 
 def _called(group: str) -> str:
     """What a group of figures is called: by its name here, its target, or the figures in it."""
+    if group.startswith("vendor."):
+        return group.removeprefix("vendor.")
     labels = [figure.label for figure in FIGURES.values() if figure.group == group]
     return _GROUPS.get(group) or ", ".join(labels) or group.replace(".", " on ", 1)
 

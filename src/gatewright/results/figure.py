@@ -39,6 +39,11 @@ class PerTarget(Source):
 
 
 @dataclass(frozen=True)
+class PerImport(PerTarget):
+    """Declares a dictionary by tool and step of a vendor, which are no targets of Gatewright's."""
+
+
+@dataclass(frozen=True)
 class Figure:
     """Declares a number that has a name: as an annotation of a field, or above a property.
 
@@ -90,6 +95,15 @@ def declared(part: type[BaseModel]) -> Iterator[tuple[str, Figure]]:
             figure = getattr(getattr(member, "fget", None), "figure", None)
             if isinstance(figure, Figure):
                 yield name, figure
+
+
+def marked(part: type[BaseModel], kind: type[Source]) -> list[str]:
+    """The fields of a class that are declared by a mark of exactly this kind, in their order."""
+    return [
+        name
+        for name, field in part.model_fields.items()
+        if any(type(mark) is kind for mark in field.metadata)
+    ]
 
 
 def sources(part: BaseModel) -> Iterator[str]:

@@ -13,6 +13,7 @@ from gatewright.report.schema.structure import Bottleneck, Fifo, Layer, Port
 from gatewright.report.schema.training import Accuracy, Compute, Repetition, Step
 from gatewright.report.schema.trials import Search, SearchTrial
 from gatewright.results.against_model import Cause, Fidelity, LayerFidelity, OutputFidelity
+from gatewright.results.imported import Imported, SourceReport
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import Resources
 from gatewright.results.verification import Comparison, Difference, LayerCheck, Verification
@@ -29,6 +30,7 @@ __all__ = [
     "Difference",
     "Fidelity",
     "Fifo",
+    "Imported",
     "Layer",
     "LayerCheck",
     "LayerConfig",
@@ -44,6 +46,7 @@ __all__ = [
     "Resources",
     "Search",
     "SearchTrial",
+    "SourceReport",
     "Step",
     "SweepReport",
     "Timing",

@@ -13,7 +13,8 @@ from gatewright.report.schema.structure import Bottleneck, Fifo, Layer, Port
 from gatewright.report.schema.training import Accuracy, Compute, Repetition, Step
 from gatewright.report.schema.trials import Search
 from gatewright.results.against_model import Fidelity
-from gatewright.results.figure import PerTarget, Source, sources
+from gatewright.results.figure import PerImport, PerTarget, Source, marked, sources
+from gatewright.results.imported import ByToolAndStage
 from gatewright.results.part import Part, refuse_duplicates
 from gatewright.results.scalars import Count
 from gatewright.results.timing import Timing
@@ -44,6 +45,8 @@ class Report(Part):
     timing: Timing | None = None
     resources: Annotated[ByTarget, PerTarget("resources")] = Field(default_factory=dict)
     """Resources of the whole design per target."""
+    vendor: Annotated[ByToolAndStage, PerImport("vendor")] = Field(default_factory=dict)
+    """What reports of vendor tools say of the whole design, by tool and step."""
     layers: tuple[Layer, ...] = ()
     """Figures per layer, in the order of the network."""
     compute: Compute | None = None
@@ -79,6 +82,9 @@ class Report(Part):
         if self.repetitions:
             seeds = [self.training_seed, *(again.seed for again in self.repetitions)]
             refuse_duplicates("seed", map(str, seeds))
+        for key, imported in self.vendor.items():
+            if key != imported.key:
+                raise ValueError(f"vendor.{key} is {imported.key}")
         missing = [group for group in self.groups if group not in self.provenance.groups]
         if missing:
             raise ValueError(f"provenance.groups has no origin for {', '.join(missing)}")
@@ -95,12 +101,16 @@ class Report(Part):
     @property
     def targets(self) -> list[str]:
         """Targets that any part of the report is about, sorted."""
-        parts = [
-            getattr(self, name)
-            for name, field in type(self).model_fields.items()
-            if any(isinstance(mark, PerTarget) for mark in field.metadata)
-        ]
-        return sorted({target for part in parts for target in part})
+        return sorted(set().union(*(getattr(self, name) for name in marked(type(self), PerTarget))))
+
+    @property
+    def per_target(self) -> dict[str, list[str]]:
+        """What each part with figures per target has them on, by its field.
+
+        That is every target of the report; of what was imported, the tools and steps it is from.
+        """
+        imported = {name: sorted(getattr(self, name)) for name in marked(type(self), PerImport)}
+        return dict.fromkeys(marked(type(self), PerTarget), self.targets) | imported
 
     def layer_config(self, name: str) -> LayerConfig | None:
         """What was configured for the layer of that name."""
@@ -152,6 +162,14 @@ class SweepReport(Part):
     def targets(self) -> list[str]:
         """Targets that any of the reports is about, sorted."""
         return sorted({target for report in self.reports for target in report.targets})
+
+    @property
+    def per_target(self) -> dict[str, list[str]]:
+        """What each part with figures per target has them on in any report; see there."""
+        held = [report.per_target for report in self.reports]
+        return {
+            part: sorted({name for targets in held for name in targets[part]}) for part in held[0]
+        }
 
     def to_json(self, *, wall_times: bool = True) -> str:
         """The reports as JSON, the same bytes for the same figures.

@@ -1,0 +1,68 @@
+"""Reports of vendor tools, attached to the project directory that they are about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gatewright.errors import InputError
+from gatewright.flow.convert import load_rtl, require_project
+from gatewright.flow.steps import Progress, Stamp, held, key_of, run_step, silent
+from gatewright.flow.synthesize import synthesized_content
+from gatewright.vendor.readers.reading import read_reports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from gatewright.results.imported import Imported, Stage
+
+
+def attach_reports(
+    directory: Path,
+    files: Iterable[Path],
+    *,
+    stage: Stage | None = None,
+    design: str | None = None,
+    progress: Progress = silent,
+) -> list[Stamp[Imported]]:
+    """Attach reports of vendor tools to a project directory.
+
+    What an earlier import knew of a tool and step goes: figures of two runs are never mixed.
+
+    Args:
+        directory: a converted project.
+        files: the reports.
+        stage: after which step timing summaries were written that don't say so.
+        design: what the reports call the design, where that is not the name of its top.
+        progress: is told what is being done.
+
+    Returns:
+        A stamp of a step "vendor-<tool>-<stage>" for each tool and step.
+
+    Raises:
+        InputError: if the directory is no project, a report can't be read, or is about another
+            design.
+    """
+    require_project(directory)
+    found = read_reports(files, stage)
+    with held(directory, progress):
+        project = load_rtl(directory)
+        for one in found.values():
+            if one.design not in (None, design or project.top):
+                files_read = ", ".join(each.name for each in one.reports)
+                raise InputError(
+                    f"{files_read}: about the design '{one.design}', not '{project.top}' of "
+                    f"{directory}; if it is the same, give --design {one.design}"
+                )
+        subject = synthesized_content(project)
+        return [_stamped(directory, one, subject) for one in found.values()]
+
+
+def _stamped(directory: Path, one: Imported, subject: str) -> Stamp[Imported]:
+    return run_step(
+        directory,
+        f"vendor-{one.key}",
+        key_of(subject, one.model_dump(mode="json")),
+        lambda: one,
+        subject=subject,
+    )
