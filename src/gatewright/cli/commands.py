@@ -643,6 +643,34 @@ def import_report(
         say(f"{output}: {', '.join(found)}: attached; 'gatewright report {output}' shows them")
 
 
+@app.command()
+def vendor(
+    directory: options.Directory,
+    tool: options.VendorTools = None,
+    part: options.Part = None,
+    board: options.BoardName = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write projects for vendor tools: scripts, constraints, a board wrapper, a FuseSoC core."""
+    from gatewright.flow.vendor_projects import VENDOR, write_vendor_projects
+    from gatewright.vendor.projects.boards import load_board
+    from gatewright.vendor.projects.devices import PROJECT_TOOLS, parse_tool
+
+    found = None if board is None else load_board(board)
+    tools = [parse_tool(name) for name in dict.fromkeys(tool or ())]
+    if not tools:
+        tools = list(PROJECT_TOOLS) if found is None else [found.tool]
+    projects = write_vendor_projects(
+        directory, tools, part=part, board=found, progress=_progress.begin(directory)
+    )
+    _progress.end()
+    if as_json:
+        _print_json({name: project.part for name, project in projects.items()})
+        return
+    for name, project in projects.items():
+        say(f"{directory / VENDOR / name}: written, for {project.part}")
+
+
 def _gate(found: SweepReport, verdicts: Sequence[Any]) -> None:
     failed = [verdict for verdict in verdicts if not verdict.ok]
     if failed:

@@ -108,3 +108,17 @@ ReportStage = Annotated[
 ReportDesign = Annotated[
     str | None, typer.Option(help="Name of the design in the reports, if not its top's.")
 ]
+
+# Of `vendor`
+
+VendorTools = Annotated[
+    list[str] | None,
+    typer.Option("--tool", help="vivado, quartus, vitis_hls or radiant; may be repeated; all."),
+]
+Part = Annotated[
+    str | None,
+    typer.Option(help="Device of the one --tool; default: the target's, or a large one."),
+]
+BoardName = Annotated[
+    str | None, typer.Option("--board", help="Board of hls/boards, or a YAML file: gives pins.")
+]

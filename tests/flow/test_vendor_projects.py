@@ -1,0 +1,95 @@
+"""Projects for vendor tools, beside the RTL of a project directory."""
+
+import json
+
+import pytest
+import yaml
+
+from gatewright.cli import main
+from gatewright.errors import InputError
+from gatewright.flow.convert import load_rtl
+from gatewright.flow.vendor_projects import write_vendor_projects
+from gatewright.vendor.projects.boards import load_board
+
+
+def written(project):
+    folder = project / "vendor"
+    files = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.*")}
+    (core,) = project.glob("*.core")
+    return files | {"core": core.read_text()}
+
+
+def test_all_tools_with_default_devices(project):
+    made = write_vendor_projects(project)
+    assert list(made) == ["quartus", "radiant", "vitis_hls", "vivado"]
+    top = load_rtl(project).top
+    files = written(project)
+    assert {
+        *("rtl.f", "clock.xdc", "clock.sdc", "vivado/out_of_context.tcl", "vivado/board.tcl"),
+        *("vivado/board.xdc", "quartus/out_of_context.tcl", "quartus/board.sdc"),
+        *("vitis_hls/csynth.tcl", "radiant/board.tcl", f"radiant/{top}_board.sv"),
+    } < set(files)
+    assert "set part xcvu13p-flga2577-2-e" in files["vivado/project.tcl"]  # that of its target
+    for line in files["rtl.f"].splitlines():
+        assert (project / "vendor" / line).is_file()
+    for name in yaml.safe_load(files["core"])["filesets"]["rtl"]["files"]:
+        assert (project / name).is_file()
+    write_vendor_projects(project)
+    assert written(project) == files
+
+
+def test_one_tool_leaves_the_others_as_they_are(project):
+    write_vendor_projects(project)
+    before = written(project)
+    write_vendor_projects(project, ["vivado"], part="xcku5p-ffva676-1-e")
+    changed = {name for name, text in written(project).items() if before[name] != text}
+    assert changed == {"vivado/project.tcl"}
+
+
+@pytest.mark.parametrize(
+    ("tools", "options", "words"),
+    [
+        (["vivado", "quartus"], {"part": "xcku5p"}, "--part and --board are of one tool"),
+        (["quartus"], {"board": "basys3"}, "Digilent Basys 3 is built with vivado, not with quart"),
+        (["vivado"], {"board": "basys3", "part": "xcku5p"}, "the Digilent Basys 3 has xc7a35tcpg2"),
+    ],
+)
+def test_refused(project, tools, options, words):
+    if "board" in options:
+        options = options | {"board": load_board(options["board"])}
+    with pytest.raises(InputError, match=words):
+        write_vendor_projects(project, tools, **options)
+    assert not (project / "vendor").exists()
+
+
+def test_nothing_is_written_elsewhere(project, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (project / "vendor").symlink_to(elsewhere)
+    write_vendor_projects(project)
+    assert (project / "vendor" / "rtl.f").is_file()
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_board_that_is_too_fast(project):
+    manifest = project / "rtl" / "project.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"clock_ns": 12.5}))
+    with pytest.raises(InputError, match=r"a clock of 10 ns, but .* cut for 12\.5; convert with"):
+        write_vendor_projects(project, ["vivado"], board=load_board("basys3"))
+
+
+def test_command(project, capsys):
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(["vendor", str(project), *arguments])
+        return ended.value.code or 0, capsys.readouterr()
+
+    status, captured = run("--board", "de10-lite")
+    assert status == 0
+    assert captured.err == f"{project}/vendor/quartus: written, for 10M50DAF484C7G\n"
+    status, captured = run("--tool", "vivado", "--tool", "quartus", "--json")
+    assert json.loads(captured.out) == {
+        "vivado": "xcvu13p-flga2577-2-e",
+        "quartus": "5CGXFC9E7F35C8",
+    }
+    assert run("--tool", "ise")[0] == 2
