@@ -4,11 +4,13 @@ import json
 
 import pytest
 import yaml
+from test_drivers import install
 
 from gatewright.cli import main
-from gatewright.errors import InputError
+from gatewright.errors import DesignFailure, InputError
 from gatewright.flow.convert import load_rtl
-from gatewright.flow.vendor_projects import write_vendor_projects
+from gatewright.flow.summary import summarize
+from gatewright.flow.vendor_projects import run_vendor_tools, write_vendor_projects
 from gatewright.vendor.projects.boards import load_board
 
 
@@ -93,3 +95,76 @@ def test_command(project, capsys):
         "quartus": "5CGXFC9E7F35C8",
     }
     assert run("--tool", "ise")[0] == 2
+
+
+@pytest.fixture
+def mocks(tmp_path, monkeypatch):
+    """Puts mocks of tools on PATH."""
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+
+    def mocks(**behaviours):
+        for program, behaviour in behaviours.items():
+            install(tmp_path / "bin", program.replace("_run", "-run"), behaviour)
+
+    return mocks
+
+
+def test_runs_are_attached(project, mocks, capsys):
+    mocks(vivado="works", vitis_run="works")
+    with pytest.raises(SystemExit) as ended:
+        main(["vendor", str(project), "--run"])
+    assert not ended.value.code
+    out = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in out] == [
+        "vitis_hls-estimated",
+        "vivado-synthesized",
+        "vivado-placed",
+        "vivado-routed",
+    ]
+    report = summarize(project)
+    assert report.vendor["vivado-routed"].slack_ns == 0.312
+    assert report.provenance.groups["vendor.vivado-placed"].details.startswith("after placement")
+
+
+def test_a_failed_run_attaches_nothing(project, mocks):
+    mocks(vivado="fails")
+    with pytest.raises(DesignFailure, match="it does not fit"):
+        run_vendor_tools(project, ["vivado"])
+    assert summarize(project).vendor == {}
+
+
+def test_a_run_of_another_design_is_refused(project, mocks):
+    mocks(vitis_run="another")
+    with pytest.raises(InputError, match="about the design 'another'"):
+        run_vendor_tools(project, ["vitis_hls"])
+
+
+def test_rtl_that_reaches_out_is_not_given_to_a_tool(project, mocks):
+    mocks(vivado="works")
+    path = project / "rtl" / load_rtl(project).files[0]
+    path.write_text(path.read_text() + 'module m; initial $system("x"); endmodule\n')
+    with pytest.raises(InputError, match="is refused: RTL reaches nothing outside"):
+        run_vendor_tools(project, ["vivado"])
+
+
+def test_cpp_that_hls4ml_does_not_write_is_not_given_to_a_tool(project, mocks):
+    mocks(vitis_run="works")
+    path = project / "hls" / "firmware" / f"{load_rtl(project).top}.cpp"
+    path.write_text(path.read_text() + '#include "/etc/passwd"\n')
+    with pytest.raises(InputError, match=path.name):
+        run_vendor_tools(project, ["vitis_hls"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--run"], "--run: none of quartus, vitis_hls, vivado is on PATH"),
+        (["--run", "--board", "basys3"], "--run is out of context"),
+        (["--until", "placed"], "--until and --limit are of runs; add --run"),
+    ],
+)
+def test_runs_refused(project, mocks, capsys, arguments, words):
+    with pytest.raises(SystemExit) as ended:
+        main(["vendor", str(project), *arguments])
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from gatewright.flow.results import ConvertResults, SynthResults, VerifyResults
     from gatewright.flow.steps import Stamp
     from gatewright.report.schema import SweepReport
+    from gatewright.results.imported import Imported
     from gatewright.rtl.manifest import RtlProject
     from gatewright.simulate import StallPattern
+    from gatewright.vendor.projects.devices import ProjectTool
 
 app = typer.Typer(
     name="gatewright",
@@ -632,14 +634,8 @@ def import_report(
         found = {stamp.results.key: stamp.results for stamp in stamps}
     else:
         found = read_reports(files, known)
-    if as_json:
-        _print_json(
-            {key: one.model_dump(mode="json", exclude_none=True) for key, one in found.items()}
-        )
-        return
-    for one in found.values():
-        show(one.sentence)
-    if output is not None:
+    _show_imported(list(found.values()), as_json=as_json)
+    if output is not None and not as_json:
         say(f"{output}: {', '.join(found)}: attached; 'gatewright report {output}' shows them")
 
 
@@ -649,6 +645,9 @@ def vendor(
     tool: options.VendorTools = None,
     part: options.Part = None,
     board: options.BoardName = None,
+    run: options.RunTools = False,
+    until: options.Until = None,
+    limit: options.RunLimit = None,
     as_json: options.Json = False,
 ) -> None:
     """Write projects for vendor tools: scripts, constraints, a board wrapper, a FuseSoC core."""
@@ -656,8 +655,15 @@ def vendor(
     from gatewright.vendor.projects.boards import load_board
     from gatewright.vendor.projects.devices import PROJECT_TOOLS, parse_tool
 
-    found = None if board is None else load_board(board)
     tools = [parse_tool(name) for name in dict.fromkeys(tool or ())]
+    if run:
+        if board is not None:
+            raise InputError("--run is out of context; run the board's board.tcl yourself")
+        _run_vendor_tools(directory, tools, part, until, limit, as_json=as_json)
+        return
+    if until is not None or limit is not None:
+        raise InputError("--until and --limit are of runs; add --run")
+    found = None if board is None else load_board(board)
     if not tools:
         tools = list(PROJECT_TOOLS) if found is None else [found.tool]
     projects = write_vendor_projects(
@@ -669,6 +675,43 @@ def vendor(
         return
     for name, project in projects.items():
         say(f"{directory / VENDOR / name}: written, for {project.part}")
+
+
+def _run_vendor_tools(
+    directory: Path,
+    tools: list[ProjectTool],
+    part: str | None,
+    until: str | None,
+    limit: float | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Run vendor tools, those on PATH by default, and print what their reports say."""
+    from gatewright.flow.vendor_projects import run_vendor_tools
+    from gatewright.vendor.drivers import DRIVERS, SECONDS, available
+    from gatewright.vendor.readers.reading import parse_stage
+
+    tools = tools or available()
+    if not tools:
+        raise InputError(f"--run: none of {', '.join(DRIVERS)} is on PATH")
+    stamps = run_vendor_tools(
+        directory,
+        tools,
+        part=part,
+        until=None if until is None else parse_stage(until, "--until"),
+        seconds=SECONDS if limit is None else limit,
+        progress=_progress.begin(directory),
+    )
+    _progress.end()
+    _show_imported([stamp.results for stamp in stamps], as_json=as_json)
+
+
+def _show_imported(found: Sequence[Imported], *, as_json: bool) -> None:
+    if as_json:
+        _print_json({one.key: one.model_dump(mode="json", exclude_none=True) for one in found})
+    else:
+        for one in found:
+            show(one.sentence)
 
 
 def _gate(found: SweepReport, verdicts: Sequence[Any]) -> None:

@@ -122,3 +122,14 @@ Part = Annotated[
 BoardName = Annotated[
     str | None, typer.Option("--board", help="Board of hls/boards, or a YAML file: gives pins.")
 ]
+RunTools = Annotated[
+    bool,
+    typer.Option("--run", help="Run the tools, by default those on PATH; attach their reports."),
+]
+Until = Annotated[
+    str | None, typer.Option(help="Last step of the run: synthesized, placed or routed.")
+]
+RunLimit = Annotated[
+    float | None,
+    typer.Option(min=1, metavar="SECONDS", help="What each tool may take; default 28800."),
+]

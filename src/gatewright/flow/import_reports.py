@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from gatewright.errors import InputError
@@ -11,10 +12,11 @@ from gatewright.flow.synthesize import synthesized_content
 from gatewright.vendor.readers.reading import read_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from gatewright.results.imported import Imported, Stage
+    from gatewright.rtl.manifest import RtlProject
 
 
 def attach_reports(
@@ -46,23 +48,42 @@ def attach_reports(
     require_project(directory)
     found = read_reports(files, stage)
     with held(directory, progress):
-        project = load_rtl(directory)
-        for one in found.values():
-            if one.design not in (None, design or project.top):
-                files_read = ", ".join(each.name for each in one.reports)
-                raise InputError(
-                    f"{files_read}: about the design '{one.design}', not '{project.top}' of "
-                    f"{directory}; if it is the same, give --design {one.design}"
-                )
-        subject = synthesized_content(project)
-        return [_stamped(directory, one, subject) for one in found.values()]
+        return attach(directory, load_rtl(directory), found, design=design)
 
 
-def _stamped(directory: Path, one: Imported, subject: str) -> Stamp[Imported]:
-    return run_step(
-        directory,
-        f"vendor-{one.key}",
-        key_of(subject, one.model_dump(mode="json")),
-        lambda: one,
-        subject=subject,
-    )
+def attach(
+    directory: Path, rtl: RtlProject, found: Mapping[str, Imported], *, design: str | None = None
+) -> list[Stamp[Imported]]:
+    """Attach what reports say to a project directory that is held.
+
+    Args:
+        directory: the project directory.
+        rtl: its RTL.
+        found: by tool and step.
+        design: what the reports call the design, where that is not the name of its top.
+
+    Raises:
+        InputError: if a report is about another design.
+    """
+    for one in found.values():
+        if one.design not in (None, design or rtl.top):
+            files = ", ".join(each.name for each in one.reports)
+            raise InputError(
+                f"{files}: about the design '{one.design}', not '{rtl.top}' of {directory}; if it "
+                f"is the same, give --design {one.design}"
+            )
+    subject = synthesized_content(rtl)
+    return [
+        run_step(
+            directory,
+            f"vendor-{key}",
+            key_of(subject, one.model_dump(mode="json")),
+            functools.partial(_itself, one),
+            subject=subject,
+        )
+        for key, one in found.items()
+    ]
+
+
+def _itself(imported: Imported) -> Imported:
+    return imported

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING
 
 from gatewright.errors import InputError
 from gatewright.flow.convert import load_rtl, require_project
+from gatewright.flow.import_reports import attach
 from gatewright.flow.steps import Progress, held, silent
 from gatewright.system.files import remove, replaced_directory, write_text
 from gatewright.targets import load_target
+from gatewright.vendor.drivers import LOG, SECONDS, find_driver, last_step, run
 from gatewright.vendor.projects.devices import DEFAULT_PARTS, PROJECT_TOOLS, check_part
 from gatewright.vendor.projects.files import VendorProject, core_file, project_files, shared_files
+from gatewright.wall import systemverilog
+from gatewright.wall.cpp import checked_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from gatewright.flow.steps import Stamp
+    from gatewright.results.imported import Imported, Stage
     from gatewright.rtl.manifest import RtlProject
     from gatewright.vendor.projects.boards import Board
     from gatewright.vendor.projects.devices import ProjectTool
@@ -51,23 +57,79 @@ def write_vendor_projects(
         InputError: if the directory is no project, or the device or board does not suit the tools.
     """
     require_project(directory)
+    _check_choices(tools, part, board)
+    with held(directory, progress):
+        return _write(directory, load_rtl(directory), tools, part, board)
+
+
+def run_vendor_tools(
+    directory: Path,
+    tools: Sequence[ProjectTool],
+    *,
+    part: str | None = None,
+    until: Stage | None = None,
+    seconds: float = SECONDS,
+    progress: Progress = silent,
+) -> list[Stamp[Imported]]:
+    """Write projects for vendor tools, run these out of context, and attach their reports.
+
+    Args:
+        directory: a converted project.
+        tools: which; each must be on PATH.
+        part: the device; of the only one of `tools`.
+        until: the last step; by default routing, of Vitis HLS C synthesis.
+        seconds: wall time that each may take.
+        progress: is told what is being done.
+
+    Returns:
+        A stamp of a step "vendor-<tool>-<stage>" for each tool and step.
+
+    Raises:
+        DesignFailure: if a tool fails.
+        InputError: as `write_vendor_projects`; if a tool is not on PATH, takes longer, or wrote a
+            report that can't be read.
+    """
+    require_project(directory)
+    _check_choices(tools, part, None)
+    runs = [(driver, last_step(driver, until)) for driver in map(find_driver, tools)]
+    stamps = []
+    with held(directory, progress):
+        rtl = load_rtl(directory)
+        systemverilog.check(rtl)
+        for driver, step in runs:
+            _write(directory, rtl, [driver.tool], part, None)
+            folder = directory / VENDOR / driver.tool
+            progress(f"{driver.tool} is at work; it says in {folder / LOG}")
+            stamps += attach(directory, rtl, run(driver, folder, rtl.top, step, seconds))
+    return stamps
+
+
+def _check_choices(tools: Sequence[ProjectTool], part: str | None, board: Board | None) -> None:
     if (part is not None or board is not None) and len(tools) != 1:
         raise InputError("--part and --board are of one tool; add --tool")
-    with held(directory, progress):
-        if (directory / VENDOR).is_symlink():  # nothing is written elsewhere
-            remove(directory / VENDOR)
-        rtl = load_rtl(directory)
-        projects = {tool: _project(rtl, tool, part, board) for tool in tools}
-        for tool, project in projects.items():
-            if tool == "vitis_hls":
-                _require_hls(directory, rtl)
-            with replaced_directory(directory / VENDOR / tool) as folder:
-                for name, text in project_files(project).items():
-                    write_text(folder / name, text)
-        for name, text in shared_files(rtl).items():
-            write_text(directory / VENDOR / name, text)
-        defaults = (_default_part(rtl, "vivado"), _default_part(rtl, "quartus"))
-        write_text(directory / f"{rtl.top}.core", core_file(rtl, *defaults))
+
+
+def _write(
+    directory: Path,
+    rtl: RtlProject,
+    tools: Sequence[ProjectTool],
+    part: str | None,
+    board: Board | None,
+) -> dict[ProjectTool, VendorProject]:
+    """Write projects into a project directory that is held."""
+    if (directory / VENDOR).is_symlink():  # nothing is written elsewhere
+        remove(directory / VENDOR)
+    projects = {tool: _project(rtl, tool, part, board) for tool in tools}
+    if "vitis_hls" in tools:
+        checked_sources(directory / "hls", rtl.top)
+    for tool, project in projects.items():
+        with replaced_directory(directory / VENDOR / tool) as folder:
+            for name, text in project_files(project).items():
+                write_text(folder / name, text)
+    for name, text in shared_files(rtl).items():
+        write_text(directory / VENDOR / name, text)
+    defaults = (_default_part(rtl, "vivado"), _default_part(rtl, "quartus"))
+    write_text(directory / f"{rtl.top}.core", core_file(rtl, *defaults))
     return projects
 
 
@@ -95,9 +157,3 @@ def _default_part(rtl: RtlProject, tool: ProjectTool) -> str:
         if known is not None and tool in ("vivado", "vitis_hls"):
             return known
     return DEFAULT_PARTS[tool]
-
-
-def _require_hls(directory: Path, rtl: RtlProject) -> None:
-    source = directory / "hls" / "firmware" / f"{rtl.top}.cpp"
-    if not source.is_file():
-        raise InputError(f"{source}: there is no such file; run 'gatewright convert' again")

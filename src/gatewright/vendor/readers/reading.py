@@ -33,8 +33,12 @@ _KNOWN = (
 )
 
 
-def parse_stage(text: str) -> Stage:
-    """The step that a user says a report was written after.
+def parse_stage(text: str, option: str = "--stage") -> Stage:
+    """A step that a user names: after which a report was written, or a run ends.
+
+    Args:
+        text: the step.
+        option: that it was given by.
 
     Raises:
         InputError: if it is none.
@@ -42,7 +46,7 @@ def parse_stage(text: str) -> Stage:
     for stage in _MEASURED:
         if text == stage:
             return stage
-    raise InputError(f"--stage {text}: there are {', '.join(_MEASURED)}")
+    raise InputError(f"{option} {text}: there are {', '.join(_MEASURED)}")
 
 
 def read_reports(paths: Iterable[Path], stage: Stage | None = None) -> dict[str, Imported]:
