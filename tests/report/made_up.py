@@ -445,3 +445,36 @@ def make_sweep(**options: Any) -> SweepReport:
             make_report("mixed_bad", (4, 6, 8), accuracy=0.9583, mismatches=3, **options),
         )
     )
+
+
+def add_routed(fields: dict[str, Any], target: str = "ecp5-85k") -> None:
+    """Have the fields of a report say what a router found on a target."""
+    path = [
+        ("register", 0.5, "fc1", "t3_q1"),
+        ("routing", 5.0, "fc1", "t3_q1"),
+        ("logic", 2.0, "fc1", "t9"),
+        ("routing", 2.25, "fc2", "advance"),
+        ("setup", 0.25, "fc2", "valid_q"),
+    ]
+    names = ("kind", "delay_ns", "layer", "signal")
+    fields.setdefault("routed", {})[target] = {
+        "device": "LFE5U-85F-6CABGA381",
+        "clock_ns": 8.0,
+        "runs": [
+            {"seed": 1, "fmax_mhz": 110.0, "seconds": 20.5},
+            {"seed": 2, "fmax_mhz": 100.0, "seconds": 21.0},
+        ],
+        "cells": {"TRELLIS_COMB": {"used": 2100, "available": 83640}},
+        "harness": {"lut": 90, "ff": 300},
+        "critical_path": [dict(zip(names, each, strict=True)) for each in path],
+        "lut": 2010,
+        "ff": 640,
+        "dsp": 0,
+        "bram": 1.5,
+        "predicted_ns": 8.0,
+    }
+    fields["provenance"]["groups"][f"routed.{target}"] = {
+        "method": "placed-and-routed",
+        "tool": "nextpnr-ecp5",
+        "version": "0.11.1",
+    }

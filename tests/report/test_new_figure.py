@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("declared")
 class PlacedTiming(Timing):
     hold_ns: Annotated[
         Real | None,
-        Figure("hold slack", "more", "timing.placed", unit="ns", digits=2, after="slack"),
+        Figure("hold slack", "more", "timing.placed", unit="ns", digits=2, after="ii"),
     ] = None
 
 

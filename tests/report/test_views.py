@@ -499,7 +499,7 @@ def test_csv_names_every_figure_and_leaves_unknown_ones_empty(tmp_path):
     assert len(rows) == 7
     assert rows[1]["xcup.lut"] == "17572"
     assert rows[1]["xcup.dsp"] == "0"
-    assert rows[1]["xcup.bram"] == rows[1]["fmax"] == ""
+    assert rows[1]["xcup.bram"] == rows[1]["xcup.fmax"] == ""
     assert [row["verification"] for row in rows] == ["pass"] * 6 + ["fail"]
     assert [row["xcup.front"] for row in rows] == ["yes"] * 6 + ["no"]
     assert write_csv(sweep, tmp_path / "r.csv") == [tmp_path / "r.csv"]

@@ -455,9 +455,14 @@ def _say_changed(directory: Path, stamp: Stamp[VerifyResults] | Stamp[SynthResul
 
 
 def _print_results(stamp: Stamp[Any]) -> None:
+    _print_json(_with_seconds(stamp))
+
+
+def _with_seconds(stamp: Stamp[Any]) -> dict[str, Any]:
+    """The results of a step and its wall time, for scripts."""
     from gatewright.flow.results import plain
 
-    _print_json({**plain(stamp.results), "seconds": stamp.seconds})
+    return {**plain(stamp.results), "seconds": stamp.seconds}
 
 
 def _cycles(least: int | None, most: int | None) -> str:
@@ -523,20 +528,34 @@ def synth(
     jobs: Annotated[
         int, typer.Option(min=1, max=_MOST_JOBS, help="Modules synthesized at a time.")
     ] = 2,
+    pnr: options.PlaceAndRoute = False,
+    seeds: options.PlacerSeeds = None,
     as_json: options.Json = False,
 ) -> None:
-    """Synthesize with Yosys and count resources, per module too."""
+    """Synthesize with Yosys and count resources, per module too; place and route on request."""
+    from gatewright.flow.place import find_router, place
     from gatewright.flow.results import plain
     from gatewright.flow.synthesize import synthesize
 
-    stamp = synthesize(directory, target, jobs=jobs, progress=_progress.begin(directory))
+    if seeds is not None and not pnr:
+        raise InputError("--seeds is of the placer; add --pnr")
+    if pnr:  # what can't be placed is refused before it is synthesized
+        find_router(target)
+    progress = _progress.begin(directory)
+    stamp = synthesize(directory, target, jobs=jobs, progress=progress)
+    placed = place(directory, target, seeds=seeds or 1, progress=progress) if pnr else None
     _progress.end()
     _say_changed(directory, stamp)
     if as_json:
-        _print_results(stamp)
-    else:
-        total = plain(stamp.results)["total"]
-        say(f"{directory}: {target}: " + ", ".join(f"{v:g} {k}" for k, v in total.items()))
+        of_place = {"place": _with_seconds(placed)} if placed is not None else {}
+        _print_json({**_with_seconds(stamp), **of_place})
+        return
+    total = plain(stamp.results)["total"]
+    say(f"{directory}: {target}: " + ", ".join(f"{v:g} {k}" for k, v in total.items()))
+    if placed is not None:
+        from gatewright.report.sentences import critical_path_text
+
+        say(f"{directory}: {critical_path_text(target, placed.results.routed)}")
 
 
 def _list_figures(requested: bool) -> None:

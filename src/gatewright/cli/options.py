@@ -133,3 +133,13 @@ RunLimit = Annotated[
     float | None,
     typer.Option(min=1, metavar="SECONDS", help="What each tool may take; default 28800."),
 ]
+
+# Of `synth`
+
+PlaceAndRoute = Annotated[
+    bool, typer.Option("--pnr", help="Place and route as well, with nextpnr: Fmax, slack.")
+]
+PlacerSeeds = Annotated[
+    int | None,
+    typer.Option(min=1, max=64, help="Runs of the placer; the worst one counts. Default: 1."),
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gatewright.flow.results import FifosResults, SynthResults, VerifyResults
+from gatewright.flow.results import FifosResults, PlaceResults, SynthResults, VerifyResults
 from gatewright.flow.steps import read_stamp
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.flow.verify import verified_content
@@ -25,6 +25,7 @@ class Finished:
         verify: of the verification; None where there was none.
         fifos: of the measurement of FIFOs; None where there was none.
         synth: of syntheses, by target.
+        place: of placing and routing, by target.
         vendor: of reports of vendor tools, by tool and step.
         seconds: wall time by step, in s.
     """
@@ -32,6 +33,7 @@ class Finished:
     verify: VerifyResults | None
     fifos: FifosResults | None
     synth: dict[str, SynthResults]
+    place: dict[str, PlaceResults]
     vendor: dict[str, Imported]
     seconds: dict[str, float]
 
@@ -55,6 +57,7 @@ def finished_steps(directory: Path, rtl: RtlProject) -> Finished:
         verify=results.get("verify"),
         fifos=results.get("fifos"),
         synth=_of_kind("synth", results),
+        place=_of_kind("place", results),
         vendor=_of_kind("vendor", results),
         seconds={name: round(stamp.seconds, 2) for name, stamp in stamps.items()},
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gatewright.flow.results import (
         FidelityResults,
         FifosResults,
+        PlaceResults,
         SynthResults,
         VerifyResults,
     )
@@ -43,6 +44,8 @@ def origins_of(finished: Finished, target: str) -> dict[str, Origin]:
         origins |= {"verification": simulated, "timing.simulated": simulated}
     for name, results in finished.synth.items():
         origins[f"resources.{name}"] = origins[f"layers.{name}"] = _of_synthesis(results)
+    for name, placed in finished.place.items():
+        origins[f"routed.{name}"] = _of_placement(placed)
     for name, imported in finished.vendor.items():
         origins[f"vendor.{name}"] = _of_import(imported)
     return origins
@@ -88,6 +91,18 @@ def _of_fifos(found: FifosResults) -> Origin:
 def _of_synthesis(found: SynthResults) -> Origin:
     return Origin(
         method="synthesized", tool=found.tool, version=found.version, details=found.details
+    )
+
+
+def _of_placement(found: PlaceResults) -> Origin:
+    seeds = ", ".join(str(run.seed) for run in found.routed.runs)
+    return Origin(
+        method="placed-and-routed",
+        tool=found.tool,
+        version=found.version,
+        details=f"{found.details}; worst of seeds {seeds}"
+        if len(found.routed.runs) > 1
+        else f"{found.details}; seed {seeds}",
     )
 
 

@@ -10,6 +10,7 @@ from gatewright.parsing.typed import Count, Finite, Text, decode
 from gatewright.results.against_model import Cause, LayerFidelity, OutputFidelity
 from gatewright.results.imported import Imported
 from gatewright.results.part import Part
+from gatewright.results.routed import Routed
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import Resources
 from gatewright.results.verification import Verification, reference_of
@@ -138,11 +139,23 @@ class SynthResults(Part):
     """Files of the RTL that are not what was made, each with what is wrong with it."""
 
 
+class PlaceResults(Part):
+    """Of placing and routing."""
+
+    routed: Routed
+    tool: Text
+    version: Text
+    details: Text
+    changed: tuple[Text, ...]
+    """Files of the RTL that are not what was made, each with what is wrong with it."""
+
+
 _KINDS: dict[str, type[Part]] = {
     "convert": ConvertResults,
     "verify": VerifyResults,
     "fifos": FifosResults,
     "synth": SynthResults,
+    "place": PlaceResults,
     "vendor": Imported,
 }
 
@@ -163,6 +176,8 @@ def plain(results: Any) -> dict[str, Any]:
     if isinstance(results, SynthResults):
         modules = {name: _known(found) for name, found in fields["modules"].items()}
         return fields | {"total": _known(fields["total"]), "modules": modules}
+    if isinstance(results, PlaceResults):
+        return fields | {"routed": results.routed.model_dump(mode="json", exclude_none=True)}
     return fields
 
 

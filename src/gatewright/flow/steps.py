@@ -36,7 +36,7 @@ _PACKAGES = ("cocotb", "cocotbext-axi", "da4ml", "hls4ml", "numpy", "pyosys", "q
 #: What killed commands leave in a project directory.
 _LITTER = (
     *(".*.gatewright-*", "hls/.*.gatewright-*"),
-    *("steps/.*", "synth/.*", "vendor/.*", "sim/.*", "sim/build-*", "sim/job-*"),
+    *("steps/.*", "synth/.*", "place/.*", "vendor/.*", "sim/.*", "sim/build-*", "sim/job-*"),
 )
 
 #: Takes lines that say what is being done.
@@ -103,7 +103,7 @@ def _clean(directory: Path) -> None:
         return  # no project, or not yet: nothing in it is ours to remove
     for name in ("convert.json", "report.json", "sim/outputs.npz"):
         make_way(directory / name)
-    for name in ("sim", "steps", "synth", "vendor"):
+    for name in ("place", "sim", "steps", "synth", "vendor"):
         if not (directory / name).is_dir():  # what isn't one would be in the way
             remove(directory / name)
     for pattern in _LITTER:

@@ -100,6 +100,7 @@ def summarize(
         fidelity=None if fidelity is None else fidelity[0],
         timing=_timing(rtl, verified),
         resources={name: found.total for name, found in finished.synth.items()},
+        routed={name: found.routed for name, found in finished.place.items()},
         vendor=finished.vendor,
         layers=_layers(design, rtl, finished.synth),
         compute=_compute(design),

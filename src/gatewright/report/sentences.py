@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gatewright.report.schema import Bottleneck, Difference, Fidelity, Origin, Port, Report
+    from gatewright.report.schema import (
+        Bottleneck,
+        Difference,
+        Fidelity,
+        Origin,
+        Port,
+        Report,
+        Routed,
+        Segment,
+    )
 
 
 def port_text(port: Port) -> str:
@@ -35,6 +44,33 @@ def bottleneck_text(found: Bottleneck) -> str:
         about = float(f"{abs(found.extra_lut):.2g}")
         parts.append(f"about {about:,.0f} LUT {'more' if found.extra_lut >= 0 else 'less'}")
     return f"{text} Twice as fast: {', '.join(parts)} (estimated)."
+
+
+def critical_path_text(target: str, found: Routed) -> str:
+    """In a sentence or two what limits the clock, and whether the one asked for is met."""
+    path = found.critical_path
+    asked = f"{found.clock_ns:.4g} ns"
+    state = f"{asked} met" if found.slack_ns >= 0 else f"{asked} missed by {-found.slack_ns:.2f} ns"
+    seed = f", seed {found.worst.seed}, the worst of {len(found.runs)}"
+    text = (
+        f"Clock on {target}: {found.fmax_mhz:.1f} MHz ({state}"
+        f"{seed if len(found.runs) > 1 else ''})."
+    )
+    if not path:
+        return text
+    whole = sum(segment.delay_ns for segment in path)
+    routing = sum(segment.delay_ns for segment in path if segment.kind == "routing")
+    gates = sum(segment.kind == "logic" for segment in path)
+    layers = list(dict.fromkeys(segment.layer for segment in path if segment.layer))
+    return (
+        f"{text} Longest path {whole:.2f} ns, {routing / whole:.0%} of it routing, through "
+        f"{gates} gate{'' if gates == 1 else 's'} of {', '.join(layers) or 'no known layer'}: "
+        f"from {_signal(path[0])} to {_signal(path[-1])}."
+    ).replace("%", " %")
+
+
+def _signal(segment: Segment) -> str:
+    return ".".join(filter(None, (segment.layer, segment.signal))) or "an unnamed cell"
 
 
 def difference_text(found: Difference) -> str:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from gatewright.report.figures import FIGURES, Column, Quantity, columns, find_quantity
 from gatewright.report.pareto import tradeoffs
-from gatewright.report.sentences import bottleneck_text, fidelity_text, origin_text, verdict
+from gatewright.report.sentences import (
+    bottleneck_text,
+    critical_path_text,
+    fidelity_text,
+    origin_text,
+    verdict,
+)
 from gatewright.report.text_tables import Entry, filled, numbers
 
 if TYPE_CHECKING:
@@ -143,8 +149,14 @@ def vendor_table(reports: Sequence[Report]) -> list[Entry]:
 
 
 def bottlenecks(sweep: SweepReport) -> list[tuple[str, str]]:
-    """Configurations whose slowest layer is known, with a sentence about it."""
-    return [(r.config.name, bottleneck_text(r.bottleneck)) for r in sweep.reports if r.bottleneck]
+    """Configurations with a sentence about their slowest layer, and on what limits the clock."""
+    found = []
+    for report in sweep.reports:
+        name = report.config.name
+        if report.bottleneck:
+            found.append((name, bottleneck_text(report.bottleneck)))
+        found += [(name, critical_path_text(*routed)) for routed in report.routed.items()]
+    return found
 
 
 def fidelities(sweep: SweepReport) -> list[tuple[str, str, bool]]:
@@ -291,7 +303,6 @@ _GROUPS = {
     "fidelity": "agreement with the model itself",
     "timing.simulated": "latency, II, FPS",
     "timing.predicted": "predicted latency, II",
-    "timing.analyzed": "Fmax, slack",
     "compute": "compute",
     "steps.accuracy": "accuracy after each step",
     "steps.compute": "cost after each step",

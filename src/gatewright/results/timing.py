@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from gatewright.results.figure import Figure
 from gatewright.results.part import Part
-from gatewright.results.scalars import Count, Positive, PositiveReal, Real
+from gatewright.results.scalars import Count, Positive, PositiveReal
 
 
 class Timing(Part):
@@ -100,15 +100,6 @@ class Timing(Part):
         ),
     ] = None
     """The initiation interval that the schedule promised, in cycles."""
-    fmax_mhz: Annotated[
-        PositiveReal | None,
-        Figure("Fmax", "more", "timing.analyzed", name="fmax", unit="MHz", digits=1),
-    ] = None
-    """Largest clock frequency that meets timing, in MHz."""
-    slack_ns: Annotated[
-        Real | None, Figure("slack", "more", "timing.analyzed", name="slack", unit="ns", digits=3)
-    ] = None
-    """Worst slack at `clock_ns`, in ns; negative where timing is not met."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Timing:

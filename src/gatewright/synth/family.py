@@ -9,7 +9,9 @@ from importlib import import_module
 from pathlib import Path
 
 from gatewright.circuit.fabric import Fabric
+from gatewright.errors import UnsupportedError
 from gatewright.synth.mapper import Mapper
+from gatewright.synth.router import Router
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,17 @@ class Family(ABC):
         None, of families that it doesn't know, leaves hls4ml's own default.
         """
         return None
+
+    def router(self, device: str) -> Router:
+        """How designs are placed and routed on a device.
+
+        Args:
+            device: what its vendor calls it, as the target's part says.
+
+        Raises:
+            UnsupportedError: if no open router can; says why.
+        """
+        raise UnsupportedError(f"{device}: no open router is known for its family")
 
 
 def family_names() -> list[str]:

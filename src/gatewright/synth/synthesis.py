@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gatewright.errors import DesignFailure, InputError
 from gatewright.results.utilization import Resources
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _SECONDS = 4 * 3600
 """Wall time of a module; the largest take minutes."""
+
+#: How a mapped netlist is written: Verilog, or Yosys' JSON.
+NetlistForm = Literal["v", "json"]
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
@@ -124,6 +127,8 @@ def synthesize_files(
     top: str,
     target: Target,
     directory: Path,
+    *,
+    boxes: Sequence[Path] = (),
 ) -> SynthResult:
     """Synthesize SystemVerilog files as one flat module, by the flow that projects go through.
 
@@ -132,24 +137,30 @@ def synthesize_files(
         top: the top module.
         target: the device family.
         directory: exists; log and cell counts go there.
+        boxes: files of a module each, which has the file's name; instances of it count nothing.
 
     Raises:
         DesignFailure: if the RTL does not synthesize.
         InputError: if Yosys is not installed, or a file is missing.
     """
-    cells = _run(_job(top, files, [], target), directory)
-    whole = _count(_cells(cells, top), top, target)
+    cells = _cells(_run(_job(top, files, boxes, target), directory), top)
+    for box in boxes:
+        cells.pop(box.stem, None)
+    whole = _count(cells, top, target)
     return SynthResult(whole, {top: whole}, "Yosys", yosys_version(), _details(target, "flat"))
 
 
-def export_netlist(files: Sequence[Path], top: str, target: Target, directory: Path) -> Path:
-    """Write the mapped netlist of SystemVerilog files as Verilog over the family's primitives.
+def export_netlist(
+    files: Sequence[Path], top: str, target: Target, directory: Path, *, form: NetlistForm = "v"
+) -> Path:
+    """Write the mapped netlist of SystemVerilog files, over the family's primitives.
 
     Args:
         files: in compile order.
         top: the top module.
         target: the device family.
-        directory: exists; the netlist and the log go there.
+        directory: exists; the netlist, its cells' numbers (`cells.json`) and the log go there.
+        form: Verilog, or the JSON that open routers read.
 
     Returns:
         The netlist; `Mapper.models` of the family define its cells.
@@ -158,8 +169,10 @@ def export_netlist(files: Sequence[Path], top: str, target: Target, directory: P
         DesignFailure: if the RTL does not synthesize.
         InputError: if Yosys is not installed, or a file is missing.
     """
-    _execute(replace(_job(top, files, [], target), netlist=True), directory)
-    return directory / "netlist.v"
+    netlist = f"netlist.{form}"
+    cells = _execute(replace(_job(top, files, [], target), netlist=netlist), directory)
+    _count(_cells(cells, top), top, target)
+    return directory / netlist
 
 
 def _details(target: Target, how: str) -> str:
@@ -178,7 +191,7 @@ def _job(top: str, files: Sequence[Path], boxes: Sequence[Path], target: Target)
         black_boxes=tuple(str(file.resolve()) for file in boxes),
         family=target.family.mapper.room.name,
         mapper=asdict(target.family.mapper),
-        netlist=False,
+        netlist="",
     )
 
 
@@ -241,7 +254,7 @@ def _execute(job: Job, directory: Path) -> dict[str, object]:
                 )
             except (FileNotFoundError, json.JSONDecodeError):
                 raise DesignFailure(_failure(job, log, 0)) from None
-            for name in ("cells.json", *(["netlist.v"] if job.netlist else [])):
+            for name in ("cells.json", *filter(None, [job.netlist])):
                 Path(scratch, name).replace(directory / name)
             return cells
     raise DesignFailure(_failure(job, log, done.returncode))

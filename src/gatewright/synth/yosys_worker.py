@@ -18,6 +18,12 @@ from gatewright.synth.mapper import Mapper
 # Values of the attribute use_dsp, as vendor tools have it.
 _USE_DSP = ("yes", "no")
 
+_WRITERS = {
+    "": (),
+    "netlist.v": ("write_verilog -noattr netlist.v",),
+    "netlist.json": ("write_json netlist.json",),
+}
+
 
 @dataclass(frozen=True)
 class Job:
@@ -29,7 +35,8 @@ class Job:
         black_boxes: files of which only the ports matter: what they define is not synthesized.
         family: name of the family.
         mapper: fields of its `Mapper`.
-        netlist: whether the mapped netlist is written as Verilog, to `netlist.v`.
+        netlist: file that the mapped netlist is written to, `netlist.v` as Verilog or
+            `netlist.json` as Yosys' JSON; "" for none.
     """
 
     top: str
@@ -37,7 +44,7 @@ class Job:
     black_boxes: tuple[str, ...]
     family: str
     mapper: dict[str, Any]
-    netlist: bool
+    netlist: str
 
     def elaborate(self) -> list[str]:
         """Yosys commands from source text to a flat word-level netlist, `elaborated.json`."""
@@ -73,7 +80,7 @@ class Job:
             *mapping,
             "check",
             "tee -q -o cells.json stat -json",
-            *(["write_verilog -noattr netlist.v"] if self.netlist else []),
+            *_WRITERS[self.netlist],
         ]
 
 

@@ -14,6 +14,7 @@ from gatewright.report.schema.training import Accuracy, Compute, Repetition, Ste
 from gatewright.report.schema.trials import Search, SearchTrial
 from gatewright.results.against_model import Cause, Fidelity, LayerFidelity, OutputFidelity
 from gatewright.results.imported import Imported, SourceReport
+from gatewright.results.routed import Cells, Routed, Run, Segment
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import Resources
 from gatewright.results.verification import Comparison, Difference, LayerCheck, Verification
@@ -24,6 +25,7 @@ __all__ = [
     "Baseline",
     "Bottleneck",
     "Cause",
+    "Cells",
     "Comparison",
     "Compute",
     "Config",
@@ -44,8 +46,11 @@ __all__ = [
     "Repetition",
     "Report",
     "Resources",
+    "Routed",
+    "Run",
     "Search",
     "SearchTrial",
+    "Segment",
     "SourceReport",
     "Step",
     "SweepReport",

@@ -16,6 +16,7 @@ from gatewright.results.against_model import Fidelity
 from gatewright.results.figure import PerImport, PerTarget, Source, marked, sources
 from gatewright.results.imported import ByToolAndStage
 from gatewright.results.part import Part, refuse_duplicates
+from gatewright.results.routed import RoutedByTarget
 from gatewright.results.scalars import Count
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import ByTarget
@@ -24,7 +25,11 @@ from gatewright.results.verification import Verification
 VERSION: Literal[1] = 1
 """Version of the schema; it rises when a field changes its name or its meaning."""
 
-_WALL_TIMES = {"provenance": {"seconds"}, "steps": {"__all__": {"seconds"}}}
+_WALL_TIMES = {
+    "provenance": {"seconds"},
+    "steps": {"__all__": {"seconds"}},
+    "routed": {"__all__": {"runs": {"__all__": {"seconds"}}}},
+}
 
 
 class Report(Part):
@@ -45,6 +50,8 @@ class Report(Part):
     timing: Timing | None = None
     resources: Annotated[ByTarget, PerTarget("resources")] = Field(default_factory=dict)
     """Resources of the whole design per target."""
+    routed: Annotated[RoutedByTarget, PerTarget("routed")] = Field(default_factory=dict)
+    """What placing and routing found per target."""
     vendor: Annotated[ByToolAndStage, PerImport("vendor")] = Field(default_factory=dict)
     """What reports of vendor tools say of the whole design, by tool and step."""
     layers: tuple[Layer, ...] = ()
@@ -127,8 +134,8 @@ class Report(Part):
         """The report as JSON, the same bytes for the same figures.
 
         Args:
-            wall_times: whether to keep `provenance.seconds` and those of `steps`, which differ
-                from run to run.
+            wall_times: whether to keep `provenance.seconds`, those of `steps` and those of the
+                router's runs, which differ from run to run.
         """
         return _dump(self, None if wall_times else _WALL_TIMES)
 

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from typing_extensions import override
 
 from gatewright.circuit.lut_fabric import BlockRam
+from gatewright.errors import UnsupportedError
 from gatewright.synth.ecp5.mapper import Ecp5Mapper
 from gatewright.synth.lut_family import LutFamily
+from gatewright.synth.router import Router
+
+_SIZES = {"LFE5U-12F": "12k", "LFE5U-25F": "25k", "LFE5U-45F": "45k", "LFE5U-85F": "85k"}
+
+#: The package that all sizes come in.
+_PACKAGE = "CABGA381"
 
 
 @dataclass(frozen=True)
 class Ecp5(LutFamily):
-    """ECP5 as a target describes it: see `LutFamily`."""
+    """ECP5 as a target describes it: see `LutFamily`.
+
+    Attributes:
+        speed: speed grade; 8 is the fastest.
+    """
+
+    speed: Literal[6, 7, 8] = 6
 
     block_ram: ClassVar[BlockRam] = BlockRam(width=36, depth=512, luts=60)
 
@@ -22,6 +35,29 @@ class Ecp5(LutFamily):
     @override
     def mapper(self) -> Ecp5Mapper:
         return Ecp5Mapper(self.dsp_price)
+
+    @override
+    def router(self, device: str) -> Router:
+        if device not in _SIZES:
+            raise UnsupportedError(
+                f"{device}: is no ECP5 that nextpnr knows; there are {', '.join(_SIZES)}"
+            )
+        speed = str(self.speed)
+        return Router(
+            program="nextpnr-ecp5",
+            options=(
+                f"--{_SIZES[device]}",
+                *("--package", _PACKAGE, "--speed", speed, "--lpf-allow-unconstrained"),
+            ),
+            device=f"{device}-{speed}{_PACKAGE}",
+            counts={
+                # What a carry chain needs to be fed from logic is among them.
+                "lut": {"TRELLIS_COMB": 1},
+                "ff": {"TRELLIS_FF": 1},
+                "dsp": {"MULT18X18D": 1},
+                "bram": {"DP16KD": 0.5},
+            },
+        )
 
 
 FAMILY = Ecp5

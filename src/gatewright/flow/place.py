@@ -1,0 +1,110 @@
+"""Placing and routing of a project directory on a device."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from gatewright.errors import DesignFailure, InputError
+from gatewright.flow.convert import changed_files, load_rtl, require_project
+from gatewright.flow.results import PlaceResults
+from gatewright.flow.steps import Progress, Stamp, held, key_of, run_step, silent
+from gatewright.flow.synthesize import synthesized_content
+from gatewright.place.nextpnr import find_nextpnr
+from gatewright.place.placement import place as place_project
+from gatewright.place.placement import router_of
+from gatewright.system.files import replaced_directory
+from gatewright.targets import load_target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gatewright.rtl.manifest import RtlProject
+    from gatewright.synth.router import Router
+    from gatewright.targets import Target
+
+
+def place(
+    directory: Path, target_name: str, *, seeds: int = 1, progress: Progress = silent
+) -> Stamp[PlaceResults]:
+    """Place and route the RTL of a project directory, at the clock that it was cut for.
+
+    Args:
+        directory: a converted project.
+        target_name: a device: a part of a target, see `load_target`.
+        seeds: how many runs, with the seeds 1, 2, ...: the worst one counts.
+        progress: is told what is being done.
+
+    Returns:
+        The stamp of the step "place-<target>": what the router found, and what of the RTL was not
+        as it had been made (`changed`).
+
+    Raises:
+        DesignFailure: if the RTL does not synthesize, or can't be placed and routed.
+        InputError: if the directory is none, the target is no device, the router is not installed,
+            or what it reports can't be read.
+        UnsupportedError: if there is no open router for the target.
+    """
+    require_project(directory)
+    target = load_target(target_name)
+    router, version = find_router(target_name)
+    mapper = target.family.mapper
+    folder = directory / "place" / target.name
+    numbers = tuple(range(1, seeds + 1))
+
+    def action(project: RtlProject) -> PlaceResults:
+        with replaced_directory(folder) as workspace:
+            try:
+                found = place_project(
+                    project,
+                    target,
+                    workspace,
+                    seeds=numbers,
+                    predicted_ns=predicted_path(project, target),
+                    progress=progress,
+                )
+                return PlaceResults(
+                    routed=found.routed,
+                    tool=found.tool,
+                    version=found.version,
+                    details=found.details,
+                    changed=tuple(changed_files(directory, ["rtl"])),
+                )
+            except DesignFailure as error:  # its logs are worth keeping
+                failure = str(error).replace(str(workspace), str(folder))
+        raise DesignFailure(failure)
+
+    with held(directory, progress):
+        project = load_rtl(directory)
+        subject = synthesized_content(project)
+        return run_step(
+            directory,
+            f"place-{target.name}",
+            key_of(subject, asdict(router), version, mapper.room.name, asdict(mapper), seeds),
+            lambda: action(project),
+            subject=subject,
+            made=lambda: (path for path in sorted(folder.rglob("*")) if path.is_file()),
+        )
+
+
+def find_router(target_name: str) -> tuple[Router, str]:
+    """What places and routes for a device, and the version of it that is installed.
+
+    Raises:
+        InputError: if the target is no device, or the router is not installed.
+        UnsupportedError: if there is no open router for the target.
+    """
+    router = router_of(load_target(target_name))
+    return router, find_nextpnr(router.program).version
+
+
+def predicted_path(project: RtlProject, target: Target) -> float | None:
+    """The longest path between registers by the delay model of a target, in ns.
+
+    It is known only of the family, as its file describes it, that the project was cut for.
+    """
+    try:
+        cut_for = load_target(project.target)
+    except InputError:
+        return None
+    return project.path_ns if cut_for.family == target.family else None

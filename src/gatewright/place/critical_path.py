@@ -1,0 +1,76 @@
+"""From the names of a flat netlist's cells and nets back to layers and signals of the design."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from gatewright.place.harness import DRIVEN, INSTANCE, TAKEN
+from gatewright.results.routed import Segment
+
+if TYPE_CHECKING:
+    from gatewright.place.nextpnr_report import Step
+    from gatewright.rtl.manifest import Module
+
+_Kind = Literal["register", "logic", "routing", "setup"]
+_KINDS: dict[str, _Kind] = {
+    "clk-to-q": "register",
+    "source": "register",
+    "setup": "setup",
+    "routing": "routing",
+}
+_SIGNAL = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]]{0,199}")
+
+
+def segments(
+    path: Sequence[Step], modules: Iterable[Module], kinds: Iterable[str]
+) -> tuple[Segment, ...]:
+    """The parts of a path, named by layer and signal.
+
+    Steps that take no time, as from cell to cell of a carry chain, are left out, but for the end.
+
+    Args:
+        path: as nextpnr has it.
+        modules: of the project's manifest.
+        kinds: types of cells in the netlist, which Yosys' names of cells contain.
+    """
+    names = _Names(modules, kinds)
+    made = []
+    for step in path:
+        if step["delay"] != 0 or step["type"] == "setup":
+            text = step.get("net", step["to"]["cell"])
+            layer, signal = names.find(text)
+            if layer is None:  # a net of the top: the cell that it leads to says more
+                layer = names.find(step["to"]["cell"])[0]
+            kind: _Kind = _KINDS.get(step["type"], "logic")
+            delay = round(step["delay"], 4)
+            made.append(Segment(kind=kind, delay_ns=delay, layer=layer, signal=signal))
+    return tuple(made)
+
+
+class _Names:
+    """Knows which layer a name belongs to, and which signal it was made from."""
+
+    def __init__(self, modules: Iterable[Module], kinds: Iterable[str]) -> None:
+        self._layers = {each.instance: each.layer or each.instance for each in modules}
+        # Yosys calls an unnamed cell by the net that it drives, its own type and its output.
+        types = "|".join(re.escape(kind) for kind in sorted(kinds, key=len, reverse=True))
+        self._made_up = re.compile(rf"(?:_(?:{types})_|(?<=.)\$).*")
+
+    def find(self, name: str) -> tuple[str | None, str | None]:
+        """Layer, or the instance between layers; and signal. None for what is not known."""
+        where, _, rest = name.partition(".")
+        if where != INSTANCE:
+            port = self._signal(name)
+            if port is not None and port.startswith((DRIVEN, TAKEN)):
+                return "ports", port.removeprefix(DRIVEN).removeprefix(TAKEN)
+            return None, None
+        instance, _, signal = rest.partition(".")
+        if instance in self._layers:
+            return self._layers[instance], self._signal(signal)
+        return None, self._signal(rest)
+
+    def _signal(self, text: str) -> str | None:
+        signal = self._made_up.sub("", text)
+        return signal if _SIGNAL.fullmatch(signal) else None

@@ -1,0 +1,159 @@
+"""Runs nextpnr: the one on PATH, else YoWASP's, which pip installs."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewright.errors import DesignFailure, InputError, LimitError
+from gatewright.system import processes
+
+if TYPE_CHECKING:
+    from gatewright.synth.router import Router
+
+#: Wall time of one seed; designs that route at all take minutes.
+SECONDS = 2 * 3600
+
+# WebAssembly keeps address space that it never uses: 4 GB for each memory, and room around it.
+_RESERVED = 16 << 30
+
+_VERSION = re.compile(r"\(Version (?:nextpnr-)?([A-Za-z0-9][A-Za-z0-9_.+-]{0,60})\)")
+_WITHOUT_TEXT = re.compile(r"[^ -~]")
+
+
+@dataclass(frozen=True)
+class Nextpnr:
+    """A nextpnr that is installed.
+
+    Attributes:
+        command: how it is started.
+        version: its version.
+    """
+
+    command: tuple[str, ...]
+    version: str
+
+
+@dataclass(frozen=True)
+class Routing:
+    """One run of nextpnr.
+
+    Attributes:
+        report: the JSON that it wrote.
+        seconds: wall time, in s.
+    """
+
+    report: Path
+    seconds: float
+
+
+@functools.cache
+def find_nextpnr(program: str) -> Nextpnr:
+    """The nextpnr of a name: on PATH, or of YoWASP in this environment.
+
+    Args:
+        program: for example "nextpnr-ecp5".
+
+    Raises:
+        InputError: if there is none, or it can't be run.
+    """
+    native = shutil.which(program)
+    package = f"yowasp-{program}"
+    if native is not None:
+        command: tuple[str, ...] = (native,)
+    elif find_spec(package.replace("-", "_")) is not None:
+        runner = f"_run_{program.replace('-', '_')}_argv"
+        code = f"from {package.replace('-', '_')} import {runner} as run; run()"
+        command = (sys.executable, "-P", "-c", code)
+    else:
+        raise InputError(f"{program} is not installed; type: pip install {package}")
+    return Nextpnr(command, _version(program, command))
+
+
+def _version(program: str, command: tuple[str, ...]) -> str:
+    limits = _limits(f"{program} --version", 300)  # YoWASP's compiles itself the first time
+    try:
+        done = processes.run([*command, "--version"], limits=limits)
+    except LimitError as error:
+        raise InputError(f"{program} does not run: {error}") from None
+    found = _VERSION.search(done.stdout + done.stderr)
+    if done.returncode or found is None:
+        reason = processes.complaint(done.stderr or done.stdout)
+        raise InputError(f"{program} does not run: {_plain(reason)}")
+    return found[1]
+
+
+def run_nextpnr(
+    router: Router, netlist: Path, top: str, *, clock_ns: float, seed: int, seconds: float = SECONDS
+) -> Routing:
+    """Place and route a netlist with one seed.
+
+    Args:
+        router: of the device.
+        netlist: Yosys' JSON; logs and reports go beside it.
+        top: its module.
+        clock_ns: period asked for, in ns; that it isn't met is no failure.
+        seed: of the placer.
+        seconds: wall time that it may take, in s.
+
+    Raises:
+        DesignFailure: if the design can't be placed or routed, or there is no report.
+        InputError: if nextpnr is not installed, or needs more time or memory than it may.
+    """
+    found = find_nextpnr(router.program)
+    folder = netlist.parent
+    report, log, printed = (folder / f"seed-{seed}.{end}" for end in ("json", "log", "txt"))
+    for file in (report, log, printed):
+        file.unlink(missing_ok=True)
+    start = time.monotonic()
+    limits = _limits(f"{router.program} (seed {seed})", seconds)
+    with printed.open("wb") as output:
+        # In the folder and with plain names: YoWASP's doesn't find others below /tmp.
+        done = processes.run(
+            [
+                *(*found.command, *router.options, "--json", netlist.name, "--top", top),
+                *("--freq", f"{1000 / clock_ns:.4f}", "--timing-allow-fail", "--seed", str(seed)),
+                *("--report", report.name, "--log", log.name, "--quiet"),
+            ],
+            limits=limits,
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    if done.returncode or not report.is_file():
+        said = printed.read_text(encoding="utf-8", errors="replace")
+        processes.check_memory(limits, said)
+        raise DesignFailure(
+            f"{router.device}: {router.program} failed (seed {seed}): "
+            f"{_reason(said, done.returncode)} (log: {log})"
+        )
+    printed.unlink()
+    return Routing(report, round(time.monotonic() - start, 1))
+
+
+def _limits(what: str, seconds: float) -> processes.Limits:
+    return processes.Limits(what=what, seconds=seconds, memory=processes.most_memory() + _RESERVED)
+
+
+def _reason(said: str, status: int) -> str:
+    """Why a run failed: its last error, or how it ended."""
+    errors = [line for line in said.splitlines() if line.startswith("ERROR")]
+    if errors:
+        return _plain(errors[-1].partition(": ")[2])
+    if status < 0:
+        return f"the process was ended by signal {-status} (out of memory?)"
+    if status == 0:
+        return "it ended without a report"
+    return _plain(processes.complaint(said))
+
+
+def _plain(text: str) -> str:
+    return _WITHOUT_TEXT.sub("?", text)[:300]

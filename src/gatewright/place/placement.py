@@ -1,0 +1,161 @@
+"""Places and routes a project for a target, with one seed or several."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gatewright import synth
+from gatewright.errors import InputError
+from gatewright.place import harness
+from gatewright.place.critical_path import segments
+from gatewright.place.nextpnr import find_nextpnr, run_nextpnr
+from gatewright.place.nextpnr_report import read_report
+from gatewright.results.routed import Cells, Routed, Run
+from gatewright.results.utilization import Resources
+from gatewright.system.files import write_text
+from gatewright.wall import systemverilog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gatewright.place.nextpnr_report import NextpnrReport
+    from gatewright.rtl.manifest import RtlProject
+    from gatewright.synth.router import Router
+    from gatewright.targets import Target
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What placing and routing found.
+
+    Attributes:
+        routed: the figures.
+        tool: the router.
+        version: its version.
+        details: how it was run.
+    """
+
+    routed: Routed
+    tool: str
+    version: str
+    details: str
+
+
+def router_of(target: Target) -> Router:
+    """How designs are placed and routed on the device that a target is.
+
+    Raises:
+        InputError: if the target is a family, not a device.
+        UnsupportedError: if no open router can.
+    """
+    if target.device is None or target.device.device is None:
+        named = [name for name, part in target.parts.items() if part.device]
+        advice = f"; name one of its devices: {', '.join(named)}" if named else ""
+        raise InputError(f"target '{target.name}' is no device to place a design on{advice}")
+    return target.family.router(target.device.device)
+
+
+def place(
+    project: RtlProject,
+    target: Target,
+    directory: Path,
+    *,
+    seeds: Sequence[int] = (1,),
+    predicted_ns: float | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Placement:
+    """Place and route the whole of a project in a harness of few pins, at the clock it was cut for.
+
+    Args:
+        project: the RTL.
+        target: a device.
+        directory: exists; netlist, reports and logs go there.
+        seeds: of the placer, a run for each.
+        predicted_ns: the longest path between registers by the target's delay model, in ns.
+        progress: is told what is being done.
+
+    Raises:
+        DesignFailure: if the RTL does not synthesize, or the design can't be placed and routed.
+        InputError: if a tool is not installed or its report can't be read, the target is no
+            device, or a file of the project is missing.
+        UnsupportedError: if no open router can place for the target.
+    """
+    tell = progress or (lambda _: None)
+    router = router_of(target)
+    version = find_nextpnr(router.program).version
+    tell("mapping the whole design")
+    netlist, cost = _mapped(project, target, directory)
+    runs, reports = [], []
+    for number, seed in enumerate(seeds, 1):
+        tell(f"placing and routing, seed {number} of {len(seeds)}")
+        done = run_nextpnr(router, netlist, harness.MODULE, clock_ns=project.clock_ns, seed=seed)
+        reports.append(read_report(done.report))
+        fmax = reports[-1].fmax_mhz
+        runs.append(Run(seed=seed, fmax_mhz=round(fmax, 3), seconds=done.seconds))
+    worst = min(reports, key=lambda report: report.fmax_mhz)
+    counted = _counted(router, worst, cost)
+    routed = Routed(
+        device=router.device,
+        clock_ns=project.clock_ns,
+        runs=tuple(runs),
+        cells={
+            kind: Cells(used=number["used"], available=number["available"])
+            for kind, number in worst.used.items()
+            if number["used"]
+        },
+        harness=cost,
+        critical_path=segments(worst.path, project.modules, _kinds(directory / "cells.json")),
+        predicted_ns=predicted_ns,
+        lut=counted.lut,
+        ff=counted.ff,
+        dsp=counted.dsp,
+        bram=counted.bram,
+    )
+    details = (
+        f"{' '.join(router.options)} --freq {1000 / project.clock_ns:.4g}; "
+        f"{target.family.mapper.flow}, flat; ports behind registers, whose cost is subtracted"
+    )
+    return Placement(routed, router.program, version, details)
+
+
+def _mapped(project: RtlProject, target: Target, directory: Path) -> tuple[Path, Resources]:
+    """The mapped netlist of a project in its harness, and what the harness alone takes."""
+    systemverilog.check(project)
+    around = directory / f"{harness.MODULE}.sv"
+    write_text(around, harness.harness(project))
+    files = [*(project.directory / file for file in project.files), around]
+    netlist = synth.export_netlist(files, harness.MODULE, target, directory, form="json")
+    alone = directory / "harness"
+    alone.mkdir()
+    top = project.directory / f"{project.top}.sv"
+    cost = synth.synthesize_files([around], harness.MODULE, target, alone, boxes=[top]).total
+    return netlist, cost
+
+
+def _kinds(statistics: Path) -> list[str]:
+    """Types of the cells that a netlist has, of Yosys' `stat -json`."""
+    modules = json.loads(statistics.read_text(encoding="utf-8"))["modules"]
+    return list(modules[f"\\{harness.MODULE}"]["num_cells_by_type"])
+
+
+def _counted(router: Router, report: NextpnrReport, cost: Resources) -> Resources:
+    """Resources of the design: what the router counted, without the harness.
+
+    Raises:
+        InputError: if the report doesn't count a kind of cells.
+    """
+    found: dict[str, float] = {}
+    for figure, kinds in router.counts.items():
+        missing = kinds.keys() - report.used.keys()
+        if missing:
+            raise InputError(f"{router.program}: its report does not count {min(missing)}")
+        used = sum(weight * report.used[kind]["used"] for kind, weight in kinds.items())
+        own = getattr(cost, figure) or 0
+        if figure == "lut" and router.joint:
+            own = max(own, cost.ff or 0)
+        value = max(0, used - own)
+        found[figure] = value if figure == "bram" else round(value)
+    return Resources.model_validate(found)

@@ -1,0 +1,124 @@
+"""What a router found: the clock that a design reaches on a device, and what limits it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from gatewright.results.figure import Figure
+from gatewright.results.part import Part, refuse_duplicates
+from gatewright.results.scalars import Amount, ByKey, Count, Name, PositiveReal, Real
+from gatewright.results.utilization import Resources
+
+
+class Segment(Part):
+    """A part of a path between two registers."""
+
+    kind: Literal["register", "logic", "routing", "setup"]
+    """Register: from the clock's edge to its output. Logic: through a cell. Routing: along a net.
+    Setup: before the clock's next edge."""
+    delay_ns: Real
+    """Its delay, in ns."""
+    layer: str | None = None
+    """The layer that it is in, or leads to; what stands between layers by its instance; "ports" for
+    the registers around the design."""
+    signal: str | None = None
+    """The signal that its cell or its net was made for."""
+
+
+class Run(Part):
+    """One run of the router."""
+
+    seed: Count
+    """Seed of the placer (a number)."""
+    fmax_mhz: PositiveReal
+    """Highest clock frequency that it met, in MHz."""
+    seconds: Amount
+    """Wall time of the run, in s."""
+
+
+class Cells(Part):
+    """Cells of one kind, as the router counts them."""
+
+    used: Count
+    """Cells that the design and its harness take (a number)."""
+    available: Count
+    """Cells of the device (a number)."""
+
+
+class Routed(Part):
+    """What placing and routing found of a design on one device, after the costs of its harness."""
+
+    device: Name
+    """The device, as its vendor calls it."""
+    clock_ns: PositiveReal
+    """Clock period that the router was asked for, in ns."""
+    runs: Annotated[tuple[Run, ...], Field(min_length=1)]
+    """Every run, one per seed; figures are those of the worst."""
+    cells: Annotated[dict[str, Cells], ByKey]
+    """Cells by the router's name of their kind, those of the harness included."""
+    harness: Resources
+    """What the registers around the ports take, mapped alone; not part of the figures."""
+    critical_path: tuple[Segment, ...]
+    """The longest path between registers in the worst run, from clock edge to clock edge."""
+    lut: Annotated[Count | None, Figure("routed LUT", "less", name="routed_lut", primary=False)] = (
+        None
+    )
+    """Look-up tables that the router placed (a number)."""
+    ff: Annotated[Count | None, Figure("routed FF", "less", name="routed_ff", primary=False)] = None
+    """Flip-flops that the router placed (a number)."""
+    dsp: Annotated[Count | None, Figure("routed DSP", "less", name="routed_dsp", primary=False)] = (
+        None
+    )
+    """Multiplier blocks that the router placed (a number)."""
+    bram: Annotated[
+        Amount | None,
+        Figure("routed BRAM", "less", name="routed_bram", unit="36 Kb", digits=1, primary=False),
+    ] = None
+    """Block RAM that the router placed, in units of 36 Kb blocks."""
+    predicted_ns: Annotated[
+        PositiveReal | None,
+        Figure("predicted path", "less", name="path_predicted", unit="ns", digits=2),
+    ] = None
+    """The longest path between registers by the delay model, in ns."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Routed:
+        refuse_duplicates("seed", (str(run.seed) for run in self.runs))
+        return self
+
+    @property
+    @Figure("Fmax", "more", name="fmax", unit="MHz", digits=1)
+    def fmax_mhz(self) -> float:
+        """Highest clock frequency that is met, in MHz: of the worst of the seeds."""
+        return min(run.fmax_mhz for run in self.runs)
+
+    @property
+    @Figure("slack", "more", name="slack", unit="ns", digits=3)
+    def slack_ns(self) -> float:
+        """Worst slack at the clock asked for, in ns; negative where timing is not met."""
+        return self.clock_ns - self.path_ns
+
+    @property
+    @Figure("routed path", "less", name="path", unit="ns", digits=2, after="path_predicted")
+    def path_ns(self) -> float:
+        """The longest path between registers, in ns: the period at `fmax`."""
+        return 1000 / self.fmax_mhz
+
+    @property
+    @Figure(
+        "routed / predicted path", "less", name="path_ratio", digits=2, after="path", primary=False
+    )
+    def path_ratio(self) -> float | None:
+        """The longest path as routed over that by the delay model (a ratio)."""
+        return None if self.predicted_ns is None else self.path_ns / self.predicted_ns
+
+    @property
+    def worst(self) -> Run:
+        """The run with the lowest frequency."""
+        return min(self.runs, key=lambda run: run.fmax_mhz)
+
+
+RoutedByTarget = Annotated[dict[str, Routed], ByKey]
+"""What a router found, by the name of the target."""
