@@ -197,6 +197,13 @@ def utilization(
         ("  Register as Flip Flop", ff),
         ("  Register as Latch", "0"),
     )
+    spread = rows(
+        ("LUT as Logic", lut[1]),
+        ("  using O5 output only", "0"),
+        ("LUT as Memory", lut[2]),
+        ("  using O5 output only", "3"),
+        (f"{family} Registers", ff),
+    )
     memory = rows(
         ("Block RAM Tile", bram[0]),
         ("  RAMB36/FIFO*", bram[1]),
@@ -208,9 +215,10 @@ def utilization(
         + "Utilization Design Information\n\n"
         + titled(
             (f"1. {family} Logic", logic),
-            ("2. BLOCKRAM", memory),
-            ("3. ARITHMETIC", rows(("DSPs", dsp))),
-            ("4. Black Boxes", table(("Ref Name", "Used"))),
+            (f"2. {family} Logic Distribution", spread),
+            ("3. BLOCKRAM", memory),
+            ("4. ARITHMETIC", rows(("DSPs", dsp))),
+            ("5. Black Boxes", table(("Ref Name", "Used"))),
         )
     )
 

@@ -182,11 +182,15 @@ def test_utilization_of_7_series_and_of_a_later_release(read):
     [
         (made.utilization(lut=("701", "660", "40")), "add up to 700"),
         (made.utilization(bram=("4.6", "3", "3")), "add up to 4.5"),
+        (
+            "| 41 ".join(made.utilization().rsplit("| 40 ", 1)),
+            "LUT as Memory: line 30 says another number",
+        ),
         (made.utilization(ff="1.210"), "Registers: a whole number is expected, not '1.210'"),
         (made.utilization(ff="1,210"), "a number with a decimal point is expected"),
         (made.utilization("Bitstream"), "the design state 'Bitstream' is not known"),
         (made.utilization(None), "'| Design State : ...' is expected"),
-        (made.utilization().partition("4. Black Boxes\n---")[0], "is not in the file"),
+        (made.utilization().partition("5. Black Boxes\n---")[0], "is not in the file"),
         (made.utilization() + made.utilization(), "a second report begins here"),
         (made.utilization().replace("CLB LUTs", "CLB Luts"), "a row 'Slice LUTs' or 'CLB LUTs'"),
         (made.utilization().replace("Utilization Design", "DRC"), "but not of report_utilization"),
@@ -198,7 +202,7 @@ def test_utilization_refused(refusal, text, words):
 
 def test_a_utilization_cut_off_anywhere_is_refused(refusal):
     lines = made.utilization().splitlines()
-    last_heading = max(i for i, line in enumerate(lines) if line == "4. Black Boxes")
+    last_heading = max(i for i, line in enumerate(lines) if line == "5. Black Boxes")
     for end in range(3, last_heading + 1):
         refusal("\n".join(lines[:end]))
 
@@ -249,6 +253,13 @@ def test_a_clock_made_of_another_is_no_clock_of_its_own(read):
     [
         (made.timing_summary("-0.312", met=True), "the slacks in line"),
         (made.timing_summary(met=False), "the slacks in line"),
+        (
+            made.timing_summary().replace(
+                "All user specified timing constraints are met.",
+                "There are no user specified timing constraints.",
+            ),
+            "no timing without constraints: create a clock",
+        ),
         (made.timing_summary("0,312"), "WNS: a number with a decimal point is expected"),
         (made.timing_summary(frequency="210.000"), "is no frequency of 210 MHz"),
         (made.timing_summary().partition("| Intra")[0], "'| Intra Clock Table' is expected"),
@@ -270,6 +281,7 @@ def test_power(read):
     assert found.key == "vivado-routed"
     assert found.figures == {"power_w": 1.234, "dynamic_power_w": 0.61, "static_power_w": 0.624}
     assert read(made.power("512", "212", "300", unit="mW")).power_w == 0.512
+    assert read(made.power("1.234 (Junction temp exceeded!)")).power_w == 1.234
 
 
 @pytest.mark.parametrize(

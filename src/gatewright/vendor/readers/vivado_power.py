@@ -10,7 +10,7 @@ from gatewright.vendor.readers.vivado import check_contents, header
 
 if TYPE_CHECKING:
     from gatewright.results.imported import Imported
-    from gatewright.vendor.readers.tables import Table
+    from gatewright.vendor.readers.tables import Row, Table
     from gatewright.vendor.readers.text import ReportText
 
 TITLE = "Power Report"
@@ -51,11 +51,16 @@ def _power(report: ReportText, table: Table, name: str) -> float:
     for row in table.rows:
         match = re.fullmatch(rf"{re.escape(name)} \((?P<unit>\w+)\)", row.name)
         if match is not None:
-            return report.scaled(row.line, name, row.cells[1], match["unit"], "W")
+            return report.scaled(row.line, name, _number(row), match["unit"], "W")
     raise report.error(table.line, f"a row '{name} (W)' is expected in this table")
+
+
+def _number(row: Row) -> str:
+    """The number of a row, without the remark that the device would get too hot."""
+    return row.cells[1].removesuffix("(Junction temp exceeded!)").rstrip()
 
 
 def _last_digit(table: Table) -> float:
     """What the last digit of the most coarsely rounded number is worth, in its unit."""
-    texts = [row.cells[1] for row in table.rows if row.name.startswith((_TOTAL, _DYNAMIC, _STATIC))]
+    texts = [_number(row) for row in table.rows if row.name.startswith((_TOTAL, _DYNAMIC, _STATIC))]
     return max(10.0 ** -len(text.partition(".")[2]) for text in texts)

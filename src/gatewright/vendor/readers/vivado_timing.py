@@ -21,6 +21,7 @@ _NETS: tuple[tuple[str, Stage], ...] = (
     ("routed", "routed"),
 )
 
+_UNCONSTRAINED = r"There are no user specified timing constraints\."
 _MET = r"(?P<met>All user specified timing constraints are met\.)|Timing constraints are not met\."
 _CLOCK = re.compile(
     r"(?P<indent>\s*)(?P<name>\S+)\s+\{[\d. ]+\}\s+(?P<period>\S+)\s+(?P<frequency>\S+)"
@@ -88,6 +89,8 @@ def _slack(report: ReportText, names: Line, values: Line, name: str) -> float | 
 
 def _check_verdict(report: ReportText, values: Line, slacks: list[float]) -> None:
     """What the report says of all constraints must be what the slacks say."""
+    for line, _ in report.search(_UNCONSTRAINED, values.number):
+        raise report.error(line, "no timing without constraints: create a clock, run it again")
     line, match = report.find(_MET, "whether timing constraints are met", values.number)
     if slacks and (match["met"] is not None) != (min(slacks) >= 0):
         raise report.error(

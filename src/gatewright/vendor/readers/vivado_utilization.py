@@ -30,6 +30,10 @@ _SUMS = (
 )
 
 
+#: Kinds of which only one number may be said.
+_READ = {*_LUT, *_FF, *_DSP, *_BRAM, *(name for _, parts in _SUMS for name in parts)}
+
+
 def read(report: ReportText) -> Imported:
     """Read a report of utilization.
 
@@ -68,13 +72,17 @@ def read(report: ReportText) -> Imported:
 
 
 def _used(report: ReportText) -> dict[str, Row]:
-    """The rows of all tables that say how much of each kind of site is used, by kind."""
+    """The rows of all tables that say how much of each kind of site is used, by kind.
+
+    Tables after the first give some kinds again, and parts of different kinds the same name.
+    """
     found: dict[str, Row] = {}
     for block in blocks(report, "|"):
         if len(block) < 2 or "Site Type" not in block[1].text or "Used" not in block[1].text:
             continue
         for row in parse_table(report, block, "|").rows:
-            if row.name in found and found[row.name].get("Used") != row.get("Used"):
+            again = row.name in _READ and row.name in found
+            if again and found[row.name].get("Used") != row.get("Used"):
                 before = found[row.name].line.number
                 raise report.error(row.line, f"{row.name}: line {before} says another number")
             found.setdefault(row.name, row)
