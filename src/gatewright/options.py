@@ -17,6 +17,7 @@ from gatewright.system.package_data import DEFAULT_TARGET, data_dir
 Io = Literal["parallel", "stream"]
 Strategy = Literal["latency", "resource", "distributed_arithmetic"]
 Inference = Literal["safe", "hls4ml"]
+Handshake = Literal["stall", "slice", "credit"]
 
 STRATEGIES: tuple[str, ...] = get_args(Strategy)
 #: Per-layer choices about hardware that hls4ml does not know; the first is the default.
@@ -64,6 +65,8 @@ class ConvertOptions:
         target_ii: Clock cycles from one sample to the next that the network shall reach; it decides
             the reuse factors that nothing else sets.
         fps: The same as samples per second at the clock; at most one of the two.
+        handshake: How pipelines wait for their readers: "stall", "slice" or "credit"; by default
+            the cheapest whose paths the clock allows.
     """
 
     io: str = "parallel"
@@ -80,6 +83,7 @@ class ConvertOptions:
     clock_ns: float | None = None
     target_ii: int | None = None
     fps: float | None = None
+    handshake: Handshake | None = None
 
 
 class Preset(BaseModel):
@@ -144,8 +148,9 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
         ("io", resolved.io, get_args(Io)),
         ("strategy", resolved.strategy, STRATEGIES),
         ("inference", resolved.inference, get_args(Inference)),
+        ("handshake", resolved.handshake, get_args(Handshake)),
     ):
-        if value not in choices:
+        if value is not None and value not in choices:
             raise InputError(f"{name} '{value}' does not exist; there are {', '.join(choices)}")
     check_clock(resolved.clock_ns)
     if resolved.target_ii is not None and resolved.fps is not None:

@@ -58,7 +58,7 @@ def hardware(model, reuse, io, style="auto"):
         settings=(("layer.precision.weight", "fixed<12,12>"), ("layer.rom_style", style)),
     )
     design = lower(convert(model, options=options))
-    return design, build_modules(design, load_target("xcup"), 5.0)
+    return design, build_modules(design, load_target("xcup"), 5.0).layers
 
 
 def multipliers(modules):

@@ -109,14 +109,15 @@ def words(rng, count):
     return rng.integers(-128, 127, (count, 5), endpoint=True)
 
 
-def check(design, tmp_path, clock_ns, vectors, **options):
+def check(design, tmp_path, clock_ns, vectors, handshake=None, **options):
     (tmp_path / "rtl").mkdir()
-    project = emit(design, TARGET, clock_ns, tmp_path / "rtl")
+    project = emit(design, TARGET, clock_ns, tmp_path / "rtl", handshake=handshake)
     lint(project)
-    expected = golden.run(design, [vectors])
-    run = simulate(project, [vectors], tmp_path / "sim", **options)
+    vectors = vectors if isinstance(vectors, list) else [vectors]
+    expected = golden.run(design, vectors)
+    run = simulate(project, vectors, tmp_path / "sim", **options)
     for tensor, got in zip(design.outputs, run.outputs, strict=True):
-        want = expected[tensor.name].reshape(len(vectors), -1)
+        want = expected[tensor.name].reshape(len(vectors[0]), -1)
         assert np.array_equal(want, got), tensor.name
     assert run.interval == 1
     assert run.timing.latency_min == run.timing.latency_max == project.latency
@@ -140,17 +141,56 @@ def test_many_random_circuits(tmp_path, first):
 
 def test_branches_of_unequal_depth_keep_full_rate_under_any_stall(tmp_path):
     rng = np.random.default_rng(5)
-    project = check(branched_design(rng), tmp_path, 2.5, words(rng, 800), stalls=STALLS)
+    project = check(branched_design(rng), tmp_path, 2.5, words(rng, 800), "stall", stalls=STALLS)
     kinds = [module.kind for module in project.modules]
     assert "fork" in kinds and "delay" in kinds
 
 
-def test_a_module_simulates_alone(tmp_path):
+def test_a_pipeline_that_never_waits_keeps_full_rate_under_any_stall(tmp_path):
+    """Two inputs, two outputs of unequal latency, and branches that meet again."""
+    rng = np.random.default_rng(5)
+    branched = branched_design(rng)
+    other = Tensor("z", (4,), FixedType(13, 9))
+    late = Join(
+        "late", (branched.kernels[3].output, other), Tensor("late", (4,), FixedType(14, 10))
+    )
+    kernels = (*branched.kernels, late)
+    design = Design("two_in", (INPUT, other), (*branched.outputs, late.output), kernels)
+    vectors = [words(rng, 800), rng.integers(-4000, 4000, (800, 4))]
+    project = check(design, tmp_path, 2.5, vectors, handshake="credit", stalls=STALLS)
+    assert project.handshake == "credit"
+    kinds = {module.name: module.kind for module in project.modules}
+    assert kinds["gw_credit"] == "gate"
+    assert kinds["gw_shift"] == "delay"
+    assert "gw_fork" not in kinds
+    text = (tmp_path / "rtl" / "two_in.sv").read_text()
+    assert "ready" not in "".join(
+        (tmp_path / "rtl" / module.file).read_text() for module in project.modules if module.layer
+    )
+    assert text.count("gw_fifo #(") == 3
+
+
+def test_handshakes_go_by_the_clock(tmp_path):
+    design = branched_design(np.random.default_rng(5))
+    found = {}
+    for clock_ns in (1.5, 40.0):
+        rtl = tmp_path / f"{clock_ns}"
+        rtl.mkdir()
+        found[clock_ns] = emit(design, TARGET, clock_ns, rtl)
+    assert {clock: project.handshake for clock, project in found.items()} == {
+        1.5: "credit",
+        40.0: "stall",
+    }
+    assert all(project.ready_ns <= clock for clock, project in found.items())
+
+
+@pytest.mark.parametrize("handshake", ["stall", "credit"])
+def test_a_module_simulates_alone(tmp_path, handshake):
     rng = np.random.default_rng(5)
     design = branched_design(rng)
     rtl = tmp_path / "rtl"
     rtl.mkdir()
-    project = emit(design, TARGET, 5.0, rtl)
+    project = emit(design, TARGET, 5.0, rtl, handshake=handshake)
     vectors = words(rng, 64)
     values = golden.run(design, [vectors])
     module = next(m for m in project.modules if m.layer == "b")
@@ -158,6 +198,7 @@ def test_a_module_simulates_alone(tmp_path):
     alone = isolate(project, module, design, tmp_path / "alone")
     run = simulate(alone, [values["a"]], tmp_path / "sim", stalls=(), resets=0, driver_vectors=0)
     assert np.array_equal(run.outputs[0], values["b"])
+    assert run.timing.latency_max == alone.latency
 
 
 def test_same_design_same_bytes(tmp_path):

@@ -46,9 +46,17 @@ def said(directory, top):
 
 
 def test_without_fifos_the_path_goes_through(tmp_path):
-    emit(branched_design(np.random.default_rng(3)), load_target("xcup"), 3.0, tmp_path)
+    design = branched_design(np.random.default_rng(3))
+    emit(design, load_target("xcup"), 3.0, tmp_path, handshake="stall")
     assert said(tmp_path, "branched") == ", nor the one from m_axis_tready to s_axis_tready"
     assert reached(tmp_path, "branched")
+
+
+def test_a_gate_cuts_it(tmp_path):
+    design = branched_design(np.random.default_rng(3))
+    emit(design, load_target("xcup"), 3.0, tmp_path, handshake="credit")
+    assert said(tmp_path, "branched") == "; FIFOs cut those from m_axis_tready to s_axis_tready"
+    assert not reached(tmp_path, "branched")
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 5])

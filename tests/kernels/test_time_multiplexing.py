@@ -11,7 +11,8 @@ from rows import Builder
 
 from gatewright.circuit.graph import Op
 from gatewright.design.dataflow import Design
-from gatewright.emit.modules import LayerModule, build_modules
+from gatewright.emit.layers import LayerModule
+from gatewright.emit.modules import build_modules
 from gatewright.fixed import FixedType
 from gatewright.kernels import BatchNorm, Dense
 from gatewright.kernels.time_multiplexing import TimeMultiplexing, reuse_factors
@@ -84,7 +85,7 @@ def test_interval_and_multipliers(kind: str, io: str, n_in: int, n_out: int) -> 
             builder.dense(builder.input(*shape), n_out, reuse)
         design = _distinct(builder)
         (kernel,) = design.kernels
-        (module,) = build_modules(design, TARGET, TARGET.clock_ns)
+        (module,) = build_modules(design, TARGET, TARGET.clock_ns).layers
         # A convolution takes pixel after pixel.
         beats = n_in if kind == "depthwise" else max(s.beats for s in module.sources)
         assert module.reuse == reuse

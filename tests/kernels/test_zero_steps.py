@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gatewright.design.dataflow import Design
-    from gatewright.emit.modules import LayerModule
+    from gatewright.emit.layers import LayerModule
 
 #: Layers by the part of their operands that is multiplied by zeros.
 LAYERS: dict[str, tuple[float, Callable[[Builder], object]]] = {
@@ -117,7 +117,7 @@ def _designs() -> list[tuple[float, Design]]:
 
 
 def _modules(design: Design) -> list[LayerModule]:
-    found = build_modules(design, TARGET, TARGET.clock_ns)
+    found = build_modules(design, TARGET, TARGET.clock_ns).layers
     return [module for module in found if module.reuse is not None and module.reuse > 1]
 
 

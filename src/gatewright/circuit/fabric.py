@@ -42,6 +42,9 @@ class Fabric(Protocol):
     def delay(self, node: Node, nodes: Sequence[Node]) -> float:
         """Time through one node of a circuit in ns, the net to its reader included."""
 
+    def enable_delay(self, loads: int) -> float:
+        """Time in ns through a gate that enables `loads` registers, the net to them included."""
+
     def sum_area(self, bits: int) -> float:
         """Area of a sum of up to `sum_operands` operands with a result of `bits` bits."""
 

@@ -31,6 +31,8 @@ class LutDelays:
     carry_bit: _Nanoseconds  # per bit of carry chain
     rom: _Nanoseconds  # a ROM of one LUT per bit; larger ones add a LUT per factor of 4
     dsp: _Nanoseconds  # through a DSP block, from registered operands to a register
+    # Of a net that enables registers, per doubling of their number; a quarter of a LUT if unknown.
+    fanout: _Nanoseconds | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,11 @@ class LutFabric:
             case Op.MUL:
                 return self._product_delay(*(nodes[arg].width for arg in node.args))
         return 0.0
+
+    def enable_delay(self, loads: int) -> float:
+        """See `Fabric`."""
+        fanout = self.delays.lut / 4 if self.delays.fanout is None else self.delays.fanout
+        return self.delays.lut + fanout * math.log2(max(1, loads))
 
     def _chain_delay(self, bits: int) -> float:
         return self.delays.carry_start + bits * self.delays.carry_bit

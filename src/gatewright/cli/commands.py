@@ -225,6 +225,7 @@ def convert(
     fps: options.SamplesPerSecond = None,
     target: options.PipelineTarget = DEFAULT_TARGET,
     clock: options.Clock = None,
+    handshake: options.Handshake = None,
     name: options.TopName = None,
     as_json: options.Json = False,
 ) -> None:
@@ -248,6 +249,7 @@ def convert(
         clock_ns=clock,
         target_ii=target_ii,
         fps=fps,
+        handshake=handshake,
     )
     stamp = run(model, weights, chosen, output, name=name, progress=_progress.begin(output))
     with held(output):
@@ -269,6 +271,8 @@ def _conversion(output: Path, rtl: RtlProject, stamp: Stamp[ConvertResults]) -> 
         "latency_predicted": rtl.latency,
         "ii_predicted": rtl.interval,
         "path_ns_estimated": rtl.path_ns,
+        "handshake": rtl.handshake,
+        "ready_ns_estimated": rtl.ready_ns,
         "clock_ns": rtl.clock_ns,
         "target": rtl.target,
         "modules": [
@@ -304,9 +308,12 @@ def _say_conversion(output: Path, rtl: RtlProject, stamp: Stamp[ConvertResults])
 
 
 def _clock_remark(rtl: RtlProject) -> str:
-    if rtl.path_ns is None or rtl.path_ns <= rtl.clock_ns:
-        return ""
-    return f"; an operation takes {rtl.path_ns:g} ns by the delay model, so the clock is not met"
+    """What is to be said of the clock, by the delay model."""
+    text = f", handshake {rtl.handshake}"
+    for path, what in ((rtl.path_ns, "an operation"), (rtl.ready_ns, "the path of a ready")):
+        if path is not None and path > rtl.clock_ns:
+            text += f"; {what} takes {path:g} ns by the delay model, so the clock is not met"
+    return text
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -58,6 +58,12 @@ TargetInterval = Annotated[
 SamplesPerSecond = Annotated[float | None, typer.Option(help="The same as samples per second.")]
 PipelineTarget = Annotated[str, typer.Option(help="Target that the pipeline is cut for.")]
 Clock = Annotated[float | None, typer.Option(help="Clock period in ns.")]
+Handshake = Annotated[
+    str | None,
+    typer.Option(
+        help="How pipelines wait: stall, slice or credit; by default what the clock asks."
+    ),
+]
 TopName = Annotated[str | None, typer.Option(help="Name of the top module.")]
 
 # Of `verify`

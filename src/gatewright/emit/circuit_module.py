@@ -38,7 +38,7 @@ from gatewright.emit.netlist import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gatewright.emit.modules import CircuitModule
+    from gatewright.emit.layers import CircuitModule
     from gatewright.fixed import FixedType
     from gatewright.units import CircuitPart
 
@@ -93,7 +93,7 @@ class _Builder:
             self._header(),
             tuple(self._ports()),
             (
-                *self._control(),
+                *(() if self.module.free else self._control()),
                 *self._register_declarations(),
                 *self._operations(),
                 *self._registers(),
@@ -108,27 +108,34 @@ class _Builder:
         plural = "s" if self.latency > 1 else ""
         stages = f"{self.latency} pipeline stage{plural}" if self.latency else "combinational"
         beat = "tensor" if self.module.beats == 1 else "beat"
-        cut = "the ready path: it runs through to in_ready."
-        if not self.latency:
-            cut = "any path: valid, ready and data run straight through."
         return (
             *(describe(body) for body in self.module.parts),
             f"Takes a {beat} per clock; {stages}.",
-            f"Does not cut {cut}",
+            self._handshake(),
             *self.about,
         )
 
+    def _handshake(self) -> str:
+        """A line of the header: how the module waits."""
+        if self.module.free:
+            return "Never waits: what enters leaves that many clock cycles later."
+        if self.latency:
+            return "Does not cut the ready path: it runs through to in_ready."
+        return "Does not cut any path: valid, ready and data run straight through."
+
     def _ports(self) -> Iterator[ModulePort]:
         if self.latency:
-            yield from clock_ports("synchronous, clears valid")
+            clock, reset = clock_ports("synchronous, clears valid")
+            yield from (clock,) if self.module.free else (clock, reset)
         for port, stream in enumerate(self.inputs):
             valid, ready, _ = stream.input_ports()
-            if stream in self.handshakes:
+            if stream in self.handshakes and not self.module.free:
                 yield from (valid, ready)
             # Pruned inputs, and bits that the known range makes copies of others.
             unread = "bits that no weight reads" if self._has_unread_bits(port) else ""
             yield ModulePort("input", Net(f"{stream.name}_data", stream.bits, unread=unread))
-        yield from self.output.output_ports()
+        valid, ready, data = self.output.output_ports()
+        yield from (data,) if self.module.free else (valid, ready, data)
 
     def _has_unread_bits(self, port: int) -> bool:
         used = sum(
@@ -381,7 +388,7 @@ class _Builder:
             blocks.setdefault(stage, []).append(move)
         for stage, moves in sorted(blocks.items()):
             yield Comment(f"Into stage {stage}")
-            yield Registers(tuple(moves), enable=Ref("advance"))
+            yield Registers(tuple(moves), enable=None if self.module.free else Ref("advance"))
 
     def _outputs(self) -> Iterator[Item]:
         tensor = self.module.output

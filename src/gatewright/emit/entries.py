@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gatewright.emit import netlist
     from gatewright.emit.interconnect import Interconnect
-    from gatewright.emit.modules import LayerModule
+    from gatewright.emit.layers import LayerModule
     from gatewright.targets import Target
 
 
@@ -45,6 +45,7 @@ def layer_entry(
         parts=tuple(f"{part}.sv" for part in parts),
         library=library_files(i.module for one in netlists for i in one.instances()),
         clocked=module.clocked,
+        free_running=module.free,
         interval=interval,
         startups=module.startups,
         lanes=tuple(source.lanes for source in module.sources),

@@ -5,18 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from typing_extensions import override
 
+from gatewright.emit.credit import CreditNets
 from gatewright.rtl.identifiers import identifiers
 from gatewright.units import Fifo, Resize, Stream, resized
 
 if TYPE_CHECKING:
-    from gatewright.emit.modules import LayerModule
+    from gatewright.emit.layers import LayerModule
     from gatewright.kernels import Tensor
     from gatewright.rtl.manifest import Port
     from gatewright.units.unit import Times
@@ -36,11 +37,13 @@ class Link:
         name: an identifier, distinct.
         tensor: what it carries.
         stream: how it carries it.
+        free: whether it runs without a handshake, as part of a pipeline that never waits.
     """
 
     name: str
     tensor: Tensor
     stream: Stream
+    free: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,12 @@ class Layer(Node):
     Attributes:
         module: its name.
         clocked: whether it has a clock.
+        free: whether it has no handshake.
     """
 
     module: str
     clocked: bool
+    free: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,59 @@ class Delay(Glue):
 
 
 @dataclass(frozen=True)
+class Shift(Glue):
+    """Registers that level a short branch with a long one, in a pipeline that never waits."""
+
+    kind = "delay"
+    module = "gw_shift"
+
+    depth: int
+
+    @property
+    @override
+    def parameters(self) -> dict[str, int | str]:
+        return {"Width": self.sources[0].stream.bits, "Depth": self.depth}
+
+    @property
+    @override
+    def latency(self) -> int:
+        return self.depth
+
+
+@dataclass(frozen=True)
+class Gate(Glue):
+    """Lets a beat of each input into a pipeline that never waits.
+
+    Attributes:
+        stages: per output of the design, register stages from the inputs to it.
+    """
+
+    kind = "gate"
+    module = CreditNets.module
+
+    stages: tuple[int, ...]
+
+    @property
+    @override
+    def parameters(self) -> dict[str, int | str]:
+        return {}
+
+    @property
+    @override
+    def latency(self) -> int:
+        return 0
+
+    @override
+    def times(self, arrivals: Times) -> Times:
+        return arrivals
+
+    @property
+    @override
+    def cuts_ready(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
 class Between(Glue):
     """A unit that stands between modules."""
 
@@ -193,6 +251,34 @@ class Buffer(Between):
 
 
 @dataclass(frozen=True)
+class Collector(Between):
+    """The FIFO at the end of a pipeline that never waits.
+
+    Attributes:
+        unit: the FIFO.
+        output: number of the design's output.
+        stages: as of the gate.
+    """
+
+    kind = "collector"
+    module = Fifo.module
+
+    unit: Fifo
+    output: int
+    stages: tuple[int, ...]
+
+    @property
+    @override
+    def latency(self) -> int:
+        return 1
+
+    @property
+    @override
+    def cuts_ready(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
 class Resizer(Between):
     """Makes the beats of a stream those of a port."""
 
@@ -216,6 +302,7 @@ class Part:
         output: tensor written.
         result: how the output's stream carries it.
         clocked: whether it has a clock.
+        free: whether it has no handshake.
     """
 
     module: str
@@ -224,6 +311,7 @@ class Part:
     output: Tensor
     result: Stream
     clocked: bool
+    free: bool = False
 
 
 @dataclass(frozen=True)
@@ -238,6 +326,21 @@ class LockStep:
 
 
 @dataclass(frozen=True)
+class Credit:
+    """Modules that take a tensor per clock and never wait, between one gate and FIFOs.
+
+    Attributes:
+        stages: as of `LockStep`.
+        latency: by output of the design, register stages from the inputs to it.
+        style: of the FIFOs' memory, as of `Fifo`.
+    """
+
+    stages: Mapping[str, tuple[int, ...]]
+    latency: Mapping[str, int]
+    style: str = "auto"
+
+
+@dataclass(frozen=True)
 class Elastic:
     """Modules that work at their own pace: FIFOs stand between them.
 
@@ -248,6 +351,10 @@ class Elastic:
 
     depths: Mapping[str, int]
     bursts: Mapping[str, tuple[int, ...]]
+
+
+#: What stands between the modules of a design.
+Balance = LockStep | Credit | Elastic
 
 
 @dataclass(frozen=True)
@@ -272,9 +379,13 @@ class Interconnect:
         """The ports by which tensors leave, in order."""
         return [node for node in self.nodes if isinstance(node, Exit)]
 
-    def readers(self) -> dict[str, Node]:
-        """What reads a stream, by its name."""
-        return {link.name: node for node in self.nodes for link in node.sources}
+    def readers(self) -> dict[str, list[Node]]:
+        """What reads a stream, by its name; several nodes only of one without a handshake."""
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for link in node.sources:
+                found.setdefault(link.name, []).append(node)
+        return found
 
     def ready_paths(self) -> list[tuple[Port, Port]]:
         """Ports (exit, entry) with a combinational path from the first's ready to the second's."""
@@ -288,8 +399,8 @@ class Interconnect:
                 if link.name in seen:
                     continue
                 seen.add(link.name)
-                reader = readers[link.name]
-                waiting += () if reader.cuts_ready else reader.results
+                for reader in readers[link.name]:
+                    waiting += () if reader.cuts_ready else reader.results
             found += [
                 (leaving.port, entry.port)
                 for leaving in self.exits
@@ -302,7 +413,7 @@ def interconnect(
     inputs: Sequence[tuple[Tensor, Stream, Port]],
     outputs: Sequence[tuple[Tensor, Port]],
     parts: Sequence[Part],
-    balance: LockStep | Elastic,
+    balance: Balance,
 ) -> Interconnect:
     """Join modules.
 
@@ -321,7 +432,7 @@ class _Joiner:
         inputs: Sequence[tuple[Tensor, Stream, Port]],
         outputs: Sequence[tuple[Tensor, Port]],
         parts: Sequence[Part],
-        balance: LockStep | Elastic,
+        balance: Balance,
     ) -> None:
         self.inputs, self.outputs, self.parts, self.balance = inputs, outputs, parts, balance
         carried = {tensor.name: (tensor, stream) for tensor, stream, _ in inputs}
@@ -337,18 +448,28 @@ class _Joiner:
         self.nodes: list[Node] = []
 
     def joined(self) -> Interconnect:
+        entries: list[Node] = [
+            Entry("", (), (self.written[tensor.name],), port) for tensor, _, port in self.inputs
+        ]
+        if isinstance(self.balance, Credit):
+            self.nodes, entries = entries, []
+            self._gate(self.balance)
         read = {tensor: self._fan_out(link) for tensor, link in self.written.items()}
-        for tensor, _, port in self.inputs:
-            self.nodes.append(Entry("", (), (self.written[tensor.name],), port))
+        self.nodes += entries
         for part in self.parts:
             sources = tuple(
                 self._balanced(part, index, read[tensor.name].pop(0))
                 for index, tensor in enumerate(part.inputs)
             )
             result = self.written[part.output.name]
-            self.nodes.append(Layer(part.instance, sources, (result,), part.module, part.clocked))
-        for tensor, port in self.outputs:
-            source = self._resized(read[tensor.name].pop(0), port.lanes)
+            self.nodes.append(
+                Layer(part.instance, sources, (result,), part.module, part.clocked, part.free)
+            )
+        for number, (tensor, port) in enumerate(self.outputs):
+            source = read[tensor.name].pop(0)
+            if isinstance(self.balance, Credit):
+                source = self._collected(source, self.balance, number)
+            source = self._resized(source, port.lanes)
             self.nodes.append(Exit("", (source,), (), port))
         return Interconnect(tuple(self.links), tuple(self.nodes))
 
@@ -356,12 +477,36 @@ class _Joiner:
         self.links.append(link)
         return link
 
+    def _gate(self, balance: Credit) -> None:
+        """Put the gate behind the entries; what is written from here on has no handshake."""
+        outside = {tensor.name: self._link(self.written[tensor.name]) for tensor, *_ in self.inputs}
+        self.written = {
+            name: replace(link, free=True, name=f"{link.name}_in" if name in outside else link.name)
+            for name, link in self.written.items()
+        }
+        inside = tuple(self.written[name] for name in outside)
+        self.nodes.append(Gate("u_gate", tuple(outside.values()), inside, self._stages(balance)))
+
+    def _stages(self, balance: Credit) -> tuple[int, ...]:
+        """Per output of the design, register stages from the inputs to it."""
+        return tuple(balance.latency[tensor.name] for tensor, _ in self.outputs)
+
+    def _collected(self, source: Link, balance: Credit, output: int) -> Link:
+        """What leaves the pipeline, behind its FIFO, which has room for all that is in flight."""
+        latency = balance.latency[source.tensor.name]
+        name = f"{source.name}_out" if len(self.outputs) == 1 else f"{source.name}_out{output}"
+        result = self._link(Link(name, source.tensor, source.stream))
+        unit = Fifo(latency + 2, balance.style)
+        stages = self._stages(balance)
+        self.nodes.append(Collector(f"u_{name}_fifo", (source,), (result,), unit, output, stages))
+        return result
+
     def _fan_out(self, link: Link) -> list[Link]:
         """The streams that a tensor's readers take, in order of reading."""
         self._link(link)
         count = self.count[link.tensor.name]
-        if count == 1:
-            return [link]
+        if count == 1 or link.free:
+            return [link] * count
         copies = [
             self._link(Link(f"{link.name}_{i}", link.tensor, link.stream)) for i in range(count)
         ]
@@ -370,7 +515,7 @@ class _Joiner:
 
     def _balanced(self, part: Part, index: int, source: Link) -> Link:
         """What a module reads of a stream, behind what balances it."""
-        if isinstance(self.balance, LockStep):
+        if not isinstance(self.balance, Elastic):
             stages = self.balance.stages.get(part.instance)
             return self._delayed(source, stages[index]) if stages else source
         forked = self.count[source.tensor.name] > 1
@@ -383,8 +528,11 @@ class _Joiner:
     def _delayed(self, source: Link, depth: int) -> Link:
         if depth == 0:
             return source
-        result = self._link(Link(f"{source.name}_z{depth}", source.tensor, source.stream))
-        self.nodes.append(Delay(f"u_{result.name}", (source,), (result,), depth))
+        result = replace(source, name=f"{source.name}_z{depth}")
+        if result in self.links:  # a reader as late as another one of the same tensor
+            return result
+        kind = Shift if source.free else Delay
+        self.nodes.append(kind(f"u_{result.name}", (source,), (self._link(result),), depth))
         return result
 
     def _buffered(self, source: Link, balance: Elastic, burst: int, *, forked: bool) -> Link:
@@ -430,13 +578,17 @@ def predict(joined: Interconnect, modules: Mapping[str, LayerModule]) -> tuple[i
                 times = np.arange(node.results[0].stream.beats * _TENSORS)
             case Layer():
                 times = modules[node.instance].times(*arrivals)
+            case Gate():
+                times = np.max(arrivals, axis=0)
             case Glue():
                 times = node.times(*arrivals)
             case _:
                 continue
         offered |= {link.name: times for link in node.results}
     readers = joined.readers()
-    startups = [_wait(readers[entry.results[0].name], entry, modules) for entry in joined.entries]
+    startups = [
+        _wait(readers[entry.results[0].name][0], entry, modules) for entry in joined.entries
+    ]
     leaving = [offered[exit_.sources[0].name].reshape(_TENSORS, -1) for exit_ in joined.exits]
     latency = max(int(times[0, 0]) for times in leaving) - min(startups)
     interval = max(

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from gatewright.emit.circuit_module import circuit_module, describe, port_names
+from gatewright.emit.credit import CreditNets
 from gatewright.emit.netlist import (
     CLOCK,
     Concat,
@@ -22,10 +23,10 @@ from gatewright.emit.netlist import (
 from gatewright.emit.rom import address_bits, rom_module
 from gatewright.kernels import Kernel
 from gatewright.kernels.multiplexed import Multiplexed
-from gatewright.units import BeatSequencer, OperandSequencer
+from gatewright.units import BeatSequencer, Fifo, OperandSequencer
 
 if TYPE_CHECKING:
-    from gatewright.emit.modules import LayerModule, Placed
+    from gatewright.emit.layers import LayerModule, Placed
     from gatewright.units import Rom, Stream
 
 
@@ -117,8 +118,38 @@ class _Builder:
         assert circuit is not None
         child = f"{self.name}_{label}"
         self.children.append(circuit_module(circuit, child, self.about, _multiplier(self.module)))
-        ports = port_names(len(circuit.inputs))
+        if circuit.free:
+            self._credited(placed, sources, result, label)
+            return
         connections: Connections = dict(CLOCK) if circuit.schedule.latency else {}
+        connections |= self._inputs(placed, sources) | result.connected("out")
+        self.items.append(Instance(child, f"u_{label}", connections))
+
+    def _credited(
+        self, placed: Placed, sources: list[StreamNets], result: StreamNets, label: str
+    ) -> None:
+        """Instantiate a circuit that never waits between a gate and a FIFO of its own."""
+        circuit = placed.circuit
+        assert circuit is not None
+        latency = circuit.schedule.latency
+        nets = CreditNets(f"{label}_", (latency,))
+        self.items.extend(nets.gate(f"u_{label}_gate", sources))
+        inside = Net(f"{label}_inside", result.bits)
+        self.items.append(Declaration((inside,)))
+        inputs = self._inputs(placed, sources).items()
+        connections: Connections = {"clk": CLOCK["clk"]} if latency else {}
+        connections |= {port: net for port, net in inputs if port.endswith("_data")}
+        connections["out_data"] = inside.ref
+        self.items.append(Instance(f"{self.name}_{label}", f"u_{label}", connections))
+        fifo = Fifo(latency + 2)
+        self.items.extend(nets.collector(f"u_{label}_fifo", 0, inside, result, fifo))
+
+    def _inputs(self, placed: Placed, sources: list[StreamNets]) -> Connections:
+        """What the input ports of a circuit are connected to."""
+        circuit = placed.circuit
+        assert circuit is not None
+        ports = port_names(len(circuit.inputs))
+        connections: Connections = {}
         if circuit.shared_handshake and len(ports) > 1:
             (source,) = sources
             connections |= source.connected(ports[0])
@@ -129,8 +160,7 @@ class _Builder:
         else:
             for port, source in zip(ports, sources, strict=True):
                 connections |= source.connected(port)
-        connections |= result.connected("out")
-        self.items.append(Instance(child, f"u_{label}", connections))
+        return connections
 
     def _instance(
         self, placed: Placed, sources: list[StreamNets], result: StreamNets, label: str

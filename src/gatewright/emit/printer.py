@@ -103,10 +103,10 @@ def _(item: Comment) -> list[str]:
 
 @_item.register
 def _(item: Declaration) -> list[str]:
-    scalars = [net.name for net in item.nets if net.width is None]
-    lines = [f"logic {', '.join(scalars)};"] if scalars else []
+    plain = [net for net in item.nets if net.width is None and not net.unread]
+    lines = [f"logic {', '.join(net.name for net in plain)};"] if plain else []
     for net in item.nets:
-        if net.width is not None:
+        if net not in plain:
             lines += _waived([f"{_declared('logic', net)};{_note(net)}"], net.unread)
     return lines
 

@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gatewright.emit.circuit_module import port_names
-from gatewright.emit.interconnect import Entry, Exit, Fork, Glue, Layer
+from gatewright.emit.credit import CreditNets
+from gatewright.emit.interconnect import (
+    Collector,
+    Entry,
+    Exit,
+    Fork,
+    Gate,
+    Glue,
+    Layer,
+    Shift,
+)
 from gatewright.emit.netlist import (
     CLOCK,
+    Assign,
     Comment,
     Concat,
     Connections,
@@ -20,6 +31,8 @@ from gatewright.emit.netlist import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gatewright.emit.interconnect import Interconnect, Link
     from gatewright.emit.protocol import Attached, Protocol
 
@@ -76,13 +89,18 @@ def _items(joined: Interconnect, attached: dict[str, Attached]) -> tuple[Item, .
                 declared.add(link.name)
                 nets = _nets(link)
                 items.append(Comment(_described(link)))
-                items.append(Declaration((nets.valid, nets.ready, nets.data)))
+                each = (nets.data,) if link.free else (nets.valid, nets.ready, nets.data)
+                items.append(Declaration(each))
 
     for node in joined.nodes:
         declare((*node.sources, *node.results))
         match node:
             case Entry() | Exit():
                 items.extend(attached[node.port.prefix].items)
+            case Gate():
+                items.extend(_gate(node))
+            case Collector():
+                items.extend(_collector(node))
             case Fork():
                 copies = [_nets(link).connected("out") for link in reversed(node.results)]
                 outputs: Connections = {
@@ -90,17 +108,49 @@ def _items(joined: Interconnect, attached: dict[str, Attached]) -> tuple[Item, .
                 }
                 connections = CLOCK | _nets(node.sources[0]).connected("in") | outputs
                 items.append(Instance(node.module, node.instance, connections, node.parameters))
+            case Shift():
+                connections = {"clk": CLOCK["clk"], **_data(node.sources[0], "in")}
+                connections |= _data(node.results[0], "out")
+                items.append(Instance(node.module, node.instance, connections, node.parameters))
             case Glue():
                 connections = CLOCK | _nets(node.sources[0]).connected("in")
                 connections |= _nets(node.results[0]).connected("out")
                 items.append(Instance(node.module, node.instance, connections, node.parameters))
             case Layer():
-                connections = dict(CLOCK) if node.clocked else {}
-                for port, link in zip(port_names(len(node.sources)), node.sources, strict=True):
-                    connections |= _nets(link).connected(port)
-                connections |= _nets(node.results[0]).connected("out")
-                items.append(Instance(node.module, node.instance, connections))
+                items.append(_layer(node))
     return tuple(items)
+
+
+def _layer(node: Layer) -> Instance:
+    clock = {"clk": CLOCK["clk"]} if node.free else CLOCK
+    connections = dict(clock) if node.clocked else {}
+    for port, link in zip(port_names(len(node.sources)), node.sources, strict=True):
+        connections |= _data(link, port) if node.free else _nets(link).connected(port)
+    (result,) = node.results
+    connections |= _data(result, "out") if node.free else _nets(result).connected("out")
+    return Instance(node.module, node.instance, connections)
+
+
+def _data(link: Link, port: str) -> Connections:
+    """The data of a stream alone at the ports of an instance."""
+    return {f"{port}_data": _nets(link).data.ref}
+
+
+def _gate(node: Gate) -> Iterator[Item]:
+    """The gate, and the data that pass it by."""
+    yield from CreditNets("", node.stages).gate(node.instance, [_nets(s) for s in node.sources])
+    for source, result in zip(node.sources, node.results, strict=True):
+        yield Assign(_nets(result).data.ref, _nets(source).data.ref)
+
+
+def _collector(node: Collector) -> Iterator[Item]:
+    return CreditNets("", node.stages).collector(
+        node.instance,
+        node.output,
+        _nets(node.sources[0]).data,
+        _nets(node.results[0]),
+        node.unit,
+    )
 
 
 def _nets(link: Link) -> StreamNets:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from gatewright import __version__
 from gatewright.emit.entries import glue_entries, layer_entry
-from gatewright.emit.interconnect import Elastic, LockStep, Part, interconnect, predict
+from gatewright.emit.interconnect import Credit, Elastic, LockStep, Part, interconnect, predict
 from gatewright.emit.layer_module import layer_modules
-from gatewright.emit.modules import LayerModule, build_modules, port_lanes
+from gatewright.emit.layers import LayerModule
+from gatewright.emit.modules import build_modules, port_lanes
 from gatewright.emit.printer import text_of
 from gatewright.emit.protocol import AxiStream
 from gatewright.emit.top_module import top_module
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
     from gatewright.design.dataflow import Design
     from gatewright.emit import netlist
-    from gatewright.emit.interconnect import Interconnect
+    from gatewright.emit.interconnect import Balance, Interconnect
     from gatewright.kernels import Tensor
+    from gatewright.options import Handshake
     from gatewright.rtl.manifest import Module
     from gatewright.targets import Target
 
@@ -40,6 +42,7 @@ def emit(
     clock_ns: float,
     directory: Path,
     depths: Mapping[str, int] | None = None,
+    handshake: Handshake | None = None,
 ) -> RtlProject:
     """Write the SystemVerilog of a design into an empty directory.
 
@@ -49,11 +52,13 @@ def emit(
         clock_ns: clock period that the pipeline is cut for.
         directory: exists and is empty.
         depths: beats that FIFOs hold, by instance name, where they are known.
+        handshake: how pipelines wait, "stall", "slice" or "credit"; what the clock allows if None.
 
     Returns:
         The project, its manifest saved.
     """
-    modules = build_modules(design, target, clock_ns)
+    pipeline = build_modules(design, target, clock_ns, handshake)
+    modules = pipeline.layers
     about = _about(target.name, clock_ns)
     written: list[netlist.Module] = []
     entries, parts, by_instance = [], [], {}
@@ -69,7 +74,7 @@ def emit(
         [(tensor, _any(tensor, port_lanes(tensor, design.io))) for tensor in design.inputs],
         [(tensor, port_lanes(tensor, design.io)) for tensor in design.outputs],
         parts,
-        _balance(by_instance, depths or {}),
+        _balance(design, by_instance, depths or {}),
     )
     latency, interval = predict(joined, by_instance)
     top = top_module(joined, _PROTOCOL, design.name, _rate(latency, interval), about)
@@ -88,6 +93,8 @@ def emit(
         latency=latency,
         interval=interval,
         path_ns=round(max((module.path for module in modules), default=0.0), 3),
+        handshake=pipeline.handshake,
+        ready_ns=round(pipeline.ready_ns, 3),
     )
     project.save()
     return project
@@ -111,13 +118,18 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
         output,
         _any(output, module.out_lanes),
         module.clocked,
+        module.free_running,
     )
     sources = {
         tensor: _any(tensor, lanes) for tensor, lanes in zip(inputs, module.lanes, strict=True)
     }
-    joined = _joined(list(sources.items()), [(output, module.out_lanes)], [part], LockStep({}))
+    alone: Balance = LockStep({})
+    if module.free_running:
+        alone = Credit({}, {output.name: module.latency})
+    joined = _joined(list(sources.items()), [(output, module.out_lanes)], [part], alone)
     name = f"{module.name}_alone"
-    rate = _rate(module.latency, module.interval)
+    latency = module.latency + module.free_running  # the FIFO behind it
+    rate = _rate(latency, module.interval)
     top = top_module(joined, _PROTOCOL, name, rate, _about(project.target, project.clock_ns))
     used = [i.module for i in top.instances()]
     library = library_files([*used, *(file.removesuffix(".sv") for file in module.library)])
@@ -134,7 +146,7 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
         inputs=tuple(entry.port for entry in joined.entries),
         outputs=tuple(exit_.port for exit_ in joined.exits),
         modules=(module, *glue_entries(joined, top)),
-        latency=module.latency,
+        latency=latency,
         interval=module.interval,
     )
     isolated.save()
@@ -154,7 +166,7 @@ def _joined(
     inputs: Sequence[tuple[Tensor, Stream]],
     outputs: Sequence[tuple[Tensor, int]],
     parts: Sequence[Part],
-    balance: LockStep | Elastic,
+    balance: Balance,
 ) -> Interconnect:
     entering = _PROTOCOL.inputs([(tensor, stream.lanes) for tensor, stream in inputs])
     leaving = _PROTOCOL.outputs(outputs)
@@ -167,13 +179,28 @@ def _joined(
 
 
 def _part(module: LayerModule, name: str, instance: str) -> Part:
-    return Part(name, instance, module.inputs, module.output, module.result, module.clocked)
+    return Part(
+        name,
+        instance,
+        module.inputs,
+        module.output,
+        module.result,
+        module.clocked,
+        module.free,
+    )
 
 
-def _balance(modules: Mapping[str, LayerModule], depths: Mapping[str, int]) -> LockStep | Elastic:
-    if all(module.in_lock_step for module in modules.values()):
-        return LockStep({instance: module.delays for instance, module in modules.items()})
-    return Elastic(depths, {instance: module.bursts for instance, module in modules.items()})
+def _balance(
+    design: Design, modules: Mapping[str, LayerModule], depths: Mapping[str, int]
+) -> Balance:
+    if not all(module.in_lock_step for module in modules.values()):
+        return Elastic(depths, {instance: module.bursts for instance, module in modules.items()})
+    stages = {instance: module.delays for instance, module in modules.items()}
+    if not any(module.free for module in modules.values()):
+        return LockStep(stages)
+    latency = {tensor.name: 0 for tensor in design.inputs}
+    latency |= {m.output.name: m.start + m.units[-1].latency for m in modules.values()}
+    return Credit(stages, latency)
 
 
 def _any(tensor: Tensor, lanes: int) -> Stream:

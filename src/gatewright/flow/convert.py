@@ -362,7 +362,7 @@ def _convert(
         if isinstance(source, Network):
             save_network(source, saved / NETWORK)
         progress("writing SystemVerilog")
-        project = emit(design, target, clock_ns, rtl)
+        project = emit(design, target, clock_ns, rtl, handshake=options.handshake)
         if interval is not None:
             check_interval(project, interval)
         request = {

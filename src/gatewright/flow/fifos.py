@@ -243,8 +243,9 @@ class _Sizing:
             yield Path(folder)
 
     def _emit(self, depths: Mapping[str, int], directory: Path) -> RtlProject:
-        target = load_target(load_request(self.directory).options.target)
-        return emit(self.design, target, self.project.clock_ns, directory, depths)
+        options = load_request(self.directory).options
+        target, clock_ns = load_target(options.target), self.project.clock_ns
+        return emit(self.design, target, clock_ns, directory, depths, options.handshake)
 
     def _write(self, depths: Mapping[str, int]) -> None:
         with replaced_directory(self.directory / "rtl") as rtl:

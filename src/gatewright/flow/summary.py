@@ -201,6 +201,7 @@ def _config(
         target_ii=options.target_ii,
         target_fps=options.fps,
         target=rtl.target,
+        handshake=rtl.handshake,
         layers=_layer_configs(design, rtl),
     )
 

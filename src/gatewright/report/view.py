@@ -34,6 +34,7 @@ def summary(sweep: SweepReport) -> list[Entry]:
         numbers("II asked for", [config.target_ii for config in configs]),
         numbers("FPS asked for", [config.target_fps for config in configs]),
         Entry("target", tuple(config.target or "" for config in configs)),
+        Entry("handshake", tuple(config.handshake or "" for config in configs)),
         Entry("verification", tuple(verdict(r) for r in sweep.reports), group="verification"),
         *(
             Entry(heading(column, sweep.targets), _cells(column), column.values, column.group)

@@ -16,6 +16,7 @@ LIBRARY: dict[str, tuple[str, ...]] = {
     "gw_accumulate": ("gw_reduce",),
     "gw_cast": (),
     "gw_concat": (),
+    "gw_credit": (),
     "gw_crop": (),
     "gw_delay": (),
     "gw_feed": (),
@@ -28,6 +29,7 @@ LIBRARY: dict[str, tuple[str, ...]] = {
     "gw_reduce": (),
     "gw_repeat": (),
     "gw_resize": (),
+    "gw_shift": (),
     "gw_upsample": ("gw_line_buffer",),
     "gw_window": ("gw_line_buffer",),
 }

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
+from gatewright.options import Handshake
 from gatewright.parsing.typed import LARGEST, Identifier, Text, decode
 from gatewright.system.files import opened
 from gatewright.tensor import MOST_ELEMENTS
@@ -77,6 +78,7 @@ class Module:
     notes: tuple[Text, ...] = ()  # requests not honoured, and what is done instead
     parts: tuple[_File, ...] = ()  # files of modules that only this one instantiates
     clocked: bool = True  # whether it has ports clk and rst
+    free_running: bool = False  # whether it has no handshake, nor a reset: it never waits
     interval: _Number = 1  # predicted cycles per tensor, by itself
     startups: tuple[_Number, ...] = ()  # per input, cycles until the very first beat is taken
     lanes: tuple[_Positive, ...] = ()  # elements per beat, per input
@@ -106,6 +108,8 @@ class RtlProject:
     latency: _Number  # predicted cycles from first input transfer to first output transfer
     interval: _Number  # predicted initiation interval, cycles per tensor
     path_ns: _Nanoseconds | None = None  # longest path between registers, by the delay model
+    handshake: Handshake = "stall"  # how pipelines wait
+    ready_ns: _Nanoseconds | None = None  # longest path of a ready, by the delay model
 
     def save(self) -> None:
         """Write the manifest into the project directory."""

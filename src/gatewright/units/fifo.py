@@ -37,7 +37,11 @@ class Fifo(Unit):
     @override
     def parameters(self, *sources: Stream) -> Parameters:
         (source,) = sources
-        return {"Width": source.bits, "Depth": self.depth, "RamStyle": f'"{self.style}"'}
+        return self.sized(source.bits)
+
+    def sized(self, bits: int) -> Parameters:
+        """Parameters of the module's instance for beats of `bits` bits."""
+        return {"Width": bits, "Depth": self.depth, "RamStyle": f'"{self.style}"'}
 
     @override
     def times(self, sources: StreamGroup, *arrivals: Times) -> Times:

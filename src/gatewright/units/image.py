@@ -98,9 +98,10 @@ class Window(_Image):
 
     @override
     def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
-        return self.held_times(sources, 1, *arrivals)
+        return self.held_times(sources, 1, 0, *arrivals)
 
-    def held_times(self, sources: StreamGroup, busy: int, *arrivals: Times) -> Times:
+    @override
+    def held_times(self, sources: StreamGroup, busy: int, room: int, *arrivals: Times) -> Times:
         """See `Unit.held_times`: while a window waits, no pixel is taken.
 
         Window j, which pixel i[j] completes, is taken at f[j] and is offered at
@@ -113,11 +114,25 @@ class Window(_Image):
         completing = (frames[:, None] * size + self._completing()).ravel()
         unhindered = paced(arrivals[0], 1)[completing] + 1
         gaps = np.diff(completing, prepend=completing[0])
+        if room:
+            return _behind_fifo(unhindered, gaps, busy, room)
         steady = np.cumsum(np.maximum(gaps, busy))
         taken = np.maximum.accumulate(unhindered - steady) + steady
         offered = np.concatenate([taken[:1], taken[:-1] + gaps[1:]])
         times: Times = np.maximum(unhindered, offered)
         return times
+
+
+def _behind_fifo(unhindered: Times, gaps: Times, busy: int, room: int) -> Times:
+    """When windows are offered to a FIFO of `room` beats, see `Window.held_times`."""
+    offered: list[int] = []
+    passed: list[int] = []  # when the reader takes them
+    taken = 0
+    for number, (free, gap) in enumerate(zip(unhindered.tolist(), gaps.tolist(), strict=True)):
+        offered.append(max(free, taken + gap))
+        taken = max(offered[-1], passed[number - room] + 1 if number >= room else 0)
+        passed.append(max(taken + 1, passed[-1] + busy if passed else 0))
+    return np.array(offered)
 
 
 @dataclass(frozen=True, eq=False)

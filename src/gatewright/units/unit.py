@@ -104,6 +104,13 @@ class Unit(ABC):
     def parameters(self, *sources: Stream) -> Parameters:
         """Parameters of the module's instance."""
 
+    def enabled_bits(self, sources: StreamGroup, result: StreamGroup) -> int:
+        """Flip-flops that its reader's ready enables, or a few more.
+
+        What a unit holds is a beat of the wider of its sides.
+        """
+        return max(sum(s.bits for s in sources), sum(s.bits for s in result))
+
     def busy(self, *sources: Stream) -> int:
         """Clock cycles for which a beat at the input keeps the unit from taking the next."""
         del sources
@@ -117,12 +124,18 @@ class Unit(ABC):
         """Beats that it takes in a row, at most, having taken none while its reader was busy."""
         return 0
 
-    def held_times(self, sources: StreamGroup, busy: int, *arrivals: Times) -> Times:
+    def held_times(self, sources: StreamGroup, busy: int, room: int, *arrivals: Times) -> Times:
         """`times` with a reader that takes a beat at most every `busy` clock cycles.
 
         It differs where a beat that waits at the output keeps the unit from its work.
+
+        Args:
+            sources: as of `times`.
+            busy: clock cycles.
+            room: beats of the FIFO that stands between the two.
+            arrivals: as of `times`.
         """
-        del busy
+        del busy, room
         return self.times(sources, *arrivals)
 
     @abstractmethod

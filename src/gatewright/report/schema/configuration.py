@@ -71,6 +71,8 @@ class Config(Part):
     """Tensors per second asked for (a number), in place of an interval."""
     target: str | None = None
     """Target whose delay model the pipeline was scheduled for."""
+    handshake: Literal["stall", "slice", "credit"] | None = None
+    """How pipelines wait for their readers."""
     layers: tuple[LayerConfig, ...] = ()
     """Bits, reuse and strategy per layer, in the order of the network."""
 

@@ -1,0 +1,140 @@
+"""How modules wait for each other: how long the paths of ready are, and what cuts them.
+
+A ready runs against the data, from a register behind a chain of units to the enables of the
+registers in them: each unit that holds something adds a gate and the net to all that it enables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gatewright.emit.layers import Placed
+from gatewright.units import Fifo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gatewright.circuit.fabric import Fabric
+    from gatewright.emit.layers import LayerModule
+    from gatewright.options import Handshake
+    from gatewright.tensor import Tensor
+
+#: Beats of the FIFO that cuts a ready: as few as keep up one beat a clock.
+_SLICE = 2
+
+
+def lock_step_path(
+    modules: Sequence[LayerModule], outputs: Iterable[Tensor], fabric: Fabric
+) -> float:
+    """The longest path of a ready in ns where no module has a pace of its own.
+
+    An output's ready runs through all modules before it.
+
+    Args:
+        modules: in topological order, each a circuit that takes a tensor per clock.
+        outputs: tensors that leave the design.
+        fabric: its delay model.
+    """
+    arrival = {tensor.name: fabric.register_ns for tensor in outputs}
+    longest = fabric.register_ns
+    for module in reversed(modules):
+        at = arrival.get(module.output.name, fabric.register_ns)
+        (placed,) = module.units
+        if placed.holds:
+            at += fabric.enable_delay(placed.enabled_bits)
+        for tensor, source, delay in zip(module.inputs, module.sources, module.delays, strict=True):
+            entering = at
+            if delay:
+                entering += fabric.enable_delay(delay * (source.bits + 1))
+            arrival[tensor.name] = max(arrival.get(tensor.name, 0.0), entering)
+            longest = max(longest, entering)
+    return longest
+
+
+def paced(
+    modules: Sequence[LayerModule], fabric: Fabric, clock_ns: float, handshake: Handshake | None
+) -> tuple[list[LayerModule], float, Handshake]:
+    """Modules that each have a pace of their own, with what cuts their readies.
+
+    Args:
+        modules: in topological order.
+        fabric: its delay model.
+        clock_ns: what a path may take.
+        handshake: "stall" cuts nothing, "credit" has no circuit wait; None and "slice" cut where
+            the clock asks for it.
+
+    Returns:
+        The modules, the longest path of a ready in ns, and the handshake that they have.
+    """
+    cutter = _Cutter(fabric, clock_ns, handshake)
+    arrival: dict[str, float] = {}
+    cut = []
+    for module in reversed(modules):
+        at = arrival.get(module.output.name, fabric.register_ns)
+        units, at = cutter.chain(module.units, at)
+        joins = []
+        for tensor, source, join in zip(module.inputs, module.sources, module.joins, strict=True):
+            chain, entering = cutter.chain(join, at)
+            joins.append(chain)
+            # Between modules stand FIFOs, which cut the path; those of whole tensors may be wires.
+            entering = entering if source.beats == 1 else fabric.register_ns
+            arrival[tensor.name] = max(arrival.get(tensor.name, 0.0), entering)
+        cut.append(replace(module, units=units, joins=tuple(joins)))
+    return cut[::-1], cutter.longest, handshake or ("slice" if cutter.cuts else "stall")
+
+
+class _Cutter:
+    def __init__(self, fabric: Fabric, clock_ns: float, handshake: Handshake | None) -> None:
+        self.fabric, self.clock_ns, self.handshake = fabric, clock_ns, handshake
+        self.longest = fabric.register_ns
+        self.cuts = 0
+
+    def chain(self, units: Sequence[Placed], at: float) -> tuple[tuple[Placed, ...], float]:
+        """A chain of units with what cuts it.
+
+        Args:
+            units: in order.
+            at: ns after a clock edge at which the ready of their reader is stable.
+
+        Returns:
+            The chain, and when the ready of its first input is.
+        """
+        start = self.fabric.register_ns
+        found: list[Placed] = []
+        for before, placed in zip([None, *units][-2::-1], reversed(units), strict=True):
+            if self._gated(placed, before):
+                found.append(placed.free_running())
+                self.cuts += 1
+                # Of one input the gate's ready is a register; of several it waits for the others.
+                at = start if placed.handshakes == 1 else start + self.fabric.enable_delay(1)
+            elif placed.holds:
+                cost = self.fabric.enable_delay(placed.enabled_bits)
+                if at > start and at + cost > self.clock_ns and self._sliceable(placed):
+                    found.append(Placed(Fifo(_SLICE), placed.result, placed.result))
+                    at = start
+                    self.cuts += 1
+                found.append(placed)
+                at += cost
+            else:
+                found.append(placed)
+            self.longest = max(self.longest, at)
+        return tuple(found[::-1]), at
+
+    def _gated(self, placed: Placed, before: Placed | None) -> bool:
+        """Whether a circuit never waits: if that takes too long even behind a slice.
+
+        Args:
+            placed: the circuit, or another unit.
+            before: the unit before it; if no slice can stand between, its share counts, too.
+        """
+        if placed.circuit is None or not placed.holds or self.handshake == "stall":
+            return False
+        alone = self.fabric.register_ns + self.fabric.enable_delay(placed.enabled_bits)
+        if before is not None and not self._sliceable(before):
+            alone += self.fabric.enable_delay(before.enabled_bits)
+        return self.handshake == "credit" or alone > self.clock_ns
+
+    def _sliceable(self, placed: Placed) -> bool:
+        """Whether a FIFO can stand behind a unit: constants would not keep step with it."""
+        return self.handshake != "stall" and len(placed.result) == 1

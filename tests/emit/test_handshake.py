@@ -1,0 +1,69 @@
+"""Ready paths of designs whose modules have a pace of their own, and what cuts them."""
+
+import numpy as np
+import pytest
+
+from flow.stream_designs import chain, residual
+from gatewright.design import golden
+from gatewright.emit import emit
+from gatewright.emit.handshake import lock_step_path
+from gatewright.emit.modules import build_modules
+from gatewright.simulate import StallPattern, lint, simulate
+from gatewright.targets import load_target
+
+TARGET = load_target("xcup")
+STALLS = (StallPattern("both", 0.4, 0.4, seed=7), StallPattern("output", 0.0, 0.6, seed=8))
+
+
+@pytest.mark.parametrize(
+    ("design", "handshake", "clock_ns"),
+    [
+        (residual(9), "credit", 5.0),
+        (residual(1), "credit", 5.0),
+        (chain(5, 6), "slice", 1.2),
+        pytest.param(residual(1), "slice", 1.2, marks=pytest.mark.full),
+        pytest.param(residual(9), None, 1.2, marks=pytest.mark.full),
+        pytest.param(chain(5, 6), None, 0.8, marks=pytest.mark.full),
+        pytest.param(chain(7, 4), "credit", 3.0, marks=pytest.mark.full),
+    ],
+)
+def test_outputs_are_golden_under_stalls(tmp_path, design, handshake, clock_ns):
+    (tmp_path / "rtl").mkdir()
+    project = emit(design, TARGET, clock_ns, tmp_path / "rtl", handshake=handshake)
+    lint(project)
+    rng = np.random.default_rng(1)
+    (x,) = design.inputs
+    vectors = rng.integers(x.type.min, x.type.max + 1, (6, *x.shape))
+    expected = golden.run(design, [vectors])[design.outputs[0].name]
+    run = simulate(project, [vectors.reshape(6, -1)], tmp_path / "sim", stalls=STALLS)
+    assert np.array_equal(run.outputs[0], expected.reshape(6, -1))
+    assert run.interval_max == project.interval
+    assert run.timing.latency_min == project.latency
+    texts = "".join(path.read_text() for path in (tmp_path / "rtl").glob(f"{project.top}_*.sv"))
+    cut = "gw_credit" if project.handshake == "credit" else "gw_fifo"
+    assert f"{cut} #(" in texts
+
+
+@pytest.mark.parametrize("clock_ns", [0.8, 1.2, 1.6, 2.0, 3.0, 5.0])
+def test_paths_are_as_short_as_the_clock_asks_or_as_one_unit_takes(clock_ns):
+    found = build_modules(residual(9), TARGET, clock_ns)
+    stalled = build_modules(residual(9), TARGET, clock_ns, "stall")
+    assert stalled.handshake == "stall"
+    alone = max(
+        TARGET.fabric.register_ns + TARGET.fabric.enable_delay(placed.enabled_bits)
+        for module in found.layers
+        for placed in module.units
+        if placed.circuit is None
+    )
+    assert found.ready_ns <= max(clock_ns, alone) < stalled.ready_ns
+
+
+def test_a_path_grows_with_what_it_enables():
+    fabric = TARGET.fabric
+    delays = [fabric.enable_delay(loads) for loads in (1, 2, 100, 10_000)]
+    assert delays == sorted(delays)
+    assert delays[0] == fabric.delays.lut
+
+
+def test_an_output_without_modules_has_no_path():
+    assert lock_step_path([], [], TARGET.fabric) == TARGET.fabric.register_ns
