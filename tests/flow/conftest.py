@@ -50,3 +50,21 @@ def converted(tmp_path_factory):
 def project(converted, tmp_path):
     """A copy of the converted project, to spoil."""
     return shutil.copytree(converted / "project", tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def builds(converted, tmp_path_factory):
+    """Folder with the compiled simulation of the converted project."""
+    from gatewright.flow.convert import load_rtl
+    from gatewright.simulate import build
+
+    folder = tmp_path_factory.mktemp("builds")
+    build(load_rtl(converted / "project"), folder)
+    return folder
+
+
+@pytest.fixture
+def simulated(project, builds):
+    """A copy of the converted project whose simulation is compiled, too."""
+    shutil.copytree(builds, project / "sim", dirs_exist_ok=True)
+    return project

@@ -365,21 +365,21 @@ def plain_design(converted, project):
     return network, design, words, golden.run(design, words)
 
 
-def test_verification_holds_the_hardware_against_the_model(converted, project, capsys):
+def test_verification_holds_the_hardware_against_the_model(simulated, capsys):
     data = np.random.default_rng(2).normal(0, 1, (40, 3))
     data[5:9] = 3.5  # fixed<6,2> ends below 2
-    np.save(project.parent / "data.npy", data)
-    arguments = ["verify", str(project), "--inputs", str(project.parent / "data.npy")]
+    np.save(simulated.parent / "data.npy", data)
+    arguments = ["verify", str(simulated), "--inputs", str(simulated.parent / "data.npy")]
     assert run(*arguments, "--json") == 0
     captured = capsys.readouterr()
     found = json.loads(captured.out)["fidelity"]
 
     # The model itself, by hand: two Dense layers.
-    layers = {layer.name: layer.weights for layer in load_read_network(project).layers}
+    layers = {layer.name: layer.weights for layer in load_read_network(simulated).layers}
     hidden = np.maximum(data @ layers["fc1"]["kernel"] + layers["fc1"]["bias"], 0)
     wanted = hidden @ layers["fc2"]["kernel"] + layers["fc2"]["bias"]
-    with np.load(project / "sim" / "outputs.npz") as outputs:
-        design = load_design(project)
+    with np.load(simulated / "sim" / "outputs.npz") as outputs:
+        design = load_design(simulated)
         got = outputs["output0"].reshape(40, 2) * 2.0 ** -design.outputs[0].type.frac
     away = np.abs(wanted - got)
     (output,) = found["outputs"]

@@ -1,17 +1,23 @@
 """A project's folder that came by mail: `verify` runs nothing that came with it."""
 
+import shutil
+
 import pytest
 
 from gatewright.flow.verify import verify
+from gatewright.system.cache import cache_dir
 
 
 @pytest.fixture
 def foreign(project, tmp_path, monkeypatch):
-    """A verified project in the hands of somebody who has built nothing yet, with code in it."""
+    """A verified project in the hands of somebody who has built none of it, with code in it."""
     marker = tmp_path / "marker"
     monkeypatch.chdir(tmp_path)
     verify(project, samples=20, fidelity=False)
-    monkeypatch.setenv("GATEWRIGHT_CACHE", str(tmp_path / "cache of another user"))
+    theirs = tmp_path / "cache of another user"
+    # Objects of the simulator alone: another user has simulated something else before.
+    shutil.copytree(cache_dir() / "verilator", theirs / "verilator")
+    monkeypatch.setenv("GATEWRIGHT_CACHE", str(theirs))
     script = f"#!/bin/sh\ntouch {marker}\n"
     for path in (project / "sim").glob("gw_bench-*"):
         path.write_text(script)

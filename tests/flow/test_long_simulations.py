@@ -25,41 +25,45 @@ def slow(monkeypatch):
     return make
 
 
-def test_the_default_is_lowered_and_said(project, slow):
+def test_the_default_is_lowered_and_said(simulated, slow):
     slow(50_000)
     said = []
-    stamp = verify(project, notice=said.append, fidelity=False)
+    stamp = verify(simulated, notice=said.append, fidelity=False)
     count = stamp.results.verification.vectors
     assert 10 <= count < 1000
     (line,) = said
     assert f"{count} random vectors in place of 1,000" in line and "--samples" in line
     # It is the number of this design: asked again, nothing is to be done, or to be said.
-    assert not verify(project, notice=said.append, fidelity=False).fresh and len(said) == 1
+    assert not verify(simulated, notice=said.append, fidelity=False).fresh and len(said) == 1
 
 
-def test_what_is_asked_for_is_done_and_foretold(project, slow, tmp_path):
+def test_what_is_asked_for_is_done_and_foretold(simulated, slow, tmp_path):
     slow(1_000_000)
     said = []
     assert (
-        verify(project, samples=20, notice=said.append, fidelity=False).results.verification.vectors
+        verify(
+            simulated, samples=20, notice=said.append, fidelity=False
+        ).results.verification.vectors
         == 20
     )
     np.save(tmp_path / "x.npy", np.zeros((12, 3)))
-    stamp = verify(project, inputs=tmp_path / "x.npy", notice=said.append, fidelity=False)
+    stamp = verify(simulated, inputs=tmp_path / "x.npy", notice=said.append, fidelity=False)
     assert stamp.results.verification.vectors == 12
     assert len(said) == 2 and all("will take about" in line for line in said)
 
 
-def test_nothing_is_said_of_a_short_one(project):
+def test_nothing_is_said_of_a_short_one(simulated):
     said = []
-    assert verify(project, notice=said.append, fidelity=False).results.verification.vectors == 1000
+    assert (
+        verify(simulated, notice=said.append, fidelity=False).results.verification.vectors == 1000
+    )
     assert said == []
 
 
-def test_the_command_says_so_and_gives_the_number(project, slow, capsys):
+def test_the_command_says_so_and_gives_the_number(simulated, slow, capsys):
     slow(50_000)
     with pytest.raises(SystemExit) as ended:
-        cli.main(["verify", str(project), "--json", "--no-fidelity"])
+        cli.main(["verify", str(simulated), "--json", "--no-fidelity"])
     captured = capsys.readouterr()
     assert not ended.value.code
     count = json.loads(captured.out)["vectors"]

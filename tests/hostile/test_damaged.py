@@ -6,7 +6,7 @@ A failure names the command that repeats it.
 import corpus
 import pytest
 
-#: Tries of each kind, and how many a test does.
+#: Tries of each kind, and how many a test does; the first of these are done by `make test`.
 FIXED = {
     "h5": 40, "json": 25, "keras2": 20, "keras3": 35, "fml": 50, "preset": 20, "target": 10,
     "sweep": 20, "report": 12, "samples": 5, "project": 3,
@@ -15,7 +15,11 @@ _CHUNK = 25
 
 
 def chunks():
-    return [(kind, first) for kind, count in FIXED.items() for first in range(0, count, _CHUNK)]
+    return [
+        pytest.param(kind, first, marks=[pytest.mark.full] if first else [])
+        for kind, count in FIXED.items()
+        for first in range(0, count, _CHUNK)
+    ]
 
 
 def test_every_kind_is_tried():
