@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from made_up_reports import utilization
 
 from gatewright.cli import commands as cli
 from gatewright.errors import InputError
@@ -22,6 +23,8 @@ RIGHT = {
     "verify": ["project"],
     "fifos": ["project"],
     "synth": ["project", "--target", "xcup"],
+    "import-report": ["net.rpt", "--output", "project"],
+    "vendor": ["project", "--tool", "vivado"],
     "report": ["project"],
     "run": [str(MODELS / "digits_mlp")],
     "explore": [str(MODELS / "digits_mlp")],
@@ -117,6 +120,7 @@ def place(converted, float_model, tmp_path, monkeypatch):
     folder = tmp_path / "place"
     shutil.copytree(converted, folder)
     shutil.copy(float_model, folder)
+    (folder / "net.rpt").write_text(utilization(top="net"), encoding="utf-8")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("GATEWRIGHT_CACHE", str(tmp_path / "cache"))
     return folder
@@ -129,7 +133,7 @@ def reached(monkeypatch):
     def work(*_, **__):
         raise InputError("reached the work")
 
-    for module in ("convert", "verify", "fifos", "synthesize"):
+    for module in ("convert", "verify", "fifos", "synthesize", "import_reports"):
         monkeypatch.setattr(f"gatewright.flow.{module}.run_step", work)
     monkeypatch.setattr("gatewright.compress.quantize_files._quantize", work)
     monkeypatch.setattr("gatewright.explore.local.LocalEngine.submit", work)
@@ -201,6 +205,9 @@ READ = {
     "verify-inputs": ("verify", ["project", "--inputs", None]),
     "fifos-inputs": ("fifos", ["project", "--inputs", None]),
     "synth-target": ("synth", ["project", "--target", None]),
+    "import-report": ("import-report", [None]),
+    "import-report-project": ("import-report", ["net.rpt", "--output", None]),
+    "vendor-board": ("vendor", ["project", "--board", None]),
     "report": ("report", [None]),
     "report-against": ("report", ["project", "--against", None]),
     "run": ("run", [None]),
@@ -284,9 +291,8 @@ def filled(arguments, path, place):
 @pytest.mark.parametrize("kind", [*ODD, *ODD_NAMES])
 def test_what_is_no_file_to_read(run, reached, place, use, kind):
     command, arguments = READ[use]
-    suffix = (
-        ".yaml" if use in ("convert-preset", "convert-target", "synth-target", "run") else ".h5"
-    )
+    yaml = ("convert-preset", "convert-target", "synth-target", "vendor-board", "run")
+    suffix = ".yaml" if use in yaml else ".h5"
     path = odd_place(kind, place, suffix)
     status, err = run(command, *filled(arguments, path, place))
     assert status == 2 and "reached" not in err
@@ -341,6 +347,8 @@ BOUNDS = [
     (("explore", "--memory", "nan"), "less than or equal to 1000000"),
     (("explore", "--memory", "1e300"), "less than or equal to 1000000"),
     (("explore", "--trials", "9" * 31), "trials"),
+    (("import-report", "--stage", "late"), "there are synthesized, placed, routed"),
+    (("vendor", "--limit", "nan"), "less than or equal to 10000000"),
     (("report", "--budget", "lut=nan"), "is not a number"),
     (("quantize", "--max-loss", "nan"), "a share of samples"),
 ]

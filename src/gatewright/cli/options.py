@@ -137,7 +137,9 @@ Until = Annotated[
 ]
 RunLimit = Annotated[
     float | None,
-    typer.Option(min=1, metavar="SECONDS", help="What each tool may take; default 28800."),
+    typer.Option(
+        min=1, max=10_000_000, metavar="SECONDS", help="What each tool may take; default 28800."
+    ),
 ]
 
 # Of `synth`
