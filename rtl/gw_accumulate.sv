@@ -6,11 +6,11 @@
 /// leaves: no bubbles. The sum that waits is kept in the accumulator itself, so beats wait with it:
 /// put a gw_fifo behind where the reader is irregular. `in_ready` depends on `out_ready`.
 module gw_accumulate #(
-  parameter int unsigned Lanes   = 1,
-  parameter int unsigned InWidth = 8,  // bits per element
-  parameter int unsigned Width   = 16,
-  parameter int unsigned Steps   = 2,
-  parameter int unsigned Groups  = 1,
+  parameter int Lanes   = 1,
+  parameter int InWidth = 8,  // bits per element
+  parameter int Width   = 16,
+  parameter int Steps   = 2,
+  parameter int Groups  = 1,
   // Lane 0 of group 0 in the least significant bits.
   parameter logic [Groups*Lanes*Width-1:0] Bias = '0
 ) (
@@ -26,9 +26,11 @@ module gw_accumulate #(
   output logic [Lanes*Width-1:0]   out_data
 );
 
+`ifndef __ICARUS__
   if (Lanes < 1 || Groups < 1) begin : gen_nothing
     $error("gw_accumulate: Lanes and Groups are at least 1");
   end
+`endif
 
   logic take, first;
 
@@ -40,7 +42,7 @@ module gw_accumulate #(
   if (Groups == 1) begin : gen_bias
     assign bias = Bias;
   end else begin : gen_biases
-    localparam int unsigned GroupBits = $clog2(Groups);
+    localparam int GroupBits = $clog2(Groups);
 
     logic [GroupBits-1:0] group;
 

@@ -8,8 +8,8 @@
 /// taken. One beat a clock, with no gap between inputs or tensors. `in_ready` depends
 /// combinationally on `out_ready`, `out_valid` on `in_valid`.
 module gw_concat #(
-  parameter int unsigned Bits   = 8,  // of a beat
-  parameter int unsigned Inputs = 2,
+  parameter int Bits   = 8,  // of a beat
+  parameter int Inputs = 2,
   parameter logic [Inputs*32-1:0] Beats = {Inputs{32'd1}}  // per tensor; input 0 in the low 32 bits
 ) (
   input  logic                   clk,
@@ -24,28 +24,32 @@ module gw_concat #(
   output logic [Bits-1:0]        out_data
 );
 
-  function automatic int unsigned most_beats();
+  function automatic int most_beats();
     most_beats = 0;
-    for (int unsigned i = 0; i < Inputs; i++) begin
+    for (int i = 0; i < Inputs; i++) begin
       if (Beats[i*32+:32] > most_beats) most_beats = Beats[i*32+:32];
     end
   endfunction
 
-  localparam int unsigned TurnBits  = Inputs > 1 ? $clog2(Inputs) : 1;
-  localparam int unsigned CountBits = $clog2(most_beats() + 1);
+  localparam int TurnBits  = Inputs > 1 ? $clog2(Inputs) : 1;
+  localparam int CountBits = $clog2(most_beats() + 1);
 
+`ifndef __ICARUS__
   if (Bits < 1 || Inputs < 1) begin : gen_no_such_size
     $error("gw_concat: Bits and Inputs are at least 1");
   end
+`endif
 
   logic [TurnBits-1:0]  turn;   // the input that passes
   logic [CountBits-1:0] count;  // its beats that have passed
   logic [Inputs-1:0]    chosen, last;
 
   for (genvar i = 0; i < Inputs; i++) begin : gen_input
+`ifndef __ICARUS__
     if (Beats[i*32+:32] == 0) begin : gen_no_beats
       $error("gw_concat: every input has at least 1 beat");
     end
+`endif
     assign chosen[i]   = turn == TurnBits'(i);
     assign last[i]     = chosen[i] && count == CountBits'(Beats[i*32+:32] - 1);
     assign in_ready[i] = chosen[i] && out_ready;

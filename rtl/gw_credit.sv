@@ -8,8 +8,8 @@
 /// With several inputs, a beat of each enters at the same time. `in_ready` depends on registers and
 /// the other inputs' `in_valid`; this is where the path from the outputs' ready is cut.
 module gw_credit #(
-  parameter int unsigned Inputs  = 1,
-  parameter int unsigned Outputs = 1,
+  parameter int Inputs  = 1,
+  parameter int Outputs = 1,
   // Register stages from the inputs to each output; output 0 in the low 32 bits.
   parameter logic [Outputs*32-1:0] Latency = {Outputs{32'd1}}
 ) (
@@ -23,14 +23,14 @@ module gw_credit #(
   input  logic [Outputs-1:0] out_taken
 );
 
-  function automatic int unsigned longest();
+  function automatic int longest();
     longest = 1;
-    for (int unsigned i = 0; i < Outputs; i++) begin
+    for (int i = 0; i < Outputs; i++) begin
       if (Latency[i*32+:32] > longest) longest = Latency[i*32+:32];
     end
   endfunction
 
-  localparam int unsigned Stages = longest();
+  localparam int Stages = longest();
 
   logic               enter;
   logic [Stages-1:0]  passed;  // bit k: a beat entered k + 1 clock cycles ago
@@ -50,9 +50,9 @@ module gw_credit #(
   end
 
   for (genvar i = 0; i < Outputs; i++) begin : gen_output
-    localparam int unsigned Stage = Latency[i*32+:32];
-    localparam int unsigned Places = Stage + 2;
-    localparam int unsigned PlaceBits = $clog2(Places + 1);
+    localparam int Stage = Latency[i*32+:32];
+    localparam int Places = Stage + 2;
+    localparam int PlaceBits = $clog2(Places + 1);
 
     logic [PlaceBits-1:0] places;  // free ones
 

@@ -4,8 +4,8 @@
 /// beat that waits stays a bubble. Latency `Depth`, one beat a clock. Does not cut the
 /// combinational path from `out_ready` to `in_ready`.
 module gw_delay #(
-  parameter int unsigned Width = 8,
-  parameter int unsigned Depth = 1  // at least 1
+  parameter int Width = 8,
+  parameter int Depth = 1  // at least 1
 ) (
   input  logic             clk,
   input  logic             rst,  // empties all stages; data are not reset
@@ -19,11 +19,13 @@ module gw_delay #(
   output logic [Width-1:0] out_data
 );
 
+`ifndef __ICARUS__
   if (Depth < 1) begin : gen_no_such_depth
     $error("gw_delay: Depth is at least 1");
   end
+`endif
 
-  localparam int unsigned Bits = Depth * Width;
+  localparam int Bits = Depth * Width;
 
   // The youngest stage stands in the least significant bits.
   logic [Depth-1:0] valid;

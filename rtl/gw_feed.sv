@@ -13,12 +13,12 @@
 /// `weights` then belong to the step that is offered. `in_ready` and `rom_enable` depend on
 /// `out_ready`.
 module gw_feed #(
-  parameter  int unsigned Width       = 8,  // bits per element
-  parameter  int unsigned Lanes       = 4,
-  parameter  int unsigned Take        = 1,  // divides Lanes
-  parameter  int unsigned Rounds      = 1,
-  parameter  int unsigned Steps       = 4,  // multiple of Rounds * Lanes / Take
-  localparam int unsigned AddressBits = Steps > 1 ? $clog2(Steps) : 1
+  parameter  int Width       = 8,  // bits per element
+  parameter  int Lanes       = 4,
+  parameter  int Take        = 1,  // divides Lanes
+  parameter  int Rounds      = 1,
+  parameter  int Steps       = 4,  // multiple of Rounds * Lanes / Take
+  localparam int AddressBits = Steps > 1 ? $clog2(Steps) : 1
 ) (
   input  logic                   clk,
   input  logic                   rst,  // drops the beat, back to address 0; data are not reset
@@ -35,17 +35,19 @@ module gw_feed #(
   output logic [AddressBits-1:0] rom_address
 );
 
-  localparam int unsigned BeatSteps = Rounds * Lanes / Take;
-  localparam int unsigned BeatBits = BeatSteps > 1 ? $clog2(BeatSteps) : 1;
-  localparam int unsigned Bits = Lanes * Width;
-  localparam int unsigned StepBits = Take * Width;
+  localparam int BeatSteps = Rounds * Lanes / Take;
+  localparam int BeatBits = BeatSteps > 1 ? $clog2(BeatSteps) : 1;
+  localparam int Bits = Lanes * Width;
+  localparam int StepBits = Take * Width;
 
+`ifndef __ICARUS__
   if (Take < 1 || Rounds < 1 || Lanes % Take != 0) begin : gen_no_such_step
     $error("gw_feed: Take divides Lanes, Rounds is at least 1");
   end
   if (Steps < 1 || Steps % BeatSteps != 0) begin : gen_no_such_steps
     $error("gw_feed: Steps is a multiple of Rounds * Lanes / Take");
   end
+`endif
 
   logic [Bits-1:0]     data;  // turns so that the step offered stands in the low bits
   logic [BeatBits-1:0] step;

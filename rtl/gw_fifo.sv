@@ -9,8 +9,8 @@
 /// asynchronously), "block" (read synchronously, with a bypass of one beat) or "auto": block from
 /// 8 Kibit on if that is more than 64 beats, else left to the tool.
 module gw_fifo #(
-  parameter int unsigned Width    = 8,
-  parameter int unsigned Depth    = 2,
+  parameter int Width    = 8,
+  parameter int Depth    = 2,
   parameter              RamStyle = "auto"
 ) (
   input  logic             clk,
@@ -31,13 +31,15 @@ module gw_fifo #(
   localparam bit Block =
       Style == 88'("block") || (Auto && Depth > 64 && Depth * Width >= 8192);
 
+`ifndef __ICARUS__
   if (!Auto && !Block && Style != 88'("distributed") && Style != 88'("registers"))
   begin : gen_no_such_style
     $error("gw_fifo: RamStyle is auto, block, distributed or registers");
   end
+`endif
 
-  localparam int unsigned LevelBits = Depth > 0 ? $clog2(Depth + 1) : 1;
-  localparam int unsigned AddressBits = Depth > 1 ? $clog2(Depth) : 1;
+  localparam int LevelBits = Depth > 0 ? $clog2(Depth + 1) : 1;
+  localparam int AddressBits = Depth > 1 ? $clog2(Depth) : 1;
 
   logic [LevelBits-1:0] level;
 

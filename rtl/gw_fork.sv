@@ -5,8 +5,8 @@
 /// `in_ready` on `in_valid`. Holds no data, so it adds no latency, and it does not cut the
 /// combinational paths from `in_valid` to `out_valid` and from `out_ready` to `in_ready`.
 module gw_fork #(
-  parameter int unsigned Width   = 8,
-  parameter int unsigned Outputs = 2
+  parameter int Width   = 8,
+  parameter int Outputs = 2
 ) (
   input  logic                       clk,
   input  logic                       rst,  // forgets who has had the beat

@@ -2,7 +2,7 @@
 ///
 /// `last` belongs to the beat that is offered; it does not depend on `ready` in the same cycle.
 module gw_last #(
-  parameter int unsigned Beats = 2
+  parameter int Beats = 2
 ) (
   input  logic clk,
   input  logic rst,  // the next beat is the first
@@ -12,11 +12,13 @@ module gw_last #(
   output logic last
 );
 
+`ifndef __ICARUS__
   if (Beats < 2) begin : gen_no_such_count
     $error("gw_last: Beats is at least 2");
   end
+`endif
 
-  localparam int unsigned Bits = $clog2(Beats);
+  localparam int Bits = $clog2(Beats);
 
   logic [Bits-1:0] count;
 

@@ -11,8 +11,8 @@
 ///                 18-kbit block RAM; a LUT counts as 56 bits of memory at most 64 words deep
 /// A single word (Depth 1) always stands in registers.
 module gw_line_buffer #(
-  parameter int unsigned Bits  = 8,  // of a word
-  parameter int unsigned Depth = 28,
+  parameter int Bits  = 8,  // of a word
+  parameter int Depth = 28,
   parameter logic [87:0] RamStyle = "auto"  // 11 characters
 ) (
   input  logic            clk,
@@ -22,21 +22,25 @@ module gw_line_buffer #(
   output logic [Bits-1:0] out_data
 );
 
+`ifndef __ICARUS__
   if (Bits < 1 || Depth < 1) begin : gen_no_such_size
     $error("gw_line_buffer: Bits and Depth are at least 1");
   end
+`endif
 
+`ifndef __ICARUS__
   if (RamStyle != "auto" && RamStyle != "block" && RamStyle != "distributed" &&
       RamStyle != "registers") begin : gen_no_such_style
     $error("gw_line_buffer: RamStyle is auto, block, distributed or registers");
   end
+`endif
 
   // Bits of a block RAM at this depth: 512 x 36, 1024 x 18, ... 16384 x 1.
-  localparam int unsigned BlockBits =
+  localparam int BlockBits =
       Depth <= 512 ? 36 : Depth <= 1024 ? 18 : Depth <= 2048 ? 9 : Depth <= 4096 ? 4 :
       Depth <= 8192 ? 2 : 1;
-  localparam int unsigned Luts   = (8 * Bits + 6) / 7 * ((Depth + 63) / 64);
-  localparam int unsigned Blocks = (Bits + BlockBits - 1) / BlockBits * ((Depth + 16383) / 16384);
+  localparam int Luts   = (8 * Bits + 6) / 7 * ((Depth + 63) / 64);
+  localparam int Blocks = (Bits + BlockBits - 1) / BlockBits * ((Depth + 16383) / 16384);
 
   localparam bit Registers =
       Depth == 1 || RamStyle == "registers" || (RamStyle == "auto" && Depth == 2);
@@ -60,7 +64,7 @@ module gw_line_buffer #(
     logic unused_rst;
     assign unused_rst = rst;
   end else begin : gen_memory
-    localparam int unsigned AddressBits = $clog2(Depth);
+    localparam int AddressBits = $clog2(Depth);
     localparam logic [AddressBits-1:0] Last = AddressBits'(Depth - 1);
 
     logic [AddressBits-1:0] address, next;

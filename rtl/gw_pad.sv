@@ -9,13 +9,13 @@
 /// clock, (Top + Height + Bottom) * (Left + Width + Right) clock cycles per image, with no gap
 /// between images. `in_ready` depends combinationally on `out_ready`.
 module gw_pad #(
-  parameter int unsigned Bits   = 8,  // of a pixel
-  parameter int unsigned Height = 28,
-  parameter int unsigned Width  = 28,
-  parameter int unsigned Top    = 1,
-  parameter int unsigned Bottom = 1,
-  parameter int unsigned Left   = 1,
-  parameter int unsigned Right  = 1,
+  parameter int Bits   = 8,  // of a pixel
+  parameter int Height = 28,
+  parameter int Width  = 28,
+  parameter int Top    = 1,
+  parameter int Bottom = 1,
+  parameter int Left   = 1,
+  parameter int Right  = 1,
   parameter logic [Bits-1:0] Fill = '0
 ) (
   input  logic            clk,
@@ -30,14 +30,16 @@ module gw_pad #(
   output logic [Bits-1:0] out_data
 );
 
+`ifndef __ICARUS__
   if (Bits < 1 || Height < 1 || Width < 1) begin : gen_no_such_image
     $error("gw_pad: Bits, Height and Width are at least 1");
   end
+`endif
 
-  localparam int unsigned OutHeight = Top + Height + Bottom;
-  localparam int unsigned OutWidth  = Left + Width + Right;
-  localparam int unsigned RowBits   = $clog2(OutHeight + 1);
-  localparam int unsigned ColBits   = $clog2(OutWidth + 1);
+  localparam int OutHeight = Top + Height + Bottom;
+  localparam int OutWidth  = Left + Width + Right;
+  localparam int RowBits   = $clog2(OutHeight + 1);
+  localparam int ColBits   = $clog2(OutWidth + 1);
 
   // Where the next output beat stands.
   logic [RowBits-1:0] row;

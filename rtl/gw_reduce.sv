@@ -4,7 +4,7 @@
 /// offered the cycle after the last beat was taken; the next beat may come while it leaves. The
 /// data stand in the unit around: its one register, enabled by `take`, is the output, too.
 module gw_reduce #(
-  parameter int unsigned Steps = 2
+  parameter int Steps = 2
 ) (
   input  logic clk,
   input  logic rst,  // back to the first beat
@@ -19,9 +19,11 @@ module gw_reduce #(
   output logic first
 );
 
+`ifndef __ICARUS__
   if (Steps < 1) begin : gen_no_such_steps
     $error("gw_reduce: Steps is at least 1");
   end
+`endif
 
   logic last;
 
@@ -37,7 +39,7 @@ module gw_reduce #(
     assign first = 1'b1;
     assign last  = 1'b1;
   end else begin : gen_many
-    localparam int unsigned StepBits = $clog2(Steps);
+    localparam int StepBits = $clog2(Steps);
 
     logic [StepBits-1:0] step;
 

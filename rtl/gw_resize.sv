@@ -7,9 +7,9 @@
 /// narrower side works every cycle. Equal lanes are wires. Other ratios than whole numbers are not
 /// built. `in_ready` depends on `out_ready`.
 module gw_resize #(
-  parameter int unsigned Width    = 8,  // bits per element
-  parameter int unsigned InLanes  = 4,
-  parameter int unsigned OutLanes = 1
+  parameter int Width    = 8,  // bits per element
+  parameter int InLanes  = 4,
+  parameter int OutLanes = 1
 ) (
   input  logic                      clk,
   input  logic                      rst,  // drops what it holds; data are not reset
@@ -23,13 +23,15 @@ module gw_resize #(
   output logic [OutLanes*Width-1:0] out_data
 );
 
+`ifndef __ICARUS__
   if (InLanes % OutLanes != 0 && OutLanes % InLanes != 0) begin : gen_no_such_ratio
     $error("gw_resize: one of InLanes and OutLanes is a multiple of the other");
   end
+`endif
 
   // Narrow beats to a wide one.
-  localparam int unsigned Parts = InLanes > OutLanes ? InLanes / OutLanes : OutLanes / InLanes;
-  localparam int unsigned CountBits = $clog2(Parts + 1);
+  localparam int Parts = InLanes > OutLanes ? InLanes / OutLanes : OutLanes / InLanes;
+  localparam int CountBits = $clog2(Parts + 1);
 
   if (InLanes == OutLanes) begin : gen_wires
     assign in_ready  = out_ready;
@@ -39,8 +41,8 @@ module gw_resize #(
     logic unused;
     assign unused = ^{clk, rst};
   end else begin : gen_resize
-    localparam int unsigned InBits = InLanes * Width;
-    localparam int unsigned OutBits = OutLanes * Width;
+    localparam int InBits = InLanes * Width;
+    localparam int OutBits = OutLanes * Width;
 
     logic push, pop;
     assign push = in_valid && in_ready;

@@ -10,11 +10,11 @@
 /// others. One beat a clock, FactorHeight * FactorWidth * Width clock cycles per row of the input,
 /// with no gap between rows or images. `in_ready` depends combinationally on `out_ready`.
 module gw_upsample #(
-  parameter int unsigned Bits         = 8,  // of a pixel
-  parameter int unsigned Height       = 28,
-  parameter int unsigned Width        = 28,
-  parameter int unsigned FactorHeight = 2,
-  parameter int unsigned FactorWidth  = 2,
+  parameter int Bits         = 8,  // of a pixel
+  parameter int Height       = 28,
+  parameter int Width        = 28,
+  parameter int FactorHeight = 2,
+  parameter int FactorWidth  = 2,
   parameter logic [87:0] RamStyle = "auto"
 ) (
   input  logic            clk,
@@ -29,14 +29,16 @@ module gw_upsample #(
   output logic [Bits-1:0] out_data
 );
 
+`ifndef __ICARUS__
   if (Bits < 1 || Height < 1 || Width < 1 || FactorHeight < 1 ||
       FactorWidth < 1) begin : gen_no_such_size
     $error("gw_upsample: Bits, Height, Width and factors are at least 1");
   end
+`endif
 
-  localparam int unsigned ColBits  = $clog2(Width + 1);
-  localparam int unsigned RowsBits = $clog2(FactorHeight + 1);
-  localparam int unsigned ColsBits = $clog2(FactorWidth + 1);
+  localparam int ColBits  = $clog2(Width + 1);
+  localparam int RowsBits = $clog2(FactorHeight + 1);
+  localparam int ColsBits = $clog2(FactorWidth + 1);
 
   // Which copy of which pixel of a row comes next.
   logic [RowsBits-1:0] row_copy;

@@ -10,15 +10,15 @@
 /// window is offered in the cycle after its last pixel was taken. While it waits, and then only, no
 /// pixel is taken, as that would shift it away. `in_ready` depends combinationally on `out_ready`.
 module gw_window #(
-  parameter int unsigned Bits           = 8,  // of a pixel
-  parameter int unsigned Height         = 28,
-  parameter int unsigned Width          = 28,
-  parameter int unsigned KernelHeight   = 3,
-  parameter int unsigned KernelWidth    = 3,
-  parameter int unsigned StrideHeight   = 1,
-  parameter int unsigned StrideWidth    = 1,
-  parameter int unsigned DilationHeight = 1,
-  parameter int unsigned DilationWidth  = 1,
+  parameter int Bits           = 8,  // of a pixel
+  parameter int Height         = 28,
+  parameter int Width          = 28,
+  parameter int KernelHeight   = 3,
+  parameter int KernelWidth    = 3,
+  parameter int StrideHeight   = 1,
+  parameter int StrideWidth    = 1,
+  parameter int DilationHeight = 1,
+  parameter int DilationWidth  = 1,
   parameter logic [87:0] RamStyle = "auto"
 ) (
   input  logic                                     clk,
@@ -34,9 +34,10 @@ module gw_window #(
 );
 
   // What the window spans, with its gaps.
-  localparam int unsigned SpanHeight = DilationHeight * (KernelHeight - 1) + 1;
-  localparam int unsigned SpanWidth  = DilationWidth * (KernelWidth - 1) + 1;
+  localparam int SpanHeight = DilationHeight * (KernelHeight - 1) + 1;
+  localparam int SpanWidth  = DilationWidth * (KernelWidth - 1) + 1;
 
+`ifndef __ICARUS__
   if (Bits < 1 || KernelHeight < 1 || KernelWidth < 1 || StrideHeight < 1 || StrideWidth < 1 ||
       DilationHeight < 1 || DilationWidth < 1) begin : gen_no_such_window
     $error("gw_window: bits, kernel, strides and dilations are at least 1");
@@ -44,18 +45,19 @@ module gw_window #(
   if (SpanHeight > Height || SpanWidth > Width) begin : gen_no_such_image
     $error("gw_window: the kernel is larger than the image");
   end
+`endif
 
   logic take;
   assign in_ready = !out_valid || out_ready;
   assign take     = in_valid && in_ready;
 
   // Where the next pixel stands, and how many rows and columns after it the next window ends.
-  localparam int unsigned RowBits     = $clog2(Height + 1);
-  localparam int unsigned ColBits     = $clog2(Width + 1);
-  localparam int unsigned RowWaitMax  = SpanHeight > StrideHeight ? SpanHeight : StrideHeight;
-  localparam int unsigned ColWaitMax  = SpanWidth > StrideWidth ? SpanWidth : StrideWidth;
-  localparam int unsigned RowWaitBits = $clog2(RowWaitMax + 1);
-  localparam int unsigned ColWaitBits = $clog2(ColWaitMax + 1);
+  localparam int RowBits     = $clog2(Height + 1);
+  localparam int ColBits     = $clog2(Width + 1);
+  localparam int RowWaitMax  = SpanHeight > StrideHeight ? SpanHeight : StrideHeight;
+  localparam int ColWaitMax  = SpanWidth > StrideWidth ? SpanWidth : StrideWidth;
+  localparam int RowWaitBits = $clog2(RowWaitMax + 1);
+  localparam int ColWaitBits = $clog2(ColWaitMax + 1);
 
   logic [RowBits-1:0]     row;
   logic [ColBits-1:0]     col;
@@ -103,7 +105,7 @@ module gw_window #(
 
   // The pixels of this column that the kernel's rows meet, the uppermost in the least significant
   // bits. A pixel rises by one kernel row every DilationHeight rows.
-  localparam int unsigned ColumnBits = KernelHeight * Bits;
+  localparam int ColumnBits = KernelHeight * Bits;
 
   logic [ColumnBits-1:0] column;
 

@@ -48,6 +48,12 @@ REFUSED = {
     "`define logic": "`define",
     "`verilator_config": "`",
     "`line 1 \"x\" 0": "`line",
+    "`ifdef __ICARUS__\nlogic a;\n`endif": "`ifdef",
+    "`ifndef VERILATOR\nlogic a;\n`endif": "`ifndef",
+    "`ifndef __ICARUS__\nlogic a;": "`ifndef",
+    "`ifndef __ICARUS__\nlogic a;\n`else\nlogic b;\n`endif": "`ifndef",
+    "`ifndef __ICARUS__\ninitial $system(\"touch marker\");\n`endif": r"\$system",
+    "`ifndef __ICARUS__\nlogic a;\n`endif\n`endif": "`endif",
     "// verilator public_flat_rw": "verilator",
     "/*verilator public*/": "verilator",
     "/* verilator inline_module */": "verilator",
@@ -69,6 +75,7 @@ REFUSED = {
 
 LOGIC = [
     "",
+    '`ifndef __ICARUS__\n  if (Bits < 1) begin : gen_none\n    $error("none");\n  end\n`endif\n',
     '  // It\'s "logic", made by Verilator; synthesis and simulation agree.',
     "  /* lines\n     of it */",
     "  // by an editor on Windows\r\n  wire x = a[0];\r",

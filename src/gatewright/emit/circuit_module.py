@@ -197,7 +197,7 @@ class _Builder:
             case Op.SUM, _:
                 return self._sum(node, stage)
             case Op.MUL, _:
-                a, b = (self._sized(arg, node.width, 0, stage, node.signed) for arg in node.args)
+                a, b = (self._factor(arg, node, stage) for arg in node.args)
                 return Binary("*", a, b)
             case Op.COMPARE, (relation, shift_a, shift_b):
                 return self._compare(node, relation, shift_a, shift_b, stage)
@@ -264,6 +264,17 @@ class _Builder:
             if node.signed:
                 result = Signed(result)
         return result if node.width + shift == width else Resized(width, result)
+
+    def _factor(self, arg: int, product: Node, stage: int) -> Expression:
+        """An operand of a product, as a signed number if the product is one.
+
+        Extended by zeros, it would be an unsigned factor as wide as the product, which synthesis
+        does not narrow.
+        """
+        node = self.nodes[arg]
+        if node.op is Op.CONST or node.signed or not product.signed:
+            return self._sized(arg, product.width, 0, stage, product.signed)
+        return Resized(product.width, Signed(Concat((Zeros(1), self._ref(arg, stage)))))
 
     def _compare(
         self, node: Node, relation: str, shift_a: int, shift_b: int, stage: int

@@ -52,6 +52,8 @@ _ORDER = re.compile(
     r"[/*!\s]*(?:verilator|(?:synopsys|synthesis|pragma|ambit|cadence)\s+\w+_\w+)", re.IGNORECASE
 )
 _LINT = re.compile(r"/[/*]\s*verilator lint_o(?:n|ff) [A-Z0-9_]+\s*(?:\*/)?", re.ASCII)
+# Elaboration checks are out of reach of Icarus 11. Tools that see them see all of the text, too.
+_GUARD = re.compile(r"^`ifndef __ICARUS__$((?:\n[^`\n]*)*?)\n`endif$", re.MULTILINE)
 # What a simulator's directory may hold: nothing that Python, which runs in it, would import.
 _READ = re.compile(
     r'\$readmem[bh]\s*\(\s*"((?:[A-Za-z_][\w-]*/)*[A-Za-z_][\w-]*\.(?:hex|mem|bin|dat|txt))"',
@@ -145,6 +147,7 @@ def _refusals(text: str) -> Iterator[tuple[int, str]]:
             yield found.start(), part
     # In the same places: a string stays a word, a comment is space.
     code = _TEXTS.sub(lambda found: _blank(found.group()), text)
+    code = _GUARD.sub(lambda found: f"{' ' * 18}{found.group(1)}\n{' ' * 6}", code)
     unknown = {word for word in set(_WORDS.findall(code)) if not _is_logic(word)}
     if unknown:
         for found in _WORDS.finditer(code):
