@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         Bottleneck,
         Difference,
         Fidelity,
+        Imported,
         Origin,
         Port,
         Report,
@@ -106,6 +107,13 @@ def fidelity_text(found: Fidelity) -> str:
     if found.agreement is not None:
         parts.insert(0, f"class agrees in {found.agreement:.2%}".replace("%", " %"))
     return f"against the model itself: {', '.join(parts)}"
+
+
+def unmet_text(found: Imported) -> str:
+    """For example "vivado-routed: timing is not met, setup slack -0.250 ns"; "" where it is."""
+    checks = (("setup", found.slack_ns), ("hold", found.hold_slack_ns))
+    missed = [f"{name} slack {slack:.3f} ns" for name, slack in checks if slack and slack < 0]
+    return f"{found.key}: timing is not met, {', '.join(missed)}" if missed else ""
 
 
 def origin_text(origin: Origin, *, details: bool = True) -> str:

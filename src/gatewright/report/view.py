@@ -12,6 +12,7 @@ from gatewright.report.sentences import (
     critical_path_text,
     fidelity_text,
     origin_text,
+    unmet_text,
     verdict,
 )
 from gatewright.report.text_tables import Entry, filled, numbers
@@ -180,7 +181,7 @@ def fidelities(sweep: SweepReport) -> list[tuple[str, str, bool]]:
 def notes(report: Report) -> list[str]:
     """Requests not honoured, with the layers that they were made for.
 
-    And why hls4ml's C++ was not compared.
+    And why hls4ml's C++ was not compared, and which vendor's tool found that timing is not met.
     """
     layers: dict[str, list[str]] = {}
     for layer in report.config.layers:
@@ -189,7 +190,7 @@ def notes(report: Report) -> list[str]:
     found = [f"{', '.join(names)}: {note}" for note, names in layers.items()]
     if report.verification and (why := report.verification.emulation_missing) is not None:
         found.append(f"not compared with hls4ml's C++: {why}")
-    return found
+    return found + list(filter(None, map(unmet_text, report.vendor.values())))
 
 
 def more_table(sweep: SweepReport) -> list[Entry]:
