@@ -8,6 +8,7 @@ from gatewright.compress.model_files import load_model
 from gatewright.compress.recipe import Training, parse_recipe
 from gatewright.compress.recipe_walk import Source, obtain
 from gatewright.store import Store
+from kept import kept_process
 
 MODEL = '''
 """Three classes of points in a plane."""
@@ -46,7 +47,8 @@ def make(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plane")
     (folder / "model.py").write_text(MODEL)
     source, store = Source(folder, input_precision="fixed<8,1>"), Store(folder / "store")
-    return lambda *steps: obtain(source, parse_recipe(["train", *steps]), TRAINING, store=store)
+    with kept_process():
+        yield lambda *steps: obtain(source, parse_recipe(["train", *steps]), TRAINING, store=store)
 
 
 def widths(step):

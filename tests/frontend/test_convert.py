@@ -408,8 +408,18 @@ def test_shapes_that_are_none_are_refused(tmp_path, match, kind, config):
         convert(*write_model(tmp_path, [layer], {}, shape))
 
 
-@pytest.mark.parametrize("axes", [1, 2])
-def test_a_normalization_behind_a_depthwise_convolution_is_folded_into_it(keras, axes, tmp_path):
+@pytest.mark.parametrize(
+    ("axes", "io"),
+    [
+        (1, "stream"),
+        (2, "parallel"),
+        pytest.param(1, "parallel", marks=pytest.mark.full),
+        pytest.param(2, "stream", marks=pytest.mark.full),
+    ],
+)
+def test_a_normalization_behind_a_depthwise_convolution_is_folded_into_it(
+    keras, axes, io, tmp_path
+):
     k = keras.layers
     kind, shape = (k.DepthwiseConv1D, (5, 3)) if axes == 1 else (k.DepthwiseConv2D, (5, 4, 3))
     inputs = keras.Input(shape, name="x")
@@ -419,13 +429,12 @@ def test_a_normalization_behind_a_depthwise_convolution_is_folded_into_it(keras,
     model.set_weights([rng.uniform(0.25, 1, weight.shape) for weight in model.weights])
     x = np.round(rng.uniform(-2, 2, (20, *shape)) * 64) / 64
     expected = model.predict(x, verbose=0)
-    for how in ("parallel", "stream"):
-        graph = convert(model, options=ConvertOptions(precision="fixed<40,16>", io=how))
-        assert "bn" not in graph.graph
-        write_hls(graph, tmp_path / how)
-        (outputs,) = Emulation(tmp_path / how).predict(x)
-        np.testing.assert_allclose(outputs, expected, atol=2**-12)
-        design = lower(graph)
-        found = golden.run(design, [np.rint(x * 1024).astype(np.int64)])
-        tensor = design.outputs[0]
-        np.testing.assert_array_equal(found[tensor.name] * 2.0**-tensor.type.frac, outputs)
+    graph = convert(model, options=ConvertOptions(precision="fixed<40,16>", io=io))
+    assert "bn" not in graph.graph
+    write_hls(graph, tmp_path)
+    (outputs,) = Emulation(tmp_path).predict(x)
+    np.testing.assert_allclose(outputs, expected, atol=2**-12)
+    design = lower(graph)
+    found = golden.run(design, [np.rint(x * 1024).astype(np.int64)])
+    tensor = design.outputs[0]
+    np.testing.assert_array_equal(found[tensor.name] * 2.0**-tensor.type.frac, outputs)

@@ -12,6 +12,7 @@ from gatewright.compress.recipe_walk import Stopped
 from gatewright.errors import InputError
 from gatewright.store import Store
 from gatewright.zoo import load_sweep, obtain
+from kept import end_kept_process, kept_process
 from pretended import pretend
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -118,7 +119,8 @@ def line(tmp_path_factory):
         split={"training": {"validation": 0.25}},
         wrong={"recipe": ["train", {"finetune": {"freeze": ["nose"]}}, "quantize"]},
     )
-    return sweep, Store(folder / "store")
+    with kept_process():
+        yield sweep, Store(folder / "store")
 
 
 def test_a_recipe_from_start_to_end(line):
@@ -151,14 +153,16 @@ def test_a_recipe_from_start_to_end(line):
 
 
 def test_what_was_made_before_does_not_matter(line):
-    """Steps of one process, and each in a process of its own, give the same bytes."""
+    """A process that made others before, and one for each step, give the same bytes."""
     sweep, store = line
     split = sweep.config("split")
     made = obtain(sweep, split, store=store)
     assert len(made.curve) == 30
     other = Store(store.root.with_name("other"))
+    end_kept_process()
     with pytest.raises(Stopped):
         obtain(sweep, split, store=other, floor=[0.0] * 15 + [1.01])
+    end_kept_process()
     again = obtain(sweep, split, store=other)
     assert [step.cached for step in again.steps] == [True, False]
     for ours, theirs in zip(made.steps, again.steps, strict=True):
