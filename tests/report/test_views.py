@@ -3,6 +3,7 @@
 import base64
 import csv
 import gzip
+import hashlib
 import io
 import json
 import re
@@ -12,6 +13,7 @@ import pytest
 from made_up import (
     FRONT,
     RECIPE,
+    add_routed,
     make_baseline,
     make_fidelity,
     make_fields,
@@ -28,12 +30,14 @@ from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
 from rich.console import Console
 
+from gatewright.report.attention import remarks
 from gatewright.report.budget import check_budgets, parse_budget
 from gatewright.report.csv import to_csv, write_csv
 from gatewright.report.diff import compare
-from gatewright.report.html import to_html, write_html
+from gatewright.report.html import models_to_html, to_html, write_html
 from gatewright.report.markdown import to_markdown, write_markdown
-from gatewright.report.plots import interval_plot, layer_colours, trial_plot
+from gatewright.report.page_data import Judged
+from gatewright.report.plots import trial_plot
 from gatewright.report.schema import Report, SweepReport
 from gatewright.report.search_tables import trial_table
 from gatewright.report.terminal import render_terminal
@@ -107,6 +111,16 @@ def test_plain_terminal_output_is_whole_lines_without_colour():
     assert not any(line != line.rstrip() for line in lines)
 
 
+def page_data_of(sweep):
+    return json.loads(Page(to_html(sweep)).scripts["data"])
+
+
+def page_text(sweep):
+    """The texts that the page shows, those that its script shows among them."""
+    page = Page(to_html(sweep))
+    return "".join([*page.text, *strings(json.loads(page.scripts["data"]))])
+
+
 def streamed_sweep():
     slow, fast = make_streamed_report("r72"), make_streamed_report("r36", 2, sized=False)
     return SweepReport(reports=(slow, fast))
@@ -114,7 +128,7 @@ def streamed_sweep():
 
 def test_every_view_tells_how_time_is_shared():
     sweep = streamed_sweep()
-    html = "".join(Page(to_html(sweep)).text)
+    html = page_text(sweep)
     for text in (terminal(sweep), to_markdown(sweep), html):
         assert "Bottleneck: conv2 takes 8,712 cycles per tensor (reuse factor 72)." in text
         assert "32 multipliers instead of 16, about 5,100 LUT more (estimated)." in text
@@ -133,9 +147,6 @@ def test_the_layer_table_says_who_is_idle():
     assert layers["reuse"].cells == ("7 → 9", "", "72", "", "400")
     assert layers["reuse"].values == (9, None, 72, None, 400)
     assert layers["multipliers"].cells == ("8", "", "16", "", "10")
-    shares = re.findall(r'class="number bar" data-value="[^"]*" style="--share:([^%]*)%">\d+%',
-                        to_html(SweepReport(reports=(make_streamed_report(),))))  # fmt: skip
-    assert shares == ["69.8", "7.8", "100.0", "1.4", "4.6"]
 
 
 def test_a_design_that_shares_nothing_says_nothing_of_it():
@@ -143,9 +154,8 @@ def test_a_design_that_shares_nothing_says_nothing_of_it():
     headings = {entry.heading for entry in layer_table(report)}
     assert not {"II", "busy", "multipliers"} & headings
     sweep = SweepReport(reports=(report,))
-    for text in (terminal(sweep), to_markdown(sweep), "".join(Page(to_html(sweep)).text)):
+    for text in (terminal(sweep), to_markdown(sweep), page_text(sweep)):
         assert not re.search("Bottleneck|FIFO|Time per layer|last beat|moved", text)
-    assert interval_plot(report) is None
 
 
 def test_a_speed_that_was_asked_for():
@@ -175,20 +185,6 @@ def test_fifos_that_were_measured_and_not():
     assert depths.cells == ("16",) * 4
     assert levels.cells == ("not measured",) * 4
     assert fifo_table(make_report()) == []
-
-
-def test_bars_of_layers_against_the_interval_of_the_network():
-    page = Page(to_html(streamed_sweep()))
-    plots = json.loads(page.scripts["plots"])
-    shown = [attrs["data-plot"] for _, attrs in page.tags if "data-plot" in attrs]
-    assert [name for name in shown if name.startswith("interval")] == ["interval-0", "interval-1"]
-    idle, busy = plots["interval-1"]["data"]
-    go.Figure(plots["interval-1"])
-    assert idle["x"] == [4356] * 5
-    assert busy["x"] == [2704, 676, 4356, 121, 200]
-    assert plots["interval-1"]["layout"]["yaxis"]["ticktext"][2] == "conv2"
-    colours = busy["marker"]["color"]
-    assert colours.count(colours[2]) == 1
 
 
 def test_what_was_chosen_for_a_single_configuration_stands_above_its_figures():
@@ -237,7 +233,7 @@ def test_rich_markup_in_names_is_text():
 
 
 def views(sweep):
-    return terminal(sweep), to_markdown(sweep), "".join(Page(to_html(sweep)).text)
+    return terminal(sweep), to_markdown(sweep), page_text(sweep)
 
 
 def with_fidelity(**changes):
@@ -250,7 +246,7 @@ def test_every_view_tells_how_far_the_hardware_is_from_the_model_itself():
     for text in views(with_fidelity()):
         words = " ".join(text.replace("\\", "").split())
         assert "class agrees in 97.00 %, difference at most 0.75, 0.01 in the mean" in words
-        assert "warning: look at fc1" in words
+        assert "look at fc1" in words
         assert "0.9700" in words and "tf-keras 2.21" in words
     assert any("5.53" in text for text in views(with_fidelity())[1:])
     (column,) = (e for e in layer_table(with_fidelity().reports[0]) if "model" in e.heading)
@@ -298,8 +294,8 @@ def test_the_page_lists_all_trials_and_shows_those_that_completed():
     page = Page(to_html(sweep))
     assert not page.stack
     places = [attrs["data-plot"] for _, attrs in page.tags if "data-plot" in attrs]
-    plot = json.loads(page.scripts["plots"])["trials"]
-    assert places[0] == "trials"
+    assert places == ["trials-0"]
+    plot = json.loads(page.scripts["trials-0"])
     assert plot == trial_plot(sweep.search)
     go.Figure(plot)
     line, *groups = plot["data"]
@@ -324,8 +320,7 @@ def test_the_page_lists_all_trials_and_shows_those_that_completed():
     assert line["y"] == sorted(line["y"])
     assert plot["layout"]["xaxis"]["title"]["text"] == "LUT"
     assert plot["layout"]["yaxis"]["title"]["text"] == "accuracy RTL"
-    ((_, attrs),) = [part for part in page.tags if part[0] == "details"][:1]
-    assert attrs == {}  # closed
+    assert [attrs for tag, attrs in page.tags if tag == "details"][-1] == {}  # closed
     text = to_html(sweep)
     (table,) = re.findall("<summary>Table of all trials.*?</details>", text, re.S)
     assert table.count('<th scope="row">') == 50
@@ -419,7 +414,7 @@ def test_trials_without_two_objectives_or_results_have_no_plot():
     ):
         assert trial_plot(search) is None
         page = Page(to_html(make_found_sweep().model_copy(update={"search": search})))
-        assert "trials" not in {attrs.get("data-plot") for _, attrs in page.tags}
+        assert "trials-0" not in {attrs.get("data-plot") for _, attrs in page.tags}
         assert ("Table of all trials" in page.text) == bool(search.trials)
 
 
@@ -444,7 +439,7 @@ def test_a_long_value_is_cut_where_a_plot_shows_it_alone():
     assert "recipe: [{train: {epochs: 0}}" in hover and hover.endswith("…")
     assert len(hover) < 150
     sweep = make_found_sweep().model_copy(update={"search": search})
-    assert recipe in "".join(Page(to_html(sweep)).text)
+    assert recipe in page_text(sweep)
 
 
 def test_reports_without_steps_or_software_say_nothing_of_them():
@@ -477,7 +472,7 @@ def test_long_settings_are_cut_on_a_terminal_alone():
         assert text.count("layer3: 6, layer4: …") == 2
         assert "layer39" not in text
         assert max(map(len, text.splitlines())) <= width
-    assert long in "".join(Page(to_html(sweep)).text)
+    assert long in page_text(sweep)
     assert to_markdown(sweep).count("layer39: 6") == 2
 
 
@@ -563,7 +558,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br"):
+        if tag not in ("meta", "img", "br", "input"):
             self.stack.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag):
@@ -583,29 +578,66 @@ def test_html_is_well_formed_and_asks_for_nothing():
     assert not {"link", "img", "iframe", "object", "base"} & {tag for tag, _ in page.tags}
     assert not [attrs for _, attrs in page.tags if {"src", "href", "srcset"} & attrs.keys()]
     policies = [attrs["content"] for tag, attrs in page.tags if "http-equiv" in attrs]
+    plotly = gzip.decompress(base64.b64decode(page.scripts["plotly"])).decode()
+    assert plotly == get_plotlyjs()
+    own = page.scripts[None]
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+               for text in (own, plotly)]  # fmt: skip
     assert policies == [
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-        "img-src data: blob:"
+        "default-src 'none'; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digests[0]}' 'sha256-{digests[1]}'; img-src data: blob:"
     ]
+    assert "</script" not in own and "<!--" not in own
     assert "url(" not in "".join(re.findall(r"<style>.*?</style>", to_html(make_sweep()), re.S))
 
 
-def test_html_carries_plotly_and_its_figures():
-    page = Page(to_html(make_sweep()))
-    assert gzip.decompress(base64.b64decode(page.scripts["plotly"])).decode() == get_plotlyjs()
-    plots = json.loads(page.scripts["plots"])
-    shown = [attrs["data-plot"] for _, attrs in page.tags if "data-plot" in attrs]
-    assert sorted(shown) == sorted(plots)
-    assert shown == ["trade-0", "layers-0-0", "layers-0-1", "layers-0-2"]
-    for plot in plots.values():
-        go.Figure(plot)  # raises on what Plotly does not know
-    front, *groups = plots["trade-0"]["data"]
-    assert front["x"] == [6822, 9970, 16108, 17572, 22506]
-    assert {trace["name"]: trace["text"] for trace in groups}["verification failed"] == [
-        "mixed_bad"
-    ]
-    bars = plots["layers-0-0"]["data"]
-    assert sum(trace["x"][0] for trace in bars[:-1]) == bars[-1]["x"][0] == 26906
+def test_the_page_has_each_figure_with_its_declaration_and_origin():
+    sweep = make_sweep()
+    data = page_data_of(sweep)
+    columns = {column["name"]: column for column in data["columns"]}
+    assert columns["xcup.lut"]["values"] == [r.resources["xcup"].lut for r in sweep.reports]
+    assert columns["xcup.lut"]["heading"] == "LUT" and columns["xcup.lut"]["better"] == "less"
+    assert data["origins"][columns["xcup.lut"]["origins"]]["method"] == "synthesized"
+    assert columns["clock"]["chosen"] and columns["clock"]["origins"] is None
+    assert [row["config"] for row in data["rows"]] == [r.config.name for r in sweep.reports]
+    assert [row["config"] for row in data["rows"] if row["state"] == "bad"] == ["mixed_bad"]
+    assert not [row for row in data["rows"] if row["state"] == "bad" and row["eligible"]]
+    layers = data["details"][0]["tables"][0]
+    (lut,) = (column for column in layers["columns"] if column["heading"] == "LUT")
+    assert lut["adds"] and sum(lut["values"]) == columns["xcup.lut"]["values"][0]
+
+
+def test_what_matters_most_comes_first():
+    fields = make_fields("w5") | make_fidelity()
+    fields["provenance"]["groups"]["fidelity"] = {"method": "simulated", "tool": "tf-keras 2.21"}
+    add_routed(fields)
+    reports = make_streamed_report(), Report.model_validate(fields)
+    failed = make_report("bad", mismatches=3)
+    sweep = SweepReport(reports=tuple(
+        report.model_copy(update={"model": failed.model}) for report in (*reports, failed)
+    ))  # fmt: skip
+    found = remarks(sweep, check_budgets(sweep, [parse_budget("lut=1")]))
+    levels = [remark.level for remark in found]
+    assert levels == sorted(levels, key=["failure", "warning", "note"].index)
+    assert found[0].configs == ("bad",) and "first difference: layer 'fc2'" in found[0].text
+    assert found[1].text == "ecp5-85k slack (ns) is -2.000, which must not be below 0.000"
+    assert ("warning", "look at fc1") in [(remark.level, remark.text) for remark in found]
+    assert found[-1].text == "conv1: reuse factor moved from 7 to 9"
+
+
+def test_several_models_stand_in_one_page():
+    other = make_fields("w6")
+    other["model"]["name"] = "another"
+    other["resources"] = {"ecp5": other["resources"]["xcup"]}
+    other["provenance"]["groups"]["resources.ecp5"] = {"method": "vendor", "tool": "Tool"}
+    models = [make_sweep(), SweepReport.model_validate({"reports": [other]})]
+    page = Page(models_to_html([Judged(sweep) for sweep in models]))
+    data = json.loads(page.scripts["data"])
+    assert [model["name"] for model in data["models"]] == ["digits_mlp", "another"]
+    assert [row["model"] for row in data["rows"]] == [0] * 7 + [1]
+    (lut,) = (column for column in data["columns"] if column["name"] == "ecp5.lut")
+    assert lut["values"][:7] == [None] * 7 and lut["heading"] == "ecp5 LUT"
+    assert lut["origins"][:7] == [None] * 7
 
 
 def test_html_shows_text_as_text():
@@ -615,8 +647,7 @@ def test_html_shows_text_as_text():
     assert "img" not in {tag for tag, _ in page.tags}
     assert not [attrs for _, attrs in page.tags if "onerror" in attrs]
     assert EVIL in "".join(page.text)
-    plots = json.loads(page.scripts["plots"])
-    for plot in plots.values():
+    for plot in (json.loads(page.scripts["trials-0"]),):
         # Plotly takes tags and %{...} in its texts for markup.
         texts = [value for value in strings(plot) if "onerror" in value]
         assert not any("<img" in value or "</script" in value for value in texts)
@@ -641,8 +672,8 @@ def test_html_without_figures_has_no_plots_and_says_what_is_unknown():
     fields["provenance"]["groups"] = {}
     bare = Report.model_validate(fields)
     page = Page(to_html(SweepReport(reports=(bare,))))
-    assert set(page.scripts) == {None}
-    assert "0 of 1 configurations bit-exact" in "".join(page.text)
+    (row,) = json.loads(page.scripts["data"])["rows"]
+    assert (row["state"], row["verdict"], row["eligible"]) == ("open", "not verified", True)
     assert "not verified" in "".join(page.text)
     assert terminal(SweepReport(reports=(bare,)))
     assert to_markdown(SweepReport(reports=(bare,)))
@@ -651,9 +682,10 @@ def test_html_without_figures_has_no_plots_and_says_what_is_unknown():
 def test_a_figure_known_to_some_is_marked_unknown_for_the_others():
     fields = make_fields("w5")
     fields["resources"]["xcup"]["bram"] = 1.5
-    text = to_html(SweepReport(reports=(make_report("w6"), Report.model_validate(fields))))
-    assert len(re.findall(r'class="number unknown">\?<', text)) == 1
-    assert 'data-value="1.5"' in text
+    sweep = SweepReport(reports=(make_report("w6"), Report.model_validate(fields)))
+    (bram,) = (c for c in page_data_of(sweep)["columns"] if c["name"] == "xcup.bram")
+    assert bram["values"] == [None, 1.5] and bram["origins"][0] is None
+    assert 'class="number unknown"><' in to_html(sweep)
 
 
 def test_a_figure_of_another_origin_than_most_is_marked():
@@ -661,25 +693,17 @@ def test_a_figure_of_another_origin_than_most_is_marked():
     fields["provenance"]["groups"]["resources.xcup"] = {"method": "estimated", "tool": "Guesser"}
     odd = Report.model_validate(fields)
     sweep = SweepReport(reports=(odd, make_report("w6"), make_report("w4", (4, 4, 4))))
-    text = to_html(sweep)
-    marked = re.findall(r'<sup title="([^"]*)">†</sup>', text)
-    assert set(marked) == {"estimated · Guesser"}
-    assert "but estimated · Guesser [guess]" in text
+    data = page_data_of(sweep)
+    (lut,) = (column for column in data["columns"] if column["name"] == "xcup.lut")
+    methods = [data["origins"][index]["method"] for index in lut["origins"]]
+    assert methods == ["estimated", "synthesized", "synthesized"]
+    assert "but estimated · Guesser [guess]" in page_text(sweep)
     assert "but estimated · Guesser [guess]" in terminal(sweep)
-    assert "†</sup>" not in to_html(make_sweep())
-
-
-def test_many_layers_have_colours_of_their_own():
-    fields = make_fields()
-    layers = fields["layers"] * 4
-    fields["layers"] = [{**layer, "name": f"l{i}"} for i, layer in enumerate(layers)]
-    colours = layer_colours(SweepReport(reports=(Report.model_validate(fields),)), "xcup")
-    assert len(colours) == len(set(colours.values())) == 24
 
 
 def test_same_reports_same_bytes(tmp_path):
-    write_html(make_sweep(), tmp_path / "a" / "index.html")
-    write_html(make_sweep(), tmp_path / "b.html")
+    write_html([Judged(make_sweep())], tmp_path / "a" / "index.html")
+    write_html([Judged(make_sweep())], tmp_path / "b.html")
     first = (tmp_path / "a" / "index.html").read_bytes()
     assert first == (tmp_path / "b.html").read_bytes()
     assert len(first) < 2_500_000

@@ -588,7 +588,13 @@ def report(
     budget: Annotated[
         list[str] | None, typer.Option(help="Gate, e.g. lut=20000; exit 1 if missed.")
     ] = None,
-    against: Annotated[Path | None, typer.Option(help="Older report to compare with.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Older report; exit 1 if figures are worse than there.")
+    ] = None,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(help="With --against: how much worse, e.g. 5%, lut=10%, slack=0.1; usual 2%."),
+    ] = None,
     _: Annotated[
         bool,
         typer.Option(
@@ -599,42 +605,42 @@ def report(
         ),
     ] = False,
 ) -> None:
-    """Show the results of project directories; write them; gate on budgets."""
-    from gatewright.flow.summary import refresh
-    from gatewright.report.budget import check_budgets, parse_budgets
-    from gatewright.report.csv import write_csv
-    from gatewright.report.diff import compare
+    """Show the results of project directories; write them; gate on budgets and an older report."""
+    from gatewright.cli.reports import gate_regressions, judge, refresh_reports, write_one_model
+    from gatewright.report.budget import parse_budgets
     from gatewright.report.html import write_html
-    from gatewright.report.markdown import write_markdown
-    from gatewright.report.report_files import load_reports, write_json
+    from gatewright.report.report_files import load_models
     from gatewright.report.terminal import render_terminal
+    from gatewright.report.tolerance import parse_tolerance
     from gatewright.system.files import check_new_file
 
     budgets = [one for text in budget or () for one in parse_budgets(text)]
+    tolerances = [parse_tolerance(text) for text in tolerance or ()]
+    if tolerances and against is None:
+        raise InputError("--tolerance says how much worse than in an older report; add --against")
     to_stdout = json_file == Path("-")
     for file in filter(None, (html, csv, markdown, None if to_stdout else json_file)):
         check_new_file(file)
-    for directory in directories:
-        folders = [directory, *sorted(directory.iterdir())] if directory.is_dir() else []
-        for folder in folders:
-            if (folder / "convert.json").is_file() and (folder / "rtl").is_dir():
-                refresh(folder)
-    found = load_reports(directories)
-    verdicts = check_budgets(found, budgets)
-    difference = compare(found, load_reports([against])) if against else None
+    refresh_reports(directories)
+    models = judge(load_models(directories), budgets, against)
+    files = {"--json": json_file, "--csv": csv, "--markdown": markdown}
+    for option, alone in files.items():
+        if alone is not None and len(models) > 1:
+            names = ", ".join(model.sweep.model for model in models)
+            raise InputError(f"{option} holds one model, here are {names}; --html takes them all")
     if html:
-        write_html(found, html, verdicts=verdicts, difference=difference)
-    if json_file and not to_stdout:
-        write_json(found, json_file)
-    if csv:
-        write_csv(found, csv)
-    if markdown:
-        write_markdown(found, markdown, verdicts=verdicts, difference=difference)
-    if to_stdout:
-        show_json(found.to_json())
-    else:
-        render_terminal(found, console(), verdicts=verdicts, difference=difference)
-    _gate(found, verdicts)
+        write_html(models, html)
+    write_one_model(models[0], None if to_stdout else json_file, csv, markdown)
+    for model in models:
+        if to_stdout:
+            show_json(model.sweep.to_json())
+        else:
+            render_terminal(
+                model.sweep, console(), verdicts=model.verdicts, difference=model.difference
+            )
+    for model in models:
+        _gate(model.sweep, model.verdicts)
+    gate_regressions(models, tolerances)
 
 
 @app.command("import-report")

@@ -39,6 +39,7 @@ from gatewright.report.budget import parse_budget
 from gatewright.report.figures import find_quantity
 from gatewright.report.html import write_html
 from gatewright.report.markdown import write_markdown
+from gatewright.report.page_data import Judged
 from gatewright.report.report_files import REPORT, load_reports, write_json, write_report
 from gatewright.report.sentences import verdict
 from gatewright.store import Store
@@ -161,7 +162,7 @@ def run_sweep(
     )
     write_json(found, folder / "report" / REPORT)
     page = folder / "report" / "index.html"
-    write_html(found, page)
+    write_html([Judged(found)], page)
     if publish is not None:
         _publish(found, publish)
     return SweepResult(found, page, tuple(str(error) for error in failures))
@@ -225,7 +226,7 @@ def run_search(
         engine.close()
     found = schema.SweepReport(reports=reports, baselines=software, search=_summary(plan, done))
     page = folder / "report" / "index.html"
-    write_html(found, page)
+    write_html([Judged(found)], page)
     write_json(found, folder / REPORT)
     write_markdown(found, folder / "README.md")
     if publish is not None:

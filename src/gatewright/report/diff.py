@@ -56,6 +56,7 @@ class Changes:
     added: tuple[str, ...]  # configurations
     removed: tuple[str, ...]  # configurations
     unchanged: int  # figures that are known and equal, of equal origin
+    unproved: tuple[str, ...] = ()  # configurations that were bit-exact, and are not known to be
 
     def remarks(self) -> list[str]:
         """What is not a changed figure, in sentences."""
@@ -97,6 +98,11 @@ def compare(new: SweepReport, old: SweepReport) -> Changes:
         tuple(config for config in after if config not in before),
         tuple(config for config in before if config not in after),
         unchanged,
+        tuple(
+            config
+            for config, report in after.items()
+            if config in before and before[config].passed and not report.passed
+        ),
     )
 
 

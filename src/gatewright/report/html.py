@@ -4,47 +4,25 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
+import json
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatewright.report.pareto import tradeoffs
-from gatewright.report.plots import (
-    interval_plot,
-    layer_colours,
-    layer_plots,
-    tradeoff_plot,
-    trial_plot,
-)
+from gatewright.report.page_data import Judged, page_data
+from gatewright.report.plots import trial_plot
 from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
-from gatewright.report.recipe_tables import step_table
 from gatewright.report.search_tables import failure_table, search_facts, trial_table
 from gatewright.report.seeds import METHOD as SEED_METHOD
 from gatewright.report.seeds import seed_table
-from gatewright.report.sentences import difference_text, origin_text, port_text, verdict
 from gatewright.report.software_tables import (
     METHOD,
     baseline_methods,
     baseline_table,
     gain_table,
-    problems,
 )
-from gatewright.report.view import (
-    all_groups,
-    bottlenecks,
-    change_table,
-    deviates,
-    fidelities,
-    fifo_table,
-    layer_table,
-    methods,
-    more_table,
-    notes,
-    origins,
-    split,
-    summary,
-    vendor_table,
-)
+from gatewright.report.view import all_groups, methods, summary
 from gatewright.system.console import plain
 from gatewright.system.files import write_text
 
@@ -54,9 +32,94 @@ if TYPE_CHECKING:
     from gatewright.report.budget import Verdict
     from gatewright.report.diff import Changes
     from gatewright.report.schema import SweepReport
-    from gatewright.report.text_tables import Entry
 
-_HERE = Path(__file__).parent
+_PAGE = Path(__file__).parent / "page"
+_SCRIPTS = ("data.js", "tables.js", "configurations.js", "plots.js", "details.js", "start.js")
+
+
+def to_html(
+    sweep: SweepReport,
+    *,
+    verdicts: Sequence[Verdict] = (),
+    difference: Changes | None = None,
+) -> str:
+    """The reports of one model as a self-contained HTML page, see `models_to_html`.
+
+    Args:
+        sweep: the reports.
+        verdicts: budgets to list.
+        difference: comparison with older reports to add.
+    """
+    return models_to_html([Judged(sweep, verdicts, difference)])
+
+
+def models_to_html(models: Sequence[Judged]) -> str:
+    """The reports of several models as one self-contained HTML page.
+
+    The page carries Plotly's script compressed (2 MB), which a browser of 2023 or later unpacks by
+    itself. Without scripts the tables of configurations are there, and nothing else. Its content
+    security policy forbids every request, and all scripts but its own. No text from reports is
+    taken for markup.
+
+    Args:
+        models: of different models, in the order to show them in; at least one.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_PAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_printable,
+    )
+    script = _script()
+    page: str = environment.get_template("page.html.j2").render(
+        models=[_sections(model) for model in models],
+        data=_embedded(page_data(models)),
+        css=(_PAGE / "style.css").read_text(encoding="utf-8"),
+        script=script,
+        plotly=base64.b64encode(gzip.compress(_plotly().encode(), mtime=0)).decode(),
+        allowed=[_digest(script), _digest(_plotly())],
+        seed_method=SEED_METHOD,
+        gain_method=METHOD,
+        no_twin=NO_TWIN,
+    )
+    return page
+
+
+def write_html(models: Sequence[Judged], path: Path) -> None:
+    """Write the reports as a self-contained HTML page, see `models_to_html`.
+
+    Raises:
+        InputError: if the file can't be written.
+    """
+    write_text(path, models_to_html(models))
+
+
+def _sections(model: Judged) -> dict[str, Any]:
+    """What stands below the configurations, by the names that the template has for it."""
+    sweep = model.sweep
+    search = sweep.search
+    return {
+        "name": sweep.model,
+        "sweep": sweep,
+        "summary": summary(sweep),
+        "search": search,
+        "search_facts": search_facts(search) if search else [],
+        "trial_plot": _embedded(plot) if search and (plot := trial_plot(search)) else None,
+        "trials": trial_table(search, search.trials) if search else [],
+        "failures": failure_table(search) if search else [],
+        "seeds": seed_table(sweep),
+        "prunings": pruning_table(sweep),
+        "unmatched": unmatched(sweep),
+        "baselines": baseline_table(sweep),
+        "gains": gain_table(sweep),
+        "baseline_methods": baseline_methods(sweep),
+        "verdicts": sorted(model.verdicts, key=lambda verdict: verdict.ok),
+        "methods": methods(sweep, all_groups(sweep)),
+    }
 
 
 def _printable(value: Any) -> Any:
@@ -66,156 +129,31 @@ def _printable(value: Any) -> Any:
     return "\n".join(plain(line) for line in value.split("\n"))
 
 
-def to_html(
-    sweep: SweepReport,
-    *,
-    verdicts: Sequence[Verdict] = (),
-    difference: Changes | None = None,
-) -> str:
-    """The reports as a self-contained HTML page.
+def _embedded(value: Any) -> Any:
+    """JSON that may stand in a script element: nothing in it ends that, or begins another."""
+    from markupsafe import Markup
 
-    The page carries Plotly's script compressed (2 MB), which a browser of 2023 or later unpacks by
-    itself; without scripts all but the plots is there. Its content security policy forbids every
-    request. All text from reports is escaped.
-
-    Args:
-        sweep: the reports.
-        verdicts: budgets to list, missed ones first.
-        difference: comparison with older reports to add.
-    """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_printable,
-    )
-    drawn = _plots(sweep)
-    page: str = environment.get_template("page.html.j2").render(
-        sweep=sweep,
-        css=(_HERE / "page.css").read_text(encoding="utf-8"),
-        script=(_HERE / "page.js").read_text(encoding="utf-8"),
-        plotly=_plotly() if drawn["plots"] else "",
-        **drawn,
-        **_tables(sweep),
-        **_words(sweep),
-        verdicts=sorted(verdicts, key=lambda verdict: verdict.ok),
-        difference=difference,
-        changes=change_table(difference) if difference and difference.changes else [],
-        notes=notes,
-        maximum=_maximum,
-        origins=origins,
-        deviates=deviates,
-        difference_text=difference_text,
-        origin_text=origin_text,
-        port_text=port_text,
-        verdict=verdict,
-    )
-    return page
+    text: str = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)  # noqa: S704 (the signs that make markup are gone)
 
 
-def write_html(
-    sweep: SweepReport,
-    path: Path,
-    *,
-    verdicts: Sequence[Verdict] = (),
-    difference: Changes | None = None,
-) -> None:
-    """Write the reports as a self-contained HTML page, see `to_html`.
-
-    Raises:
-        InputError: if the file can't be written.
-    """
-    write_text(path, to_html(sweep, verdicts=verdicts, difference=difference))
+def _digest(script: str) -> str:
+    """How a content security policy names a script that may run."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _plots(sweep: SweepReport) -> dict[str, Any]:
-    """The plots of the page by name, and which of them stand where."""
-    plots: dict[str, dict[str, Any]] = {}
-    if sweep.search and (trials := trial_plot(sweep.search)):
-        plots["trials"] = trials
-    trades = []
-    for i, trade in enumerate(tradeoffs(sweep)):
-        plots[f"trade-{i}"] = tradeoff_plot(sweep, trade)
-        trades.append((f"trade-{i}", trade))
-    breakdowns = []
-    for i, target in enumerate(sweep.targets):
-        names = []
-        for j, plot in enumerate(layer_plots(sweep, target)):
-            names.append(f"layers-{i}-{j}")
-            plots[names[-1]] = plot
-        if names:
-            how = origins(sweep, f"layers.{target}")
-            breakdowns.append((target, names, layer_colours(sweep, target), how))
-    intervals = []
-    for i, report in enumerate(sweep.reports):
-        if bars := interval_plot(report):
-            intervals.append(f"interval-{i}")
-            plots[intervals[-1]] = bars
-    places = {"trades": trades, "breakdowns": breakdowns, "intervals": intervals}
-    return {"plots": plots, **places}
-
-
-def _tables(sweep: SweepReport) -> dict[str, Any]:
-    """The tables of the page, by the names that the template has for them."""
-    search = sweep.search
-    shared, varying = split(summary(sweep))
-    return {
-        "shared": shared,
-        "sections": _sections(sweep, varying),
-        "failures": failure_table(search) if search else [],
-        "trials": trial_table(search, search.trials) if search else [],
-        "seeds": seed_table(sweep),
-        "prunings": pruning_table(sweep),
-        "baselines": baseline_table(sweep),
-        "gains": gain_table(sweep),
-        "more": more_table(sweep),
-        "layer_tables": [layer_table(report) for report in sweep.reports],
-        "step_tables": [step_table([report]) for report in sweep.reports],
-        "fifo_tables": [fifo_table(report) for report in sweep.reports],
-        "vendor_tables": [vendor_table([report]) for report in sweep.reports],
-    }
-
-
-def _words(sweep: SweepReport) -> dict[str, Any]:
-    """What the page says beside its tables, by the names that the template has for it."""
-    return {
-        "bottlenecks": bottlenecks(sweep),
-        "fidelities": fidelities(sweep),
-        "search_facts": search_facts(sweep.search) if sweep.search else [],
-        "seed_method": SEED_METHOD,
-        "unmatched": unmatched(sweep),
-        "no_twin": NO_TWIN,
-        "gain_method": METHOD,
-        "problems": problems(sweep),
-        "baseline_methods": baseline_methods(sweep),
-        "methods": methods(sweep, all_groups(sweep)),
-    }
-
-
-def _sections(sweep: SweepReport, entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
-    """Neighbouring columns of one origin, with that origin for the row above the headings."""
-    found: list[tuple[str, list[Entry]]] = []
-    for entry in entries:
-        origin = origins(sweep, entry.group, details=False)
-        if found and found[-1][0] == origin:
-            found[-1][1].append(entry)
-        else:
-            found.append((origin, [entry]))
-    return found
-
-
-def _maximum(entry: Entry) -> float:
-    """The largest value of a column, at least 1, to scale bars by."""
-    return max([1.0, *(value for value in entry.values or () if value is not None)])
+@cache
+def _script() -> str:
+    """The page's own script: its parts, one after the other."""
+    parts = [(_PAGE / name).read_text(encoding="utf-8") for name in _SCRIPTS]
+    return '\n"use strict";\n' + "\n".join(parts)
 
 
 @cache
 def _plotly() -> str:
-    """Plotly's script, gzip'ed and in base64; the same bytes every time."""
     from plotly.offline import get_plotlyjs
 
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
+    text: str = get_plotlyjs()
+    return text

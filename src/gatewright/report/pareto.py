@@ -55,12 +55,12 @@ def tradeoffs(sweep: SweepReport) -> list[Tradeoff]:
     table = {held.name: held for held in columns(sweep)}
     known = {name: held for name, held in table.items() if held.known}
     accuracy = known.get("accuracy") or known.get("accuracy_quantized")
-    allowed = _allowed(sweep)
+    free = eligible(sweep)
     found = []
     for target in sweep.targets:
         area = known.get(f"{target}.lut") or known.get(f"{target}.area")
         if accuracy and area:
-            rows = _that_know(allowed, (accuracy, area))
+            rows = _that_know(free, (accuracy, area))
             partly: tuple[Column, ...] = ()
             if sweep.search:
                 weighed = _objectives(sweep, sweep.search, target)
@@ -73,7 +73,7 @@ def tradeoffs(sweep: SweepReport) -> list[Tradeoff]:
                     accuracy,
                     area,
                     weighed,
-                    _front(_that_know(allowed, weighed), weighed),
+                    _front(_that_know(free, weighed), weighed),
                     _front(rows, (accuracy, area)),
                     partly,
                 )
@@ -81,7 +81,7 @@ def tradeoffs(sweep: SweepReport) -> list[Tradeoff]:
     return found
 
 
-def _allowed(sweep: SweepReport) -> list[int]:
+def eligible(sweep: SweepReport) -> list[int]:
     """Rows that have not failed verification and keep the constraints of the search."""
     constraints = sweep.search.constraints if sweep.search else ()
     verdicts = check_budgets(sweep, map(parse_budget, constraints))

@@ -27,6 +27,7 @@ class _Part:
     """What a file holds."""
 
     file: Path
+    model: str
     reports: tuple[Report, ...]
     whole: bool = False  # the reports of a whole sweep
     baselines: tuple[Baseline, ...] = ()
@@ -50,18 +51,44 @@ def load_reports(paths: Sequence[Path]) -> SweepReport:
         InputError: if a file is missing or not a report, or if the reports are of several models,
             or two of the same configuration, or found by two searches.
     """
-    loaded = [part for path in paths for part in _load(path)]
-    found = [(part.file, report) for part in loaded for report in part.reports]
-    if not found:
+    groups = _by_model(paths)
+    (lead, first), *others = groups.items()
+    for name, parts in others:
+        raise InputError(
+            f"{parts[0].file}: a report of model '{name}', but {first[0].file} is one of "
+            f"'{lead}'; a table holds one model"
+        )
+    return _join(first)
+
+
+def load_models(paths: Sequence[Path]) -> list[SweepReport]:
+    """Read the reports of one or several models, in the order in which each model first comes.
+
+    Args:
+        paths: as those of `load_reports`.
+
+    Raises:
+        InputError: as `load_reports`, but for several models.
+    """
+    return [_join(parts) for parts in _by_model(paths).values()]
+
+
+def _by_model(paths: Sequence[Path]) -> dict[str, list[_Part]]:
+    """What the paths stand for, by name of the model; never nothing."""
+    groups: dict[str, list[_Part]] = {}
+    for path in paths:
+        for part in _load(path):
+            groups.setdefault(part.model, []).append(part)
+    if not groups:
         raise InputError("no report given; name a project directory or a report.json")
+    return groups
+
+
+def _join(loaded: Sequence[_Part]) -> SweepReport:
+    """The reports of one model."""
+    found = [(part.file, report) for part in loaded for report in part.reports]
     files: dict[str, Path] = {}
-    first, lead = found[0]
     for file, report in found:
-        if report.model.name != lead.model.name:
-            raise InputError(
-                f"{file}: a report of model '{report.model.name}', but {first} is one of "
-                f"'{lead.model.name}'; a table holds one model"
-            )
         if report.config.name in files:
             raise InputError(
                 f"{file}: configuration '{report.config.name}' stands in "
@@ -125,10 +152,17 @@ def _load(path: Path) -> list[_Part]:
     single = [part for part in parts if not part.whole]
     if not single:
         return parts
-    names = {report.config.name for part in single for report in part.reports}
     for part in parts:
+        names = {
+            report.config.name
+            for other in single
+            if other.model == part.model
+            for report in other.reports
+        }
         of = {report.config.name for report in part.reports}
-        if part.whole and of <= names:
+        if part.whole and not names:
+            single.append(part)
+        elif part.whole and of <= names:
             single.append(replace(part, reports=(), search=part.search if of == names else None))
     return single
 
@@ -143,9 +177,10 @@ def _parse(path: Path) -> _Part:
                 f"but {VERSION} is known"
             )
         if "reports" not in fields:
-            return _Part(path, (Report.model_validate(fields),))
+            report = Report.model_validate(fields)
+            return _Part(path, report.model.name, (report,))
         sweep = SweepReport.model_validate(fields)
-        return _Part(path, sweep.reports, True, sweep.baselines, sweep.search)
+        return _Part(path, sweep.model, sweep.reports, True, sweep.baselines, sweep.search)
     except FileNotFoundError:  # it was there a moment ago
         raise InputError(f"{path}: cannot be read (it is gone)") from None
     except ValidationError as error:

@@ -12,6 +12,7 @@ from gatewright.report.sentences import (
     critical_path_text,
     fidelity_text,
     origin_text,
+    port_text,
     unmet_text,
     verdict,
 )
@@ -21,13 +22,40 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gatewright.report.diff import Changes
-    from gatewright.report.schema import Config, Layer, LayerConfig, Report, SweepReport
+    from gatewright.report.schema import (
+        Comparison,
+        Config,
+        Layer,
+        LayerConfig,
+        Report,
+        SweepReport,
+    )
 
 
 def summary(sweep: SweepReport) -> list[Entry]:
     """A row per configuration: what it is, then the figures that any report knows."""
-    configs = [report.config for report in sweep.reports]
     entries = [
+        *choices(sweep),
+        Entry("verification", tuple(verdict(r) for r in sweep.reports), group="verification"),
+        *(
+            Entry(heading(column, sweep.targets), _cells(column), column.values, column.group)
+            for column in main_columns(sweep)
+        ),
+        *(
+            Entry(
+                "front" if len(sweep.targets) == 1 else f"{tradeoff.target} front",
+                tuple("◆" if row in tradeoff.front else "" for row in range(len(sweep.reports))),
+            )
+            for tradeoff in tradeoffs(sweep)
+        ),
+    ]
+    return filled(entries)
+
+
+def choices(sweep: SweepReport) -> list[Entry]:
+    """A row per configuration: its name and what was chosen for it."""
+    configs = [report.config for report in sweep.reports]
+    return [
         Entry("config", tuple(config.name for config in configs)),
         Entry("bits", tuple(map(_bits, configs))),
         Entry("io", tuple(config.io for config in configs)),
@@ -36,20 +64,7 @@ def summary(sweep: SweepReport) -> list[Entry]:
         numbers("FPS asked for", [config.target_fps for config in configs]),
         Entry("target", tuple(config.target or "" for config in configs)),
         Entry("handshake", tuple(config.handshake or "" for config in configs)),
-        Entry("verification", tuple(verdict(r) for r in sweep.reports), group="verification"),
-        *(
-            Entry(heading(column, sweep.targets), _cells(column), column.values, column.group)
-            for column in _main(sweep)
-        ),
-        *(
-            Entry(
-                "front" if len(sweep.targets) == 1 else f"{tradeoff.target} front",
-                tuple("◆" if row in tradeoff.front else "" for row in range(len(configs))),
-            )
-            for tradeoff in tradeoffs(sweep)
-        ),
     ]
-    return filled(entries)
 
 
 def split(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
@@ -152,13 +167,13 @@ def vendor_table(reports: Sequence[Report]) -> list[Entry]:
 
 def bottlenecks(sweep: SweepReport) -> list[tuple[str, str]]:
     """Configurations with a sentence about their slowest layer, and on what limits the clock."""
-    found = []
-    for report in sweep.reports:
-        name = report.config.name
-        if report.bottleneck:
-            found.append((name, bottleneck_text(report.bottleneck)))
-        found += [(name, critical_path_text(*routed)) for routed in report.routed.items()]
-    return found
+    return [(report.config.name, text) for report in sweep.reports for text in limits(report)]
+
+
+def limits(report: Report) -> list[str]:
+    """What limits the speed, in sentences: the slowest layer, and on each target the clock."""
+    slowest = [bottleneck_text(report.bottleneck)] if report.bottleneck else []
+    return [*slowest, *(critical_path_text(*routed) for routed in report.routed.items())]
 
 
 def fidelities(sweep: SweepReport) -> list[tuple[str, str, bool]]:
@@ -198,7 +213,7 @@ def more_table(sweep: SweepReport) -> list[Entry]:
 
     What vendors' reports say has a table of its own.
     """
-    main = _main(sweep)
+    main = main_columns(sweep)
     rest = [
         column
         for column in columns(sweep)
@@ -223,9 +238,45 @@ def change_table(difference: Changes) -> list[Entry]:
         Entry("old", tuple(cells[0] for cells in formats), tuple(c.old for c in changes)),
         Entry("new", tuple(cells[1] for cells in formats), tuple(c.new for c in changes)),
         Entry("change", tuple(cells[2] for cells in formats), tuple(c.percent for c in changes)),
+        Entry("verdict", tuple(_JUDGED[change.better] for change in changes)),
         Entry("origin", tuple(change.note for change in changes)),
     ]
     return filled(entries)
+
+
+_JUDGED = {None: "", True: "better", False: "worse"}
+
+
+def facts(report: Report) -> list[tuple[str, str]]:
+    """What a report tells of its ports, its verification and how it was made: names and texts."""
+    made, check, accuracy = report.provenance, report.verification, report.accuracy
+    found = [(f"Port, {report.config.io}", port_text(port)) for port in report.ports]
+    if check is not None:
+        found.append(("Held against", f"{check.reference}: {_differ(check)}"))
+        if check.keras is not None:
+            found.append(("Keras' predictions", f"{_differ(check.keras)} from the RTL's outputs"))
+        if check.stalls:
+            found.append(("Stall patterns", "; ".join(check.stalls)))
+        if check.layers:
+            layers = [
+                f"{layer.name} {'✗' if layer.mismatches or not layer.vectors else '✓'} "
+                f"{layer.mismatches:,} of {layer.vectors:,}"
+                for layer in check.layers
+            ]
+            found.append(("Layer by layer", f"{', '.join(layers)} differ"))
+    if accuracy is not None:
+        found.append(("Accuracy", f"{accuracy.metric} on {accuracy.samples:,} samples"))
+    found += [(f"Input: {name}", digest) for name, digest in made.inputs.items()]
+    if made.seed is not None:
+        found.append(("Seed", str(made.seed)))
+    if made.seconds:
+        times = [f"{step} {seconds:.1f} s" for step, seconds in made.seconds.items()]
+        found.append(("Wall time", ", ".join(times)))
+    return [*found, ("Written by", f"Gatewright {made.gatewright}")]
+
+
+def _differ(compared: Comparison) -> str:
+    return f"{compared.vectors:,} vectors, {compared.mismatches:,} differ"
 
 
 def methods(sweep: SweepReport, groups: Iterable[str]) -> list[tuple[str, str]]:
@@ -275,14 +326,6 @@ def origins(sweep: SweepReport, group: str, *, details: bool = True) -> str:
     return "; but ".join([commonest, *named])
 
 
-def deviates(sweep: SweepReport, row: int, group: str) -> bool:
-    """Whether a report's figures of a group come from elsewhere than those of most reports."""
-    held = [report.provenance.groups.get(group) for report in sweep.reports]
-    shorts = [origin_text(origin, details=False) for origin in held if origin is not None]
-    own = held[row]
-    return own is not None and origin_text(own, details=False) != max(shorts, key=shorts.count)
-
-
 def all_groups(sweep: SweepReport) -> list[str]:
     """The groups of figures that any of the reports holds."""
     return list(dict.fromkeys(group for report in sweep.reports for group in report.groups))
@@ -313,7 +356,7 @@ _GROUPS = {
 }
 
 
-def _main(sweep: SweepReport) -> list[Column]:
+def main_columns(sweep: SweepReport) -> list[Column]:
     """The columns of the main table, what a search sought among them.
 
     A figure that only repeats another has no place there.

@@ -60,6 +60,8 @@ class Figure:
         repeats: names of figures; the main table leaves it out where it equals one of them.
         foretold_by: name of a figure that is known earlier and says which of two configurations has
             more of this one, so that a search can stop trials early; "" if there is none.
+        least: below this a design is not what was asked for, and reports say so first; None where
+            there is no such limit.
         weighed: whether a Pareto front weighs it where no search says what counts.
     """
 
@@ -74,6 +76,7 @@ class Figure:
     primary: bool = True
     repeats: tuple[str, ...] = ()
     foretold_by: str = ""
+    least: float | None = None
     weighed: bool = False
 
     def __call__(self, function: _Function) -> _Function:

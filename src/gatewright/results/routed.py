@@ -95,7 +95,7 @@ class Routed(Part):
         return min(run.fmax_mhz for run in self.runs)
 
     @property
-    @Figure("slack", "more", name="slack", unit="ns", digits=3)
+    @Figure("slack", "more", name="slack", unit="ns", digits=3, least=0)
     def slack_ns(self) -> float:
         """Worst slack at the clock asked for, in ns; negative where timing is not met."""
         return self.clock_ns - self.path_ns

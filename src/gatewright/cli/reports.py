@@ -1,0 +1,77 @@
+"""What the command `report` does with reports: refresh, judge, write, gate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gatewright.errors import DesignFailure
+from gatewright.flow.summary import refresh
+from gatewright.report.budget import check_budgets
+from gatewright.report.csv import write_csv
+from gatewright.report.diff import compare
+from gatewright.report.markdown import write_markdown
+from gatewright.report.page_data import Judged
+from gatewright.report.report_files import load_models, write_json
+from gatewright.report.tolerance import regressions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from gatewright.report.budget import Budget
+    from gatewright.report.schema import SweepReport
+    from gatewright.report.tolerance import Tolerance
+
+
+def refresh_reports(directories: Sequence[Path]) -> None:
+    """Bring the reports of converted projects up to date, in these folders and one below."""
+    for directory in directories:
+        folders = [directory, *sorted(directory.iterdir())] if directory.is_dir() else []
+        for folder in folders:
+            if (folder / "convert.json").is_file() and (folder / "rtl").is_dir():
+                refresh(folder)
+
+
+def judge(
+    found: Sequence[SweepReport], budgets: Sequence[Budget], against: Path | None
+) -> list[Judged]:
+    """Hold the reports of each model against budgets, and against those of an older report."""
+    old = {sweep.model: sweep for sweep in (load_models([against]) if against else [])}
+    if old and not any(sweep.model in old for sweep in found):
+        compare(found[0], next(iter(old.values())))  # it says what is wrong
+    return [
+        Judged(
+            sweep,
+            check_budgets(sweep, budgets),
+            compare(sweep, old[sweep.model]) if sweep.model in old else None,
+        )
+        for sweep in found
+    ]
+
+
+def write_one_model(
+    model: Judged, json_file: Path | None, csv: Path | None, markdown: Path | None
+) -> None:
+    """Write the files that hold one model, those that are asked for."""
+    if json_file:
+        write_json(model.sweep, json_file)
+    if csv:
+        write_csv(model.sweep, csv)
+    if markdown:
+        write_markdown(model.sweep, markdown, verdicts=model.verdicts, difference=model.difference)
+
+
+def gate_regressions(models: Sequence[Judged], tolerances: Sequence[Tolerance]) -> None:
+    """Fail if a figure is worse than in the older report by more than is tolerated.
+
+    Raises:
+        DesignFailure: if so; it names all such figures.
+    """
+    worse = [
+        text
+        for model in models
+        if model.difference is not None
+        for text in regressions(model.difference, tolerances)
+    ]
+    if worse:
+        raise DesignFailure(f"worse than before: {'; '.join(worse)}")

@@ -1,0 +1,108 @@
+"""What a reader must know before the figures: failures first, then warnings, then notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from gatewright.report.figures import columns
+from gatewright.report.sentences import difference_text, verdict
+from gatewright.report.software_tables import problems
+from gatewright.report.view import heading, notes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gatewright.report.budget import Verdict
+    from gatewright.report.diff import Changes
+    from gatewright.report.schema import SweepReport
+
+Level = Literal["failure", "warning", "note"]
+_ORDER: dict[Level, int] = {"failure": 0, "warning": 1, "note": 2}
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A sentence that stands above the figures.
+
+    Attributes:
+        level: a failure says that something is not as it must be, a warning that it may not be.
+        text: the sentence.
+        configs: the configurations that it is about, by name.
+    """
+
+    level: Level
+    text: str
+    configs: tuple[str, ...] = ()
+
+
+def remarks(
+    sweep: SweepReport, verdicts: Sequence[Verdict] = (), difference: Changes | None = None
+) -> list[Remark]:
+    """What is to be known of the reports of a model, what matters most first.
+
+    Args:
+        sweep: the reports.
+        verdicts: budgets that they were held against.
+        difference: a comparison with older reports.
+    """
+    found = [
+        *_verification(sweep),
+        *_figures(sweep),
+        *(Remark("failure", f"{one}", (one.config,)) for one in verdicts if not one.ok),
+        *_against(difference),
+        *_fidelity(sweep),
+        *_notes(sweep),
+        *(Remark("note", text) for text in problems(sweep)),
+    ]
+    return sorted(found, key=lambda remark: _ORDER[remark.level])
+
+
+def _verification(sweep: SweepReport) -> Iterator[Remark]:
+    for report in sweep.reports:
+        if report.passed is False:
+            text = verdict(report)
+            check = report.verification
+            if check is not None and check.first_difference is not None:
+                text += f"; first difference: {difference_text(check.first_difference)}"
+            yield Remark("failure", text, (report.config.name,))
+    unknown = tuple(report.config.name for report in sweep.reports if report.passed is None)
+    if unknown:
+        yield Remark("warning", "not verified: nothing has compared the RTL's outputs", unknown)
+
+
+def _figures(sweep: SweepReport) -> Iterator[Remark]:
+    """Figures beyond what their declarations say that a working design has."""
+    for column in columns(sweep):
+        least = column.figure.least
+        for report, value in zip(sweep.reports, column.values, strict=True):
+            if least is not None and value is not None and value < least:
+                text = f"{heading(column, sweep.targets)} is {column.figure.format(value)}"
+                text += f", which must not be below {column.figure.format(least)}"
+                yield Remark("failure", text, (report.config.name,))
+
+
+def _against(difference: Changes | None) -> Iterator[Remark]:
+    if difference is None:
+        return
+    for config, old, new in difference.verdicts:
+        yield Remark("warning", f"verification was {old}, is {new}", (config,))
+    worse = sum(change.better is False for change in difference.changes)
+    if worse:
+        text = f"{worse:,} of {len(difference.changes):,} changed figures are worse than before"
+        yield Remark("warning", text)
+
+
+def _fidelity(sweep: SweepReport) -> Iterator[Remark]:
+    for report in sweep.reports:
+        if report.fidelity is not None and report.fidelity.warning is not None:
+            yield Remark("warning", report.fidelity.warning, (report.config.name,))
+
+
+def _notes(sweep: SweepReport) -> Iterator[Remark]:
+    holders: dict[str, list[str]] = {}
+    for report in sweep.reports:
+        for note in notes(report):
+            holders.setdefault(note, []).append(report.config.name)
+    for note, configs in holders.items():
+        yield Remark("note", note, tuple(configs))

@@ -1,0 +1,208 @@
+// The table of configurations: what is shown of it, by which limits, and which are on the front.
+
+const state = {
+  words: "",
+  model: "",
+  verification: "",
+  limits: [], // { name, relation: "most" or "least", value }
+  onlyFront: false,
+  across: "",
+  up: "",
+  weighed: [], // further names of figures
+  compared: [], // indices of rows, the first is what the others are held against
+  open: null, // index of the row whose details are shown
+};
+
+/** The names of all figures that the front weighs. */
+const weighed = () => [...new Set([state.across, state.up, ...state.weighed])].filter(Boolean);
+
+/** Whether a row keeps what was asked for, the front apart. */
+function keeps(row) {
+  if (state.model !== "" && row.model !== Number(state.model)) return false;
+  if (state.verification && row.state !== state.verification) return false;
+  const said = data.choices.map((choice) => choice.cells[row.index]);
+  const text = [fullName(row), row.about ?? "", row.verdict, ...said].join(" ").toLowerCase();
+  if (!state.words.toLowerCase().split(/\s+/).every((word) => text.includes(word))) return false;
+  return state.limits.every(({ name, relation, value }) => {
+    const own = figures.get(name).values[row.index];
+    return own !== null && (relation === "most" ? own <= value : own >= value);
+  });
+}
+
+/**
+ * The indices of rows that no other of the same model equals or betters in all figures and betters
+ * in one. Not of them: what failed verification, misses a constraint of its search, or does not
+ * know one of the figures.
+ */
+function frontOf(candidates, figureNames) {
+  const columns = figureNames.map((name) => figures.get(name));
+  const costs = candidates
+    .filter((row) => row.eligible && columns.every((c) => c.values[row.index] !== null))
+    .map((row) => ({
+      row,
+      cost: columns.map((c) => (c.better === "less" ? 1 : -1) * c.values[row.index]),
+    }));
+  const betters = (other, own) =>
+    other.row.model === own.row.model &&
+    other.cost.every((value, i) => value <= own.cost[i]) &&
+    other.cost.some((value, i) => value < own.cost[i]);
+  return new Set(
+    costs.filter((own) => !costs.some((other) => betters(other, own))).map((own) => own.row.index),
+  );
+}
+
+/** What is in view: rows that are shown, and which of all those asked for are on the front. */
+function inView() {
+  const kept = rows.filter(keeps);
+  const front = weighed().length ? frontOf(kept, weighed()) : new Set();
+  return { front, view: state.onlyFront ? kept.filter((row) => front.has(row.index)) : kept };
+}
+
+const same = (cells) => rows.length > 1 && new Set(cells).size === 1;
+
+/** The columns that may be shown, words first, each with how to fill a cell. */
+const columnsOfTable = [
+  ...(several
+    ? [{ key: "model", heading: "model", main: true, fill: (row) => data.models[row.model].name }]
+    : []),
+  ...data.choices.map((choice) => ({
+    key: `choice ${choice.heading}`,
+    heading: choice.heading,
+    main: rows.length > 1 && !same(choice.cells),
+    fill: (row) => choice.cells[row.index],
+  })),
+  { key: "verification", heading: "verification", main: true, fill: badge },
+  { key: "front", heading: "front", main: true, fill: () => "" },
+  ...data.columns.map((figure) => ({
+    key: figure.name,
+    heading: figure.heading,
+    main: figure.main && !(figure.chosen && same(figure.values)),
+    figure,
+  })),
+];
+const visible = new Set(columnsOfTable.filter((c) => c.main).map((c) => c.key));
+const lines = new Map(); // index of a row to its line of the table
+
+function headingOf(column) {
+  const { figure } = column;
+  const title = figure ? `${figure.description} (${figure.better} is better)` : undefined;
+  return make(
+    "th",
+    { scope: "col", class: figure ? "number" : "text", title, "data-key": column.key },
+    column.heading,
+    figure ? originMark(commonOrigin(figure)) : null,
+  );
+}
+
+function cellOfRow(column, row) {
+  const { figure } = column;
+  if (!figure) return make("td", { class: `text ${column.key}` }, column.fill(row));
+  const value = figure.values[row.index];
+  if (value === null) return make("td", { class: "number unknown" }, "?");
+  const origin = originOf(figure, row.index);
+  const common = commonOf.get(figure.name);
+  const odd = origin?.text !== common?.text;
+  const estimated = origin?.method === "estimated" ? " estimated" : "";
+  return make(
+    "td",
+    { class: `number${estimated}`, "data-value": String(value), title: odd ? origin?.text : undefined },
+    shown(value, figure.digits),
+    odd ? originMark(origin) : null,
+  );
+}
+
+const commonOf = new Map(data.columns.map((column) => [column.name, commonOrigin(column)]));
+
+/** Make the table anew, after its columns changed. */
+function buildTable() {
+  const table = byId("table");
+  const sorted = table.querySelector("th[aria-sort]");
+  const order = sorted && [sorted.dataset.key, sorted.getAttribute("aria-sort")];
+  const columns = columnsOfTable.filter((column) => visible.has(column.key));
+  const head = make(
+    "tr",
+    null,
+    make("th", { scope: "col", class: "text", "data-key": "config" }, "config"),
+    ...columns.map(headingOf),
+  );
+  const body = make("tbody");
+  for (const row of rows) {
+    const line = make("tr", { "data-row": String(row.index) }, nameCell(row));
+    line.append(...columns.map((column) => cellOfRow(column, row)));
+    lines.set(row.index, line);
+    body.append(line);
+  }
+  table.replaceChildren(make("thead", null, head), body);
+  makeSortable(table);
+  if (order) {
+    const heading = [...head.cells].find((cell) => cell.dataset.key === order[0]);
+    if (heading) sortBy(table, heading, order[1] === "descending");
+  }
+}
+
+function nameCell(row) {
+  const tick = make("input", {
+    type: "checkbox",
+    "aria-label": `Compare ${fullName(row)}`,
+    checked: state.compared.includes(row.index),
+    onchange: () => compare(row.index, tick.checked),
+  });
+  const open = make(
+    "button",
+    { type: "button", class: "name", title: row.about ?? undefined, onclick: () => openRow(row.index, true) },
+    row.config,
+  );
+  return make("th", { scope: "row" }, tick, open);
+}
+
+/** Show what is in view: lines of the table, marks of the front, and how many there are. */
+function refreshTable({ view, front }) {
+  const held = new Set(view.map((row) => row.index));
+  for (const [index, line] of lines) {
+    line.hidden = !held.has(index);
+    line.classList.toggle("open", index === state.open);
+    line.classList.toggle("best", front.has(index));
+    const mark = line.querySelector("td.front");
+    if (mark) mark.textContent = front.has(index) ? "◆" : "";
+  }
+  byId("count").textContent =
+    view.length === rows.length ? `${rows.length}` : `${view.length} of ${rows.length}`;
+}
+
+/** The list of columns to choose from. */
+function buildPicker() {
+  const boxes = columnsOfTable.map((column) => {
+    const box = make("input", {
+      type: "checkbox",
+      checked: visible.has(column.key),
+      onchange: () => {
+        if (box.checked) visible.add(column.key);
+        else visible.delete(column.key);
+        buildTable();
+        refresh();
+      },
+    });
+    const title = column.figure?.description;
+    return make("label", { class: "tick", title }, box, ` ${column.heading}`);
+  });
+  byId("columns").replaceChildren(...boxes);
+}
+
+/** A removable entry of a list. */
+function chip(text, remove) {
+  const button = make("button", { type: "button", "aria-label": `Remove ${text}`, onclick: remove }, "×");
+  return make("li", null, text, button);
+}
+
+function refreshLimits() {
+  byId("limits").replaceChildren(
+    ...state.limits.map((limit) => {
+      const figure = figures.get(limit.name);
+      const sign = limit.relation === "most" ? "≤" : "≥";
+      return chip(`${figure.heading} ${sign} ${limit.value}`, () => {
+        state.limits = state.limits.filter((other) => other !== limit);
+        refresh();
+      });
+    }),
+  );
+}

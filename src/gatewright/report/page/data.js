@@ -1,0 +1,68 @@
+// What the page knows, and how it says numbers. Texts of reports reach the page as text nodes only.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const rows = data.rows.map((row, index) => ({ ...row, index, details: data.details[index] }));
+const figures = new Map(data.columns.map((column) => [column.name, column]));
+const several = data.models.length > 1;
+
+/** An element with attributes, properties (`onclick`, `hidden`, ...) and children. */
+function make(tag, options, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(options ?? {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name in element && typeof value !== "string") element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+const byId = (id) => document.getElementById(id);
+
+const formats = new Map();
+
+/** A number as tables show it, rounded as Python rounds; "?" where it is not known. */
+function shown(value, digits) {
+  if (value === null || value === undefined) return "?";
+  if (!formats.has(digits)) {
+    const limits = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    formats.set(digits, new Intl.NumberFormat("en", { ...limits, roundingMode: "halfEven" }));
+  }
+  return formats.get(digits).format(value);
+}
+
+/** The origin of a figure of a row; null of what was chosen and of what is not known. */
+function originOf(column, row) {
+  if (column.values[row] === null) return null;
+  const index = Array.isArray(column.origins) ? column.origins[row] : column.origins;
+  return index === null ? null : data.origins[index];
+}
+
+/** The origin that most figures of a column have; null if none has any. */
+function commonOrigin(column) {
+  if (!Array.isArray(column.origins)) return originless(column.origins);
+  const counts = new Map();
+  for (const index of column.origins) {
+    if (index !== null) counts.set(index, (counts.get(index) ?? 0) + 1);
+  }
+  const [most] = [...counts].sort((a, b) => b[1] - a[1]);
+  return most ? originless(most[0]) : null;
+}
+
+const originless = (index) => (index === null ? null : data.origins[index]);
+
+/** A mark that says how a figure was obtained; all of it where the pointer rests. */
+function originMark(origin) {
+  if (origin === null) return null;
+  return make("span", { class: `origin from-${origin.method}`, title: origin.text }, origin.method);
+}
+
+/** The name of a configuration, with its model where there are several. */
+const fullName = (row) =>
+  several ? `${data.models[row.model].name} · ${row.config}` : row.config;
+
+/** The state of a configuration's verification. */
+function badge(row) {
+  const sign = { good: "✓", bad: "✗", open: "?" }[row.state];
+  return make("span", { class: `badge ${row.state}` }, `${sign} ${row.verdict}`);
+}
