@@ -67,6 +67,8 @@ class ConvertOptions:
         fps: The same as samples per second at the clock; at most one of the two.
         handshake: How pipelines wait for their readers: "stall", "slice" or "credit"; by default
             the cheapest whose paths the clock allows.
+        register_ports: Whether each path from or to a port of the top ends at a register.
+        check_frames: Whether the top drops frames that tlast ends too early or too late.
     """
 
     io: str = "parallel"
@@ -84,6 +86,8 @@ class ConvertOptions:
     target_ii: int | None = None
     fps: float | None = None
     handshake: Handshake | None = None
+    register_ports: bool = False
+    check_frames: bool = False
 
 
 class Preset(BaseModel):

@@ -109,9 +109,9 @@ def words(rng, count):
     return rng.integers(-128, 127, (count, 5), endpoint=True)
 
 
-def check(design, tmp_path, clock_ns, vectors, handshake=None, **options):
+def check(design, tmp_path, clock_ns, vectors, handshake=None, ports=None, **options):
     (tmp_path / "rtl").mkdir()
-    project = emit(design, TARGET, clock_ns, tmp_path / "rtl", handshake=handshake)
+    project = emit(design, TARGET, clock_ns, tmp_path / "rtl", None, handshake, **(ports or {}))
     lint(project)
     vectors = vectors if isinstance(vectors, list) else [vectors]
     expected = golden.run(design, vectors)
@@ -168,6 +168,21 @@ def test_a_pipeline_that_never_waits_keeps_full_rate_under_any_stall(tmp_path):
         (tmp_path / "rtl" / module.file).read_text() for module in project.modules if module.layer
     )
     assert text.count("gw_fifo #(") == 3
+
+
+@pytest.mark.parametrize("handshake", ["stall", "credit"])
+def test_ports_with_registers_and_checks_keep_full_rate(tmp_path, handshake):
+    rng = np.random.default_rng(5)
+    ports = {"register_ports": True, "check_frames": True}
+    design = branched_design(rng)
+    project = check(design, tmp_path, 2.5, words(rng, 800), handshake, ports, stalls=STALLS)
+    kinds = [module.kind for module in project.modules]
+    assert kinds.count("slice") == 3
+    assert kinds.count("frame") == 1
+    assert RtlProject.load(tmp_path / "rtl").inputs[0].checked
+    top = (tmp_path / "rtl" / "branched.sv").read_text()
+    assert "output logic s_axis_frame_error" in top
+    assert "FIFOs cut those from m_axis_tready" in top
 
 
 def test_handshakes_go_by_the_clock(tmp_path):

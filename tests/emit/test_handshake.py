@@ -44,6 +44,27 @@ def test_outputs_are_golden_under_stalls(tmp_path, design, handshake, clock_ns):
     assert f"{cut} #(" in texts
 
 
+def test_checked_frames_of_several_beats_leave_whole(tmp_path):
+    """A frame waits for its last beat; the interval is what it was."""
+    design = residual(9)
+    ports = {"register_ports": True, "check_frames": True}
+    (tmp_path / "rtl").mkdir()
+    project = emit(design, TARGET, 5.0, tmp_path / "rtl", **ports)
+    (tmp_path / "plain").mkdir()
+    plain = emit(design, TARGET, 5.0, tmp_path / "plain")
+    assert project.interval == plain.interval
+    assert project.latency > plain.latency + 2
+    lint(project)
+    rng = np.random.default_rng(1)
+    (x,) = design.inputs
+    vectors = rng.integers(x.type.min, x.type.max + 1, (6, *x.shape))
+    expected = golden.run(design, [vectors])[design.outputs[0].name]
+    run = simulate(project, [vectors.reshape(6, -1)], tmp_path / "sim", stalls=STALLS)
+    assert np.array_equal(run.outputs[0], expected.reshape(6, -1))
+    assert run.interval_max == project.interval
+    assert run.timing.latency_min == project.latency
+
+
 @pytest.mark.parametrize("clock_ns", [0.8, 1.2, 1.6, 2.0, 3.0, 5.0])
 def test_paths_are_as_short_as_the_clock_asks_or_as_one_unit_takes(clock_ns):
     found = build_modules(residual(9), TARGET, clock_ns)

@@ -226,6 +226,8 @@ def convert(
     target: options.PipelineTarget = DEFAULT_TARGET,
     clock: options.Clock = None,
     handshake: options.Handshake = None,
+    register_ports: options.RegisterPorts = False,
+    check_frames: options.CheckFrames = False,
     name: options.TopName = None,
     as_json: options.Json = False,
 ) -> None:
@@ -250,6 +252,8 @@ def convert(
         target_ii=target_ii,
         fps=fps,
         handshake=handshake,
+        register_ports=register_ports,
+        check_frames=check_frames,
     )
     stamp = run(model, weights, chosen, output, name=name, progress=_progress.begin(output))
     with held(output):

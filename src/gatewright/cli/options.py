@@ -64,6 +64,13 @@ Handshake = Annotated[
         help="How pipelines wait: stall, slice or credit; by default what the clock asks."
     ),
 ]
+RegisterPorts = Annotated[
+    bool, typer.Option("--register-ports", help="Registers at all ports of the top.")
+]
+CheckFrames = Annotated[
+    bool,
+    typer.Option("--check-frames", help="Drop frames that tlast ends too early or too late."),
+]
 TopName = Annotated[str | None, typer.Option(help="Name of the top module.")]
 
 # Of `verify`

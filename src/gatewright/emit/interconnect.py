@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from graphlib import TopologicalSorter
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -15,6 +17,7 @@ from typing_extensions import override
 from gatewright.emit.credit import CreditNets
 from gatewright.rtl.identifiers import identifiers
 from gatewright.units import Fifo, Resize, Stream, resized
+from gatewright.units.unit import paced
 
 if TYPE_CHECKING:
     from gatewright.emit.layers import LayerModule
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 #: Beats that a FIFO holds where its need has not been measured: a LUT RAM has no fewer.
 _SHALLOW = 16
+
+#: Beats of the FIFO at a registered port: as few as keep up one beat a clock.
+_SLICE = 2
 
 #: Tensors in a row that a prediction follows: enough for a steady state.
 _TENSORS = 4
@@ -209,6 +215,42 @@ class Gate(Glue):
 
 
 @dataclass(frozen=True)
+class FrameCheck(Glue):
+    """Drops the frames at a port that are too short or too long."""
+
+    kind = "frame"
+    module = "gw_frame"
+
+    port: Port
+
+    @property
+    @override
+    def parameters(self) -> dict[str, int | str]:
+        stream = self.sources[0].stream
+        return {"Width": stream.bits, "Beats": stream.beats}
+
+    @property
+    @override
+    def latency(self) -> int:
+        beats = self.sources[0].stream.beats
+        return beats if beats > 1 else 0
+
+    @override
+    def times(self, arrivals: Times) -> Times:
+        """A frame leaves whole, the cycle after its last beat came."""
+        beats = self.sources[0].stream.beats
+        if beats == 1:
+            return arrivals
+        leaving = arrivals.reshape(-1, beats)[:, -1:] + 1 + np.arange(beats)
+        return paced(leaving.ravel(), 1)
+
+    @property
+    @override
+    def cuts_ready(self) -> bool:
+        return self.sources[0].stream.beats > 1
+
+
+@dataclass(frozen=True)
 class Between(Glue):
     """A unit that stands between modules."""
 
@@ -266,6 +308,26 @@ class Collector(Between):
     unit: Fifo
     output: int
     stages: tuple[int, ...]
+
+    @property
+    @override
+    def latency(self) -> int:
+        return 1
+
+    @property
+    @override
+    def cuts_ready(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Slice(Between):
+    """A FIFO of two beats at a port, whose paths so end at registers."""
+
+    kind = "slice"
+    module = Fifo.module
+
+    unit: Fifo
 
     @property
     @override
@@ -353,6 +415,17 @@ class Elastic:
     bursts: Mapping[str, tuple[int, ...]]
 
 
+@dataclass(frozen=True)
+class PortLogic:
+    """What stands between ports and the design.
+
+    Attributes:
+        registered: a FIFO of two beats, so that each path from or to a port ends at a register.
+    """
+
+    registered: bool = False
+
+
 #: What stands between the modules of a design.
 Balance = LockStep | Credit | Elastic
 
@@ -414,6 +487,7 @@ def interconnect(
     outputs: Sequence[tuple[Tensor, Port]],
     parts: Sequence[Part],
     balance: Balance,
+    ports: PortLogic = PortLogic(),
 ) -> Interconnect:
     """Join modules.
 
@@ -422,8 +496,9 @@ def interconnect(
         outputs: tensors that leave.
         parts: the modules, in topological order.
         balance: what stands between them.
+        ports: what stands before and behind them.
     """
-    return _Joiner(inputs, outputs, parts, balance).joined()
+    return _Joiner(inputs, outputs, parts, balance, ports).joined()
 
 
 class _Joiner:
@@ -433,8 +508,10 @@ class _Joiner:
         outputs: Sequence[tuple[Tensor, Port]],
         parts: Sequence[Part],
         balance: Balance,
+        ports: PortLogic,
     ) -> None:
         self.inputs, self.outputs, self.parts, self.balance = inputs, outputs, parts, balance
+        self.ports = ports
         carried = {tensor.name: (tensor, stream) for tensor, stream, _ in inputs}
         carried |= {part.output.name: (part.output, part.result) for part in parts}
         names = identifiers(list(carried))
@@ -448,8 +525,10 @@ class _Joiner:
         self.nodes: list[Node] = []
 
     def joined(self) -> Interconnect:
-        entries: list[Node] = [
-            Entry("", (), (self.written[tensor.name],), port) for tensor, _, port in self.inputs
+        entries = [
+            node
+            for tensor, _, port in self.inputs
+            for node in self._entering(self.written[tensor.name], port)
         ]
         if isinstance(self.balance, Credit):
             self.nodes, entries = entries, []
@@ -469,13 +548,34 @@ class _Joiner:
             source = read[tensor.name].pop(0)
             if isinstance(self.balance, Credit):
                 source = self._collected(source, self.balance, number)
-            source = self._resized(source, port.lanes)
+            source = self._sliced(self._resized(source, port.lanes))
             self.nodes.append(Exit("", (source,), (), port))
         return Interconnect(tuple(self.links), tuple(self.nodes))
 
     def _link(self, link: Link) -> Link:
         self.links.append(link)
         return link
+
+    def _entering(self, link: Link, port: Port) -> list[Node]:
+        """The entry of a tensor, and what stands between it and the design."""
+        stages: list[Callable[[Link, Link], Node]] = []
+        if port.checked:  # at the port itself, where the mark of a frame's end is
+            stages.append(partial(_frame_check, port))
+        if self.ports.registered:
+            stages.append(_slice)
+        names = ("port", "whole")[: len(stages)]
+        sources = [self._link(replace(link, name=f"{link.name}_{name}")) for name in names]
+        links = [*sources, link]
+        passed = [stage(*pair) for stage, pair in zip(stages, pairwise(links), strict=True)]
+        return [Entry("", (), (links[0],), port), *passed]
+
+    def _sliced(self, source: Link) -> Link:
+        """What leaves, behind a FIFO of two beats if outputs are registered."""
+        if not self.ports.registered:
+            return source
+        result = self._link(replace(source, name=f"{source.name}_port"))
+        self.nodes.append(_slice(source, result))
+        return result
 
     def _gate(self, balance: Credit) -> None:
         """Put the gate behind the entries; what is written from here on has no handshake."""
@@ -557,6 +657,14 @@ class _Joiner:
             self.nodes.append(Resizer(f"u_{result.name}", (source,), (result,), unit))
             source = result
         return source
+
+
+def _slice(source: Link, result: Link) -> Node:
+    return Slice(f"u_{result.name}_slice", (source,), (result,), Fifo(_SLICE))
+
+
+def _frame_check(port: Port, source: Link, result: Link) -> Node:
+    return FrameCheck(f"u_{result.name}_frame", (source,), (result,), port)
 
 
 def predict(joined: Interconnect, modules: Mapping[str, LayerModule]) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from gatewright.emit.netlist import (
     Assign,
     Comment,
     Concat,
+    Connections,
     Instance,
     Item,
     Literal,
@@ -68,19 +69,31 @@ class Protocol(ABC):
         """A port by which a stream goes out."""
 
     @abstractmethod
+    def frame(self, port: Port) -> Connections:
+        """What a `gw_frame` at a port that is checked has beside its streams: last and error."""
+
+    @abstractmethod
     def ready(self, port: Port) -> str:
         """The net by which the reader of a port's beats holds their writer up."""
 
 
+@dataclass(frozen=True)
 class AxiStream(Protocol):
-    """AXI4-Stream (Arm IHI 0051): tvalid, tready, tdata in whole bytes, tlast at a tensor's end."""
+    """AXI4-Stream (Arm IHI 0051): tvalid, tready, tdata in whole bytes, tlast at a tensor's end.
+
+    Attributes:
+        checked: whether tlast is read at inputs, and an output tells of frames that it ends too
+            early or too late.
+    """
+
+    checked: bool = False
 
     title = "AXI4-Stream"
     ready_path = "m_axis_tready to s_axis_tready"
 
     @override
     def inputs(self, tensors: Sequence[tuple[Tensor, int]]) -> tuple[Port, ...]:
-        return _ports(tensors, "s_axis")
+        return tuple(replace(port, checked=self.checked) for port in _ports(tensors, "s_axis"))
 
     @override
     def outputs(self, tensors: Sequence[tuple[Tensor, int]]) -> tuple[Port, ...]:
@@ -89,14 +102,16 @@ class AxiStream(Protocol):
     @override
     def enter(self, port: Port, stream: StreamNets) -> Attached:
         valid, ready, last, data = _nets(port)
-        unread = "padding; tlast says nothing new here"
+        unread = "padding" if port.checked else "padding; tlast says nothing new here"
         width = port.lanes * port.width
+        error = Net(f"{port.prefix}_frame_error", comment="a frame was dropped, since reset")
         return Attached(
             (
                 ModulePort("input", valid, _carried(port)),
                 ModulePort("output", ready),
-                ModulePort("input", replace(last, unread=unread)),
+                ModulePort("input", last if port.checked else replace(last, unread=unread)),
                 ModulePort("input", replace(data, unread=unread)),
+                *((ModulePort("output", error),) if port.checked else ()),
             ),
             (
                 Comment(f"{port.tensor} enters"),
@@ -139,6 +154,11 @@ class AxiStream(Protocol):
                 marker,
             ),
         )
+
+    @override
+    def frame(self, port: Port) -> Connections:
+        last = _nets(port)[2]
+        return {"in_last": last.ref, "error": Net(f"{port.prefix}_frame_error").ref}
 
     @override
     def ready(self, port: Port) -> str:

@@ -11,6 +11,7 @@ from gatewright.emit.interconnect import (
     Entry,
     Exit,
     Fork,
+    FrameCheck,
     Gate,
     Glue,
     Layer,
@@ -62,7 +63,7 @@ def top_module(
         for exit_ in joined.exits
     }
     attached = entering | leaving
-    items = _items(joined, attached)
+    items = _items(joined, attached, protocol)
     clocked = any(isinstance(i, Instance) and i.connections.get("clk") for i in items)
     outside = [*(e.port for e in joined.entries), *(e.port for e in joined.exits)]
     whole = all(port.beats == 1 for port in outside)
@@ -79,7 +80,9 @@ def top_module(
     return Module(name, header, ports, items)
 
 
-def _items(joined: Interconnect, attached: dict[str, Attached]) -> tuple[Item, ...]:
+def _items(
+    joined: Interconnect, attached: dict[str, Attached], protocol: Protocol
+) -> tuple[Item, ...]:
     items: list[Item] = []
     declared = set()
 
@@ -97,6 +100,11 @@ def _items(joined: Interconnect, attached: dict[str, Attached]) -> tuple[Item, .
         match node:
             case Entry() | Exit():
                 items.extend(attached[node.port.prefix].items)
+            case FrameCheck():
+                connections = CLOCK | _nets(node.sources[0]).connected("in")
+                connections |= _nets(node.results[0]).connected("out")
+                connections |= protocol.frame(node.port)
+                items.append(Instance(node.module, node.instance, connections, node.parameters))
             case Gate():
                 items.extend(_gate(node))
             case Collector():

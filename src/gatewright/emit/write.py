@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from gatewright import __version__
 from gatewright.emit.entries import glue_entries, layer_entry
-from gatewright.emit.interconnect import Credit, Elastic, LockStep, Part, interconnect, predict
+from gatewright.emit.interconnect import (
+    Credit,
+    Elastic,
+    LockStep,
+    Part,
+    PortLogic,
+    interconnect,
+    predict,
+)
 from gatewright.emit.layer_module import layer_modules
 from gatewright.emit.layers import LayerModule
 from gatewright.emit.modules import build_modules, port_lanes
@@ -28,11 +36,13 @@ if TYPE_CHECKING:
     from gatewright.design.dataflow import Design
     from gatewright.emit import netlist
     from gatewright.emit.interconnect import Balance, Interconnect
+    from gatewright.emit.protocol import Protocol
     from gatewright.kernels import Tensor
     from gatewright.options import Handshake
     from gatewright.rtl.manifest import Module
     from gatewright.targets import Target
 
+#: Between what stands alone.
 _PROTOCOL = AxiStream()
 
 
@@ -43,6 +53,9 @@ def emit(
     directory: Path,
     depths: Mapping[str, int] | None = None,
     handshake: Handshake | None = None,
+    *,
+    register_ports: bool = False,
+    check_frames: bool = False,
 ) -> RtlProject:
     """Write the SystemVerilog of a design into an empty directory.
 
@@ -53,10 +66,13 @@ def emit(
         directory: exists and is empty.
         depths: beats that FIFOs hold, by instance name, where they are known.
         handshake: how pipelines wait, "stall", "slice" or "credit"; what the clock allows if None.
+        register_ports: whether each path from or to a port ends at a register.
+        check_frames: whether frames that tlast ends too early or too late are dropped.
 
     Returns:
         The project, its manifest saved.
     """
+    protocol = AxiStream(check_frames)
     pipeline = build_modules(design, target, clock_ns, handshake)
     modules = pipeline.layers
     about = _about(target.name, clock_ns)
@@ -75,9 +91,11 @@ def emit(
         [(tensor, port_lanes(tensor, design.io)) for tensor in design.outputs],
         parts,
         _balance(design, by_instance, depths or {}),
+        protocol,
+        PortLogic(register_ports),
     )
     latency, interval = predict(joined, by_instance)
-    top = top_module(joined, _PROTOCOL, design.name, _rate(latency, interval), about)
+    top = top_module(joined, protocol, design.name, _rate(latency, interval), about)
     written.append(top)
     library = library_files(i.module for module in written for i in module.instances())
     copy_library(library, directory)
@@ -126,7 +144,8 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
     alone: Balance = LockStep({})
     if module.free_running:
         alone = Credit({}, {output.name: module.latency})
-    joined = _joined(list(sources.items()), [(output, module.out_lanes)], [part], alone)
+    leaving = [(output, module.out_lanes)]
+    joined = _joined(list(sources.items()), leaving, [part], alone, _PROTOCOL, PortLogic())
     name = f"{module.name}_alone"
     latency = module.latency + module.free_running  # the FIFO behind it
     rate = _rate(latency, module.interval)
@@ -167,14 +186,17 @@ def _joined(
     outputs: Sequence[tuple[Tensor, int]],
     parts: Sequence[Part],
     balance: Balance,
+    protocol: Protocol,
+    ports: PortLogic,
 ) -> Interconnect:
-    entering = _PROTOCOL.inputs([(tensor, stream.lanes) for tensor, stream in inputs])
-    leaving = _PROTOCOL.outputs(outputs)
+    entering = protocol.inputs([(tensor, stream.lanes) for tensor, stream in inputs])
+    leaving = protocol.outputs(outputs)
     return interconnect(
         [(*each, port) for each, port in zip(inputs, entering, strict=True)],
         [(tensor, port) for (tensor, _), port in zip(outputs, leaving, strict=True)],
         parts,
         balance,
+        ports,
     )
 
 

@@ -42,7 +42,7 @@ from gatewright.system.files import (
 from gatewright.targets import Target, load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gatewright.design.dataflow import Design
     from gatewright.frontend.network import Network
@@ -328,7 +328,6 @@ def _convert(
     progress: Progress,
 ) -> ConvertResults:
     from gatewright import frontend
-    from gatewright.emit import emit
     from gatewright.frontend.network import Network
     from gatewright.frontend.record import save_network
     from gatewright.lower import lower
@@ -362,7 +361,7 @@ def _convert(
         if isinstance(source, Network):
             save_network(source, saved / NETWORK)
         progress("writing SystemVerilog")
-        project = emit(design, target, clock_ns, rtl, handshake=options.handshake)
+        project = write_rtl(design, options, target, clock_ns, rtl)
         if interval is not None:
             check_interval(project, interval)
         request = {
@@ -376,6 +375,38 @@ def _convert(
             remove(path)
         write_text(path, json.dumps(request, indent=1))
     return ConvertResults(layers=len(design.kernels), latency=project.latency, notes=tuple(notes))
+
+
+def write_rtl(
+    design: Design,
+    options: ConvertOptions,
+    target: Target,
+    clock_ns: float,
+    rtl: Path,
+    depths: Mapping[str, int] | None = None,
+) -> RtlProject:
+    """Write a design's RTL as the options of its conversion say.
+
+    Args:
+        design: the model.
+        options: what was requested.
+        target: the target of these options.
+        clock_ns: clock period.
+        rtl: an empty directory.
+        depths: beats that FIFOs hold, by instance name, where they are known.
+    """
+    from gatewright.emit import emit
+
+    return emit(
+        design,
+        target,
+        clock_ns,
+        rtl,
+        depths,
+        options.handshake,
+        register_ports=options.register_ports,
+        check_frames=options.check_frames,
+    )
 
 
 def _interval(options: ConvertOptions, clock_ns: float) -> int | None:

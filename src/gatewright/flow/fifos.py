@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewright import simulate
-from gatewright.emit import emit
 from gatewright.errors import DesignFailure, InputError
 from gatewright.flow.convert import (
     changed_files,
@@ -18,6 +17,7 @@ from gatewright.flow.convert import (
     load_request,
     load_rtl,
     require_project,
+    write_rtl,
 )
 from gatewright.flow.inputs import random_inputs, read_inputs
 from gatewright.flow.results import FifosResults
@@ -245,7 +245,7 @@ class _Sizing:
     def _emit(self, depths: Mapping[str, int], directory: Path) -> RtlProject:
         options = load_request(self.directory).options
         target, clock_ns = load_target(options.target), self.project.clock_ns
-        return emit(self.design, target, clock_ns, directory, depths, options.handshake)
+        return write_rtl(self.design, options, target, clock_ns, directory, depths)
 
     def _write(self, depths: Mapping[str, int]) -> None:
         with replaced_directory(self.directory / "rtl") as rtl:

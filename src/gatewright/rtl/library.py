@@ -22,6 +22,7 @@ LIBRARY: dict[str, tuple[str, ...]] = {
     "gw_feed": (),
     "gw_fifo": (),
     "gw_fork": (),
+    "gw_frame": (),
     "gw_last": (),
     "gw_line_buffer": (),
     "gw_maximum": ("gw_reduce",),

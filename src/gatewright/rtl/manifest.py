@@ -47,6 +47,7 @@ class Port:
     width: _Positive  # bits of an element
     lanes: _Positive  # elements per beat
     tdata_width: _Positive
+    checked: bool = False  # whether <prefix>_frame_error tells of frames that were dropped
 
     @property
     def elements(self) -> int:

@@ -156,6 +156,9 @@ def bench_top(project: RtlProject) -> str:
         if any(Path(file).name == "gw_fifo.sv" for file in project.files)
         else "",
         connections=",\n".join(
-            _CONNECTIONS.format(prefix=port.prefix) for port in (*inputs, *outputs)
+            [
+                *(_CONNECTIONS.format(prefix=port.prefix) for port in (*inputs, *outputs)),
+                *(f"    .{port.prefix}_frame_error()" for port in inputs if port.checked),
+            ]
         ),
     )

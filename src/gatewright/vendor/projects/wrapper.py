@@ -118,4 +118,5 @@ def _instance(project: RtlProject) -> list[str]:
     for port in (*project.inputs, *project.outputs):
         signals += [f"{port.prefix}_{name}" for name in ("tvalid", "tready", "tlast", "tdata")]
     connections = [f"    .{signal}({signal})" for signal in signals]
+    connections += [f"    .{port.prefix}_frame_error()" for port in project.inputs if port.checked]
     return [f"  {project.top} u_top (", ",\n".join(connections), "  );"]
