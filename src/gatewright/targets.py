@@ -14,37 +14,28 @@ from gatewright.circuit.fabric import Fabric
 from gatewright.errors import InputError
 from gatewright.parsing.documents import read_yaml
 from gatewright.parsing.strict import first_problem
-from gatewright.synth.family import Family, family_names, family_type
+from gatewright.synth.family import UNMAPPED, Family, family_names, family_type
 from gatewright.system.package_data import data_dir
 
 _Positive = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
 _Count = Annotated[int, Field(ge=0, le=1 << 40)]
-_Amount = Annotated[float, Field(ge=0, le=1 << 40)]
 _FIELDS = ConfigDict(extra="forbid")
+_COUNTED = ("lut", "ff", "dsp", "bram", "uram")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a device holds, by its data sheet; block RAM in blocks of 36 Kb."""
+    """What a device holds, by its data sheet; block RAM in blocks of the target's size."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
 
     lut: Annotated[_Count, Field(gt=0)]
     ff: Annotated[_Count, Field(gt=0)]
     dsp: _Count
-    bram: _Amount
+    bram: _Count
     uram: _Count | None = None  # of families that have none, nothing is counted
     device: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$")] | None = None  # vendor's name
-
-    @property
-    def resources(self) -> dict[str, float]:
-        """What it holds by the name of the resource, those that it is known to have."""
-        return {
-            each.name: getattr(self, each.name)
-            for each in fields(self)
-            if each.name != "device" and getattr(self, each.name) is not None
-        }
 
 
 @dataclass(frozen=True)
@@ -57,6 +48,7 @@ class Target:
         clock_ns: clock period where the user names none.
         family: the family of devices, with what the file says in the family's own fields.
         parts: devices of this fabric.
+        bram_kb: bits of a memory block in Kb, parity included, of which parts say their number.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
@@ -66,6 +58,7 @@ class Target:
     clock_ns: _Positive
     family: InstanceOf[Family]
     parts: dict[str, Part] = field(default_factory=dict)
+    bram_kb: _Positive = 36
 
     @cached_property
     def fabric(self) -> Fabric:
@@ -76,6 +69,12 @@ class Target:
     def device(self) -> Part | None:
         """The device that it is, where it stands for one."""
         return self.parts.get(self.name)
+
+    def capacity(self, part: str) -> dict[str, float]:
+        """What a part holds, as far as is known, in the units of `Resources`."""
+        held = asdict(self.parts[part])
+        held["bram"] *= self.bram_kb / 36
+        return {name: held[name] for name in _COUNTED if held[name] is not None}
 
     def content(self) -> dict[str, Any]:
         """All that it says, as JSON values, for keys of what depends on it."""
@@ -98,13 +97,12 @@ def load_target(name: str) -> Target:
     if name in target_names():
         return _load(data_dir("hls") / "targets" / f"{name}.yaml")
     try:
-        family, _ = find_part(name)
+        return replace(find_part(name), name=name)
     except InputError:
         raise InputError(
             f"target '{name}' does not exist; there are {', '.join(target_names())} and the parts "
             "that they list, ecp5-85k for example"
         ) from None
-    return replace(load_target(family), name=name)
 
 
 def _load(path: Path) -> Target:
@@ -126,6 +124,8 @@ def _target(path: Path, given: dict[str, Any]) -> Target:
     if "family" not in given:
         raise InputError(f"{path}: names no family; {_advice(given)}")
     name = given["family"]
+    if isinstance(name, str) and name in UNMAPPED:
+        raise InputError(f"{path}: family: {name} can't be mapped: {UNMAPPED[name]}")
     if name not in family_names():
         raise InputError(f"{path}: family: is none of {', '.join(family_names())}")
     kind = family_type(name)
@@ -147,17 +147,14 @@ def _advice(given: dict[str, Any]) -> str:
     return f"write 'family: {name}'{also}"
 
 
-def find_part(name: str) -> tuple[str, Part]:
-    """The target that a part belongs to, and what the part holds.
+def find_part(name: str) -> Target:
+    """The target that a part belongs to.
 
     Raises:
         InputError: if no target knows the part.
     """
-    known = {
-        part: (target, held)
-        for target in target_names()
-        for part, held in load_target(target).parts.items()
-    }
+    targets = [load_target(target) for target in target_names()]
+    known = {part: target for target in targets for part in target.parts}
     if name not in known:
         raise InputError(f"part '{name}' is not known; there are {', '.join(sorted(known))}")
     return known[name]

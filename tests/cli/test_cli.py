@@ -65,7 +65,7 @@ def model(tmp_path):
         (("--input-precision", "float"), "'float' is not a fixed-point type"),
         (("--set", "fc1"), "write layer.key=value"),
         (("--preset", "nope"), "preset 'nope' does not exist; there are"),
-        (("--target", "nope"), "target 'nope' does not exist; there are ecp5, xc7, xcup"),
+        (("--target", "nope"), "target 'nope' does not exist; there are cyclonev, ecp5"),
         (("--strategy", "fast"), "strategy 'fast' does not exist; there are"),
         (("--name", "module"), "is taken in SystemVerilog"),
         (("--name", "a b"), "letters, digits and _"),

@@ -341,7 +341,7 @@ BOUNDS = [
     (("convert", "--set", f"fc1.reuse_factor={'9' * 31}"), "must be 2147483647 at most"),
     (("synth", "--jobs", "0"), "greater than or equal to 1"),
     (("synth", "--jobs", "1000000000"), "less than or equal to 1024"),
-    (("synth", "--target", "../presets/default"), "does not exist; there are ecp5, xc7, xcup"),
+    (("synth", "--target", "../presets/default"), "does not exist; there are cyclonev, ecp5"),
     (("convert", "--preset", "../targets/xcup"), "does not exist; there are"),
     (("run", "--jobs", "-1"), "greater than or equal to 1"),
     (("explore", "--memory", "nan"), "less than or equal to 1000000"),

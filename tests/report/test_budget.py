@@ -1,5 +1,7 @@
 """Budgets: what they mean, and that an unknown figure never meets one."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,9 +156,12 @@ def test_what_is_no_part_is_refused(text, problem):
 
 def test_a_part_limits_only_what_its_family_counts(monkeypatch):
     part = Part(lut=10, ff=20, dsp=0, bram=4)
-    monkeypatch.setattr("gatewright.report.budget.find_part", lambda _: ("small", part))
+    small = replace(load_target("ecp5"), name="small", parts={"tiny": part})
+    monkeypatch.setattr("gatewright.report.budget.find_part", lambda _: small)
     names = [budget.quantity.name for budget in parse_budgets("fits=tiny")]
     assert names == ["small.lut", "small.ff", "small.dsp", "small.bram"]
+    # Blocks of 18 Kb are halves of what reports count.
+    assert parse_budgets("fits=tiny")[-1].limit == 2
 
 
 def test_parts_are_of_one_target_each():

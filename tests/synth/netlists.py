@@ -1,4 +1,4 @@
-"""Mapped netlists in simulation: Yosys' models of the primitives, our own of the larger blocks."""
+"""Mapped netlists in simulation: Yosys' models of the primitives, our own where it has none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gatewright.simulate import STALLS, simulate
 from gatewright.synth import export_netlist
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -103,21 +103,42 @@ def _block_ram(kilobits: int, family: str) -> str:
     )
 
 
-def write_models(mapper: Mapper, directory: Path) -> list[Path]:
-    """Write models of all primitives into a directory, which exists."""
-    text = _whole(mapper.models())
-    if mapper.room.name != "xilinx":
-        (directory / "cells.v").write_text(text)
-        return [directory / "cells.v"]
-    for kilobits in (18, 36):  # only their timing is there
-        text = re.sub(rf"^module RAMB{kilobits}E1 \(.*?^endmodule", "", text, flags=re.M | re.S)
-    cells, blocks, rams = (directory / name for name in ("cells.v", "blocks.sv", "rams.sv"))
-    cells.write_text(text)
-    blocks.write_text((Path(__file__).parent / "blocks.sv").read_text())
-    rams.write_text(
-        "\n".join(_block_ram(kilobits, family) for kilobits in (18, 36) for family in _PORTS)
-    )
-    return [cells, blocks, rams]
+def write_models(mapper: Mapper, netlist: Path, directory: Path) -> list[Path]:
+    """Write models of a netlist's primitives into a directory, which exists."""
+    text = "".join(_whole(file) for file in mapper.models())
+    ours = [Path(__file__).parent / "blocks" / f"{mapper.room.name}.sv"]
+    blocks = directory / "blocks.sv"
+    blocks.write_text("".join(file.read_text() for file in ours if file.is_file()))
+    if mapper.room.name == "xilinx":
+        with blocks.open("a") as file:
+            file.writelines(_block_ram(kilobits, each) for kilobits in (18, 36) for each in _PORTS)
+    cells = directory / "cells.v"
+    cells.write_text(_instantiated(text, netlist.read_text(), _modules(blocks.read_text())))
+    return [cells, blocks]
+
+
+_MODULE = re.compile(r"^[ \t]*(?:\(\*[^*]*\*\)\s*)*module\s+(\w+).*?\bendmodule\b", re.M | re.S)
+# Yosys' models are of one device at a time.
+_DEVICES = "`define cyclonev\n`define ICE40_HX\n"
+
+
+def _modules(text: str) -> dict[str, str]:
+    """Text of each module, by name."""
+    return {match[1]: match[0] for match in _MODULE.finditer(text)}
+
+
+def _instantiated(models: str, netlist: str, known: Container[str]) -> str:
+    """The models without those that a netlist doesn't need, or that are known already."""
+    modules = _modules(models)
+    used: set[str] = set()
+    pending = [netlist]
+    while pending:
+        for name in re.findall(r"\w+", pending.pop()):
+            if name in modules and name not in known and name not in used:
+                used.add(name)
+                pending.append(modules[name])
+    text = _MODULE.sub(lambda found: found[0] * (found[1] in used), models)
+    return _DEVICES + re.sub(r"\bspecify\b.*?\bendspecify\b", "", text, flags=re.S)
 
 
 def _whole(models: Path) -> str:
@@ -134,7 +155,9 @@ def map_project(project: RtlProject, target: Target, directory: Path) -> RtlProj
     """The same project as a mapped netlist; `directory` exists."""
     files = [project.directory / file for file in project.files]
     netlist = export_netlist(files, project.top, target, directory)
-    names = tuple(file.name for file in (*write_models(target.family.mapper, directory), netlist))
+    names = tuple(
+        file.name for file in (*write_models(target.family.mapper, netlist, directory), netlist)
+    )
     return replace(project, directory=directory, files=names)
 
 

@@ -96,7 +96,7 @@ def test_times_are_of_all_beats_that_leave(unit: Unit, lanes: int, beats: int) -
 def test_the_interval_of_a_window_is_that_of_its_times(window: Window, busy: int) -> None:
     size = window.height * window.width
     source = Stream(TYPE, (Element.of(TYPE),), size)
-    offered = window.held_times((source,), busy, np.arange(6 * size)).reshape(6, -1)
+    offered = window.held_times((source,), busy, 0, np.arange(6 * size)).reshape(6, -1)
     taken = paced(offered.ravel(), busy).reshape(6, -1)
     assert taken[-1, -1] - taken[-2, -1] == window.interval(busy)
 

@@ -57,6 +57,21 @@ class Fabric(Protocol):
     def product_area(self, a: int, b: int) -> float:
         """Price of such a product made of whatever costs less, a multiplier block or logic."""
 
+    def ram_style(self, asked: str, width: int, depth: int) -> str:
+        """What a delay line of `depth` words stands in.
+
+        Args:
+            asked: "auto", "block" or "distributed".
+            width: bits of a word.
+            depth: number of words.
+
+        Returns:
+            "block", "distributed" or "registers"; or "auto", which leaves it to the module.
+
+        Raises:
+            UnsupportedError: if there is no such memory.
+        """
+
     def rom_style(self, width: int, depth: int) -> Literal["block", "distributed"]:
         """Where a ROM of `depth` words costs less: in memory blocks or in logic."""
 

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from gatewright.circuit.fabric import adder_bits, is_sign_test, sum_terms
 from gatewright.circuit.graph import Cast, Node, Op
+from gatewright.errors import UnsupportedError
 from gatewright.fixed import Overflow, Rounding
 
 #: Roundings whose result may be one more than the truncated value, so that they need an adder.
@@ -37,7 +38,7 @@ class LutDelays:
 
 @dataclass(frozen=True)
 class BlockRam:
-    """The memory block of a fabric: what it holds as a ROM, and what it counts in LUTs."""
+    """The memory block of a fabric: words of its widest shape, and what it counts in LUTs."""
 
     width: int
     depth: int
@@ -55,6 +56,7 @@ class LutFabric:
         digit_area: LUTs of an adder graph per signed digit and bit of its results.
         dsp_luts: what a DSP block counts in LUTs; None where there is none.
         block_ram: the memory block.
+        distributed_ram: whether look-up tables can be memories with an asynchronous read.
         product_luts: LUTs of a product of logic per pair of operand bits.
         logic_products: whether products that cost less in logic are mapped to logic; otherwise
             the synthesis tool decides, and every product is given the time of a DSP block.
@@ -68,6 +70,7 @@ class LutFabric:
     digit_area: float
     dsp_luts: float | None
     block_ram: BlockRam
+    distributed_ram: bool = True
     product_luts: float = 1.0
     logic_products: bool = False
 
@@ -99,19 +102,30 @@ class LutFabric:
         """LUTs for each pair of bits, or a DSP block."""
         return min(self.product_luts * a * b, self.multiplier_area(a, b))
 
+    def ram_style(self, asked: str, width: int, depth: int) -> str:
+        """See `Fabric`. A bit in registers counts as a LUT, beside which its flip-flop is."""
+        if self.distributed_ram or asked == "block":
+            return asked
+        if asked == "distributed":
+            raise UnsupportedError(
+                "ram_style distributed: the target has no look-up tables that are memories; "
+                "write block"
+            )
+        return "registers" if width * depth <= self._block_area(width, depth) else "block"
+
     def rom_style(self, width: int, depth: int) -> Literal["block", "distributed"]:
         """See `Fabric`."""
-        in_blocks = self._rom_blocks(width, depth)
+        in_blocks = self._block_area(width, depth)
         return "block" if self._rom_luts(width, depth) > in_blocks else "distributed"
 
     def rom_area(self, width: int, depth: int) -> float:
         """See `Fabric`."""
-        return min(self._rom_luts(width, depth), self._rom_blocks(width, depth))
+        return min(self._rom_luts(width, depth), self._block_area(width, depth))
 
     def _rom_luts(self, width: int, depth: int) -> float:
         return width * math.ceil(depth / (1 << self.table_inputs))
 
-    def _rom_blocks(self, width: int, depth: int) -> float:
+    def _block_area(self, width: int, depth: int) -> float:
         block = self.block_ram
         return math.ceil(width / block.width) * math.ceil(depth / block.depth) * block.luts
 

@@ -257,7 +257,7 @@ class _Placer:
         """Place units of which the first takes `sources`, each with a handshake."""
         result: list[Placed] = []
         for original in units:
-            unit, circuit = original.fitted(self.target.fabric), None
+            unit, circuit = original.fitted(self.target.fabric, *sources), None
             if isinstance(original, CircuitUnit):
                 circuit = self._scheduled(original, sources, shared_handshake=bool(result))
                 bundle: StreamGroup = (circuit.result(),)

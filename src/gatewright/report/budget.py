@@ -94,12 +94,12 @@ def parse_budgets(text: str) -> list[Budget]:
     try:
         if not equals:
             raise InputError("write it as fits=PART, a part that a target names")
-        target, held = find_part(part.strip())
+        target = find_part(part.strip())
     except InputError as error:
         raise InputError(f"budget '{text}': {error}") from None
     return [
-        Budget(Quantity(FIGURES[resource], target), "<=", limit)
-        for resource, limit in held.resources.items()
+        Budget(Quantity(FIGURES[resource], target.name), "<=", limit)
+        for resource, limit in target.capacity(part.strip()).items()
     ]
 
 

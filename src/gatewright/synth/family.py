@@ -13,6 +13,15 @@ from gatewright.errors import UnsupportedError
 from gatewright.synth.mapper import Mapper
 from gatewright.synth.router import Router
 
+#: Families that Yosys 0.70 has a command for, and why it is of no use here.
+UNMAPPED = {
+    "max10": "Yosys' map of its memories ends with an error, and it maps no carry chains",
+    "cyclone10lp": "Yosys maps no carry chains of it",
+    "cycloneiv": "Yosys maps no carry chains of it",
+    "quicklogic": "Yosys leaves tables of it without cells",
+    "analogdevices": "what its cells take up is not published",
+}
+
 
 @dataclass(frozen=True)
 class Family(ABC):

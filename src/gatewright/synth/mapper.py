@@ -54,8 +54,8 @@ class Mapper(ABC):
         """
 
     @abstractmethod
-    def models(self) -> Path:
-        """Verilog models of the cells, for simulation."""
+    def models(self) -> tuple[Path, ...]:
+        """Verilog models of the cells, for simulation; not of all of them, where Yosys has none."""
 
     @property
     def room(self) -> Path:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from typing_extensions import override
 
+from gatewright.circuit.fabric import Fabric
 from gatewright.fixed import FixedType
 from gatewright.units.unit import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
 
@@ -42,7 +43,7 @@ class Window(_Image):
         kernel: extent of the kernel (height, width).
         strides: (height, width).
         dilation: (height, width).
-        style: of the line memory: "auto", "block" or "distributed".
+        style: of the line memory: "auto", "block", "distributed" or "registers".
     """
 
     name: ClassVar[str] = "window"
@@ -52,6 +53,12 @@ class Window(_Image):
     strides: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
     style: str = "auto"
+
+    @override
+    def fitted(self, fabric: Fabric, *sources: Stream) -> Window:
+        (source,) = sources
+        width, depth = (self.kernel[0] - 1) * source.bits, self.dilation[0] * self.width
+        return replace(self, style=fabric.ram_style(self.style, width, depth))
 
     def _completing(self) -> Times:
         """The pixels that complete a window, counted in C order."""
@@ -223,7 +230,7 @@ class Upsample(_Image):
 
     Attributes:
         factors: (height, width).
-        style: of the row memory: "auto", "block" or "distributed".
+        style: of the row memory: "auto", "block", "distributed" or "registers".
     """
 
     name: ClassVar[str] = "upsample"
@@ -231,6 +238,11 @@ class Upsample(_Image):
 
     factors: tuple[int, int]
     style: str = "auto"
+
+    @override
+    def fitted(self, fabric: Fabric, *sources: Stream) -> Upsample:
+        (source,) = sources
+        return replace(self, style=fabric.ram_style(self.style, source.bits, self.width))
 
     @override
     def result(self, *sources: Stream) -> StreamGroup:

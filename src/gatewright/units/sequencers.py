@@ -94,7 +94,7 @@ class OperandSequencer(Unit):
     rom: Rom
 
     @override
-    def fitted(self, fabric: Fabric) -> OperandSequencer:
+    def fitted(self, fabric: Fabric, *sources: Stream) -> OperandSequencer:
         return replace(self, rom=self.rom.fitted(fabric))
 
     def busy(self, *sources: Stream) -> int:
@@ -153,7 +153,7 @@ class BeatSequencer(Unit):
         return Rom((*self.constants.columns, (last, flag)), self.constants.style)
 
     @override
-    def fitted(self, fabric: Fabric) -> BeatSequencer:
+    def fitted(self, fabric: Fabric, *sources: Stream) -> BeatSequencer:
         return replace(self, constants=replace(self.constants, style=self.rom.fitted(fabric).style))
 
     def busy(self, *sources: Stream) -> int:

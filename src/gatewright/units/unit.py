@@ -91,9 +91,13 @@ class Unit(ABC):
     #: The library module.
     module: ClassVar[str]
 
-    def fitted(self, fabric: Fabric) -> Unit:
-        """The unit with what it leaves to the fabric decided."""
-        del fabric
+    def fitted(self, fabric: Fabric, *sources: Stream) -> Unit:
+        """The unit with what it leaves to the fabric decided.
+
+        Raises:
+            UnsupportedError: if it is asked for what the fabric doesn't have.
+        """
+        del fabric, sources
         return self
 
     @abstractmethod

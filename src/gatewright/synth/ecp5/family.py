@@ -29,12 +29,9 @@ class Ecp5(LutFamily):
 
     speed: Literal[6, 7, 8] = 6
 
+    mapper_type: ClassVar[type[Ecp5Mapper]] = Ecp5Mapper
     block_ram: ClassVar[BlockRam] = BlockRam(width=36, depth=512, luts=60)
-
-    @property
-    @override
-    def mapper(self) -> Ecp5Mapper:
-        return Ecp5Mapper(self.dsp_price)
+    distributed_ram: ClassVar[bool] = True
 
     @override
     def router(self, device: str) -> Router:

@@ -16,12 +16,11 @@ class Ecp5Mapper(CommandMapper):
     """Maps to the LUTs, carry chains, multipliers and memories of ECP5."""
 
     cells = CellTable(
-        # A CCU2C is two LUTs with a carry; 16 words of 4 bits take a slice of two LUTs for each
-        # two bits and a third one for the write port (Lattice FPGA-TN-02204).
+        # A CCU2C is two LUTs with a carry; 16 words of 4 bits take a slice of two LUTs for each two
+        # bits, and a third one for the write port (Lattice FPGA-TN-02204).
         lut={"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
         ff={"TRELLIS_FF": 1},
         dsp={"MULT18X18D": 1},
-        # Of 18 Kb: half of what a block counts.
         bram={"DP16KD": 0.5, "PDPW16KD": 0.5},
         memory=("TRELLIS_DPR16X4",),
         carry=("CCU2C",),
@@ -34,8 +33,8 @@ class Ecp5Mapper(CommandMapper):
         return "synth_lattice -family ecp5 -noiopad"
 
     @override
-    def models(self) -> Path:
-        return yosys_share() / "lattice" / "cells_sim_ecp5.v"
+    def models(self) -> tuple[Path, ...]:
+        return (yosys_share() / "lattice" / "cells_sim_ecp5.v",)
 
 
 MAPPER = Ecp5Mapper

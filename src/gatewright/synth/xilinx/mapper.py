@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from gatewright.results.utilization import Resources
 
 # The multiplier of a family's DSP slice: Yosys' map of it, and the operand widths.
-_MULTIPLIERS = {"xc7": ("xc7_dsp_map.v", 25, 18), "xcup": ("xcu_dsp_map.v", 27, 18)}
+_MULTIPLIERS = {
+    "xc7": ("xc7_dsp_map.v", 25, 18),
+    "xcu": ("xcu_dsp_map.v", 27, 18),
+    "xcup": ("xcu_dsp_map.v", 27, 18),
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class XilinxMapper(Mapper):
             *self._map_narrow_products(),
             f"{synth} -run map_dsp:coarse",
         ]
-        if self.synth_family == "xcup":
+        if self.synth_family != "xc7":
             # Yosys packs registers into the DSP48E1 only; the DSP48E2's are the same.
             commands += [
                 "chtype -set DSP48E1 t:DSP48E2",
@@ -68,8 +72,6 @@ class XilinxMapper(Mapper):
 
     def _map_narrow_products(self) -> list[str]:
         """Products asked for in DSP slices, which `synth_xilinx` would find too small."""
-        if self.synth_family not in _MULTIPLIERS:
-            return []
         file, a, b = _MULTIPLIERS[self.synth_family]
         return [
             f"techmap -map +/mul2dsp.v -map +/xilinx/{file} -D DSP_NAME=$__MUL{a}X{b}"
@@ -85,8 +87,8 @@ class XilinxMapper(Mapper):
         return count(cells, module)
 
     @override
-    def models(self) -> Path:
-        return yosys_share() / "xilinx" / "cells_sim.v"
+    def models(self) -> tuple[Path, ...]:
+        return (yosys_share() / "xilinx" / "cells_sim.v",)
 
 
 def _map_none(synth: str, top: str) -> list[str]:

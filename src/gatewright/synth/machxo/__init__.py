@@ -1,0 +1,1 @@
+"""Lattice MachXO2 and MachXO3."""

@@ -1,0 +1,1 @@
+"""Microchip PolarFire."""
