@@ -264,7 +264,7 @@ def main() -> None:
     """Take, print and keep figures; of a model of one's own, print the one called exact."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streams", description=__doc__)
     parser.add_argument("--only", choices=FIGURES, action="append", help="may be repeated")
-    parser.add_argument("--model", type=Path, help="a model to hold against its C++ emulation")
+    parser.add_argument("--model", type=Path, help="a model to compare with its C++ emulation")
     parser.add_argument("--weights", type=Path, help="its weights, where it is architecture alone")
     asked = parser.parse_args()
     if asked.model is None:

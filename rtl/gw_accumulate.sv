@@ -1,10 +1,11 @@
 /// Adds every `Steps` beats of a stream lane by lane, starting from a bias, modulo 2**Width.
 ///
-/// Inputs are signed; what they have beyond `Width` bits is dropped. The bias has a word for every
-/// lane of every group: sum after sum starts from the next group's, and over again after the last.
-/// A sum is offered the cycle after its last beat was taken, and the next beat is taken while it
-/// leaves: no bubbles. The sum that waits is kept in the accumulator itself, so beats wait with it:
-/// put a gw_fifo behind where the reader is irregular. `in_ready` depends on `out_ready`.
+/// Inputs are signed; bits beyond `Width` are dropped. The bias has a word for every lane of every
+/// group: each sum starts from the next group's bias, and after the last group the first one
+/// follows. A sum is offered in the cycle after its last beat was taken, and the next beat is taken
+/// while the sum leaves: no bubbles. A sum that waits is kept in the accumulator itself, so input
+/// beats wait with it: put a gw_fifo after it if the reader is irregular. `in_ready` depends on
+/// `out_ready`.
 module gw_accumulate #(
   parameter int Lanes   = 1,
   parameter int InWidth = 8,  // bits per element

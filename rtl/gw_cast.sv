@@ -1,9 +1,9 @@
 /// Casts a fixed-point number to another fixed-point type, as `ap_fixed` is assigned.
 ///
 /// `in` stands for in * 2**-InFrac and `out` for out * 2**-OutFrac; the fractional bits may be
-/// negative or exceed the width. Purely combinational: registers are the caller's. A cast that can
+/// negative or exceed the width. Purely combinational, without registers. A cast that can
 /// neither round nor overflow is wires. Adders and comparisons are no wider than the bits that can
-/// differ. It does not know the range of `in` beyond its width: narrow `in` first.
+/// differ. It knows the range of `in` only by its width: narrow `in` first.
 ///
 /// Rounding, what becomes of bits below the last one kept:
 ///   0 TRN      towards minus infinity    4 RND_INF      to nearest, ties away from zero

@@ -1,11 +1,11 @@
 /// Joins streams one after another: concatenation along the first axis.
 ///
 /// Passes all beats of a tensor from input 0, then those from input 1, and so on, then starts
-/// again. All inputs have beats of the same width. An input waits until its turn comes: it needs a
-/// FIFO in front where its stream must not be held up.
+/// again. All inputs have beats of the same width. An input waits for its turn: put a FIFO before
+/// it if its stream must not be held up.
 ///
-/// Combinational: a beat is offered in the cycle in which it comes, and leaves the input when it is
-/// taken. One beat a clock, with no gap between inputs or tensors. `in_ready` depends
+/// Combinational: a beat is offered in the cycle in which it arrives, and leaves the input when it
+/// is taken. One beat a clock, with no gap between inputs or tensors. `in_ready` depends
 /// combinationally on `out_ready`, `out_valid` on `in_valid`.
 module gw_concat #(
   parameter int Bits   = 8,  // of a beat

@@ -1,10 +1,10 @@
 /// Passes the inner pixels of each image of a stream and drops a border.
 ///
-/// A pixel a beat, row by row; Top, Bottom, Left and Right count the rows and columns of the input
-/// that are dropped. With Height 1, Top 0 and Bottom 0 it crops a sequence.
+/// One pixel per beat, row by row; Top, Bottom, Left and Right are the numbers of rows and columns
+/// of the input to drop. With Height 1, Top 0 and Bottom 0 it crops a sequence.
 ///
-/// Combinational: a pixel that passes is offered in the cycle in which it comes, and leaves the
-/// input when it is taken; a pixel to drop is taken at once, whatever `out_ready` is. Height *
+/// Combinational: a pixel that passes is offered in the cycle in which it arrives, and leaves the
+/// input when it is taken; a pixel to drop is taken at once, regardless of `out_ready`. Height *
 /// Width clock cycles per image, with no gap between images. `in_ready` depends combinationally on
 /// `out_ready`, `out_valid` on `in_valid`.
 module gw_crop #(
@@ -37,7 +37,7 @@ module gw_crop #(
   localparam int RowBits = $clog2(Height + 1);
   localparam int ColBits = $clog2(Width + 1);
 
-  // Where the next pixel stands.
+  // Position of the next pixel.
   logic [RowBits-1:0] row;
   logic [ColBits-1:0] col;
   logic               row_end, image_end, passes;

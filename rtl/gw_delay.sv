@@ -1,8 +1,8 @@
-/// Delays a stream by `Depth` registers, to level branches of unequal depth.
+/// Delays a stream by `Depth` registers, to balance branches of unequal depth.
 ///
-/// All stages move together whenever the last one is empty or is being read: a bubble behind a
-/// beat that waits stays a bubble. Latency `Depth`, one beat a clock. Does not cut the
-/// combinational path from `out_ready` to `in_ready`.
+/// All stages move together whenever the last one is empty or is being read: a bubble after a beat
+/// that waits stays a bubble. Latency `Depth`, one beat per clock. Does not cut the combinational
+/// path from `out_ready` to `in_ready`.
 module gw_delay #(
   parameter int Width = 8,
   parameter int Depth = 1  // at least 1
@@ -27,7 +27,7 @@ module gw_delay #(
 
   localparam int Bits = Depth * Width;
 
-  // The youngest stage stands in the least significant bits.
+  // The youngest stage is in the least significant bits.
   logic [Depth-1:0] valid;
   logic [Bits-1:0]  data;
 

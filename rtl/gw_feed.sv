@@ -1,9 +1,9 @@
-/// Feeds the operands of a time-multiplexed multiplier: inputs step by step, and the address of a
-/// weight ROM that keeps step with them.
+/// Feeds the operands of a time-multiplexed multiplier: inputs step by step, and the matching
+/// address of a weight ROM.
 ///
 /// A beat of `Lanes` elements is issued as steps of `Take` elements each, in order, the whole beat
-/// `Rounds` times over: Rounds * Lanes / Take steps. The first step is offered the cycle after the
-/// beat came, the next beat is taken in the cycle in which the last step leaves: no bubbles.
+/// `Rounds` times over: Rounds * Lanes / Take steps. The first step is offered in the cycle after
+/// the beat arrived; the next beat is taken in the cycle in which the last step leaves: no bubbles.
 ///
 /// `rom_address` counts the steps, 0 to Steps - 1, over as many beats as that takes, and starts
 /// over. The ROM is not in here; it must have a registered output, enabled by `rom_enable`:
@@ -49,9 +49,9 @@ module gw_feed #(
   end
 `endif
 
-  logic [Bits-1:0]     data;  // turns so that the step offered stands in the low bits
+  logic [Bits-1:0]     data;  // rotates so that the offered step is in the low bits
   logic [BeatBits-1:0] step;
-  logic                load;  // nothing is offered, or a beat's last step: a new beat may come
+  logic                load;  // nothing or a beat's last step is offered: a new beat may come
   logic                push, pop;
 
   assign in_ready   = load && (!out_valid || out_ready);
@@ -81,7 +81,7 @@ module gw_feed #(
     end
   end
 
-  // After the last step of a beat that none follows, the data mean nothing.
+  // After the last step of a beat with no next beat, the data mean nothing.
   always_ff @(posedge clk) begin
     if (push || pop) data <= load ? in_data : (data >> StepBits) | (data << (Bits - StepBits));
   end

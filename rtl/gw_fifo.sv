@@ -2,7 +2,7 @@
 ///
 /// A beat written in one clock cycle is offered at the output in the next; one beat a clock is
 /// sustained. Depth 0 is wires. Depth 1 is a pipeline register: `in_ready` depends on `out_ready`.
-/// From depth 2 on, `in_ready` depends on the registers alone, which cuts the path; a full FIFO so
+/// From depth 2 on, `in_ready` depends on the registers alone, which cuts the path; so a full FIFO
 /// takes no beat in the cycle in which it gives one. `level` counts the beats held.
 ///
 /// RamStyle says where beats are kept: "registers", "distributed" (look-up-table RAM, read
@@ -97,8 +97,8 @@ module gw_fifo #(
         logic                   bypass;
         logic [AddressBits-1:0] fetch_address;
 
-        // The beat to offer next is fetched one cycle ahead. One that is only now being written
-        // passes the memory by; a cycle later the memory has it.
+        // The beat to offer next is fetched one cycle ahead. A beat that is just being written
+        // bypasses the memory; a cycle later the memory has it.
         assign fetch_address = pop ? next_read : read_address;
         assign out_data      = bypass ? bypass_data : read_data;
 

@@ -1,15 +1,16 @@
-/// Delays words by `Depth` steps: a line buffer, which holds a row of an image or several.
+/// Delays words by `Depth` steps: a line buffer, which holds one or more rows of an image.
 ///
-/// `out_data` is the `in_data` of `Depth` steps ago, stable between steps; before that it is
-/// undefined. A memory that reads and writes one word per step; not a stream: it has no handshake.
+/// `out_data` is the `in_data` of `Depth` steps ago, stable between steps; it is undefined during
+/// the first `Depth` steps. A memory that reads and writes one word per step; not a stream: it has
+/// no handshake.
 ///
-/// RamStyle says what the words stand in:
+/// RamStyle says where the words are kept:
 ///   "distributed" memory with asynchronous read: LUTs
 ///   "block"       memory with a registered read, one step ahead: block RAM
 ///   "registers"   a shift register
 ///   "auto"        what takes the smallest share of a usual FPGA, which has some 160 LUTs for each
 ///                 18-kbit block RAM; a LUT counts as 56 bits of memory at most 64 words deep
-/// A single word (Depth 1) always stands in registers.
+/// A single word (Depth 1) is always kept in registers.
 module gw_line_buffer #(
   parameter int Bits  = 8,  // of a word
   parameter int Depth = 28,

@@ -1,8 +1,9 @@
 /// The greatest of every `Steps` beats of a stream, lane by lane.
 ///
-/// It is offered the cycle after the last of the beats was taken, and the next beat is taken while
-/// it leaves: no bubbles. A result that waits is kept in the running maximum itself, so beats wait
-/// with it: put a gw_fifo behind where the reader is irregular. `in_ready` depends on `out_ready`.
+/// The result is offered in the cycle after its last beat was taken, and the next beat is taken
+/// while it leaves: no bubbles. A result that waits is kept in the running maximum itself, so input
+/// beats wait with it: put a gw_fifo after it if the reader is irregular. `in_ready` depends on
+/// `out_ready`.
 module gw_maximum #(
   parameter int Lanes  = 1,
   parameter int Width  = 8,  // bits per element

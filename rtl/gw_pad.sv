@@ -1,9 +1,10 @@
 /// Surrounds each image of a stream with pixels of the constant value Fill.
 ///
-/// A pixel a beat, row by row: Top rows of Fill, each row between Left and Right pixels of it,
-/// Bottom rows of it. With Height 1, Top 0 and Bottom 0 it pads a sequence. The input waits while
-/// Fill goes out. The first beat of an image waits until the image's first pixel is offered, so
-/// that nothing of an image leaves before the image comes; all the rest of Fill goes out by itself.
+/// One pixel per beat, row by row: Top rows of Fill; each row of the image between Left and Right
+/// pixels of Fill; Bottom rows of Fill. With Height 1, Top 0 and Bottom 0 it pads a sequence. The
+/// input waits while Fill goes out. The first beat of an output image waits until the input's first
+/// pixel is offered, so that nothing leaves before the image arrives; the rest of Fill needs no
+/// input.
 ///
 /// One register on valid and data: a pixel is offered in the cycle after it was taken. One beat a
 /// clock, (Top + Height + Bottom) * (Left + Width + Right) clock cycles per image, with no gap
@@ -41,7 +42,7 @@ module gw_pad #(
   localparam int RowBits   = $clog2(OutHeight + 1);
   localparam int ColBits   = $clog2(OutWidth + 1);
 
-  // Where the next output beat stands.
+  // Position of the next output beat.
   logic [RowBits-1:0] row;
   logic [ColBits-1:0] col;
   logic               row_end, image_end, image_start, on_image;

@@ -1,8 +1,8 @@
 /// The handshake of a unit that reduces every `Steps` beats of a stream to one.
 ///
-/// A beat is taken where `take` is high; `first` marks the first beat of a reduction. The result is
-/// offered the cycle after the last beat was taken; the next beat may come while it leaves. The
-/// data stand in the unit around: its one register, enabled by `take`, is the output, too.
+/// A beat is taken when `take` is high; `first` marks the first beat of a reduction. The result is
+/// offered in the cycle after the last beat was taken; the next beat may come while it leaves. The
+/// data are in the surrounding unit: its one register, enabled by `take`, is also the output.
 module gw_reduce #(
   parameter int Steps = 2
 ) (

@@ -1,8 +1,8 @@
-/// Offers each beat of a stream several times, and the address of a ROM that keeps step with it.
+/// Offers each beat of a stream several times, with the matching address of a ROM.
 ///
-/// The ROM says how often: `rom_last` marks the last step of a beat. The first step is offered the
-/// cycle after the beat came, the next beat is taken in the cycle in which the last step leaves: no
-/// bubbles.
+/// The ROM says how often: `rom_last` marks the last step of a beat. The first step is offered in
+/// the cycle after the beat arrived; the next beat is taken in the cycle in which the last step
+/// leaves: no bubbles.
 ///
 /// `rom_address` counts the steps, 0 to Steps - 1, over as many beats as that takes, and starts
 /// over. The ROM is not in here; it must have a registered output, enabled by `rom_enable`:

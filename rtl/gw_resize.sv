@@ -1,11 +1,11 @@
 /// Changes the number of elements per beat of a stream; their order stays.
 ///
-/// With fewer lanes at the output it serializes: the first part of a beat is offered the cycle
-/// after the beat came, and the next beat is taken in the cycle in which the last part leaves. With
-/// more lanes at the output it gathers: a beat is offered the cycle after its last part came, and
-/// the next part is taken in the cycle in which it leaves. Neither way is there a bubble: the
-/// narrower side works every cycle. Equal lanes are wires. Other ratios than whole numbers are not
-/// built. `in_ready` depends on `out_ready`.
+/// With fewer lanes at the output it serializes: the first part of a beat is offered in the cycle
+/// after the beat arrived, and the next beat is taken in the cycle in which the last part leaves.
+/// With more lanes at the output it gathers: a beat is offered in the cycle after its last part
+/// arrived, and the next part is taken in the cycle in which the beat leaves. Neither way has
+/// bubbles: the narrower side works every cycle. Equal lanes are wires. Only whole-number ratios
+/// are supported. `in_ready` depends on `out_ready`.
 module gw_resize #(
   parameter int Width    = 8,  // bits per element
   parameter int InLanes  = 4,

@@ -1,9 +1,9 @@
 /// Repeats the pixels of images: nearest-neighbour up-sampling by whole factors.
 ///
-/// A pixel a beat, row by row; each pixel goes out FactorWidth times in a row, each row of them
-/// FactorHeight times. Rows are alike, so nothing depends on Height, which is there for the sake of
-/// form. With FactorHeight 1 it up-samples a sequence and holds no row; otherwise a row stands in a
-/// gw_line_buffer (see there for RamStyle).
+/// One pixel per beat, row by row; each pixel goes out FactorWidth times in a row, and each such
+/// row FactorHeight times. All rows are treated alike, so nothing depends on Height; it is only
+/// there for uniformity. With FactorHeight 1 it up-samples a sequence and holds no row; otherwise a
+/// gw_line_buffer holds one row (see there for RamStyle).
 ///
 /// One register on valid and data: the first copy of a pixel is offered in the cycle after the
 /// pixel was taken. A row is taken while its first copy goes out; then the input waits for the

@@ -1,14 +1,14 @@
 /// Slides a window over images: a beat of KernelHeight x KernelWidth pixels per output position.
 ///
-/// Takes images one after another, a pixel a beat, row by row, and gives the windows that lie
-/// wholly inside the image, row by row; kernel row-major in a beat, the upper left pixel in the
-/// least significant bits. It does not pad: see gw_pad. With Height and KernelHeight 1 it slides
-/// along a sequence. Rows stand in a gw_line_buffer (see there for RamStyle), the window in
-/// registers.
+/// Takes images one after another, one pixel per beat, row by row, and gives the windows that lie
+/// completely inside the image, row by row; a beat holds the window row-major, with the upper left
+/// pixel in the least significant bits. It does not pad: see gw_pad. With Height and KernelHeight 1
+/// it slides along a sequence. A gw_line_buffer holds the rows (see there for RamStyle), registers
+/// hold the window.
 ///
 /// One pixel a clock, with no gap between rows or images: Height * Width clock cycles per image. A
-/// window is offered in the cycle after its last pixel was taken. While it waits, and then only, no
-/// pixel is taken, as that would shift it away. `in_ready` depends combinationally on `out_ready`.
+/// window is offered in the cycle after its last pixel was taken. Only while it waits is no pixel
+/// taken, as that would shift it away. `in_ready` depends combinationally on `out_ready`.
 module gw_window #(
   parameter int Bits           = 8,  // of a pixel
   parameter int Height         = 28,
@@ -33,7 +33,7 @@ module gw_window #(
   output logic [KernelHeight*KernelWidth*Bits-1:0] out_data
 );
 
-  // What the window spans, with its gaps.
+  // What the window spans, including its gaps.
   localparam int SpanHeight = DilationHeight * (KernelHeight - 1) + 1;
   localparam int SpanWidth  = DilationWidth * (KernelWidth - 1) + 1;
 
@@ -51,7 +51,7 @@ module gw_window #(
   assign in_ready = !out_valid || out_ready;
   assign take     = in_valid && in_ready;
 
-  // Where the next pixel stands, and how many rows and columns after it the next window ends.
+  // Position of the next pixel, and how many rows and columns after it the next window ends.
   localparam int RowBits     = $clog2(Height + 1);
   localparam int ColBits     = $clog2(Width + 1);
   localparam int RowWaitMax  = SpanHeight > StrideHeight ? SpanHeight : StrideHeight;

@@ -21,17 +21,17 @@ package gw_bench_pkg;
   import "DPI-C" function void gw_bench_stamp(input int unsigned port, input int unsigned vector,
                                               input bit last, input longint unsigned cycle);
 
-  /// Report that a port broke a rule of the protocol; the first report stands.
+  /// Report that a port broke a rule of the protocol; the first report is kept.
   import "DPI-C" function void gw_bench_fail(input int unsigned port, input int unsigned beat,
                                              input longint unsigned cycle, input string rule);
 
-  /// Make a FIFO known by the path of its monitor; the number that it goes by from then on.
+  /// Register a FIFO by the path of its monitor; returns its number.
   import "DPI-C" function int unsigned gw_bench_fifo(input string path, input int unsigned depth);
 
   /// Report that a FIFO holds more beats than ever since the last reset.
   import "DPI-C" function void gw_bench_level(input int unsigned fifo, input int unsigned level);
 
-  /// Report what a FIFO holds, and its output, at the moment at which the simulation is given up.
+  /// Report what a FIFO holds, and the state of its output, when the simulation is given up.
   import "DPI-C" function void gw_bench_state(input int unsigned fifo, input int unsigned level,
                                               input bit valid, input bit ready);
 

@@ -1,8 +1,8 @@
-/// Records an AXI4-Stream port of the design under test and holds it to the rules of the protocol.
+/// Records an AXI4-Stream port of the design under test and checks the rules of the protocol.
 ///
 /// Takes a beat in every cycle in which `stall` is low; with `external` high the `external_tready`
-/// of a driver that lives in the test decides instead, taken over at the falling clock edge. The
-/// rules are checked either way: tvalid stays until the beat is taken, tdata and tlast hold
+/// of a driver in the test decides instead, sampled at the falling clock edge. The rules are
+/// checked either way: tvalid stays high until the beat is taken, tdata and tlast are stable
 /// meanwhile, tlast marks the last beat of a vector and no other, no beat comes after the last
 /// vector, and reset clears tvalid. It does not know what the data ought to be.
 module gw_bench_sink #(

@@ -1,10 +1,10 @@
 /// Plays a stream of packed beats into an AXI4-Stream port of the design under test.
 ///
 /// Offers a beat in every cycle in which `stall` is low, holds it until it is taken, and starts
-/// again at beat 0 after a reset. `pace` spreads the beats of a vector evenly over so many cycles:
-/// no two beats are offered less than floor(pace / Beats) cycles apart, no two vectors less than
-/// `pace`. Time lost while a beat waits is not made up. With `external` high it hands the port to the `external_*`
-/// signals instead, taken over at the falling clock edge, for drivers that live in the test.
+/// again at beat 0 after a reset. `pace` spreads the beats of a vector evenly over that many
+/// cycles: no two beats are offered less than floor(pace / Beats) cycles apart, no two vectors less
+/// than `pace`. Time lost while a beat waits is not made up. With `external` high it hands the port
+/// to the `external_*` signals instead, sampled at the falling clock edge, for drivers in the test.
 module gw_bench_source #(
   parameter int unsigned Port,
   parameter int unsigned Width,

@@ -44,7 +44,7 @@ SETTINGS = (  # of a phase, which are signals of the bench
 
 
 class Fifo(NamedTuple):
-    """What the bench knows of an instance of gw_fifo."""
+    """What the bench knows about an instance of gw_fifo."""
 
     path: str  # below the top of the design
     depth: int
@@ -83,7 +83,7 @@ class Streams:
             )
 
     def split(self, arrays: list[Any]) -> tuple[list[Any], list[Any]]:
-        """The part of a list with one item per port that belongs to inputs, and to outputs."""
+        """Split a list with one item per port into those of inputs and of outputs."""
         return arrays[: len(JOB["inputs"])], arrays[len(JOB["inputs"]) :]
 
     def fifos(self) -> list[Fifo]:
@@ -118,7 +118,7 @@ def listed(names: list[str]) -> str:
 
 
 def given_up(dut: Any, streams: Streams, phase: dict[str, Any]) -> str:
-    """What each FIFO and each port was doing when a simulation that gets nowhere was stopped."""
+    """What each FIFO and each port was doing when a stuck simulation was stopped."""
     stuck: dict[str, list[str]] = {"full": [], "waiting": [], "starved": []}
     for fifo in streams.fifos():
         if fifo.valid and not fifo.ready:
@@ -147,7 +147,7 @@ def given_up(dut: Any, streams: Streams, phase: dict[str, Any]) -> str:
 
 
 async def note_progress(dut: Any, phase: str) -> None:
-    """Note the clock cycle in a file about twice a second, for whoever shows how far it is."""
+    """Note the clock cycle in a file about twice a second, for progress bars."""
     path = DIRECTORY / "progress.json"
     wait = 1000  # clock cycles
     while True:
@@ -160,7 +160,7 @@ async def note_progress(dut: Any, phase: str) -> None:
 
 
 async def reset(dut: Any) -> None:
-    """Hold `rst` for one rising clock edge, which is all that a design may ask for."""
+    """Hold `rst` for one rising clock edge, which must be enough for every design."""
     await FallingEdge(dut.clk)
     dut.rst.value = 1
     dut.run.value = 0
@@ -206,7 +206,7 @@ class Drivers:
                 source.send_nowait(AxiStreamFrame(beats[first : first + port["beats"]]))
 
     def receive(self) -> str | None:
-        """Replace the recorded outputs by the frames that came; what is wrong with them, if any."""
+        """Replace the recorded outputs by the received frames; what is wrong with them, if any."""
         _, outputs = self.streams.split(self.streams.words)
         for port, words, sink in zip(JOB["outputs"], outputs, self.sinks, strict=True):
             if sink.count() != self.streams.vectors:

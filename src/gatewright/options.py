@@ -1,4 +1,4 @@
-"""What a user can ask of a conversion, as plain data, and the presets that bundle it."""
+"""The options of a conversion as plain data, and the presets that bundle them."""
 
 from __future__ import annotations
 
@@ -45,24 +45,25 @@ class ConvertOptions:
         strategy: Default strategy of the layers: "latency" lets the cost model choose between adder
             graphs and DSP multipliers, "distributed_arithmetic" asks for adder graphs, "resource"
             for multipliers.
-        precision: Type of what can't be inferred, taken to the letter. Unset, such values have type
-            fixed<16,6,TRN,SAT>, so that they saturate and never wrap.
-        input_precision: Type of the model's inputs; default one that holds the samples of `data`,
-            without these fixed<16,6>.
+        precision: Type of values whose type can't be inferred, used exactly. If unset, these values
+            have type fixed<16,6,TRN,SAT>, so that they saturate and never wrap.
+        input_precision: Type of the model's inputs; default: a type that holds the samples of
+            `data`, or fixed<16,6> without them.
         data: Path of calibration samples, `.npy` or `.npz` as for `verify`: types that nothing sets
-            follow from the values that they take in the model's own framework.
-        inference: "safe" (default) picks types so that nothing wraps unless asked to; "hls4ml"
-            takes hls4ml's own defaults (`config_from_keras_model`, granularity "name") unchanged.
+            follow from the values that occur in the model's own framework.
+        inference: "safe" (default) picks types so that nothing wraps unless a setting says so;
+            "hls4ml" takes hls4ml's own defaults (`config_from_keras_model`, granularity "name")
+            unchanged.
         preset: Name of a preset in `hls/presets`, or the path of a YAML file.
         settings: Pairs (`selector.key`, value), later ones win. A selector is a layer's name or the
             class of layers; keys are `precision.<what>`, `reuse_factor`, `strategy`, the choices of
             `HARDWARE_CHOICES` and what hls4ml lets one configure on the layer (`implementation`,
             `table_size`, `parallelization_factor`, ...).
-        hls_settings: The same of a configuration of hls4ml, which come before these; what hls4ml
-            would choose anyway is not set by them.
+        hls_settings: The same, from an hls4ml configuration; they come before `settings`. Values
+            that hls4ml would choose anyway are left out.
         target: Synthesis target, see `gatewright.targets`.
         clock_ns: Clock period in ns; default the target's.
-        target_ii: Clock cycles from one sample to the next that the network shall reach; it decides
+        target_ii: Clock cycles from one sample to the next that the network must reach; it decides
             the reuse factors that nothing else sets.
         fps: The same as samples per second at the clock; at most one of the two.
         handshake: How pipelines wait for their readers: "stall", "slice" or "credit"; by default
@@ -105,7 +106,7 @@ class Preset(BaseModel):
 
 
 def preset_names() -> list[str]:
-    """The presets there are, sorted."""
+    """Names of all presets, sorted."""
     return sorted(path.stem for path in (data_dir("hls") / "presets").glob("*.yaml"))
 
 
@@ -123,7 +124,7 @@ def load_preset(name: str) -> Preset:
         return Preset.model_validate(read_yaml(path, "a preset"))
     except FileNotFoundError:
         raise InputError(
-            f"preset '{name}' does not exist; there are {', '.join(preset_names())}"
+            f"preset '{name}' does not exist; choose from {', '.join(preset_names())}"
         ) from None
     except ValidationError as error:
         raise InputError(f"{path}: not a preset: {first_problem(error)}") from None
@@ -136,7 +137,7 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
     before the user's, so that the user's win.
 
     Raises:
-        InputError: if a preset doesn't exist or a value is not one that it can be.
+        InputError: if a preset doesn't exist or a value is not allowed.
     """
     preset = load_preset(options.preset) if options.preset is not None else Preset(description="")
     resolved = replace(
@@ -155,7 +156,7 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
         ("handshake", resolved.handshake, get_args(Handshake)),
     ):
         if value is not None and value not in choices:
-            raise InputError(f"{name} '{value}' does not exist; there are {', '.join(choices)}")
+            raise InputError(f"{name} '{value}' does not exist; choose from {', '.join(choices)}")
     check_clock(resolved.clock_ns)
     if resolved.target_ii is not None and resolved.fps is not None:
         raise InputError(
@@ -182,7 +183,7 @@ def check_clock(clock_ns: float | None) -> None:
     """Check a clock period, if there is one.
 
     Raises:
-        InputError: if it is none that a fabric could have.
+        InputError: if it is out of bounds.
     """
     low, high = CLOCKS_NS
     if clock_ns is not None and not low <= clock_ns <= high:
@@ -190,7 +191,7 @@ def check_clock(clock_ns: float | None) -> None:
 
 
 def _check_setting(key: str, value: str) -> None:
-    """Hold what is set for a layer against the bounds that all layers have."""
+    """Check a layer's setting against the bounds that all layers have."""
     if len(key) > _LONGEST_SETTING or len(value) > _LONGEST_SETTING:
         raise InputError(
             f"setting '{key[:_LONGEST_SETTING]}': more than {_LONGEST_SETTING} characters"

@@ -100,8 +100,8 @@ def load_target(name: str) -> Target:
         return replace(find_part(name), name=name)
     except InputError:
         raise InputError(
-            f"target '{name}' does not exist; there are {', '.join(target_names())} and the parts "
-            "that they list, ecp5-85k for example"
+            f"target '{name}' does not exist; choose from {', '.join(target_names())} and the "
+            "parts that they list, ecp5-85k for example"
         ) from None
 
 
@@ -110,7 +110,7 @@ def _load(path: Path) -> Target:
         if not _NAME.fullmatch(path.stem):
             raise InputError(
                 f"target '{path.stem[:80]}': a name is up to 64 letters, digits, '_', '-' and '.', "
-                "a letter or digit first: folders are named by it"
+                "a letter or digit first, since folders are named after it"
             )
         return _target(path, read_yaml(path, "a target description"))
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def _target(path: Path, given: dict[str, Any]) -> Target:
     if isinstance(name, str) and name in UNMAPPED:
         raise InputError(f"{path}: family: {name} can't be mapped: {UNMAPPED[name]}")
     if name not in family_names():
-        raise InputError(f"{path}: family: is none of {', '.join(family_names())}")
+        raise InputError(f"{path}: family: must be one of {', '.join(family_names())}")
     kind = family_type(name)
     own = _own_fields(name)
     common = {key: value for key, value in given.items() if key not in own}
@@ -156,5 +156,5 @@ def find_part(name: str) -> Target:
     targets = [load_target(target) for target in target_names()]
     known = {part: target for target in targets for part in target.parts}
     if name not in known:
-        raise InputError(f"part '{name}' is not known; there are {', '.join(sorted(known))}")
+        raise InputError(f"part '{name}' is not known; choose from {', '.join(sorted(known))}")
     return known[name]

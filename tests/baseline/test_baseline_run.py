@@ -97,8 +97,8 @@ def test_the_log_of_a_worker_that_fails_is_not_lost(perceptron, monkeypatch):
     ("arguments", "message"),
     [
         ({"x": X[:0]}, "needs test inputs"),
-        ({"calibration": X[:0]}, "needs test inputs and inputs to calibrate with"),
-        ({"calibration": X[:, :4]}, r"shape \(32,\), but those to calibrate with \(4,\)"),
+        ({"calibration": X[:0]}, "needs test inputs and calibration inputs"),
+        ({"calibration": X[:, :4]}, r"shape \(32,\), but calibration inputs have shape \(4,\)"),
         ({"y": np.zeros(3, np.int64)}, r"75 test inputs, but labels of shape \(3,\)"),
         ({"model": Path("no_such.h5")}, "no_such.h5: no such file"),
     ],

@@ -55,7 +55,7 @@ def model(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--io", "foo"), "'foo' does not exist; there are parallel, stream"),
+        (("--io", "foo"), "'foo' does not exist; choose from parallel, stream"),
         (("--reuse", "0"), "reuse factor 0: must be from 1 to"),
         (("--clock", "-1"), "clock -1 ns: must be from 0.01 to 1e+06 ns"),
         (("--clock", "nan"), "clock nan ns"),
@@ -64,10 +64,10 @@ def model(tmp_path):
         (("--precision", "fixed<8>"), "'fixed<8>' is not a fixed-point type; write for example"),
         (("--input-precision", "float"), "'float' is not a fixed-point type"),
         (("--set", "fc1"), "write layer.key=value"),
-        (("--preset", "nope"), "preset 'nope' does not exist; there are"),
-        (("--target", "nope"), "target 'nope' does not exist; there are cyclonev, ecp5"),
-        (("--strategy", "fast"), "strategy 'fast' does not exist; there are"),
-        (("--name", "module"), "is taken in SystemVerilog"),
+        (("--preset", "nope"), "preset 'nope' does not exist; choose from"),
+        (("--target", "nope"), "target 'nope' does not exist; choose from cyclonev, ecp5"),
+        (("--strategy", "fast"), "strategy 'fast' does not exist; choose from"),
+        (("--name", "module"), "is reserved in SystemVerilog"),
         (("--name", "a b"), "letters, digits and _"),
         (("--nope",), "No such option: --nope"),
         ((), "m.h5: not a readable HDF5 model"),
@@ -114,7 +114,7 @@ def test_a_directory_that_is_no_project(refused, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("--samples", "0"), "--samples"), (("--stall", "foo"), "--stall foo: there are")],
+    [(("--samples", "0"), "--samples"), (("--stall", "foo"), "--stall foo: choose from")],
 )
 def test_a_wrong_option_of_a_verification(refused, arguments, words):
     assert words in refused("verify", "nope", *arguments)

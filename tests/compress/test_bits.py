@@ -44,7 +44,7 @@ def test_biases_have_the_bits_of_the_weights_if_those_have_any(fields, biases):
         ({"weights": "po2<6>", "activations": 4}, "from 2 to 5"),
         ({"weights": "po2", "activations": 4}, "po2<N>"),
         ({"weights": 4, "activations": 1}, "greater than or equal to 2"),
-        ({"weights": 4, "activations": "dynamic"}, "hardware has its types built in"),
+        ({"weights": 4, "activations": "dynamic"}, "hardware has fixed types"),
         ({"weights": 4}, "Field required"),
         ({"weights": True, "activations": 4}, "weights"),
     ],

@@ -188,7 +188,7 @@ def test_data_that_does_not_fit_is_refused(keras, x, said):
 
 def test_quantized_models_are_refused(keras):
     model = quantize(image_network(keras), {"hidden": bits(4)})
-    with pytest.raises(InputError, match="layer 'hidden' is quantized already"):
+    with pytest.raises(InputError, match="layer 'hidden' is already quantized"):
         calibrate(model, {"default": bits(5)}, on_grid((9, 6, 6, 2)))
 
 

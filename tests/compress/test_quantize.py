@@ -247,7 +247,7 @@ def after(keras, *layers, shape=(6,)):
 
 
 NO_TWIN = "layer 'x': QKeras has no quantized "
-NOT_READ = "layer 'x': hls4ml reads no quantized "
+NOT_READ = "layer 'x': hls4ml doesn't read a quantized "
 REFUSED = [
     (lambda k: [k.LeakyReLU(name="x")], NOT_READ + "LeakyReLU"),
     (lambda k: [k.ReLU(6, name="x")], "layer 'x': a relu that ends at 6"),
@@ -290,8 +290,8 @@ def test_a_relu_up_to_a_power_of_two_keeps_its_end(keras):
     ("make", "said"),
     [
         (lambda k: None, "not a tf-keras model"),
-        (lambda k: k.Sequential([k.layers.Dense(2)]), "can't be told"),
-        (lambda k: k.Sequential([]), "can't be told"),
+        (lambda k: k.Sequential([k.layers.Dense(2)]), "doesn't show its layers"),
+        (lambda k: k.Sequential([]), "doesn't show its layers"),
     ],
 )
 def test_what_is_no_model_is_refused(keras, make, said):
@@ -313,7 +313,7 @@ def test_layers_that_are_none_are_refused(keras):
     [{"bits": {"firs": bits(4)}}, {"bits": {}, "relu_integer": {"firs": 1}}],
 )
 def test_unknown_names_are_refused(keras, given):
-    with pytest.raises(InputError, match=r"'firs', which .* there are first, first_relu, "):
+    with pytest.raises(InputError, match=r"'firs', which .* layers are first, first_relu, "):
         quantize(small(keras), **given)
 
 

@@ -67,10 +67,10 @@ def test_one_number_is_the_bits_of_all_layers():
         ("[]", "a recipe has at least one step"),
         ("[train, 5]", "step 2: write NAME or NAME: {settings}, not 5"),
         ("[{train: {}, prune: {}}]", "step 1: write NAME"),
-        ("[train, melt]", "step 2: 'melt' is no step; steps are train, "),
+        ("[train, melt]", "step 2: 'melt' is not a step; steps are train, "),
         ("[train, {prune: 0.5}]", r"step 2 \(prune\): settings are a mapping, not 0.5"),
         ("[train, prune]", r"step 2 \(prune\): amount: is missing"),
-        ("[{train: {epoch: 3}}]", r"step 1 \(train\): epoch: is not a key here"),
+        ("[{train: {epoch: 3}}]", r"step 1 \(train\): epoch: is not a known key"),
         ("[{train: {epochs: 0}}]", r"step 1 \(train\): epochs: .*equal to 1, not 0"),
         ("[{train: {epochs: '3'}}]", r"step 1 \(train\): epochs: .*integer, not '3'"),
         ("[train, {prune: {amount: 1}}]", r"\(prune\): amount: .*less than 1, not 1"),
@@ -94,7 +94,7 @@ def test_one_number_is_the_bits_of_all_layers():
         ("[train, {transfer: {model: a.h5}}]", r"step 2 \(transfer\): starts from new weights"),
         ("[distil]", r"step 1 \(distil\): teacher: is missing"),
         ("[{transfer: {model: a.h5}}, distil]", r"step 2 \(distil\): teacher: is missing"),
-        ("[train, quantize, calibrate]", r"step 3 \(calibrate\): the model is quantized already"),
+        ("[train, quantize, calibrate]", r"step 3 \(calibrate\): an earlier step has already"),
     ],
 )  # fmt: skip
 def test_a_wrong_recipe_is_named(text, says):

@@ -105,7 +105,7 @@ def test_steps_have_settings_of_their_own(source, store, asked):
 
 def test_bits_are_found_where_a_loss_is_allowed(source, store, asked):
     searching = {"max_loss": 0.02, "bits": 6}
-    with pytest.raises(InputError, match=r"quantize: max_loss is of validation data; set train"):
+    with pytest.raises(InputError, match=r"quantize: max_loss needs validation data; set train"):
         go(source, store, ["train", {"quantize": searching}])
     assert not asked
     for step in ("quantize", "calibrate"):

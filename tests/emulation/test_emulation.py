@@ -145,7 +145,7 @@ def test_no_samples(project):
 @pytest.mark.parametrize(
     ("inputs", "match"),
     [
-        ([np.zeros((2, 5))], "1 input arrays; the model has 2 inputs"),
+        ([np.zeros((2, 5))], "1 input arrays, but the model has 2 inputs"),
         (
             [np.zeros((2, 5)), np.zeros((2, 5))],
             r"input 'b': shape \(2, 5\); wanted \(samples, 3, 2\)",
@@ -172,8 +172,8 @@ def test_nothing_there(tmp_path, project):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (lambda text: text + ",0.5", r"w\d+\.txt: \d+ weights; the network has \d+"),
-        (lambda text: text.rpartition(",")[0], r"w\d+\.txt: \d+ weights; the network has \d+"),
+        (lambda text: text + ",0.5", r"w\d+\.txt: \d+ weights, but the network has \d+"),
+        (lambda text: text.rpartition(",")[0], r"w\d+\.txt: \d+ weights, but the network has \d+"),
         (lambda text: text.replace("0", "x"), r"w\d+\.txt: holds more than numbers"),
         (lambda text: "\0" + text, r"w\d+\.txt: holds more than numbers"),
         (lambda text: text + "\u00e9", r"w\d+\.txt: holds characters"),
@@ -272,7 +272,7 @@ def hostile(project, directory, body, mark=""):
         ("_Exit(7);", "ended itself at sample 0 of 3, with status 7"),
         ("for (;;) putchar(1);", "was ended at sample 0 of 3, after 1 seconds, its limit"),
         ("signal(SIGTERM, SIG_IGN); for (;;) ;", "was ended at sample 0 of 3, after 1 seconds"),
-        ("new char[8UL << 30];", "it asked for more memory than its limit, 2 GB"),
+        ("new char[8UL << 30];", "it needed more memory than its limit, 2 GB"),
         (
             "std::vector<double> x; for (;;) x.resize(x.size() + (1 << 26));",
             "more memory than its limit, 2 GB",

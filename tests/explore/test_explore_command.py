@@ -33,8 +33,8 @@ def command(capsys, *arguments):
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--engine", "slurm"], "--engine slurm: there are local, ray"),
-        (["--address", "here:6379"], "--address is of a Ray cluster; add --engine ray"),
+        (["--engine", "slurm"], "--engine slurm: choose from local, ray"),
+        (["--address", "here:6379"], "--address is for a Ray cluster; add --engine ray"),
         (["--trials", "0"], "--trials"),
     ],
 )

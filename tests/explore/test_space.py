@@ -60,7 +60,7 @@ def test_accuracy_is_that_on_validation_data():
         ({"space": {"a": {"low": 0, "high": 5, "step": 2}}}, "whole number of steps"),
         ({"space": {"a": {"low": 0, "high": 5, "log": True}}}, "above 0"),
         ({"space": {"a": {"low": 0.0, "high": 1.0}}, "sampler": "grid"}, "needs a step"),
-        ({"sampler": "list"}, "of which there are none"),
+        ({"sampler": "list"}, "but there are none"),
         ({"points": [{"bits.b": 2}]}, "'bits.b' is not in the space"),
         ({"window": 0}, "greater than or equal to 1"),
         ({"validation": 0.0}, "greater than 0"),
@@ -172,7 +172,7 @@ def test_a_base_of_its_own(folder):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "there is no section 'search'"),
+        ("", "has no section 'search'"),
         ("search: {base: w9, space: {bits.a: [2]}}", "there is no config 'w9'"),
         ("search: {base: w8, space: {bits.a: [1]}}", "trial0 of the search: bits.a"),
         ("search: {base: w8, space: {bits.c: [2]}}", "bits.c: is not a layer"),

@@ -55,4 +55,4 @@ def test_samples_that_are_not_there(model, tmp_path):
 
 def test_what_is_assumed_stands_in_the_results(model, tmp_path):
     stamp = convert(*model, ConvertOptions(), tmp_path / "out")
-    assert any("nothing says what values it has" in note for note in stamp.results.notes)
+    assert any("its range is not known" in note for note in stamp.results.notes)

@@ -69,7 +69,7 @@ def test_memory_that_runs_out_is_said(uncompiled, monkeypatch):
     design = load_design(uncompiled)
     with Emulated(uncompiled / "hls", design, random_inputs(design, 5, 0), 900) as emulated:
         found = emulated.against({})
-    assert found.missing.startswith("g++, for the C++ emulation: it asked for more memory than")
+    assert found.missing.startswith("g++, for the C++ emulation: it needed more memory than")
     assert found.mismatches is None
 
 

@@ -213,7 +213,7 @@ def test_quantized_networks_are_equal_to_qkeras(tmp_path):
         (
             {"quantizers": QUANTIZED | {"kernel_quantizer": "quantized_bits(5,0,alpha='auto')"}},
             {},
-            "'fc1' scales by numbers that are no powers of two",
+            "'fc1' scales by numbers that are not powers of two",
         ),
         ({"quantizers": {"kernel_quantizer": "binary(alpha=1)"}}, {}, "no quantizer of its bias"),
     ],
@@ -268,7 +268,7 @@ def test_layers_are_found_again_however_they_were_renamed_joined_and_left_out(tm
 def test_a_project_without_its_network_says_so(project):
     for path in (project / "model").glob("network.*"):
         path.unlink()
-    assert "not as a model of Keras" in read_network(project)
+    assert "not as a Keras model" in read_network(project)
     (project / "model" / "network.json").write_text("{")
     assert "not a network" in read_network(project)
 
@@ -290,7 +290,9 @@ def test_the_lines_say_how_far_it_is_equal():
     assert figures(last).startswith("difference at most 0.25")
     # What only the inputs' rounding makes is no difference of the hardware's.
     rounded = found.model_copy(update={"layers": layers[:1], "equal": True})
-    assert figures(rounded).startswith("equal on inputs as the hardware has them, not as given; ")
+    assert figures(rounded).startswith(
+        "equal on inputs rounded to the hardware's type, not on inputs as given; "
+    )
     assert missed(rounded, None) is None
 
 

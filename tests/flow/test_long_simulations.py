@@ -32,7 +32,7 @@ def test_the_default_is_lowered_and_said(simulated, slow):
     count = stamp.results.verification.vectors
     assert 10 <= count < 1000
     (line,) = said
-    assert f"{count} random vectors in place of 1,000" in line and "--samples" in line
+    assert f"{count} random vectors instead of 1,000" in line and "--samples" in line
     # It is the number of this design: asked again, nothing is to be done, or to be said.
     assert not verify(simulated, notice=said.append, fidelity=False).fresh and len(said) == 1
 
@@ -67,7 +67,7 @@ def test_the_command_says_so_and_gives_the_number(simulated, slow, capsys):
     captured = capsys.readouterr()
     assert not ended.value.code
     count = json.loads(captured.out)["vectors"]
-    assert f"{count} random vectors in place of 1,000" in captured.err
+    assert f"{count} random vectors instead of 1,000" in captured.err
 
 
 def test_sizing_of_fifos_too(tmp_path, slow):
@@ -78,7 +78,7 @@ def test_sizing_of_fifos_too(tmp_path, slow):
     said = []
     stamp = size_fifos(directory, notice=said.append)
     assert stamp.results.interval == stamp.results.interval_after
-    assert len(said) == 1 and "samples in place of 8" in said[0]
+    assert len(said) == 1 and "samples instead of 8" in said[0]
 
 
 def test_samples_that_find_no_room(project, monkeypatch, tmp_path):

@@ -172,7 +172,7 @@ def test_who_must_wait_for_a_project_says_so(tmp_path):
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
-    assert said == ["another command is at work on it; waiting"]
+    assert said == ["another command is using it; waiting"]
 
 
 def test_keys_hold_contents_code_and_tools(tmp_path, monkeypatch):

@@ -197,7 +197,7 @@ def test_input_width_that_does_not_fit(plain):
     content = json.loads(path.read_text())
     content["config"]["layers"][0]["config"]["batch_input_shape"] = [None, 5]
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="layer 'fc1': its weights take 4 inputs, it is given 5"):
+    with pytest.raises(InputError, match="layer 'fc1': its weights take 4 inputs, but it gets 5"):
         convert(path, weights)
 
 
@@ -252,14 +252,14 @@ def test_what_was_asked_outlives_what_hls4ml_moves(plain):
     [
         ("fc_1.reuse_factor", "2", "no layer.* 'fc_1'; did you mean 'fc1'"),
         ("fc1", "2", "write layer.key=value"),
-        ("fc1.colour", "2", "layer 'fc1' has no 'colour'; there are strategy, multiplier"),
-        ("fc1.precision", "fixed<8,3>", "no precision ''; there are precision."),
+        ("fc1.colour", "2", "layer 'fc1' has no 'colour'; choose from strategy, multiplier"),
+        ("fc1.precision", "fixed<8,3>", "no precision ''; choose from precision."),
         ("fc1.precision.weight", "float", "'fc1.precision.weight': precision 'float'"),
         ("fc1.reuse_factor", "two", "'two' is not an integer"),
-        ("fc1.strategy", "fast", "strategy 'fast' does not exist; there are latency"),
-        ("fc1.multiplier", "tpu", "multiplier 'tpu' does not exist; there are auto, dsp, lut"),
+        ("fc1.strategy", "fast", "strategy 'fast' does not exist; choose from latency"),
+        ("fc1.multiplier", "tpu", "multiplier 'tpu' does not exist; choose from auto, dsp, lut"),
         ("fc1.reuse_factor", "0", "'fc1.reuse_factor': 0: must be at least 1"),
-        ("Softmax.implementation", "quick", "'quick' does not exist; there are latency, stable"),
+        ("Softmax.implementation", "quick", "'quick' does not exist; choose from latency, stable"),
     ],
 )
 def test_wrong_settings_are_named(plain, key, value, match):
@@ -279,7 +279,7 @@ def test_types_of_quantizers_cannot_be_set(qmodel):
     [
         (ConvertOptions(precision="fixed<16>"), "precision 'fixed<16>'"),
         (ConvertOptions(input_precision="half"), "precision 'half'"),
-        (ConvertOptions(preset="fastest"), "preset 'fastest' does not exist; there are"),
+        (ConvertOptions(preset="fastest"), "preset 'fastest' does not exist; choose from"),
         (ConvertOptions(strategy="fast"), "strategy 'fast'"),
         (ConvertOptions(io="serial"), "io 'serial'"),
         (ConvertOptions(reuse_factor=0), "reuse factor 0"),
@@ -392,8 +392,8 @@ def test_proxy_models_carry_nothing_but_types(tmp_path, value):
 @pytest.mark.parametrize(
     ("match", "kind", "config"),
     [
-        (r"target_shape \[2, 2, 2\] has 8 elements, its input 4", "Reshape", [2, 2, 2]),
-        (r"target_shape \[3\] has 3 elements, its input 4", "Reshape", [3]),
+        (r"target_shape \[2, 2, 2\] has 8 elements, but its input has 4", "Reshape", [2, 2, 2]),
+        (r"target_shape \[3\] has 3 elements, but its input has 4", "Reshape", [3]),
         ("a Reshape can't read a tensor of 4", "Reshape", [3, -1]),
         (r"dims \[1, 1\] must be the axes 1 to 1", "Permute", [1, 1]),
         (r"gives a tensor of 2097152 x 4", "UpSampling1D", 1 << 20),

@@ -89,13 +89,13 @@ def test_what_hls4ml_chooses_itself_sets_nothing(tmp_path, model, granularity, b
         ("Model: {Precision: {maximum: 'fixed<32,16>'}}", r"Model.Precision.maximum: only the"),
         ("Model: {Precision: fixed<x>}", r"Model.Precision.default: precision"),
         ("Model: {ReuseFactor: many}", "Model.ReuseFactor 'many': must be a whole number"),
-        ("Model: {Strategy: Unrolled}", "Model.Strategy 'Unrolled': there are latency"),
-        ("Model: {Colour: red}", "Model.Colour: is not known here; set it for layers"),
+        ("Model: {Strategy: Unrolled}", "Model.Strategy 'Unrolled': choose from latency"),
+        ("Model: {Colour: red}", "Model.Colour: is not known for a model; set it for layers"),
         ("Optimizers: [a]", "Optimizers.*Model, LayerType, LayerName"),
         ("LayerName: [fc1]", "LayerName: must hold fields, not list"),
         ("LayerName: {fc1: {ReuseFactor: [1]}}", "LayerName.fc1.ReuseFactor: must be text"),
         ("IOType: io_serial\nHLSConfig: {}", "IOType 'io_serial'"),
-        ("IOType: io_stream\nClock: 3\nHLSConfig: {}", "'Clock' is no field"),
+        ("IOType: io_stream\nClock: 3\nHLSConfig: {}", "'Clock' is not a known field"),
         ("ClockPeriod: !python/object:os.system x", "tag"),
         ("a: [", "not a configuration of hls4ml"),
     ],
@@ -145,5 +145,5 @@ def test_the_file_that_hls4ml_itself_writes(qmodel, tmp_path):
     assert dict(found.settings)["fc1.reuse_factor"] == "3"
     assert found.io == "parallel"
     path.write_text(path.read_text() + "Other: !!python/object/apply:os.getcwd []\n")
-    with pytest.raises(InputError, match=r"tag .*os\.getcwd is not known here"):
+    with pytest.raises(InputError, match=r"tag .*os\.getcwd is not known"):
         read_hls_config(path)

@@ -414,7 +414,7 @@ def golden_outputs(graph, x):
 
 
 def test_a_relu_with_a_slope_whose_input_goes_too_low_is_refused(keras, k):
-    below = "its slope ends at an input of -2, which layer 'in0' goes below"
+    below = "its slope ends at an input of -2, but layer 'in0' goes below that"
     act = k.QActivation(sloped(k, 0.5), name="act")
     with pytest.raises(InputError, match=f"layer 'act': {below}"):
         convert(forest(keras, [((6,), act)]))
@@ -423,7 +423,7 @@ def test_a_relu_with_a_slope_whose_input_goes_too_low_is_refused(keras, k):
         x = k.QDense(4, name="fc")(x)
         return k.Add(name="sum")([x, k.QActivation(sloped(k, 0.5), name="act")(x)])
 
-    with pytest.raises(InputError, match=r"layer 'act': .* which layer 'fc' goes below"):
+    with pytest.raises(InputError, match=r"layer 'act': .* but layer 'fc' goes below that"):
         convert(forest(keras, [((6,), shared)]))
 
 
@@ -461,7 +461,7 @@ REFUSED = {
         "stream",
         lambda k: [((3, 2), lambda x: k.QActivation(k.ternary(alpha=1), name="a")(x))],
     ),
-    "is an input as it came": (
+    "is an unchanged input": (
         "parallel",
         lambda k: [((3, 2), lambda x: k.Reshape((2, 3), name="a")(x))],
     ),

@@ -113,8 +113,8 @@ def test_a_shape_with_the_number_of_samples(keras, tmp_path):
 
 
 REFUSED = {
-    "no layer that is the same": lambda o, a: o.exp(a),
-    "no power of two; multiply by 1 / 3": lambda o, a: a / 3.0,
+    "has no equivalent layer": lambda o, a: o.exp(a),
+    "not a power of two; multiply by 1 / 3": lambda o, a: a / 3.0,
     "divides by a tensor": lambda o, a: a / a,
     "takes one element in 2": lambda o, a: a[:, ::2],
     "some of the samples": lambda o, a: a[:1],
@@ -122,7 +122,7 @@ REFUSED = {
     "axis of the samples": lambda o, a: o.expand_dims(a, 0),
     "mixes samples": lambda o, a: o.reshape(a, (1, -1)),
     "different ranks": lambda o, a: o.expand_dims(a, -1) + a,
-    "neither a number nor one for each": lambda o, a: o.expand_dims(a, -1) * V,
+    "neither one number nor one per": lambda o, a: o.expand_dims(a, -1) * V,
     "from 0 to a number": lambda o, a: o.clip_by_value(a, -1.0, 1.0),
     "a maximum with 0": lambda o, a: o.maximum(a, 1.0),
     "all axes but": lambda o, a: o.reduce_mean(o.expand_dims(a, -1), axis=2),

@@ -101,7 +101,7 @@ def test_small_weights_that_a_type_loses_are_said_and_kept_as_it_says(asked, tmp
     files = write_model(tmp_path, [layer], {"fc": weights})
     lines = []
     convert(*files, ConvertOptions(**asked), notice=lines.append)
-    (line,) = [each for each in lines if "all but vanishes" in each]
+    (line,) = [each for each in lines if "is almost lost" in each]
     path, value = re.search(r"--set (\S+)='(\S+)' keeps it", line).groups()
     lines = []
     convert(*files, ConvertOptions(**asked, settings=((path, value),)), notice=lines.append)

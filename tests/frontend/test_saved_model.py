@@ -85,5 +85,5 @@ def test_a_damaged_folder_is_refused(saved, tmp_path, name):
 
 
 def test_a_directory_that_is_none(tmp_path):
-    with pytest.raises(InputError, match="a directory, and no SavedModel"):
+    with pytest.raises(InputError, match="a directory, but not a SavedModel"):
         load(tmp_path)

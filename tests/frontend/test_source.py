@@ -113,7 +113,7 @@ def test_missing_weight(plain):
 def test_wrong_shape(plain):
     path, weights, *_ = plain
     rewrite(path, units=5)
-    refused(r"'kernel' has shape \[4, 3\], the architecture says \[any, 5\]", path, weights)
+    refused(r"'kernel' has shape \[4, 3\], but the architecture says \[any, 5\]", path, weights)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -223,7 +223,7 @@ def test_archive_paths_that_leave_the_directory(tmp_path, name):
 def test_members_of_one_name_are_refused(tmp_path, other):
     members = archive.Members(tmp_path)
     members.add("a.json", 1)
-    with pytest.raises(InputError, match=r"twice in the archive|unsafe path"):
+    with pytest.raises(InputError, match=r"in the archive twice|unsafe path"):
         members.add(other, 1)
 
 
@@ -276,14 +276,18 @@ def test_layers_are_put_in_an_order_that_data_can_flow_in():
     ("match", "entries", "ends"),
     [
         (
-            "layer '.' reads what comes of its own result",
+            "layer '.' depends on its own result",
             [("a", "Activation", RELU, ["b"]), ("b", "Activation", RELU, ["a"])],
             {},
         ),
         ("reads a layer 'nowhere'", [("a", "Activation", RELU, ["nowhere"])], {}),
         ("two layers are named 'x'", [("x", "Activation", RELU, ["x"])], {}),
-        ("'a' reads 1 tensors; a Add takes two", [("a", "Add", {}, ["x"])], {}),
-        ("'a' reads 2 tensors; a Activation takes one", [("a", "Activation", RELU, ["x"] * 2)], {}),
+        ("'a' reads 1 tensors, but a Add takes two", [("a", "Add", {}, ["x"])], {}),
+        (
+            "'a' reads 2 tensors, but a Activation takes one",
+            [("a", "Activation", RELU, ["x"] * 2)],
+            {},
+        ),
         ("'a' reads 0 tensors", [("a", "Activation", RELU, [])], {}),
         ("output_layers names a layer 'b'", [("a", "Activation", RELU, ["x"])], {"outputs": "b"}),
         (
@@ -473,7 +477,7 @@ def test_an_archive_with_a_second_architecture_is_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("config.json", json.dumps(architecture([dense("fc1", 3, 4)[0]])))
         file.writestr("./config.json", "{}")
-    refused("'config.json' is twice in the archive", path)
+    refused("'config.json' is in the archive twice", path)
 
 
 @pytest.mark.parametrize("make", ["directory", "pipe"])

@@ -243,7 +243,7 @@ def test_models_that_are_too_deep_or_too_many(keras):
     first = {"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [None, 2]}}
     model["config"]["layers"].insert(0, first)
     assert len(flatten(read_outline("net", model)).network.layers) == 2
-    with pytest.raises(UnsupportedError, match="deep within one another"):
+    with pytest.raises(UnsupportedError, match="are nested more than 12 deep"):
         read_outline("net", nested(40))
 
     def twice(entry, name):  # a model that calls another two times

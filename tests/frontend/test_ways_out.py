@@ -105,7 +105,7 @@ def test_a_lambda(keras, tmp_path):
     [
         (r"keep its axis, as x\[:, 3:4\]", lambda x: x[:, 3], lambda x: x[:, 3:4]),
         ("multiply by 1 / 5", lambda x: x / 5, lambda x: x * (1 / 5)),
-        ("take all between two ends", lambda x: x[:, ::2], lambda x: x[:, 0:2]),
+        ("take all elements between two ends", lambda x: x[:, ::2], lambda x: x[:, 0:2]),
     ],
 )
 def test_operations(k, tmp_path, match, wrong, right):
@@ -119,7 +119,7 @@ def test_operations(k, tmp_path, match, wrong, right):
 def test_a_function_that_hls4ml_lacks_is_no_slip_of_the_pen(keras):
     """It used to be asked whether `elu` was meant."""
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="gelu")])
-    refused("an activation that hls4ml has, not 'gelu'; there are .*relu.*sigmoid", model)
+    refused("an activation that hls4ml has, not 'gelu'; choose from .*relu.*sigmoid", model)
     for name in ("relu", "tanh", "sigmoid"):  # one that it lists
         text = json.loads(model.to_json())
         text["config"]["layers"][1]["config"]["activation"] = name

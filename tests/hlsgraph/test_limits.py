@@ -248,7 +248,7 @@ CASES: dict[str, Case] = {
     "joined depthwise": (
         P,
         joined_depthwise,
-        "'c' (DepthwiseConv2D): hls4ml left it 16 weights where its C++ reads 8",
+        "'c' (DepthwiseConv2D): hls4ml left it 16 weights, but its C++ reads 8",
     ),
     "scales": (P, few_scales, "'n' (BatchNormalization): 2 scales and 4 biases; its C++ reads 4"),
     "pooling strides": (S, pool((1, 1)), "strides of (1, 1); hls4ml's C++ for io_stream needs eq"),
@@ -268,7 +268,7 @@ CASES: dict[str, Case] = {
         upsample(algorithm="bilinear"),
         "hls4ml has no C++ for interpolation='bilinear'; use interpolation='nearest'",
     ),
-    "uneven": (P, upsample(out_width=7), "repeats 3 pixels unevenly where 7 are wanted"),
+    "uneven": (P, upsample(out_width=7), "repeats 3 pixels unevenly to make 7"),
     "merged signs": (
         P,
         lambda b: b.add("Merge", "m", signs(b, 4), b.source(4), op="add"),
@@ -285,7 +285,7 @@ CASES: dict[str, Case] = {
         S,
         after("Transpose", (3, 4), lambda g: node(g, "x").set_attr("perm", [0, 1]),
               perm=[1, 0], data_format="channels_last"),
-        "hls4ml's C++ for io_stream swaps two axes whatever is asked for",
+        "hls4ml's C++ for io_stream always swaps the two axes",
     ),
     "index": (
         P,
@@ -296,7 +296,7 @@ CASES: dict[str, Case] = {
     "clipped": (
         S,
         after("Activation", (4,), activation="relu6"),
-        "hls4ml has no C++ for 'relu6' in io_stream; use a quantized_relu of the range wanted, or",
+        "hls4ml has no C++ for 'relu6' in io_stream; use a quantized_relu with that range, or",
     ),
     "ternary of pixels": (S, ternary_of_pixels, "'t' (BatchNormalizationQuantizedTanh): a ternary"),
     "softmax": (
@@ -308,7 +308,7 @@ CASES: dict[str, Case] = {
     "unchanged": (
         P,
         lambda b: b.add("Reshape", "r", b.source(4, 2), target_shape=[8]),
-        "output 'x0' is an input as it came; hls4ml has no C++ for it",
+        "output 'x0' is an unchanged input; hls4ml has no C++ for it",
     ),
 }  # fmt: skip
 

@@ -218,5 +218,5 @@ def test_refusals_name_the_layer() -> None:
         LeakyRelu(*io("fixed<8,3>", "fixed<8,3>"), np.array([1, 2]), t("fixed<8,3>"))
     with pytest.raises(UnsupportedError, match="wider than 62 bits"):
         LeakyRelu(*io("fixed<40,20>", "fixed<8,3>"), np.array([1]), t("fixed<40,20>"))
-    with pytest.raises(UnsupportedError, match="no unit that could hold 1"):
+    with pytest.raises(UnsupportedError, match="no unit that can hold 1"):
         HardSigmoid(*io("fixed<8,12>", "fixed<8,3>"), 1, t("ufixed<2,0>"), 1, t("fixed<2,4>"))

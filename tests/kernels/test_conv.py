@@ -188,5 +188,7 @@ def test_what_a_window_refuses_is_refused() -> None:
 
 
 def test_an_output_of_another_size_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match=r"layer 'c': its output of \(2, 2\) pixels is not"):
+    with pytest.raises(
+        UnsupportedError, match=r"layer 'c': its output of \(2, 2\) pixels doesn't match"
+    ):
         replace(CASE, pads=(1, 1, 0, 0))

@@ -163,7 +163,11 @@ def test_an_index_beyond_the_vocabulary_reads_the_last_entry() -> None:
 
 @pytest.mark.parametrize("source", ["int<3>", "ufixed<4,3>"])
 def test_indices_that_are_no_unsigned_integers_are_refused(source: str) -> None:
-    with pytest.raises(UnsupportedError, match=r"layer 'e': .* no unsigned integer; .* uint<3>"):
+    with pytest.raises(
+        UnsupportedError,
+        match=r"layer 'e': .* not an unsigned integer; .* "
+        "uint<3>",
+    ):
         embedding(source)
 
 

@@ -218,5 +218,9 @@ def test_indices_of_a_fraction_are_refused() -> None:
     b = Branches("io_parallel")
     table = {"n_in": 4, "n_out": 3, "vocab_size": 4, "embeddings_data": b.weights(4, 3)}
     b.add("Embedding", "e", b.source(4), **table)
-    with pytest.raises(UnsupportedError, match=r"layer 'e': its input, fixed<8,3>, is no unsigned"):
+    with pytest.raises(
+        UnsupportedError,
+        match=r"layer 'e': its input, fixed<8,3>, is not an "
+        "unsigned",
+    ):
         lower(b.finished())

@@ -54,7 +54,7 @@ DAMAGED_YAML = {
         ),
         "more than 20,000 values",
     ),
-    "holds-itself": ("a: &a [*a]", "an alias of what it stands in"),
+    "holds-itself": ("a: &a [*a]", "an alias of something that contains it"),
     "many-values": ("a:\n" + "- 1\n" * 100_000, "more than 20,000 values"),
     "huge": ("a: " + "x" * (2 << 20), "more than the 1.0 MB"),
     "twice": ("a: 1\nb: 2\na: 3", "line 3: the key 'a' is given twice"),

@@ -100,7 +100,7 @@ def test_every_configuration_is_held_to_every_budget():
         ("", "write it as FIGURE=LIMIT"),
         ("lut<5", "write it as FIGURE=LIMIT"),
         ("=5", "write it as FIGURE=LIMIT"),
-        ("luts=5", "no figure 'luts'; there are accuracy_float"),
+        ("luts=5", "no figure 'luts'; choose from accuracy_float"),
         ("lut=", "not a number"),
         ("lut=many", "'many' is not a number"),
         ("lut=nan", "not a number"),
@@ -146,7 +146,7 @@ def test_a_report_on_another_target_does_not_fit():
     ("text", "problem"),
     [
         ("fits", "write it as fits=PART"),
-        ("fits=xc7a1", "part 'xc7a1' is not known; there are .*xc7a100t, "),
+        ("fits=xc7a1", "part 'xc7a1' is not known; choose from .*xc7a100t, "),
     ],
 )
 def test_what_is_no_part_is_refused(text, problem):

@@ -72,7 +72,7 @@ def test_configurations_and_verification_that_changed():
     assert difference.remarks()[:3] == [
         "w6: was bit-exact, 10,000 vectors, is FAILED, 3 of 10,000 vectors differ",
         "w4: new, there is nothing to compare with",
-        "w8: no longer there",
+        "w8: removed",
     ]
     (change,) = difference.changes
     assert (change.quantity.name, change.better) == ("mismatches", False)

@@ -80,7 +80,7 @@ def unknown_field():
         ("[1]", "no JSON object"),
         ('{"version": 2}', "schema version 2, but 1 is known"),
         ("{}", "schema version None"),
-        (unknown_field(), "luts: is not a key here"),
+        (unknown_field(), "luts: is not a known key"),
         ("[" * 100_000, "not a Gatewright report"),
         ("\xff", "not a Gatewright report"),
     ],

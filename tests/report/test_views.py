@@ -484,7 +484,7 @@ def test_budgets_and_changes_in_every_view():
     views = terminal(sweep, **options), to_markdown(sweep, **options), to_html(sweep, **options)
     for text in views:
         assert "w8: xcup.lut is 26906, budget" in text
-        assert "gone: no longer there" in text
+        assert "gone: removed" in text
         assert re.search(r"-\d+\.\d%", text)
 
 

@@ -221,8 +221,10 @@ def test_the_command_shows_and_clears(capsys):
     status, out, _ = run(capsys)
     assert status == 0
     lines = out.splitlines()
-    assert lines[0] == "adders: 2 entries, 2.0 kB, the oldest out of use for 2.0 days"
-    assert lines[1].startswith("store: 1 entries, 9.0 kB") and "outside of the bound" in lines[1]
+    assert lines[0] == "adders: 2 entries, 2.0 kB, the oldest unused for 2.0 days"
+    assert (
+        lines[1].startswith("store: 1 entries, 9.0 kB") and "not counted in the limit" in lines[1]
+    )
     assert lines[2] == f"{cache_dir()}: 2.0 kB of 20.0 GB"
     _, out, _ = run(capsys, "adders", "--json")
     (kind,) = json.loads(out)["kinds"]
@@ -230,7 +232,9 @@ def test_the_command_shows_and_clears(capsys):
     status, _, err = run(capsys, "--older-than", "1d")
     assert status == 0 and "1.5 kB removed" in err
     status, _, err = run(capsys, "nothing", "--clear")
-    assert status == 2 and "'nothing' is no kind of what is cached; there is adders, store" in err
+    assert (
+        status == 2 and "'nothing' is not a kind of cached data; choose from adders, store" in err
+    )
     assert run(capsys, "adders", "--clear")[0] == 0
     assert [path.name for path in cache_dir().iterdir()] == ["store"]
     assert run(capsys, "--clear")[0] == 0

@@ -65,12 +65,12 @@ def test_limits_leave_a_good_process_alone():
         (
             "bytearray(1 << 33)",
             {"memory": 1 << 32},
-            "it: it asked for more memory than its limit, 4 GB",
+            "it: it needed more memory than its limit, 4 GB",
         ),
         (
             "import sys; sys.exit('cc1plus: out of memory allocating 65536 bytes')",
             {"memory": 1 << 32},
-            "it: it asked for more memory than its limit, 4 GB",
+            "it: it needed more memory than its limit, 4 GB",
         ),
     ],
 )
@@ -160,7 +160,7 @@ def test_an_interrupt_ends_processes_and_what_they_started():
             "/usr/bin/ld: final link failed: No space left on device",
         ),
         ("\n  killed\nby somebody", "killed"),
-        ("", "it says nothing"),
+        ("", "no message"),
     ],
 )
 def test_why_a_tool_failed(errors, said):

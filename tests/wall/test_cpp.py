@@ -248,7 +248,7 @@ def test_each_file_is_scanned_and_without_that_the_attacks_succeed(tmp_path, mon
         marker = tmp_path / f"marker{number}"
         attacked[path] = head + new.replace("MARK", f'system("touch {marker}")') + tail
         path.write_text(attacked[path])
-        match = rf"{path.name}, line \d+: .* is nothing that hls4ml writes .* not compiled"
+        match = rf"{path.name}, line \d+: .* is not something that hls4ml writes .* not compiled"
         with pytest.raises(InputError, match=match) as caught:
             Emulation(hls).compile()
         assert "\n" not in str(caught.value)

@@ -157,7 +157,7 @@ def test_nothing_is_started_on_what_is_refused(project, tool, tmp_path, monkeypa
     monkeypatch.setattr(
         "gatewright.system.processes.started", lambda *a, **k: pytest.fail("started")
     )
-    with pytest.raises(InputError, match=r"is refused: RTL reaches nothing outside"):
+    with pytest.raises(InputError, match=r"is refused: RTL must not reach outside"):
         run()
 
 
@@ -174,7 +174,7 @@ def test_files_of_a_manifest_are_in_the_project(project, file, place):
         value = (file,) if place == "parts" else file
         module = dataclasses.replace(project.modules[0], **{place: value})
         changed = dataclasses.replace(project, modules=(module,))
-    with pytest.raises(InputError, match="is no name of a file in the project") as caught:
+    with pytest.raises(InputError, match="is not the name of a file in the project") as caught:
         systemverilog.check(changed)
     assert str(caught.value).isprintable()
 
@@ -190,7 +190,7 @@ def test_names_of_a_manifest_are_names(project, name, place):
     else:
         module = dataclasses.replace(project.modules[0], name=name, layer="fc1")
         changed = dataclasses.replace(project, modules=(module,))
-    with pytest.raises(InputError, match="is no name in SystemVerilog") as caught:
+    with pytest.raises(InputError, match="is not a name in SystemVerilog") as caught:
         systemverilog.check(changed)
     assert str(caught.value).isprintable()
 
@@ -199,5 +199,5 @@ def test_names_of_a_manifest_are_names(project, name, place):
 @pytest.mark.parametrize("field", ["width", "lanes", "tdata_width", "shape"])
 def test_sizes_of_a_manifest_are_sizes(project, size, field):
     port = dataclasses.replace(project.outputs[0], **{field: (size,) if field == "shape" else size})
-    with pytest.raises(InputError, match=f"port '{port.prefix}' has a size that is none"):
+    with pytest.raises(InputError, match=f"port '{port.prefix}' has an invalid size"):
         systemverilog.check(dataclasses.replace(project, outputs=(port,)))

@@ -96,8 +96,8 @@ def test_models_that_there_are_not(tmp_path, requests):
         round=transfer("itself"),
     )
     for name, says in {
-        "nowhere": "config 'nowhere': '../other/plain' is neither a model's file nor FOLDER/CONF",
-        "nobody": "there is no config 'someone'; there are nowhere, nobody",
+        "nowhere": "config 'nowhere': '../other/plain' is neither a model file nor FOLDER/CONF",
+        "nobody": "there is no config 'someone'; choose from nowhere, nobody",
         "itself": "config 'itself': its recipe starts from itself",
     }.items():
         with pytest.raises(InputError, match=says):

@@ -59,7 +59,7 @@ def test_defaults_lie_under_each_config(tmp_path):
     # Key by key goes as far as the keys of `conversion`: a setting is replaced with its siblings.
     assert mixed.options.settings == (("b.table_size", "512"),)
     assert sweep.config("mixed") is mixed
-    with pytest.raises(InputError, match=r"no config 'x'; there are u6, mixed"):
+    with pytest.raises(InputError, match=r"no config 'x'; choose from u6, mixed"):
         sweep.config("x")
 
 
@@ -148,7 +148,7 @@ def change(*path, to=None, drop=False):
         ("a: [", r"not a sweep \(line 1: "),
         ("[]", "no mapping of fields"),
         (change("layers", drop=True), "layers: is missing"),
-        (change("layer", to=["a"]), "layer: is not a key"),
+        (change("layer", to=["a"]), "layer: is not a known key"),
         (change("configs", to=[]), "there are neither configs nor a search"),
         (change("configs", 0, "name", drop=True), r"configs\[0\]: name: is missing"),
         (change("configs", 0, "name", to="../x"), r"config '../x': name: .*not '../x'"),
@@ -172,7 +172,7 @@ def change(*path, to=None, drop=False):
         (change("configs", 0, "input_precision", to="fix<3>"), "'u6': precision 'fix<3>' is not"),
         (change("defaults", "training", "seed", drop=True), "'u6': training.seed: is missing"),
         (change("defaults", "training", "epochs", to="9"), "training.epochs: .*not '9'"),
-        (change("configs", 1, "training", "epoch", to=3), "training.epoch: is not a key"),
+        (change("configs", 1, "training", "epoch", to=3), "training.epoch: is not a known key"),
         (change("defaults", "conversion", "target", to="z80"), "'u6': target 'z80' does not exist"),
         (change("defaults", "conversion", "preset", to="zip"), "'u6': preset 'zip' does not exist"),
         (change("defaults", "conversion", "io", to="serial"), "conversion.io: .*not 'serial'"),

@@ -150,10 +150,10 @@ def _check(model: Path, x: NDArray[Any], y: NDArray[Any] | None, calibration: ND
             f"{model}: has QKeras layers, which compute in floating point; give the float model"
         )
     if not len(x) or not len(calibration):
-        raise InputError(f"{model}: a baseline needs test inputs and inputs to calibrate with")
+        raise InputError(f"{model}: a baseline needs test inputs and calibration inputs")
     if x.shape[1:] != calibration.shape[1:]:
         raise InputError(
-            f"{model}: test inputs have the shape {x.shape[1:]}, but those to calibrate with "
+            f"{model}: test inputs have shape {x.shape[1:]}, but calibration inputs have shape "
             f"{calibration.shape[1:]}"
         )
     if y is not None and y.shape != x.shape[:1]:

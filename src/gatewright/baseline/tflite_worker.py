@@ -46,7 +46,7 @@ SOURCES = {
 
 
 class Unconverted(Exception):
-    """TensorFlow Lite can't, or does not, do what was asked."""
+    """TensorFlow Lite can't, or doesn't, do what was requested."""
 
 
 def main() -> None:

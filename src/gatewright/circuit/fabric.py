@@ -1,4 +1,4 @@
-"""What a family of devices is asked about its logic: areas and times of operations, estimated."""
+"""The interface to estimates of a family's logic: areas and delays of operations."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Fabric(Protocol):
 
     @property
     def register_ns(self) -> float:
-        """What a pipeline stage pays once: clock-to-output plus set-up."""
+        """Register overhead of a pipeline stage in ns: clock-to-output plus set-up."""
 
     @property
     def sum_operands(self) -> Literal[2, 3]:
-        """How many operands a sum may have for the price of one of two."""
+        """How many operands a sum may have at the price of two."""
 
     @property
     def table_inputs(self) -> int:
@@ -37,7 +37,7 @@ class Fabric(Protocol):
 
     @property
     def multiplier_price(self) -> str:
-        """What multipliers are taken to cost, for messages: "30 LUT per DSP", for example."""
+        """The assumed cost of multipliers, for messages: "30 LUT per DSP", for example."""
 
     def delay(self, node: Node, nodes: Sequence[Node]) -> float:
         """Time through one node of a circuit in ns, the net to its reader included."""

@@ -28,9 +28,11 @@ class Op(StrEnum):
     INPUT = "input"  # attr: (port, element)
     CONST = "const"  # attr: value
     SUM = "sum"  # attr: ((sign, shift), ...) per argument: sum of sign * arg << shift
-    MUL = "mul"  # no attr; the product belongs into a DSP block
+    MUL = "mul"  # no attr; the product belongs in a DSP block
     CAST = "cast"  # attr: Cast
-    ROUND_EVEN = "round_even"  # attr: bits to drop; half a unit of the result is in the argument
+    ROUND_EVEN = (
+        "round_even"  # attr: bits to drop; the argument already includes half a unit of the result
+    )
     COMPARE = "compare"  # attr: (relation, shift of a, shift of b); 0 or 1
     SELECT = "select"  # attr: (shift of a, shift of b); args: condition, a, b
     TABLE = "table"  # attr: contents, one integer per index; arg: index, from 0

@@ -50,7 +50,7 @@ _WHILE = 2.0  # seconds that a step takes before a line says so
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exits with 0 (done), 1 (the answer is no) or 2 (wrong input)."""
+    """Run the command line; exits with 0 (done), 1 (a check failed) or 2 (wrong input)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"] or ["--help"]
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
         if processes.stopping():  # Typer keeps the exception to itself
             raise KeyboardInterrupt
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of our output is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 2
     except BaseException as error:
@@ -77,12 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _check_arguments(given: Sequence[str]) -> None:
-    """Refuse what no option and no argument can be: an empty path would be the folder we are in."""
+    """Refuse empty arguments and NUL characters: an empty path would mean the current folder."""
     preceding = [None, *given]
     for before, argument in zip(preceding, given, strict=False):
         name, equals, value = argument.partition("=")
         if "\0" in argument:
-            raise InputError(f"'{argument}': holds a NUL character, which no name or value does")
+            raise InputError(f"'{argument}': contains a NUL character")
         if not argument.strip():
             named = before is not None and before.startswith("-")
             raise InputError(f"{before if named else 'an argument'}: is empty")
@@ -91,7 +91,7 @@ def _check_arguments(given: Sequence[str]) -> None:
 
 
 def _interrupt(*_: object) -> None:
-    """End what runs; the first time, also what this process is doing. Cleaning up goes on."""
+    """Stop child processes; the first time, also this process. Cleaning up continues."""
     first = not processes.stopping()
     processes.stop()
     if first:
@@ -121,7 +121,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
 
 def _complain(message: str, status: int) -> int:
     line = " ".join(message.split())
-    if len(line) > _LONGEST_MESSAGE:  # what it is about stands first, what is wrong with it last
+    if len(line) > _LONGEST_MESSAGE:  # the start says what it is about, the end what is wrong
         half = _LONGEST_MESSAGE // 2
         line = f"{line[:half]} ... {line[-half:]}"
     say(f"gatewright: {line}")
@@ -129,7 +129,7 @@ def _complain(message: str, status: int) -> int:
 
 
 class _Progress:
-    """Says what is being done: live on a terminal, elsewhere a line once it takes a while."""
+    """Shows progress: live on a terminal; elsewhere a line for a step that takes long."""
 
     def __init__(self) -> None:
         self._where = ""
@@ -176,7 +176,7 @@ class _Progress:
 
 
 def _make_bar() -> Bar:
-    """A line with a spinner, and a bar where it is known how far a step is."""
+    """A line with a spinner, and a bar if a step's progress is known."""
     from rich import progress
 
     return progress.Progress(
@@ -201,7 +201,7 @@ def _common(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
 ) -> None:
-    del debug  # taken off the arguments by main, which must know it before parsing
+    del debug  # main removes it from the arguments, since it needs it before parsing
     if version:
         sys.stdout.write(f"gatewright {__version__}\n")
         raise typer.Exit
@@ -312,7 +312,7 @@ def _say_conversion(output: Path, rtl: RtlProject, stamp: Stamp[ConvertResults])
 
 
 def _clock_remark(rtl: RtlProject) -> str:
-    """What is to be said of the clock, by the delay model."""
+    """A remark on handshake and clock, by the delay model."""
     text = f", handshake {rtl.handshake}"
     for path, what in ((rtl.path_ns, "an operation"), (rtl.ready_ns, "the path of a ready")):
         if path is not None and path > rtl.clock_ns:
@@ -339,16 +339,16 @@ def quantize(
     bits: Annotated[
         list[str] | None,
         typer.Option(
-            help="Bits of weights and activations: 6, or 4,6, or 4,6,8 with biases; of one layer "
-            "conv1=4,6; weights may be binary, ternary, po2<4>. May be repeated."
+            help="Bits of weights and activations: 6, or 4,6, or 4,6,8 with biases; conv1=4,6 "
+            "for one layer; weights may be binary, ternary, po2<4>. May be repeated."
         ),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Calibration data, .npz with samples x and labels y if there are any."),
+        typer.Option(help="Calibration data, .npz with samples x and, optionally, labels y."),
     ] = None,
     relu_integer: Annotated[
-        int, typer.Option(min=0, max=15, help="Integer bits of relus, without data.")
+        int, typer.Option(min=0, max=15, help="Integer bits of relus if there is no --data.")
     ] = 2,
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Show the accuracy that each layer's bits cost.")
@@ -356,12 +356,12 @@ def quantize(
     max_loss: Annotated[
         float | None,
         typer.Option(
-            help="Find bits that lose no more accuracy than this share; starts from --bits, or 8."
+            help="Find bits that lose at most this share of accuracy, starting from --bits, or 8."
         ),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Quantize a float model: after training, on calibration data, or as the start of training."""
+    """Quantize a float model, with calibration data or as a start for training."""
     from gatewright.compress import summary_tables as terminal
     from gatewright.compress.bits import parse_bits
     from gatewright.compress.quantize_files import Request, quantize_file
@@ -392,7 +392,7 @@ def verify(
     require_emulation: options.RequireEmulation = False,
     as_json: options.Json = False,
 ) -> None:
-    """Prove RTL = golden = C++ emulation on vectors, and hold it against the model itself."""
+    """Check that RTL = golden = C++ emulation on vectors, and compare with the model itself."""
     from gatewright.flow.gate import missed, parse_gate
     from gatewright.flow.verify import verify as run
 
@@ -460,7 +460,7 @@ def _say_verified(
 
 
 def _say_changed(directory: Path, stamp: Stamp[VerifyResults] | Stamp[SynthResults]) -> None:
-    """Say which files a step took as they are, though they are not what was made."""
+    """Say which files a step used although they have changed since they were made."""
     for changed in stamp.results.changed:
         say(f"{directory}: {changed}")
 
@@ -486,7 +486,7 @@ def _patterns(names: list[str] | None) -> list[StallPattern]:
     patterns = {pattern.name: pattern for pattern in STALLS}
     unknown = [name for name in names or () if name not in patterns]
     if unknown:
-        raise InputError(f"--stall {unknown[0]}: there are {', '.join(patterns)}")
+        raise InputError(f"--stall {unknown[0]}: choose from {', '.join(patterns)}")
     return [patterns[name] for name in names] if names else list(STALLS)
 
 
@@ -499,13 +499,13 @@ def fifos(
         typer.Option(
             min=2,
             max=options.MOST_VECTORS,
-            help="Samples to pass; default: 8, fewer where they take minutes.",
+            help="Samples to simulate; default: 8, fewer if slow.",
         ),
     ] = None,
     stall: options.Stalls = None,
     as_json: options.Json = False,
 ) -> None:
-    """Measure how full FIFOs get, set their depths, prove that throughput stays."""
+    """Measure how full FIFOs get, set their depths, check that throughput stays the same."""
     from gatewright.flow.fifos import size_fifos
 
     stamp = size_fifos(
@@ -543,7 +543,9 @@ def synth(
     seeds: options.PlacerSeeds = None,
     as_json: options.Json = False,
 ) -> None:
-    """Synthesize with Yosys and count resources, per module too; place and route on request."""
+    """Synthesize with Yosys and count resources, in all and per module; place and route on
+    request.
+    """
     from gatewright.flow.place import find_router, place
     from gatewright.flow.results import plain
     from gatewright.flow.synthesize import synthesize
@@ -585,7 +587,7 @@ def report(
     ],
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write JSON; - prints it in place of the table.")
+        Path | None, typer.Option("--json", help="Write JSON; - prints it instead of the table.")
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write CSV.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
@@ -801,7 +803,7 @@ def explore(
     model: Annotated[Path, typer.Argument(metavar="MODEL_DIR|SWEEP.yaml", help="A zoo model.")],
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="How many, if not as many as the file says."),
+        typer.Option(min=1, help="Number of trials; default: as in the file."),
     ] = None,
     engine: Annotated[str, typer.Option(help="local: processes here; ray: a cluster.")] = "local",
     address: Annotated[
@@ -813,7 +815,7 @@ def explore(
     ] = None,
     memory: Annotated[
         float | None,
-        typer.Option(min=0.1, max=1e6, help="GiB that a trial takes; it bounds --jobs."),
+        typer.Option(min=0.1, max=1e6, help="GiB that a trial needs; limits --jobs."),
     ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Folder of results; default: in the cache directory.")
@@ -827,15 +829,15 @@ def explore(
 ) -> None:
     """Search the space of a sweep file; verify, synthesize and report the front.
 
-    Killed or interrupted, it goes on when it is run again.
+    After a kill or an interrupt, run it again: it resumes.
     """
     from gatewright.explore.runs import default_store, run_search
     from gatewright.report.terminal import render_terminal
 
     if engine not in ("local", "ray"):
-        raise InputError(f"--engine {engine}: there are local, ray")
+        raise InputError(f"--engine {engine}: choose from local, ray")
     if address is not None and engine != "ray":
-        raise InputError("--address is of a Ray cluster; add --engine ray")
+        raise InputError("--address is for a Ray cluster; add --engine ray")
     result = run_search(
         model,
         output,
@@ -866,7 +868,9 @@ def _engine(name: str, address: str | None, jobs: int | None, memory: float | No
 
         made = LocalEngine(jobs, per_task)
         if made.short_of_memory:
-            say(f"memory allows {made.workers} at a time, {per_task / (1 << 30):.3g} GiB for each")
+            say(
+                f"memory allows {made.workers} tasks at a time, {per_task / (1 << 30):.3g} GiB each"
+            )
     return made
 
 
@@ -875,7 +879,7 @@ def layers(
     as_json: options.Json = False,
     markdown: Annotated[bool, typer.Option(help="Print the page docs/layers.md.")] = False,
 ) -> None:
-    """List the layers, in which io types and strategies they are built, and which test shows it."""
+    """List the layers, their io types and strategies, and the tests that show it."""
     from gatewright.cli import coverage
 
     if as_json:
@@ -888,17 +892,17 @@ def layers(
 
 @app.command()
 def cache(
-    kind: Annotated[str | None, typer.Argument(help="Only this kind of what is kept.")] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Remove it, all of it.")] = False,
+    kind: Annotated[str | None, typer.Argument(help="Only this kind of data.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove everything.")] = False,
     max_size: Annotated[
-        str | None, typer.Option(help="Remove what is longest out of use, down to e.g. 10GB.")
+        str | None, typer.Option(help="Remove the least recently used, down to e.g. 10GB.")
     ] = None,
     older_than: Annotated[
-        str | None, typer.Option(help="Remove what is out of use for e.g. 12h, 30d or 4w.")
+        str | None, typer.Option(help="Remove what was not used for e.g. 12h, 30d or 4w.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show what is kept between runs, and how much; remove it."""
+    """Show or remove what is kept between runs."""
     from rich.filesize import decimal
 
     from gatewright.system import cache as kept
@@ -916,10 +920,10 @@ def cache(
         return
     for one in found:
         days = one.oldest / 86400
-        lasting = ", outside of the bound" if one.name in kept.LASTING else ""
+        lasting = ", not counted in the limit" if one.name in kept.LASTING else ""
         sys.stdout.write(
             f"{one.name}: {one.entries} entries, {decimal(one.size)}, "
-            f"the oldest out of use for {days:.1f} days{lasting}\n"
+            f"the oldest unused for {days:.1f} days{lasting}\n"
         )
     bounded = sum(one.size for one in found if one.name not in kept.LASTING)
     sys.stdout.write(f"{kept.cache_dir()}: {decimal(bounded)} of {decimal(limit)}\n")
@@ -927,7 +931,7 @@ def cache(
 
 @app.command()
 def doctor(as_json: options.Json = False) -> None:
-    """Say what is installed, what is missing, and what to type to get it."""
+    """Show what is installed, what is missing, and how to get it."""
     from gatewright.cli.doctor import examine
 
     checks = examine()
@@ -938,4 +942,4 @@ def doctor(as_json: options.Json = False) -> None:
             show(str(check))
     missing = [check.name for check in checks if check.required and not check.found]
     if missing:
-        raise InputError(f"missing: {', '.join(missing)}; the list above says what to type")
+        raise InputError(f"missing: {', '.join(missing)}; the list above says how to get it")

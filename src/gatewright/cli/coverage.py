@@ -1,7 +1,4 @@
-"""Which layers there are, in which io types and strategies, and which test shows each.
-
-The tests run through the same table, so that there is no cell without one.
-"""
+"""Which layers are supported, in which io types and strategies, and which test shows each."""
 
 from __future__ import annotations
 
@@ -22,12 +19,12 @@ IO_TYPES = ("parallel", "stream")
 _HEAD = """\
 # Layers
 
-Which layers of Keras and QKeras are built, in which io types and strategies. Each "yes" is a test
-that converts a model with the layer through hls4ml and finds the RTL, the golden outputs and
+Which layers of Keras and QKeras are supported, in which io types and strategies. Each "yes" is a
+test that converts a model with the layer through hls4ml and finds the RTL, the golden outputs and
 hls4ml's compiled C++ equal, word for word; each "no" is a test that the layer is refused, by name
 and with that reason. The tests run through the same table, which `src/gatewright/cli/coverage.py`
 holds; `make layers` writes this page, `gatewright layers` shows it. Layers named together become
-the same node of hls4ml's graph. What depends on a layer's parameters stands in
+the same node of hls4ml's graph. Limits that depend on parameters of a layer are in
 [limits.md](limits.md).
 """
 
@@ -295,11 +292,11 @@ LAYERS = (
             ("SimpleRNN", "not supported yet"),
             ("LSTM", "not supported yet"),
             ("GRU", "not supported yet"),
-            ("Bidirectional", "which is not read"),
-            ("TimeDistributed of Conv1D", "on the last axis alone"),
-            ("MultiHeadAttention", "which is not read"),
+            ("Bidirectional", "not supported"),
+            ("TimeDistributed of Conv1D", "only layers that work on the last axis alone"),
+            ("MultiHeadAttention", "not supported"),
             ("LayerNormalization", "not supported yet"),
-            ("Conv2DTranspose", "which is not read"),
+            ("Conv2DTranspose", "not supported"),
             ("Lambda", "carries code"),
         )
     ),

@@ -1,4 +1,4 @@
-"""What this installation can do: tools and packages found, missing, and what to type."""
+"""What this installation can do: tools and packages found or missing, and how to get them."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ def _cache() -> Check:
     directory = cache_dir()
     place = next(folder for folder in (directory, *directory.parents) if folder.exists())
     found = str(directory) if place.is_dir() and os.access(place, os.W_OK | os.X_OK) else None
-    remedy = "export GATEWRIGHT_CACHE=DIR, with a DIR that can be written"
+    remedy = "export GATEWRIGHT_CACHE=DIR, with a writable DIR"
     return Check("cache directory", "what is computed once", found, remedy)
 
 
 def _closed_network() -> Check:
     found = "can be closed" if processes.network_can_be_closed() else None
     remedy = "sysctl -w user.max_user_namespaces=10000, as root"
-    return Check("network", "what is built from a model runs without it", found, remedy, False)
+    return Check("network", "programs built from a model run without it", found, remedy, False)
 
 
 def _tool(name: str, purpose: str, remedy: str) -> Check:
@@ -95,7 +95,7 @@ def _tool(name: str, purpose: str, remedy: str) -> Check:
                 errors="replace",
                 check=False,
             )
-        except OSError:  # it's there, and can't be run
+        except OSError:  # it exists, but can't be run
             return Check(name, purpose, None, remedy)
         lines = [line for line in done.stdout.splitlines() if line.strip()]
         found = lines[0].strip() if lines and done.returncode == 0 else None

@@ -21,7 +21,7 @@ Publish = Annotated[
     Path | None, typer.Option(help="Also write JSON and Markdown into this folder.")
 ]
 Weights = Annotated[
-    Path | None, typer.Option(help="Weights (.h5) of a model whose file is its architecture.")
+    Path | None, typer.Option(help="Weights (.h5), if the model file has only the architecture.")
 ]
 Inputs = Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")]
 Stalls = Annotated[list[str] | None, typer.Option(help="Stall patterns by name; default all.")]
@@ -33,16 +33,17 @@ Model = Annotated[
 ]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Project directory to make.")]
 Io = Annotated[
-    str | None, typer.Option(help="parallel (default): a beat is a whole tensor; stream: a pixel.")
+    str | None,
+    typer.Option(help="parallel (default): one beat per tensor; stream: one beat per pixel."),
 ]
 Reuse = Annotated[int | None, typer.Option(help="Products per multiplier; 1 is fully unrolled.")]
 Strategy = Annotated[str | None, typer.Option(help="latency, resource or distributed_arithmetic.")]
 Precision = Annotated[
-    str | None, typer.Option(help="Precision of what can't be inferred, e.g. fixed<16,6>.")
+    str | None, typer.Option(help="Precision where it can't be inferred, e.g. fixed<16,6>.")
 ]
 InputPrecision = Annotated[str | None, typer.Option(help="Precision of the inputs.")]
 CalibrationData = Annotated[
-    Path | None, typer.Option(help="Calibration samples that types follow from, .npy or .npz.")
+    Path | None, typer.Option(help="Calibration samples to choose types from, .npy or .npz.")
 ]
 Preset = Annotated[str | None, typer.Option(help="Preset of hls/presets, or a YAML file.")]
 Settings = Annotated[
@@ -53,10 +54,12 @@ HlsConfig = Annotated[
 ]
 TargetInterval = Annotated[
     int | None,
-    typer.Option(help="Clock cycles per sample to reach with the cheapest reuse factors."),
+    typer.Option(help="Clock cycles per sample; picks the cheapest reuse factors that reach it."),
 ]
-SamplesPerSecond = Annotated[float | None, typer.Option(help="The same as samples per second.")]
-PipelineTarget = Annotated[str, typer.Option(help="Target that the pipeline is cut for.")]
+SamplesPerSecond = Annotated[
+    float | None, typer.Option(help="Like --target-ii, in samples per second.")
+]
+PipelineTarget = Annotated[str, typer.Option(help="Target device that the pipeline is built for.")]
 Clock = Annotated[float | None, typer.Option(help="Clock period in ns.")]
 Handshake = Annotated[
     str | None,
@@ -80,7 +83,7 @@ RandomVectors = Annotated[
     typer.Option(
         min=1,
         max=MOST_VECTORS,
-        help="Random vectors, without --inputs; default: 1000, fewer where they take minutes.",
+        help="Random vectors if there are no --inputs; default: 1000, fewer if slow.",
     ),
 ]
 VectorSeed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the random vectors.")]
@@ -89,16 +92,19 @@ FidelityGate = Annotated[
     str | None,
     typer.Option(
         metavar="exact|PERCENT",
-        help="Gate: exit 1 unless outputs equal the model's own predictions, or its class in "
-        "so many percent.",
+        help="Gate: exit 1 unless outputs equal the model's predictions, or its class does in "
+        "this many percent.",
     ),
 ]
 NoFidelity = Annotated[
-    bool, typer.Option("--no-fidelity", help="Don't ask the model itself; no TensorFlow.")
+    bool,
+    typer.Option("--no-fidelity", help="Don't compare with the model itself; needs no TensorFlow."),
 ]
 EmulationLimit = Annotated[
     float | None,
-    typer.Option(min=1, metavar="SECONDS", help="What g++ may take for hls4ml's C++; default 900."),
+    typer.Option(
+        min=1, metavar="SECONDS", help="Time limit for compiling hls4ml's C++; default 900."
+    ),
 ]
 RequireEmulation = Annotated[
     bool,

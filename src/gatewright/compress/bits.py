@@ -43,8 +43,8 @@ def _check_weights(value: int | str) -> int | str:
 def _refuse_dynamic(value: Any) -> Any:
     if value == "dynamic":
         raise ValueError(
-            "dynamic ranges are measured while a model runs; hardware has its types built in, "
-            "so measure them beforehand, by calibration"
+            "dynamic ranges are measured while a model runs, but hardware has fixed types; "
+            "measure them beforehand, by calibration"
         )
     return value
 

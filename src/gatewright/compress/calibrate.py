@@ -79,8 +79,8 @@ class Calibration:
         for node in self.network:
             if node.quantizers:
                 raise InputError(
-                    f"layer '{node.name}' is quantized already; calibration starts from a float "
-                    "model"
+                    f"layer '{node.name}' is already quantized; calibration starts from a "
+                    f"float model"
                 )
         self.samples = read_samples(model, x)
         fold_batchnorms(self.network)

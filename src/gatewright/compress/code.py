@@ -29,7 +29,7 @@ def code_of(*modules: str) -> dict[str, str]:
             if name.startswith(f"{__package__}.") and name not in found:
                 found[name] = _module_file(name)
                 waiting.append(name)
-    # The worker imports what all steps need; whoever does one depends on its own code alone.
+    # The worker imports what all steps need; a step itself depends on its own code alone.
     found[WORKER] = _module_file(WORKER)
     return {name: hash_file(file) for name, file in sorted(found.items())}
 

@@ -308,7 +308,7 @@ def _node(layer: Any, inputs: tuple[str, ...]) -> Node:
     keras = import_keras("tf_keras")
     if isinstance(layer, keras.Model | keras.layers.Wrapper):
         raise UnsupportedError(
-            f"layer '{layer.name}' is a {type(layer).__name__}; only plain layers can be exchanged"
+            f"layer '{layer.name}' is a {type(layer).__name__}; only plain layers can be replaced"
         )
     kind = kind_of(layer) or type(layer).__name__
     shape = layer.output_shape[0] if isinstance(layer.output_shape, list) else layer.output_shape

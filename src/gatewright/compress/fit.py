@@ -125,9 +125,9 @@ def fit(
         model: A tf-keras model.
         data: As `load_arrays` gives it.
         loss: Keras' loss of labels and outputs.
-        training: Epochs and the like; the seed is whoever makes the model's business.
-        teaching: With it the loss is (1 - weight) loss(y, outputs) + weight T^2
-            KL(softmax(teacher / T) || softmax(student / T)) (Hinton, Vinyals and Dean, 2015).
+        training: Epochs and the like; the caller handles the seed.
+        teaching: With it the loss is (1 - weight) loss(y, outputs) + weight T^2 KL(softmax(teacher
+            / T) || softmax(student / T)) (Hinton, Vinyals and Dean, 2015).
         freeze: Names of layers whose weights stay as they are.
         callbacks: Further ones of Keras.
         floor: Least validation accuracy per epoch; fitting ends where it is missed.
@@ -195,7 +195,7 @@ def _taught(
 
     if not isinstance(loss, SparseCategoricalCrossentropy):
         raise InputError(
-            "distil: a teacher's outputs are classes' scores, so the model's loss() has to be "
+            "distil: a teacher's outputs are scores of classes, so the model's loss() has to be "
             f"SparseCategoricalCrossentropy, not {getattr(loss, 'name', loss)}"
         )
     if teaching.outputs.shape[-1] != classes:

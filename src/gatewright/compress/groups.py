@@ -48,14 +48,14 @@ def find_groups(
     """
     if structure not in get_args(Structure):
         raise InputError(
-            f"structure '{structure}' is unknown; there are {', '.join(get_args(Structure))}"
+            f"structure '{structure}' is unknown; choose from {', '.join(get_args(Structure))}"
         )
     there = kernels(model)
     names = list(there) if layers is None else list(dict.fromkeys(layers))
     for name in names:
         if name not in there:
             raise InputError(
-                f"layer '{name}' can't be pruned: layers that can are {', '.join(there) or 'none'}"
+                f"layer '{name}' can't be pruned; layers that can are {', '.join(there) or 'none'}"
             )
     if structure == "neurons":
         return _neurons(find_channels(model), there, names, named=layers is not None)

@@ -128,8 +128,8 @@ def quantized_kernel(layer: Any) -> NDArray[np.float32]:
 def _config(model: Any) -> dict[str, Any]:
     if not getattr(model, "_is_graph_network", False):
         raise InputError(
-            f"model '{getattr(model, 'name', model)}': its layers can't be told from its "
-            "configuration; build it as a Sequential model with an Input, or with the functional "
+            f"model '{getattr(model, 'name', model)}': its configuration doesn't show its "
+            f"layers; build it as a Sequential model with an Input, or with the functional "
             "interface"
         )
     config: dict[str, Any] = model.get_config()

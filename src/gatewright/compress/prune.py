@@ -141,7 +141,7 @@ def find_masks(
     if not 0 <= amount < 1:
         raise InputError(f"amount {amount} is not a fraction: it is at least 0 and below 1")
     if scope not in get_args(Scope):
-        raise InputError(f"scope '{scope}' is unknown; there are {', '.join(get_args(Scope))}")
+        raise InputError(f"scope '{scope}' is unknown; choose from {', '.join(get_args(Scope))}")
     groups = find_groups(model, structure, layers, reuse_factor)
     masks: Masks = {name: np.array(mask, bool) for name, mask in (previous or {}).items()}
     there = kernels(model)
@@ -153,9 +153,7 @@ def find_masks(
         if not np.isfinite(scores[name]).all():
             raise InputError(f"layer '{name}': a score of its weights is not a number")
         if masks.setdefault(name, np.ones(shape, bool)).shape != shape:
-            raise InputError(
-                f"layer '{name}': its mask is of shape {masks[name].shape}, not {shape}"
-            )
+            raise InputError(f"layer '{name}': its mask has shape {masks[name].shape}, not {shape}")
     for names in _parts(groups, scope):
         _prune({name: groups[name] for name in names}, scores, masks, amount)
     return masks

@@ -86,7 +86,7 @@ def check_names(network: Network, names: Mapping[str, Any]) -> None:
         if name not in (*known, DEFAULT):
             raise InputError(
                 f"bits of a layer '{name}', which model '{network.name}' doesn't have; "
-                f"there are {', '.join(known)}"
+                f"layers are {', '.join(known)}"
             )
 
 
@@ -110,8 +110,8 @@ def activation_bits(network: Network, bits: Mapping[str, LayerBits]) -> dict[str
         if node.kind in _CURVED and not node.function:
             if _owner(network, node, bits) is not None:
                 raise UnsupportedError(
-                    f"layer '{node.name}': hls4ml reads no quantized {node.kind} as QKeras means "
-                    "it, with a slope, a threshold or a curve; use a plain relu"
+                    f"layer '{node.name}': hls4ml doesn't read a quantized {node.kind} with a "
+                    f"slope, a threshold or a curve as QKeras means it; use a plain relu"
                 )
         elif node.function and (node.function not in _UNQUANTIZED or node.quantizers):
             owner = _owner(network, node, bits)
@@ -180,7 +180,7 @@ def activation_quantizer(node: Node, width: int, integer: int, *, real: bool = F
     if node.function == "linear" and old is not None:
         return qkeras.quantized_bits(width, min(int(old.integer), width - 2), alpha=1)
     raise UnsupportedError(
-        f"layer '{node.name}': hls4ml reads no quantized {node.function}; use relu, tanh or "
+        f"layer '{node.name}': hls4ml doesn't read a quantized {node.function}; use relu, tanh or "
         "sigmoid, or give the other layers bits by name, and this one stays as it is"
     )
 

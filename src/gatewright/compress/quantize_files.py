@@ -91,7 +91,7 @@ def _quantize(request: Request, progress: Callable[[str], None]) -> Outcome:
         return Outcome(request.bits, find_ranges(result))
     samples, labels = _read_data(request.data, model.input_names)
     if labels is None and (request.sensitivity or request.max_loss is not None):
-        raise InputError(f"{request.data}: holds no labels 'y', so that there is no accuracy")
+        raise InputError(f"{request.data}: holds no labels 'y', so there is no accuracy")
     table = None
     if request.sensitivity or request.max_loss is not None:
         assert labels is not None
@@ -136,7 +136,7 @@ def _check(request: Request) -> None:
     if wants_bits and request.output is None:
         raise InputError("give the file to write, as -o OUT.h5")
     if not wants_bits and not (request.sensitivity and request.output is None):
-        raise InputError("give bits, e.g. --bits 6, or --max-loss 0.01 to have them found")
+        raise InputError("give bits, e.g. --bits 6, or --max-loss 0.01 to find them")
 
 
 def _read_data(
@@ -155,7 +155,7 @@ def _read_data(
     names = ["x"] if len(inputs) == 1 and inputs[0] not in arrays else list(inputs)
     if missing := [name for name in names if name not in arrays]:
         raise InputError(
-            f"{path}: no samples '{missing[0]}'; there are {', '.join(arrays) or 'no arrays'}"
+            f"{path}: no samples '{missing[0]}'; it holds {', '.join(arrays) or 'no arrays'}"
         )
     with np.errstate(over="ignore"):
         samples = [arrays[name].astype(np.float32) for name in names]

@@ -267,7 +267,7 @@ def _step(number: int, step: Any) -> Step:
         case _:
             raise InputError(f"step {number}: write NAME or NAME: {{settings}}, not {step!r}")
     if name not in STEPS:
-        raise InputError(f"step {number}: '{name}' is no step; steps are {', '.join(STEPS)}")
+        raise InputError(f"step {number}: '{name}' is not a step; steps are {', '.join(STEPS)}")
     if not isinstance(settings, dict):
         raise InputError(f"{_title(number, name)}: settings are a mapping, not {settings!r}")
     try:
@@ -310,7 +310,7 @@ def check_order(recipe: Sequence[Step]) -> None:
             )
         if isinstance(step, _QUANTIZING):
             if quantized:
-                raise InputError(f"{title}: the model is quantized already by a step before it")
+                raise InputError(f"{title}: an earlier step has already quantized the model")
             quantized = True
         trained |= isinstance(step, Train)
 

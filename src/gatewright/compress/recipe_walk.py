@@ -220,7 +220,7 @@ def obtain(
     """The model that a recipe makes; what the store has of it is not made again.
 
     Deterministic for one kind of machine: one thread, seeded, deterministic kernels. Safe to call
-    from several processes at once: whoever wants what another is making waits for it.
+    from several processes at once: a process that needs what another one is making waits for it.
 
     Args:
         source: The model and its data.
@@ -269,7 +269,7 @@ def _completed(
     """The step with what it takes from the configuration."""
     update: dict[str, Any] = {}
     if finds_bits(step) and not training.validation:
-        raise InputError(f"{step.name}: max_loss is of validation data; set training.validation")
+        raise InputError(f"{step.name}: max_loss needs validation data; set training.validation")
     if isinstance(step, Quantize | Calibrate) and step.bits is None:
         if bits is None:
             raise InputError(f"{step.name}: bits: is missing")

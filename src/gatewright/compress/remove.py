@@ -130,7 +130,7 @@ class _Removal:
             if not np.array_equal(np.asarray(quantizer(after)), wanted):
                 raise UnsupportedError(
                     f"layer '{node.name}': without its pruned weights the others would be "
-                    "quantized otherwise, since their scale is that of all; give its quantizer a "
+                    f"quantized differently, since all share one scale; give its quantizer a "
                     "fixed scale (alpha)"
                 )
 

@@ -315,8 +315,8 @@ def accuracy(network: Network, samples: Samples, y: NDArray[np.integer[Any]]) ->
     labels = np.asarray(y)
     if len(found) != 1 or found[0].ndim != 2 or found[0].shape[1] < 2:
         raise InputError(
-            f"model '{network.name}' gives no scores of classes, shape [n, classes], so that it "
-            "has no accuracy"
+            f"model '{network.name}' gives no scores of classes, shape [n, classes], so it "
+            f"has no accuracy"
         )
     count, classes = found[0].shape
     if labels.shape != (count,) or labels.dtype.kind not in "iu":

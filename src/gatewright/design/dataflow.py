@@ -36,7 +36,7 @@ _TRIED_ELEMENTS = 1 << 22
 
 #: What kernels raise whose fields contradict each other.
 _UNFIT = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
-_UNFIT_TEXT = "its fields do not fit together"
+_UNFIT_TEXT = "its fields contradict each other"
 
 _LONGEST_NAME = 10_000
 _LONGEST_LABEL = 256
@@ -127,9 +127,11 @@ class Design:
             kernel = _kernel(entry, arrays, f"kernels.{number}")
             for tensor in kernel.inputs:
                 if known.get(tensor.name) != tensor:
-                    raise ValueError(f"layer '{kernel.layer}' reads what no other one writes")
+                    raise ValueError(f"layer '{kernel.layer}' reads a tensor that no layer writes")
             if kernel.output.name in known:
-                raise ValueError(f"layer '{kernel.layer}' writes what another one does")
+                raise ValueError(
+                    f"layer '{kernel.layer}' writes a tensor that another layer writes"
+                )
             known[kernel.output.name] = kernel.output
             kernels.append(kernel)
         names = _decode(tuple[str, ...], fields["outputs"], arrays, "outputs")

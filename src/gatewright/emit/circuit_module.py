@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from gatewright.fixed import FixedType
     from gatewright.units import CircuitPart
 
-#: What synthesis tools call what a layer's multipliers are asked to be made of.
+#: Synthesis attribute for each choice of a layer's multipliers.
 _USE_DSP = {"dsp": "yes", "lut": "no"}
 
 #: Why bits of a word may have no reader.
@@ -57,7 +57,7 @@ def circuit_module(
     Args:
         module: the circuit.
         name: of the module.
-        about: lines of the header on how it was made.
+        about: header lines on how it was made.
         multiplier: what its multipliers are made of: "auto", "dsp" or "lut".
     """
     return _Builder(module, name, about, multiplier).build()
@@ -110,7 +110,7 @@ class _Builder:
         beat = "tensor" if self.module.beats == 1 else "beat"
         return (
             *(describe(body) for body in self.module.parts),
-            f"Takes a {beat} per clock; {stages}.",
+            f"One {beat} per clock; {stages}.",
             self._handshake(),
             *self.about,
         )
@@ -131,7 +131,7 @@ class _Builder:
             valid, ready, _ = stream.input_ports()
             if stream in self.handshakes and not self.module.free:
                 yield from (valid, ready)
-            # Pruned inputs, and bits that the known range makes copies of others.
+            # Pruned inputs, and bits that the known range makes redundant.
             unread = "bits that no weight reads" if self._has_unread_bits(port) else ""
             yield ModulePort("input", Net(f"{stream.name}_data", stream.bits, unread=unread))
         valid, ready, data = self.output.output_ports()
@@ -377,7 +377,7 @@ class _Builder:
                     arg = node.args[0]
                     parts.setdefault(arg, set()).add(self.nodes[arg].width - 1)
                 case Op.SUM | Op.SELECT:
-                    # Modulo 2**width, upper bits of an operand may not matter.
+                    # Modulo 2**width, upper bits of an operand may be irrelevant.
                     shifts = [shift for _, shift in node.attr] if node.op is Op.SUM else node.attr
                     for arg, shift in zip(node.args[-len(shifts) :], shifts, strict=True):
                         parts.setdefault(arg, set()).update(range(max(0, node.width - shift)))

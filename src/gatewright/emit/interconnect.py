@@ -1,4 +1,4 @@
-"""What joins a design's modules: forks, delays, FIFOs, resizers; which streams run between them."""
+"""Connections between a design's modules: forks, delays, FIFOs, resizers, and their streams."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from gatewright.rtl.manifest import Port
     from gatewright.units.unit import Times
 
-#: Beats that a FIFO holds where its need has not been measured: a LUT RAM has no fewer.
+#: Depth of a FIFO whose need has not been measured; a LUT RAM is no smaller.
 _SHALLOW = 16
 
 #: Beats of the FIFO at a registered port: as few as keep up one beat a clock.
 _SLICE = 2
 
-#: Tensors in a row that a prediction follows: enough for a steady state.
+#: Number of tensors in a prediction: enough for a steady state.
 _TENSORS = 4
 
 
@@ -57,7 +57,7 @@ class Node(ABC):
     """Something between streams.
 
     Attributes:
-        instance: its name in the top; "" if it is none.
+        instance: its name in the top; "" if it is not an instance.
         sources: the streams that it reads.
         results: the streams that it writes.
     """
@@ -68,20 +68,20 @@ class Node(ABC):
 
     @property
     def cuts_ready(self) -> bool:
-        """Whether the ready of what it reads follows from registers alone."""
+        """Whether its input's ready depends on registers alone."""
         return False
 
 
 @dataclass(frozen=True)
 class Entry(Node):
-    """A port by which a tensor enters."""
+    """An input port of the design."""
 
     port: Port
 
 
 @dataclass(frozen=True)
 class Exit(Node):
-    """A port by which a tensor leaves."""
+    """An output port of the design."""
 
     port: Port
 
@@ -143,7 +143,7 @@ class Fork(Glue):
 
 @dataclass(frozen=True)
 class Delay(Glue):
-    """Registers that level a short branch with a long one."""
+    """Registers that balance a short branch with a long one."""
 
     kind = "delay"
     module = "gw_delay"
@@ -252,7 +252,7 @@ class FrameCheck(Glue):
 
 @dataclass(frozen=True)
 class Between(Glue):
-    """A unit that stands between modules."""
+    """A unit between modules."""
 
     unit: Fifo | Resize
 
@@ -272,7 +272,7 @@ class Buffer(Between):
 
     Attributes:
         unit: the FIFO.
-        room: beats that are more than it can ever need.
+        room: an upper bound on the beats that it needs.
     """
 
     kind = "fifo"
@@ -378,10 +378,10 @@ class Part:
 
 @dataclass(frozen=True)
 class LockStep:
-    """Modules that take a tensor per clock: delays level the branches.
+    """Modules that take a tensor per clock: delays balance the branches.
 
     Attributes:
-        stages: by instance, the register stages before each of its inputs; none where it says none.
+        stages: by instance, the register stages before each of its inputs; by default none.
     """
 
     stages: Mapping[str, tuple[int, ...]]
@@ -404,10 +404,10 @@ class Credit:
 
 @dataclass(frozen=True)
 class Elastic:
-    """Modules that work at their own pace: FIFOs stand between them.
+    """Modules that work at their own pace, with FIFOs between them.
 
     Attributes:
-        depths: beats that FIFOs hold, by instance name, where that has been measured.
+        depths: measured depths of FIFOs in beats, by instance name.
         bursts: by instance, see `LayerModule.bursts`.
     """
 
@@ -435,7 +435,7 @@ class Interconnect:
     """A top as a graph.
 
     Attributes:
-        links: its streams, in order of what writes them.
+        links: its streams, in the order of their writers.
         nodes: what stands between them.
     """
 
@@ -614,7 +614,7 @@ class _Joiner:
         return copies
 
     def _balanced(self, part: Part, index: int, source: Link) -> Link:
-        """What a module reads of a stream, behind what balances it."""
+        """The stream that a module reads, after balancing."""
         if not isinstance(self.balance, Elastic):
             stages = self.balance.stages.get(part.instance)
             return self._delayed(source, stages[index]) if stages else source
@@ -636,7 +636,7 @@ class _Joiner:
         return result
 
     def _buffered(self, source: Link, balance: Elastic, burst: int, *, forked: bool) -> Link:
-        """The stream behind a FIFO, as deep as measured, or so that no deadlock can come.
+        """The stream after a FIFO, as deep as measured, or deep enough to rule out deadlocks.
 
         Branches of a fork that meet again wait for each other; two tensors are more than what a
         branch can hold back. What its reader takes in a row a FIFO has ready.
@@ -707,7 +707,7 @@ def predict(joined: Interconnect, modules: Mapping[str, LayerModule]) -> tuple[i
 
 
 def _in_order(nodes: Iterable[Node]) -> list[Node]:
-    """Nodes behind those that write what they read."""
+    """Nodes in topological order."""
     listed = list(nodes)
     writers = {link.name: i for i, node in enumerate(listed) for link in node.results}
     graph = {i: [writers[link.name] for link in node.sources] for i, node in enumerate(listed)}

@@ -36,7 +36,7 @@ def layer_modules(module: LayerModule, name: str, about: tuple[str, ...]) -> lis
     Args:
         module: the layer.
         name: of its module.
-        about: lines of the headers on how it was made.
+        about: header lines on how it was made.
     """
     if module.circuit is not None:
         return [circuit_module(module.circuit, name, about, _multiplier(module))]
@@ -44,7 +44,7 @@ def layer_modules(module: LayerModule, name: str, about: tuple[str, ...]) -> lis
 
 
 def _multiplier(module: LayerModule) -> str:
-    """What a layer's multipliers are to be made of."""
+    """The requested kind of a layer's multipliers."""
     kernel = module.kernels[0]
     return kernel.multiplier if isinstance(kernel, Multiplexed) else "auto"
 
@@ -78,7 +78,8 @@ class _Builder:
         latency, interval = module.measure()
         header = (
             *(describe(kernel) for kernel in module.kernels),
-            f"A tensor per {interval} clock cycles, {latency} from first beat to first beat.",
+            f"One tensor per {interval} clock cycles; latency {latency}, from first beat to "
+            f"first beat.",
             *self.about,
         )
         ports = (
@@ -91,7 +92,7 @@ class _Builder:
     def _unit(
         self, placed: Placed, sources: list[StreamNets], result: StreamNets | None = None
     ) -> StreamNets:
-        """Instantiate a unit; the stream that leaves it, `result` if that is given."""
+        """Instantiate a unit; returns its output stream, `result` if given."""
         label = self._label(placed)
         if result is None:
             result = _nets(label, placed.result[0])
@@ -177,7 +178,7 @@ class _Builder:
         self.items.append(Instance(unit.module, f"u_{label}", connections, parameters))
 
     def _rom(self, rom: Rom, label: str) -> Connections:
-        """Instantiate a ROM; what the unit that reads it is connected to."""
+        """Instantiate a ROM; returns the connections of the unit that reads it."""
         child = f"{self.name}_{label}_rom"
         self.children.append(rom_module(rom, child, self.about))
         enable = Net(f"{label}_rom_enable")

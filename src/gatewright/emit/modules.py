@@ -33,9 +33,9 @@ class _Draft:
 
 
 def group_kernels(design: Design) -> list[tuple[Kernel, ...]]:
-    """Kernels that share a module: an elementwise kernel joins the only producer it has.
+    """Kernels that share a module: an elementwise kernel joins its only producer.
 
-    It stays apart where its input has other readers or leaves the design.
+    It stays separate if its input has other readers or leaves the design.
     """
     groups: list[list[Kernel]] = []
     last: dict[str, list[Kernel]] = {}  # by output tensor of a group's last kernel
@@ -254,7 +254,7 @@ class _Placer:
     circuits: dict[CircuitUnit, Built]
 
     def place(self, units: Sequence[Unit], sources: StreamGroup) -> tuple[Placed, ...]:
-        """Place units of which the first takes `sources`, each with a handshake."""
+        """Place a chain of units; the first takes `sources`, each with its own handshake."""
         result: list[Placed] = []
         for original in units:
             unit, circuit = original.fitted(self.target.fabric, *sources), None

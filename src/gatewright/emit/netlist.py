@@ -35,7 +35,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Zeros:
-    """So many bits of zero."""
+    """Zeros of the given width."""
 
     width: int
 
@@ -124,7 +124,7 @@ class Net:
         width: bits; None is a scalar.
         signed: whether it is a number in two's complement.
         comment: what it carries.
-        unread: why some of its bits may have no reader; "" if all have one.
+        unread: why some of its bits may be unread; "" if all are read.
     """
 
     name: str
@@ -202,7 +202,7 @@ class StreamNets:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """Nets that something else drives; of scalars nothing is told but their names."""
+    """Nets that something else drives; only the names of scalars are listed."""
 
     nets: tuple[Net, ...]
 
@@ -278,8 +278,8 @@ class Instance:
     Attributes:
         module: its name.
         name: the instance's.
-        connections: by port; a port that is connected to a net of its own name is written short.
-        parameters: by name; a text stands as it is.
+        connections: by port; a port connected to a net of the same name is written short.
+        parameters: by name; a text is printed as it is.
     """
 
     module: str
@@ -290,7 +290,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A line for who reads the module; what follows it stands apart from what is before."""
+    """A comment; an empty line before it separates what follows."""
 
     text: str
     apart: bool = True

@@ -68,7 +68,7 @@ def _ports(ports: tuple[ModulePort, ...]) -> Iterable[str]:
 
 
 def _waived(lines: list[str], unread: str) -> list[str]:
-    """Lines in which bits without a reader are no mistake."""
+    """Lines in which unread bits are intended."""
     if not unread:
         return lines
     return [

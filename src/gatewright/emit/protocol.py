@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Attached:
-    """What joins a port to a stream.
+    """What connects a port to a stream.
 
     Attributes:
         ports: of the top.
@@ -74,7 +74,7 @@ class Protocol(ABC):
 
     @abstractmethod
     def ready(self, port: Port) -> str:
-        """The net by which the reader of a port's beats holds their writer up."""
+        """The net by which the reader of a port's beats stalls the writer."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class AxiStream(Protocol):
     @override
     def enter(self, port: Port, stream: StreamNets) -> Attached:
         valid, ready, last, data = _nets(port)
-        unread = "padding" if port.checked else "padding; tlast says nothing new here"
+        unread = "padding" if port.checked else "padding; tlast is redundant here"
         width = port.lanes * port.width
         error = Net(f"{port.prefix}_frame_error", comment="a frame was dropped, since reset")
         return Attached(

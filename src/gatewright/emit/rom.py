@@ -1,4 +1,4 @@
-"""The netlist of a read-only memory: the constants of a step by its number."""
+"""The netlist of a read-only memory: the constants of each step, by its number."""
 
 from __future__ import annotations
 

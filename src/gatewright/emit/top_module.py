@@ -173,7 +173,7 @@ def _described(link: Link) -> str:
 
 
 def _ready_paths(joined: Interconnect, protocol: Protocol) -> str:
-    """What becomes of the paths from readies of outputs to those of inputs."""
+    """What happens to the paths from outputs' ready to inputs' ready."""
     paths, chain = joined.ready_paths(), protocol.ready_path
     if not paths:
         return f"; FIFOs cut those from {chain}"

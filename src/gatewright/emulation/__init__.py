@@ -133,7 +133,9 @@ class Emulation:
         )
         arrays = [inputs] if single else list(inputs)
         if len(arrays) != len(self.inputs):
-            raise InputError(f"{len(arrays)} input arrays; the model has {len(self.inputs)} inputs")
+            raise InputError(
+                f"{len(arrays)} input arrays, but the model has {len(self.inputs)} inputs"
+            )
         checked = []
         for array, tensor in zip(arrays, self.inputs, strict=True):
             values = np.ascontiguousarray(array, np.float64)
@@ -185,7 +187,7 @@ class Emulation:
         except (MemoryError, OSError) as error:
             raise InputError(
                 f"{self._directory}: the C++ emulation of {samples} samples needs "
-                f"{size / 1e9:.3g} GB, which can't be had ({error})"
+                f"{size / 1e9:.3g} GB, which are not available ({error})"
             ) from None
         finally:
             os.close(descriptor)

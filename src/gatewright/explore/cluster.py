@@ -124,7 +124,7 @@ def _hint() -> str:
     """
     if "RAY_AUTH_MODE" in os.environ:
         return ""
-    return "; if it asks for a token, as `ray start` has it by default, set RAY_AUTH_MODE=token"
+    return "; if it asks for a token, the default of `ray start`, set RAY_AUTH_MODE=token"
 
 
 def _attempt(

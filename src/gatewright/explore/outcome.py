@@ -1,4 +1,4 @@
-"""Trials of a search: what was asked for, and what came of it."""
+"""Trials of a search: parameters and outcomes."""
 
 from __future__ import annotations
 

@@ -398,7 +398,7 @@ def _nothing_found(plan: Plan, trials: Sequence[Trial]) -> str:
     done = [trial for trial in trials if trial.outcome.state == "done"]
     if not done:
         reasons = [t.outcome.error or f"stopped early: {t.outcome.reason}" for t in trials]
-        return f"{where}: none of {len(trials)} trials came to a result; the first: {reasons[0]}"
+        return f"{where}: none of {len(trials)} trials has a result; the first: {reasons[0]}"
     missed = {
         trial.number: max(violations(search, trial.outcome.figures).values()) for trial in done
     }

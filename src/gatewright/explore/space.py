@@ -102,7 +102,7 @@ class Range(Strict):
             if abs(steps - round(steps)) > 1e-9 * steps:
                 raise ValueError("high must be a whole number of steps above low")
             if self.whole and not isinstance(self.step, int):
-                raise ValueError("low and high are whole, so the step must be, too")
+                raise ValueError("low and high are whole numbers, so the step must be one, too")
         return self
 
     @property
@@ -227,7 +227,7 @@ class Search(Strict):
     def _sensible(self) -> Search:
         if self.sampler == "list":
             if not self.points:
-                raise ValueError("the sampler 'list' tries 'points', of which there are none")
+                raise ValueError("the sampler 'list' tries 'points', but there are none")
         elif not self.space:
             raise ValueError("there is no 'space' to search")
         for number, point in enumerate(self.points):
@@ -285,7 +285,7 @@ def load_search(path: Path, trials: int | None = None) -> Plan:
     """
     sweep = load_sweep(path)
     if sweep.search is None:
-        raise InputError(f"{sweep.file}: there is no section 'search'; see docs/explore.md")
+        raise InputError(f"{sweep.file}: has no section 'search'; see docs/explore.md")
     written = dict(sweep.search) | ({} if trials is None else {"trials": trials})
     try:
         search = Search.model_validate(written)

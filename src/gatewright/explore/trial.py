@@ -307,7 +307,7 @@ def _go(task: Task, note: Note, figures: dict[str, float]) -> Outcome:
             hardware.synthesize(task.targets)
         figures |= _figures(hardware.report(), task)
     if missing := [name for name in task.wanted if name not in figures]:
-        raise UnsupportedError(f"{missing[0]}: nothing gives this figure for this configuration")
+        raise UnsupportedError(f"{missing[0]}: this configuration doesn't have this figure")
     return Outcome(state="done", figures=figures, curve=trained.curve)
 
 

@@ -63,7 +63,7 @@ def explain(stage: Stage, wanted: Floats, got: Floats, reach: tuple[float, float
         return Cause(
             layer=stage.layer.name,
             type=str(stage.result.type),
-            reason="is no layer of hardware",
+            reason="is not a hardware layer",
         )
     step = 2.0**-stage.result.type.frac
     if error > 1.01 * step:
@@ -80,7 +80,7 @@ def explain(stage: Stage, wanted: Floats, got: Floats, reach: tuple[float, float
         reason = f"its results are rounded to steps of {2.0**-kernel.output.type.frac:.3g}"
         return _cause(kernel, "result", kernel.output.type, reason, wider)
     kernel = stage.kernels[-1]
-    reason = "computes otherwise than the model's layer does"
+    reason = "computes something else than the model's layer"
     return _blamed(kernel, kernel.output.type, reason)
 
 

@@ -249,7 +249,7 @@ def require_project(directory: Path) -> None:
         InputError: if there is none.
     """
     if not directory.is_dir():
-        what = "is no directory" if directory.exists() else "does not exist"
+        what = "is not a directory" if directory.exists() else "does not exist"
         raise InputError(f"{directory}: {what}; make it with 'gatewright convert MODEL -o DIR'")
 
 
@@ -275,8 +275,8 @@ def conversion_of(directory: Path) -> Stamp[ConvertResults]:
         with suppress(FileNotFoundError, NotADirectoryError):
             if not stat.S_ISREG((directory / name).lstat().st_mode):
                 raise InputError(
-                    f"{directory / name}: is not the file that was made; "
-                    "run 'gatewright convert' again"
+                    f"{directory / name}: has changed since it was made; run 'gatewright "
+                    f"convert' again"
                 )
     return stamp
 
@@ -286,7 +286,7 @@ def _check_directory(directory: Path) -> None:
     if str(directory) == "":
         raise InputError("--output: names no directory")
     if directory.is_symlink() and not directory.exists():
-        raise InputError(f"{directory}: is a link to nothing; remove it, or name another directory")
+        raise InputError(f"{directory}: is a broken link; remove it, or name another directory")
     check_folder(directory)
     marks = ("convert.json", "steps", "hls/emulation.json")
     taken = [folder for folder in _FOLDERS if os.path.lexists(directory / folder)]
@@ -352,7 +352,7 @@ def _convert(
         design = lower(graph)
         interval = _interval(options, clock_ns)
         if interval is not None:
-            progress(f"converting anew, for an interval of {interval} cycles")
+            progress(f"converting again, for an interval of {interval} cycles")
             options = _balanced(options, design, interval, target)
             graph = converted(options)
             design = lower(graph)

@@ -57,7 +57,7 @@ _MOST_CLASSES = 1000
 _PACKAGES = ("keras", "tensorflow", "tf-keras")
 
 #: What a warning of random words ends with.
-_RANDOM = ". Random words reach further than data may; --inputs tells how it is with yours"
+_RANDOM = ". Random words may reach further than real data; use --inputs to check yours"
 
 
 def versions() -> dict[str, str | None]:
@@ -106,7 +106,7 @@ class _Ends:
 
 
 class Fidelity:
-    """The model itself at work, to be held against the hardware's values.
+    """The model itself at work, for comparison with the hardware's values.
 
     Attributes:
         departures: Of each stage, in the order of the network, once `look` has been at it.
@@ -339,7 +339,7 @@ class Fidelity:
             if not each.close:
                 return (
                     f"{where} output '{each.name}' is up to {each.largest:.3g} from what the "
-                    f"model predicts, of {each.scale:.3g} at most"
+                    f"model predicts, whose values reach {each.scale:.3g}"
                 )
         return None
 
@@ -404,7 +404,7 @@ def read_network(directory: Path) -> Network | str:
         network = load_read_network(directory)
     except InputError as error:
         return str(error)
-    return network or "it came as a graph of hls4ml's, not as a model of Keras"
+    return network or "it came as an hls4ml graph, not as a Keras model"
 
 
 class _Layers:

@@ -110,7 +110,7 @@ def size_fifos(
         def action() -> FifosResults:
             if not given and samples < SAMPLES:
                 notice(
-                    f"{directory}: {samples} samples in place of {SAMPLES}: the design takes "
+                    f"{directory}: {samples} samples instead of {SAMPLES}: the design takes "
                     f"{project.interval:,} clock cycles for each, {duration(seconds)} in all"
                 )
             elif seconds > simulate.LONGEST:
@@ -182,7 +182,7 @@ class _Sizing:
         }
         depths = {name: self._depth(name, level) for name, level in levels.items()}
         for attempt in range(_ATTEMPTS):
-            self.progress(f"simulating with the depths measured ({attempt + 1})")
+            self.progress(f"simulating with the measured depths ({attempt + 1})")
             try:
                 # Where a verification will find it built.
                 after = self._simulate(depths, self.stalls, self.directory / "sim")
@@ -205,8 +205,8 @@ class _Sizing:
                 for name, depth in depths.items()
             }
         raise DesignFailure(
-            f"{self.directory}: a longer initiation interval than {interval} with FIFOs of the "
-            "depths measured; leave the depths as they are"
+            f"{self.directory}: with FIFOs of the measured depths the initiation interval is "
+            f"longer than {interval}; leave the depths as they are"
         )
 
     def _depth(self, name: str, level: int) -> int:

@@ -1,4 +1,4 @@
-"""The finished steps of a project directory that are about what stands there now."""
+"""The finished steps of a project directory whose results are about its current files."""
 
 from __future__ import annotations
 

@@ -86,7 +86,11 @@ def figures(found: FidelityResults) -> str:
     """The figures of a comparison in a few words."""
     if all(each.equal == 1 for each in found.outputs):
         return "equal"
-    parts = ["equal on inputs as the hardware has them, not as given"] if found.equal else []
+    parts = (
+        ["equal on inputs rounded to the hardware's type, not on inputs as given"]
+        if found.equal
+        else []
+    )
     unequal = next((each.name for each in found.layers if each.largest), None)
     if unequal is not None and not found.layers[0].largest:
         parts.append(f"layers before '{unequal}' equal")

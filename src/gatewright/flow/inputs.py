@@ -117,7 +117,7 @@ def read_inputs(path: Path, design: Design) -> Given:
         if words.max() > highest:
             raise InputError(
                 f"{path}: input '{tensor.name}' indexes a table of {highest + 1} entries, "
-                f"and holds {words.max()}"
+                f"but holds {words.max()}"
             )
     if len({len(words) for words in result}) != 1:
         raise InputError(f"{path}: the inputs have different numbers of samples")

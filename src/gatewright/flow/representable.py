@@ -71,7 +71,7 @@ def _of_layer(layer: Layer, stages: list[Stage]) -> str | None:
         if reason is not None:
             return reason
     if not stages:
-        return "has no counterpart in hardware to be held against"
+        return "has no counterpart in hardware to compare with"
     for stage in stages:
         # What an activation quantizes away need not be held.
         quantizes = layer.kind == "QActivation" or stage.part == "activation"
@@ -122,7 +122,7 @@ def _of_scale(quantizer: Object) -> str | None:
     whole = isinstance(alpha, int | float) and math.frexp(alpha)[0] == 0.5
     if alpha is None or alpha == "auto_po2" or whole:
         return None
-    return f"scales by numbers that are no powers of two (alpha={alpha!r} of a {quantizer.kind})"
+    return f"scales by numbers that are not powers of two (alpha={alpha!r} of a {quantizer.kind})"
 
 
 def _of_sum(kernel: Any) -> str | None:

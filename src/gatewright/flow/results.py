@@ -22,7 +22,7 @@ class ConvertResults(Part):
     layers: Count
     latency: Count
     notes: tuple[Text, ...] = ()
-    """What stands in the place of something else."""
+    """Lines about what was replaced by something else."""
 
 
 class MeasuredOutput(OutputFidelity):

@@ -91,7 +91,7 @@ def held(directory: Path, progress: Progress = silent) -> Iterator[None]:
             _clean(directory)
             yield
             return
-    progress("another command is at work on it; waiting")
+    progress("another command is using it; waiting")
     with locked(directory):
         _clean(directory)
         yield

@@ -220,7 +220,7 @@ class _Verifier:
             linted = pool.submit(_lint_and_build, self.project, self._sim, self.waves, self.jobs)
             expected = golden.run(design, words)
             if model is not None:
-                self.progress("asking the model itself, in its own framework")
+                self.progress("running the model itself, in its own framework")
                 model.look(expected)
             linted.result()
             emulated.check()
@@ -320,9 +320,9 @@ def _foretell(
     seconds = simulate.seconds_of(project, simulate.plan(project, count, stalls=stalls))
     if not given and count < VECTORS:
         notice(
-            f"{directory}: {count} random vectors in place of {VECTORS:,}, about "
-            f"{duration(seconds)}: the design takes {project.interval:,} clock cycles for each; "
-            "--samples asks for more"
+            f"{directory}: {count} random vectors instead of {VECTORS:,}, about "
+            f"{duration(seconds)}: the design takes {project.interval:,} clock cycles for "
+            f"each; use --samples for more"
         )
     elif seconds > simulate.LONGEST:
         notice(

@@ -1,4 +1,4 @@
-"""What a conversion says of its types: where nothing bounds values, and where a type does."""
+"""A conversion's advice on types: values without known bounds, and types that are too narrow."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _joined(lines: list[str]) -> str:
 
 
 def _assumed(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
-    """Inputs whose values nothing tells."""
+    """Inputs whose range is not known."""
     for node in graph.get_layers():
         if node.class_name != "Input" or (node.name, "result") in request.set_by_user:
             continue
@@ -58,9 +58,9 @@ def _assumed(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
         to = result_type(node)
         if to is not None:
             yield (
-                f"input '{node.name}': nothing says what values it has; {to} is assumed, which "
-                f"holds {_span(type_interval(to))}; give samples by --data FILE, or its type by "
-                "--input-precision"
+                f"input '{node.name}': its range is not known; {to} is assumed, which holds "
+                f"{_span(type_interval(to))}; give samples with --data FILE, or its type with "
+                f"--input-precision"
             )
 
 
@@ -92,11 +92,11 @@ def _beyond(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
             )
             is_ours = (name, what) not in request.set_by_user and not request.to_the_letter
             is_loose = is_ours and request.measured is None
-            yield line + (", and --data FILE gives ranges that are met" if is_loose else "")
+            yield line + (", and --data FILE gives measured ranges" if is_loose else "")
 
 
 def _vanishing(graph: Any, request: Request) -> Iterator[str]:
-    """Weights that little is left of in their types, which are asked for or hls4ml's own."""
+    """Weights that are almost lost in their types, which were set or are hls4ml's own."""
     for node in graph.get_layers():
         for what, variable in node.weights.items():
             to, values = fixed_type(variable.type.precision), np.asarray(variable.data, np.float64)
@@ -108,8 +108,8 @@ def _vanishing(graph: Any, request: Request) -> Iterator[str]:
             if not is_fine(columns, to, _MOST_ERROR):
                 fine = fine_type(columns, request.default, _KEPT_ERROR)
                 yield (
-                    f"layer '{node.name}': its {what}, {np.abs(values).max():.3g} at most, all but "
-                    f"vanishes in {to}; --set {node.name}.precision.{what}='{fine}' keeps it"
+                    f"layer '{node.name}': its {what}, {np.abs(values).max():.3g} at most, is "
+                    f"almost lost in {to}; --set {node.name}.precision.{what}='{fine}' keeps it"
                 )
 
 

@@ -94,7 +94,9 @@ def calibrate(
             chosen, or its framework fails.
     """
     if not isinstance(network, Network):
-        raise InputError(f"{path}: the types of {network.origin} are chosen; leave --data out")
+        raise InputError(
+            f"{path}: the types of {network.origin} are already fixed; leave --data out"
+        )
     samples = read_samples(network, path)
     ranges = reference.ranges(network, samples, progress=progress)
     inputs = tuple(sample_type(array) for array in samples)

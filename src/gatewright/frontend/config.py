@@ -50,7 +50,7 @@ class HardwareRequests:
     settings: list[Setting] = field(default_factory=list)
 
     def of(self, node: str) -> dict[str, str | int]:
-        """What was asked of a node of the graph, or of the layer that it is a part of."""
+        """The requests for a node of the graph, or for the layer that it is a part of."""
         parents = (node.removesuffix(part) for part in PARTS)
         name = next((n for n in (node, *parents) if n in self.layers), None)
         return self.default if name is None else self.layers[name]
@@ -82,7 +82,7 @@ def configure(
         inputs: Types of inputs, by calibration samples.
 
     Returns:
-        The user's choices of types, and what was asked of the hardware.
+        The user's choices of types, and the requests for the hardware.
 
     Raises:
         InputError: if a setting names an unknown layer, key or value.
@@ -151,7 +151,7 @@ def _choice(key: str, path: str, value: str) -> str:
     choices = HARDWARE_CHOICES.get(path, STRATEGIES)
     if value not in choices:
         raise InputError(
-            f"setting '{key}': {path} '{value}' does not exist; there are {', '.join(choices)}"
+            f"setting '{key}': {path} '{value}' does not exist; choose from {', '.join(choices)}"
         )
     return value
 
@@ -159,7 +159,7 @@ def _choice(key: str, path: str, value: str) -> str:
 def _pass_on(
     entry: dict[str, Any], layer: dict[str, Any], request: dict[str, str | int], backend: Any
 ) -> None:
-    """Tell hls4ml what was asked of a layer, as far as its C++ keeps its meaning."""
+    """Pass a layer's requests on to hls4ml, as far as its C++ keeps their meaning."""
     kind = layer["class_name"].removeprefix("Q").removesuffix("Batchnorm")
     request["reuse_factor"] = reuse = int(entry.get("ReuseFactor", request["reuse_factor"]))
     # hls4ml's own adder graphs take minutes and leave no weights; the numbers are Latency's.
@@ -210,7 +210,7 @@ def _selected(key: str, selector: str, layers: LayerList, labels: Mapping[str, s
         ]
     names = [labels.get(layer["name"], layer["name"]) for layer in layers]
     raise InputError(
-        f"setting '{key}': no layer and no class of layers '{selector}'{near(selector, names)}"
+        f"setting '{key}': there is no layer or class of layers '{selector}'{near(selector, names)}"
     )
 
 
@@ -286,7 +286,7 @@ class _Setter:
         if what not in self.types:
             raise InputError(
                 f"setting '{key}': layer '{self.layer['name']}' has no precision '{what}'"
-                f"; there are {', '.join('precision.' + t for t in self.types)}"
+                f"; choose from {', '.join('precision.' + t for t in self.types)}"
             )
         if _is_quantized(self.layer, what):
             raise InputError(
@@ -304,7 +304,7 @@ class _Setter:
             known = ["strategy", *HARDWARE_CHOICES, *sorted(self.others), *types]
             raise InputError(
                 f"setting '{key}': layer '{self.layer['name']}' has no '{path}'; "
-                f"there are {', '.join(known)}"
+                f"choose from {', '.join(known)}"
             )
         attribute = self.others[path]
         self.entry[attribute.config_name] = _value_of(attribute, key, value)
@@ -318,7 +318,7 @@ def _value_of(attribute: Any, key: str, value: str) -> str | bool | int:
         if value not in attribute.choices:
             raise InputError(
                 f"setting '{key}': '{value}' does not exist; "
-                f"there are {', '.join(attribute.choices)}"
+                f"choose from {', '.join(attribute.choices)}"
             )
         return value
     if attribute.value_type is bool:

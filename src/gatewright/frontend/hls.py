@@ -22,9 +22,9 @@ def write_hls(graph: Any, directory: str | Path, log: IO[str] | None = None) -> 
 
     Args:
         graph: hls4ml's ModelGraph.
-        directory: Receives what hls4ml's Vitis writer writes, and `emulation.json`, which says
-            what `gatewright.emulation` must know. What is there goes.
-        log: Receives what hls4ml has to say.
+        directory: Receives what hls4ml's Vitis writer writes, and `emulation.json`, which says what
+            `gatewright.emulation` must know. What is there goes.
+        log: Receives hls4ml's output.
 
     Raises:
         InputError: if a file holds what hls4ml doesn't write for a model by itself; nothing stays.
@@ -53,7 +53,7 @@ def write_hls(graph: Any, directory: str | Path, log: IO[str] | None = None) -> 
         _describe(graph, directory)
         check_project(directory, project)
     except BaseException:
-        # Others compile and run what stands there.
+        # Others compile and run these files.
         shutil.rmtree(directory, ignore_errors=True)
         raise
 

@@ -100,7 +100,9 @@ def _read(origin: str, whole: Mapping[str, Any]) -> HlsConfig:
     config = whole if bare else _mapping(origin, "HLSConfig", whole.get("HLSConfig", {}))
     for key in () if bare else whole:
         if key not in {*_ELSEWHERE, "HLSConfig", "IOType", "ClockPeriod"}:
-            raise InputError(f"{origin}: {key!r:.60} is no field of hls4ml's that is known here")
+            raise InputError(
+                f"{origin}: {key!r:.60} is not a known field of hls4ml's configuration"
+            )
     for key in config:
         if key not in _SECTIONS:
             raise InputError(
@@ -143,7 +145,7 @@ def _with_model(found: HlsConfig, entry: Mapping[str, Any]) -> HlsConfig:
             if text != "auto" and _type(where, text) != FixedType.parse(DEFAULT_PRECISION):
                 found = replace(found, precision=text)
         elif key not in _OF_A_MODEL:
-            raise InputError(f"{where}: is not known here; set it for layers")
+            raise InputError(f"{where}: is not known for a model; set it for layers")
     return found
 
 
@@ -193,7 +195,7 @@ def _clock(origin: str, whole: Mapping[str, Any]) -> float | None:
 def _strategy(where: str, value: Any) -> str:
     found = str(value).lower()
     if found not in _STRATEGIES:
-        raise InputError(f"{where} {value!r:.60}: there are {', '.join(_STRATEGIES)}")
+        raise InputError(f"{where} {value!r:.60}: choose from {', '.join(_STRATEGIES)}")
     return found
 
 

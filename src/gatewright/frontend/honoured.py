@@ -91,8 +91,8 @@ def _reason(graph: Any, layer: str, setting: Setting) -> str:
             f"{host}.precision.result"
         )
     if any(node.name == layer for node in graph.get_layers()) or _parts(graph, layer):
-        return f"layer '{layer}' has another type there, set by the model's quantizers or hls4ml"
-    return f"hls4ml makes no layer of '{layer}', which only passes on what it reads; leave it out"
+        return f"layer '{layer}' has a different type, set by the model's quantizers or hls4ml"
+    return f"hls4ml drops '{layer}', which only passes on what it reads; leave the setting out"
 
 
 def _of_host(path: str) -> str:

@@ -1,4 +1,4 @@
-"""A network as an architecture of Keras 2: what hls4ml's parser, and tf-keras, are told of it.
+"""A network as an architecture of Keras 2, for hls4ml's parser and tf-keras.
 
 Built from the typed description alone, so that no text of a file gets further than this.
 """

@@ -1,7 +1,7 @@
 """The table of layers that are read: their arguments, and the arrays that they have.
 
-What a layer's class is told stands here once, with its type; a file's other settings matter in
-training only (`TRAINING`), or are refused. `passes` says what hls4ml makes of the values.
+Each argument of a layer's class is listed here once, with its type; other settings in a file matter
+in training only (`TRAINING`), or are refused. `passes` says what hls4ml makes of the values.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Kind:
 #: Constants that a file can give for each channel of a tensor.
 MAX_CHANNELS: Final = 1 << 16
 
-#: Settings that matter in training only, or say again what stands elsewhere.
+#: Settings that matter in training only, or repeat others.
 _TRAINING_ENDINGS: Final = ("_initializer", "_regularizer", "_constraint")
 TRAINING: Final = frozenset(
     {
@@ -118,7 +118,9 @@ def _activation(value: Any) -> Value:
         return found
     name = value.get("class_name") if isinstance(value, dict) else value
     # A function of Keras that hls4ml lacks is no slip of the pen: another must be trained with.
-    others = f"; there are {', '.join(ACTIVATIONS)}" if name in _LACKED else near(name, ACTIVATIONS)
+    others = (
+        f"; choose from {', '.join(ACTIVATIONS)}" if name in _LACKED else near(name, ACTIVATIONS)
+    )
     raise ValueError(f"an activation that hls4ml has, not '{shown(name)}'{others}")
 
 

@@ -1,4 +1,4 @@
-"""Names of layers: of what a model calls them, what hls4ml and the languages behind it can."""
+"""Names of layers that hls4ml, C++ and SystemVerilog accept."""
 
 from __future__ import annotations
 

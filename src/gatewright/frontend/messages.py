@@ -13,11 +13,11 @@ def near(name: object, names: Sequence[str]) -> str:
     matches = difflib.get_close_matches(str(name)[:_LONGEST], names, n=3)
     if matches:
         return f"; did you mean {' or '.join(repr(match) for match in matches)}?"
-    return f"; there are {', '.join(names)}" if len(names) <= 20 else ""
+    return f"; choose from {', '.join(names)}" if len(names) <= 20 else ""
 
 
 def shown(text: object, longest: int = _LONGEST) -> str:
-    """Something of a stranger's as it can stand in a message: short, printable, on one line."""
+    """Untrusted text made fit for a message: short, printable, on one line."""
     full = str(text)
     short = full if len(full) <= longest else f"{full[:longest]}..."
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)

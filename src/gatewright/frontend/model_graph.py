@@ -86,7 +86,7 @@ def convert(
         options: How to convert.
         output_dir: Where `write_hls` will write the HLS project; nothing is written here yet.
         project_name: Name of the top function and of the generated files.
-        log: Receives what hls4ml has to say.
+        log: Receives hls4ml's output.
         calibration: What `calibrate` gave of `options.data`, which is measured here without it.
         notice: Is told, a line each, what the user should know: what stands in the place of
             something else, and which types values may go beyond.
@@ -243,15 +243,15 @@ def _build(
 
 
 def _check_widths(origin: str, graph: Any) -> None:
-    """hls4ml believes the weights about the width of a layer's input; so would the C++."""
+    """hls4ml takes the width of a layer's input from the weights; so would the C++."""
     for node in graph.get_layers():
         if node.class_name not in ("Dense", "Conv1D", "Conv2D") or "weight" not in node.weights:
             continue
         channels, rows = read_channels(node), channels_taken(node)
         if rows != channels:
             raise InputError(
-                f"{origin}: layer '{node.name}': its weights take {rows} inputs, "
-                f"it is given {channels}"
+                f"{origin}: layer '{node.name}': its weights take {rows} inputs, but it gets "
+                f"{channels}"
             )
 
 
@@ -290,6 +290,6 @@ def _adopt(source: SavedGraph | GraphSource, directory: Path, project: str) -> A
 
 
 def _note(node: Any, request: Mapping[str, str | int]) -> None:
-    """Write what was asked of a node into its attributes."""
+    """Write the requests for a node into its attributes."""
     for key, value in request.items():
         mark(node, key, value)

@@ -1,8 +1,7 @@
-"""A network as data: what every reader makes of a file, and all that hls4ml is told of it.
+"""A network as data: every reader makes one from a file, and hls4ml gets nothing else.
 
-Nothing in these classes is text of a stranger's: names are identifiers, arguments are numbers,
-words of a known alphabet, or lists and objects of these. `arguments.py` makes them of what a file
-says.
+Nothing in these classes is untrusted text: names are identifiers, arguments are numbers, words from
+known lists, or lists and objects of these. `arguments.py` makes them of what a file says.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers in an order in which each stands behind those that it reads.
+    """Layers in topological order.
 
     Attributes:
         origin: What the user calls the model: its file, or its name.
@@ -81,7 +80,7 @@ class Network:
         name: Its own name.
         framework: In which it means what its owner meant: layers of Keras 2 (tf-keras, QKeras), or
             of Keras 3.
-        notes: What passes have put in the place of something else, a line each, for the user.
+        notes: Replacements made by passes, a line each, for the user.
     """
 
     origin: str
@@ -94,7 +93,7 @@ class Network:
 
     @property
     def is_quantized(self) -> bool:
-        """Whether it has quantizers, whose meaning hls4ml asks QKeras, and so TensorFlow, for."""
+        """Whether it has quantizers, for which hls4ml needs QKeras, and so TensorFlow."""
         return any(
             layer.kind == "QActivation" or isinstance(value, Object)
             for layer in self.layers

@@ -235,8 +235,9 @@ def _check_relu(layer: str, config: dict[str, Any]) -> None:
     slope, bits = float(config["negative_slope"]), int(config["bits"])
     if slope and not 2.0 ** (1 - bits) <= slope <= 1:
         raise UnsupportedError(
-            f"{layer}: quantized_relu of {bits} bits with negative_slope={slope:g} ends at values "
-            f"that no {bits} bits hold; use a power of two from {2.0 ** (1 - bits):g} to 1"
+            f"{layer}: quantized_relu of {bits} bits with negative_slope={slope:g} ends at "
+            f"values that {bits} bits can't hold; use a power of two from "
+            f"{2.0 ** (1 - bits):g} to 1"
         )
 
 
@@ -281,8 +282,9 @@ def settle_slopes(origin: str, graph: Any, choices: Choices) -> bool:
         if not settled:
             end = 2.0 ** (integer - 1)
             raise UnsupportedError(
-                f"{origin}: layer '{node.name}': its slope ends at an input of {-end:g}, which "
-                f"layer '{source.name}' goes below; have it read a Dense, a convolution or a sum "
+                f"{origin}: layer '{node.name}': its slope ends at an input of {-end:g}, but "
+                f"layer '{source.name}' goes below that; let it read a Dense, a convolution "
+                f"or a sum "
                 f"that nothing else reads, or a quantized_bits with {integer - 1} integer bits"
             )
         changed = True

@@ -58,7 +58,7 @@ def quantize(quantizer: Object, values: NDArray[Any]) -> Quantized:
     with np.errstate(all="ignore"):
         found = _KINDS[quantizer.kind](quantizer.arguments, x)
     if not np.isfinite(found.values).all():
-        raise ValueError("gives values that are no numbers, in QKeras too")
+        raise ValueError("gives values that are not numbers, in QKeras too")
     return found
 
 
@@ -96,7 +96,7 @@ def _axes(rank: int, scale_axis: int | None = None) -> tuple[int, ...]:
         return tuple(range(rank - 1))
     axes = (*range(scale_axis), *range(scale_axis + 1, rank))
     if axes and axes[-1] >= rank:
-        raise ValueError(f"has a scale_axis={scale_axis} that values of {rank} axes have not")
+        raise ValueError(f"has a scale_axis={scale_axis}, but its values have {rank} axes")
     return axes
 
 
@@ -313,7 +313,7 @@ def _binary_tanh(a: Arguments, x: Floats) -> Quantized:
 
 
 def _ternary_tanh(a: Arguments, x: Floats) -> Quantized:
-    raise ValueError("is no function of QKeras 0.9; use ternary")
+    raise ValueError("is not a function of QKeras 0.9; use ternary")
 
 
 _KINDS: Mapping[str, Callable[[Arguments, Floats], Quantized]] = {

@@ -34,7 +34,7 @@ def _alpha(value: Any) -> Value:
 def _all_of_it(value: Any) -> Value:
     """How much of the quantization is done; QKeras' schedules raise it from 0 to 1 in training."""
     if real()(value) != 1:
-        raise ValueError("1: with less, values are quantized in part, which hardware does not do")
+        raise ValueError("1: with less, values are only partly quantized, which hardware can't do")
     return 1.0
 
 
@@ -163,7 +163,7 @@ def read_quantizer(value: Any) -> Object:
             # A later version's argument means nothing where it is null.
             if each is None:
                 continue
-            raise ValueError(f"a {kind} without '{_shown(key)}', which is not known here")
+            raise ValueError(f"a {kind} without '{_shown(key)}', which is not known")
         try:
             arguments[key] = known[key].read(each)
         except ValueError as error:

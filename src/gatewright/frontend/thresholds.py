@@ -39,10 +39,10 @@ def normalizations_kept() -> Iterator[None]:
             rises = bool((np.asarray(before.weights["scale"].data) > 0).all())
             if not rises and "binary" not in activation.function(node):
                 raise UnsupportedError(
-                    f"layer '{node.name}': the scale of the batch normalization before it is not "
-                    "above zero everywhere, which hls4ml's C++ for a ternary activation takes for "
-                    "granted; negate gamma of those channels, their means and the weights before, "
-                    "which is the same function"
+                    f"layer '{node.name}': the scale of the batch normalization before it is "
+                    f"not above zero everywhere, but hls4ml's C++ for a ternary activation "
+                    f"assumes that; negate gamma of those channels, their means and the "
+                    f"weights before: the function stays the same"
                 )
             return rises
 

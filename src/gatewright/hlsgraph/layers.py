@@ -139,7 +139,7 @@ def read(graph: Any) -> Graph:
     io_type = graph.config.get_config_value("IOType")
     if io_type not in _IO_TYPES:
         raise UnsupportedError(
-            f"io_type '{io_type}' is not supported; there are {' and '.join(_IO_TYPES)}"
+            f"io_type '{io_type}' is not supported; choose from {', '.join(_IO_TYPES)}"
         )
     streams = io_type == "io_stream"
     known: dict[str, Operand] = {}

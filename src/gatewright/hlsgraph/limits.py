@@ -75,7 +75,7 @@ def check(graph: Graph) -> None:
             if reason is not None:
                 raise layer.refuse(reason)
     for name in graph.unchanged:
-        raise UnsupportedError(f"output '{name}' is an input as it came; hls4ml has no C++ for it")
+        raise UnsupportedError(f"output '{name}' is an unchanged input; hls4ml has no C++ for it")
 
 
 def _always(reason: str) -> Callable[[Layer], str | None]:
@@ -171,7 +171,7 @@ def _weight_count(layer: Layer) -> str | None:
     if found == read:
         return None
     return (
-        f"hls4ml left it {found} weights where its C++ reads {read}; it can't join a depthwise "
+        f"hls4ml left it {found} weights, but its C++ reads {read}; it can't join a depthwise "
         "convolution and a batch normalization: give the former a result type"
     )
 
@@ -263,7 +263,7 @@ def _uneven_resizing(layer: Layer) -> str | None:
         reciprocal = (source << 16) // to + 1
         is_rounded = ((pixel * reciprocal >> 16) != pixel // max(factor, 1)).any()
         if to % source or (not layer.streams and is_rounded):
-            return f"its C++ repeats {source} pixels unevenly where {to} are wanted"
+            return f"its C++ repeats {source} pixels unevenly to make {to}"
     return None
 
 
@@ -293,7 +293,7 @@ def _repacking(layer: Layer) -> str | None:
 def _transposition(layer: Layer) -> str | None:
     if tensor.permutation(layer.node) != (0, 1):
         return None
-    return "hls4ml's C++ for io_stream swaps two axes whatever is asked for"
+    return "hls4ml's C++ for io_stream always swaps the two axes"
 
 
 def _concatenation(layer: Layer) -> str | None:
@@ -319,8 +319,8 @@ def _clipped(layer: Layer) -> str | None:
     if function not in ("relu1", "relu6"):
         return None
     return (
-        f"hls4ml has no C++ for '{function}' in io_stream; use a quantized_relu of the range "
-        "wanted, or io_parallel"
+        f"hls4ml has no C++ for '{function}' in io_stream; use a quantized_relu with that "
+        f"range, or io_parallel"
     )
 
 
@@ -336,7 +336,7 @@ def _softmax_axis(layer: Layer) -> str | None:
     return "hls4ml's C++ for io_stream has a softmax along the last axis only"
 
 
-#: In the order in which a layer is held against them.
+#: In the order in which a layer is checked.
 LIMITS: Final[tuple[Limit, ...]] = (
     Limit((), "", _powers_of_two),
     Limit(("Clone",), "", _copies),

@@ -192,8 +192,8 @@ class HardSigmoid(Elementwise):
         check_product(self.layer, self.source, self.slope_type)
         if max(self.source.frac + self.slope_type.frac, self.shift_type.frac) < 0:
             raise UnsupportedError(
-                f"layer '{self.layer}': slope * x + shift has no unit that could hold 1; "
-                "give the input or the shift a fractional bit"
+                f"layer '{self.layer}': slope * x + shift has no unit that can hold 1; give "
+                f"the input or the shift a fractional bit"
             )
 
     @override

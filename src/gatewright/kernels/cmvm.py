@@ -66,10 +66,10 @@ def adder_graph(circuit: Circuit, x: Sequence[Word], matrix: NDArray[np.int64]) 
 
 
 def _block_count(matrix: NDArray[np.int64]) -> int:
-    """Number of blocks of rows that are solved on their own, so that it takes seconds.
+    """Number of blocks of rows that are solved separately, so that it takes seconds.
 
-    The solver's time grows with the square of the rows, and what it shares between rows hardly
-    does: two halves of a 784x20 matrix took 9 s and 4 % more LUTs, the whole took 32 s.
+    The solver's time grows with the square of the rows, but sharing between rows saves little: two
+    halves of a 784x20 matrix took 9 s and 4 % more LUTs, the whole took 32 s.
     """
     digits = max(1, int(signed_digits(matrix).sum()))
     return max(1, math.ceil(math.sqrt(digits * len(matrix) / _BLOCK_WORK)))
@@ -120,7 +120,7 @@ def product(
 def choose(
     matrix: NDArray[np.int64], input_width: int, strategy: str, target: Target
 ) -> Implementation:
-    """Adders or multipliers for x @ matrix: what hls4ml's strategy asks for, or what costs less."""
+    """Adders or multipliers for x @ matrix: as hls4ml's strategy says, or whichever costs less."""
     largest = int(np.abs(matrix).max(initial=0))
     if strategy == "resource":
         return Implementation(MULTIPLIERS, "strategy: resource")
@@ -174,7 +174,7 @@ def adder_graph_area(matrix: NDArray[np.int64], input_width: int, fabric: Fabric
 
 
 def multipliers_area(matrix: NDArray[np.int64], input_width: int, fabric: Fabric) -> float:
-    """Price of `multipliers`: the multipliers themselves and the adder trees behind them."""
+    """Price of `multipliers`: the multipliers themselves and their adder trees."""
     products = int((signed_digits(matrix) > 1).sum())
     largest = int(np.abs(matrix).max(initial=0))
     price = fabric.multiplier_area(input_width, width_of(-largest, largest))

@@ -33,13 +33,13 @@ class Dense(Product):
     """y = cast(bias + sum of products), as `dense_latency` of nnet_dense_latency.h.
 
     Each product is cast to the accumulator's type before it is added, as there. The sum is exact
-    as long as the accumulator wraps; one that could saturate on the way depends on the order of
-    summation, and is refused.
+    as long as the accumulator wraps; if a partial sum could saturate, the result depends on the
+    order of summation, and is refused.
 
     The weights are of shape (n_in, n_out), the bias of shape (n_out,).
 
     Attributes:
-        parallel: vectors, where the input holds several, that are multiplied at a time, as asked:
+        parallel: requested number of vectors multiplied at a time, if the input holds several:
             hls4ml's parallelization factor.
     """
 

@@ -42,8 +42,8 @@ class Embedding(Kernel):
         source = self.inputs[0].type
         if source.signed or source.frac != 0:
             raise UnsupportedError(
-                f"layer '{self.layer}': its input, {source}, is no unsigned integer; "
-                f"give it the type uint<{max(1, (len(self.table) - 1).bit_length())}>"
+                f"layer '{self.layer}': its input, {source}, is not an unsigned integer; give "
+                f"it the type uint<{max(1, (len(self.table) - 1).bit_length())}>"
             )
 
     @property

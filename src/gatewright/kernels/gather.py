@@ -38,7 +38,7 @@ class Gather(Kernel):
         found = self.gathered(np.zeros((1, *source), np.int64), 0).shape[1:]
         if found != to:
             raise UnsupportedError(
-                f"layer '{self.layer}': its output is of shape {to}, what it gathers of {found}"
+                f"layer '{self.layer}': its output has shape {to}, but it gathers {found}"
             )
 
     @abstractmethod

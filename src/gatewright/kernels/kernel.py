@@ -1,4 +1,4 @@
-"""What every kernel states."""
+"""The interface of kernels."""
 
 from __future__ import annotations
 
@@ -93,10 +93,10 @@ class Kernel(ABC):
 
     @property
     def period(self) -> int:
-        """Number of successive elements that the kernel treats apart from all others.
+        """Number of elements after which the kernel repeats itself.
 
-        Of a kernel with a period below its input's size, element i of every period is treated
-        alike, and input and output have the same shape.
+        If the period is smaller than the input, element i of every period is treated alike, and
+        input and output have the same shape.
         """
         return self.inputs[0].size
 
@@ -108,11 +108,11 @@ class Kernel(ABC):
         return replace(self, inputs=inputs, output=replace(self.output, shape=(lanes,)))
 
     def datapath(self, lanes: tuple[int, ...]) -> Datapath:
-        """How the kernel is built: here, as a circuit on beats as small as they come.
+        """How the kernel is built: by default, as a circuit on beats as they arrive, however small.
 
         Args:
-            lanes: elements per beat of the streams that come, per input; where the datapath takes
-                others, width converters stand before it.
+            lanes: elements per beat of the arriving streams, per input; if the datapath takes
+                others, width converters come before it.
         """
         sizes = {tensor.size for tensor in (*self.inputs, self.output)}
         smallest = min(lanes)
@@ -123,7 +123,7 @@ class Kernel(ABC):
         return Datapath(whole, (CircuitUnit((self,)),), self.output.size)
 
     def implementation(self, target: Target) -> Implementation | None:
-        """How the kernel is built where there is a choice."""
+        """How the kernel is built, if there is a choice."""
         del target
         return None
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Multiplexed(Kernel):
-    """A kernel with a reuse factor: so many products share a multiplier, one after the other.
+    """A kernel with a reuse factor: the number of products that share a multiplier over time.
 
     Attributes:
-        strategy: hls4ml's: "latency" takes what costs less on the target,
-            "distributed_arithmetic" an adder graph, "resource" multipliers.
+        strategy: hls4ml's: "latency" takes the cheaper way on the target, "distributed_arithmetic"
+            an adder graph, "resource" multipliers.
         reuse_factor: as requested; see `reuse`.
         multiplier: what shared multipliers are made of: "auto", "dsp" or "lut".
-        rom_style: where their weights stand: "auto", "block" or "distributed".
+        rom_style: where their weights are kept: "auto", "block" or "distributed".
     """
 
     strategy: str = "latency"
@@ -35,11 +35,11 @@ class Multiplexed(Kernel):
     @property
     @abstractmethod
     def reuse_factors(self) -> list[int]:
-        """The reuse factors that there are, in order; 1 is one of them."""
+        """All valid reuse factors, in ascending order, 1 included."""
 
     @property
     def reuse(self) -> int:
-        """The reuse factor that there is closest to the requested one, as hls4ml chooses it."""
+        """The valid reuse factor closest to the requested one, as hls4ml chooses it."""
         factors, wanted = self.reuse_factors, self.reuse_factor
         place = bisect.bisect_left(factors, wanted)
         return min(factors[max(0, place - 1) : place + 1], key=lambda r: abs(r - wanted))
@@ -69,7 +69,7 @@ class Multiplexed(Kernel):
 
     @abstractmethod
     def area(self, reuse: int, target: Target) -> float:
-        """Estimated area of what multiplies with a reuse factor, in the fabric's unit.
+        """Estimated area of the multiplication at a reuse factor, in the fabric's unit.
 
         Multipliers and memory blocks count at their price.
         """

@@ -266,7 +266,7 @@ class Pooling(Windowed):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self._overlaps().all():
-            raise UnsupportedError(f"layer '{self.layer}': it pools windows that are all padding")
+            raise UnsupportedError(f"layer '{self.layer}': some of its windows are all padding")
         _ = self.functions  # refuses what can't be exact
 
     @property

@@ -90,11 +90,11 @@ class TimeMultiplexing:
 
         Args:
             matrix: of shape (n_in, n_out).
-            parts: in how many parts a vector comes, each with as many steps. At least one step of
-                each is left.
+            parts: number of parts in which a vector arrives, each with the same number of steps. At
+                least one step of each is left.
 
         Returns:
-            Numbers of steps, in order, of shape (groups, steps). Of each group as many are left.
+            Numbers of steps, in order, of shape (groups, steps). Each group keeps the same number.
         """
         blocks = matrix.reshape(self.steps, self.inputs, self.groups, self.outputs)
         needed: NDArray[np.bool_] = np.logical_or.reduce(blocks != 0, axis=(1, 3)).T
@@ -124,7 +124,7 @@ def reuse_factors(n_in: int, n_out: int) -> list[int]:
 
 
 def parallel_notes(requested: int, there: int, repeats: int) -> tuple[str, ...]:
-    """What becomes of a parallelization factor: all positions at a time, or one."""
+    """The parallelization factor as built: all positions at a time, or one."""
     if requested == 1 or repeats == 1:
         return ()
     return (f"parallelization factor moved from {requested} to 1; {there} takes reuse factor 1",)
@@ -227,7 +227,7 @@ class Weights:
         total = narrowest_type(least, most, self._sum_frac, signed=True)
         wraps = total.integer > self.accum.integer + (not self.accum.signed)
         if wraps:
-            # Bits above the accumulator are of no account; where all are, one is left.
+            # Bits above the accumulator don't matter; at least one is left.
             signed = self.accum.integer + (not self.accum.signed)
             width = max(1, signed + self._sum_frac)
             total = FixedType(width, width - self._sum_frac)
@@ -258,7 +258,7 @@ class Weights:
         return self.bias >> (self.accum.frac - self._sum_frac)
 
     def order(self, fold: TimeMultiplexing, operands: NDArray[np.int64]) -> tuple[int, ...]:
-        """Where what the steps take, one after the other, stands in a vector.
+        """The position in a vector of each operand that the steps take.
 
         Args:
             fold: how the work is shared out.
@@ -357,7 +357,7 @@ def multiplexed_datapath(
         output: the result.
     """
     size = fold.n_in * (1 if weights.shared else fold.n_out)
-    # A vector may come in parts where every result has all of its steps one after the other.
+    # A vector may arrive in parts if every result has all of its steps in a row.
     one_after_the_other = weights.shared and fold.groups == 1
     in_parts = one_after_the_other and size % lanes == 0 and lanes % fold.inputs == 0
     parts = size // lanes if in_parts else 1
@@ -369,7 +369,7 @@ def multiplexed_datapath(
     rom, products, accumulate = replace(weights, matrix=matrix).summed(kept)
     sequencer: tuple[Unit, ...]
     if weights.shared and kept != fold and (parts > 1 or (steps != steps[0]).any()):
-        # Parts, or groups, leave out other steps, so that a step says what it takes.
+        # Parts, or groups, leave out different steps, so each step says what it takes.
         part, place = np.divmod(steps.ravel(), fold.steps // parts)
         to = narrowest_type(0, int(place.max()), 0)
         rom = replace(rom, columns=(*rom.columns, (place[:, None], to)))

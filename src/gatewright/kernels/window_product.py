@@ -29,7 +29,7 @@ class Convolution(Weighted, Windowed):
     The weights have the height and the width of the window first.
 
     Attributes:
-        parallel: windows that are worked on at a time where a beat is an image, as asked.
+        parallel: requested number of windows worked on at a time, if a beat is an image.
     """
 
     parallel: int = 1
@@ -64,7 +64,7 @@ class Convolution(Weighted, Windowed):
 
     @override
     def interval(self, reuse: int) -> int:
-        # Between two windows all the pixels that lie between them pass.
+        # Between two windows, all pixels between them pass.
         return reuse if self.reused(reuse).whole else self._slider.interval(self.cycles(reuse))
 
     @property

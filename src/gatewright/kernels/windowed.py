@@ -38,15 +38,15 @@ class Windowed(Kernel):
     """Each pixel of the output is a function of a window of the input's pixels.
 
     Tensors are (height, width, channels), or (width, channels), which is an image of height 1.
-    Windows lie wholly within the padded image; the last rows and columns go unread where strides
-    don't meet them.
+    Windows lie completely within the padded image; last rows and columns that the strides don't
+    reach are not read.
 
     Attributes:
         window: (height, width).
         strides: (height, width), in pixels of the input.
         pads: pixels before the first row, after the last row, left and right.
         dilation: (height, width) between neighbours in the window, in pixels of the input.
-        ram_style: where rows of a stream of pixels wait: "auto", "block" or "distributed".
+        ram_style: where rows of a stream of pixels are kept: "auto", "block" or "distributed".
     """
 
     window: tuple[int, int]
@@ -58,8 +58,8 @@ class Windowed(Kernel):
     def __post_init__(self) -> None:
         if self.positions != image_shape(self.output)[:2]:
             raise UnsupportedError(
-                f"layer '{self.layer}': its output of {image_shape(self.output)[:2]} pixels is not "
-                f"what its windows give, which is {self.positions}"
+                f"layer '{self.layer}': its output of {image_shape(self.output)[:2]} pixels "
+                f"doesn't match its {self.positions} windows"
             )
 
     @property
@@ -109,7 +109,7 @@ class Windowed(Kernel):
 
     @property
     def window_tensor(self) -> Tensor:
-        """What one window is."""
+        """Shape and type of one window."""
         (source,) = self.inputs
         return Tensor(
             source.name, (self.window[0] * self.window[1] * source.shape[-1],), source.type
@@ -117,7 +117,7 @@ class Windowed(Kernel):
 
     @property
     def pixel_tensor(self) -> Tensor:
-        """What one pixel of the output is."""
+        """Shape and type of one pixel of the output."""
         return Tensor(self.output.name, self.output.shape[-1:], self.output.type)
 
     def _windows(self, images: NDArray[np.int64], pad: int) -> NDArray[np.int64]:

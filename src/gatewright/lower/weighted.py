@@ -111,7 +111,7 @@ def _factors(layer: Layer, n_in: int) -> dict[str, Any]:
         matrix, bias = of_sign_inputs(matrix, 0, bias, 0, accum)
         weight_type, bias_type = narrowest_type_of(matrix, 0), narrowest_type_of(bias, 0)
     elif is_bit(read.precision) and (is_bit(weight) or is_sign(weight)):
-        raise layer.refuse("one-bit integers on both sides, of which one is a sign and one is not")
+        raise layer.refuse("one-bit integers on both sides, one a sign and the other not")
     elif read.is_sign:
         matrix, bias = of_sign_inputs(matrix, weight_type.frac, bias, bias_type.frac, accum)
         weight_type, bias_type = (

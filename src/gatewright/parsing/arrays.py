@@ -86,7 +86,7 @@ def _members(file: IO[bytes], limit_bytes: int) -> dict[str, NDArray[Any]]:
         for info in archive.infolist():
             name = info.filename.removesuffix(".npy")
             if name == info.filename:
-                raise ValueError(f"{name!r} in it is no array")
+                raise ValueError(f"{name!r} in it is not an array")
             if name in arrays:
                 raise ValueError(f"two arrays in it are called {name!r}")
             if info.flag_bits & _ENCRYPTED:
@@ -131,11 +131,11 @@ def read_array(file: IO[bytes], size: int, limit_bytes: int) -> NDArray[Any]:
         try:
             shape, by_columns, dtype = read(io.BytesIO(header))
         except _NO_HEADER:
-            raise ValueError("a header that is none of NumPy's") from None
+            raise ValueError("a header that is not NumPy's") from None
     if dtype.kind not in "fiub":
         raise ValueError(f"elements of type {dtype}, not numbers")
     if len(shape) > _MOST_AXES or any(extent < 0 for extent in shape):
-        raise ValueError("a shape that no array has")
+        raise ValueError("an invalid shape")
     # An array without elements must not have absurd extents, either.
     if math.prod(max(1, extent) for extent in shape) * dtype.itemsize > limit_bytes:
         raise ValueError(f"more than the {_amount(limit_bytes)} that are read")
@@ -150,9 +150,9 @@ def read_array(file: IO[bytes], size: int, limit_bytes: int) -> NDArray[Any]:
         # Every binary file has it; the type of files in general doesn't say so.
         got = file.readinto(place[filled:])  # type: ignore[attr-defined]
         if not got:
-            raise EOFError("it ends too soon")
+            raise EOFError("it ends too early")
         filled += got
-    if file.read(1):  # at its end a member of an archive is held against its checksum
+    if file.read(1):  # at its end a member of an archive is checked against its checksum
         raise ValueError("more data than its header says")
     return values.reshape(shape[::-1]).transpose() if by_columns else values.reshape(shape)
 

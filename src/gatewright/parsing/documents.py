@@ -140,7 +140,7 @@ class _Loader(yaml.SafeLoader):
         if node is None:
             return None
         if alias and id(node) not in self._sizes:
-            raise _Refused(mark, "an alias of what it stands in")
+            raise _Refused(mark, "an alias of something that contains it")
         if not alias:
             self._sizes[id(node)] = 1 + sum(self._sizes[id(part)] for part in _parts(node))
         if max(len(self._sizes), self._sizes[id(node)]) > _YAML_VALUES:
@@ -167,7 +167,7 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Refuse tags of other kinds, and text that its tag denies."""
         if node.tag not in _TAGS:
-            raise _Refused(node.start_mark, f"the tag {node.tag} is not known here")
+            raise _Refused(node.start_mark, f"the tag {node.tag} is not known")
         try:
             return super().construct_object(node, deep=deep)
         except (ValueError, KeyError, IndexError, OverflowError):

@@ -26,7 +26,7 @@ def first_problem(error: ValidationError) -> str:
     if problem["type"] == "missing":
         return f"{prefix}is missing"
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"{prefix}is not a key here"
+        return f"{prefix}is not a known key"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     # The whole of a mapping says nothing of which of its keys is wrong.

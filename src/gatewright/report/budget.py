@@ -32,7 +32,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A budget held against one configuration. A figure that is not known does not meet it."""
+    """A budget checked for one configuration. An unknown figure misses it."""
 
     config: str
     figure: str  # name of the figure, qualified by its target where it is a resource

@@ -63,7 +63,7 @@ class Changes:
         return [
             *(f"{config}: was {old}, is {new}" for config, old, new in self.verdicts),
             *(f"{config}: new, there is nothing to compare with" for config in self.added),
-            *(f"{config}: no longer there" for config in self.removed),
+            *(f"{config}: removed" for config in self.removed),
             f"{self.unchanged} figures unchanged",
         ]
 

@@ -162,7 +162,7 @@ def find_quantity(name: str) -> Quantity:
     target, point, short = name.rpartition(".")
     figure = FIGURES.get(short)
     if figure is None:
-        raise InputError(f"no figure '{short}'; there are {', '.join(FIGURES)}")
+        raise InputError(f"no figure '{short}'; choose from {', '.join(FIGURES)}")
     if point and not figure.per_target:
         raise InputError(f"{short} does not depend on a target; write {short}")
     if point and not target:

@@ -63,7 +63,7 @@ class Verification(Comparison):
     """
 
     reference: str
-    """What the RTL's outputs were held against, in words."""
+    """What the RTL's outputs were compared with, in words."""
     first_difference: Difference | None = None
     """The first difference found, where there is one."""
     stalls: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Verification(Comparison):
     layers: tuple[LayerCheck, ...] = ()
     """Checks of the results between layers, in the order of the network."""
     keras: Comparison | None = None
-    """Keras' own predictions held against the RTL's outputs, bit for bit. A difference is no
+    """Keras' own predictions compared with the RTL's outputs, bit for bit. A difference is no
     failure: Keras computes in floating point what hls4ml looks up in tables, a softmax say."""
 
     @model_validator(mode="after")
@@ -94,7 +94,7 @@ class Verification(Comparison):
 
 
 def reference_of(emulation_missing: str | None) -> str:
-    """What the RTL's outputs are held against, in words.
+    """What the RTL's outputs are compared with, in words.
 
     Args:
         emulation_missing: why hls4ml's C++ was not compared; None where it was.

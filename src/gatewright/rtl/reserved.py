@@ -70,4 +70,4 @@ def check_name(name: str) -> None:
             "a letter first"
         )
     if is_taken(name):
-        raise InputError(f"--name '{name}': is taken in SystemVerilog or C++; choose another")
+        raise InputError(f"--name '{name}': is reserved in SystemVerilog or C++; choose another")

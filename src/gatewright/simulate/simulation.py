@@ -421,7 +421,7 @@ def _execute(
 
     Args:
         executable: as built.
-        directory: with the job and its vectors. cocotb imports what stands in the working
+        directory: with the job and its vectors. cocotb imports whatever is in the working
             directory, so it is none of others.
         limits: of the process.
         log: takes what it prints.

@@ -31,7 +31,7 @@ class StallPattern:
             if self.burst is not None and share / (1 - share) > self.burst:
                 raise InputError(
                     f"stall pattern '{self.name}': {name} {share} needs pauses of at least "
-                    f"{share / (1 - share):.1f} clock cycles in the mean, not {self.burst}"
+                    f"{share / (1 - share):.1f} clock cycles on average, not {self.burst}"
                 )
         if self.burst is not None and self.burst < 1:
             raise InputError(f"stall pattern '{self.name}': burst must be at least 1 clock cycle")

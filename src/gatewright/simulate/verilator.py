@@ -363,8 +363,8 @@ class _Build:
     def generate(self, directory: Path) -> dict[str, list[str]]:
         """Have Verilator write C++ into a directory; the files by kind.
 
-        What is read is what was hashed. Paths are relative, as Verilator takes what stands in the
-        name of a folder for text of the design.
+        It reads exactly what was hashed. Paths are relative, because Verilator takes the name of
+        a folder for text of the design.
 
         Raises:
             DesignFailure: if Verilator rejects the design.

@@ -1,4 +1,4 @@
-"""A store of results: each is made once per content, whoever asks, and found from then on."""
+"""A store of results: each is made once per content, and found from then on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gatewright.system.files import exclusive, flush, temporary_directory
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 
-#: Of all that can befall whoever makes an entry, what the store's disk may be to blame for.
+#: Errors while an entry is made that the store's disk may have caused.
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
@@ -112,7 +112,7 @@ class Store:
             flush(self._entries)
         sealed = Sealed.read(directory)
         if sealed is None or (state := sealed.state()) is None:
-            raise InputError(f"{directory}: what was just written can't be read back")
+            raise InputError(f"{directory}: an entry that was just written can't be read back")
         self._index.put(sealed.entry, state)
         return replace(sealed.entry, cached=False)
 
@@ -173,14 +173,14 @@ class Store:
     def remove(self, key: str) -> None:
         """Remove the entry and the project directory of a key, as far as there are.
 
-        Waits for whoever is making the one or using the other. An entry that is wanted again is
-        made again.
+        Waits for processes that are making the one or using the other. An entry that is wanted
+        again is made again.
 
         Raises:
             InputError: if they can't be removed, or the key is none.
         """
         if not _KEY.fullmatch(key):
-            raise InputError(f"'{key}' is no key of a store; a key has 64 hexadecimal digits")
+            raise InputError(f"'{key}' is not a key of the store; a key has 64 hexadecimal digits")
         if not self.root.is_dir():
             return
         self._set_up()

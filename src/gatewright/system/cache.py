@@ -1,9 +1,9 @@
 """Results that are worth keeping between runs, by content, in the user's cache directory.
 
 Each kind has a folder, each entry of it a file or a folder of its own. What is kept as data carries
-its hash and is held against it when it is read; whatever is damaged is made anew. The cache has a
-bound: once an hour, whoever adds to it removes what was longest out of use. Nothing that was used
-within the last day goes, so nothing that a running command uses does.
+its hash and is checked against it when it is read; damaged entries are made again. The cache has a
+bound: once an hour, a process that adds to it removes the least recently used entries. Nothing that
+was used within the last day goes, so nothing that a running command uses does.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def _chosen(kind: str | None) -> list[Path]:
     names = [folder.name for folder in folders]
     if kind not in names:
         there = ", ".join(names) or "nothing"
-        raise InputError(f"'{kind:.60}' is no kind of what is cached; there is {there}")
+        raise InputError(f"'{kind:.60}' is not a kind of cached data; choose from {there}")
     return [folder for folder in folders if folder.name == kind]
 
 

@@ -129,7 +129,7 @@ def opened(path: Path, limit_bytes: int | None = None) -> Iterator[io.BufferedRe
         InputError: if it is larger than the limit.
         OSError: if it can't be opened, or is no file.
     """
-    # Opening a pipe would wait for whoever writes to it.
+    # Opening a pipe would wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)
@@ -170,7 +170,7 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
     """
     temporary = None
     try:
-        if path.exists():  # renaming would put a file in the place of a device
+        if path.exists():  # renaming would replace a device by a file
             require_regular(path, path.stat())
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_litter(path.parent, path.name)
@@ -228,7 +228,7 @@ def in_use(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove what stands at a path, if it can be removed: a file, a link, a directory."""
+    """Remove whatever is at a path, if possible: a file, a link, a directory."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -237,7 +237,7 @@ def remove(path: Path) -> None:
 
 
 def make_way(path: Path) -> None:
-    """Remove what stands where a file of ours belongs, unless it is a file."""
+    """Remove whatever is at the path of one of our files, unless it is a file."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         remove(path)
 
@@ -373,7 +373,7 @@ _ROOM = 1 << 20  # bytes; of a disk with less, no step has enough
 
 @contextmanager
 def locked(directory: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold a directory; whoever else wants it waits. The system frees it when a process ends.
+    """Lock a directory; other processes wait for it. The system frees it when a process ends.
 
     Where the file system has no locks, nothing is held.
 

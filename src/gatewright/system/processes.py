@@ -199,7 +199,7 @@ def check_memory(limits: Limits, errors: str) -> None:
     """
     if any(sign in errors for sign in _NO_MEMORY):
         raise LimitError(
-            f"{limits.what}: it asked for more memory than its limit, {limits.bytes / _GB:.3g} GB"
+            f"{limits.what}: it needed more memory than its limit, {limits.bytes / _GB:.3g} GB"
         )
 
 
@@ -213,7 +213,7 @@ def complaint(errors: str) -> str:
         for line in lines:
             if sign in line:
                 return line
-    return "it says nothing"
+    return "no message"
 
 
 def stop() -> None:

@@ -1,4 +1,4 @@
-"""The units that hardware is built of: each takes beats of a stream and gives beats."""
+"""The units that hardware is built from: each takes beats of a stream and produces beats."""
 
 from gatewright.units.accumulate import Accumulate, Maximum
 from gatewright.units.circuit_unit import CircuitPart, CircuitUnit, Permute

@@ -33,10 +33,10 @@ class CircuitPart(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class CircuitUnit(Unit):
-    """A circuit that gives one beat for one beat, or for one of each of several streams.
+    """A circuit that turns one beat, or one of each of several streams, into one beat.
 
-    Its module is generated; how long it takes is known once the circuit is scheduled, so a
-    `CircuitUnit` by itself says neither what leaves it nor when.
+    Its module is generated; its timing is known once the circuit is scheduled, so a `CircuitUnit`
+    itself knows neither its output stream nor its times.
 
     Attributes:
         parts: functions, each of the result of the one before.

@@ -12,7 +12,7 @@ from gatewright.units.unit import Parameters, Stream, StreamGroup, Times, Unit
 
 @dataclass(frozen=True, eq=False)
 class Fifo(Unit):
-    """Holds beats that their reader is not ready for.
+    """Holds beats until their reader is ready.
 
     Attributes:
         depth: beats that it holds; 0 is wires.
@@ -27,7 +27,7 @@ class Fifo(Unit):
 
     @property
     def cuts_ready(self) -> bool:
-        """Whether the ready of its input follows from registers alone."""
+        """Whether its input's ready depends on registers alone."""
         return self.depth > 1
 
     @override

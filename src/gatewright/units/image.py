@@ -37,7 +37,7 @@ class _Image(Unit):
 
 @dataclass(frozen=True, eq=False)
 class Window(_Image):
-    """The pixels below a kernel that slides over the image, where it lies within the image.
+    """The pixels of each position of a kernel that slides within the image.
 
     Attributes:
         kernel: extent of the kernel (height, width).
@@ -73,8 +73,8 @@ class Window(_Image):
     def interval(self, busy: int) -> int:
         """Clock cycles per image with a reader that takes a window at most every `busy`.
 
-        While a window waits no pixel is taken, so that each costs the longer of `busy` and the
-        pixels from it to the next.
+        While a window waits no pixel is taken, so each window costs `busy` or the pixels to the
+        next one, whichever is more.
         """
         return int(np.maximum(self._gaps(), busy).sum())
 
@@ -83,7 +83,7 @@ class Window(_Image):
         return int(self._gaps().max())
 
     def _gaps(self) -> Times:
-        """Pixels from one that completes a window to the next that does."""
+        """Numbers of pixels from the end of one window to the end of the next."""
         completing = self._completing()
         return np.diff(completing, append=completing[0] + self.height * self.width)
 
@@ -180,7 +180,7 @@ class Pad(_Image):
         return top * (left + self.width + right) + left
 
     def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
-        """See `Unit.times`; what comes before an image waits for its first pixel."""
+        """See `Unit.times`; the padding before an image waits for its first pixel."""
         del sources
         top, bottom, left, right = self.pads
         frames = self._frames(arrivals[0])
@@ -196,7 +196,7 @@ class Crop(_Image):
     """The image without its border.
 
     Attributes:
-        crop: rows and columns that go: (top, bottom, left, right).
+        crop: rows and columns to drop: (top, bottom, left, right).
     """
 
     name: ClassVar[str] = "crop"

@@ -14,10 +14,10 @@ from gatewright.units.unit import Element, Parameters, Stream, StreamGroup, Time
 
 @dataclass(frozen=True, eq=False)
 class Resize(Unit):
-    """Beats of other size; one size is a multiple of the other.
+    """Beats of another size; one size is a multiple of the other.
 
     Attributes:
-        lanes: elements per beat that leaves.
+        lanes: elements per output beat.
     """
 
     name: ClassVar[str] = "resize"

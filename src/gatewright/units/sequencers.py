@@ -16,7 +16,7 @@ from gatewright.units.unit import Element, Parameters, Stream, StreamGroup, Time
 
 @dataclass(frozen=True, eq=False)
 class Rom:
-    """Constants, a word per step, that accompany the operands.
+    """Constants that accompany the operands, one word per step.
 
     Attributes:
         columns: raw values per lane, int64 of shape (steps, lanes), with their type.
@@ -27,7 +27,7 @@ class Rom:
     style: str = "auto"
 
     def fitted(self, fabric: Fabric) -> Rom:
-        """The same where it costs less, unless that was asked for."""
+        """The same with the cheaper style, if the style is "auto"."""
         style = fabric.rom_style(self.width, self.depth) if self.style == "auto" else self.style
         return replace(self, style=style)
 
@@ -35,7 +35,7 @@ class Rom:
     def attribute(self) -> str:
         """Value of the attribute rom_style of the memory, its style not "auto".
 
-        Yosys calls "logic" what others call "distributed".
+        Yosys says "logic" for "distributed".
         """
         return "logic" if self.style == "distributed" else self.style
 
@@ -50,7 +50,7 @@ class Rom:
         return sum(values.shape[1] * to.width for values, to in self.columns)
 
     def streams(self, beats: int) -> StreamGroup:
-        """The constants as they go along with the operands."""
+        """The stream of constants, in step with the operands."""
         return tuple(
             Stream(
                 to,
@@ -78,7 +78,7 @@ class Rom:
 
 @dataclass(frozen=True, eq=False)
 class OperandSequencer(Unit):
-    """Gives a beat's elements a few at a time, again and again, each with its constants.
+    """Gives a beat's elements a few at a time, repeatedly, with the constants of each step.
 
     Attributes:
         take: elements per step.
@@ -131,10 +131,10 @@ class OperandSequencer(Unit):
 
 @dataclass(frozen=True, eq=False)
 class BeatSequencer(Unit):
-    """Gives each beat again and again, each time with its constants.
+    """Gives each beat repeatedly, each time with its constants.
 
     Attributes:
-        rounds: how often each beat passes, at least once; over again after the last.
+        rounds: how often each beat passes, at least once; the list repeats after its end.
         constants: a word per step of these beats.
     """
 
@@ -157,7 +157,7 @@ class BeatSequencer(Unit):
         return replace(self, constants=replace(self.constants, style=self.rom.fitted(fabric).style))
 
     def busy(self, *sources: Stream) -> int:
-        """See `Unit.busy`: the steps of the beat that has most."""
+        """See `Unit.busy`: the steps of the beat with the most."""
         del sources
         return max(self.rounds)
 

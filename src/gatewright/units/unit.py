@@ -1,4 +1,4 @@
-"""What every unit states, and what is known of the streams between units."""
+"""The interface of units, and the streams between them with what is known of their values."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ StreamGroup = tuple[Stream, ...]
 class Unit(ABC):
     """A stream processor: an instance of a module of the library, or of a generated one.
 
-    Its input is one bundle, or, where it says so, several streams with a handshake each.
+    Its input is one bundle or, for some units, several streams with a handshake each.
     """
 
     #: Short name, for instances.
@@ -92,10 +92,10 @@ class Unit(ABC):
     module: ClassVar[str]
 
     def fitted(self, fabric: Fabric, *sources: Stream) -> Unit:
-        """The unit with what it leaves to the fabric decided.
+        """The unit with its "auto" choices decided for a fabric.
 
         Raises:
-            UnsupportedError: if it is asked for what the fabric doesn't have.
+            UnsupportedError: if the fabric lacks what it needs.
         """
         del fabric, sources
         return self
@@ -116,7 +116,7 @@ class Unit(ABC):
         return max(sum(s.bits for s in sources), sum(s.bits for s in result))
 
     def busy(self, *sources: Stream) -> int:
-        """Clock cycles for which a beat at the input keeps the unit from taking the next."""
+        """Clock cycles for which an input beat keeps the unit from taking the next."""
         del sources
         return 1
 
@@ -125,19 +125,18 @@ class Unit(ABC):
         return 0
 
     def burst(self) -> int:
-        """Beats that it takes in a row, at most, having taken none while its reader was busy."""
+        """The most beats that it takes in a row after its reader was busy."""
         return 0
 
     def held_times(self, sources: StreamGroup, busy: int, room: int, *arrivals: Times) -> Times:
         """`times` with a reader that takes a beat at most every `busy` clock cycles.
 
-        It differs where a beat that waits at the output keeps the unit from its work.
+        It differs if a beat that waits at the output blocks the unit.
 
         Args:
             sources: as of `times`.
             busy: clock cycles.
-            room: beats of the FIFO that stands between the two.
-            arrivals: as of `times`.
+            room: beats of the FIFO between the two. arrivals: as of `times`.
         """
         del busy, room
         return self.times(sources, *arrivals)
@@ -163,7 +162,7 @@ class Datapath:
         out_lanes: elements per beat that the last unit gives.
         reuse: the reuse factor, where multipliers are shared or could be.
         multipliers: number of multipliers, where it multiplies with shared ones.
-        notes: what is done otherwise than the reuse factor says.
+        notes: what is done differently from the requested reuse factor.
     """
 
     lanes: tuple[int, ...]
@@ -175,7 +174,7 @@ class Datapath:
 
 
 def paced(arrivals: Times, cycles: int) -> Times:
-    """When beats are taken, if each keeps its taker busy for a number of cycles.
+    """When beats are taken, if each keeps its reader busy for a number of cycles.
 
     s[k] = max(a[k], s[k-1] + cycles).
     """

@@ -194,7 +194,7 @@ def check_name(project: str) -> None:
         InputError: if it is none.
     """
     if not re.fullmatch(_NAME, project, re.ASCII):
-        raise InputError(f"{project[:80]!a} is no name for a project: letters, digits and _")
+        raise InputError(f"{project[:80]!a} is not a name for a project; use letters, digits and _")
 
 
 def check_project(directory: Path, project: str) -> None:
@@ -245,7 +245,7 @@ def check_weights(directory: Path, project: str) -> None:
             raise InputError(f"{path}: holds more than numbers; convert again")
         found = text.count("{") or text.count(",") + 1
         if found != int(size):
-            raise InputError(f"{path}: {found} weights; the network has {size}; convert again")
+            raise InputError(f"{path}: {found} weights, but the network has {size}; convert again")
 
 
 def _read(path: Path) -> str:
@@ -300,5 +300,6 @@ def _check(path: Path, kind: str, template: list[str], project: str) -> str:
 def _refuse(path: Path, number: int, line: str) -> None:
     shown = ascii(line.strip()[:80])
     raise InputError(
-        f"{path}, line {number}: {shown} is nothing that hls4ml writes for a model; not compiled"
+        f"{path}, line {number}: {shown} is not something that hls4ml writes for a model; not "
+        f"compiled"
     )

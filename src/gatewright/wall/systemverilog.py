@@ -81,16 +81,18 @@ def check(project: RtlProject) -> None:
     parts = [file for module in project.modules for file in (module.file, *module.parts)]
     for file in (*project.files, *parts):
         if not isinstance(file, str) or not _PATH.fullmatch(file):
-            raise InputError(f"{manifest}: {ascii(file)[:80]} is no name of a file in the project")
+            raise InputError(
+                f"{manifest}: {ascii(file)[:80]} is not the name of a file in the project"
+            )
     ports = (*project.inputs, *project.outputs)
     modules = [module.name for module in project.modules if module.layer]
     for name in (project.top, *(port.prefix for port in ports), *modules):
         if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
-            raise InputError(f"{manifest}: {ascii(name)[:80]} is no name in SystemVerilog")
+            raise InputError(f"{manifest}: {ascii(name)[:80]} is not a name in SystemVerilog")
     for port in ports:
         numbers = (*port.shape, port.width, port.lanes, port.tdata_width)
         if not all(type(number) is int and 0 < number < 1 << 31 for number in numbers):
-            raise InputError(f"{manifest}: port '{port.prefix}' has a size that is none")
+            raise InputError(f"{manifest}: port '{port.prefix}' has an invalid size")
     for file in project.files:
         check_file(project.directory / file)
 
@@ -108,8 +110,8 @@ def check_file(path: Path) -> None:
     for position, refused in _refusals(text):
         line = text.count("\n", 0, position) + 1
         raise InputError(
-            f"{path}, line {line}: {refused.strip()[:60]!a} is refused: RTL reaches nothing "
-            "outside of the design"
+            f"{path}, line {line}: {refused.strip()[:60]!a} is refused: RTL must not reach "
+            f"outside of the design"
         )
 
 

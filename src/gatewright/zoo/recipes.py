@@ -91,8 +91,8 @@ def _find_config(sweep: Sweep, config: Config, name: str) -> tuple[Sweep, Config
     place = sweep.model_dir / name
     if not (place.parent / SWEEP_FILE).is_file():
         raise InputError(
-            f"{sweep.file}: config '{config.name}': '{name}' is neither a model's file nor "
-            "FOLDER/CONFIG, a configuration of the zoo"
+            f"{sweep.file}: config '{config.name}': '{name}' is neither a model file nor "
+            f"FOLDER/CONFIG, a configuration of the zoo"
         )
     origin = load_sweep(place.parent)
     return origin, origin.config(place.name)

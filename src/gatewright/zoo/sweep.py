@@ -164,7 +164,7 @@ class Sweep:
                 return config
         raise InputError(
             f"{self.file}: there is no config '{name}'; "
-            f"there are {', '.join(config.name for config in self.configs)}"
+            f"choose from {', '.join(config.name for config in self.configs)}"
         )
 
     def make_config(self, fields: Mapping[str, Any], where: str) -> Config:
@@ -236,7 +236,7 @@ def load_sweep(path: Path) -> Sweep:
     if not written.configs and written.search is None:
         raise InputError(f"{file}: there are neither configs nor a search")
     if "name" in written.defaults:
-        raise InputError(f"{file}: defaults.name: a name belongs to one config")
+        raise InputError(f"{file}: defaults.name: a name belongs to a single config")
     if not file.with_name(MODEL_FILE).is_file():
         raise InputError(f"{file}: there is no {MODEL_FILE} beside it")
     sweep = Sweep(

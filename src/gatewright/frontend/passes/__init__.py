@@ -1,7 +1,7 @@
-"""From what a network means to what hls4ml can say: passes from network to network.
+"""Passes from network to network, which replace what hls4ml can't express.
 
-Each pass is a room of its own: it looks for one kind of thing, and puts in its place layers that
-compute the same, or refuses it by name. Their order is the order of the list below.
+Each pass has its own module: it looks for one pattern, and replaces it by layers that compute the
+same, or refuses it by name. Their order is the order of the list below.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from gatewright.frontend.passes.poolings import repeat_edges
 
 
 def interpolate(network: Network) -> Network:
-    """The network with nearest up-sampling in the place of bilinear one by powers of two.
+    """The network with bilinear up-sampling by powers of two replaced by nearest up-sampling.
 
     Keras weighs two neighbours by how near their centres are, and repeats the edges. This is what
     a window as long as the factor sees of pixels that are repeated, its two ends counted by half.

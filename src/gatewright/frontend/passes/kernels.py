@@ -92,7 +92,7 @@ def _add_plain(
     *,
     quantize_bias: bool,
 ) -> str:
-    """A plain convolution in the place of a depthwise one, or of the first half of a separable."""
+    """A plain convolution that replaces a depthwise one, or the first half of a separable one."""
     arguments: Any = parts.layer.arguments
     given: dict[str, Any] = {}
     if "depthwise_quantizer" in arguments:
@@ -164,8 +164,8 @@ def check_zeros(origin: str, parts: Parts, why: str) -> None:
     if quantizer is None or _keeps_zeros(quantizer):
         return
     raise UnsupportedError(
-        f"{origin}: layer '{parts.layer.name}': {why} would need zeros in its kernel, of "
-        f"which {quantizer.kind} makes something else; use quantized_bits of 2 bits or more"
+        f"{origin}: layer '{parts.layer.name}': {why} would need zeros in its kernel, which "
+        f"{quantizer.kind} changes; use quantized_bits of 2 bits or more"
     )
 
 
@@ -186,6 +186,6 @@ def _check_fixed_scale(origin: str, parts: Parts) -> None:
     if quantizer is None or quantizer.arguments["alpha"] not in _MEASURED:
         return
     raise UnsupportedError(
-        f"{origin}: layer '{parts.layer.name}': depth_multiplier with a scale that is measured "
+        f"{origin}: layer '{parts.layer.name}': depth_multiplier with a measured scale "
         f"(alpha={quantizer.arguments['alpha']}); use alpha=1, or a depth_multiplier of 1"
     )

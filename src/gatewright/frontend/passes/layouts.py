@@ -1,4 +1,4 @@
-"""Layers that work on axes that hls4ml's don't: permutations and reshapes around ones that do."""
+"""Layers on axes that hls4ml's don't support: permutations and reshapes around ones on others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NORMALIZATION_RANK = 3
 
 
 def channels_last(network: Network) -> Network:
-    """The network with the channels behind: what has them in front stands between permutations."""
+    """The network with channels last: layers with channels first are put between permutations."""
     kinds = [kind for kind, known in KINDS.items() if "data_format" in known.arguments]
 
     def rule(parts: Parts) -> None:
@@ -59,8 +59,8 @@ def normalize_last(network: Network) -> Network:
         for key, array in parts.layer.weights.items():
             if array.size != count:
                 raise InputError(
-                    f"{where}: weight '{key}' has {array.size} numbers; axes {axes} of its input "
-                    f"have {count}"
+                    f"{where}: weight '{key}' has {array.size} numbers, but axes {axes} of "
+                    f"its input have {count}"
                 )
         if axes == [rank]:
             if rank > _NORMALIZATION_RANK:

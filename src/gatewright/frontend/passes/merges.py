@@ -31,7 +31,7 @@ def repeat_before_merging(network: Network, io: str) -> Network:
                 continue
             inputs.append(_repeated(parts, name, full, target))
         if tuple(inputs) != parts.layer.inputs:
-            parts.note("elements that are merged with several are repeated before")
+            parts.note("elements are repeated before the merge, where Keras broadcasts")
             parts.keep(*inputs)
 
     return rewritten(network, rule, _ELEMENTWISE, io)

@@ -52,7 +52,9 @@ def heighten_windows(network: Network, io: str) -> Network:
         if key == "kernel" and window == (1, 1):
             return  # hls4ml has C++ of its own for these
         check_zeros(network.origin, parts, f"strides {list(strides)} of a window of one row")
-        parts.note(f"a window of one row with strides {list(strides)} as one with rows of zeros")
+        parts.note(
+            f"a window of one row with strides {list(strides)} as a taller one with rows of zeros"
+        )
         height, width, _ = parts.given[0]
         rows = shape_of(parts.layer, parts.given)[0] * strides[0]
         padded = arguments["padding"] == "same"

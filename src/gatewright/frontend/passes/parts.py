@@ -1,4 +1,4 @@
-"""What a rewritten layer is made of: how passes put several layers in the place of one."""
+"""How passes replace one layer by several."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Parts:
         return axes
 
     def note(self, text: str) -> None:
-        """Tell the user what stands in the place of this layer."""
+        """Tell the user what replaces this layer."""
         self.notes.append(f"layer '{self.layer.label or self.layer.name}': {text}")
 
     def add(

@@ -117,7 +117,7 @@ def _meaning(where: str, quantizer: Object) -> _Meaning:
     if kind == "bernoulli":
         raise refusal("bernoulli draws at random at inference, too, which hardware does not do")
     if kind == "ternary_tanh":
-        raise refusal("ternary_tanh is no function of QKeras 0.9; use ternary")
+        raise refusal("ternary_tanh is not a function of QKeras 0.9; use ternary")
     if kind in ("quantized_po2", "quantized_relu_po2", "quantized_ulaw"):
         raise refusal(f"hls4ml has no activation '{kind}'; use quantized_bits or quantized_relu")
     if kind == "binary_tanh":  # -1 for 0, where a sign is 1
@@ -148,7 +148,7 @@ def _meaning(where: str, quantizer: Object) -> _Meaning:
     if kind == "quantized_sigmoid" and arguments["symmetric"]:
         arguments["symmetric"] = False
         least = 2.0 ** -int(arguments["bits"])
-        why = f"symmetric quantized_sigmoid as one that a relu keeps from falling below {least:g}"
+        why = f"symmetric quantized_sigmoid as a plain one with a minimum of {least:g}, by a relu"
         return _Meaning(_made(kind, arguments), why, least=least)
     if kind == "quantized_relu":
         if arguments["use_sigmoid"]:
@@ -166,7 +166,7 @@ def _scaled(quantizer: Object, scale: Any) -> _Meaning:
     """A quantizer whose result is multiplied by its alpha."""
     if scale is None or scale == 1:
         return _Meaning(quantizer)
-    return _Meaning(quantizer, f"alpha of {quantizer.kind} as a factor behind it", scale=scale)
+    return _Meaning(quantizer, f"alpha of {quantizer.kind} as a factor after it", scale=scale)
 
 
 def _by_default(kind: str) -> Object:

@@ -48,8 +48,8 @@ def refuse_masks(network: Network) -> Network:
             masks = [name]
         if masks and layer.kind in _MASKED:
             raise UnsupportedError(
-                f"{network.origin}: layer '{masks[0]}': its mask_zero has '{name}' leave out words "
-                "that are 0, which hls4ml's does not; use mask_zero=False"
+                f"{network.origin}: layer '{masks[0]}': its mask_zero makes '{name}' leave "
+                f"out words that are 0, which hls4ml doesn't; use mask_zero=False"
             )
         if masks and not layer.kind.removeprefix("Q").startswith(_UNMASKING):
             masked[layer.name] = masks[0]

@@ -10,7 +10,7 @@ from gatewright.frontend.passes.parts import Parts, rewritten
 
 
 def rescale(network: Network) -> Network:
-    """The network with normalizations whose statistics do nothing, in the place of Rescalings.
+    """The network with each Rescaling replaced by a normalization whose statistics do nothing.
 
     Raises:
         UnsupportedError: naming the layer, if it has constants for something else than channels.

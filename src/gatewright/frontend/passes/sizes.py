@@ -30,8 +30,8 @@ def check_sizes(network: Network, io: str) -> Network:
         source = layer.inputs[0] if layer.inputs else layer.name
         if layer.kind == "Reshape" and -1 not in moved and math.prod(moved) != sizes[source]:
             raise InputError(
-                f"{where}: target_shape {list(moved)} has {math.prod(moved)} elements, its input "
-                f"{sizes[source]}"
+                f"{where}: target_shape {list(moved)} has {math.prod(moved)} elements, but "
+                f"its input has {sizes[source]}"
             )
         if layer.kind == "Permute" and sorted(moved) != list(range(1, len(shapes[source]) + 1)):
             raise InputError(

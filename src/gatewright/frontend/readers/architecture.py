@@ -36,12 +36,12 @@ _EACH_STEP: Final = (
 )
 #: Wrappers whose layer is another at inference than its own weights say, and what to do instead.
 _REFUSED: Final = {
-    "ClusterWeights": "save what tensorflow_model_optimization.clustering.keras.strip_clustering "
-    "makes of the model",
+    "ClusterWeights": "save the result of "
+    "tensorflow_model_optimization.clustering.keras.strip_clustering",
     "Bidirectional": "recurrent layers are not supported yet",
     **dict.fromkeys(
         ("QuantizeWrapper", "QuantizeWrapperV2", "QuantizeLayer", "QuantizeAnnotate"),
-        "hls4ml has no types of its kind; save the float model, and quantize that with "
+        "hls4ml has no such types; save the float model, and quantize that with "
         "`gatewright quantize`",
     ),
 }
@@ -98,8 +98,8 @@ def _refuse_lambda(origin: str, architecture: Any) -> None:
             config = node["config"]
             name = shown(config.get("name", "")) if isinstance(config, dict) else ""
             raise UnsupportedError(
-                f"{origin}: layer '{name}' is a Lambda, which carries code; "
-                "models run none of their own code here: replace it with a layer"
+                f"{origin}: layer '{name}' is a Lambda, which carries code; no code of a "
+                f"model runs here: replace it with a layer"
             )
 
 
@@ -113,9 +113,7 @@ def _model(origin: str, entry: dict[str, Any], depth: int, outer: str = "") -> P
     if len(entries) > MAX_LAYERS:
         raise InputError(f"{where}: has {len(entries)} layers; at most {MAX_LAYERS} are read")
     if not depth:
-        raise UnsupportedError(
-            f"{where}: models stand more than {_MAX_DEPTH} deep within one another"
-        )
+        raise UnsupportedError(f"{where}: models are nested more than {_MAX_DEPTH} deep")
     parts = [_part(origin, each, depth - 1, within=bool(outer)) for each in entries]
     if kind == "Sequential":
         if parts[0].kind != "InputLayer":
@@ -189,11 +187,12 @@ def _part(origin: str, entry: Any, depth: int, *, within: bool = False) -> Part:
         return replace(_wrapped(origin, where, label, kind, config, depth), calls=calls)
     if kind in _REFUSED or kind in NESTED or kind == "TensorFlowOpLayer":
         raise UnsupportedError(
-            f"{where} is a {kind}, which is not read; {_REFUSED.get(kind, 'write its layers out')}"
+            f"{where} is a {kind}, which is not supported; "
+            f"{_REFUSED.get(kind, 'write its layers out')}"
         )
     if kind not in KINDS:
         raise InputError(
-            f"{where} is of class {shown(kind)}, which is not read{near(kind, sorted(KINDS))}"
+            f"{where} is of class {shown(kind)}, which is not supported{near(kind, sorted(KINDS))}"
         )
     if within and kind == "InputLayer":  # whatever its shape, it is given a tensor of another layer
         return Part(label, kind, Layer("", kind))
@@ -246,14 +245,14 @@ def _wrapped(
     """A wrapper that does nothing at inference, or the same to each time step."""
     if kind not in ("PruneLowMagnitude", "SpectralNormalization", "TimeDistributed"):
         instead = _REFUSED.get(kind, "save the model with the layer that it wraps")
-        raise UnsupportedError(f"{where} is a {shown(kind)}, which is not read; {instead}")
+        raise UnsupportedError(f"{where} is a {shown(kind)}, which is not supported; {instead}")
     if not depth:
-        raise UnsupportedError(f"{where}: stands more than {_MAX_DEPTH} deep within others")
+        raise UnsupportedError(f"{where}: is nested more than {_MAX_DEPTH} deep")
     inner = _part(origin, config["layer"], depth - 1)
     if kind == "TimeDistributed" and not _acts_on_each_step(inner):
         raise UnsupportedError(
-            f"{where} is a TimeDistributed {inner.kind}; read are those of layers that work on "
-            "the last axis alone, such as Dense"
+            f"{where} is a TimeDistributed {inner.kind}; only layers that work on the last "
+            f"axis alone are supported, such as Dense"
         )
     return Part(label, kind, within=MappingProxyType({"layer": (inner,)}))
 
@@ -332,8 +331,8 @@ def _arguments(
                 continue  # hardware doesn't ask for it
         else:
             raise InputError(
-                f"{where}: {name} has no argument '{shown(key)}' that is known here; save the "
-                "model without it"
+                f"{where}: {name} has no argument '{shown(key)}' that is known; save the "
+                f"model without it"
             )
     return arguments, training
 
@@ -348,7 +347,7 @@ def _input_shape(where: str, config: Mapping[str, Any]) -> Any:
     if None in shape[1:]:
         sizes = ", ".join("None" if each is None else shown(each) for each in shape[1:])
         raise InputError(
-            f"{where}: its shape ({sizes}) leaves a size open, and hardware has a fixed one; give "
-            "the input a shape without None"
+            f"{where}: its shape ({sizes}) leaves a size open, but hardware has fixed sizes; "
+            f"give the input a shape without None"
         )
     return shape[1:]

@@ -59,7 +59,7 @@ class Members:
         # Some file systems take names for the same that differ in case or composition.
         folded = unicodedata.normalize("NFC", name).casefold()
         if folded in self._seen:
-            raise InputError(f"{self._path}: '{shown(name)}' is twice in the archive")
+            raise InputError(f"{self._path}: '{shown(name)}' is in the archive twice")
         self._seen.add(folded)
         if self._bytes > MAX_BYTES or len(self._seen) > MAX_MEMBERS:
             raise InputError(

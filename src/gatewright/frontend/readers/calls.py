@@ -14,7 +14,7 @@ from gatewright.frontend.readers.outline import Call, Given, Ref, Slice
 
 _MAX_DEPTH = 8
 _MAX_VALUES = 1 << 16  # of a call
-#: What stands in the place of a layer's name, where Keras 2 calls with a constant first.
+#: Stands for a layer's name if Keras 2 calls with a constant first.
 _CONSTANT = "_CONSTANT_VALUE"
 _CONSTANTS = ("__numpy__", "__tensor__", "__tuple__")
 
@@ -124,18 +124,20 @@ class _Reader:
         """A value of a call: a tensor, a number, text, or a list of these."""
         self._left -= 1
         if self._left < 0 or depth < 0:
-            raise UnsupportedError(f"{self._where}: is called with more values than are read")
+            raise UnsupportedError(f"{self._where}: is called with too many values")
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int | float):
             try:
                 real()(value)
             except ValueError as error:
-                raise InputError(f"{self._where}: is called with what must be {error}") from None
+                raise InputError(
+                    f"{self._where}: is called with a value that must be {error}"
+                ) from None
             return value
         if isinstance(value, str):
             if len(value) > MAX_NAME or not value.isprintable():
-                raise InputError(f"{self._where}: is called with text that is no name")
+                raise InputError(f"{self._where}: is called with text that is not a name")
             return value
         if isinstance(value, list):
             if len(value) == 3 and isinstance(value[0], str) and all(map(_is_index, value[1:])):
@@ -143,7 +145,9 @@ class _Reader:
             return tuple(self.value(each, depth - 1) for each in value)
         if isinstance(value, dict):
             return self._object(value, depth)
-        raise UnsupportedError(f"{self._where}: is called with what is no number, text or tensor")
+        raise UnsupportedError(
+            f"{self._where}: is called with something other than a number, text or tensor"
+        )
 
     def _object(self, value: dict[str, Any], depth: int) -> Given:
         kind, config = value.get("class_name"), value.get("config", {})

@@ -172,7 +172,7 @@ class _Flattening:
                     return list(graphlib.TopologicalSorter(order).static_order())
                 except graphlib.CycleError:
                     raise InputError(
-                        f"{self._origin}: layer '{key[0]}' reads what comes of its own result"
+                        f"{self._origin}: layer '{key[0]}' depends on its own result"
                     ) from None
             seen.add(key)
         return order
@@ -188,7 +188,7 @@ class _Flattening:
         if (ref.call, ref.result) not in found:
             raise UnsupportedError(
                 f"{where} reads result {[ref.call, ref.result]} of layer '{ref.layer}', which "
-                "there is none of"
+                "doesn't exist"
             )
         return found[ref.call, ref.result]
 
@@ -240,7 +240,7 @@ class _Flattening:
         if not least <= len(tensors) <= most:
             wanted = "one" if most == 1 else "two or more"
             raise InputError(
-                f"{self._origin}: layer '{part.label}' reads {len(tensors)} tensors; a "
+                f"{self._origin}: layer '{part.label}' reads {len(tensors)} tensors, but a "
                 f"{part.kind} takes {wanted}"
             )
 
@@ -295,7 +295,7 @@ class _Emitter:
 
 
 def _names(model: Part) -> dict[Path, str]:
-    """Names of all layers by path: their own, and what stands further out has the first claim."""
+    """Names of all layers by path: their own names; outer layers have precedence."""
     names: dict[Path, str] = {}
     taken: set[str] = set()
     for path in sorted((path for path, _ in model.walk() if path), key=len):

@@ -179,13 +179,13 @@ class _Reader:
         """Names at one end of the graph."""
         names = self.names(value)
         if not names or len(set(names)) < len(names):
-            raise ValueError(f"an object whose {key} are at least one name, and none of them twice")
+            raise ValueError(f"an object whose {key} are one or more different names")
         return names
 
     def value(self, value: Any, depth: int = _MAX_DEPTH) -> Any:
         """An attribute: a number, a word, a type, an array, or lists and objects of these."""
         if not depth:
-            raise ValueError("less deeply nested")
+            raise ValueError("nested less deeply")
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int | float):

@@ -117,7 +117,7 @@ def read_in_child(
     # Threads of NumPy's libraries would each reserve address space, which is limited.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    # A file without a name: whoever is killed leaves none.
+    # A file without a name: a killed process leaves none.
     with tempfile.TemporaryFile() as scratch:
         given = [*arguments, scratch.fileno()]
         # Not by -m: it imports nothing of ours, and nothing of the directory that it runs in.

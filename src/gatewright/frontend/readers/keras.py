@@ -98,7 +98,7 @@ def read_live(model: Any, origin: str) -> Network:
         text = model.to_json()
     except Exception as error:  # a class of the user's own raises any kind
         raise InputError(
-            f"{origin}: says nothing of its architecture ({first_line(error)})"
+            f"{origin}: doesn't describe its architecture ({first_line(error)})"
         ) from error
     architecture = json.loads(text)
     _complete(architecture, model)

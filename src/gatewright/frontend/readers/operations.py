@@ -60,7 +60,7 @@ def operate(
     rule = _RULES.get(kind.rpartition(".")[2].lower().replace("_", ""))
     operation = _Operation(where, kind, arguments, named, emitter)
     if rule is None:
-        raise operation.refused("has no layer that is the same; put layers in its place")
+        raise operation.refused("has no equivalent layer; replace it with layers")
     result = rule(operation)
     return result if isinstance(result, list) else [result]
 
@@ -105,7 +105,7 @@ class _Operation:
     def axis(self, value: Known, rank: int) -> int:
         """An axis without the batch, of one that counts it."""
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.refused("is told an axis that is no integer")
+            raise self.refused("has an axis that is not an integer")
         axis = value if value >= 0 else value + rank + 1
         if not 1 <= axis <= rank:
             raise self.refused("works on the axis of the samples, which stand alone in hardware")
@@ -122,7 +122,7 @@ def _numbers(operation: _Operation, value: Known, channels: int) -> float | list
         found = [each for each in value if isinstance(each, int | float)]
         if len(found) == channels:
             return [float(each) for each in found]
-    raise operation.refused("has a constant that is neither a number nor one for each channel")
+    raise operation.refused("has a constant that is neither one number nor one per channel")
 
 
 def _scaled(operation: _Operation, source: str, **config: Any) -> Tensor:
@@ -176,7 +176,8 @@ def _inverses(operation: _Operation, number: float | list[float]) -> float | lis
 def _inverse(operation: _Operation, number: float) -> float:
     if number == 0 or math.frexp(number)[0] not in (0.5, -0.5):
         raise operation.refused(
-            f"divides by {number:g}, which is no power of two; multiply by 1 / {number:g} instead"
+            f"divides by {number:g}, which is not a power of two; multiply by 1 / {number:g} "
+            f"instead"
         )
     return 1 / number
 
@@ -196,7 +197,9 @@ def _extremum(kind: str) -> Callable[[_Operation], Known]:
         tensor, constant = (first, second) if isinstance(first, Tensor) else (second, first)
         if kind == "Maximum" and constant == 0 and isinstance(tensor, Tensor):
             return operation.add("Activation", tensor.name, activation="relu")
-        raise operation.refused("with a constant is done for a maximum with 0, which is a ReLU")
+        raise operation.refused(
+            "with a constant is supported only as a maximum with 0, which is a ReLU"
+        )
 
     return rule
 
@@ -230,7 +233,9 @@ def _clip(operation: _Operation) -> Known:
     low = operation.given(1, "clip_value_min", "x_min", "min_value")
     high = operation.given(2, "clip_value_max", "x_max", "max_value")
     if low != 0 or isinstance(high, tuple | Tensor) or not high:
-        raise operation.refused("is done from 0 to a number, which is a ReLU with max_value")
+        raise operation.refused(
+            "is supported only from 0 to a number, which is a ReLU with max_value"
+        )
     return operation.add("ReLU", operation.tensor, max_value=high)
 
 
@@ -254,12 +259,12 @@ def _reshape(operation: _Operation) -> Known:
     wanted = operation.given(1, "shape", "newshape")
     count = math.prod(operation.emitter.shape(operation.tensor))
     if not isinstance(wanted, tuple) or not wanted:
-        raise operation.refused("is told a shape that is no list of sizes")
+        raise operation.refused("has a shape that is not a list of sizes")
     first, rest = wanted[0], list(wanted[1:])
     sizes = [each for each in rest if isinstance(each, int) and not isinstance(each, bool)]
     if len(sizes) != len(rest) or first not in (None, -1) or isinstance(first, Tensor):
         raise operation.refused(
-            "mixes samples, or is told sizes that are not known; write -1 for the first"
+            "mixes samples, or has sizes that are not known; write -1 for the first"
         )
     known = math.prod(each for each in sizes if each != -1)
     if sizes.count(-1) == 1 and first is None and known > 0 and count % known == 0:
@@ -319,7 +324,9 @@ def _mean(which: str) -> Callable[[_Operation], Known]:
         axes = axis if isinstance(axis, tuple) else (axis,)
         found = sorted(operation.axis(each, len(shape)) for each in axes)
         if found != list(range(len(shape) - 1)) or len(found) not in (1, 2):
-            raise operation.refused("is done over all axes but the samples and the channels")
+            raise operation.refused(
+                "is supported only over all axes but the samples and the channels"
+            )
         keep = operation.named.get("keepdims", operation.named.get("keep_dims")) or False
         kind = f"Global{which}Pooling{len(found)}D"
         return operation.add(kind, operation.tensor, keepdims=keep)
@@ -372,12 +379,12 @@ def _get_item(operation: _Operation) -> Known:
             result.append(1)
             continue
         if axis >= len(shape):
-            raise operation.refused(f"takes more axes than the {len(shape)} that there are")
+            raise operation.refused(f"takes more axes than the tensor's {len(shape)}")
         size = shape[axis]
         if isinstance(key, Slice):
             if key.step not in (None, 1):
                 raise operation.refused(
-                    f"takes one element in {key.step}; take all between two ends"
+                    f"takes one element in {key.step}; take all elements between two ends"
                 )
             low, high, _ = slice(key.start, key.stop).indices(size)
             result.append(high - low)
@@ -386,7 +393,7 @@ def _get_item(operation: _Operation) -> Known:
             high = low + 1
         else:
             raise operation.refused(
-                "takes elements by what is no number or slice within the tensor"
+                "takes elements by something other than a number or slice within the tensor"
             )
         if high <= low:
             raise operation.refused("takes no elements")
@@ -403,7 +410,7 @@ def _split(operation: _Operation) -> list[Known]:
     axis = operation.axis(operation.named.get("axis", operation.given(2)), len(shape))
     size = shape[axis]
     if not isinstance(parts, int) or isinstance(parts, bool) or parts < 1 or size % parts:
-        raise operation.refused("is done into a number of equal parts; take the parts as slices")
+        raise operation.refused("is supported only into equal parts; take the parts as slices")
     width = size // parts
     return [
         Tensor(_cropped(operation, operation.tensor, axis, low, low + width))
@@ -456,7 +463,7 @@ _RULES: Final[Mapping[str, Callable[[_Operation], Known | list[Known]]]] = {
 
 
 def known(value: Given, resolve: Callable[[Any], Known]) -> Known:
-    """What a call is given, with the results of layers in the place of references to them."""
+    """The arguments of a call, with references to layers replaced by their results."""
     if isinstance(value, tuple):
         return tuple(known(each, resolve) for each in value)
     if value is None or isinstance(value, bool | int | float | str | Slice | EllipsisType):

@@ -23,7 +23,7 @@ def files_of(folder: Path) -> list[Path]:
             names.
     """
     if not (folder / _GRAPH).exists():
-        raise InputError(f"{folder}: is a directory, and no SavedModel (it holds no {_GRAPH})")
+        raise InputError(f"{folder}: is a directory, but not a SavedModel (it holds no {_GRAPH})")
     found = [folder / name for name in (_GRAPH, "keras_metadata.pb") if (folder / name).exists()]
     found += sorted((folder / "variables").glob("variables.*"))
     for path in found:

@@ -26,7 +26,7 @@ class _Unfit(Exception):
 
 
 def _plain(fields: dict[str, Any]) -> Any:
-    """Lists in the place of the tuples and shapes that Keras writes as objects."""
+    """Replace tuples and shapes, which Keras writes as objects, by lists."""
     if fields.get("class_name") in ("__tuple__", "TensorShape") and "items" in fields:
         return fields["items"]
     return fields
@@ -86,7 +86,7 @@ def _read(folder: Path, out: IO[bytes], most: int) -> dict[str, Any]:
     root = described.get("root", {})
     if "config" not in root or "class_name" not in root:
         raise _Unfit(
-            "has no description of its layers, as of what Keras 3 exports; save the model with "
+            "has no description of its layers (Keras 3 exports such models); save the model with "
             "model.save('model.keras'), or as .h5"
         )
     import tensorflow as tf

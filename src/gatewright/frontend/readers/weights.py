@@ -98,8 +98,8 @@ def _masks(
         ]
         if len(fitting) != 1:
             raise UnsupportedError(
-                f"{where}: which of its weights are pruned can't be told; save what "
-                "tensorflow_model_optimization.sparsity.keras.strip_pruning makes of the model"
+                f"{where}: the file doesn't say which of its weights are pruned; save the "
+                f"result of tensorflow_model_optimization.sparsity.keras.strip_pruning"
             )
         yield fitting[0], mask
 
@@ -148,8 +148,8 @@ def _check_shape(
         words = (common.get(each, "any") if isinstance(each, str) else each for each in shape)
         want_text = ", ".join("any" if each is None else str(each) for each in words)
         raise InputError(
-            f"{where}: weight '{key}' has shape {list(array.shape)}, "
-            f"the architecture says [{want_text}]"
+            f"{where}: weight '{key}' has shape {list(array.shape)}, but the architecture "
+            f"says [{want_text}]"
         )
 
 
@@ -174,8 +174,8 @@ def named_weights(outline: Outline, arrays: Mapping[str, NDArray[Any]], origin: 
             places = _places(f"/{name}", below)
             if len(places) > 1:
                 raise UnsupportedError(
-                    f"{origin}: weight '{shown(label)}/{shown(name)}' may be of two layers of that "
-                    "name; save the model as .keras"
+                    f"{origin}: weight '{shown(label)}/{shown(name)}' may belong to either of "
+                    f"two layers of that name; save the model as .keras"
                 )
             own = weights.setdefault((label, *places[0]), {})
             short = short_name(name)

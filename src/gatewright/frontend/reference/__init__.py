@@ -103,7 +103,7 @@ class Reference:
         self._limits = processes.Limits(what="the model in its own framework", seconds=seconds)
         self._framework = ""
         self._open = contextlib.ExitStack()
-        # Files without names: whoever is killed leaves none.
+        # Files without names: a killed process leaves none.
         enter = self._open.enter_context
         # Entered into the stack, and closed with the child.
         given = enter(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
@@ -202,7 +202,7 @@ class Reference:
         layers: Sequence[tuple[str, str]],
         values: Sequence[NDArray[Any]],
     ) -> list[float]:
-        """What values in the place of layers' results do to the outputs.
+        """The outputs if given values replace results of layers.
 
         The first is put in its place, then the second as well, and so on; each changes the outputs
         by what it alone brings in.

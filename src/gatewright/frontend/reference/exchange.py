@@ -30,7 +30,7 @@ class Exchange:
         self._descriptor = descriptor
 
     def put(self, arrays: Mapping[str, NDArray[Any]], text: str = "") -> tuple[list[Place], Place]:
-        """Take the place of what stands there; returns where each array is, and the text."""
+        """Replace the file; returns where each array is, and the text."""
         places = []
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)

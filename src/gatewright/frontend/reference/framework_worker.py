@@ -101,7 +101,7 @@ class Model:
                 if found is not None:
                     linear[name] = found
             if not np.isfinite(results[name]).all():
-                raise InputError(f"layer '{name}' gives values that are no numbers")
+                raise InputError(f"layer '{name}' gives values that are not numbers")
         return results, linear
 
     def apply(self, built: Built, inputs: list[NDArray[Any]]) -> tuple[Values | None, Values]:
@@ -186,7 +186,7 @@ def _alone(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) ->
 
 
 def _effects(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
-    """What values in the place of layers' results do to the outputs, one layer after the other."""
+    """The outputs if given values replace results of layers, one layer after the other."""
     ends = model.network.outputs
     given, values = inputs[: len(model.network.inputs)], inputs[len(model.network.inputs) :]
     results, linear = model.run(given)
