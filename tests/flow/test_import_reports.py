@@ -79,7 +79,7 @@ def test_a_report_of_another_design_is_refused(project, reports):
 
 def test_nothing_is_attached_if_one_report_is_refused(project, reports):
     files = reports(area=routed, power=lambda _: "no report\n")
-    with pytest.raises(InputError, match=r"power\.rpt: is no report that is known"):
+    with pytest.raises(InputError, match=r"power\.rpt: is not a known report"):
         attach_reports(project, files)
     assert not list((project / "steps").glob("vendor*"))
 

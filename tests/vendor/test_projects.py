@@ -107,7 +107,7 @@ def test_vivado_stops_where_it_is_told(project):
     assert calls[-1].startswith("report_power") and "opt_design" not in calls
     assert (script.parent / "reports" / "finished").read_text() == "synthesized\n"
     _, errors = run_tcl(script, "vivado", "bitstream")
-    assert "until 'bitstream': there are synthesized, placed, routed" in errors
+    assert "until 'bitstream': choose from synthesized, placed, routed" in errors
 
 
 @needs_tcl
@@ -340,7 +340,7 @@ def test_boards_there_are(name):
         ({"part": "a; exec rm"}, "part: string should match pattern"),
         ({"pins": {"clk": {"pin": "E3]", "standard": "LVCMOS33"}}}, "pins.clk.pin: string should"),
         ({"clock_ns": 0.0}, "clock_ns: input should be greater than 0"),
-        ({"colour": "red"}, "colour: is not a key here"),
+        ({"colour": "red"}, "colour: is not a known key"),
     ],
 )
 def test_a_board_that_is_none(tmp_path, change, words):
@@ -353,7 +353,7 @@ def test_a_board_that_is_none(tmp_path, change, words):
 
 
 def test_a_board_that_there_is_not():
-    with pytest.raises(InputError, match="board 'zybo' does not exist; there are arty-a7-100, "):
+    with pytest.raises(InputError, match="board 'zybo' does not exist; choose from arty-a7-100, "):
         load_board("zybo")
 
 
@@ -362,7 +362,7 @@ def test_a_board_that_there_is_not():
     [
         ("vivado", "xc7a35t; exit", "letters, digits"),
         ("vivado", "5CSEBA6U23I7", "a device of AMD is expected"),
-        ("quartus", "xc7a35t", "of no family that is known for Quartus; there are Agilex 5, "),
+        ("quartus", "xc7a35t", "of no family that is known for Quartus; choose from Agilex 5, "),
         ("radiant", "LFE5U-25F-6BG256C", "a full name of a Nexus or iCE40 UltraPlus device"),
     ],
 )
@@ -378,5 +378,5 @@ def test_what_tools_want_to_know_of_devices():
     assert radiant_performance("iCE40UP5K-SG48I") == "High-Performance_1.2V"
     for tool, part in DEFAULT_PARTS.items():
         check_part(tool, part)
-    with pytest.raises(InputError, match="--tool ise: there are quartus, radiant, vitis_hls"):
+    with pytest.raises(InputError, match="--tool ise: choose from quartus, radiant, vitis_hls"):
         parse_tool("ise")

@@ -233,7 +233,7 @@ def test_a_step_is_asked_for_where_nothing_tells_it(read, refusal):
     assert "not placed as --stage says" in refusal(made.timing_summary(), stage="placed")
     said = made.timing_summary(net="", state="Routed")
     assert read(said).stage == "routed"
-    with pytest.raises(InputError, match="--stage late: there are synthesized, placed, routed"):
+    with pytest.raises(InputError, match="--stage late: choose from synthesized, placed, routed"):
         parse_stage("late")
 
 
@@ -416,8 +416,8 @@ def test_oneapi_refused(refusal, text, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "is no report that is known"),
-        ("hello\n", "is no report that is known; there are Vivado and Vitis HLS csynth"),
+        ("", "is not a known report"),
+        ("hello\n", "is not a known report; known are Vivado and Vitis HLS csynth"),
         ("a\0b", "holds NUL bytes"),
         ("== Synthesis Summary Report of 'net'\n", "give <top>_csynth.rpt"),
     ],

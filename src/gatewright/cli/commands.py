@@ -543,9 +543,7 @@ def synth(
     seeds: options.PlacerSeeds = None,
     as_json: options.Json = False,
 ) -> None:
-    """Synthesize with Yosys and count resources, in all and per module; place and route on
-    request.
-    """
+    """Synthesize with Yosys and count resources; place and route on request."""
     from gatewright.flow.place import find_router, place
     from gatewright.flow.results import plain
     from gatewright.flow.synthesize import synthesize

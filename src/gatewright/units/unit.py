@@ -136,7 +136,8 @@ class Unit(ABC):
         Args:
             sources: as of `times`.
             busy: clock cycles.
-            room: beats of the FIFO between the two. arrivals: as of `times`.
+            room: beats of the FIFO between the two.
+            arrivals: as of `times`.
         """
         del busy, room
         return self.times(sources, *arrivals)

@@ -69,7 +69,7 @@ def load_board(name: str) -> Board:
     """
     is_path = name.endswith(".yaml")
     if not is_path and name not in board_names():
-        raise InputError(f"board '{name}' does not exist; there are {', '.join(board_names())}")
+        raise InputError(f"board '{name}' does not exist; choose from {', '.join(board_names())}")
     path = Path(name) if is_path else data_dir("hls") / "boards" / f"{name}.yaml"
     try:
         return Board(**read_yaml(path, "a description of a board"))

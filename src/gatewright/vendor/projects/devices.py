@@ -55,7 +55,7 @@ def parse_tool(text: str) -> ProjectTool:
     for tool in PROJECT_TOOLS:
         if text == tool:
             return tool
-    raise InputError(f"--tool {text}: there are {', '.join(PROJECT_TOOLS)}")
+    raise InputError(f"--tool {text}: choose from {', '.join(PROJECT_TOOLS)}")
 
 
 def check_part(tool: ProjectTool, part: str) -> None:
@@ -88,7 +88,7 @@ def quartus_family(part: str) -> str:
         if part.upper().startswith(prefix):
             return family
     known = ", ".join(sorted(set(_QUARTUS_FAMILIES.values())))
-    raise InputError(f"part {part}: of no family that is known for Quartus; there are {known}")
+    raise InputError(f"part {part}: of no family that is known for Quartus; choose from {known}")
 
 
 def radiant_performance(part: str) -> str:

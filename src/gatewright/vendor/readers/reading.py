@@ -46,7 +46,7 @@ def parse_stage(text: str, option: str = "--stage") -> Stage:
     for stage in _MEASURED:
         if text == stage:
             return stage
-    raise InputError(f"{option} {text}: there are {', '.join(_MEASURED)}")
+    raise InputError(f"{option} {text}: choose from {', '.join(_MEASURED)}")
 
 
 def read_reports(paths: Iterable[Path], stage: Stage | None = None) -> dict[str, Imported]:
@@ -60,7 +60,7 @@ def read_reports(paths: Iterable[Path], stage: Stage | None = None) -> dict[str,
         What they say, by tool and step, for example "vivado-routed".
 
     Raises:
-        InputError: if a file is missing, is no report that is known, contradicts itself, or two
+        InputError: if a file is missing, is not a known report, contradicts itself, or two
             contradict one another.
     """
     found: dict[str, tuple[Path, Imported]] = {}
@@ -92,7 +92,7 @@ def read_report(path: Path, stage: Stage | None = None) -> Imported:
         return read(report)
     if "Synthesis Summary Report of" in head:
         raise report.error(None, "is a synthesis summary; give <top>_csynth.rpt beside it")
-    raise report.error(None, f"is no report that is known; there are {_KNOWN}")
+    raise report.error(None, f"is not a known report; known are {_KNOWN}")
 
 
 def _read_vivado(report: ReportText, head: str, stage: Stage | None) -> Imported:

@@ -99,5 +99,7 @@ def _field(report: ReportText, name: str) -> str:
 def _stage(report: ReportText, line: Line, text: str) -> Stage:
     if text.lower() not in _STAGES:
         known = ", ".join(sorted({"Synthesized", "Fully Placed", "Routed"}))
-        raise report.error(line, f"the design state {shown(text)} is not known; there are {known}")
+        raise report.error(
+            line, f"the design state {shown(text)} is not known; choose from {known}"
+        )
     return _STAGES[text.lower()]

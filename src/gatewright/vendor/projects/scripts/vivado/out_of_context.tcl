@@ -9,7 +9,7 @@ source [file join $here project.tcl]
 
 set until [expr {$argc > 0 ? [lindex $argv 0] : "routed"}]
 if {$until ni {synthesized placed routed}} {
-  error "until '$until': there are synthesized, placed, routed"
+  error "until '$until': choose from synthesized, placed, routed"
 }
 set reports [file join $here reports]
 file delete -force $reports
