@@ -347,7 +347,7 @@ BOUNDS = [
     (("explore", "--memory", "nan"), "less than or equal to 1000000"),
     (("explore", "--memory", "1e300"), "less than or equal to 1000000"),
     (("explore", "--trials", "9" * 31), "trials"),
-    (("import-report", "--stage", "late"), "there are synthesized, placed, routed"),
+    (("import-report", "--stage", "late"), "choose from synthesized, placed, routed"),
     (("vendor", "--limit", "nan"), "less than or equal to 10000000"),
     (("report", "--budget", "lut=nan"), "is not a number"),
     (("quantize", "--max-loss", "nan"), "a share of samples"),

@@ -37,7 +37,7 @@ class Ecp5(LutFamily):
     def router(self, device: str) -> Router:
         if device not in _SIZES:
             raise UnsupportedError(
-                f"{device}: is no ECP5 that nextpnr knows; there are {', '.join(_SIZES)}"
+                f"{device}: is not an ECP5 that nextpnr knows; choose from {', '.join(_SIZES)}"
             )
         speed = str(self.speed)
         return Router(
