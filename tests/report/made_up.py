@@ -318,6 +318,20 @@ CNN = (  # name, kind, input, output, weights, windows, cycles that a window or 
 )
 
 
+def add_ranges(fields: dict[str, Any]) -> None:
+    """Have the fields of a report say which values types hold."""
+    whole = {"values": 1000, "least": -1.5, "greatest": 1.5, "at_limits": 0}
+    result = {"layer": "fc1", "role": "result", "type": "fixed<8,4,RND,SAT>"}
+    weight = {"layer": "fc1", "role": "weight", "type": "fixed<6,1>", "unused_high": 0}
+    fields["ranges"] = {
+        "activations": [result | whole | {"unused_high": 2, "unused_low": 1, "at_limits": 120}],
+        "weights": [weight | whole | {"unused_low": 0}],
+    }
+    groups = fields["provenance"]["groups"]
+    groups["ranges.activations"] = groups["verification"]
+    groups["ranges.weights"] = groups["compute"]
+
+
 def make_streamed_fields(config: str = "r72", speed: int = 1, *, sized: bool = True) -> Any:
     """The fields of a report on a convolutional network, `speed` times as fast as can be slow."""
     fields = make_fields(config)

@@ -5,7 +5,7 @@ import shutil
 from html import unescape
 
 import pytest
-from made_up import make_fields, make_report, make_streamed_report, make_sweep
+from made_up import add_ranges, make_fields, make_report, make_streamed_report, make_sweep
 from test_hostile_text import HOSTILE, hostile_sweep
 
 from gatewright.report.budget import check_budgets, parse_budget
@@ -177,6 +177,20 @@ def test_a_configuration_in_full(show):
     assert traces == held
     page.click("#detail-title button")
     assert page.is_hidden("#detail")
+
+
+def test_ranges_against_types(show):
+    fields = make_fields()
+    add_ranges(fields)
+    page = show(Judged(SweepReport.model_validate({"reports": [fields]})))
+    assert "fc1: 12 % of its values are at the limits of fixed<8,4,RND,SAT>" in page.inner_text(
+        "#remarks"
+    )
+    result, weight = page.locator("#detail .strip").all()
+    used = [bit.get_attribute("class").strip() for bit in result.locator("i").all()]
+    assert used == ["", "", "used", "used", "used point", "used", "used", ""]
+    assert weight.locator(".used").count() == 6
+    assert "12.0 %" in page.inner_text("#detail td.open")
 
 
 def test_changes_with_better_and_worse(show):

@@ -13,6 +13,7 @@ import pytest
 from made_up import (
     FRONT,
     RECIPE,
+    add_ranges,
     add_routed,
     make_baseline,
     make_fidelity,
@@ -623,6 +624,16 @@ def test_what_matters_most_comes_first():
     assert found[1].text == "ecp5-85k slack (ns) is -2.000, which must not be below 0.000"
     assert ("warning", "look at fc1") in [(remark.level, remark.text) for remark in found]
     assert found[-1].text == "conv1: reuse factor moved from 7 to 9"
+
+
+def test_pages_and_markdown_show_ranges():
+    fields = make_fields()
+    add_ranges(fields)
+    sweep = SweepReport.model_validate({"reports": [fields]})
+    row = r"fc1 \| result \| fixed\\?<8,4,RND,SAT\\?> \| -1\.5 \| 1\.5 \| 12\.0 % \| 2 \| 1 \|"
+    assert re.search(row, to_markdown(sweep).replace("&lt;", "<").replace("&gt;", ">"))
+    assert page_data_of(sweep)["details"][0]["ranges"]["bits"][0]["high"] == 2
+    assert Report.model_validate_json(sweep.reports[0].to_json()) == sweep.reports[0]
 
 
 def test_several_models_stand_in_one_page():

@@ -37,11 +37,13 @@ def origins_of(finished: Finished, target: str) -> dict[str, Origin]:
             details="on the quantized model",
         ),
     }
+    origins["ranges.weights"] = origins["compute"]
     if finished.fifos is not None and finished.fifos.levels:
         origins["fifos"] = _of_fifos(finished.fifos)
     if finished.verify is not None:
         simulated = _of_verification(finished.verify)
         origins |= {"verification": simulated, "timing.simulated": simulated}
+        origins["ranges.activations"] = _of_golden(finished.verify)
     for name, results in finished.synth.items():
         origins[f"resources.{name}"] = origins[f"layers.{name}"] = _of_synthesis(results)
     for name, placed in finished.place.items():
@@ -75,6 +77,11 @@ def _of_verification(found: VerifyResults) -> Origin:
         version=found.simulator,
         details=f"cocotb {metadata.version('cocotb')}, {vectors}",
     )
+
+
+def _of_golden(found: VerifyResults) -> Origin:
+    details = f"golden outputs, {found.verification.vectors} vectors: {found.source}"
+    return Origin(method="simulated", tool="Gatewright", version=__version__, details=details)
 
 
 def _of_fifos(found: FifosResults) -> Origin:

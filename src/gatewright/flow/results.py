@@ -10,6 +10,7 @@ from gatewright.parsing.typed import Count, Finite, Text, decode
 from gatewright.results.against_model import Cause, LayerFidelity, OutputFidelity
 from gatewright.results.imported import Imported
 from gatewright.results.part import Part
+from gatewright.results.ranges import TypeRange
 from gatewright.results.routed import Routed
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import Resources
@@ -91,6 +92,8 @@ class VerifyResults(Part):
     timing: Timing
     """As simulated, without stalls."""
     fidelity: FidelityResults | None = None
+    ranges: tuple[TypeRange, ...] = ()
+    """Of inputs and layers' results, in the golden outputs."""
     source: Text
     """Where the vectors are from, in words."""
     seed: int | None

@@ -13,6 +13,7 @@ from gatewright.flow.balance import bottleneck
 from gatewright.flow.convert import design_files, load_design, load_request, load_rtl
 from gatewright.flow.finished import finished_steps
 from gatewright.flow.origins import of_bottleneck, of_fidelity, origins_of
+from gatewright.flow.ranges import weight_ranges
 from gatewright.flow.steps import hash_files
 from gatewright.kernels.multiplexed import Multiplexed
 from gatewright.parsing.typed import written
@@ -103,6 +104,9 @@ def summarize(
         routed={name: found.routed for name, found in finished.place.items()},
         vendor=finished.vendor,
         layers=_layers(design, rtl, finished.synth),
+        ranges=schema.Ranges(
+            weights=weight_ranges(design), activations=verified.ranges if verified else ()
+        ),
         compute=_compute(design),
         steps=training.steps,
         training_seed=training.seed,

@@ -32,6 +32,7 @@ from gatewright.flow.convert import (
 from gatewright.flow.emulated import Emulated
 from gatewright.flow.fidelity import Fidelity, read_network, versions
 from gatewright.flow.inputs import random_inputs, read_inputs
+from gatewright.flow.ranges import activation_ranges
 from gatewright.flow.results import VerifyResults
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
 from gatewright.parsing.typed import written
@@ -234,6 +235,7 @@ class _Verifier:
             verification=checked,
             timing=run.timing,
             fidelity=None if model is None else model.results(run.outputs),
+            ranges=activation_ranges(design, expected),
             source=self._source,
             seed=None if self.inputs else self.seed,
             emulation_mismatches=reference.mismatches,

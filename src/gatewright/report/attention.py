@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gatewright.report.figures import columns
-from gatewright.report.sentences import difference_text, verdict
+from gatewright.report.sentences import difference_text, unmet_text, verdict
 from gatewright.report.software_tables import problems
 from gatewright.report.view import heading, notes
 
@@ -52,6 +52,7 @@ def remarks(
         *(Remark("failure", f"{one}", (one.config,)) for one in verdicts if not one.ok),
         *_against(difference),
         *_fidelity(sweep),
+        *_saturations(sweep),
         *_notes(sweep),
         *(Remark("note", text) for text in problems(sweep)),
     ]
@@ -99,10 +100,22 @@ def _fidelity(sweep: SweepReport) -> Iterator[Remark]:
             yield Remark("warning", report.fidelity.warning, (report.config.name,))
 
 
+def _saturations(sweep: SweepReport) -> Iterator[Remark]:
+    """Results of layers of which many are at the limits of their types."""
+    for report in sweep.reports:
+        held = report.ranges.activations if report.ranges else ()
+        for each in held:
+            if each.saturates:
+                share = f"{100 * each.at_limits / each.values:.0f} %"
+                text = f"{each.layer}: {share} of its values are at the limits of {each.type}"
+                yield Remark("note", text, (report.config.name,))
+
+
 def _notes(sweep: SweepReport) -> Iterator[Remark]:
     holders: dict[str, list[str]] = {}
     for report in sweep.reports:
         for note in notes(report):
             holders.setdefault(note, []).append(report.config.name)
+    unmet = {unmet_text(one) for report in sweep.reports for one in report.vendor.values()}
     for note, configs in holders.items():
-        yield Remark("note", note, tuple(configs))
+        yield Remark("failure" if note in unmet else "note", note, tuple(configs))

@@ -29,6 +29,7 @@ from gatewright.report.view import (
     methods,
     more_table,
     notes,
+    range_table,
     split,
     summary,
     vendor_table,
@@ -134,6 +135,8 @@ def _layers(report: Report) -> list[str]:
         parts.append(_table(steps))
     if fifos := fifo_table(report):
         parts.append(_table(fifos))
+    if ranges := range_table(report):
+        parts.append(_table(ranges))
     if vendor := vendor_table([report]):
         parts.append(_table(vendor))
     if report.ports:

@@ -20,6 +20,7 @@ from gatewright.report.view import (
     limits,
     main_columns,
     notes,
+    range_table,
     vendor_table,
 )
 from gatewright.system.console import plain
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from gatewright.report.budget import Verdict
     from gatewright.report.diff import Changes
-    from gatewright.report.schema import Origin, Report, SweepReport
+    from gatewright.report.schema import Origin, Report, SweepReport, TypeRange
     from gatewright.report.text_tables import Entry
 
 
@@ -207,7 +208,33 @@ def _details(report: Report, origins: _Origins) -> dict[str, Any]:
             for title, entries in tables
             if entries and entries[0].cells
         ],
+        "ranges": _ranges(report),
         "facts": facts(report),
+    }
+
+
+def _bits(found: TypeRange) -> dict[str, Any]:
+    """The bits of a type, those left of the point, and which of them no value uses."""
+    return {
+        "width": found.fixed.width,
+        "integer": found.fixed.integer,
+        "high": found.unused_high,
+        "low": found.unused_low,
+        "saturates": found.saturates,
+    }
+
+
+def _ranges(report: Report) -> dict[str, Any] | None:
+    """The table of ranges, and per row the bits of the type."""
+    table = range_table(report)
+    if report.ranges is None or not table:
+        return None
+    return {
+        "columns": [
+            {"heading": e.heading, "cells": e.cells} | ({"values": e.values} if e.values else {})
+            for e in table
+        ],
+        "bits": [_bits(each) for each in (*report.ranges.activations, *report.ranges.weights)],
     }
 
 

@@ -144,6 +144,27 @@ def fifo_table(report: Report) -> list[Entry]:
     return filled(entries)
 
 
+def range_table(report: Report) -> list[Entry]:
+    """A row per type of weights and activations; empty where no range is known."""
+    found = report.ranges
+    if found is None or not (found.weights or found.activations):
+        return []
+    held = (*found.activations, *found.weights)
+    shares = [each.at_limits / each.values for each in held]
+    percent = tuple(f"{share:.1%}".replace("%", " %") for share in shares)
+    entries = [
+        Entry("layer", tuple(each.layer for each in held)),
+        Entry("values", tuple(each.role for each in held)),
+        Entry("type", tuple(each.type for each in held)),
+        numbers("least", [each.least for each in held], form=",.6g"),
+        numbers("greatest", [each.greatest for each in held], form=",.6g"),
+        Entry("at the limits", percent, tuple(shares)),
+        numbers("unused high bits", [each.unused_high for each in held]),
+        numbers("unused low bits", [each.unused_low for each in held]),
+    ]
+    return filled(entries)
+
+
 def vendor_table(reports: Sequence[Report]) -> list[Entry]:
     """A row per tool and step whose reports were imported; empty without any."""
     held = [(report, one) for report in reports for one in report.vendor.values()]
@@ -353,6 +374,8 @@ _GROUPS = {
     "steps.compute": "cost after each step",
     "fifos": "high-water marks of FIFOs",
     "bottleneck": "bottleneck",
+    "ranges.weights": "ranges of weights",
+    "ranges.activations": "ranges of activations",
 }
 
 

@@ -33,6 +33,7 @@ function showDetail(row) {
       make("h3", null, table.title),
       tableOf(table.columns, { bars: table.title === "Layers" }),
     ]),
+    ...rangesOf(row),
     make(
       "details",
       { open: rows.length === 1 },
@@ -50,6 +51,37 @@ function card(column, row) {
     make("dd", null, shown(column.values[row.index], column.digits)),
     originMark(originOf(column, row.index)) ?? make("span", { class: "origin" }, "asked for"),
   );
+}
+
+/** Ranges of weights and activations, each with the bits of its type: hollow ones are unused. */
+function rangesOf(row) {
+  const { ranges } = row.details;
+  if (!ranges) return [];
+  const scroll = tableOf(ranges.columns);
+  const table = scroll.querySelector("table");
+  table.tHead.rows[0].append(make("th", { scope: "col", class: "text" }, "bits, highest first"));
+  const share = ranges.columns.findIndex((column) => column.heading.startsWith("at the limits"));
+  [...table.tBodies[0].rows].forEach((line, index) => {
+    const bits = ranges.bits[index];
+    if (bits.saturates && share > 0) line.cells[share].classList.add("open");
+    line.append(make("td", { class: "text" }, stripOf(bits)));
+  });
+  const said =
+    "A hollow bit is one that no value uses: high ones repeat the sign or are zero, low ones are zero. " +
+    "The line is the binary point. At the limits is what equals the greatest value of its type, or the " +
+    "least of a signed one; what saturated is among it.";
+  return [make("h3", null, "Ranges against types"), scroll, make("p", { class: "note" }, said)];
+}
+
+function stripOf({ width, integer, high, low }) {
+  if (width > 64) return `${width}`;
+  const cells = Array.from({ length: width }, (_, at) => {
+    const used = at >= high && at < width - low;
+    const point = at === integer && at > 0;
+    return make("i", { class: `${used ? "used" : ""}${point ? " point" : ""}` });
+  });
+  const label = `${width} bits, ${Math.min(high, width)} high and ${low} low ones unused`;
+  return make("span", { class: "strip", role: "img", "aria-label": label, title: label }, ...cells);
 }
 
 const fact = ([name, text]) => make("div", null, make("dt", null, name), make("dd", null, text));

@@ -14,6 +14,7 @@ from gatewright.report.schema.training import Accuracy, Compute, Repetition, Ste
 from gatewright.report.schema.trials import Search, SearchTrial
 from gatewright.results.against_model import Cause, Fidelity, LayerFidelity, OutputFidelity
 from gatewright.results.imported import Imported, SourceReport
+from gatewright.results.ranges import Ranges, TypeRange
 from gatewright.results.routed import Cells, Routed, Run, Segment
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import Resources
@@ -43,6 +44,7 @@ __all__ = [
     "OutputFidelity",
     "Port",
     "Provenance",
+    "Ranges",
     "Repetition",
     "Report",
     "Resources",
@@ -55,5 +57,6 @@ __all__ = [
     "Step",
     "SweepReport",
     "Timing",
+    "TypeRange",
     "Verification",
 ]

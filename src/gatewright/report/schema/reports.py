@@ -16,6 +16,7 @@ from gatewright.results.against_model import Fidelity
 from gatewright.results.figure import PerImport, PerTarget, Source, marked, sources
 from gatewright.results.imported import ByToolAndStage
 from gatewright.results.part import Part, refuse_duplicates
+from gatewright.results.ranges import Ranges
 from gatewright.results.routed import RoutedByTarget
 from gatewright.results.scalars import Count
 from gatewright.results.timing import Timing
@@ -56,6 +57,8 @@ class Report(Part):
     """What reports of vendor tools say of the whole design, by tool and step."""
     layers: tuple[Layer, ...] = ()
     """Figures per layer, in the order of the network."""
+    ranges: Ranges | None = None
+    """Ranges of weights and activations against their types."""
     compute: Compute | None = None
     steps: tuple[Step, ...] = ()
     """What the recipe did to the model before it became hardware, in order."""

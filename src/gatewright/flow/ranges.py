@@ -1,0 +1,85 @@
+"""Ranges of a design's weights and activations, held against the types that they have."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gatewright.fixed import FixedType
+from gatewright.results.ranges import TypeRange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from gatewright.design.dataflow import Design
+    from gatewright.kernels import Kernel
+
+
+def weight_ranges(design: Design) -> tuple[TypeRange, ...]:
+    """Ranges of all arrays that a design stores with a type of their own, layer by layer."""
+    return tuple(
+        range_of(design.called(kernel.layer), role, kind, values)
+        for kernel in design.kernels
+        for role, kind, values in _stored(kernel)
+        if values.size
+    )
+
+
+def activation_ranges(
+    design: Design, values: Mapping[str, NDArray[np.int64]]
+) -> tuple[TypeRange, ...]:
+    """Ranges of a design's inputs and of its layers' results.
+
+    Args:
+        design: the design.
+        values: raw values by tensor name, each of shape (batch, *shape), int64, as
+            `golden.run` gives them.
+    """
+    inputs = [(tensor.name, "input", tensor) for tensor in design.inputs]
+    results = [(design.called(kernel.layer), "result", kernel.output) for kernel in design.kernels]
+    return tuple(
+        range_of(name, role, tensor.type, values[tensor.name])
+        for name, role, tensor in (*inputs, *results)
+        if values[tensor.name].size
+    )
+
+
+def range_of(layer: str, role: str, kind: FixedType, raw: NDArray[np.int64]) -> TypeRange:
+    """The range of some values of a type.
+
+    Args:
+        layer: whose they are.
+        role: what of the layer they are.
+        kind: their type.
+        raw: the values in units of 2^-frac of the type, int64, at least one.
+    """
+    least, greatest = int(raw.min()), int(raw.max())
+    used = int(np.bitwise_or.reduce(raw, axis=None)) & ((1 << kind.width) - 1)
+    low = kind.width if used == 0 else (used & -used).bit_length() - 1
+    reach = max(max(0, greatest).bit_length(), max(0, -least - 1).bit_length())
+    needed = reach + (1 if kind.signed else 0)
+    return TypeRange(
+        layer=layer,
+        role=role,
+        type=str(kind),
+        values=raw.size,
+        least=least * 2.0**-kind.frac,
+        greatest=greatest * 2.0**-kind.frac,
+        at_limits=int(np.count_nonzero((raw == kind.max) | (kind.signed & (raw == kind.lowest)))),
+        unused_high=max(0, kind.width - needed),
+        unused_low=low,
+    )
+
+
+def _stored(kernel: Kernel) -> Iterator[tuple[str, FixedType, NDArray[np.int64]]]:
+    """The arrays of a kernel that have a type: field `weights` that of `weight_type`, say."""
+    held = {item.name: getattr(kernel, item.name) for item in fields(kernel)}
+    for name, values in held.items():
+        role = name if f"{name}_type" in held else name.removesuffix("s")
+        kind = held.get(f"{role}_type")
+        if isinstance(values, np.ndarray) and isinstance(kind, FixedType):
+            yield role, kind, values
