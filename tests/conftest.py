@@ -1,5 +1,9 @@
-"""Profiles of the property-based tests."""
+"""Profiles of the property-based tests; the command line, made once."""
 
+from functools import cache
+
+import pytest
+import typer.main
 from hypothesis import HealthCheck, settings
 
 # `make fuzz`; examples take as long as the machine needs.
@@ -9,3 +13,11 @@ settings.register_profile(
     "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_commands():
+    """Typer makes all commands anew whenever it is called, which takes longer than most calls."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        yield
