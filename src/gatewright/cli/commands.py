@@ -547,6 +547,8 @@ def synth(
     from gatewright.flow.place import find_router, place
     from gatewright.flow.results import plain
     from gatewright.flow.synthesize import synthesize
+    from gatewright.report.capacity import fit_text
+    from gatewright.targets import load_target
 
     if seeds is not None and not pnr:
         raise InputError("--seeds is of the placer; add --pnr")
@@ -563,6 +565,8 @@ def synth(
         return
     total = plain(stamp.results)["total"]
     say(f"{directory}: {target}: " + ", ".join(f"{v:g} {k}" for k, v in total.items()))
+    if (fit := fit_text(load_target(target), stamp.results.total)) is not None:
+        say(f"{directory}: {target}: {fit}")
     if placed is not None:
         from gatewright.report.sentences import critical_path_text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from gatewright.report.capacity import over_capacity
 from gatewright.report.figures import columns
 from gatewright.report.sentences import difference_text, unmet_text, verdict
 from gatewright.report.software_tables import problems
@@ -117,5 +118,7 @@ def _notes(sweep: SweepReport) -> Iterator[Remark]:
         for note in notes(report):
             holders.setdefault(note, []).append(report.config.name)
     unmet = {unmet_text(one) for report in sweep.reports for one in report.vendor.values()}
+    too_small = {text for report in sweep.reports for text in over_capacity(report)}
     for note, configs in holders.items():
-        yield Remark("failure" if note in unmet else "note", note, tuple(configs))
+        level: Level = "warning" if note in too_small else "note"
+        yield Remark("failure" if note in unmet else level, note, tuple(configs))

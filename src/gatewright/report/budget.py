@@ -24,6 +24,7 @@ class Budget:
     quantity: Quantity  # a resource without a target: on every target that a report knows
     relation: Literal["<=", ">="]
     limit: float  # in the figure's unit
+    alike: tuple[str, ...] = ()  # targets that count as the quantity's: parts of the same fabric
 
     def allows(self, value: float) -> bool:
         """Whether a value of the figure keeps the limit."""
@@ -98,7 +99,7 @@ def parse_budgets(text: str) -> list[Budget]:
     except InputError as error:
         raise InputError(f"budget '{text}': {error}") from None
     return [
-        Budget(Quantity(FIGURES[resource], target.name), "<=", limit)
+        Budget(Quantity(FIGURES[resource], target.name), "<=", limit, tuple(target.parts))
         for resource, limit in target.capacity(part.strip()).items()
     ]
 
@@ -112,12 +113,15 @@ def check_budgets(sweep: SweepReport, budgets: Iterable[Budget]) -> list[Verdict
         _check(budget, quantity, report)
         for budget in budgets
         for report in sweep.reports
-        for quantity in _on_targets(budget.quantity, report)
+        for quantity in _on_targets(budget, report)
     ]
 
 
-def _on_targets(quantity: Quantity, report: Report) -> list[Quantity]:
-    targets = getattr(report, quantity.figure.part) if quantity.anywhere else ()
+def _on_targets(budget: Budget, report: Report) -> list[Quantity]:
+    quantity = budget.quantity
+    known = getattr(report, quantity.figure.part) if quantity.figure.per_target else ()
+    wanted = known if quantity.anywhere else (quantity.target, *budget.alike)
+    targets = [target for target in wanted if target in known]
     return [Quantity(quantity.figure, target) for target in targets] or [quantity]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gatewright.report.capacity import over_capacity
 from gatewright.report.figures import FIGURES, Column, Quantity, columns, find_quantity
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.sentences import (
@@ -217,7 +218,8 @@ def fidelities(sweep: SweepReport) -> list[tuple[str, str, bool]]:
 def notes(report: Report) -> list[str]:
     """Requests not honoured, with the layers that they were made for.
 
-    And why hls4ml's C++ was not compared, and which vendor's tool found that timing is not met.
+    And why hls4ml's C++ was not compared, which vendor's tool found that timing is not met, and
+    which device is too small.
     """
     layers: dict[str, list[str]] = {}
     for layer in report.config.layers:
@@ -226,7 +228,8 @@ def notes(report: Report) -> list[str]:
     found = [f"{', '.join(names)}: {note}" for note, names in layers.items()]
     if report.verification and (why := report.verification.emulation_missing) is not None:
         found.append(f"not compared with hls4ml's C++: {why}")
-    return found + list(filter(None, map(unmet_text, report.vendor.values())))
+    found += filter(None, map(unmet_text, report.vendor.values()))
+    return found + over_capacity(report)
 
 
 def more_table(sweep: SweepReport) -> list[Entry]:

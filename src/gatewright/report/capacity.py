@@ -1,0 +1,88 @@
+"""Whether devices hold a design, and which is the smallest that does."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from gatewright.errors import InputError
+from gatewright.targets import load_target
+
+if TYPE_CHECKING:
+    from gatewright.report.schema import Report, Resources
+    from gatewright.targets import Target
+
+_NAMES = {
+    "lut": "LUTs",
+    "ff": "flip-flops",
+    "dsp": "DSP blocks",
+    "bram": "block RAM",
+    "uram": "UltraRAM",
+}
+
+
+def fit_text(target: Target, used: Resources) -> str | None:
+    """What a part has of a design, by mapped cells: needed to fit, and not sufficient.
+
+    Returns:
+        For example "needs 131 % of the LUTs of LFE5U-25F; LFE5U-45F is the smallest listed part
+        that fits"; None where a target lists no parts.
+    """
+    over = _over(target, target.name, used) if target.device else {}
+    if target.device and not over:
+        return f"needs {_most(target, target.name, used)}"
+    fitting = [part for part in target.parts if not _over(target, part, used)]
+    found = None
+    if fitting:
+        part = min(fitting, key=lambda part: target.parts[part].lut)
+        found = f"{_called(target, part)} is the smallest listed part that fits"
+        found += "" if over else f": needs {_most(target, part, used)}"
+    elif target.parts:
+        found = "no part that is listed holds it"
+    if not over:
+        return found
+    shares = ", ".join(_share(name, share) for name, share in over.items())
+    return f"needs {shares} of {_called(target, target.name)}; {found}"
+
+
+def over_capacity(report: Report) -> list[str]:
+    """Of each target that a report's design is too large for, a sentence that says so."""
+    found = []
+    for name, used in report.resources.items():
+        try:
+            target = load_target(name)
+        except InputError:  # a file of somebody's own
+            continue
+        parts = [name] if target.device else list(target.parts)
+        if parts and all(_over(target, part, used) for part in parts):
+            found.append(f"{name}: {fit_text(target, used)}")
+    return found
+
+
+def _shares(target: Target, part: str, used: Resources) -> dict[str, float]:
+    """Per cent of what a part holds, rounded up, by resource; infinite where it has none."""
+    shares: dict[str, float] = {}
+    for name, held in target.capacity(part).items():
+        needed = getattr(used, name)
+        if needed:
+            shares[name] = math.ceil(100 * needed / held) if held else math.inf
+    return shares
+
+
+def _over(target: Target, part: str, used: Resources) -> dict[str, float]:
+    return {name: share for name, share in _shares(target, part, used).items() if share > 100}
+
+
+def _most(target: Target, part: str, used: Resources) -> str:
+    """The resource of which a part has least to spare, with its device."""
+    shares = _shares(target, part, used) or {"lut": 0.0}
+    name = max(shares, key=lambda name: shares[name])
+    return f"{_share(name, shares[name])} of {_called(target, part)}"
+
+
+def _share(name: str, share: float) -> str:
+    return f"{share:.0f} % of the {_NAMES[name]}" if share < math.inf else f"{_NAMES[name]} (none)"
+
+
+def _called(target: Target, part: str) -> str:
+    return target.parts[part].device or part
