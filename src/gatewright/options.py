@@ -31,6 +31,7 @@ DEFAULT_PRECISION = "fixed<16,6>"
 #: Clock periods in ns, and samples per second; far beyond what a fabric does on either side.
 CLOCKS_NS = (0.01, 1e6)
 RATES = (1e-3, 1e12)
+DERATES = (0.1, 10.0)
 _MOST_ENTRIES = 1 << 20  # of a table
 _LONGEST_SETTING = 200  # characters of a key, or of a value
 
@@ -63,6 +64,8 @@ class ConvertOptions:
             that hls4ml would choose anyway are left out.
         target: Synthesis target, see `gatewright.targets`.
         clock_ns: Clock period in ns; default the target's.
+        derate: What times of the target's delay model are multiplied by: more than 1 leaves the
+            router room.
         target_ii: Clock cycles from one sample to the next that the network must reach; it decides
             the reuse factors that nothing else sets.
         fps: The same as samples per second at the clock; at most one of the two.
@@ -84,6 +87,7 @@ class ConvertOptions:
     hls_settings: tuple[tuple[str, str], ...] = ()
     target: str = DEFAULT_TARGET
     clock_ns: float | None = None
+    derate: float = 1.0
     target_ii: int | None = None
     fps: float | None = None
     handshake: Handshake | None = None
@@ -158,6 +162,9 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
         if value is not None and value not in choices:
             raise InputError(f"{name} '{value}' does not exist; choose from {', '.join(choices)}")
     check_clock(resolved.clock_ns)
+    low, high = DERATES
+    if not low <= resolved.derate <= high:
+        raise InputError(f"derate {resolved.derate:g}: must be from {low:g} to {high:g}")
     if resolved.target_ii is not None and resolved.fps is not None:
         raise InputError(
             f"target II {resolved.target_ii} and {resolved.fps:g} samples/s: give one of the two"

@@ -49,6 +49,7 @@ class Target:
         family: the family of devices, with what the file says in the family's own fields.
         parts: devices of this fabric.
         bram_kb: bits of a memory block in Kb, parity included, of which parts say their number.
+        derate: what times of the delay model are multiplied by.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
@@ -59,11 +60,16 @@ class Target:
     family: InstanceOf[Family]
     parts: dict[str, Part] = field(default_factory=dict)
     bram_kb: _Positive = 36
+    derate: _Positive = 1.0
 
     @cached_property
     def fabric(self) -> Fabric:
         """What the logic of its devices costs."""
-        return self.family.fabric
+        return self.family.fabric.derated(self.derate)
+
+    def derated(self, factor: float) -> Target:
+        """The same target with every time of its delay model multiplied by a factor."""
+        return replace(self, derate=self.derate * factor)
 
     @property
     def device(self) -> Part | None:

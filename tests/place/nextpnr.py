@@ -38,13 +38,14 @@ def report(**changes: object) -> dict[str, object]:
     }
 
 
-def install(folder: Path, body: str = "", answer: object = None) -> None:
+def install(folder: Path, body: str = "", answer: object = None, fmax: str = "123.4") -> None:
     """Make a program `nextpnr-ecp5` of Python.
 
     Args:
         folder: on PATH.
         body: what it does besides telling its version and writing a report; `seed` is the seed.
         answer: the report; by default `report()`.
+        fmax: the frequency in it, in MHz: an expression of `runs`, how many there have been.
     """
     text = json.dumps(report() if answer is None else answer)
     program = folder / "nextpnr-ecp5"
@@ -56,9 +57,13 @@ def install(folder: Path, body: str = "", answer: object = None) -> None:
                 f"if '--version' in sys.argv: print({VERSION!r}); sys.exit()",
                 "given = dict(zip(sys.argv, sys.argv[1:]))",
                 "seed = int(given['--seed'])",
+                f"calls = pathlib.Path({str(folder / 'calls')!r})",
+                "runs = len(calls.read_text()) if calls.exists() else 0",
+                "calls.write_text('x' * (runs + 1))",
                 "assert pathlib.Path(given['--json']).is_file()",
                 body,
-                f"pathlib.Path(given['--report']).write_text({text!r})",
+                f"text = {text!r}.replace('123.4', str({fmax}))",
+                "pathlib.Path(given['--report']).write_text(text)",
             ]
         )
     )

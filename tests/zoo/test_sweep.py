@@ -74,8 +74,12 @@ def test_every_option_of_a_conversion_can_be_set(tmp_path):
         "settings": {"a.reuse_factor": 2},
         "target": "xc7",
         "clock_ns": 8.0,
+        "derate": 1.2,
         "target_ii": 64,
         "fps": None,
+        "handshake": "credit",
+        "register_ports": True,
+        "check_frames": True,
     }
     write(tmp_path, change("configs", 0, to={"name": "x", "bits": 6, "conversion": asked}))
     options = load_sweep(tmp_path).configs[0].options

@@ -78,6 +78,9 @@ class Fabric(Protocol):
     def rom_area(self, width: int, depth: int) -> float:
         """Price of that ROM, where it costs less."""
 
+    def derated(self, factor: float) -> Fabric:
+        """The same logic with every time multiplied by a factor."""
+
 
 def adder_bits(terms: Sequence[tuple[int, int, int]], width: int) -> int:
     """Bits in which a sum of (sign, shift, width) terms with a result of `width` bits adds.

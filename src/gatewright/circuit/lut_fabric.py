@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
@@ -121,6 +121,11 @@ class LutFabric:
     def rom_area(self, width: int, depth: int) -> float:
         """See `Fabric`."""
         return min(self._rom_luts(width, depth), self._block_area(width, depth))
+
+    def derated(self, factor: float) -> LutFabric:
+        """See `Fabric`."""
+        times = {name: time and time * factor for name, time in asdict(self.delays).items()}
+        return replace(self, delays=LutDelays(**times))
 
     def _rom_luts(self, width: int, depth: int) -> float:
         return width * math.ceil(depth / (1 << self.table_inputs))

@@ -228,6 +228,7 @@ def convert(
     handshake: options.Handshake = None,
     register_ports: options.RegisterPorts = False,
     check_frames: options.CheckFrames = False,
+    derate: options.Derate = None,
     name: options.TopName = None,
     as_json: options.Json = False,
 ) -> None:
@@ -249,6 +250,7 @@ def convert(
         settings=tuple(_setting(text) for text in settings or ()),
         target=target,
         clock_ns=clock,
+        derate=derate,
         target_ii=target_ii,
         fps=fps,
         handshake=handshake,
@@ -541,22 +543,31 @@ def synth(
     ] = 2,
     pnr: options.PlaceAndRoute = False,
     seeds: options.PlacerSeeds = None,
+    rounds: options.CutRounds = None,
     as_json: options.Json = False,
 ) -> None:
     """Synthesize with Yosys and count resources; place and route on request."""
-    from gatewright.flow.place import find_router, place
+    from gatewright.flow.closure import close_timing
     from gatewright.flow.results import plain
     from gatewright.flow.synthesize import synthesize
     from gatewright.report.capacity import fit_text
     from gatewright.targets import load_target
 
-    if seeds is not None and not pnr:
-        raise InputError("--seeds is of the placer; add --pnr")
-    if pnr:  # what can't be placed is refused before it is synthesized
-        find_router(target)
+    for name, given in (("seeds", seeds), ("rounds", rounds)):
+        if given is not None and not pnr:
+            raise InputError(f"--{name} is of the placer; add --pnr")
     progress = _progress.begin(directory)
+    placed = None
+    if pnr:  # first, as it may cut the pipeline anew
+        placed = close_timing(
+            directory,
+            target,
+            rounds=rounds or 1,
+            seeds=seeds or 1,
+            progress=progress,
+            notice=_progress.notice,
+        )
     stamp = synthesize(directory, target, jobs=jobs, progress=progress)
-    placed = place(directory, target, seeds=seeds or 1, progress=progress) if pnr else None
     _progress.end()
     _say_changed(directory, stamp)
     if as_json:
@@ -571,6 +582,50 @@ def synth(
         from gatewright.report.sentences import critical_path_text
 
         say(f"{directory}: {critical_path_text(target, placed.results.routed)}")
+
+
+@app.command()
+def fmax(
+    model: Annotated[
+        Path, typer.Argument(metavar="DIR|MODEL", help="A converted project, or a model file.")
+    ],
+    target: options.Device,
+    rounds: options.SearchRounds = 4,
+    seeds: options.PlacerSeeds = None,
+    input_precision: options.InputPrecision = None,
+    as_json: options.Json = False,
+) -> None:
+    """Find the highest clock on a device, and the latency in ns at it."""
+    import tempfile
+
+    from gatewright.flow.convert import convert as to_project
+    from gatewright.flow.fmax import find_fmax
+    from gatewright.options import ConvertOptions
+
+    tell = _progress.begin(model)
+    with tempfile.TemporaryDirectory(prefix="gatewright-fmax-") as scratch:
+        directory = model
+        if not (model / "convert.json").is_file():
+            directory = Path(scratch, "project")
+            wanted = ConvertOptions(target=target, input_precision=input_precision)
+            to_project(model, None, wanted, directory, progress=tell)
+        elif input_precision is not None:
+            raise InputError("--input-precision is of a model; this is a converted project")
+        found = find_fmax(
+            directory,
+            target,
+            rounds=rounds,
+            seeds=seeds or 1,
+            progress=tell,
+            notice=_progress.notice,
+        )
+    _progress.end()
+    if as_json:
+        _print_results(found)
+        return
+    say(f"{model}: highest clock: {found.results.fastest.sentence}")
+    if found.results.least_latency != found.results.fastest:
+        say(f"{model}: least latency: {found.results.least_latency.sentence}")
 
 
 def _list_figures(requested: bool) -> None:

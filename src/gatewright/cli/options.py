@@ -74,6 +74,10 @@ CheckFrames = Annotated[
     bool,
     typer.Option("--check-frames", help="Drop frames that tlast ends too early or too late."),
 ]
+Derate = Annotated[
+    float | None,
+    typer.Option(help="Factor on the times of the target's delay model; default 1."),
+]
 TopName = Annotated[str | None, typer.Option(help="Name of the top module.")]
 
 # Of `verify`
@@ -155,7 +159,9 @@ RunLimit = Annotated[
     ),
 ]
 
-# Of `synth`
+# Of `synth` and `fmax`
+
+Device = Annotated[str, typer.Option("--target", help="A device, for example ecp5-85k.")]
 
 PlaceAndRoute = Annotated[
     bool, typer.Option("--pnr", help="Place and route as well, with nextpnr: Fmax, slack.")
@@ -163,4 +169,17 @@ PlaceAndRoute = Annotated[
 PlacerSeeds = Annotated[
     int | None,
     typer.Option(min=1, max=64, help="Runs of the placer; the worst one counts. Default: 1."),
+]
+CutRounds = Annotated[
+    int | None,
+    typer.Option(
+        "--rounds",
+        min=1,
+        max=20,
+        help="Where the clock is missed, cut the pipeline anew by what routing showed, and place "
+        "again, so often in all. Default: 1.",
+    ),
+]
+SearchRounds = Annotated[
+    int, typer.Option("--rounds", min=1, max=20, help="Pipelines that are tried at most.")
 ]

@@ -55,7 +55,7 @@ _MADE = ("hls", "model", "rtl")
 NETWORK = "network"
 
 #: What a conversion makes of a directory, and what the steps after it put there.
-_FOLDERS = ("hls", "model", "rtl", "sim", "steps", "synth")
+_FOLDERS = ("hls", "model", "place", "rtl", "sim", "steps", "synth", "vendor")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def convert(
             something else.
     """
     options = resolve(options)
-    target = load_target(options.target)
+    target = target_of(options)
     clock_ns = options.clock_ns or target.clock_ns
     if clock_ns <= target.fabric.register_ns:
         raise InputError(
@@ -134,6 +134,53 @@ def convert(
         if made:
             _remove_empty(directory)
         raise
+
+
+def recut(directory: Path, derate: float, *, progress: Progress = silent) -> Stamp[ConvertResults]:
+    """Cut the pipeline of a converted project anew, with other times of the delay model.
+
+    The RTL is written again from the design, which stays as it is, as do reuse factors. FIFOs get
+    the depths that they have before these are measured.
+
+    Args:
+        directory: a converted project.
+        derate: what times of the target's delay model are multiplied by.
+        progress: is told what is being done.
+
+    Raises:
+        InputError: if the directory is none, or its design has changed.
+    """
+    with held(directory, progress):
+        if changed := changed_files(directory, ["model"]):
+            raise InputError(f"{directory}: {changed[0]}; run 'gatewright convert' again")
+        stamp, request = conversion_of(directory), load_request(directory)
+        options = resolve(replace(request.options, derate=derate))
+        clock_ns = load_rtl(directory).clock_ns
+        design = load_design(directory)
+
+        def action() -> ConvertResults:
+            progress(f"cutting the pipeline for delays of {derate:.3g} times the model's")
+            with replaced_directories(directory / "rtl") as (rtl,):
+                project = write_rtl(design, options, target_of(options), clock_ns, rtl)
+                _write_request(directory, replace(request, options=options))
+            return stamp.results.model_copy(update={"latency": project.latency})
+
+        return run_step(
+            directory,
+            "convert",
+            key_of(stamp.key, derate),
+            action,
+            made=lambda: _made(directory),
+        )
+
+
+def target_of(options: ConvertOptions) -> Target:
+    """The target that a pipeline is cut for, with the times of its delay model as asked for.
+
+    Raises:
+        InputError: if it does not exist.
+    """
+    return load_target(options.target).derated(options.derate)
 
 
 def load_design(directory: Path) -> Design:
@@ -364,16 +411,9 @@ def _convert(
         project = write_rtl(design, options, target, clock_ns, rtl)
         if interval is not None:
             check_interval(project, interval)
-        request = {
-            "model": written(model) if isinstance(model, Path) else type(model).__name__,
-            "weights": written(weights) if weights else None,
-            "name": name,
-            "options": asdict(options),
-        }
-        path = directory / "convert.json"
-        if path.is_dir():
-            remove(path)
-        write_text(path, json.dumps(request, indent=1))
+        origin = written(model) if isinstance(model, Path) else type(model).__name__
+        of_weights = written(weights) if weights else None
+        _write_request(directory, Request(origin, of_weights, name, options))
     return ConvertResults(layers=len(design.kernels), latency=project.latency, notes=tuple(notes))
 
 
@@ -407,6 +447,13 @@ def write_rtl(
         register_ports=options.register_ports,
         check_frames=options.check_frames,
     )
+
+
+def _write_request(directory: Path, request: Request) -> None:
+    path = directory / "convert.json"
+    if path.is_dir():
+        remove(path)
+    write_text(path, json.dumps(asdict(request), indent=1))
 
 
 def _interval(options: ConvertOptions, clock_ns: float) -> int | None:

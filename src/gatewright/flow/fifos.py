@@ -17,6 +17,7 @@ from gatewright.flow.convert import (
     load_request,
     load_rtl,
     require_project,
+    target_of,
     write_rtl,
 )
 from gatewright.flow.inputs import random_inputs, read_inputs
@@ -25,7 +26,6 @@ from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.system.console import duration
 from gatewright.system.files import replaced_directory, require_file
-from gatewright.targets import load_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -244,7 +244,7 @@ class _Sizing:
 
     def _emit(self, depths: Mapping[str, int], directory: Path) -> RtlProject:
         options = load_request(self.directory).options
-        target, clock_ns = load_target(options.target), self.project.clock_ns
+        target, clock_ns = target_of(options), self.project.clock_ns
         return write_rtl(self.design, options, target, clock_ns, directory, depths)
 
     def _write(self, depths: Mapping[str, int]) -> None:

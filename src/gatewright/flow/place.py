@@ -6,13 +6,18 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from gatewright.errors import DesignFailure, InputError
-from gatewright.flow.convert import changed_files, load_rtl, require_project
+from gatewright.flow.convert import (
+    changed_files,
+    load_request,
+    load_rtl,
+    require_project,
+)
 from gatewright.flow.results import PlaceResults
 from gatewright.flow.steps import Progress, Stamp, held, key_of, run_step, silent
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.place.nextpnr import find_nextpnr
+from gatewright.place.placement import Prediction, router_of
 from gatewright.place.placement import place as place_project
-from gatewright.place.placement import router_of
 from gatewright.system.files import replaced_directory
 from gatewright.targets import load_target
 
@@ -60,7 +65,7 @@ def place(
                     target,
                     workspace,
                     seeds=numbers,
-                    predicted_ns=predicted_path(project, target),
+                    predicted=prediction(directory, project, target),
                     progress=progress,
                 )
                 return PlaceResults(
@@ -98,13 +103,16 @@ def find_router(target_name: str) -> tuple[Router, str]:
     return router, find_nextpnr(router.program).version
 
 
-def predicted_path(project: RtlProject, target: Target) -> float | None:
-    """The longest path between registers by the delay model of a target, in ns.
+def prediction(directory: Path, project: RtlProject, target: Target) -> Prediction | None:
+    """What the delay model of a target says of a project.
 
-    It is known only of the family, as its file describes it, that the project was cut for.
+    None if the project was cut for another family, or for one whose file says something else now.
     """
+    options = load_request(directory).options
     try:
-        cut_for = load_target(project.target)
+        cut_for = load_target(options.target)
     except InputError:
         return None
-    return project.path_ns if cut_for.family == target.family else None
+    if cut_for.family != target.family or project.predicted_ns is None:
+        return None
+    return Prediction(project.predicted_ns, options.derate)

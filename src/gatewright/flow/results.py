@@ -153,12 +153,55 @@ class PlaceResults(Part):
     """Files of the RTL that are not what was made, each with what is wrong with it."""
 
 
+class FmaxRound(Part):
+    """A pipeline that was cut for a clock period, placed and routed."""
+
+    latency: Count
+    """Predicted cycles from the first input transfer to the first output transfer."""
+    interval: Count
+    """Predicted cycles between two tensors."""
+    routed: Routed
+
+    @property
+    def latency_ns(self) -> float:
+        """Latency at the frequency that was reached, in ns."""
+        return self.latency * self.routed.path_ns
+
+    @property
+    def sentence(self) -> str:
+        """For example "cut for 8 ns: 127.4 MHz (7.85 ns), 9 cycles, 70.6 ns"."""
+        found = self.routed
+        return (
+            f"cut for {found.clock_ns:.4g} ns: {found.fmax_mhz:.1f} MHz ({found.path_ns:.2f} ns), "
+            f"latency {self.latency} cycles, {self.latency_ns:.1f} ns"
+        )
+
+
+class FmaxResults(Part):
+    """Of a search for the highest clock."""
+
+    rounds: tuple[FmaxRound, ...]
+    tool: Text
+    version: Text
+
+    @property
+    def fastest(self) -> FmaxRound:
+        """The round with the highest frequency."""
+        return max(self.rounds, key=lambda made: made.routed.fmax_mhz)
+
+    @property
+    def least_latency(self) -> FmaxRound:
+        """The round with the least latency in ns."""
+        return min(self.rounds, key=lambda made: made.latency_ns)
+
+
 _KINDS: dict[str, type[Part]] = {
     "convert": ConvertResults,
     "verify": VerifyResults,
     "fifos": FifosResults,
     "synth": SynthResults,
     "place": PlaceResults,
+    "fmax": FmaxResults,
     "vendor": Imported,
 }
 
@@ -179,8 +222,8 @@ def plain(results: Any) -> dict[str, Any]:
     if isinstance(results, SynthResults):
         modules = {name: _known(found) for name, found in fields["modules"].items()}
         return fields | {"total": _known(fields["total"]), "modules": modules}
-    if isinstance(results, PlaceResults):
-        return fields | {"routed": results.routed.model_dump(mode="json", exclude_none=True)}
+    if isinstance(results, PlaceResults | FmaxResults):
+        return results.model_dump(mode="json", exclude_none=True)
     return fields
 
 

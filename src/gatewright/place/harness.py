@@ -54,6 +54,8 @@ def harness(project: RtlProject) -> str:
         taken.append(_Pins(f"{port.prefix}_tready", 1, 1))
         if port.checked:
             taken.append(_Pins(f"{port.prefix}_frame_error", 1, 1))
+        if port.checked:
+            taken.append(_Pins(f"{port.prefix}_frame_error", 1, 1))
     for port in project.outputs:
         driven.append(_Pins(f"{port.prefix}_tready", 1, 1))
         taken += [_Pins(f"{port.prefix}_tvalid", 1, 1), _data(port)]

@@ -28,6 +28,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Prediction:
+    """What the delay model says of a design.
+
+    Attributes:
+        path_ns: the longest path between registers, in ns.
+        derate: what its times were multiplied by.
+    """
+
+    path_ns: float
+    derate: float
+
+
+@dataclass(frozen=True)
 class Placement:
     """What placing and routing found.
 
@@ -64,7 +77,7 @@ def place(
     directory: Path,
     *,
     seeds: Sequence[int] = (1,),
-    predicted_ns: float | None = None,
+    predicted: Prediction | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Placement:
     """Place and route the whole of a project in a harness of few pins, at the clock it was cut for.
@@ -74,7 +87,7 @@ def place(
         target: a device.
         directory: exists; netlist, reports and logs go there.
         seeds: of the placer, a run for each.
-        predicted_ns: the longest path between registers by the target's delay model, in ns.
+        predicted: what the delay model said, where the project was cut for the target's family.
         progress: is told what is being done.
 
     Raises:
@@ -108,7 +121,8 @@ def place(
         },
         harness=cost,
         critical_path=segments(worst.path, project.modules, _kinds(directory / "cells.json")),
-        predicted_ns=predicted_ns,
+        predicted_ns=predicted.path_ns if predicted else None,
+        derate=predicted.derate if predicted else None,
         lut=counted.lut,
         ff=counted.ff,
         dsp=counted.dsp,

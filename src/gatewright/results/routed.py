@@ -83,6 +83,10 @@ class Routed(Part):
     ] = None
     """The longest path between registers by the delay model, in ns."""
 
+    derate: PositiveReal | None = None
+    """What times of the delay model were multiplied by when the pipeline was cut; `predicted_ns`
+    is in these times."""
+
     @model_validator(mode="after")
     def _distinct(self) -> Routed:
         refuse_duplicates("seed", (str(run.seed) for run in self.runs))

@@ -112,6 +112,11 @@ class RtlProject:
     handshake: Handshake = "stall"  # how pipelines wait
     ready_ns: _Nanoseconds | None = None  # longest path of a ready, by the delay model
 
+    @property
+    def predicted_ns(self) -> float | None:
+        """The longest path between registers by the delay model, in ns; None if it is not known."""
+        return max((ns for ns in (self.path_ns, self.ready_ns) if ns is not None), default=None)
+
     def save(self) -> None:
         """Write the manifest into the project directory."""
         fields = asdict(self)

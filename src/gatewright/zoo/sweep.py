@@ -62,7 +62,7 @@ from gatewright.compress.recipe import (
     parse_recipe,
 )
 from gatewright.errors import InputError
-from gatewright.options import ConvertOptions, Inference, Io, Strategy, resolve
+from gatewright.options import ConvertOptions, Handshake, Inference, Io, Strategy, resolve
 from gatewright.parsing.documents import read_yaml
 from gatewright.parsing.strict import Strict, first_problem
 from gatewright.system.package_data import DEFAULT_TARGET
@@ -84,8 +84,12 @@ class Conversion(Strict):
     settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
     target: str = DEFAULT_TARGET
     clock_ns: float | None = Field(default=None, gt=0)
+    derate: float = 1.0
     target_ii: int | None = None
     fps: float | None = None
+    handshake: Handshake | None = None
+    register_ports: bool = False
+    check_frames: bool = False
 
 
 def _recipe(value: Any) -> tuple[Step, ...]:

@@ -1,0 +1,86 @@
+"""Timing closure: a pipeline is cut again until a router meets the clock that was asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gatewright.errors import InputError
+from gatewright.flow.convert import recut
+from gatewright.flow.place import place
+from gatewright.flow.steps import Progress, Stamp, silent
+from gatewright.targets import load_target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gatewright.flow.results import PlaceResults
+    from gatewright.results.routed import Routed
+
+
+def close_timing(
+    directory: Path,
+    target_name: str,
+    *,
+    rounds: int,
+    seeds: int = 1,
+    progress: Progress = silent,
+    notice: Progress = silent,
+) -> Stamp[PlaceResults]:
+    """Place and route a project; where the clock is missed, cut its pipeline again and repeat.
+
+    How much longer the longest path became than the delay model had said is the factor that the
+    model's times are multiplied by in the next round. The RTL of the last round stays.
+
+    Args:
+        directory: a converted project, cut for the target's family.
+        target_name: a device, see `place`.
+        rounds: how often it is placed at most.
+        seeds: of the placer, see `place`; the worst one must meet the clock.
+        progress: is told what is being done.
+        notice: is told what each round has found.
+
+    Raises:
+        DesignFailure, InputError, UnsupportedError: as `place` does; an InputError too if the
+            project was cut for another family.
+    """
+    for number in range(1, rounds + 1):
+        stamp = place(directory, target_name, seeds=seeds, progress=progress)
+        found = stamp.results.routed
+        derate = next_derate(found)
+        if number == rounds or found.slack_ns >= 0:
+            break
+        if derate is None:
+            raise InputError(
+                f"{directory}: was not cut for the family of {target_name}; convert it with "
+                f"--target {target_name}"
+            )
+        if (why := _finest(found, derate, target_name)) is not None:
+            notice(f"{directory}: {found.fmax_mhz:.1f} MHz; no cut is finer: {why}")
+            break
+        notice(
+            f"{directory}: round {number} of {rounds}: {found.fmax_mhz:.1f} MHz, "
+            f"{-found.slack_ns:.2f} ns short; cut again, delays times {derate:.3f}"
+        )
+        recut(directory, derate, progress=progress)
+    return stamp
+
+
+def _finest(found: Routed, derate: float, target_name: str) -> str | None:
+    """Why no pipeline can be cut finer than one that was routed; None if one can."""
+    asked = f"more than {found.clock_ns:.4g} ns"
+    if found.predicted_ns is not None and found.predicted_ns > found.clock_ns:
+        return f"a path takes {found.predicted_ns:.4g} ns by the delay model, {asked}"
+    registers = load_target(target_name).fabric.register_ns * derate
+    if registers >= found.clock_ns:
+        return f"registers alone would take {registers:.4g} ns, {asked}"
+    return None
+
+
+def next_derate(found: Routed) -> float | None:
+    """What the delay model's times must be multiplied by to say what the router found.
+
+    None if the model said nothing of the design.
+    """
+    if found.path_ratio is None or found.derate is None:
+        return None
+    return round(found.derate * found.path_ratio, 4)
