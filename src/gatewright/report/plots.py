@@ -1,4 +1,4 @@
-"""The plot of a search's trials, as a Plotly figure without colours for text and grid."""
+"""The plot of a search's trials, as Plotly has it, without colours of text and grid."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from gatewright.report.text_tables import cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from plotly import graph_objects as go
 
     from gatewright.report.schema import Search, SearchTrial
 
@@ -28,8 +26,6 @@ def trial_plot(search: Search) -> dict[str, Any] | None:
     Raises:
         InputError: if an objective or a constraint names no figure.
     """
-    from plotly import graph_objects as go
-
     if len(search.objectives) < 2:
         return None
     held = weighed(search)
@@ -43,81 +39,79 @@ def trial_plot(search: Search) -> dict[str, Any] | None:
     ]
     if not points:
         return None
-    figure = go.Figure()
+    traces = _trials(search, points)
     if len(search.objectives) == 2:
-        _join_front(figure, points, held[across][1].figure.better)
-    _add_trials(figure, search, points)
+        traces.insert(0, _joined_front(points, held[across][1].figure.better))
     ticks = ".3f" if held[up][1].figure.digits >= 3 else ","
     titles = _escape(held[across][0]), _escape(held[up][0])
-    _lay_out(figure, *titles, [x for _, x, _ in points], ticks)
-    return _plain(figure)
+    layout = _layout(*titles, [x for _, x, _ in points], ticks)
+    return {"data": traces, "layout": layout}
 
 
 _Point = tuple["SearchTrial", float, float]
 """A trial, where it stands across and where upwards."""
 
 
-def _join_front(figure: go.Figure, points: Sequence[_Point], better: str) -> None:
-    """Draw a line through the front; `better` says which is better across."""
+def _joined_front(points: Sequence[_Point], better: str) -> dict[str, Any]:
+    """A line through the front; `better` says which is better across."""
     edge = sorted((x, y) for trial, x, y in points if trial.front)
-    figure.add_scatter(
-        x=[x for x, _ in edge],
-        y=[y for _, y in edge],
-        mode="lines",
-        # Round what the front betters: to its right where less is better across, else below.
-        line={
-            "shape": "hv" if better == "less" else "vh",
-            "width": 1.5,
-            "dash": "dot",
-            "color": GOOD,
-        },
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    # Round what the front betters: to its right where less is better across, else below.
+    shape = "hv" if better == "less" else "vh"
+    return {
+        "type": "scatter",
+        "x": [x for x, _ in edge],
+        "y": [y for _, y in edge],
+        "mode": "lines",
+        "line": {"shape": shape, "width": 1.5, "dash": "dot", "color": GOOD},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
-def _add_trials(figure: go.Figure, search: Search, points: Sequence[_Point]) -> None:
-    """Draw a point per trial, marked by what came of it."""
+def _trials(search: Search, points: Sequence[_Point]) -> list[dict[str, Any]]:
+    """A point per trial, marked by what came of it."""
     few = sum(trial.front for trial, *_ in points) <= 12  # labels would hide one another
     kinds = {
         "not on the front": (PLAIN, "circle", 7),
         "misses a constraint": (PLAIN, "x-thin-open", 7),
         "on the front": (GOOD, "diamond", 10),
     }
+    traces: list[dict[str, Any]] = []
     for name, (colour, symbol, size) in kinds.items():
         line = {"width": 1, "color": colour}
         group = [point for point in points if _trial_kind(search, point[0]) == name]
         if group:
-            figure.add_scatter(
-                x=[x for _, x, _ in group],
-                y=[y for *_, y in group],
-                text=[str(trial.number) if trial.front and few else "" for trial, *_ in group],
-                hovertext=[_trial_hover(search, trial) for trial, *_ in group],
-                hovertemplate="%{hovertext}<extra></extra>",
-                mode="markers+text",
-                textposition="top left",
-                marker={"color": colour, "symbol": symbol, "size": size, "line": line},
-                name=f"{name} ({len(group):,})",
-                cliponaxis=False,
-            )
+            trace = {
+                "type": "scatter",
+                "x": [x for _, x, _ in group],
+                "y": [y for *_, y in group],
+                "text": [str(trial.number) if trial.front and few else "" for trial, *_ in group],
+                "hovertext": [_trial_hover(search, trial) for trial, *_ in group],
+                "hovertemplate": "%{hovertext}<extra></extra>",
+                "mode": "markers+text",
+                "textposition": "top left",
+                "marker": {"color": colour, "symbol": symbol, "size": size, "line": line},
+                "name": f"{name} ({len(group):,})",
+                "cliponaxis": False,
+            }
+            traces.append(trace)
+    return traces
 
 
-def _lay_out(figure: Any, across: str, up: str, costs: Sequence[float], ticks: str = ".3f") -> None:
+def _layout(across: str, up: str, costs: Sequence[float], ticks: str) -> dict[str, Any]:
     """Titles and axes of a plot of one figure, up, against what it costs, across."""
     wide = min(costs) > 0 and max(costs) > 30 * min(costs)
-    figure.update_layout(
-        template="none",
-        height=420,
-        margin={"l": 70, "r": 30, "t": 20, "b": 60},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        xaxis={
+    return {
+        "height": 420,
+        "margin": {"l": 70, "r": 30, "t": 20, "b": 60},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "xaxis": {
             "title": {"text": across},
             "type": "log" if wide else "linear",
             "rangemode": "tozero",
-            "zeroline": False,
         },
-        yaxis={"title": {"text": up}, "tickformat": ticks, "zeroline": False},
-    )
+        "yaxis": {"title": {"text": up}, "tickformat": ticks},
+    }
 
 
 def _trial_kind(search: Search, trial: SearchTrial) -> str:
@@ -140,8 +134,3 @@ def _trial_hover(search: Search, trial: SearchTrial) -> str:
 def _escape(text: str) -> str:
     """Text as it is, where Plotly would take tags and entities for markup."""
     return html.escape(text, quote=False)
-
-
-def _plain(figure: Any) -> dict[str, Any]:
-    data: dict[str, Any] = figure.to_plotly_json()
-    return data

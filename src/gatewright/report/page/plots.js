@@ -16,7 +16,9 @@ let plotly = null; // the script, once it is unpacked
 
 /** Unpack Plotly and run it; the content security policy names it. */
 async function loadPlotly() {
-  const packed = Uint8Array.from(atob(byId("plotly").textContent), (sign) => sign.charCodeAt(0));
+  const text = byId("plotly").textContent;
+  const packed =
+    Uint8Array.fromBase64?.(text) ?? Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const script = document.createElement("script");
   script.textContent = await new Response(stream).text();
@@ -34,7 +36,7 @@ function theme(printed) {
 
 function layoutOf(layout, printed = false) {
   const { ink, line, ground } = theme(printed);
-  const axis = { gridcolor: line, linecolor: line, zeroline: false, automargin: true };
+  const axis = { gridcolor: line, linecolor: line, zeroline: false };
   return {
     ...layout,
     template: "none",
@@ -137,14 +139,16 @@ function edgeOf(own, across, up) {
 function pointsOf(own, model, front, across, up) {
   const groups = Map.groupBy ? Map.groupBy(own, (row) => groupOf(row, front)) : grouped(own, front);
   const few = own.filter((row) => front.has(row.index)).length <= 15;
+  const all = !several && own.length <= 12;
+  const labelled = (row) => few && (front.has(row.index) || all);
   return [...groups].map(([name, held]) => ({
     x: held.map((row) => across.values[row.index]),
     y: held.map((row) => up.values[row.index]),
     customdata: held.map((row) => row.index),
-    text: held.map((row) => (few && (front.has(row.index) || own.length <= 12) ? literal(row.config) : "")),
+    text: held.map((row) => (labelled(row) ? literal(row.config) : "")),
     hovertext: held.map(hoverOf),
     hovertemplate: "%{hovertext}<extra></extra>",
-    mode: "markers+text",
+    mode: held.some(labelled) ? "markers+text" : "markers",
     textposition: name === "on the front" ? "top center" : "bottom center",
     textfont: { size: 11 },
     marker: markerOf(name, model, held),
@@ -280,6 +284,7 @@ function drawLayers(found) {
     yaxis: {
       tickvals: held.map((_, index) => index),
       ticktext: labels,
+      automargin: true,
       autorange: "reversed",
       showgrid: false,
     },

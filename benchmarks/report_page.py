@@ -1,0 +1,95 @@
+"""How large the page of 500 configurations is, and how long Chromium takes to open it.
+
+The configurations are those published in `reports/`, again and again under other names, one model
+for each model there. Run it as `python -m benchmarks.report_page`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks._results import keep
+from gatewright.report.html import write_html
+from gatewright.report.page_data import Judged
+from gatewright.report.report_files import load_models
+from gatewright.report.schema import SweepReport
+
+CONFIGURATIONS = 500
+REPEATS = 5
+REPORTS = Path(__file__).resolve().parent.parent / "reports"
+FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync")  # fmt: skip
+
+
+def many(count: int) -> list[SweepReport]:
+    """The published models, with that many configurations in all."""
+    models = load_models(sorted(path.parent for path in REPORTS.glob("*/report.json")))
+    total = sum(len(model.reports) for model in models)
+    found = []
+    left = count
+    for index, model in enumerate(models):
+        share = left if index == len(models) - 1 else count * len(model.reports) // total
+        left -= share
+        reports = []
+        for number in range(share):
+            report = model.reports[number % len(model.reports)]
+            name = f"{report.config.name}_{number // len(model.reports)}"
+            config = report.config.model_copy(update={"name": name})
+            reports.append(report.model_copy(update={"config": config}))
+        found.append(model.model_copy(update={"reports": tuple(reports), "search": None}))
+    return found
+
+
+def run() -> dict[str, Any]:
+    """Size in MiB; median seconds until the table can be used, and until the plots are drawn.
+
+    Beside these wall times stands the processor time of the page's main thread, which says what
+    they are on a machine that has nothing else to do.
+    """
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SystemExit("chromium is not on PATH; install it with your package manager")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        file = Path(folder) / "page.html"
+        start = time.monotonic()
+        write_html([Judged(model) for model in many(CONFIGURATIONS)], file)
+        written = time.monotonic() - start
+        usable, ready, busy = [], [], []
+        for _ in range(REPEATS):
+            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            page = browser.new_page()
+            session = page.context.new_cdp_session(page)
+            session.send("Performance.enable")
+            page.goto("about:blank")
+            start = time.monotonic()
+            page.goto(file.as_uri(), wait_until="commit")
+            page.wait_for_selector("#table tbody tr", timeout=60_000)
+            usable.append(time.monotonic() - start)
+            page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
+            ready.append(time.monotonic() - start)
+            metrics = session.send("Performance.getMetrics")["metrics"]
+            busy.append({each["name"]: each["value"] for each in metrics}["ThreadTime"])
+            browser.close()
+        return {
+            "configurations": CONFIGURATIONS,
+            "mib": round(file.stat().st_size / 2**20, 2),
+            "written_s": round(written, 1),
+            "usable_s": round(statistics.median(usable), 2),
+            "plots_s": round(statistics.median(ready), 2),
+            "main_thread_s": round(statistics.median(busy), 2),
+        }
+
+
+if __name__ == "__main__":
+    found = run()
+    sys.stdout.write(json.dumps(found, indent=1) + "\n")
+    keep("report_page", found)
