@@ -32,7 +32,10 @@ def test_a_file_of_ones_own_is_a_target(tmp_path):
 def test_a_shipped_target_names_a_family_that_can_be_loaded_by_itself(name):
     """The worker process loads the mapper only; the estimates are those of a fabric."""
     target = load_target(name)
-    assert isinstance(target.family, family_type(target.family.mapper.room.name))
+    try:
+        assert isinstance(target.family, family_type(target.family.mapper.room.name))
+    except InputError as missing:  # a library of cells that isn't installed
+        pytest.skip(str(missing))
     assert target.fabric.rom_area(8, 64) > 0
     assert target.fabric.product_area(4, 4) <= target.fabric.multiplier_area(4, 4)
     assert target.fabric.register_ns < target.clock_ns

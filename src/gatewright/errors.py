@@ -30,6 +30,10 @@ class TimeLimitError(LimitError):
     """A process needed more time than its limits allow."""
 
 
+class MissingToolError(InputError):
+    """A tool is not installed."""
+
+
 class DataError(InputError):
     """A model's data can't be had, so that no configuration of it can be trained."""
 

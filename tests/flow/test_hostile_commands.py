@@ -193,6 +193,8 @@ def test_names_that_no_file_has(run, reached, command, option, value):
     assert status == 2 and "reached" not in err
 
 
+SYNTH_POWER = ["project", "--target", "osu018", "--power"]
+
 #: Where a command reads a file: its arguments, `None` standing for the file's path.
 READ = {
     "convert-model": ("convert", [None, "--weights", "net_weights.h5", "-o", "out"]),
@@ -207,6 +209,7 @@ READ = {
     "verify-inputs": ("verify", ["project", "--inputs", None]),
     "fifos-inputs": ("fifos", ["project", "--inputs", None]),
     "synth-target": ("synth", ["project", "--target", None]),
+    "synth-inputs": ("synth", [*SYNTH_POWER, "--inputs", None]),
     "import-report": ("import-report", [None]),
     "import-report-project": ("import-report", ["net.rpt", "--output", None]),
     "vendor-board": ("vendor", ["project", "--board", None]),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from made_up import (
+    add_analyzed,
     add_routed,
     make_fidelity,
     make_fields,
@@ -19,15 +20,24 @@ from gatewright.report.figures import FIGURES, Quantity, columns, find_quantity
 from gatewright.report.schema import Report, Resources
 
 #: Of parts that have figures per target, the one that `everything` knows them on.
-TARGETS = {"resources": "xcup", "routed": "xcup", "vendor": "vivado-routed"}
+TARGETS = {
+    "resources": "xcup",
+    "routed": "xcup",
+    "analyzed": "xcup",
+    "power": "xcup",
+    "vendor": "vivado-routed",
+}
 
 
 def everything():
     """A report in which each figure is known."""
     fields = make_recipe_fields()
     add_routed(fields, "xcup")
+    add_analyzed(fields, "xcup")
     fields["timing"].update(latency_last_min=12, latency_last_max=13)
-    fields["resources"]["xcup"].update(bram=1.5, uram=2, lutram=3, area_um2=4.5, energy_pj=5.5)
+    fields["resources"]["xcup"].update(
+        bram=1.5, uram=2, lutram=3, area_um2=4.5, nand2=0.5, memory_bits=8
+    )
     fields.update(make_fidelity())
     fields["vendor"] = make_imported()
     fields["provenance"]["groups"]["vendor.vivado-routed"] = {"method": "vendor", "tool": "Vivado"}
@@ -77,7 +87,7 @@ def test_the_documentation_names_figures_that_there_are():
 def test_columns_of_two_targets_stand_together():
     names = [column.name for column in columns(make_sweep(targets=("xcup", "xc7")))]
     split = names.index("xcup.lut")
-    assert names[split - 1] == "xc7.energy"
+    assert names[split - 1] == "xc7.memory_bits"
     assert names[-1] == "sparsity"
 
 

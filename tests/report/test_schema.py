@@ -38,8 +38,8 @@ from gatewright.report.schema import (
 from gatewright.report.sentences import bottleneck_text, port_text, verdict
 
 PARTS = [part for part in map(vars(schema).get, schema.__all__) if isinstance(part, type)]
-UNITS = ("number", "fraction", "bits", "cycles", "ns", "MHz", "um^2", "pJ", "in s", "36 Kb",
-         "elements", "Index", "2^-fractional")  # fmt: skip
+UNITS = ("number", "fraction", "bits", "cycles", "ns", "MHz", "um^2", "pJ", "mW", "uW",
+         "in s", "36 Kb", "elements", "Index", "2^-fractional")  # fmt: skip
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)

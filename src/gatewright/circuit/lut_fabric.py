@@ -15,7 +15,7 @@ from gatewright.errors import UnsupportedError
 from gatewright.fixed import Overflow, Rounding
 
 #: Roundings whose result may be one more than the truncated value, so that they need an adder.
-_INCREMENTING = frozenset(Rounding) - {Rounding.TRN}
+INCREMENTING = frozenset(Rounding) - {Rounding.TRN}
 
 _Nanoseconds = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
 
@@ -178,7 +178,7 @@ class LutFabric:
         attr = node.attr
         assert isinstance(attr, Cast)
         delay = 0.0
-        if attr.frac > attr.to.frac and attr.to.rounding in _INCREMENTING:
+        if attr.frac > attr.to.frac and attr.to.rounding in INCREMENTING:
             delay += self.delays.lut + self._chain_delay(node.width)
         if attr.to.overflow is not Overflow.WRAP:
             delay += 2 * self.delays.lut

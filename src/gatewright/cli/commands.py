@@ -16,7 +16,13 @@ import typer
 
 from gatewright import __version__
 from gatewright.cli import options
-from gatewright.errors import DesignFailure, GatewrightError, InputError, system_message
+from gatewright.errors import (
+    DesignFailure,
+    GatewrightError,
+    InputError,
+    MissingToolError,
+    system_message,
+)
 from gatewright.system import processes
 from gatewright.system.console import console, plain, say, show, show_json, survive_any_text
 from gatewright.system.package_data import DEFAULT_TARGET
@@ -544,9 +550,15 @@ def synth(
     pnr: options.PlaceAndRoute = False,
     seeds: options.PlacerSeeds = None,
     rounds: options.CutRounds = None,
+    power: options.GatePower = False,
+    inputs: options.PowerInputs = None,
+    samples: options.PowerSamples = None,
     as_json: options.Json = False,
 ) -> None:
-    """Synthesize with Yosys and count resources; place and route on request."""
+    """Synthesize with Yosys and count resources; place and route on request.
+
+    Standard cells are timed as well, and run for power on request.
+    """
     from gatewright.flow.closure import close_timing
     from gatewright.flow.results import plain
     from gatewright.flow.synthesize import synthesize
@@ -556,6 +568,12 @@ def synth(
     for name, given in (("seeds", seeds), ("rounds", rounds)):
         if given is not None and not pnr:
             raise InputError(f"--{name} is of the placer; add --pnr")
+    if (inputs is not None or samples is not None) and not power:
+        raise InputError("--inputs and --samples are of the run for power; add --power")
+    if inputs is not None:
+        from gatewright.system.files import require_file
+
+        require_file(inputs)
     progress = _progress.begin(directory)
     placed = None
     if pnr:  # first, as it may cut the pipeline anew
@@ -568,11 +586,14 @@ def synth(
             notice=_progress.notice,
         )
     stamp = synthesize(directory, target, jobs=jobs, progress=progress)
+    analyzed = _analyzed(directory, target, power, inputs, samples, progress)
     _progress.end()
     _say_changed(directory, stamp)
     if as_json:
-        of_place = {"place": _with_seconds(placed)} if placed is not None else {}
-        _print_json({**_with_seconds(stamp), **of_place})
+        further = analyzed if placed is None else {"place": placed, **analyzed}
+        _print_json(
+            {**_with_seconds(stamp), **{step: _with_seconds(one) for step, one in further.items()}}
+        )
         return
     total = plain(stamp.results)["total"]
     say(f"{directory}: {target}: " + ", ".join(f"{v:g} {k}" for k, v in total.items()))
@@ -582,6 +603,47 @@ def synth(
         from gatewright.report.sentences import critical_path_text
 
         say(f"{directory}: {critical_path_text(target, placed.results.routed)}")
+    if "silicon" in analyzed:
+        from gatewright.report.sentences import timing_text
+
+        say(f"{directory}: {timing_text(target, analyzed['silicon'].results.analyzed)}")
+    if "power" in analyzed:
+        from gatewright.report.sentences import power_text
+
+        say(f"{directory}: {power_text(target, analyzed['power'].results.power)}")
+
+
+def _analyzed(
+    directory: Path,
+    target: str,
+    power: bool,
+    inputs: Path | None,
+    samples: int | None,
+    progress: Callable[[str], None],
+) -> dict[str, Stamp[Any]]:
+    """Timing, and power on request, by the name of the step; nothing of devices.
+
+    Raises:
+        UnsupportedError: if power is asked for of a device.
+    """
+    from gatewright.flow import silicon
+    from gatewright.targets import load_target
+
+    if not power and load_target(target).family.standard_cells is None:
+        return {}
+    silicon.require_cells(target)
+    found: dict[str, Stamp[Any]] = {}
+    try:
+        found["silicon"] = silicon.analyze_timing(directory, target, progress=progress)
+    except MissingToolError as error:  # the rest stands without it
+        if power:
+            raise
+        _progress.notice(f"{directory}: no timing: {error}")
+    if power:
+        found["power"] = silicon.measure_power(
+            directory, target, inputs=inputs, samples=samples, progress=progress
+        )
+    return found
 
 
 @app.command()

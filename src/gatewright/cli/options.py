@@ -163,6 +163,17 @@ RunLimit = Annotated[
 
 Device = Annotated[str, typer.Option("--target", help="A device, for example ecp5-85k.")]
 
+GatePower = Annotated[
+    bool,
+    typer.Option("--power", help="Run the netlist of standard cells: power, energy per inference."),
+]
+PowerInputs = Annotated[
+    Path | None, typer.Option("--inputs", help="Samples for --power; default: random words.")
+]
+PowerSamples = Annotated[
+    int | None, typer.Option("--samples", min=1, help="Vectors of --power; default: up to 200.")
+]
+
 PlaceAndRoute = Annotated[
     bool, typer.Option("--pnr", help="Place and route as well, with nextpnr: Fmax, slack.")
 ]

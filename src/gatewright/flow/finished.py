@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gatewright.flow.results import FifosResults, PlaceResults, SynthResults, VerifyResults
+from gatewright.flow.results import (
+    FifosResults,
+    PlaceResults,
+    PowerResults,
+    SiliconResults,
+    SynthResults,
+    VerifyResults,
+)
 from gatewright.flow.steps import read_stamp
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.flow.verify import verified_content
@@ -26,6 +33,8 @@ class Finished:
         fifos: of the measurement of FIFOs; None where there was none.
         synth: of syntheses, by target.
         place: of placing and routing, by target.
+        silicon: of static timing of netlists of standard cells, by target.
+        power: of runs of such netlists, by target.
         vendor: of reports of vendor tools, by tool and step.
         seconds: wall time by step, in s.
     """
@@ -34,6 +43,8 @@ class Finished:
     fifos: FifosResults | None
     synth: dict[str, SynthResults]
     place: dict[str, PlaceResults]
+    silicon: dict[str, SiliconResults]
+    power: dict[str, PowerResults]
     vendor: dict[str, Imported]
     seconds: dict[str, float]
 
@@ -58,6 +69,8 @@ def finished_steps(directory: Path, rtl: RtlProject) -> Finished:
         fifos=results.get("fifos"),
         synth=_of_kind("synth", results),
         place=_of_kind("place", results),
+        silicon=_of_kind("silicon", results),
+        power=_of_kind("power", results),
         vendor=_of_kind("vendor", results),
         seconds={name: round(stamp.seconds, 2) for name, stamp in stamps.items()},
     )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
         FidelityResults,
         FifosResults,
         PlaceResults,
+        PowerResults,
+        SiliconResults,
         SynthResults,
         VerifyResults,
     )
@@ -48,6 +50,10 @@ def origins_of(finished: Finished, target: str) -> dict[str, Origin]:
         origins[f"resources.{name}"] = origins[f"layers.{name}"] = _of_synthesis(results)
     for name, placed in finished.place.items():
         origins[f"routed.{name}"] = _of_placement(placed)
+    for name, analyzed in finished.silicon.items():
+        origins[f"analyzed.{name}"] = _analyzed(analyzed)
+    for name, power in finished.power.items():
+        origins[f"power.{name}"] = _analyzed(power)
     for name, imported in finished.vendor.items():
         origins[f"vendor.{name}"] = _of_import(imported)
     return origins
@@ -111,6 +117,10 @@ def _of_placement(found: PlaceResults) -> Origin:
         if len(found.routed.runs) > 1
         else f"{found.details}; seed {seeds}",
     )
+
+
+def _analyzed(found: SiliconResults | PowerResults) -> Origin:
+    return Origin(method="analyzed", tool=found.tool, version=found.version, details=found.details)
 
 
 _STAGES = {

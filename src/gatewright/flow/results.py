@@ -8,6 +8,7 @@ from typing import Any
 
 from gatewright.parsing.typed import Count, Finite, Text, decode
 from gatewright.results.against_model import Cause, LayerFidelity, OutputFidelity
+from gatewright.results.analyzed import Analyzed, Power
 from gatewright.results.imported import Imported
 from gatewright.results.part import Part
 from gatewright.results.ranges import TypeRange
@@ -195,6 +196,24 @@ class FmaxResults(Part):
         return min(self.rounds, key=lambda made: made.latency_ns)
 
 
+class SiliconResults(Part):
+    """Of static timing of a netlist of standard cells."""
+
+    analyzed: Analyzed
+    tool: Text
+    version: Text
+    details: Text
+
+
+class PowerResults(Part):
+    """Of a run of a netlist of standard cells."""
+
+    power: Power
+    tool: Text
+    version: Text
+    details: Text
+
+
 _KINDS: dict[str, type[Part]] = {
     "convert": ConvertResults,
     "verify": VerifyResults,
@@ -202,6 +221,8 @@ _KINDS: dict[str, type[Part]] = {
     "synth": SynthResults,
     "place": PlaceResults,
     "fmax": FmaxResults,
+    "silicon": SiliconResults,
+    "power": PowerResults,
     "vendor": Imported,
 }
 
@@ -222,7 +243,7 @@ def plain(results: Any) -> dict[str, Any]:
     if isinstance(results, SynthResults):
         modules = {name: _known(found) for name, found in fields["modules"].items()}
         return fields | {"total": _known(fields["total"]), "modules": modules}
-    if isinstance(results, PlaceResults | FmaxResults):
+    if isinstance(results, PlaceResults | FmaxResults | SiliconResults | PowerResults):
         return results.model_dump(mode="json", exclude_none=True)
     return fields
 

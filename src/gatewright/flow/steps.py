@@ -35,8 +35,8 @@ _PACKAGES = ("cocotb", "cocotbext-axi", "da4ml", "hls4ml", "numpy", "pyosys", "q
 
 #: What killed commands leave in a project directory.
 _LITTER = (
-    *(".*.gatewright-*", "hls/.*.gatewright-*"),
-    *("steps/.*", "synth/.*", "place/.*", "vendor/.*", "sim/.*", "sim/build-*", "sim/job-*"),
+    *(".*.gatewright-*", "hls/.*.gatewright-*", "steps/.*", "synth/.*", "place/.*", "silicon/.*"),
+    *("vendor/.*", "sim/.*", "sim/build-*", "sim/job-*"),
 )
 
 #: Takes lines that say what is being done.

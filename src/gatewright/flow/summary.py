@@ -101,6 +101,8 @@ def summarize(
         fidelity=None if fidelity is None else fidelity[0],
         timing=_timing(rtl, verified),
         resources={name: found.total for name, found in finished.synth.items()},
+        analyzed={name: found.analyzed for name, found in finished.silicon.items()},
+        power={name: found.power for name, found in finished.power.items()},
         routed={name: found.routed for name, found in finished.place.items()},
         vendor=finished.vendor,
         layers=_layers(design, rtl, finished.synth),

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gatewright.report.schema import (
+        Analyzed,
         Bottleneck,
         Difference,
         Fidelity,
         Imported,
         Origin,
         Port,
+        Power,
         Report,
         Routed,
         Segment,
@@ -68,6 +70,34 @@ def critical_path_text(target: str, found: Routed) -> str:
         f"{gates} gate{'' if gates == 1 else 's'} of {', '.join(layers) or 'no known layer'}: "
         f"from {_signal(path[0])} to {_signal(path[-1])}."
     ).replace("%", " %")
+
+
+def timing_text(target: str, found: Analyzed) -> str:
+    """In a sentence or two what limits the clock of a netlist, and whether it is met."""
+    path = found.path
+    asked = f"{found.clock_ns:.4g} ns"
+    state = f"{asked} met" if found.slack_ns >= 0 else f"{asked} missed by {-found.slack_ns:.2f} ns"
+    ends = [
+        ".".join(filter(None, end))
+        for end in ((path.start_layer, path.start), (path.end_layer, path.end))
+    ]
+    return (
+        f"Clock on {target}, without wires: {found.fmax_mhz:.1f} MHz ({state}). Longest path "
+        f"{found.clock_ns - found.slack_ns:.2f} ns, through {path.cells} cells: from {ends[0]} to "
+        f"{ends[1]}."
+    )
+
+
+def power_text(target: str, found: Power) -> str:
+    """In a sentence what an inference takes."""
+    glitches = f"not with glitches: {found.no_glitches}"
+    if found.glitch_energy_pj is not None:
+        glitches = f"{found.glitch_energy_pj:,.1f} pJ with glitches"
+    return (
+        f"Energy on {target}, without wires: {found.energy_pj:,.1f} pJ per inference, {glitches}; "
+        f"{found.dynamic_mw:.3g} mW at {found.clock_ns:.4g} ns. The netlist's outputs were equal "
+        f"to the golden ones for {found.vectors:,} vectors."
+    )
 
 
 def _signal(segment: Segment) -> str:

@@ -14,6 +14,7 @@ from gatewright.report.sentences import (
     fidelity_text,
     origin_text,
     port_text,
+    timing_text,
     unmet_text,
     verdict,
 )
@@ -195,7 +196,11 @@ def bottlenecks(sweep: SweepReport) -> list[tuple[str, str]]:
 def limits(report: Report) -> list[str]:
     """What limits the speed, in sentences: the slowest layer, and on each target the clock."""
     slowest = [bottleneck_text(report.bottleneck)] if report.bottleneck else []
-    return [*slowest, *(critical_path_text(*routed) for routed in report.routed.items())]
+    return [
+        *slowest,
+        *(critical_path_text(*routed) for routed in report.routed.items()),
+        *(timing_text(*analyzed) for analyzed in report.analyzed.items()),
+    ]
 
 
 def fidelities(sweep: SweepReport) -> list[tuple[str, str, bool]]:

@@ -35,11 +35,16 @@ class Resources(Part):
         Figure("area", "less", name="area", unit="µm²", digits=1, foretold_by="ebops"),
     ] = None
     """Cell area of an ASIC target, in um^2."""
-    energy_pj: Annotated[
+    nand2: Annotated[
         Amount | None,
-        Figure("energy", "less", name="energy", unit="pJ", digits=2, foretold_by="ebops"),
+        Figure("NAND2", "less", digits=0, foretold_by="ebops"),
     ] = None
-    """Energy per inference, in pJ."""
+    """Cell area of an ASIC target, in areas of the library's NAND gate with two inputs."""
+    memory_bits: Annotated[Count | None, Figure("memory", "less", unit="bits", primary=False)] = (
+        None
+    )
+    """Bits of memories that became flip-flops of an ASIC target, as no macro is used; part of `ff`
+    and of the area."""
 
 
 ByTarget = Annotated[dict[str, Resources], ByKey]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gatewright.circuit.fabric import Fabric
 from gatewright.errors import UnsupportedError
+from gatewright.liberty.standard_cells import StandardCells
 from gatewright.synth.mapper import Mapper
 from gatewright.synth.router import Router
 
@@ -48,6 +49,15 @@ class Family(ABC):
         """The device that Vitis HLS is told, in the project that hls4ml writes.
 
         None, of families that it doesn't know, leaves hls4ml's own default.
+        """
+        return None
+
+    @property
+    def standard_cells(self) -> StandardCells | None:
+        """The cell library that netlists are mapped to; None of devices.
+
+        Raises:
+            InputError: if it is not there, or can't be read.
         """
         return None
 

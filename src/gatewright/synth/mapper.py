@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from gatewright.results.utilization import Resources
@@ -23,12 +23,25 @@ class Mapper(ABC):
     Its fields are plain JSON values. They, and the files of its room,
     decide what netlists are mapped to; whatever else does (a cell library, for example) stands in
     a field by its content's hash. So cell counts are kept by them.
+
+    Attributes:
+        keeps_netlists: whether mapped netlists are kept beside cell counts.
+        memories_are_flip_flops: whether memories that are written become flip-flops; their bits
+            are then reported.
     """
+
+    keeps_netlists: ClassVar[bool] = False
+    memories_are_flip_flops: ClassVar[bool] = False
 
     @property
     @abstractmethod
     def flow(self) -> str:
         """How netlists are mapped, for reports: "synth_ice40 -abc9", for example."""
+
+    def at(self, clock_ns: float) -> Self:
+        """The mapper for a clock period in ns, where what it maps to depends on it."""
+        del clock_ns
+        return self
 
     @abstractmethod
     def map(self, netlist: Netlist, top: str) -> list[str]:

@@ -10,17 +10,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gatewright.errors import DesignFailure, InputError
 from gatewright.results.utilization import Resources
 from gatewright.synth.resources import total
 from gatewright.synth.yosys import yosys_version
-from gatewright.synth.yosys_worker import Job, save
+from gatewright.synth.yosys_worker import MEMORY_BITS, NETLIST, STATISTICS, Job, save
 from gatewright.system import processes
 from gatewright.system.cache import kept, key_of
 from gatewright.system.files import remove, write_text
@@ -28,6 +28,7 @@ from gatewright.wall import systemverilog
 
 if TYPE_CHECKING:
     from gatewright.rtl.manifest import RtlProject
+    from gatewright.synth.mapper import Mapper
     from gatewright.targets import Target
 
 _SECONDS = 4 * 3600
@@ -95,11 +96,12 @@ def synthesize(
         ]
         for module in layers
     }
-    work = [_job(name, own, [], target) for name, own in kernels.items()]
+    mapper = target.family.mapper.at(project.clock_ns)
+    work = [_job(name, own, [], mapper) for name, own in kernels.items()]
     # The top with black boxes goes last: it is small, and the largest kernel decides the time.
     work.sort(key=lambda job: -sum(Path(file).stat().st_size for file in job.files))
     boxes = [own[-1] for own in kernels.values()]
-    work.append(_job(project.top, _joining(project), boxes, target))
+    work.append(_job(project.top, _joining(project), boxes, mapper))
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         if progress is not None:
             progress(f"synthesizing {len(work)} modules")
@@ -113,13 +115,11 @@ def synthesize(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    found = {job.top: _cells(counted, job.top) for job, counted in zip(work, cells, strict=True)}
-    for name in kernels:
-        found[project.top].pop(name, None)
-    modules = {name: _count(found[name], name, target) for name in [*kernels, project.top]}
+    found = {job.top: counted for job, counted in zip(work, cells, strict=True)}
+    modules = {name: _count(found[name], name, mapper, kernels) for name in [*kernels, project.top]}
     instances = [module.name for module in project.modules if module.layer] + [project.top]
     whole = total(modules[name] for name in instances)
-    return SynthResult(whole, modules, "Yosys", yosys_version(), _details(target, "per module"))
+    return SynthResult(whole, modules, "Yosys", yosys_version(), _details(mapper, "per module"))
 
 
 def synthesize_files(
@@ -143,11 +143,10 @@ def synthesize_files(
         DesignFailure: if the RTL does not synthesize.
         InputError: if Yosys is not installed, or a file is missing.
     """
-    cells = _cells(_run(_job(top, files, boxes, target), directory), top)
-    for box in boxes:
-        cells.pop(box.stem, None)
-    whole = _count(cells, top, target)
-    return SynthResult(whole, {top: whole}, "Yosys", yosys_version(), _details(target, "flat"))
+    mapper = target.family.mapper.at(target.clock_ns)
+    statistics = _run(_job(top, files, boxes, mapper), directory)
+    whole = _count(statistics, top, mapper, [box.stem for box in boxes])
+    return SynthResult(whole, {top: whole}, "Yosys", yosys_version(), _details(mapper, "flat"))
 
 
 def export_netlist(
@@ -169,19 +168,18 @@ def export_netlist(
         DesignFailure: if the RTL does not synthesize.
         InputError: if Yosys is not installed, or a file is missing.
     """
+    mapper = target.family.mapper.at(target.clock_ns)
     netlist = f"netlist.{form}"
-    cells = _execute(replace(_job(top, files, [], target), netlist=netlist), directory)
-    _count(_cells(cells, top), top, target)
+    statistics = _execute(replace(_job(top, files, [], mapper), netlist=netlist), directory)
+    _count(statistics, top, mapper)
     return directory / netlist
 
 
-def _details(target: Target, how: str) -> str:
-    return (
-        f"{target.family.mapper.flow}, {how}, before placement; netlist not proved against the RTL"
-    )
+def _details(mapper: Mapper, how: str) -> str:
+    return f"{mapper.flow}, {how}, before placement; netlist not proved against the RTL"
 
 
-def _job(top: str, files: Sequence[Path], boxes: Sequence[Path], target: Target) -> Job:
+def _job(top: str, files: Sequence[Path], boxes: Sequence[Path], mapper: Mapper) -> Job:
     for file in (*files, *boxes):
         if not file.is_file():
             raise InputError(f"{file}: no such file; convert the model again")
@@ -189,9 +187,9 @@ def _job(top: str, files: Sequence[Path], boxes: Sequence[Path], target: Target)
         top=top,
         files=tuple(str(file.resolve()) for file in files),
         black_boxes=tuple(str(file.resolve()) for file in boxes),
-        family=target.family.mapper.room.name,
-        mapper=asdict(target.family.mapper),
-        netlist="",
+        family=mapper.room.name,
+        mapper=asdict(mapper),
+        netlist=NETLIST if mapper.keeps_netlists else "",
     )
 
 
@@ -202,7 +200,7 @@ def _joining(project: RtlProject) -> list[Path]:
     return [project.directory / file for file in names]
 
 
-def _run(job: Job, directory: Path) -> dict[str, object]:
+def _run(job: Job, directory: Path) -> dict[str, Any]:
     """Cell statistics of a job, from the cache where the same has been asked before."""
     sources = [source.read_bytes() for source in _code(job.family)]
     # Where the files stand doesn't matter; Yosys only writes it into attributes.
@@ -212,12 +210,19 @@ def _run(job: Job, directory: Path) -> dict[str, object]:
         for name in names:
             contents += [kind.encode(), Path(name).read_bytes()]
     key = key_of(yosys_version(), *sources, anonymous, *contents)
-    data = kept("synth", key, lambda: json.dumps(_execute(job, directory)).encode())
-    statistics = directory / "cells.json"
-    if not statistics.is_file():  # found in the cache
-        remove(statistics)
-        write_text(statistics, data.decode())
-    cells: dict[str, object] = json.loads(data)
+
+    def execute() -> bytes:
+        made: dict[str, Any] = {STATISTICS: _execute(job, directory)}
+        if job.netlist:
+            made[job.netlist] = (directory / job.netlist).read_text(encoding="utf-8")
+        return json.dumps(made).encode()
+
+    results: dict[str, Any] = json.loads(kept("synth", key, execute))
+    cells: dict[str, Any] = results.pop(STATISTICS)
+    for name, text in ({STATISTICS: json.dumps(cells)} | results).items():
+        if not (directory / name).is_file():  # found in the cache
+            remove(directory / name)
+            write_text(directory / name, text)
     return cells
 
 
@@ -228,11 +233,11 @@ def _code(family: str) -> list[Path]:
     return sorted([*here.glob("*.py"), *(file for file in room if file.is_file())])
 
 
-def _execute(job: Job, directory: Path) -> dict[str, object]:
+def _execute(job: Job, directory: Path) -> dict[str, Any]:
     """Run a job in a process of its own; returns Yosys' cell statistics."""
     yosys_version()
     directory.mkdir(parents=True, exist_ok=True)
-    log, statistics = directory / "yosys.log", directory / "cells.json"
+    log, statistics = directory / "yosys.log", directory / STATISTICS
     statistics.unlink(missing_ok=True)
     log.unlink(missing_ok=True)  # a link would have another file overwritten
     with tempfile.TemporaryDirectory(dir=directory) as scratch:
@@ -249,12 +254,12 @@ def _execute(job: Job, directory: Path) -> dict[str, object]:
         # Status 0 alone doesn't tell: the last command's result must be there.
         if done.returncode == 0:
             try:
-                cells: dict[str, object] = json.loads(
-                    Path(scratch, "cells.json").read_text(encoding="utf-8")
+                cells: dict[str, Any] = json.loads(
+                    Path(scratch, STATISTICS).read_text(encoding="utf-8")
                 )
             except (FileNotFoundError, json.JSONDecodeError):
                 raise DesignFailure(_failure(job, log, 0)) from None
-            for name in ("cells.json", *filter(None, [job.netlist])):
+            for name in (STATISTICS, *filter(None, [job.netlist])):
                 Path(scratch, name).replace(directory / name)
             return cells
     raise DesignFailure(_failure(job, log, done.returncode))
@@ -297,16 +302,23 @@ def _failure(job: Job, log: Path, status: int) -> str:
     return f"{job.top}: synthesis failed in {step}: {reason} (log: {log})"
 
 
-def _cells(statistics: dict[str, object], top: str) -> dict[str, int]:
-    """Number of cells by type, of Yosys' `stat -json`."""
-    modules = statistics["modules"]
-    assert isinstance(modules, dict)
-    cells: dict[str, int] = modules[f"\\{top}"]["num_cells_by_type"]
-    return dict(cells)
+def _count(
+    statistics: dict[str, Any], module: str, mapper: Mapper, boxes: Container[str] = ()
+) -> Resources:
+    """Resources of a module.
 
-
-def _count(cells: dict[str, int], module: str, target: Target) -> Resources:
+    Args:
+        statistics: as the worker writes them.
+        module: its name.
+        mapper: that of the family.
+        boxes: modules under it that are counted by themselves.
+    """
+    found: dict[str, int] = statistics["modules"][f"\\{module}"]["num_cells_by_type"]
+    cells = {name: number for name, number in found.items() if name not in boxes}
     unmapped = sorted(name for name in cells if name.startswith("$"))
     if unmapped:
         raise DesignFailure(f"{module}: the family has no primitive for {', '.join(unmapped)}")
-    return target.family.mapper.count(cells, module)
+    counted = mapper.count(cells, module)
+    if mapper.memories_are_flip_flops:
+        return counted.model_copy(update={"memory_bits": statistics[MEMORY_BITS]})
+    return counted

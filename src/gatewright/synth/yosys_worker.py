@@ -13,7 +13,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gatewright.synth.mapper import Mapper
+from gatewright.synth.mapper import Mapper, Netlist
+
+#: Files that a job leaves: counts of cells, the mapped netlist.
+STATISTICS = "cells.json"
+NETLIST = "netlist.v"
+#: Beside what Yosys' `stat` says: bits of the memories that are written, before they are mapped.
+MEMORY_BITS = "memory_bits"
 
 # Values of the attribute use_dsp, as vendor tools have it.
 _USE_DSP = ("yes", "no")
@@ -66,7 +72,7 @@ class Job:
         ]
 
     def finish(self, mapping: Sequence[str]) -> list[str]:
-        """Yosys commands from `elaborated.json` to mapped cells and their count, `cells.json`.
+        """Yosys commands from `elaborated.json` to mapped cells and their count, `STATISTICS`.
 
         Args:
             mapping: the family's.
@@ -79,9 +85,21 @@ class Job:
             "scratchpad -set abc9.verify false",
             *mapping,
             "check",
-            "tee -q -o cells.json stat -json",
+            f"tee -q -o {STATISTICS} stat -json",
             *_WRITERS[self.netlist],
         ]
+
+
+def _memory_bits(netlist: Netlist, top: str) -> int:
+    """Bits of the memories of an elaborated netlist that are written: not of ROMs."""
+    module = netlist["modules"][top]
+    written = {
+        cell["parameters"]["MEMID"].removeprefix("\\")
+        for cell in module["cells"].values()
+        if cell["type"].startswith("$memwr")
+    }
+    memories = module.get("memories", {})
+    return sum(memories[name]["width"] * memories[name]["size"] for name in written)
 
 
 def main(path: str) -> None:
@@ -94,10 +112,14 @@ def main(path: str) -> None:
     elaborated = Path("elaborated.json")
     netlist = json.loads(elaborated.read_text(encoding="utf-8"))
     mapper: Mapper = import_module(f"gatewright.synth.{job.family}.mapper").MAPPER(**job.mapper)
+    bits = _memory_bits(netlist, job.top)
     mapping = mapper.map(netlist, job.top)
     elaborated.write_text(json.dumps(netlist), encoding="utf-8")
     for command in job.finish(mapping):
         libyosys.run_pass(command)
+    statistics = Path(STATISTICS)
+    found = json.loads(statistics.read_text(encoding="utf-8"))
+    statistics.write_text(json.dumps({**found, MEMORY_BITS: bits}), encoding="utf-8")
 
 
 def save(job: Job, path: Path) -> None:

@@ -13,6 +13,7 @@ from gatewright.report.schema.structure import Bottleneck, Fifo, Layer, Port
 from gatewright.report.schema.training import Accuracy, Compute, Repetition, Step
 from gatewright.report.schema.trials import Search, SearchTrial
 from gatewright.results.against_model import Cause, Fidelity, LayerFidelity, OutputFidelity
+from gatewright.results.analyzed import Analyzed, CriticalPath, Power
 from gatewright.results.imported import Imported, SourceReport
 from gatewright.results.ranges import Ranges, TypeRange
 from gatewright.results.routed import Cells, Routed, Run, Segment
@@ -23,6 +24,7 @@ from gatewright.results.verification import Comparison, Difference, LayerCheck, 
 __all__ = [
     "VERSION",
     "Accuracy",
+    "Analyzed",
     "Baseline",
     "Bottleneck",
     "Cause",
@@ -30,6 +32,7 @@ __all__ = [
     "Comparison",
     "Compute",
     "Config",
+    "CriticalPath",
     "Difference",
     "Fidelity",
     "Fifo",
@@ -43,6 +46,7 @@ __all__ = [
     "Origin",
     "OutputFidelity",
     "Port",
+    "Power",
     "Provenance",
     "Ranges",
     "Repetition",

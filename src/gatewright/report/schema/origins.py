@@ -9,8 +9,17 @@ from pydantic import Field
 from gatewright.results.part import Part
 from gatewright.results.scalars import Amount, ByKey, Integer, Name
 
-Method = Literal["simulated", "synthesized", "placed-and-routed", "estimated", "vendor", "counted"]
-"""How a figure was obtained. Simulated: something ran and was watched. Estimated: a model of the
+Method = Literal[
+    "simulated",
+    "synthesized",
+    "placed-and-routed",
+    "analyzed",
+    "estimated",
+    "vendor",
+    "counted",
+]
+"""How a figure was obtained. Simulated: something ran and was watched. Analyzed:
+computed of a mapped netlist and the tables of its cell library. Estimated: a model of the
 hardware said so. Vendor: parsed from a vendor tool's report. Counted: exact, from the network."""
 
 

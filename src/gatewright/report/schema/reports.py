@@ -13,6 +13,7 @@ from gatewright.report.schema.structure import Bottleneck, Fifo, Layer, Port
 from gatewright.report.schema.training import Accuracy, Compute, Repetition, Step
 from gatewright.report.schema.trials import Search
 from gatewright.results.against_model import Fidelity
+from gatewright.results.analyzed import AnalyzedByTarget, PowerByTarget
 from gatewright.results.figure import PerImport, PerTarget, Source, marked, sources
 from gatewright.results.imported import ByToolAndStage
 from gatewright.results.part import Part, refuse_duplicates
@@ -51,6 +52,10 @@ class Report(Part):
     timing: Timing | None = None
     resources: Annotated[ByTarget, PerTarget("resources")] = Field(default_factory=dict)
     """Resources of the whole design per target."""
+    analyzed: Annotated[AnalyzedByTarget, PerTarget("analyzed")] = Field(default_factory=dict)
+    """Static timing and leakage of a netlist of standard cells, per target."""
+    power: Annotated[PowerByTarget, PerTarget("power")] = Field(default_factory=dict)
+    """Power and energy of a netlist of standard cells, per target."""
     routed: Annotated[RoutedByTarget, PerTarget("routed")] = Field(default_factory=dict)
     """What placing and routing found per target."""
     vendor: Annotated[ByToolAndStage, PerImport("vendor")] = Field(default_factory=dict)

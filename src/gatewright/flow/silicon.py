@@ -1,0 +1,234 @@
+"""Timing, power and energy of a project directory on standard cells."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gatewright.design import golden
+from gatewright.errors import DesignFailure, UnsupportedError
+from gatewright.flow.convert import load_design, load_rtl, require_project
+from gatewright.flow.inputs import random_inputs, read_inputs
+from gatewright.flow.results import PowerResults, SiliconResults, VerifyResults
+from gatewright.flow.steps import (
+    Progress,
+    Stamp,
+    hash_files,
+    held,
+    key_of,
+    read_stamp,
+    run_step,
+    silent,
+)
+from gatewright.flow.synthesize import synthesize, synthesized_content
+from gatewright.flow.verify import VECTORS
+from gatewright.parsing.typed import written
+from gatewright.silicon.activity import simulator_version
+from gatewright.silicon.librelane import write_configuration
+from gatewright.silicon.netlist import Netlist, join
+from gatewright.silicon.power import measure, vectors_that_suffice
+from gatewright.silicon.static_timing import Constraints, analyze, timing_version
+from gatewright.system.files import replaced_directory, require_file
+from gatewright.targets import load_target
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gatewright.liberty.standard_cells import StandardCells
+    from gatewright.results.analyzed import Analyzed
+    from gatewright.rtl.manifest import RtlProject
+
+    Values = NDArray[np.int64]
+
+
+def require_cells(target_name: str) -> StandardCells:
+    """The standard cells of a target.
+
+    Raises:
+        InputError: if the target, or its library, does not exist.
+        UnsupportedError: if it is a device.
+    """
+    target = load_target(target_name)
+    cells = target.family.standard_cells
+    if cells is None:
+        raise UnsupportedError(f"target '{target.name}' is a device, not a library of cells")
+    return cells
+
+
+def analyze_timing(
+    directory: Path, target_name: str, *, jobs: int = 2, progress: Progress = silent
+) -> Stamp[SiliconResults]:
+    """Time the netlist of a project directory on standard cells, at the clock it was cut for.
+
+    Args:
+        directory: a converted project; it is synthesized if it wasn't.
+        target_name: a target of standard cells.
+        jobs: modules synthesized at a time.
+        progress: is told what is being done.
+
+    Returns:
+        The stamp of the step "silicon-<target>". The netlist, its constraints and delays, and a
+        configuration of LibreLane stand in `silicon/<target>`.
+
+    Raises:
+        DesignFailure: if it does not synthesize, or can't be timed.
+        InputError: if the directory is none, or the target, its library or OpenSTA isn't there.
+        UnsupportedError: if the target is a device.
+    """
+    require_project(directory)
+    name, cells = load_target(target_name).name, require_cells(target_name)
+    version = timing_version()
+    source, folder = directory / "synth" / name, directory / "silicon" / name
+    mapped = synthesize(directory, target_name, jobs=jobs, progress=progress)
+
+    def action(project: RtlProject) -> SiliconResults:
+        progress("static timing")
+        with replaced_directory(folder) as workspace:
+            try:
+                _, found, constraints = _timed(project, cells, source, workspace)
+            except DesignFailure as error:  # its logs are worth keeping
+                failure = str(error).replace(str(workspace), str(folder))
+            else:
+                write_configuration(project, cells, constraints, workspace)
+                return SiliconResults(
+                    analyzed=found, tool="OpenSTA", version=version, details=_conditions(cells)
+                )
+        raise DesignFailure(failure)
+
+    with held(directory, progress):
+        project = load_rtl(directory)
+        return run_step(
+            directory,
+            f"silicon-{name}",
+            key_of(mapped.key, version),
+            lambda: action(project),
+            subject=synthesized_content(project),
+            made=lambda: (path for path in sorted(folder.rglob("*")) if path.is_file()),
+        )
+
+
+def measure_power(
+    directory: Path,
+    target_name: str,
+    *,
+    inputs: Path | None = None,
+    samples: int | None = None,
+    jobs: int = 2,
+    progress: Progress = silent,
+) -> Stamp[PowerResults]:
+    """Count transitions in a run of the netlist at full rate, and what they take.
+
+    Args:
+        directory: a converted project; it is synthesized if it wasn't.
+        target_name: a target of standard cells.
+        inputs: samples, as `verify` takes them; random words if None, those that the project was
+            verified with, if it was with random ones.
+        samples: number of vectors, the first ones; by default as many as run in a few minutes.
+        jobs: modules synthesized at a time.
+        progress: is told what is being done.
+
+    Returns:
+        The stamp of the step "power-<target>".
+
+    Raises:
+        DesignFailure: if an output of the netlist is not the golden one, or as `analyze_timing`.
+        InputError: as `analyze_timing`, or if the inputs are not what they should be, or Icarus
+            Verilog isn't there.
+        UnsupportedError: if the target is a device.
+    """
+    if inputs is not None:
+        require_file(inputs)
+    require_project(directory)
+    name, cells = load_target(target_name).name, require_cells(target_name)
+    versions = (timing_version(), simulator_version())
+    mapped = synthesize(directory, target_name, jobs=jobs, progress=progress)
+
+    def action(project: RtlProject) -> PowerResults:
+        words, source = given.words(directory)
+        progress("static timing")
+        with tempfile.TemporaryDirectory(dir=directory, prefix=".power.gatewright-") as scratch:
+            netlist, timed, _ = _timed(project, cells, directory / "synth" / name, Path(scratch))
+            count = samples or vectors_that_suffice(project, netlist)
+            expected = golden.run(load_design(directory), words)
+            outputs = [expected[tensor.name] for tensor in load_design(directory).outputs]
+            found = measure(
+                project,
+                netlist,
+                cells,
+                timed,
+                inputs=[_first(word, count) for word in words],
+                expected=[_first(word, count) for word in outputs],
+                progress=progress,
+            )
+        return PowerResults(
+            power=found,
+            tool="Icarus Verilog",
+            version=versions[1],
+            details=f"transitions of the netlist at full rate, {found.vectors} vectors: {source}; "
+            f"energies of {_conditions(cells)}",
+        )
+
+    with held(directory, progress):
+        project = load_rtl(directory)
+        given = _Vectors.of(directory, inputs)
+        return run_step(
+            directory,
+            f"power-{name}",
+            key_of(mapped.key, versions, given.key, samples),
+            lambda: action(project),
+            subject=synthesized_content(project),
+        )
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """What a run is given: a file's samples, or random words."""
+
+    inputs: Path | None
+    count: int
+    seed: int
+
+    @classmethod
+    def of(cls, directory: Path, inputs: Path | None) -> _Vectors:
+        """A file's, or those of the project's verification."""
+        verified = read_stamp(directory, "verify")
+        results = verified.results if verified is not None else None
+        if isinstance(results, VerifyResults) and results.seed is not None:
+            return cls(inputs, max(1, results.verification.vectors), results.seed)
+        return cls(inputs, VECTORS, 0)
+
+    @property
+    def key(self) -> object:
+        """What they depend on."""
+        return hash_files([self.inputs]) if self.inputs else [self.count, self.seed]
+
+    def words(self, directory: Path) -> tuple[list[Values], str]:
+        """The words of each input, and in words where they are from."""
+        design = load_design(directory)
+        if self.inputs is not None:
+            return read_inputs(self.inputs, design).words, written(Path(self.inputs.name))
+        return random_inputs(design, self.count, self.seed), "random words of the input types"
+
+
+def _first(words: Values, count: int) -> Values:
+    taken = words[:count]
+    return taken.reshape(len(taken), -1)
+
+
+def _timed(
+    project: RtlProject, cells: StandardCells, mapped: Path, workspace: Path
+) -> tuple[Netlist, Analyzed, Constraints]:
+    """The flat netlist of a project, timed; its files are in the workspace."""
+    constraints = Constraints(project.clock_ns, cells.driving_cell, cells.load_ff)
+    netlist = join(project, cells.library, mapped, workspace)
+    return netlist, analyze(netlist, cells.library, constraints), constraints
+
+
+def _conditions(cells: StandardCells) -> str:
+    return (
+        f"{cells.library.path.name}, {cells.library.conditions}; no wires, an ideal clock; inputs "
+        f"driven by {cells.driving_cell}, outputs loaded with {cells.load_ff:.4g} fF"
+    )

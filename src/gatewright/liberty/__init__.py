@@ -1,0 +1,1 @@
+"""Cell libraries in Liberty format: read within bounds, as typed values."""

@@ -1,0 +1,1 @@
+"""Mapped netlists of standard cells: static timing, switching activity, power and energy."""

@@ -1,0 +1,205 @@
+"""Static timing of a netlist by OpenSTA."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gatewright.errors import DesignFailure, InputError, MissingToolError
+from gatewright.results.analyzed import Analyzed, CriticalPath
+from gatewright.system import processes
+
+if TYPE_CHECKING:
+    from gatewright.liberty.library import CellLibrary
+    from gatewright.silicon.netlist import Netlist
+
+_TOOL = "sta"
+_SECONDS = 1800
+_LOG = "sta.log"
+_MARK = "gatewright:"
+_SCRIPT, CONSTRAINTS, DELAYS = "timing.tcl", "constraints.sdc", "delays.sdf"
+CLOCK = "clk"
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What timing is asked for.
+
+    Attributes:
+        clock_ns: period of the clock, which is ideal.
+        driving_cell: what drives the inputs, which arrive with the clock's edge.
+        load_ff: load of the outputs, which are due at the next edge, in fF.
+    """
+
+    clock_ns: float
+    driving_cell: str
+    load_ff: float
+
+    def sdc(self, *, time_ns: float = 1.0, load_ff: float = 1000.0) -> str:
+        """The constraints as SDC.
+
+        Args:
+            time_ns: the unit of time that the tool takes, in ns.
+            load_ff: the unit of capacitance that it takes, in fF.
+        """
+        period = self.clock_ns / time_ns
+        # A driving cell at the clock would have it wait for one gate that drives all flip-flops.
+        return (
+            f"create_clock -name {CLOCK} -period {period:.6g} [get_ports {CLOCK}]\n"
+            "set data [list]\n"
+            "foreach port [all_inputs] {\n"
+            f'  if {{[get_property $port full_name] ne "{CLOCK}"}} {{lappend data $port}}\n'
+            "}\n"
+            f"set_input_delay 0 -clock {CLOCK} $data\n"
+            f"set_output_delay 0 -clock {CLOCK} [all_outputs]\n"
+            f"set_driving_cell -lib_cell {self.driving_cell} $data\n"
+            f"set_load {self.load_ff / load_ff:.6g} [all_outputs]\n"
+        )
+
+
+@functools.cache
+def timing_version() -> str:
+    """Version of OpenSTA.
+
+    Raises:
+        MissingToolError: if it is not on PATH.
+        InputError: if it doesn't run.
+    """
+    path = shutil.which(_TOOL)
+    if path is None:
+        raise MissingToolError("OpenSTA is not on PATH; to get it, type: apt-get install opensta")
+    limits = processes.Limits(what="sta -version", seconds=60)
+    words = processes.run([path, "-version"], limits=limits).stdout.split()
+    if not words or not re.fullmatch(r"[0-9][A-Za-z0-9.+~-]{0,40}", words[0]):
+        raise InputError(f"{path}: does not say which version of OpenSTA it is")
+    return words[0]
+
+
+def analyze(netlist: Netlist, library: CellLibrary, asked: Constraints) -> Analyzed:
+    """Time a netlist; constraints, log and delays (SDF) stay in its folder.
+
+    Args:
+        netlist: the netlist.
+        library: its cells.
+        asked: the clock, and what stands at the ports.
+
+    Raises:
+        DesignFailure: if OpenSTA fails, or dropped a part of the netlist.
+        InputError: if it isn't installed.
+    """
+    timing_version()
+    lines = _run(netlist, library, asked)
+    _check_whole(netlist, lines)
+    try:
+        slack = float(lines["slack"][0]) * library.time_ns
+        points = lines["point"]
+    except (KeyError, ValueError):
+        raise DesignFailure(
+            f"{netlist.top}: OpenSTA found no path (log: {netlist.directory / _LOG})"
+        ) from None
+    leaks = [library.cell(each.cell).leakage for each in netlist.instances]
+    known = [leak for leak in leaks if leak is not None]
+    start_layer, start = _end(netlist, library, points[0])
+    end_layer, end = _end(netlist, library, points[-1])
+    return Analyzed(
+        conditions=f"{library.path.name}, {library.conditions}",
+        clock_ns=asked.clock_ns,
+        slack_ns=round(slack, 4),
+        fmax_mhz=round(1000 / (asked.clock_ns - slack), 3),
+        leakage_uw=sum(known) * library.leakage_uw if len(known) == len(leaks) else None,
+        path=CriticalPath(
+            start_layer=start_layer,
+            start=start,
+            end_layer=end_layer,
+            end=end,
+            cells=max(0, len({point.rpartition("/")[0] for point in points} - {""}) - 2),
+        ),
+    )
+
+
+def _run(netlist: Netlist, library: CellLibrary, asked: Constraints) -> dict[str, list[str]]:
+    """What OpenSTA prints of ours, by the word that it begins with."""
+    folder = netlist.directory
+    (folder / "cells.lib").symlink_to(library.path)
+    (folder / CONSTRAINTS).write_text(
+        asked.sdc(time_ns=library.time_ns, load_ff=library.load_ff), encoding="ascii"
+    )
+    (folder / _SCRIPT).write_text(_script(netlist), encoding="ascii")
+    log = folder / _LOG
+    what = f"{netlist.top}: OpenSTA"
+    with log.open("wb") as output:
+        done = processes.run(
+            [_TOOL, "-no_splash", "-no_init", "-exit", _SCRIPT],
+            limits=processes.Limits(what=what, seconds=_SECONDS),
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+        )
+    for name in ("cells.lib", _SCRIPT):
+        (folder / name).unlink()
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    found: dict[str, list[str]] = {}
+    linking = True
+    for line in lines:
+        if line.startswith(_MARK):
+            word, _, rest = line.removeprefix(_MARK).partition(" ")
+            found.setdefault(word, []).append(rest.strip())
+            linking = linking and word != "linked"
+        # OpenSTA goes on after errors, and leaves out what it could not read, after a warning.
+        elif line.startswith("Error") or (linking and "read" in found and "arning" in line):
+            raise DesignFailure(f"{what}: {line.strip()[:300]} (log: {log})")
+    if done.returncode or "done" not in found:
+        last = lines[-1].strip()[:200] if lines else "no output"
+        raise DesignFailure(f"{what} ended early, after: {last} (log: {log})")
+    return found
+
+
+def _script(netlist: Netlist) -> str:
+    return (
+        f"read_liberty cells.lib\nputs {_MARK}read\n"
+        f"read_verilog {netlist.file.name}\nlink_design {netlist.top}\nputs {_MARK}linked\n"
+        f'puts "{_MARK}cells [llength [get_cells *]]"\n'
+        f"source {CONSTRAINTS}\n"
+        "foreach path [find_timing_paths -path_delay max] {\n"
+        f'  puts "{_MARK}slack [get_property $path slack]"\n'
+        "  foreach point [get_property $path points] {\n"
+        f'    puts "{_MARK}point [get_property [get_property $point pin] full_name]"\n'
+        "  }\n"
+        "}\n"
+        f"write_sdf {DELAYS}\n"
+        f"puts {_MARK}done\n"
+    )
+
+
+def _check_whole(netlist: Netlist, lines: dict[str, list[str]]) -> None:
+    """That OpenSTA has all cells of the netlist.
+
+    Raises:
+        DesignFailure: if it hasn't.
+    """
+    said = lines.get("cells", ["none"])[0]
+    if said != str(len(netlist.instances)):
+        raise DesignFailure(
+            f"{netlist.top}: OpenSTA read {said[:20]} of {len(netlist.instances)} cells"
+        )
+
+
+def _end(netlist: Netlist, library: CellLibrary, point: str) -> tuple[str, str]:
+    """Layer and signal at an end of a path: a port, or what a flip-flop holds."""
+    instance, _, pin = point.rpartition("/")
+    found = netlist.by_name.get(instance)
+    if found is None:
+        return "", point
+    outputs = [each.name for each in library.cell(found.cell).outputs if each.name in found.nets]
+    net = found.nets.get(outputs[0] if outputs else pin)
+    names = netlist.names[net] if net else [point]
+    best = min(names, key=lambda name: (_is_made(name), not netlist.layer(name), len(name), name))
+    return netlist.layer(instance), netlist.signal(best)
+
+
+def _is_made(name: str) -> bool:
+    """Whether a name is Yosys' own."""
+    return re.search(r"(^|_)_[0-9]+_$", name) is not None

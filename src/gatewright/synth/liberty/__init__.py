@@ -1,0 +1,1 @@
+"""Standard cells: any library in Liberty format, mapped by Yosys and ABC."""
