@@ -80,6 +80,10 @@ class GateFabric:
         """See `Fabric`."""
         return self.gate_ns * self._gates(node, nodes)
 
+    def derated(self, factor: float) -> GateFabric:
+        """See `Fabric`."""
+        return GateFabric(self.gate_ns * factor, self.register_ns * factor)
+
     def enable_delay(self, loads: int) -> float:
         """A gate, and a tree of buffers with `_TREE` loads each."""
         return self.gate_ns * (1 + math.log(max(1, loads), _TREE))
