@@ -21,6 +21,7 @@ from gatewright.vendor.projects.devices import (
     radiant_performance,
 )
 from gatewright.vendor.projects.files import VendorProject, core_file, project_files, shared_files
+from gatewright.vendor.projects.ip import ip_module, ip_name
 from gatewright.vendor.projects.wrapper import wrapper, wrapper_name
 
 #: The commands of the tools that scripts call; what is not among them fails as in the tool.
@@ -273,6 +274,20 @@ def with_wrapper(project, **options):
 @pytest.mark.parametrize("active_high", [False, True])
 def test_the_wrapper_is_clean(project, active_high):
     lint(with_wrapper(project, reset_active_high=active_high))
+
+
+def test_the_ip_is_clean_and_says_what_its_ports_are(project):
+    text = ip_module(project)
+    name = f"{ip_name(project)}.v"
+    (project.directory / name).write_text(text)
+    lint(dataclasses.replace(project, top="net_ip", files=(*project.files, name)))
+    assert text.count("X_INTERFACE_INFO") == 2 + 4 * 2
+    assert "ASSOCIATED_BUSIF s_axis:m_axis, ASSOCIATED_RESET aresetn" in text
+    assert "frame_error" not in text
+    inputs = tuple(dataclasses.replace(port, checked=True) for port in project.inputs)
+    checked = ip_module(dataclasses.replace(project, inputs=inputs))
+    assert "  output wire s_axis_frame_error," in checked
+    assert ".s_axis_frame_error(s_axis_frame_error)" in checked
 
 
 def test_the_wrapper_has_a_name_of_its_own(tmp_path):

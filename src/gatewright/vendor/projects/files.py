@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewright.vendor.projects.devices import quartus_family, radiant_performance
+from gatewright.vendor.projects.ip import ip_module, ip_name
 from gatewright.vendor.projects.wrapper import wrapper, wrapper_name
 
 if TYPE_CHECKING:
@@ -69,11 +70,12 @@ def project_files(project: VendorProject) -> dict[str, str]:
 
 
 def shared_files(rtl: RtlProject) -> dict[str, str]:
-    """What projects of all tools share: a list of sources, constraints out of context."""
+    """What projects of all tools share: sources, constraints, the design as an IP."""
     clock, delays = _clock(rtl.clock_ns), _port_delays(rtl)
     return {
         "clock.sdc": _lines(clock, _UNCERTAINTIES, *delays),
         "clock.xdc": _lines(clock, *delays),
+        f"{ip_name(rtl)}.v": ip_module(rtl),
         "rtl.f": "".join(f"../rtl/{name}\n" for name in rtl.files),
     }
 
