@@ -79,6 +79,13 @@ def test_paths_are_as_short_as_the_clock_asks_or_as_one_unit_takes(clock_ns):
     assert found.ready_ns <= max(clock_ns, alone) < stalled.ready_ns
 
 
+def test_a_path_is_cut_behind_the_circuit_of_a_sequencer():
+    """No FIFO can stand between the two: the constants would not keep step."""
+    target = load_target("ecp5-85k")
+    found = build_modules(residual(9), target, 7.0)
+    assert found.ready_ns <= 7.0 < build_modules(residual(9), target, 7.0, "stall").ready_ns
+
+
 def test_a_path_grows_with_what_it_enables():
     fabric = TARGET.fabric
     delays = [fabric.enable_delay(loads) for loads in (1, 2, 100, 10_000)]

@@ -109,31 +109,36 @@ class _Cutter:
                 # Of one input the gate's ready is a register; of several it waits for the others.
                 at = start if placed.handshakes == 1 else start + self.fabric.enable_delay(1)
             elif placed.holds:
-                cost = self.fabric.enable_delay(placed.enabled_bits)
-                if at > start and at + cost > self.clock_ns and self._sliceable(placed):
+                late = at + self._share(placed, before) > self.clock_ns
+                if at > start and late and self._sliceable(placed):
                     found.append(Placed(Fifo(_SLICE), placed.result, placed.result))
                     at = start
                     self.cuts += 1
                 found.append(placed)
-                at += cost
+                at += self.fabric.enable_delay(placed.enabled_bits)
             else:
                 found.append(placed)
             self.longest = max(self.longest, at)
         return tuple(found[::-1]), at
 
     def _gated(self, placed: Placed, before: Placed | None) -> bool:
-        """Whether a circuit never waits: if that takes too long even behind a slice.
-
-        Args:
-            placed: the circuit, or another unit.
-            before: the unit before it; if no slice can stand between, its share counts, too.
-        """
+        """Whether a circuit never waits: if that takes too long even behind a slice."""
         if placed.circuit is None or not placed.holds or self.handshake == "stall":
             return False
-        alone = self.fabric.register_ns + self.fabric.enable_delay(placed.enabled_bits)
-        if before is not None and not self._sliceable(before):
-            alone += self.fabric.enable_delay(before.enabled_bits)
+        alone = self.fabric.register_ns + self._share(placed, before)
         return self.handshake == "credit" or alone > self.clock_ns
+
+    def _share(self, placed: Placed, before: Placed | None) -> float:
+        """What a unit adds to the path, in ns, with all before it that no slice can be put behind.
+
+        Args:
+            placed: the unit.
+            before: the unit before it.
+        """
+        share = self.fabric.enable_delay(placed.enabled_bits)
+        if before is not None and before.holds and not self._sliceable(before):
+            share += self.fabric.enable_delay(before.enabled_bits)
+        return share
 
     def _sliceable(self, placed: Placed) -> bool:
         """Whether a FIFO can stand behind a unit: constants would not keep step with it."""
