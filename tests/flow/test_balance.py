@@ -45,7 +45,7 @@ def test_what_cannot_be_so_fast_is_named(tmp_path):
 
 def test_the_bottleneck_and_its_price(tmp_path):
     design = reused(residual(), {"stem": 3, "long": 18})
-    project = emit(design, TARGET, 5.0, tmp_path)
+    project = emit(design, TARGET, 5.0, tmp_path, handshake="stall")
     found = bottleneck(design, project, TARGET)
     # 36 windows of 18 steps, and a cycle in which the next image's first window is not there yet.
     assert (found.layer, found.interval, found.reuse, found.multipliers) == ("long", 649, 18, 2)

@@ -44,7 +44,7 @@ def test_depths_are_measured_and_keep_the_interval(tmp_path):
 def test_the_rows_that_begin_an_image_are_ready_without_a_measurement(tmp_path):
     # Before its first window `slow` takes two rows of 26 and 3 pixels of the padded image, one a
     # clock, 26 of them from `fast`, which gives one in 9 clocks.
-    project = emit(chain(3, 24), TARGET, 5.0, tmp_path)
+    project = emit(chain(3, 24), TARGET, 5.0, tmp_path, handshake="stall")
     assert project.interval == 18 * (3 * 24 - 1) + 2 * 26 + 3
     words = np.zeros((5, 3 * 24 * 2), np.int64)
     run = simulate.simulate(project, [words], tmp_path / "sim", stalls=(), resets=0)

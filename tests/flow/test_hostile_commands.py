@@ -25,6 +25,7 @@ RIGHT = {
     "synth": ["project", "--target", "xcup"],
     "import-report": ["net.rpt", "--output", "project"],
     "vendor": ["project", "--tool", "vivado"],
+    "fmax": ["project", "--target", "ecp5-85k"],
     "report": ["project"],
     "run": [str(MODELS / "digits_mlp")],
     "explore": [str(MODELS / "digits_mlp")],
@@ -133,7 +134,7 @@ def reached(monkeypatch):
     def work(*_, **__):
         raise InputError("reached the work")
 
-    for module in ("convert", "verify", "fifos", "synthesize", "import_reports"):
+    for module in ("convert", "verify", "fifos", "synthesize", "import_reports", "place", "fmax"):
         monkeypatch.setattr(f"gatewright.flow.{module}.run_step", work)
     monkeypatch.setattr("gatewright.compress.quantize_files._quantize", work)
     monkeypatch.setattr("gatewright.explore.local.LocalEngine.submit", work)

@@ -143,7 +143,7 @@ def test_rtl_that_reaches_out_is_not_given_to_a_tool(project, mocks):
     mocks(vivado="works")
     path = project / "rtl" / load_rtl(project).files[0]
     path.write_text(path.read_text() + 'module m; initial $system("x"); endmodule\n')
-    with pytest.raises(InputError, match="is refused: RTL reaches nothing outside"):
+    with pytest.raises(InputError, match="is refused: RTL must not reach outside"):
         run_vendor_tools(project, ["vivado"])
 
 

@@ -117,7 +117,7 @@ def _designs() -> list[tuple[float, Design]]:
 
 
 def _modules(design: Design) -> list[LayerModule]:
-    found = build_modules(design, TARGET, TARGET.clock_ns).layers
+    found = build_modules(design, TARGET, TARGET.clock_ns, "stall").layers
     return [module for module in found if module.reuse is not None and module.reuse > 1]
 
 

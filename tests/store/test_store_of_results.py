@@ -124,7 +124,7 @@ def test_entries_are_listed_by_kind_and_removed_by_key(store):
     assert store.check() == SOUND
     assert nothing_is_left(store)
     store.remove(keys[1])
-    with pytest.raises(InputError, match="no key"):
+    with pytest.raises(InputError, match="is not a key"):
         store.remove("../data")
 
 

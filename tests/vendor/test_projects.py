@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 from made_up_design import make_design
-from tools import build_bench
+from tools import build_bench, verilator
 
 from gatewright.errors import InputError
 from gatewright.simulate.verilator import lint
@@ -280,7 +280,12 @@ def test_the_ip_is_clean_and_says_what_its_ports_are(project):
     text = ip_module(project)
     name = f"{ip_name(project)}.v"
     (project.directory / name).write_text(text)
-    lint(dataclasses.replace(project, top="net_ip", files=(*project.files, name)))
+    # Its attributes are for Vivado alone: the wall before simulation refuses them.
+    done = verilator(
+        "--lint-only", "-Wall", "--no-timing", "--top-module", "net_ip", *project.files, name,
+        cwd=project.directory,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     assert text.count("X_INTERFACE_INFO") == 2 + 4 * 2
     assert "ASSOCIATED_BUSIF s_axis:m_axis, ASSOCIATED_RESET aresetn" in text
     assert "frame_error" not in text

@@ -199,7 +199,7 @@ def _check(tool: str, folder: Path, status: int, until: Stage) -> None:
         problem = f"failed: {error.group().strip()}"
     elif status:
         problem = f"ended with status {status}: {processes.complaint(said)}"
-    elif not mark.is_file() or mark.read_text(errors="replace").strip() != until:
+    elif not mark.is_file() or mark.read_text(encoding="utf-8", errors="replace").strip() != until:
         problem = f"ended without an error, but before its script was {until}"
     else:
         return
