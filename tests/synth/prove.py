@@ -9,21 +9,31 @@ from pathlib import Path
 
 from pyosys import libyosys
 
+from gatewright.synth.carry_chains import map_sums
 from gatewright.synth.xilinx.adders import CARRY, map_adders
 
 run = libyosys.run_pass
 
 
-def adders(source: str, modules: list[str]) -> None:
-    """Map the adders of combinational modules; print how many are mapped, prove each module."""
+def adders(source: str, modules: list[str], chains: bool = False) -> None:
+    """Map the adders of combinational modules; print how many are mapped, prove each module.
+
+    Args:
+        source: SystemVerilog.
+        modules: the modules in it.
+        chains: map onto carry chains of two operands instead of AMD's of three.
+    """
     run(f"read_verilog -sv {source}")
     run("proc; opt_expr; opt_clean; write_json rtl.json")
     netlist = json.loads(Path("rtl.json").read_text())
-    mapped = map_adders(netlist)
+    of_two = (map_sums(netlist, module) for module in modules)
+    mapped = sum(of_two) if chains else map_adders(netlist)
     Path("mapped.json").write_text(json.dumps(netlist))
     for module in modules:
         run(f"rename {module} rtl_{module}")
-    run(f"read_json mapped.json; opt_clean; chtype -set CARRY4 t:{CARRY}; delete ={CARRY}")
+    run("read_json mapped.json; opt_clean")
+    if not chains:
+        run(f"chtype -set CARRY4 t:{CARRY}; delete ={CARRY}")
     run("read_verilog +/xilinx/cells_sim.v; hierarchy; proc")
     for module in modules:
         run(f"miter -equiv -flatten -make_assert rtl_{module} {module} miter_{module}")

@@ -61,10 +61,10 @@ def designs(seed: int, repeats: int) -> tuple[str, list[str]]:
     return "".join(module(rng, name, negated) for name, negated in modules), names
 
 
-def check_random(directory: Path, seed: int, repeats: int) -> None:
+def check_random(directory: Path, seed: int, repeats: int, *, chains: bool = False) -> None:
     text, names = designs(seed, repeats)
     (directory / "sums.sv").write_text(text)
-    result = prove(directory, kind="adders", source="sums.sv", modules=names)
+    result = prove(directory, kind="adders", source="sums.sv", modules=names, chains=chains)
     assert result.startswith(f"PROVED {len(names)} "), result
     mapped = int(result.split()[-1])
     assert mapped > len(names) // 2
@@ -72,6 +72,10 @@ def check_random(directory: Path, seed: int, repeats: int) -> None:
 
 def test_random_sums_are_exact(tmp_path):
     check_random(tmp_path, 1, 2)
+
+
+def test_random_sums_on_chains_of_two_operands_are_exact(tmp_path):
+    check_random(tmp_path, 1, 1, chains=True)
 
 
 @pytest.mark.full

@@ -10,24 +10,28 @@ from typing import Any
 
 from gatewright.synth.mapper import Netlist
 
-#: Ports of the operands of a chain, by those of the word-level cell, and whether B is subtracted.
+#: Ports that a chain's operands A and B come from, and whether B is subtracted.
 _SUMS = {"$add": ("A", "B", "0"), "$sub": ("A", "B", "1"), "$neg": ("", "A", "1")}
 
 
-def map_sums(netlist: Netlist, top: str) -> None:
-    """Replace each `$add`, `$sub` and `$neg` of a module by an `$alu`, in place."""
+def map_sums(netlist: Netlist, top: str) -> int:
+    """Replace each `$add`, `$sub` and `$neg` of a module by an `$alu`, in place.
+
+    Returns:
+        How many there were.
+    """
     module = netlist["modules"][top]
     cells: dict[str, Any] = module["cells"]
     nets = 1 + max(
         (bit for port in _connections(module) for bit in port if isinstance(bit, int)), default=1
     )
-    for cell in cells.values():
-        if cell["type"] not in _SUMS:
-            continue
+    sums = [cell for cell in cells.values() if cell["type"] in _SUMS]
+    for cell in sums:
         width = len(cell["connections"]["Y"])
         cell.update(_chain(cell, list(range(nets, nets + width)), width))
         nets += 2 * width
         cell["connections"]["CO"] = list(range(nets - width, nets))
+    return len(sums)
 
 
 def operand(cell: Netlist, port: str) -> list[int | str]:
