@@ -15,6 +15,7 @@ from gatewright.place.nextpnr import find_nextpnr, run_nextpnr
 from gatewright.place.nextpnr_report import read_report
 from gatewright.results.routed import Cells, Routed, Run
 from gatewright.results.utilization import Resources
+from gatewright.synth.yosys_worker import STATISTICS
 from gatewright.system.files import write_text
 from gatewright.wall import systemverilog
 
@@ -100,7 +101,10 @@ def place(
     router = router_of(target)
     version = find_nextpnr(router.program).version
     tell("mapping the whole design")
-    netlist, cost = _mapped(project, target, directory)
+    netlist, cost = _mapped(project, target, directory, router.pads)
+    if router.constraints is not None:
+        name, text = router.constraints
+        write_text(directory / name, text)
     runs, reports = [], []
     for number, seed in enumerate(seeds, 1):
         tell(f"placing and routing, seed {number} of {len(seeds)}")
@@ -120,7 +124,7 @@ def place(
             if number["used"]
         },
         harness=cost,
-        critical_path=segments(worst.path, project.modules, _kinds(directory / "cells.json")),
+        critical_path=segments(worst.path, project.modules, _kinds(directory / STATISTICS)),
         predicted_ns=predicted.path_ns if predicted else None,
         derate=predicted.derate if predicted else None,
         lut=counted.lut,
@@ -135,13 +139,15 @@ def place(
     return Placement(routed, router.program, version, details)
 
 
-def _mapped(project: RtlProject, target: Target, directory: Path) -> tuple[Path, Resources]:
+def _mapped(
+    project: RtlProject, target: Target, directory: Path, pads: str
+) -> tuple[Path, Resources]:
     """The mapped netlist of a project in its harness, and what the harness alone takes."""
     systemverilog.check(project)
     around = directory / f"{harness.MODULE}.sv"
     write_text(around, harness.harness(project))
     files = [*(project.directory / file for file in project.files), around]
-    netlist = synth.export_netlist(files, harness.MODULE, target, directory, form="json")
+    netlist = synth.export_netlist(files, harness.MODULE, target, directory, form="json", pads=pads)
     alone = directory / "harness"
     alone.mkdir()
     top = project.directory / f"{project.top}.sv"
@@ -159,14 +165,16 @@ def _counted(router: Router, report: NextpnrReport, cost: Resources) -> Resource
     """Resources of the design: what the router counted, without the harness.
 
     Raises:
-        InputError: if the report doesn't count a kind of cells.
+        InputError: if the report doesn't count what is a LUT.
     """
     found: dict[str, float] = {}
     for figure, kinds in router.counts.items():
-        missing = kinds.keys() - report.used.keys()
-        if missing:
-            raise InputError(f"{router.program}: its report does not count {min(missing)}")
-        used = sum(weight * report.used[kind]["used"] for kind, weight in kinds.items())
+        counted = {kind: report.used[kind]["used"] for kind in kinds if kind in report.used}
+        if not counted and figure == "lut":
+            raise InputError(f"{router.program}: its report does not count {min(kinds)}")
+        if not counted:  # a smaller device may have none
+            continue
+        used = sum(kinds[kind] * number for kind, number in counted.items())
         own = getattr(cost, figure) or 0
         if figure == "lut" and router.joint:
             own = max(own, cost.ff or 0)

@@ -16,6 +16,9 @@ class Router:
         device: what its vendor calls it, with package and speed grade.
         counts: by figure of `Resources`, what cells count as, by the router's names for them.
         joint: whether a cell that counts as a LUT holds a register as well.
+        pads: buffers that ports of the netlist need, as arguments of Yosys' `iopadmap`.
+        constraints: name and text of the file that says at which pins the harness' ports are, where
+            the router does not choose these itself.
     """
 
     program: str
@@ -23,3 +26,5 @@ class Router:
     device: str
     counts: Mapping[str, Mapping[str, float]]
     joint: bool = False
+    pads: str = ""
+    constraints: tuple[str, str] | None = None

@@ -150,7 +150,13 @@ def synthesize_files(
 
 
 def export_netlist(
-    files: Sequence[Path], top: str, target: Target, directory: Path, *, form: NetlistForm = "v"
+    files: Sequence[Path],
+    top: str,
+    target: Target,
+    directory: Path,
+    *,
+    form: NetlistForm = "v",
+    pads: str = "",
 ) -> Path:
     """Write the mapped netlist of SystemVerilog files, over the family's primitives.
 
@@ -160,6 +166,7 @@ def export_netlist(
         target: the device family.
         directory: exists; the netlist, its cells' numbers (`cells.json`) and the log go there.
         form: Verilog, or the JSON that open routers read.
+        pads: buffers that its ports get, as arguments of Yosys' `iopadmap`; none by default.
 
     Returns:
         The netlist; `Mapper.models` of the family define its cells.
@@ -170,7 +177,9 @@ def export_netlist(
     """
     mapper = target.family.mapper.at(target.clock_ns)
     netlist = f"netlist.{form}"
-    statistics = _execute(replace(_job(top, files, [], mapper), netlist=netlist), directory)
+    statistics = _execute(
+        replace(_job(top, files, [], mapper), netlist=netlist, pads=pads), directory
+    )
     _count(statistics, top, mapper)
     return directory / netlist
 

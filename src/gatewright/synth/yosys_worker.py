@@ -43,6 +43,8 @@ class Job:
         mapper: fields of its `Mapper`.
         netlist: file that the mapped netlist is written to, `netlist.v` as Verilog or
             `netlist.json` as Yosys' JSON; "" for none.
+        pads: buffers of ports in the netlist that is written, as arguments of `iopadmap`; they are
+            not counted.
     """
 
     top: str
@@ -51,6 +53,7 @@ class Job:
     family: str
     mapper: dict[str, Any]
     netlist: str
+    pads: str = ""
 
     def elaborate(self) -> list[str]:
         """Yosys commands from source text to a flat word-level netlist, `elaborated.json`."""
@@ -86,6 +89,7 @@ class Job:
             *mapping,
             "check",
             f"tee -q -o {STATISTICS} stat -json",
+            *((f"iopadmap -bits {self.pads}",) if self.pads else ()),
             *_WRITERS[self.netlist],
         ]
 
