@@ -338,6 +338,60 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 @app.command()
+def estimate(
+    model: Annotated[
+        Path, typer.Argument(help="A model file, as for convert, or a converted project directory.")
+    ],
+    weights: options.Weights = None,
+    io: options.Io = None,
+    reuse: options.Reuse = None,
+    strategy: options.Strategy = None,
+    precision: options.Precision = None,
+    input_precision: options.InputPrecision = None,
+    preset: options.Preset = None,
+    settings: options.Settings = None,
+    target_ii: options.TargetInterval = None,
+    target: Annotated[
+        str | None, typer.Option(help="Target; default xcup, or a directory's own.")
+    ] = None,
+    clock: options.Clock = None,
+    handshake: options.Handshake = None,
+    as_json: options.Json = False,
+) -> None:
+    """Estimate resources, latency and Fmax per layer without synthesis."""
+    from gatewright.cli import estimates
+    from gatewright.flow.estimate import estimate_model, estimate_project
+    from gatewright.frontend.hls_config import options_of
+
+    chosen: dict[str, Any] = {
+        "io": io,
+        "reuse_factor": reuse,
+        "strategy": strategy,
+        "precision": precision,
+        "input_precision": input_precision,
+        "preset": preset,
+        "settings": tuple(_setting(text) for text in settings or ()),
+        "target_ii": target_ii,
+        "handshake": handshake,
+    }
+    if (model / "convert.json").is_file():
+        if weights is not None or any(chosen.values()):
+            raise InputError(f"{model}: is converted; only --target and --clock can differ")
+        found = estimate_project(model, target, clock)
+    else:
+        asked = options_of(None, **chosen, target=target or DEFAULT_TARGET, clock_ns=clock)
+        found = estimate_model(model, weights, asked, _progress.begin(model))
+        _progress.end()
+    if as_json:
+        _print_json(estimates.estimate_json(found))
+        return
+    console().print(estimates.estimate_table(found))
+    for note in found.notes:
+        say(f"{model}: {note}")
+    say(f"{model}: {estimates.estimate_text(found)}")
+
+
+@app.command()
 def quantize(
     model: Annotated[Path, typer.Argument(help="Float tf-keras model: .h5, .keras, .json.")],
     output: Annotated[

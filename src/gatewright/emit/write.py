@@ -7,37 +7,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gatewright import __version__
+from gatewright.emit.assembly import any_stream, assemble, join_parts, module_name
 from gatewright.emit.entries import glue_entries, layer_entry
-from gatewright.emit.interconnect import (
-    Credit,
-    Elastic,
-    LockStep,
-    Part,
-    PortLogic,
-    interconnect,
-    predict,
-)
+from gatewright.emit.interconnect import Credit, LockStep, Part, PortLogic
 from gatewright.emit.layer_module import layer_modules
-from gatewright.emit.layers import LayerModule
-from gatewright.emit.modules import build_modules, port_lanes
 from gatewright.emit.printer import text_of
 from gatewright.emit.protocol import AxiStream
 from gatewright.emit.top_module import top_module
 from gatewright.kernels.weighted import Weighted
-from gatewright.rtl.identifiers import identifiers
 from gatewright.rtl.library import copy_library, library_files
 from gatewright.rtl.manifest import RtlProject
-from gatewright.units import Element, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from gatewright.design.dataflow import Design
     from gatewright.emit import netlist
-    from gatewright.emit.interconnect import Balance, Interconnect
-    from gatewright.emit.protocol import Protocol
-    from gatewright.kernels import Tensor
+    from gatewright.emit.interconnect import Balance
+    from gatewright.emit.layers import LayerModule
     from gatewright.options import Handshake
     from gatewright.rtl.manifest import Module
     from gatewright.targets import Target
@@ -72,30 +60,26 @@ def emit(
     Returns:
         The project, its manifest saved.
     """
-    protocol = AxiStream(check_frames)
-    pipeline = build_modules(design, target, clock_ns, handshake)
-    modules = pipeline.layers
+    made = assemble(
+        design,
+        target,
+        clock_ns,
+        depths,
+        handshake,
+        register_ports=register_ports,
+        check_frames=check_frames,
+    )
     about = _about(target.name, clock_ns)
     written: list[netlist.Module] = []
-    entries, parts, by_instance = [], [], {}
-    layers = identifiers([module.kernels[0].layer for module in modules])
-    for module, layer in zip(modules, layers, strict=True):
-        name, instance = f"{design.name}_{layer}", f"u_{layer}"
-        made = layer_modules(module, name, (*_schedule(module, target), *about))
-        written += made
-        entries.append(layer_entry(module, made, instance, target))
-        parts.append(_part(module, name, instance))
-        by_instance[instance] = module
-    joined = _joined(
-        [(tensor, _any(tensor, port_lanes(tensor, design.io))) for tensor in design.inputs],
-        [(tensor, port_lanes(tensor, design.io)) for tensor in design.outputs],
-        parts,
-        _balance(design, by_instance, depths or {}),
-        protocol,
-        PortLogic(register_ports),
-    )
-    latency, interval = predict(joined, by_instance)
-    top = top_module(joined, protocol, design.name, _rate(latency, interval), about)
+    entries = []
+    for instance, module in made.modules.items():
+        name = module_name(design, instance)
+        netlists = layer_modules(module, name, (*_schedule(module, target), *about))
+        written += netlists
+        entries.append(layer_entry(module, netlists, instance, target))
+    joined = made.joined
+    rate = _rate(made.latency, made.interval)
+    top = top_module(joined, made.protocol, design.name, rate, about)
     written.append(top)
     library = library_files(i.module for module in written for i in module.instances())
     copy_library(library, directory)
@@ -108,11 +92,11 @@ def emit(
         modules=(*entries, *glue_entries(joined, top)),
         target=target.name,
         clock_ns=clock_ns,
-        latency=latency,
-        interval=interval,
-        path_ns=round(max((module.path for module in modules), default=0.0), 3),
-        handshake=pipeline.handshake,
-        ready_ns=round(pipeline.ready_ns, 3),
+        latency=made.latency,
+        interval=made.interval,
+        path_ns=round(made.path_ns, 3),
+        handshake=made.handshake,
+        ready_ns=round(made.ready_ns, 3),
     )
     project.save()
     return project
@@ -134,18 +118,19 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
         module.instance,
         inputs,
         output,
-        _any(output, module.out_lanes),
+        any_stream(output, module.out_lanes),
         module.clocked,
         module.free_running,
     )
     sources = {
-        tensor: _any(tensor, lanes) for tensor, lanes in zip(inputs, module.lanes, strict=True)
+        tensor: any_stream(tensor, lanes)
+        for tensor, lanes in zip(inputs, module.lanes, strict=True)
     }
     alone: Balance = LockStep({})
     if module.free_running:
         alone = Credit({}, {output.name: module.latency})
     leaving = [(output, module.out_lanes)]
-    joined = _joined(list(sources.items()), leaving, [part], alone, _PROTOCOL, PortLogic())
+    joined = join_parts(list(sources.items()), leaving, [part], alone, _PROTOCOL, PortLogic())
     name = f"{module.name}_alone"
     latency = module.latency + module.free_running  # the FIFO behind it
     rate = _rate(latency, module.interval)
@@ -179,55 +164,6 @@ def _print(modules: Iterable[netlist.Module], directory: Path) -> list[str]:
         (directory / f"{module.name}.sv").write_text(text_of(module), encoding="utf-8")
         files.append(f"{module.name}.sv")
     return files
-
-
-def _joined(
-    inputs: Sequence[tuple[Tensor, Stream]],
-    outputs: Sequence[tuple[Tensor, int]],
-    parts: Sequence[Part],
-    balance: Balance,
-    protocol: Protocol,
-    ports: PortLogic,
-) -> Interconnect:
-    entering = protocol.inputs([(tensor, stream.lanes) for tensor, stream in inputs])
-    leaving = protocol.outputs(outputs)
-    return interconnect(
-        [(*each, port) for each, port in zip(inputs, entering, strict=True)],
-        [(tensor, port) for (tensor, _), port in zip(outputs, leaving, strict=True)],
-        parts,
-        balance,
-        ports,
-    )
-
-
-def _part(module: LayerModule, name: str, instance: str) -> Part:
-    return Part(
-        name,
-        instance,
-        module.inputs,
-        module.output,
-        module.result,
-        module.clocked,
-        module.free,
-    )
-
-
-def _balance(
-    design: Design, modules: Mapping[str, LayerModule], depths: Mapping[str, int]
-) -> Balance:
-    if not all(module.in_lock_step for module in modules.values()):
-        return Elastic(depths, {instance: module.bursts for instance, module in modules.items()})
-    stages = {instance: module.delays for instance, module in modules.items()}
-    if not any(module.free for module in modules.values()):
-        return LockStep(stages)
-    latency = {tensor.name: 0 for tensor in design.inputs}
-    latency |= {m.output.name: m.start + m.units[-1].latency for m in modules.values()}
-    return Credit(stages, latency)
-
-
-def _any(tensor: Tensor, lanes: int) -> Stream:
-    """A stream of a tensor of which nothing but the type is known."""
-    return Stream(tensor.type, (Element.of(tensor.type),) * lanes, tensor.size // lanes)
 
 
 # Headers

@@ -101,12 +101,7 @@ def convert(
     """
     options = resolve(options)
     target = target_of(options)
-    clock_ns = options.clock_ns or target.clock_ns
-    if clock_ns <= target.fabric.register_ns:
-        raise InputError(
-            f"clock {clock_ns:g} ns: registers alone take {target.fabric.register_ns:g} ns on "
-            f"{target.name}"
-        )
+    clock_ns = clock_of(options, target)
     if name is None:
         name = identifier(model.stem if isinstance(model, Path) else "model")
     check_name(name)
@@ -377,44 +372,111 @@ def _convert(
     from gatewright import frontend
     from gatewright.frontend.network import Network
     from gatewright.frontend.record import save_network
-    from gatewright.lower import lower
 
     folders = [directory / name for name in _MADE]
     with replaced_directories(*folders) as (hls, saved, rtl):
-        progress("converting the model with hls4ml")
-        source = frontend.load(model, weights)
-        calibration = None
-        if options.data is not None:
-            progress(f"measuring the model on {options.data}")
-            calibration = frontend.calibrate(source, Path(options.data), progress)
-        notes: list[str] = []
-
-        def converted(options: ConvertOptions) -> Any:
-            notes.clear()
-            return frontend.convert(
-                source, None, options, hls, name, calibration=calibration, notice=notes.append
-            )
-
-        graph = converted(options)
-        design = lower(graph)
-        interval = _interval(options, clock_ns)
-        if interval is not None:
-            progress(f"converting again, for an interval of {interval} cycles")
-            options = _balanced(options, design, interval, target)
-            graph = converted(options)
-            design = lower(graph)
+        read = read_design(model, weights, options, hls, name, target, clock_ns, progress)
+        source, graph, design, options = read.source, read.graph, read.design, read.options
         frontend.write_hls(graph, hls)
         design.save(saved / "design")
         if isinstance(source, Network):
             save_network(source, saved / NETWORK)
         progress("writing SystemVerilog")
         project = write_rtl(design, options, target, clock_ns, rtl)
+        interval = _interval(options, clock_ns)
         if interval is not None:
             check_interval(project, interval)
         origin = written(model) if isinstance(model, Path) else type(model).__name__
         of_weights = written(weights) if weights else None
         _write_request(directory, Request(origin, of_weights, name, options))
-    return ConvertResults(layers=len(design.kernels), latency=project.latency, notes=tuple(notes))
+    return ConvertResults(layers=len(design.kernels), latency=project.latency, notes=read.notes)
+
+
+@dataclass(frozen=True)
+class ReadDesign:
+    """A model as a design, before any RTL.
+
+    Attributes:
+        source: the model as the frontend holds it.
+        graph: what hls4ml made of it.
+        design: the same, lowered to kernels.
+        options: those asked for, with the reuse factors that a requested interval decided.
+        notes: requests not honoured.
+    """
+
+    source: Any
+    graph: Any
+    design: Design
+    options: ConvertOptions
+    notes: tuple[str, ...]
+
+
+def read_design(
+    model: Path | Any,
+    weights: Path | None,
+    options: ConvertOptions,
+    hls: Path,
+    name: str,
+    target: Target,
+    clock_ns: float,
+    progress: Progress = silent,
+) -> ReadDesign:
+    """Read a model and make a design of it.
+
+    Args:
+        model: a model file, or a live Keras model.
+        weights: weights file where the model file holds the architecture alone.
+        options: what to make of it, resolved.
+        hls: an empty directory for hls4ml.
+        name: of the top module.
+        target: the target of these options.
+        clock_ns: clock period.
+        progress: is told what is being done.
+
+    Raises:
+        InputError: if the model, the weights or an option is wrong.
+    """
+    from gatewright import frontend
+    from gatewright.lower import lower
+
+    progress("converting the model with hls4ml")
+    source = frontend.load(model, weights)
+    calibration = None
+    if options.data is not None:
+        progress(f"measuring the model on {options.data}")
+        calibration = frontend.calibrate(source, Path(options.data), progress)
+    notes: list[str] = []
+
+    def converted(options: ConvertOptions) -> Any:
+        notes.clear()
+        return frontend.convert(
+            source, None, options, hls, name, calibration=calibration, notice=notes.append
+        )
+
+    graph = converted(options)
+    design = lower(graph)
+    interval = _interval(options, clock_ns)
+    if interval is not None:
+        progress(f"converting again, for an interval of {interval} cycles")
+        options = _balanced(options, design, interval, target)
+        graph = converted(options)
+        design = lower(graph)
+    return ReadDesign(source, graph, design, options, tuple(notes))
+
+
+def clock_of(options: ConvertOptions, target: Target) -> float:
+    """Clock period in ns that options ask for, or the target's.
+
+    Raises:
+        InputError: if registers alone take longer.
+    """
+    clock_ns = options.clock_ns or target.clock_ns
+    if clock_ns <= target.fabric.register_ns:
+        raise InputError(
+            f"clock {clock_ns:g} ns: registers alone take {target.fabric.register_ns:g} ns on "
+            f"{target.name}"
+        )
+    return clock_ns
 
 
 def write_rtl(

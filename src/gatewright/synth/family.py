@@ -61,6 +61,11 @@ class Family(ABC):
         """
         return None
 
+    @property
+    def cost_model(self) -> str | None:
+        """Name of the cost model in hls/estimates; None where none was fitted."""
+        return None
+
     def router(self, device: str) -> Router:
         """How designs are placed and routed on a device.
 

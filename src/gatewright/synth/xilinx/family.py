@@ -51,6 +51,11 @@ class Xilinx(Family):
 
     @property
     @override
+    def cost_model(self) -> str:
+        return self.synth_family
+
+    @property
+    @override
     def hls_part(self) -> str:
         return self.part
 

@@ -1,0 +1,1 @@
+"""Calibration of `gatewright estimate` on synthesized projects."""

@@ -1,0 +1,69 @@
+"""Estimates on a terminal, and for scripts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from gatewright.estimate import DesignEstimate, Estimated
+
+
+def estimate_json(found: DesignEstimate) -> dict[str, Any]:
+    """An estimate for scripts; the origin says that nothing was measured."""
+    return {
+        "origin": "estimated",
+        "target": found.target,
+        "clock_ns": found.clock_ns,
+        "handshake": found.handshake,
+        "total": asdict(found.total),
+        "latency": found.latency,
+        "ii": found.interval,
+        "path_ns": round(found.path_ns, 3),
+        "fmax_mhz": round(found.fmax_mhz, 1),
+        "layers": [
+            {
+                "layers": list(layer.layers),
+                **asdict(layer.resources),
+                "latency": layer.latency,
+                "ii": layer.interval,
+                "path_ns": round(layer.path_ns, 3),
+            }
+            for layer in found.layers
+        ],
+        "between": asdict(found.between),
+        "notes": list(found.notes),
+    }
+
+
+def estimate_table(found: DesignEstimate) -> Table:
+    """An estimate for a terminal: a row per layer's module."""
+    shown = Table("estimated", title_justify="left")
+    for name in ("LUT", "FF", "DSP", "BRAM", "latency", "interval", "path ns"):
+        shown.add_column(name, justify="right")
+    for layer in found.layers:
+        figures = f"{layer.latency}", f"{layer.interval}", f"{layer.path_ns:.2f}"
+        shown.add_row(", ".join(layer.layers), *_cells(layer.resources), *figures)
+    shown.add_row("between layers", *_cells(found.between), "", "", "", end_section=True)
+    figures = f"{found.latency}", f"{found.interval}", f"{found.path_ns:.2f}"
+    shown.add_row("design", *_cells(found.total), *figures)
+    return shown
+
+
+def estimate_text(found: DesignEstimate) -> str:
+    """What an estimate was made for, and how fast the design is, in a line."""
+    return (
+        f"estimated for {found.target} at {found.clock_ns:g} ns, handshake {found.handshake}: "
+        f"{found.fmax_mhz:.0f} MHz by the delay model, nothing synthesized"
+    )
+
+
+def _cells(resources: Estimated) -> tuple[str, str, str, str]:
+    return (
+        f"{resources.lut:,}",
+        f"{resources.ff:,}",
+        f"{resources.dsp:,}",
+        f"{resources.bram:g}",
+    )

@@ -1,0 +1,152 @@
+"""A design's modules, joined: all that is known of its hardware before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gatewright.emit.interconnect import (
+    Credit,
+    Elastic,
+    LockStep,
+    Part,
+    PortLogic,
+    interconnect,
+    predict,
+)
+from gatewright.emit.modules import build_modules, port_lanes
+from gatewright.emit.protocol import AxiStream
+from gatewright.rtl.identifiers import identifiers
+from gatewright.units import Element, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gatewright.design.dataflow import Design
+    from gatewright.emit.interconnect import Balance, Interconnect
+    from gatewright.emit.layers import LayerModule
+    from gatewright.emit.protocol import Protocol
+    from gatewright.kernels import Tensor
+    from gatewright.options import Handshake
+    from gatewright.targets import Target
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A design's modules and what joins them, before anything is written.
+
+    Attributes:
+        modules: by instance, in topological order.
+        joined: the top as a graph.
+        protocol: of the ports.
+        latency: clock cycles from input to output.
+        interval: clock cycles per tensor.
+        handshake: how the modules wait.
+        ready_ns: the longest path of a ready in ns, by the target's delay model.
+    """
+
+    modules: dict[str, LayerModule]
+    joined: Interconnect
+    protocol: Protocol
+    latency: int
+    interval: int
+    handshake: Handshake
+    ready_ns: float
+
+    @property
+    def path_ns(self) -> float:
+        """The longest path between registers in ns, by the target's delay model."""
+        return max((module.path for module in self.modules.values()), default=0.0)
+
+
+def assemble(
+    design: Design,
+    target: Target,
+    clock_ns: float,
+    depths: Mapping[str, int] | None = None,
+    handshake: Handshake | None = None,
+    *,
+    register_ports: bool = False,
+    check_frames: bool = False,
+) -> Assembly:
+    """Build the modules of a design and join them; the arguments are those of `emit`."""
+    protocol = AxiStream(check_frames)
+    pipeline = build_modules(design, target, clock_ns, handshake)
+    layers = identifiers([module.kernels[0].layer for module in pipeline.layers])
+    modules = {f"u_{layer}": module for layer, module in zip(layers, pipeline.layers, strict=True)}
+    joined = join_parts(
+        [(tensor, any_stream(tensor, port_lanes(tensor, design.io))) for tensor in design.inputs],
+        [(tensor, port_lanes(tensor, design.io)) for tensor in design.outputs],
+        [_part(module, module_name(design, name), name) for name, module in modules.items()],
+        _balance(design, modules, depths or {}),
+        protocol,
+        PortLogic(register_ports),
+    )
+    latency, interval = predict(joined, modules)
+    return Assembly(
+        modules, joined, protocol, latency, interval, pipeline.handshake, pipeline.ready_ns
+    )
+
+
+def module_name(design: Design, instance: str) -> str:
+    """Name of the module of an instance of a layer."""
+    return f"{design.name}_{instance.removeprefix('u_')}"
+
+
+def join_parts(
+    inputs: Sequence[tuple[Tensor, Stream]],
+    outputs: Sequence[tuple[Tensor, int]],
+    parts: Sequence[Part],
+    balance: Balance,
+    protocol: Protocol,
+    ports: PortLogic,
+) -> Interconnect:
+    """Join modules between the ports that a protocol makes of tensors.
+
+    Args:
+        inputs: tensors that enter, with how they do.
+        outputs: tensors that leave, with elements per beat.
+        parts: the modules, in topological order.
+        balance: what stands between them.
+        protocol: of the ports.
+        ports: what stands before and behind the modules.
+    """
+    entering = protocol.inputs([(tensor, stream.lanes) for tensor, stream in inputs])
+    leaving = protocol.outputs(outputs)
+    return interconnect(
+        [(*each, port) for each, port in zip(inputs, entering, strict=True)],
+        [(tensor, port) for (tensor, _), port in zip(outputs, leaving, strict=True)],
+        parts,
+        balance,
+        ports,
+    )
+
+
+def _part(module: LayerModule, name: str, instance: str) -> Part:
+    return Part(
+        name,
+        instance,
+        module.inputs,
+        module.output,
+        module.result,
+        module.clocked,
+        module.free,
+    )
+
+
+def _balance(
+    design: Design, modules: Mapping[str, LayerModule], depths: Mapping[str, int]
+) -> Balance:
+    if not all(module.in_lock_step for module in modules.values()):
+        return Elastic(depths, {instance: module.bursts for instance, module in modules.items()})
+    stages = {instance: module.delays for instance, module in modules.items()}
+    if not any(module.free for module in modules.values()):
+        return LockStep(stages)
+    latency = {tensor.name: 0 for tensor in design.inputs}
+    latency |= {m.output.name: m.start + m.units[-1].latency for m in modules.values()}
+    return Credit(stages, latency)
+
+
+def any_stream(tensor: Tensor, lanes: int) -> Stream:
+    """A stream of a tensor of which nothing but the type is known."""
+    return Stream(tensor.type, (Element.of(tensor.type),) * lanes, tensor.size // lanes)

@@ -1,0 +1,189 @@
+"""What a circuit is made of, counted by its nodes and its schedule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from gatewright.circuit import Cast, Node, Op
+from gatewright.circuit.fabric import adder_bits, is_sign_test, sum_terms
+from gatewright.estimate.truth_tables import luts_of_words
+from gatewright.fixed import Overflow, Rounding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gatewright.emit.layers import CircuitModule
+    from gatewright.estimate.rules import Rules
+
+#: Quantities of hardware by name.
+Counts = Counter[str]
+
+_STRAIGHT = (Rounding.TRN,)
+
+
+def circuit_counts(module: CircuitModule, rules: Rules, multiplier: str = "auto") -> Counts:
+    """Quantities of a circuit.
+
+    Args:
+        module: the circuit, scheduled.
+        rules: how the family maps.
+        multiplier: what its products are made of: "auto", "dsp" or "lut".
+    """
+    return _Counter(module, rules, multiplier).counts()
+
+
+def takes_block(node: Node, nodes: Sequence[Node], rules: Rules, multiplier: str) -> bool:
+    """Whether a MUL node becomes multiplier blocks."""
+    a, b = (nodes[arg].width for arg in node.args)
+    asked = multiplier == "dsp"
+    return multiplier != "lut" and rules.is_block_product(a, b, node.width, asked=asked)
+
+
+class _Counter:
+    def __init__(self, module: CircuitModule, rules: Rules, multiplier: str) -> None:
+        self.module, self.rules = module, rules
+        self.nodes = module.circuit.nodes
+        self.live = _live_widths(module)
+        self.in_blocks = {
+            index
+            for index, node in enumerate(self.nodes)
+            if node.op is Op.MUL and takes_block(node, self.nodes, rules, multiplier)
+        }
+
+    def counts(self) -> Counts:
+        found: Counts = Counter()
+        for index, node in enumerate(self.nodes):
+            if self.live[index]:
+                found.update(self._operation(index, node))
+        found.update(self._registers())
+        if not self.module.free:
+            found["handshakes"] += 1
+            found["stage_flags"] += self.module.schedule.latency
+        return found
+
+    # Operations
+
+    def _operation(self, index: int, node: Node) -> Counts:
+        nodes, width = self.nodes, self.live[index]
+        match node.op:
+            case Op.SUM:
+                return _sum(node, nodes, width)
+            case Op.CAST:
+                return _cast(node, nodes[node.args[0]])
+            case Op.ROUND_EVEN:
+                return Counter(round_even=1)
+            case Op.COMPARE if not is_sign_test(node, nodes):
+                bits = max(nodes[arg].width for arg in node.args)
+                fixed = any(nodes[arg].op is Op.CONST for arg in node.args)
+                return Counter({"compare_constant" if fixed else "compare": bits})
+            case Op.SELECT:
+                fixed = any(nodes[arg].op is Op.CONST for arg in node.args[1:])
+                return Counter({"select_constant" if fixed else "select": width})
+            case Op.TABLE:
+                return Counter(table=luts_of_words(node.attr, node.width, self.rules.lut_inputs))
+            case Op.MUL:
+                return self._product(index, node)
+        return Counter()
+
+    def _product(self, index: int, node: Node) -> Counts:
+        operands = [self.nodes[arg] for arg in node.args]
+        a, b = (operand.width for operand in operands)
+        if index in self.in_blocks:
+            return Counter(dsp=self.rules.blocks(a, b))
+        constants = [operand.lo for operand in operands if operand.op is Op.CONST]
+        if constants:
+            digits = _signed_digits(constants[0])
+            return Counter(product_constant=max(0, digits - 1) * node.width)
+        return Counter(product_pairs=a * b)
+
+    # Registers
+
+    def _registers(self) -> Counts:
+        """Flip-flops between stages; what is only carried along is a shift register."""
+        found: Counts = Counter()
+        for index, taps in enumerate(_taps(self.module)):
+            width, before = self.live[index], 0
+            for tap in taps:
+                length, before = tap - before, tap
+                if self.rules.is_shift_register(length):
+                    found["shift_register"] += width
+                else:
+                    found["ff"] += width * length
+            if index in self.in_blocks and taps:
+                found["product_register"] += width
+        return found
+
+
+def _taps(module: CircuitModule) -> list[list[int]]:
+    """Per node, the delays in stages at which it is read, ascending, without 0."""
+    nodes, schedule = module.circuit.nodes, module.schedule
+    taps: list[set[int]] = [set() for _ in nodes]
+    for index, node in enumerate(nodes):
+        for arg in node.args:
+            taps[arg].add(schedule.stage[index] - schedule.stage[arg])
+    for index in module.circuit.outputs:
+        taps[index].add(schedule.latency - schedule.stage[index])
+    return [
+        [] if node.op is Op.CONST else sorted(found - {0})
+        for node, found in zip(nodes, taps, strict=True)
+    ]
+
+
+def _live_widths(module: CircuitModule) -> list[int]:
+    """Per node, how many of its lower bits have a reader; upper ones go as nothing reads them."""
+    nodes = module.circuit.nodes
+    live = [0] * len(nodes)
+    for index in module.circuit.outputs:
+        live[index] = nodes[index].width
+    for index in range(len(nodes) - 1, -1, -1):
+        node = nodes[index]
+        if not live[index]:
+            continue
+        for arg, bits in zip(node.args, _bits_read(node, live[index], nodes), strict=True):
+            live[arg] = max(live[arg], min(bits, nodes[arg].width))
+    return live
+
+
+def _bits_read(node: Node, width: int, nodes: Sequence[Node]) -> list[int]:
+    """Per argument, how many of its lower bits decide the lower `width` bits of a node."""
+    match node.op:
+        case Op.SUM:
+            return [width - shift for _, shift in node.attr]
+        case Op.SELECT:
+            return [1, *(width - shift for shift in node.attr)]
+        case Op.BITS:
+            return [node.attr[0] + 1]
+    return [nodes[arg].width for arg in node.args]
+
+
+def _sum(node: Node, nodes: Sequence[Node], width: int) -> Counts:
+    variable = sum(nodes[arg].op is not Op.CONST for arg in node.args)
+    if not variable:
+        return Counter()
+    bits = max(0, adder_bits(sum_terms(node, nodes), width))
+    kind = f"sum{variable}" + ("_constant" if variable < len(node.args) else "")
+    return Counter({kind: bits})
+
+
+def _signed_digits(value: int) -> int:
+    """Digits of the canonical signed-digit form of a number that are not zero."""
+    value = abs(value)
+    return (value ^ 3 * value).bit_count()
+
+
+def _cast(node: Node, source: Node) -> Counts:
+    """What `gw_cast` holds: an adder where rounding needs one, detection and choice of bounds."""
+    frac, to = Cast(*node.attr)
+    found: Counts = Counter()
+    width = source.width + (not source.signed)
+    dropped = frac - to.frac
+    whole = max(1, width - dropped)
+    if dropped > 0 and to.rounding not in _STRAIGHT:
+        whole += 1
+        found["cast_round"] = min(whole, to.width) if to.overflow is Overflow.WRAP else whole
+        found["cast_sticky"] = min(dropped, width)
+    if to.overflow is not Overflow.WRAP:
+        found["cast_bounds"] = node.width
+        found["cast_detect"] = max(0, whole - to.width)
+    return found

@@ -1,0 +1,117 @@
+"""What quantities of hardware cost on a family: rules and coefficients, kept as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from gatewright.errors import InputError, UnsupportedError
+from gatewright.estimate.rules import Rules
+from gatewright.parsing.documents import read_yaml
+from gatewright.parsing.strict import first_problem
+from gatewright.system.package_data import data_dir
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gatewright.targets import Target
+
+_Coefficient = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
+
+#: Coefficients of what the counts tell exactly.
+COUNTED: dict[str, dict[str, float]] = {
+    "ff": {"ff": 1, "stage_flags": 1, "rom_register": 1, "product_register": -1},
+    "dsp": {"dsp": 1},
+    "bram": {"half_blocks": 0.5},
+}
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """What hardware is estimated to take up; never a measurement.
+
+    Attributes:
+        lut: look-up tables, memory included.
+        ff: flip-flops.
+        dsp: multiplier blocks.
+        bram: block RAM in blocks of 36 Kb.
+    """
+
+    lut: int
+    ff: int
+    dsp: int
+    bram: float
+
+    def __add__(self, other: Estimated) -> Estimated:
+        """Both together."""
+        return Estimated(
+            self.lut + other.lut,
+            self.ff + other.ff,
+            self.dsp + other.dsp,
+            self.bram + other.bram,
+        )
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """The cost model of a family.
+
+    Attributes:
+        description: how it was made.
+        calibrated_on: models whose synthesized modules it was fitted to.
+        rules: how the family maps.
+        lut: LUTs per unit of each quantity.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    description: str
+    calibrated_on: tuple[str, ...]
+    rules: Rules
+    lut: dict[str, _Coefficient] = field(default_factory=dict)
+
+    def cost(self, counts: Mapping[str, int]) -> Estimated:
+        """What counted quantities take up."""
+        whole = {name: round(_weighed(counts, COUNTED[name])) for name in ("ff", "dsp")}
+        return Estimated(
+            lut=max(0, round(_weighed(counts, self.lut))),
+            ff=max(0, whole["ff"]),
+            dsp=whole["dsp"],
+            bram=_weighed(counts, COUNTED["bram"]),
+        )
+
+
+def load_cost_model(target: Target) -> CostModel:
+    """The cost model of a target's family.
+
+    Raises:
+        UnsupportedError: if none was fitted for it.
+    """
+    folder = data_dir("hls") / "estimates"
+    name = target.family.cost_model
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name not in known:
+        raise UnsupportedError(
+            f"target '{target.name}': no cost model was fitted for its devices, only for "
+            f"{', '.join(known)}; 'gatewright synth' counts what they need"
+        )
+    return read_cost_model(folder / f"{name}.yaml")
+
+
+def read_cost_model(path: Path) -> CostModel:
+    """A cost model from its file.
+
+    Raises:
+        InputError: if a field is missing, unknown or of the wrong kind.
+    """
+    try:
+        return TypeAdapter(CostModel).validate_python(read_yaml(path, "a cost model"))
+    except ValidationError as error:
+        raise InputError(f"{path}: not a cost model: {first_problem(error)}") from None
+
+
+def _weighed(counts: Mapping[str, int], weights: Mapping[str, float]) -> float:
+    return sum(weight * counts.get(name, 0) for name, weight in weights.items())

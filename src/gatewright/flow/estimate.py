@@ -1,0 +1,96 @@
+"""The estimate of a model, or of a converted project, without synthesis."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from gatewright.emit.assembly import assemble
+from gatewright.estimate import DesignEstimate, estimate_design, load_cost_model
+from gatewright.flow.convert import (
+    clock_of,
+    load_design,
+    load_request,
+    load_rtl,
+    read_design,
+    require_project,
+    target_of,
+)
+from gatewright.flow.steps import Progress, silent
+from gatewright.options import ConvertOptions, resolve
+from gatewright.rtl.reserved import identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gatewright.design.dataflow import Design
+
+
+def estimate_model(
+    model: Path, weights: Path | None, options: ConvertOptions, progress: Progress = silent
+) -> DesignEstimate:
+    """Estimate what a model file would become; nothing is kept.
+
+    Args:
+        model: a model file.
+        weights: weights file where the model file holds the architecture alone.
+        options: what to make of it.
+        progress: is told what is being done.
+
+    Raises:
+        InputError: if the model, the weights or an option is wrong.
+        UnsupportedError: if the target's devices have no cost model.
+    """
+    options = resolve(options)
+    target = target_of(options)
+    load_cost_model(target)  # refused before the model is read
+    clock_ns = clock_of(options, target)
+    with TemporaryDirectory() as scratch:
+        name = identifier(model.stem)
+        read = read_design(model, weights, options, Path(scratch), name, target, clock_ns, progress)
+    found = _estimate(read.design, read.options, {})
+    return replace(found, notes=(*read.notes, *found.notes))
+
+
+def estimate_project(
+    directory: Path, target: str | None = None, clock_ns: float | None = None
+) -> DesignEstimate:
+    """Estimate a converted project, its FIFOs as deep as they were built.
+
+    Args:
+        directory: a converted project.
+        target: another target than the project's.
+        clock_ns: another clock period than the project's; with another target, that target's.
+
+    Raises:
+        InputError: if the directory is none, or the target does not exist.
+        UnsupportedError: if the target's devices have no cost model.
+    """
+    require_project(directory)
+    options, project = load_request(directory).options, load_rtl(directory)
+    depths = {
+        module.instance: module.depth for module in project.modules if module.depth is not None
+    }
+    if target is not None and target != options.target:
+        options = replace(options, target=target, clock_ns=None, derate=1.0)
+    if clock_ns is not None:
+        options = replace(options, clock_ns=clock_ns)
+    return _estimate(load_design(directory), options, depths)
+
+
+def _estimate(design: Design, options: ConvertOptions, depths: Mapping[str, int]) -> DesignEstimate:
+    target = target_of(options)
+    load_cost_model(target)
+    clock_ns = clock_of(options, target)
+    made = assemble(
+        design,
+        target,
+        clock_ns,
+        depths,
+        options.handshake,
+        register_ports=options.register_ports,
+        check_frames=options.check_frames,
+    )
+    return estimate_design(made, target, clock_ns)
