@@ -5,7 +5,14 @@ import shutil
 from html import unescape
 
 import pytest
-from made_up import add_ranges, make_fields, make_report, make_streamed_report, make_sweep
+from made_up import (
+    add_ranges,
+    make_fields,
+    make_found_sweep,
+    make_report,
+    make_streamed_report,
+    make_sweep,
+)
 from test_hostile_text import HOSTILE, hostile_sweep
 
 from gatewright.report.budget import check_budgets, parse_budget
@@ -80,6 +87,18 @@ def test_the_front_is_the_one_of_the_report(show):
     page.uncheck("#only-front")
     assert "✗ 6 of 7 configurations bit-exact, 1 failed" in page.inner_text("#status")
     assert "first difference: layer 'fc2'" in page.inner_text("#remarks li:first-child")
+
+
+def test_the_axes_of_a_search_are_its_objectives(show):
+    found = make_found_sweep()
+    page = show(Judged(found))
+    assert page.input_value("#across") == "xcup.lut" and page.input_value("#up") == "accuracy"
+    sought = found.search.model_copy(update={"objectives": ("accuracy_validation", "ebops")})
+    page = show(Judged(found.model_copy(update={"search": sought})))
+    assert page.input_value("#across") == "ebops"
+    assert page.input_value("#up") == "accuracy_validation"
+    assert "The front weighs validation accuracy and EBOPs" in page.inner_text("#trade-caption")
+    assert page.locator("#weighed li").count() == 0
 
 
 def test_axes_that_the_reader_picks(show):

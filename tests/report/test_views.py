@@ -28,6 +28,7 @@ from made_up import (
     make_trial,
 )
 from plotly import graph_objects as go
+from rich.cells import cell_len
 from rich.console import Console
 
 from gatewright.report.attention import remarks
@@ -225,6 +226,16 @@ def test_on_a_narrow_terminal_every_column_is_still_whole(width):
     assert "…" not in text
     for figure in ("26,906", "bit-exact, 10,000 vectors", "0.9694", "450"):
         assert figure in text
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 132])
+def test_no_table_is_wider_than_the_terminal(width):
+    fields = make_fields("a_name_longer_than_many_a_terminal")
+    fields["config"]["target"] = "a_target"
+    several = SweepReport(reports=(*make_sweep().reports, Report.model_validate(fields)))
+    for sweep in (several, streamed_sweep(), make_found_sweep()):
+        text = re.sub(r"\x1b\[[\d;]*m", "", terminal(sweep, width=width, tty=True))
+        assert max(map(cell_len, text.splitlines())) <= width
 
 
 def test_rich_markup_in_names_is_text():

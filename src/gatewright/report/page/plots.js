@@ -214,8 +214,9 @@ function tellTrade(front) {
     return `${figure.heading} (${figure.better} is better)`;
   });
   const given = several ? undefined : data.models[0].fronts.find(
-    (one) => one.across === state.across && new Set([...one.weighed, ...weighed()]).size === weighed().length
-      && one.weighed.length === weighed().length,
+    (one) =>
+      one.weighed.length === weighed().length &&
+      one.weighed.every((name) => weighed().includes(name)),
   );
   const each = several ? ", among the configurations of its model" : "";
   const rule =

@@ -57,8 +57,13 @@ function startingFront() {
   const front = data.models.flatMap((model) => model.fronts)[0];
   const names = [...figures.keys()];
   const numeric = data.columns.filter((column) => !column.chosen).map((column) => column.name);
-  state.across = front?.across ?? numeric.find((name) => figures.get(name).better === "less") ?? "";
-  state.up = front?.up ?? numeric.find((name) => name !== state.across) ?? "";
+  // A search may weigh other figures than the table has first: its own are the axes then.
+  const pick = (usual, better) =>
+    !front || front.weighed.includes(usual)
+      ? usual
+      : (front.weighed.find((name) => figures.get(name)?.better === better) ?? usual);
+  state.across = pick(front?.across, "less") ?? numeric.find((name) => figures.get(name).better === "less") ?? "";
+  state.up = pick(front?.up, "more") ?? numeric.find((name) => name !== state.across) ?? "";
   const weighs = several ? [] : (front?.weighed ?? []);
   state.weighed = weighs.filter((name) => names.includes(name) && ![state.across, state.up].includes(name));
 }

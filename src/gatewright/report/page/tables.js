@@ -27,7 +27,8 @@ function sortBy(table, heading, falling) {
 function makeSortable(table) {
   for (const heading of table.tHead.rows[table.tHead.rows.length - 1].cells) {
     if (heading.dataset.fixed !== undefined) continue;
-    const button = make("button", { type: "button" }, ...heading.childNodes);
+    const words = [...heading.childNodes].filter((node) => !node.classList?.contains("origin"));
+    const button = make("button", { type: "button" }, ...words);
     heading.prepend(button);
     button.addEventListener("click", () => {
       sortBy(table, heading, heading.getAttribute("aria-sort") === "ascending");
