@@ -20,6 +20,7 @@ MODELS = Path(__file__).parents[2] / "models"
 RIGHT = {
     "convert": ["net.json", "--weights", "net_weights.h5", "-o", "out"],
     "quantize": ["net.h5", "--bits", "6", "-o", "q.h5"],
+    "estimate": ["net.json", "--weights", "net_weights.h5"],
     "verify": ["project"],
     "fifos": ["project"],
     "synth": ["project", "--target", "xcup"],
@@ -136,6 +137,7 @@ def reached(monkeypatch):
 
     for module in ("convert", "verify", "fifos", "synthesize", "import_reports", "place", "fmax"):
         monkeypatch.setattr(f"gatewright.flow.{module}.run_step", work)
+    monkeypatch.setattr("gatewright.flow.estimate.read_design", work)
     monkeypatch.setattr("gatewright.compress.quantize_files._quantize", work)
     monkeypatch.setattr("gatewright.explore.local.LocalEngine.submit", work)
 
@@ -204,6 +206,10 @@ READ = {
     "convert-hls-config": ("convert", [*RIGHT["convert"], "--hls-config", None]),
     "convert-data": ("convert", [*RIGHT["convert"], "--data", None]),
     "convert-target": ("convert", [*RIGHT["convert"], "--target", None]),
+    "estimate-model": ("estimate", [None, *RIGHT["estimate"][1:]]),
+    "estimate-weights": ("estimate", ["net.json", "--weights", None]),
+    "estimate-preset": ("estimate", [*RIGHT["estimate"], "--preset", None]),
+    "estimate-target": ("estimate", [*RIGHT["estimate"], "--target", None]),
     "quantize-model": ("quantize", [None, *RIGHT["quantize"][1:]]),
     "quantize-weights": ("quantize", [*RIGHT["quantize"], "--weights", None]),
     "quantize-data": ("quantize", [*RIGHT["quantize"], "--data", None]),

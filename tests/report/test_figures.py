@@ -78,9 +78,7 @@ def test_the_command_lists_every_figure_in_order_and_says_what_it_is(capsys):
 
 def test_the_documentation_names_figures_that_there_are():
     text = (Path(__file__).parents[2] / "docs" / "report.md").read_text()
-    (listed,) = re.findall(
-        r"lists all figures, with unit and meaning:\s(.*?) and", text, re.DOTALL
-    )
+    (listed,) = re.findall(r"lists all figures, with unit and meaning:\s(.*?) and", text, re.DOTALL)
     assert set(re.findall(r"`(\w+)`", listed)) <= FIGURES.keys()
 
 

@@ -15,7 +15,6 @@ from gatewright.synth import synthesize
 from gatewright.synth.liberty.family import Liberty
 from gatewright.targets import load_target, target_names
 
-
 # Standard cells have netlists of their own, and need a library.
 DEVICES = [n for n in target_names() if not isinstance(load_target(n).family, Liberty)]
 
@@ -95,13 +94,15 @@ _SLOW = {"nanoxplore"}  # Yosys reads 10 MB of its cells again and again
 )
 def test_a_network_with_every_kind_of_memory_is_mapped_and_counted(tmp_path, name):
     target = load_target(name)
-    project = emit(network("block", "auto"), target, target.clock_ns, tmp_path)
+    multiplies = target.fabric.dsp_luts is not None
+    design = network("block", "dsp" if multiplies else "auto")
+    project = emit(design, target, target.clock_ns, tmp_path)
     found = synthesize(project, target, tmp_path, flatten=True).total
     assert found.lut > 0
     assert found.ff > 0
     # Yosys chooses memories of Cyclone V by their size alone.
     assert found.lutram > 0 if name == "cyclonev" else found.bram > 0
-    assert bool(found.dsp) == (target.fabric.dsp_luts is not None)
+    assert bool(found.dsp) == multiplies
 
 
 def test_a_line_buffer_stands_where_the_family_has_memory(tmp_path):

@@ -347,16 +347,29 @@ def _remove_empty(directory: Path) -> None:
 
 def _content(model: Path | Any, *others: Path | None) -> str:
     """Hash of the files of a model and of its data; of a live model, one never found again."""
+    files = model_files(*(path for path in (model, *others) if isinstance(path, Path)))
+    return hash_files(files) if isinstance(model, Path) else uuid4().hex
+
+
+def model_files(*paths: Path) -> list[Path]:
+    """The files that a model and its data are in.
+
+    Args:
+        paths: files, and directories of saved models.
+
+    Raises:
+        InputError: if one is neither.
+    """
     files: list[Path] = []
-    for path in (model, *others):
-        if isinstance(path, Path) and path.is_dir():
+    for path in paths:
+        if path.is_dir():
             from gatewright.frontend.readers.saved_model import files_of
 
             files += files_of(path)
-        elif isinstance(path, Path):
+        else:
             require_file(path)
             files.append(path)
-    return hash_files(files) if isinstance(model, Path) else uuid4().hex
+    return files
 
 
 def _convert(

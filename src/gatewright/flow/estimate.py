@@ -14,6 +14,7 @@ from gatewright.flow.convert import (
     load_design,
     load_request,
     load_rtl,
+    model_files,
     read_design,
     require_project,
     target_of,
@@ -47,6 +48,7 @@ def estimate_model(
     target = target_of(options)
     load_cost_model(target)  # refused before the model is read
     clock_ns = clock_of(options, target)
+    model_files(model, *([weights] if weights else []))  # these, too
     with TemporaryDirectory() as scratch:
         name = identifier(model.stem)
         read = read_design(model, weights, options, Path(scratch), name, target, clock_ns, progress)
