@@ -12,7 +12,7 @@ from gatewright.circuit.graph import Cast, Node, Op
 from gatewright.circuit.lut_fabric import INCREMENTING
 from gatewright.fixed import Overflow
 
-# Gate delays and gates that Yosys and ABC take, fitted to modules of the zoo on OSU018.
+# Gate delays, and gates that Yosys and ABC take: guesses, which a few modules on OSU018 bear out.
 _SUM_START, _SUM_LEVEL = 3.0, 1.5  # of a sum: at all, and per doubling of its bits
 _ROW = 3.0  # of a row of compressors, which a product has a few of
 _SELECT = 1.5
