@@ -1,9 +1,9 @@
 """Designs of the zoo placed and routed on ECP5: what the delay model said, what routing showed.
 
 `python -m benchmarks.routed [CASE ...]` converts each case for its clock, places and routes it
-once, and puts it into results.json before the next. The `derate` of hls/targets/ecp5.yaml
-follows from these. A model that the store doesn't have is trained; `--models FOLDER` takes trained
-ones, named MODEL-CONFIG.h5.
+once, and puts it into results.json before the next. They are what a `derate` of
+hls/targets/ecp5.yaml can follow from. A model that the store doesn't have is trained;
+`--models FOLDER` takes trained ones, named MODEL-CONFIG.h5.
 """
 
 from __future__ import annotations
