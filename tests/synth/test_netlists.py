@@ -81,16 +81,15 @@ def test_accumulator_packed_into_a_dsp_slice(tmp_path):
 
 
 def test_a_wrong_netlist_is_noticed(tmp_path, monkeypatch):
-    """A start value of an accumulator off by one in the last place."""
+    """A DSP slice that adds zero in place of its product."""
     original = map_project
 
     def broken(*args) -> RtlProject:
         mapped = original(*args)
         netlist = mapped.directory / "netlist.v"
-        text = netlist.read_text()
-        place = text.index(".C(48'h") + len(".C(48'h")
-        digit = f"{int(text[place + 11], 16) ^ 8:x}"
-        netlist.write_text(text[: place + 11] + digit + text[place + 12 :])
+        before, found, after = netlist.read_text().partition(".OPMODE(7'h05)")
+        assert found
+        netlist.write_text(f"{before}.OPMODE(7'h00){after}")
         return mapped
 
     monkeypatch.setitem(globals(), "map_project", broken)
