@@ -28,6 +28,7 @@ from made_up import (
     make_trial,
 )
 from plotly import graph_objects as go
+from plotly.offline import get_plotlyjs
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -590,9 +591,7 @@ def test_html_is_well_formed_and_asks_for_nothing():
     assert not [attrs for _, attrs in page.tags if {"src", "href", "srcset"} & attrs.keys()]
     policies = [attrs["content"] for tag, attrs in page.tags if "http-equiv" in attrs]
     plotly = gzip.decompress(base64.b64decode(page.scripts["plotly"])).decode()
-    # As npm has it: plotly.js-basic-dist-min 4.1.1.
-    digest = "99784e3abfb07b142a15e521a439e6d9addceadb3f79553fd24c72774f0649ba"
-    assert hashlib.sha256(plotly.encode()).hexdigest() == digest
+    assert plotly == get_plotlyjs()
     own = page.scripts[None]
     digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
                for text in (own, plotly)]  # fmt: skip
@@ -729,4 +728,4 @@ def test_same_reports_same_bytes(tmp_path):
     write_html([Judged(make_sweep())], tmp_path / "b.html")
     first = (tmp_path / "a" / "index.html").read_bytes()
     assert first == (tmp_path / "b.html").read_bytes()
-    assert len(first) < 800_000
+    assert len(first) < 2_500_000

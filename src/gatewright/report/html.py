@@ -56,8 +56,8 @@ def to_html(
 def models_to_html(models: Sequence[Judged]) -> str:
     """The reports of several models as one self-contained HTML page.
 
-    The page carries Plotly's basic bundle compressed (0.5 MB), which a browser of 2023 or later
-    unpacks by itself. Without scripts the tables of configurations are there, and nothing else.
+    The page carries Plotly's script compressed (2 MB), which a browser of 2023 or later unpacks by
+    itself. Without scripts the tables of configurations are there, and nothing else.
     Its content security policy forbids every request, and all scripts but its own. No text from
     reports is taken for markup.
 
@@ -153,4 +153,7 @@ def _script() -> str:
 
 @cache
 def _plotly() -> str:
-    return (_PAGE / "plotly" / "plotly-basic.min.js").read_text(encoding="utf-8")
+    from plotly.offline import get_plotlyjs
+
+    text: str = get_plotlyjs()
+    return text

@@ -190,6 +190,7 @@ async function start() {
   }
   refresh();
   await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  performance.mark("tables");
   await loadPlotly();
   refresh();
   for (const place of document.querySelectorAll("[data-plot]")) {
