@@ -203,3 +203,16 @@ def test_inputs_that_are_no_samples(run, tmp_path, monkeypatch):
         (tmp_path / "x.npy").write_bytes(content)
         with pytest.raises(InputError, match=r"x\.npy"):
             read_inputs(tmp_path / "x.npy", design)
+
+
+@pytest.mark.parametrize("command", ["layers", "cache", "doctor"])
+def test_a_reader_that_is_gone_is_no_error_to_report(command):
+    """As `gatewright layers | head` has it, which closes the pipe early."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", "from gatewright.cli import main; main()", command],
+        stdout=writing, stderr=subprocess.PIPE, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (2, "")

@@ -15,6 +15,19 @@ TARGET = load_target("xcup")
 STALLS = (StallPattern("both", 0.4, 0.4, seed=7), StallPattern("output", 0.0, 0.6, seed=8))
 
 
+def check(project, design, directory):
+    """The outputs are golden under stalls, latency and interval are as predicted."""
+    lint(project)
+    rng = np.random.default_rng(1)
+    (x,) = design.inputs
+    vectors = rng.integers(x.type.min, x.type.max + 1, (6, *x.shape))
+    expected = golden.run(design, [vectors])[design.outputs[0].name]
+    run = simulate(project, [vectors.reshape(6, -1)], directory, stalls=STALLS)
+    assert np.array_equal(run.outputs[0], expected.reshape(6, -1))
+    assert run.interval_max == project.interval
+    assert run.timing.latency_min == project.latency
+
+
 @pytest.mark.parametrize(
     ("design", "handshake", "clock_ns"),
     [
@@ -30,15 +43,7 @@ STALLS = (StallPattern("both", 0.4, 0.4, seed=7), StallPattern("output", 0.0, 0.
 def test_outputs_are_golden_under_stalls(tmp_path, design, handshake, clock_ns):
     (tmp_path / "rtl").mkdir()
     project = emit(design, TARGET, clock_ns, tmp_path / "rtl", handshake=handshake)
-    lint(project)
-    rng = np.random.default_rng(1)
-    (x,) = design.inputs
-    vectors = rng.integers(x.type.min, x.type.max + 1, (6, *x.shape))
-    expected = golden.run(design, [vectors])[design.outputs[0].name]
-    run = simulate(project, [vectors.reshape(6, -1)], tmp_path / "sim", stalls=STALLS)
-    assert np.array_equal(run.outputs[0], expected.reshape(6, -1))
-    assert run.interval_max == project.interval
-    assert run.timing.latency_min == project.latency
+    check(project, design, tmp_path / "sim")
     texts = "".join(path.read_text() for path in (tmp_path / "rtl").glob(f"{project.top}_*.sv"))
     cut = "gw_credit" if project.handshake == "credit" else "gw_fifo"
     assert f"{cut} #(" in texts
@@ -54,15 +59,7 @@ def test_checked_frames_of_several_beats_leave_whole(tmp_path):
     plain = emit(design, TARGET, 5.0, tmp_path / "plain")
     assert project.interval == plain.interval
     assert project.latency > plain.latency + 2
-    lint(project)
-    rng = np.random.default_rng(1)
-    (x,) = design.inputs
-    vectors = rng.integers(x.type.min, x.type.max + 1, (6, *x.shape))
-    expected = golden.run(design, [vectors])[design.outputs[0].name]
-    run = simulate(project, [vectors.reshape(6, -1)], tmp_path / "sim", stalls=STALLS)
-    assert np.array_equal(run.outputs[0], expected.reshape(6, -1))
-    assert run.interval_max == project.interval
-    assert run.timing.latency_min == project.latency
+    check(project, design, tmp_path / "sim")
 
 
 @pytest.mark.parametrize("clock_ns", [0.8, 1.2, 1.6, 2.0, 3.0, 5.0])

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
         if processes.stopping():  # Typer keeps the exception to itself
             raise KeyboardInterrupt
-    except BrokenPipeError:  # the reader of our output is gone
+    except (BrokenPipeError, SystemExit):  # the reader of our output is gone; Typer and rich exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 2
     except BaseException as error:

@@ -162,23 +162,10 @@ class Delay(Glue):
 
 
 @dataclass(frozen=True)
-class Shift(Glue):
-    """Registers that level a short branch with a long one, in a pipeline that never waits."""
+class Shift(Delay):
+    """The same in a pipeline that never waits."""
 
-    kind = "delay"
     module = "gw_shift"
-
-    depth: int
-
-    @property
-    @override
-    def parameters(self) -> dict[str, int | str]:
-        return {"Width": self.sources[0].stream.bits, "Depth": self.depth}
-
-    @property
-    @override
-    def latency(self) -> int:
-        return self.depth
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from gatewright.errors import DesignFailure, InputError
+from gatewright.errors import InputError
 from gatewright.flow.closure import next_derate
 from gatewright.flow.convert import (
     changed_files,
@@ -17,10 +17,9 @@ from gatewright.flow.convert import (
 )
 from gatewright.flow.place import find_router
 from gatewright.flow.results import FmaxResults, FmaxRound
-from gatewright.flow.steps import Progress, Stamp, held, key_of, run_step, silent
+from gatewright.flow.steps import Progress, Stamp, held, key_of, run_step, silent, workspace_for
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.place.placement import Prediction, place
-from gatewright.system.files import replaced_directory
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
@@ -78,17 +77,13 @@ def find_fmax(
             )
 
         def action() -> FmaxResults:
-            with replaced_directory(folder) as workspace:
-                try:
-                    search = _Search(directory, target, workspace, seeds, progress)
-                    found = []
-                    for made in search.rounds(rounds):
-                        found.append(made)
-                        notice(f"{directory}: {made.sentence}")
-                    return FmaxResults(rounds=tuple(found), tool=router.program, version=version)
-                except DesignFailure as error:  # its logs are worth keeping
-                    failure = str(error).replace(str(workspace), str(folder))
-            raise DesignFailure(failure)
+            with workspace_for(folder) as workspace:
+                search = _Search(directory, target, workspace, seeds, progress)
+                found = []
+                for made in search.rounds(rounds):
+                    found.append(made)
+                    notice(f"{directory}: {made.sentence}")
+                return FmaxResults(rounds=tuple(found), tool=router.program, version=version)
 
         subject = synthesized_content(load_rtl(directory))
         mapper = asdict(target.family.mapper)

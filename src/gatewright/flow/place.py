@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from gatewright.errors import DesignFailure, InputError
+from gatewright.errors import InputError
 from gatewright.flow.convert import (
     changed_files,
     load_request,
@@ -13,12 +13,11 @@ from gatewright.flow.convert import (
     require_project,
 )
 from gatewright.flow.results import PlaceResults
-from gatewright.flow.steps import Progress, Stamp, held, key_of, run_step, silent
+from gatewright.flow.steps import Progress, Stamp, held, key_of, run_step, silent, workspace_for
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.place.nextpnr import find_nextpnr
 from gatewright.place.placement import Prediction, router_of
 from gatewright.place.placement import place as place_project
-from gatewright.system.files import replaced_directory
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
@@ -58,26 +57,22 @@ def place(
     numbers = tuple(range(1, seeds + 1))
 
     def action(project: RtlProject) -> PlaceResults:
-        with replaced_directory(folder) as workspace:
-            try:
-                found = place_project(
-                    project,
-                    target,
-                    workspace,
-                    seeds=numbers,
-                    predicted=prediction(directory, project, target),
-                    progress=progress,
-                )
-                return PlaceResults(
-                    routed=found.routed,
-                    tool=found.tool,
-                    version=found.version,
-                    details=found.details,
-                    changed=tuple(changed_files(directory, ["rtl"])),
-                )
-            except DesignFailure as error:  # its logs are worth keeping
-                failure = str(error).replace(str(workspace), str(folder))
-        raise DesignFailure(failure)
+        with workspace_for(folder) as workspace:
+            found = place_project(
+                project,
+                target,
+                workspace,
+                seeds=numbers,
+                predicted=prediction(directory, project, target),
+                progress=progress,
+            )
+            return PlaceResults(
+                routed=found.routed,
+                tool=found.tool,
+                version=found.version,
+                details=found.details,
+                changed=tuple(changed_files(directory, ["rtl"])),
+            )
 
     with held(directory, progress):
         project = load_rtl(directory)

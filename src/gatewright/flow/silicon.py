@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewright.design import golden
-from gatewright.errors import DesignFailure, UnsupportedError
+from gatewright.errors import UnsupportedError
 from gatewright.flow.convert import load_design, load_rtl, require_project
 from gatewright.flow.inputs import random_inputs, read_inputs
 from gatewright.flow.results import PowerResults, SiliconResults, VerifyResults
@@ -21,6 +21,7 @@ from gatewright.flow.steps import (
     read_stamp,
     run_step,
     silent,
+    workspace_for,
 )
 from gatewright.flow.synthesize import synthesize, synthesized_content
 from gatewright.flow.verify import VECTORS
@@ -30,7 +31,7 @@ from gatewright.silicon.librelane import write_configuration
 from gatewright.silicon.netlist import Netlist, join
 from gatewright.silicon.power import measure, vectors_that_suffice
 from gatewright.silicon.static_timing import Constraints, analyze, timing_version
-from gatewright.system.files import replaced_directory, require_file
+from gatewright.system.files import require_file
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
@@ -86,17 +87,12 @@ def analyze_timing(
 
     def action(project: RtlProject) -> SiliconResults:
         progress("static timing")
-        with replaced_directory(folder) as workspace:
-            try:
-                _, found, constraints = _timed(project, cells, source, workspace)
-            except DesignFailure as error:  # its logs are worth keeping
-                failure = str(error).replace(str(workspace), str(folder))
-            else:
-                write_configuration(project, cells, constraints, workspace)
-                return SiliconResults(
-                    analyzed=found, tool="OpenSTA", version=version, details=_conditions(cells)
-                )
-        raise DesignFailure(failure)
+        with workspace_for(folder) as workspace:
+            _, found, constraints = _timed(project, cells, source, workspace)
+            write_configuration(project, cells, constraints, workspace)
+            return SiliconResults(
+                analyzed=found, tool="OpenSTA", version=version, details=_conditions(cells)
+            )
 
     with held(directory, progress):
         project = load_rtl(directory)

@@ -18,7 +18,15 @@ from typing_extensions import TypedDict
 from gatewright.errors import DesignFailure, InputError
 from gatewright.flow.results import parse_results, plain
 from gatewright.parsing.typed import Digest, Finite, Line, read
-from gatewright.system.files import hash_file, in_use, locked, make_way, remove, write_text
+from gatewright.system.files import (
+    hash_file,
+    in_use,
+    locked,
+    make_way,
+    remove,
+    replaced_directory,
+    write_text,
+)
 from gatewright.system.package_data import data_dir
 from gatewright.system.versions import versions_of
 
@@ -253,6 +261,25 @@ def key_of(*parts: object) -> str:
     """Hash of JSON-able parts, and of the code and the tools that run the steps."""
     text = json.dumps([code_hash(), tool_versions(), *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def workspace_for(folder: Path) -> Iterator[Path]:
+    """A new directory that takes the place of `folder`, also if the design fails in the block.
+
+    What tools have logged of a failure is worth keeping.
+
+    Raises:
+        DesignFailure: that of the block; files are named where they stand then.
+    """
+    failure = ""
+    with replaced_directory(folder) as workspace:
+        try:
+            yield workspace
+        except DesignFailure as error:
+            failure = str(error).replace(str(workspace), str(folder))
+    if failure:
+        raise DesignFailure(failure)
 
 
 def hash_files(paths: list[Path]) -> str:

@@ -6,12 +6,19 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from gatewright import synth
-from gatewright.errors import DesignFailure
 from gatewright.flow.convert import changed_files, load_rtl, require_project
 from gatewright.flow.results import SynthResults
-from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
+from gatewright.flow.steps import (
+    Progress,
+    Stamp,
+    hash_files,
+    held,
+    key_of,
+    run_step,
+    silent,
+    workspace_for,
+)
 from gatewright.rtl.manifest import MANIFEST
-from gatewright.system.files import replaced_directory
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
@@ -45,20 +52,16 @@ def synthesize(
     folder = directory / "synth" / target.name
 
     def action(project: RtlProject) -> SynthResults:
-        with replaced_directory(folder) as workspace:
-            try:
-                found = synth.synthesize(project, target, workspace, jobs=jobs, progress=progress)
-                return SynthResults(
-                    total=found.total,
-                    modules=found.modules,
-                    tool=found.tool,
-                    version=found.version,
-                    details=found.details,
-                    changed=tuple(changed_files(directory, ["rtl"])),
-                )
-            except DesignFailure as error:  # its logs are worth keeping
-                failure = str(error).replace(str(workspace), str(folder))
-        raise DesignFailure(failure)
+        with workspace_for(folder) as workspace:
+            found = synth.synthesize(project, target, workspace, jobs=jobs, progress=progress)
+            return SynthResults(
+                total=found.total,
+                modules=found.modules,
+                tool=found.tool,
+                version=found.version,
+                details=found.details,
+                changed=tuple(changed_files(directory, ["rtl"])),
+            )
 
     with held(directory, progress):
         project = load_rtl(directory)
