@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import write_model
+from flow.small_model import write_model
 from gatewright.cli import main
 from gatewright.errors import InputError
 from gatewright.flow.closure import close_timing

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from gatewright.explore.engine import Engine
-    from gatewright.flow.results import ConvertResults, SynthResults, VerifyResults
+    from gatewright.flow.results import ConvertResults, PlaceResults, SynthResults, VerifyResults
     from gatewright.flow.steps import Stamp
     from gatewright.report.schema import SweepReport
     from gatewright.results.imported import Imported
@@ -614,20 +614,9 @@ def synth(
     Standard cells are timed as well, and run for power on request.
     """
     from gatewright.flow.closure import close_timing
-    from gatewright.flow.results import plain
     from gatewright.flow.synthesize import synthesize
-    from gatewright.report.capacity import fit_text
-    from gatewright.targets import load_target
 
-    for name, given in (("seeds", seeds), ("rounds", rounds)):
-        if given is not None and not pnr:
-            raise InputError(f"--{name} is of the placer; add --pnr")
-    if (inputs is not None or samples is not None) and not power:
-        raise InputError("--inputs and --samples are of the run for power; add --power")
-    if inputs is not None:
-        from gatewright.system.files import require_file
-
-        require_file(inputs)
+    _check_synth(pnr, seeds, rounds, power, inputs, samples)
     progress = _progress.begin(directory)
     placed = None
     if pnr:  # first, as it may cut the pipeline anew
@@ -649,21 +638,55 @@ def synth(
             {**_with_seconds(stamp), **{step: _with_seconds(one) for step, one in further.items()}}
         )
         return
+    _say_synthesized(directory, target, stamp, placed, analyzed)
+
+
+def _check_synth(
+    pnr: bool,
+    seeds: int | None,
+    rounds: int | None,
+    power: bool,
+    inputs: Path | None,
+    samples: int | None,
+) -> None:
+    """Check that options of `synth` go with each other.
+
+    Raises:
+        InputError: if one is for something that is not requested.
+    """
+    from gatewright.system.files import require_file
+
+    for name, given in (("seeds", seeds), ("rounds", rounds)):
+        if given is not None and not pnr:
+            raise InputError(f"--{name} is of the placer; add --pnr")
+    if (inputs is not None or samples is not None) and not power:
+        raise InputError("--inputs and --samples are of the run for power; add --power")
+    if inputs is not None:
+        require_file(inputs)
+
+
+def _say_synthesized(
+    directory: Path,
+    target: str,
+    stamp: Stamp[SynthResults],
+    placed: Stamp[PlaceResults] | None,
+    analyzed: dict[str, Stamp[Any]],
+) -> None:
+    """What was found, for people."""
+    from gatewright.flow.results import plain
+    from gatewright.report.capacity import fit_text
+    from gatewright.report.sentences import critical_path_text, power_text, timing_text
+    from gatewright.targets import load_target
+
     total = plain(stamp.results)["total"]
     say(f"{directory}: {target}: " + ", ".join(f"{v:g} {k}" for k, v in total.items()))
     if (fit := fit_text(load_target(target), stamp.results.total)) is not None:
         say(f"{directory}: {target}: {fit}")
     if placed is not None:
-        from gatewright.report.sentences import critical_path_text
-
         say(f"{directory}: {critical_path_text(target, placed.results.routed)}")
     if "silicon" in analyzed:
-        from gatewright.report.sentences import timing_text
-
         say(f"{directory}: {timing_text(target, analyzed['silicon'].results.analyzed)}")
     if "power" in analyzed:
-        from gatewright.report.sentences import power_text
-
         say(f"{directory}: {power_text(target, analyzed['power'].results.power)}")
 
 
@@ -785,7 +808,13 @@ def report(
     ] = False,
 ) -> None:
     """Show the results of project directories; write them; gate on budgets and an older report."""
-    from gatewright.cli.reports import gate_regressions, judge, refresh_reports, write_one_model
+    from gatewright.cli.reports import (
+        check_one_model,
+        gate_regressions,
+        judge,
+        refresh_reports,
+        write_one_model,
+    )
     from gatewright.report.budget import parse_budgets
     from gatewright.report.html import write_html
     from gatewright.report.report_files import load_models
@@ -802,11 +831,7 @@ def report(
         check_new_file(file)
     refresh_reports(directories)
     models = judge(load_models(directories), budgets, against)
-    files = {"--json": json_file, "--csv": csv, "--markdown": markdown}
-    for option, alone in files.items():
-        if alone is not None and len(models) > 1:
-            names = ", ".join(model.sweep.model for model in models)
-            raise InputError(f"{option} holds one model, here are {names}; --html takes them all")
+    check_one_model(models, {"--json": json_file, "--csv": csv, "--markdown": markdown})
     if html:
         write_html(models, html)
     write_one_model(models[0], None if to_stdout else json_file, csv, markdown)

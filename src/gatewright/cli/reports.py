@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gatewright.errors import DesignFailure
+from gatewright.errors import DesignFailure, InputError
 from gatewright.flow.summary import refresh
 from gatewright.report.budget import check_budgets
 from gatewright.report.csv import write_csv
@@ -15,7 +15,7 @@ from gatewright.report.report_files import load_models, write_json
 from gatewright.report.tolerance import regressions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from gatewright.report.budget import Budget
@@ -47,6 +47,22 @@ def judge(
         )
         for sweep in found
     ]
+
+
+def check_one_model(models: Sequence[Judged], files: Mapping[str, Path | None]) -> None:
+    """Check that nothing which holds one model is requested of several.
+
+    Args:
+        models: what is shown.
+        files: by option, the file that it writes.
+
+    Raises:
+        InputError: if it is.
+    """
+    for option, file in files.items():
+        if file is not None and len(models) > 1:
+            names = ", ".join(model.sweep.model for model in models)
+            raise InputError(f"{option} holds one model, here are {names}; --html takes them all")
 
 
 def write_one_model(
