@@ -778,25 +778,14 @@ def _list_figures(requested: bool) -> None:
 
 @app.command()
 def report(
-    directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Project directories, or report files.")
-    ],
-    html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write JSON; - prints it instead of the table.")
-    ] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write CSV.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
-    budget: Annotated[
-        list[str] | None, typer.Option(help="Gate, e.g. lut=20000; exit 1 if missed.")
-    ] = None,
-    against: Annotated[
-        Path | None, typer.Option(help="Older report; exit 1 if figures are worse than there.")
-    ] = None,
-    tolerance: Annotated[
-        list[str] | None,
-        typer.Option(help="With --against: how much worse, e.g. 5%, lut=10%, slack=0.1; usual 2%."),
-    ] = None,
+    directories: options.Reported,
+    html: options.PageFile = None,
+    json_file: options.JsonFile = None,
+    csv: options.CsvFile = None,
+    markdown: options.MarkdownFile = None,
+    budget: options.Budgets = None,
+    against: options.Against = None,
+    tolerance: options.Tolerances = None,
     _: Annotated[
         bool,
         typer.Option(

@@ -194,3 +194,23 @@ CutRounds = Annotated[
 SearchRounds = Annotated[
     int, typer.Option("--rounds", min=1, max=20, help="Pipelines that are tried at most.")
 ]
+
+# Of `report`
+
+Reported = Annotated[
+    list[Path], typer.Argument(metavar="DIR...", help="Project directories, or report files.")
+]
+PageFile = Annotated[Path | None, typer.Option(help="Write a self-contained page.")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Write JSON; - prints it instead of the table.")
+]
+CsvFile = Annotated[Path | None, typer.Option(help="Write CSV.")]
+MarkdownFile = Annotated[Path | None, typer.Option(help="Write Markdown.")]
+Budgets = Annotated[list[str] | None, typer.Option(help="Gate, e.g. lut=20000; exit 1 if missed.")]
+Against = Annotated[
+    Path | None, typer.Option(help="Older report; exit 1 if figures are worse than there.")
+]
+Tolerances = Annotated[
+    list[str] | None,
+    typer.Option(help="With --against: how much worse, e.g. 5%, lut=10%, slack=0.1; usual 2%."),
+]
