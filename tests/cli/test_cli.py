@@ -216,3 +216,9 @@ def test_a_reader_that_is_gone_is_no_error_to_report(command):
     )  # fmt: skip
     os.close(writing)
     assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "gatewright", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.startswith("gatewright ")
