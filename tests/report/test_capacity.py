@@ -34,7 +34,7 @@ from gatewright.targets import load_target
         (
             "ice40-hx8k",
             Resources(lut=10, dsp=1),
-            "needs DSP blocks (none) of iCE40HX8K; no part that is listed holds it",
+            "needs DSP blocks (none) of iCE40HX8K; it fits no listed part",
         ),
         ("xcku040", Resources(lut=121200), "needs 50 % of the LUTs of xcku040"),
     ],

@@ -71,7 +71,7 @@ def test_configurations_and_verification_that_changed():
     difference = compare(new, sweep(make_report("w8"), make_report("w6")))
     assert difference.remarks()[:3] == [
         "w6: was bit-exact, 10,000 vectors, is FAILED, 3 of 10,000 vectors differ",
-        "w4: new, there is nothing to compare with",
+        "w4: new, not in the older report",
         "w8: removed",
     ]
     (change,) = difference.changes

@@ -141,7 +141,10 @@ def test_a_part_of_its_own_is_one_per_target_and_holds_several_runs():
     ("figure", "message"),
     [
         (Figure("again", "less", name="lut"), "figure 'lut' stands twice"),
-        (Figure("last", "less", after="nothing"), "no figure 'nothing', which another follows"),
+        (
+            Figure("last", "less", after="nothing"),
+            "no figure 'nothing', which 'after' names",
+        ),
     ],
 )
 def test_declarations_that_contradict_others_are_refused(figure, message):

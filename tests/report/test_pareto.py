@@ -72,7 +72,7 @@ def test_a_slower_but_smaller_and_a_faster_but_bigger_design_are_both_on_the_fro
     assert trade.front == {0, 1, 3}
     assert trade.edge == {3}
     assert [column.name for column in trade.weighed] == ["accuracy", "xcup.lut", "xcup.dsp", "ii"]
-    assert trade.explain(None).startswith("The front weighs accuracy, LUT, DSP and II: ")
+    assert trade.explain(None).startswith("The front weighs accuracy, LUT, DSP and II. ")
 
 
 def test_intervals_in_cycles_of_different_clocks_are_not_compared():
@@ -88,7 +88,7 @@ def test_what_some_do_not_know_is_not_weighed_and_said():
     rows = [same | {"lut": 100, "bram": 4.0}, same | {"lut": 200}, same | {"lut": 300, "bram": 1.0}]
     (trade,) = tradeoffs(make_rows(rows))
     assert trade.front == {0}
-    assert "not all configurations know it: BRAM." in trade.explain(None)
+    assert "unknown for some configurations: BRAM." in trade.explain(None)
 
 
 def test_a_search_is_judged_by_its_objectives_and_constraints():
@@ -104,8 +104,8 @@ def test_a_search_is_judged_by_its_objectives_and_constraints():
     (trade,) = tradeoffs(make_rows(rows, search))
     assert trade.front == {0, 1}
     assert trade.explain(search) == (
-        "The front weighs LUT and latency in ns, the objectives of the search: on it is what "
-        "nothing betters in one of them without being worse in another. A configuration that "
+        "The front weighs LUT and latency in ns, the objectives of the search. On it is each "
+        "configuration unless another is as good in all and better in one. A configuration that "
         "failed verification or that misses a constraint (latency<=10) is never on it."
     )
 

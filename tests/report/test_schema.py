@@ -215,7 +215,7 @@ FASTER = {"faster_reuse_factor": 8, "multipliers": 144, "faster_multipliers": 28
         (
             SLOW | {"faster_reuse_factor": 1, "faster_multipliers": 2304, "extra_lut": 10},
             "Bottleneck: conv2 takes 10,816 cycles per tensor (reuse factor 16). Twice as fast: "
-            "reuse factor 1, with nothing shared, about 10 LUT more (estimated).",
+            "reuse factor 1, without shared multipliers, about 10 LUT more (estimated).",
         ),
         (
             SLOW | {"reuse_factor": 1},

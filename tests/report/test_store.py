@@ -48,7 +48,7 @@ def test_two_searches_are_refused(tmp_path):
         for i, report in enumerate(first.reports)
     ]
     write_json(first.model_copy(update={"reports": tuple(named)}), tmp_path / "b.json")
-    with pytest.raises(InputError, match=r"b\.json: found by a search, and .*a\.json by another"):
+    with pytest.raises(InputError, match=r"b\.json: from another search than .*a\.json"):
         load_reports([tmp_path / "a.json", tmp_path / "b.json"])
 
 
@@ -107,12 +107,12 @@ def test_missing_paths_and_empty_directories(tmp_path):
 def test_two_models_or_one_configuration_twice(tmp_path):
     write_report(make_report("w6"), tmp_path / "a")
     write_report(make_report("w6"), tmp_path / "b")
-    with pytest.raises(InputError, match=r"b.*'w6' stands in .*a"):
+    with pytest.raises(InputError, match=r"b.*'w6' is also in .*a"):
         load_reports([tmp_path / "a", tmp_path / "b"])
     other = make_fields("w4")
     other["model"]["name"] = "wine_mlp"
     (tmp_path / "c.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match=r"'wine_mlp'.*'digits_mlp'"):
         load_reports([tmp_path / "a", tmp_path / "c.json"])
-    with pytest.raises(InputError, match="'w6' stands in"):
+    with pytest.raises(InputError, match="'w6' is also in"):
         load_reports([tmp_path / "a", tmp_path / "a"])

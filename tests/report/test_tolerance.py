@@ -64,7 +64,7 @@ def test_what_was_chosen_and_what_the_main_table_leaves_out_is_held_only_by_name
 def test_a_design_no_longer_known_to_be_bit_exact():
     old, broken = sweep_with(), sweep_with(mismatches=3)
     (text,) = regressions(compare(broken, old), [parse_tolerance("1000%")])
-    assert text == "w6: no longer known to be bit-exact"
+    assert text == "w6: no longer proved bit-exact"
     assert regressions(compare(old, broken)) == []
 
 

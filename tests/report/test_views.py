@@ -632,7 +632,7 @@ def test_what_matters_most_comes_first():
     levels = [remark.level for remark in found]
     assert levels == sorted(levels, key=["failure", "warning", "note"].index)
     assert found[0].configs == ("bad",) and "first difference: layer 'fc2'" in found[0].text
-    assert found[1].text == "ecp5-85k slack (ns) is -2.000, which must not be below 0.000"
+    assert found[1].text == "ecp5-85k slack (ns) is -2.000, below the least allowed value of 0.000"
     assert ("warning", "look at fc1") in [(remark.level, remark.text) for remark in found]
     assert found[-1].text == "conv1: reuse factor moved from 7 to 9"
 

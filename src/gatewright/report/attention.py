@@ -1,4 +1,4 @@
-"""What a reader must know before the figures: failures first, then warnings, then notes."""
+"""Remarks to read before the figures: failures first, then warnings, then notes."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Remark:
     """A sentence that stands above the figures.
 
     Attributes:
-        level: a failure says that something is not as it must be, a warning that it may not be.
+        level: "failure" if something is wrong, "warning" if something may be wrong.
         text: the sentence.
-        configs: the configurations that it is about, by name.
+        configs: names of the configurations that it applies to; empty if it applies to all.
     """
 
     level: Level
@@ -40,11 +40,11 @@ class Remark:
 def remarks(
     sweep: SweepReport, verdicts: Sequence[Verdict] = (), difference: Changes | None = None
 ) -> list[Remark]:
-    """What is to be known of the reports of a model, what matters most first.
+    """The remarks on the reports of one model, the most severe first.
 
     Args:
         sweep: the reports.
-        verdicts: budgets that they were held against.
+        verdicts: results of checking budgets; each missed one becomes a failure.
         difference: a comparison with older reports.
     """
     found = [
@@ -70,17 +70,17 @@ def _verification(sweep: SweepReport) -> Iterator[Remark]:
             yield Remark("failure", text, (report.config.name,))
     unknown = tuple(report.config.name for report in sweep.reports if report.passed is None)
     if unknown:
-        yield Remark("warning", "not verified: nothing has compared the RTL's outputs", unknown)
+        yield Remark("warning", "not verified: the RTL's outputs were not compared", unknown)
 
 
 def _figures(sweep: SweepReport) -> Iterator[Remark]:
-    """Figures beyond what their declarations say that a working design has."""
+    """A failure for each figure below the least value that its declaration allows."""
     for column in columns(sweep):
         least = column.figure.least
         for report, value in zip(sweep.reports, column.values, strict=True):
             if least is not None and value is not None and value < least:
                 text = f"{heading(column, sweep.targets)} is {column.figure.format(value)}"
-                text += f", which must not be below {column.figure.format(least)}"
+                text += f", below the least allowed value of {column.figure.format(least)}"
                 yield Remark("failure", text, (report.config.name,))
 
 
@@ -102,7 +102,7 @@ def _fidelity(sweep: SweepReport) -> Iterator[Remark]:
 
 
 def _saturations(sweep: SweepReport) -> Iterator[Remark]:
-    """Results of layers of which many are at the limits of their types."""
+    """A note for each result with many values at the limits of its type."""
     for report in sweep.reports:
         held = report.ranges.activations if report.ranges else ()
         for each in held:

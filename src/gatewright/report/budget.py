@@ -1,4 +1,4 @@
-"""Budgets: limits on the figures of a report, for build scripts to gate on."""
+"""Budgets: limits on the figures of a report, which a build script can check."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 class Budget:
     """A limit on a figure, inclusive."""
 
-    quantity: Quantity  # a resource without a target: on every target that a report knows
+    quantity: Quantity  # a resource without a target is limited on every target of a report
     relation: Literal["<=", ">="]
     limit: float  # in the figure's unit
-    alike: tuple[str, ...] = ()  # targets that count as the quantity's: parts of the same fabric
+    alike: tuple[str, ...] = ()  # other targets that the limit applies to: parts of one family
 
     def allows(self, value: float) -> bool:
-        """Whether a value of the figure keeps the limit."""
+        """Whether a value of the figure is within the limit."""
         return value <= self.limit if self.relation == "<=" else value >= self.limit
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A budget checked for one configuration. An unknown figure misses it."""
+    """A budget checked for one configuration. If the figure is unknown, the budget is missed."""
 
     config: str
-    figure: str  # name of the figure, qualified by its target where it is a resource
+    figure: str  # name of the figure; of a resource with its target, "TARGET.lut"
     relation: Literal["<=", ">="]
     limit: float
     actual: float | None
@@ -53,12 +53,12 @@ class Verdict:
 def parse_budget(text: str) -> Budget:
     """Parse a budget: FIGURE=LIMIT, FIGURE<=LIMIT or FIGURE>=LIMIT, FIGURE a name of `FIGURES`.
 
-    "=" means "at most", or "at least" for figures of which more is better. A resource may be
-    limited on one target: "TARGET.lut=20000"; otherwise it is limited on each. `accuracy` is the
-    RTL's and `latency` the largest.
+    "=" means "at most", or "at least" if more of the figure is better. A resource can be limited
+    on one target, "TARGET.lut=20000"; otherwise it is limited on each. `accuracy` is that of the
+    RTL, `latency` the largest latency in cycles.
 
     Raises:
-        InputError: if the figure does not exist or the limit is no finite number.
+        InputError: if the figure does not exist or the limit is not a finite number.
     """
     match = re.fullmatch(r"\s*(?P<name>[^=<>]+?)\s*(?P<relation><=|>=|=)(?P<limit>.*)", text)
     if match is None:
@@ -82,12 +82,12 @@ def parse_budget(text: str) -> Budget:
 
 
 def parse_budgets(text: str) -> list[Budget]:
-    """Parse a budget, or "fits=PART", which limits each resource to what the part holds.
+    """Parse a budget, or "fits=PART", which limits each resource to the capacity of the part.
 
-    That is needed to fit, and does not suffice: placement and routing need room.
+    That is necessary for a design to fit, but not sufficient: placement and routing need room.
 
     Raises:
-        InputError: as `parse_budget`, or if the part is not known.
+        InputError: as `parse_budget`, or if no target lists the part.
     """
     name, equals, part = text.partition("=")
     if name.strip() != "fits":
@@ -105,9 +105,10 @@ def parse_budgets(text: str) -> list[Budget]:
 
 
 def check_budgets(sweep: SweepReport, budgets: Iterable[Budget]) -> list[Verdict]:
-    """Hold every budget against every configuration, in the order of the budgets.
+    """Check every budget for every configuration, in the order of the budgets.
 
-    A figure that a report does not know misses its budget; `all(verdict.ok for ...)` is the gate.
+    If a report does not have the figure, the budget is missed. A build passes if all verdicts
+    are `ok`.
     """
     return [
         _check(budget, quantity, report)

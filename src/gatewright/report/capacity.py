@@ -1,4 +1,4 @@
-"""Whether devices hold a design, and which is the smallest that does."""
+"""Whether a design fits a device, and the smallest listed device that it fits."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ _NAMES = {
 
 
 def fit_text(target: Target, used: Resources) -> str | None:
-    """What a part has of a design, by mapped cells: needed to fit, and not sufficient.
+    """Compare the mapped cells of a design with the capacity of a target's parts.
+
+    A design that exceeds no capacity may still not fit: placement and routing need room.
 
     Returns:
         For example "needs 131 % of the LUTs of LFE5U-25F; LFE5U-45F is the smallest listed part
-        that fits"; None where a target lists no parts.
+        that fits"; None if the target lists no parts.
     """
     over = _over(target, target.name, used) if target.device else {}
     if target.device and not over:
@@ -38,7 +40,7 @@ def fit_text(target: Target, used: Resources) -> str | None:
         found = f"{_called(target, part)} is the smallest listed part that fits"
         found += "" if over else f": needs {_most(target, part, used)}"
     elif target.parts:
-        found = "no part that is listed holds it"
+        found = "it fits no listed part"
     if not over:
         return found
     shares = ", ".join(_share(name, share) for name, share in over.items())
@@ -46,12 +48,12 @@ def fit_text(target: Target, used: Resources) -> str | None:
 
 
 def over_capacity(report: Report) -> list[str]:
-    """Of each target that a report's design is too large for, a sentence that says so."""
+    """A sentence for each target whose parts are too small for the design of a report."""
     found = []
     for name, used in report.resources.items():
         try:
             target = load_target(name)
-        except InputError:  # a file of somebody's own
+        except InputError:  # a target file of the user's, which may be gone
             continue
         parts = [name] if target.device else list(target.parts)
         if parts and all(_over(target, part, used) for part in parts):
@@ -60,7 +62,7 @@ def over_capacity(report: Report) -> list[str]:
 
 
 def _shares(target: Target, part: str, used: Resources) -> dict[str, float]:
-    """Per cent of what a part holds, rounded up, by resource; infinite where it has none."""
+    """Utilization in percent by resource, rounded up; infinite if the part has none of it."""
     shares: dict[str, float] = {}
     for name, held in target.capacity(part).items():
         needed = getattr(used, name)
@@ -74,7 +76,7 @@ def _over(target: Target, part: str, used: Resources) -> dict[str, float]:
 
 
 def _most(target: Target, part: str, used: Resources) -> str:
-    """The resource of which a part has least to spare, with its device."""
+    """The utilization of the scarcest resource of a part, with the name of its device."""
     shares = _shares(target, part, used) or {"lut": 0.0}
     name = max(shares, key=lambda name: shares[name])
     return f"{_share(name, shares[name])} of {_called(target, part)}"

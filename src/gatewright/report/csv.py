@@ -1,4 +1,4 @@
-"""The report as CSV, for spreadsheets and scripts: configurations, steps, baselines, trials."""
+"""The report as CSV for spreadsheets and scripts: configurations, steps, baselines, trials."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def to_csv(sweep: SweepReport) -> str:
-    """A row per configuration, every figure a column.
+    """A table with a row per configuration and a column per figure.
 
-    The columns are model, config, verification, every figure there is, and <target>.front.
-    `verification` is "pass", "fail" or empty. Figures go by the names that budgets use, resources
-    as "<target>.lut"; a cell is empty where the figure is not known. `front` is "yes" or "no", and
-    empty where the target has no front. The columns depend on the targets alone, so that scripts
-    can rely on them. Text that spreadsheets would take for a formula has an apostrophe before it.
+    The columns are model, config, verification, every figure of `FIGURES`, and <target>.front.
+    `verification` is "pass", "fail" or empty. Figures have the names that budgets use, resources
+    "<target>.lut"; the cell of an unknown figure is empty. `front` is "yes" or "no", and empty if
+    the target has no front. The columns depend only on the targets, so scripts can rely on them.
+    Text that a spreadsheet would read as a formula is preceded by an apostrophe.
     """
     table = columns(sweep)
     fronts = {trade.target: trade.front for trade in tradeoffs(sweep)}
@@ -49,9 +49,10 @@ def to_csv(sweep: SweepReport) -> str:
 
 
 def steps_csv(sweep: SweepReport) -> str:
-    """A row per step of each configuration's recipe: model, config, index from 0, then its fields.
+    """A row per step of each configuration's recipe.
 
-    Wall times are among them. A cell is empty where a figure is not known.
+    The columns are model, config, index (from 0), and the fields of `Step`, wall time included.
+    The cell of an unknown figure is empty.
     """
     names = list(Step.model_fields)
     rows = [
@@ -63,7 +64,10 @@ def steps_csv(sweep: SweepReport) -> str:
 
 
 def baselines_csv(sweep: SweepReport) -> str:
-    """A row per software baseline: model of the report as `task_model`, its fields, throughput."""
+    """A row per software baseline.
+
+    The columns are task_model (the model of the report), the fields of `Baseline`, and throughput.
+    """
     names = list(Baseline.model_fields)
     rows = [
         [sweep.model, *(getattr(baseline, name) for name in names), baseline.throughput]
@@ -75,9 +79,9 @@ def baselines_csv(sweep: SweepReport) -> str:
 def trials_csv(search: Search) -> str:
     """A row per trial of a search, in the order of their numbers.
 
-    The columns are number, config, state, front, reason and error, see `SearchTrial`; what was
-    varied as "point.<path>"; and every figure that any trial has, by the names that budgets use. A
-    cell is empty where there is nothing or it is not known.
+    The columns are number, config, state, front, reason and error (see `SearchTrial`);
+    "point.<path>" for each setting that was varied; and every figure that any trial has, with the
+    names that budgets use. The cell of an absent or unknown value is empty.
     """
     fields = ["number", "config", "state", "front", "reason", "error"]
     paths = list(dict.fromkeys(path for trial in search.trials for path in trial.point))
@@ -101,8 +105,8 @@ def trials_csv(search: Search) -> str:
 def write_csv(sweep: SweepReport, path: Path) -> list[Path]:
     """Write the reports as CSV, see `to_csv`.
 
-    Steps, baselines and the trials of a search go into files beside it, where there are any: for
-    figures.csv figures.steps.csv, figures.baselines.csv and figures.trials.csv.
+    Steps, baselines and the trials of a search, if any, go into files beside it: beside
+    figures.csv these are figures.steps.csv, figures.baselines.csv and figures.trials.csv.
 
     Returns:
         The files written.
@@ -135,10 +139,10 @@ def _csv(header: list[str], rows: Iterable[list[Any]]) -> str:
 
 
 def _text(cell: str) -> str:
-    """A cell that spreadsheets take for text; numbers, which may begin with a minus, stay numbers.
+    """Text that a spreadsheet does not evaluate.
 
-    What begins with one of these signs is a formula to them, and could run something; an apostrophe
-    before it says that it is text.
+    A spreadsheet evaluates text that begins with one of `_FORMULAS`, which could run a command; an
+    apostrophe marks it as text. Cells that are numbers don't come here.
     """
-    first = unicodedata.normalize("NFKC", cell.lstrip(" ")[:1])  # wide forms of signs count, too
+    first = unicodedata.normalize("NFKC", cell.lstrip(" ")[:1])  # full-width signs count as well
     return f"'{cell}" if first in _FORMULAS else cell

@@ -15,30 +15,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Change:
-    """A figure of a configuration whose value or whose origin is not what it was."""
+    """A figure of a configuration whose value or origin changed."""
 
     config: str
     quantity: Quantity
     old: float | None
     new: float | None
-    note: str  # how the origin changed; "" where it did not
+    note: str  # how the origin changed; "" if it did not
 
     @property
     def percent(self) -> float | None:
-        """Change in percent of the old value; None where there is no such thing."""
+        """Change in percent of the old value; None if a value is unknown or the old one is 0."""
         if self.old is None or self.new is None or not self.old:
             return None
         return 100 * (self.new - self.old) / abs(self.old)
 
     @property
     def better(self) -> bool | None:
-        """Whether the change is for the better; None where it can't be said."""
+        """Whether the new value is better; None if a value is unknown or they are equal."""
         if self.old is None or self.new is None or self.old == self.new:
             return None
         return (self.new < self.old) == (self.quantity.figure.better == "less")
 
     def format(self) -> tuple[str, str, str]:
-        """Old value, new value and change for people; "?" for what is not known."""
+        """Old value, new value and change as text; "?" for an unknown value."""
         delta = "" if self.percent is None else f"{self.percent:+.1f}%"
         return (
             self.quantity.figure.format(self.old) or "?",
@@ -49,20 +49,20 @@ class Change:
 
 @dataclass(frozen=True)
 class Changes:
-    """All that changed from one sweep to another."""
+    """The differences between two sweeps of one model."""
 
     changes: tuple[Change, ...]
     verdicts: tuple[tuple[str, str, str], ...]  # configuration, old and new state of verification
     added: tuple[str, ...]  # configurations
     removed: tuple[str, ...]  # configurations
-    unchanged: int  # figures that are known and equal, of equal origin
-    unproved: tuple[str, ...] = ()  # configurations that were bit-exact, and are not known to be
+    unchanged: int  # figures that are known, with the same value and the same origin
+    unproved: tuple[str, ...] = ()  # configurations that were bit-exact and no longer are proved so
 
     def remarks(self) -> list[str]:
-        """What is not a changed figure, in sentences."""
+        """Sentences on all changes except those of figures."""
         return [
             *(f"{config}: was {old}, is {new}" for config, old, new in self.verdicts),
-            *(f"{config}: new, there is nothing to compare with" for config in self.added),
+            *(f"{config}: new, not in the older report" for config in self.added),
             *(f"{config}: removed" for config in self.removed),
             f"{self.unchanged} figures unchanged",
         ]

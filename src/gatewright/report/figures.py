@@ -1,6 +1,6 @@
-"""The named figures of a report, by which tables, budgets, searches and comparisons call them.
+"""The named figures of a report, for tables, budgets, searches and comparisons.
 
-They are gathered from the declarations in the schema, see `results.figure`.
+They are collected from the declarations in the schema, see `results.figure`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportFigure(Figure):
-    """A figure, and where a report holds it.
+    """A figure and its place in a report.
 
     Attributes:
         part: the field of the report, for example "timing".
-        field: the field, or the property, of that part.
-        per_target: whether there is one per target.
-        description: what the schema says of it, in a sentence or more.
+        field: the field or property of that part.
+        per_target: whether there is one value per target.
+        description: the docstring of the field or property.
     """
 
     part: str
@@ -38,10 +38,10 @@ class ReportFigure(Figure):
 
 
 def gather(report: type[Part]) -> dict[str, ReportFigure]:
-    """The figures that the parts of a class of reports declare, by name, in the order of tables.
+    """The figures that the parts of a report class declare, by name, in the order of tables.
 
     Raises:
-        ValueError: if two have one name, or one follows a figure that there is not.
+        ValueError: if two figures have the same name, or `after` names no figure.
     """
     found = [
         figure
@@ -52,7 +52,7 @@ def gather(report: type[Part]) -> dict[str, ReportFigure]:
     names = [figure.name for figure in found]
     refuse_duplicates("figure", names)
     if unknown := {figure.after for figure in found} - {"", *names}:
-        raise ValueError(f"no figure '{min(unknown)}', which another follows")
+        raise ValueError(f"no figure '{min(unknown)}', which 'after' names")
     placed = {figure.name: figure for figure in found if not figure.after}
     waiting = [figure for figure in found if figure.after]
     while waiting:
@@ -65,7 +65,7 @@ def gather(report: type[Part]) -> dict[str, ReportFigure]:
 
 
 def _parts(annotation: Any) -> Iterator[type[Part]]:
-    """The class of a field that holds a part or None, or a dictionary of parts."""
+    """The part classes in a field's type: a part, a part or None, or a dictionary of parts."""
     if isinstance(annotation, type) and issubclass(annotation, Part):
         yield annotation
     elif get_origin(annotation) is not tuple:
@@ -101,14 +101,14 @@ FIGURES = gather(Report)
 
 @dataclass(frozen=True)
 class Quantity:
-    """A figure, on one target where it is a resource; without one it is meant on each."""
+    """A figure on one target. A figure per target without a target means it on every target."""
 
     figure: ReportFigure
     target: str | None = None
 
     @property
     def name(self) -> str:
-        """How columns and budgets call it, for example "ii" or "TARGET.lut"."""
+        """Its name in columns and budgets, for example "ii" or "TARGET.lut"."""
         return f"{self.target}.{self.figure.name}" if self.target else self.figure.name
 
     @property
@@ -118,7 +118,7 @@ class Quantity:
 
     @property
     def anywhere(self) -> bool:
-        """Whether it is a resource that is meant on each target."""
+        """Whether it means a figure on every target."""
         return self.figure.per_target and self.target is None
 
     @property
@@ -128,7 +128,7 @@ class Quantity:
         return f"{figure.label} ({figure.unit})" if figure.unit else figure.label
 
     def of(self, report: Report) -> float | None:
-        """The number that the report holds, or None where it is not known."""
+        """The value in a report, in the figure's unit; None if it is unknown."""
         part = getattr(report, self.figure.part)
         if self.figure.per_target:
             part = part.get(self.target)
@@ -138,26 +138,26 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Column(Quantity):
-    """A quantity of every report of a sweep."""
+    """A quantity with its value in every report of a sweep."""
 
     values: tuple[float | None, ...] = ()
 
     @property
     def known(self) -> bool:
-        """Whether any report knows it."""
+        """Whether any report has a value of it."""
         return any(value is not None for value in self.values)
 
     @property
     def constant(self) -> bool:
-        """Whether all of several reports say the same."""
+        """Whether there are several reports and all have the same known value."""
         return len(self.values) > 1 and self.known and len(set(self.values)) == 1
 
 
 def find_quantity(name: str) -> Quantity:
-    """The quantity that budgets call by a name, for example "ii", "lut" or "TARGET.lut".
+    """The quantity with a name as budgets use it, for example "ii", "lut" or "TARGET.lut".
 
     Raises:
-        InputError: if there is no such figure, or if it has a target that it does not depend on.
+        InputError: if there is no such figure, or a target is given that it does not depend on.
     """
     target, point, short = name.rpartition(".")
     figure = FIGURES.get(short)
@@ -166,15 +166,15 @@ def find_quantity(name: str) -> Quantity:
     if point and not figure.per_target:
         raise InputError(f"{short} does not depend on a target; write {short}")
     if point and not target:
-        raise InputError(f"no target before the point; write {DEFAULT_TARGET}.{short}, say")
+        raise InputError(f"no target before the point; for example {DEFAULT_TARGET}.{short}")
     return Quantity(figure, target or None)
 
 
 def quantities(targets: Mapping[str, Iterable[str]]) -> list[Quantity]:
-    """Every quantity there is with these targets, in the order of tables.
+    """Every quantity with these targets, in the order of tables.
 
     Args:
-        targets: by the part of a report that holds figures on them.
+        targets: names of targets by part of a report, for parts with figures per target.
     """
     parts = list(dict.fromkeys(figure.part for figure in FIGURES.values()))
     table = [
@@ -186,11 +186,11 @@ def quantities(targets: Mapping[str, Iterable[str]]) -> list[Quantity]:
 
 
 def columns(sweep: SweepReport) -> list[Column]:
-    """Every quantity of a sweep, those that no report knows included."""
+    """Every quantity of a sweep, including those that are unknown in all reports."""
     return [column(sweep, quantity) for quantity in quantities(sweep.per_target)]
 
 
 def column(sweep: SweepReport, quantity: Quantity) -> Column:
-    """A quantity of every report of a sweep."""
+    """A quantity with its value in every report of a sweep."""
     values = tuple(quantity.of(report) for report in sweep.reports)
     return Column(quantity.figure, quantity.target, values)

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: no server, no network, no other file."""
+"""The report as one self-contained HTML page: no server, no network, no other file."""
 
 from __future__ import annotations
 
@@ -56,13 +56,12 @@ def to_html(
 def models_to_html(models: Sequence[Judged]) -> str:
     """The reports of several models as one self-contained HTML page.
 
-    The page carries Plotly's script compressed (2 MB), which a browser of 2023 or later unpacks by
-    itself. Without scripts the tables of configurations are there, and nothing else.
-    Its content security policy forbids every request, and all scripts but its own. No text from
-    reports is taken for markup.
+    The page contains Plotly's script, compressed (2 MB); browsers since 2023 can unpack it. If
+    scripts are disabled, the page shows the tables of configurations only. Its content security
+    policy forbids every request and every script except its own. All text from reports is escaped.
 
     Args:
-        models: of different models, in the order to show them in; at least one.
+        models: at least one, each of another model, in the order in which to show them.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -99,7 +98,7 @@ def write_html(models: Sequence[Judged], path: Path) -> None:
 
 
 def _sections(model: Judged) -> dict[str, Any]:
-    """What stands below the configurations, by the names that the template has for it."""
+    """The template's variables for the sections below the configurations."""
     sweep = model.sweep
     search = sweep.search
     return {
@@ -123,30 +122,30 @@ def _sections(model: Judged) -> dict[str, Any]:
 
 
 def _printable(value: Any) -> Any:
-    """Text of reports without characters that steer a viewer; what is markup is ours."""
+    """Text of reports without control characters; `Markup` is our own and stays."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return "\n".join(plain(line) for line in value.split("\n"))
 
 
 def _embedded(value: Any) -> Any:
-    """JSON that may stand in a script element: nothing in it ends that, or begins another."""
+    """JSON that is safe in a script element: it can't end the element or open another."""
     from markupsafe import Markup
 
     text: str = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)  # noqa: S704 (the signs that make markup are gone)
+    return Markup(text)  # noqa: S704 (<, > and & are escaped)
 
 
 def _digest(script: str) -> str:
-    """How a content security policy names a script that may run."""
+    """The hash that allows a script in a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 @cache
 def _script() -> str:
-    """The page's own script: its parts, one after the other."""
+    """The page's own script, joined from its files."""
     parts = [(_PAGE / name).read_text(encoding="utf-8") for name in _SCRIPTS]
     return '\n"use strict";\n' + "\n".join(parts)
 

@@ -1,4 +1,4 @@
-"""The report as Markdown, for review beside the code."""
+"""The report as Markdown, to be reviewed together with code."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def to_markdown(
     verdicts: Sequence[Verdict] = (),
     difference: Changes | None = None,
 ) -> str:
-    """The reports as Markdown: the table of configurations, origins, and a table per layer.
+    """The reports as Markdown: configurations, origins of figures, and layers.
 
-    Wall times do not appear: equal figures give equal bytes.
+    Wall times are left out, so that the same figures give the same text.
 
     Args:
         sweep: the reports.
@@ -98,7 +98,7 @@ def write_markdown(
 
 
 def _configurations(sweep: SweepReport) -> list[str]:
-    """What the model is, the table of configurations, and what is to be said of it."""
+    """The model, the table of configurations, and remarks on it."""
     shared, varying = split(summary(sweep))
     parts = [f"# {_escape(sweep.model)}"]
     if task := sweep.reports[0].model.task:
@@ -125,7 +125,7 @@ def _configurations(sweep: SweepReport) -> list[str]:
 
 
 def _layers(report: Report) -> list[str]:
-    """The layers of a configuration, what made it, its FIFOs and ports."""
+    """The layers of a configuration, the steps of its recipe, its FIFOs, ranges and ports."""
     parts = []
     if report.layers:
         parts += [f"### {_escape(report.config.name)}", _table(layer_table(report))]
@@ -153,11 +153,11 @@ def _search(sweep: SweepReport) -> list[str]:
 
 
 _MOST = 60
-"""Trials up to which all are listed; of more those that completed."""
+"""Up to this number of trials all are listed; of more, only those that completed."""
 
 
 def _trials(sweep: SweepReport) -> list[str]:
-    """What the front was chosen from, at the end, where its length is in nobody's way."""
+    """The trials of the search. This long table goes to the end of the document."""
     search = sweep.search
     if search is None or not search.trials:
         return []
@@ -204,6 +204,6 @@ def _list(lines: Iterable[str]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text that Markdown and the HTML within it show as it is, on one line."""
+    """Text on one line, escaped for Markdown and for HTML in Markdown."""
     line = plain(" ".join(text.split()))
     return re.sub(r"([\\`*_{}\[\]<>|#~&])", r"\\\1", line)

@@ -1,4 +1,4 @@
-"""What the HTML page is made from, as plain data: its script knows figures by these alone."""
+"""The data of the HTML page, as plain values for its script."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judged:
-    """The reports of one model, with what they were held against.
+    """The reports of one model, with its budgets and the comparison with older reports.
 
     Attributes:
         sweep: the reports.
-        verdicts: budgets.
-        difference: the comparison with older reports.
+        verdicts: results of checking budgets.
+        difference: the comparison with older reports, if any.
     """
 
     sweep: SweepReport
@@ -50,13 +50,13 @@ class Judged:
 
 
 class _Origins:
-    """The origins of figures, each once, by index."""
+    """The distinct origins of figures, each with an index."""
 
     def __init__(self) -> None:
         self.known: dict[Origin, int] = {}
 
     def of(self, report: Report, group: str) -> int | None:
-        """Index of the origin of a report's figures of a group; None of what was chosen."""
+        """Index of the origin of a group of a report's figures; None for a setting."""
         origin = report.provenance.groups.get(group)
         return None if origin is None else self.known.setdefault(origin, len(self.known))
 
@@ -65,11 +65,11 @@ class _Origins:
 
 
 def page_data(models: Sequence[Judged]) -> dict[str, Any]:
-    """All that the page's script shows, as JSON has it; texts are printable and are no markup.
+    """The data that the page's script shows, as JSON values; texts are printable, not markup.
 
-    A row is a configuration of a model, a column a figure that any of them knows. Where a figure
-    comes from is told per row, as an index into `origins`. New figures appear by their declaration
-    alone.
+    A row is a configuration of a model, a column a figure that at least one of them has. The
+    origin of a figure is an index into `origins`, one per row. A newly declared figure appears
+    without a change here.
     """
     origins = _Origins()
     reports = [report for model in models for report in model.sweep.reports]
@@ -88,7 +88,7 @@ def page_data(models: Sequence[Judged]) -> dict[str, Any]:
 
 
 def _printable(value: Any) -> Any:
-    """The same with no character in any text that steers a viewer."""
+    """The same values, with control characters removed from all texts."""
     if isinstance(value, str):
         return "\n".join(plain(line) for line in value.split("\n"))
     if isinstance(value, dict):
@@ -99,7 +99,7 @@ def _printable(value: Any) -> Any:
 
 
 def _model(model: Judged) -> dict[str, Any]:
-    """A model, with the fronts of its targets: which figures each weighs."""
+    """A model, with the axes and the weighed figures of each target's front."""
     sweep = model.sweep
     floats = {Quantity(FIGURES["accuracy_float"]).of(report) for report in sweep.reports}
     return {
@@ -121,7 +121,7 @@ def _model(model: Judged) -> dict[str, Any]:
 def _columns(
     models: Sequence[Judged], reports: Sequence[Report], origins: _Origins
 ) -> list[dict[str, Any]]:
-    """The figures that any report knows, in the order of tables."""
+    """The figures that at least one report has, in the order of tables."""
     targets = sorted({target for model in models for target in model.sweep.targets})
     parts = [model.sweep.per_target for model in models]
     held = {part: sorted({name for one in parts for name in one[part]}) for part in parts[0]}
@@ -159,7 +159,7 @@ def _column(quantity: Quantity, targets: Sequence[str]) -> dict[str, Any]:
 
 
 def _choices(models: Sequence[Judged]) -> list[dict[str, Any]]:
-    """What was chosen for each row, by heading; "" where a model knows nothing of it."""
+    """The settings of each row, by heading; "" if a model does not have the setting."""
     tables = [(len(m.sweep.reports), {e.heading: e for e in choices(m.sweep)}) for m in models]
     headings = dict.fromkeys(name for _, table in tables for name in table)
     found = []
@@ -175,7 +175,7 @@ def _choices(models: Sequence[Judged]) -> list[dict[str, Any]]:
 
 
 def _rows(sweep: SweepReport, model: int) -> list[dict[str, Any]]:
-    """What each configuration is, and whether a front may have it."""
+    """The name and verification of each configuration, and whether it may be on a front."""
     free = set(eligible(sweep))
     return [
         {
@@ -191,7 +191,7 @@ def _rows(sweep: SweepReport, model: int) -> list[dict[str, Any]]:
 
 
 def _details(report: Report, origins: _Origins) -> dict[str, Any]:
-    """What is shown of one configuration alone."""
+    """The details of one configuration."""
     said = limits(report)
     if report.fidelity is not None:
         said.append(fidelity_text(report.fidelity))
@@ -214,7 +214,7 @@ def _details(report: Report, origins: _Origins) -> dict[str, Any]:
 
 
 def _bits(found: TypeRange) -> dict[str, Any]:
-    """The bits of a type, those left of the point, and which of them no value uses."""
+    """The width of a type, its integer bits, and how many bits no value uses."""
     return {
         "width": found.fixed.width,
         "integer": found.fixed.integer,
@@ -225,7 +225,7 @@ def _bits(found: TypeRange) -> dict[str, Any]:
 
 
 def _ranges(report: Report) -> dict[str, Any] | None:
-    """The table of ranges, and per row the bits of the type."""
+    """The table of ranges, and the bits of the type of each row."""
     table = range_table(report)
     if report.ranges is None or not table:
         return None
@@ -245,12 +245,12 @@ def _entry(entry: Entry, report: Report, origins: _Origins) -> dict[str, Any]:
     if entry.group and (index := origins.of(report, entry.group)) is not None:
         found["origin"] = index
     if entry.group.startswith("layers.") or entry.group == "compute":
-        found["adds"] = True  # what layers have adds up to what the design has
+        found["adds"] = True  # the sum over the layers is the figure of the design
     return found
 
 
 def _remarks(models: Sequence[Judged]) -> list[dict[str, Any]]:
-    """What comes first, of all models, each with the rows that it is about."""
+    """The remarks on all models, the most severe first, each with the rows that it applies to."""
     found = []
     start = 0
     for model in models:
@@ -265,7 +265,7 @@ def _remarks(models: Sequence[Judged]) -> list[dict[str, Any]]:
 
 
 def _changes(model: Judged) -> list[dict[str, Any]]:
-    """The tables of what changed since older reports."""
+    """The tables of changes since older reports."""
     if model.difference is None:
         return []
     table = change_table(model.difference) if model.difference.changes else []

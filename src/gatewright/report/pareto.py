@@ -1,4 +1,4 @@
-"""Which configurations are worth having: the Pareto front of accuracy, cost and speed."""
+"""The Pareto front of configurations by accuracy, resources and speed."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """What every configuration gives and costs on one target, and which are worth having."""
+    """The figures of all configurations on one target, and the Pareto front."""
 
     target: str
-    accuracy: Column  # of the RTL; of the quantized model where no RTL's is known
-    area: Column  # LUTs; cell area where LUTs are not known
-    weighed: tuple[Column, ...]  # what the front weighs
+    accuracy: Column  # of the RTL; of the quantized model if no report has that of the RTL
+    area: Column  # LUTs; cell area if no report has LUTs
+    weighed: tuple[Column, ...]  # the objectives of the front
     front: frozenset[int]  # rows on the Pareto front
-    edge: frozenset[int]  # rows that would be on it if accuracy and area were all that is weighed
-    partly_known: tuple[Column, ...]  # not weighed, since some configurations don't know them
+    edge: frozenset[int]  # rows on the Pareto front of accuracy and area only
+    partly_known: tuple[Column, ...]  # not weighed, because some configurations lack them
 
     def explain(self, search: Search | None) -> str:
-        """What the front weighs, in sentences; `search` is the one of the sweep."""
+        """The rule of the front in sentences; `search` is that of the sweep, if any."""
         names = [_name(held, self.target) for held in self.weighed]
         text = f"The front weighs {_listed(names)}"
         text += ", the objectives of the search" if search else ""
-        text += ": on it is what nothing betters in one of them without being worse in another."
+        text += ". On it is each configuration unless another is as good in all and better in one."
         if self.partly_known:
             names = [_name(held, self.target) for held in self.partly_known]
-            text += f" Not weighed, since not all configurations know it: {_listed(names)}."
+            text += f" Not weighed, because unknown for some configurations: {_listed(names)}."
         never = ["that failed verification"]
         if search and search.constraints:
             never.append(f"that misses a constraint ({', '.join(search.constraints)})")
@@ -42,12 +42,13 @@ class Tradeoff:
 
 
 def tradeoffs(sweep: SweepReport) -> list[Tradeoff]:
-    """The trade on every target for which accuracy and area are known.
+    """The Pareto front on each target for which accuracy and area are known.
 
-    A front weighs the objectives of the search that found the configurations. Without a search it
-    weighs accuracy, area, DSPs, block RAM and the initiation interval (frames per second where
-    clocks differ), as far as they are known and differ. A configuration whose verification failed,
-    that misses a constraint of the search, or that does not know what is weighed, is not on it.
+    The front weighs the objectives of the search that found the configurations. Without a search
+    it weighs accuracy, area, DSPs, block RAM and the initiation interval (frames per second if
+    clocks differ), each only if it is known and differs. A configuration is not on the front if
+    its verification failed, if it misses a constraint of the search, or if it lacks a weighed
+    figure.
 
     Raises:
         InputError: if an objective or a constraint of the search names no figure.
@@ -82,7 +83,7 @@ def tradeoffs(sweep: SweepReport) -> list[Tradeoff]:
 
 
 def eligible(sweep: SweepReport) -> list[int]:
-    """Rows that have not failed verification and keep the constraints of the search."""
+    """Rows that did not fail verification and meet the constraints of the search."""
     constraints = sweep.search.constraints if sweep.search else ()
     verdicts = check_budgets(sweep, map(parse_budget, constraints))
     missed = {verdict.config for verdict in verdicts if not verdict.ok}
@@ -94,7 +95,7 @@ def eligible(sweep: SweepReport) -> list[int]:
 
 
 def _objectives(sweep: SweepReport, search: Search, target: str) -> tuple[Column, ...]:
-    """The columns of a search's objectives, resources without a target on this one."""
+    """The columns of a search's objectives; a resource without a target means this target."""
     quantities = map(find_quantity, search.objectives)
     return tuple(
         column(sweep, Quantity(wanted.figure, target) if wanted.anywhere else wanted)
@@ -105,7 +106,7 @@ def _objectives(sweep: SweepReport, search: Search, target: str) -> tuple[Column
 def _others(
     table: dict[str, Column], target: str, rows: Sequence[int]
 ) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
-    """What differs among rows besides accuracy and area; and what only some of the rows know."""
+    """The other columns to weigh, which differ among rows; and those that only some rows have."""
     clocks = {table["clock"].values[row] for row in rows}
     resources = (figure for figure in FIGURES.values() if figure.weighed and figure.per_target)
     names = [f"{target}.{figure.name}" for figure in resources]
@@ -122,7 +123,7 @@ def _that_know(rows: Sequence[int], weighed: Sequence[Column]) -> list[int]:
 
 
 def _front(rows: Sequence[int], weighed: Sequence[Column]) -> frozenset[int]:
-    """The rows that no other row equals or betters in all that is weighed and betters in one."""
+    """The rows that no other row dominates: equals or betters in all columns, betters in one."""
     signs = [1 if one.figure.better == "less" else -1 for one in weighed]
     costs = {
         row: tuple(sign * (one.values[row] or 0) for sign, one in zip(signs, weighed, strict=True))
@@ -141,7 +142,7 @@ def _front(rows: Sequence[int], weighed: Sequence[Column]) -> frozenset[int]:
 
 
 def _name(held: Column, target: str) -> str:
-    """For example "accuracy", "LUT" or, of another target than the front's, "LUT on TARGET"."""
+    """For example "accuracy", "LUT", or "LUT on TARGET" if it is not the target of the front."""
     figure = held.figure
     elsewhere = f" on {held.target}" if held.target not in (None, target) else ""
     accuracies = {"accuracy": "accuracy", "accuracy_validation": "validation accuracy"}

@@ -1,4 +1,4 @@
-"""The plot of a search's trials, as Plotly has it, without colours of text and grid."""
+"""The plot of a search's trials as Plotly's JSON; the page adds colours of text and grid."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ GOOD, PLAIN = "#009E73", "#808080"
 
 
 def trial_plot(search: Search) -> dict[str, Any] | None:
-    """The completed trials by the first two objectives, the front marked, as Plotly's JSON.
+    """A scatter plot of the completed trials by the first two objectives, as Plotly's JSON.
 
-    Across goes what costs, if one of the two does. With two objectives a line joins the front; with
-    more it would be one of other figures, too. None with one objective, and where no trial
-    completed with both figures known.
+    If less is better for one of the two, it is on the x axis. With exactly two objectives a line
+    joins the front; with more the front depends on figures that the plot does not show.
+
+    Returns:
+        Data and layout; None for a single objective, or if no completed trial has both figures.
 
     Raises:
         InputError: if an objective or a constraint names no figure.
@@ -49,13 +51,13 @@ def trial_plot(search: Search) -> dict[str, Any] | None:
 
 
 _Point = tuple["SearchTrial", float, float]
-"""A trial, where it stands across and where upwards."""
+"""A trial with its x and y values."""
 
 
 def _joined_front(points: Sequence[_Point], better: str) -> dict[str, Any]:
-    """A line through the front; `better` says which is better across."""
+    """A line through the front; `better` says which x is better."""
     edge = sorted((x, y) for trial, x, y in points if trial.front)
-    # Round what the front betters: to its right where less is better across, else below.
+    # The line borders the dominated region: right of the front if less is better, else left.
     shape = "hv" if better == "less" else "vh"
     return {
         "type": "scatter",
@@ -69,8 +71,8 @@ def _joined_front(points: Sequence[_Point], better: str) -> dict[str, Any]:
 
 
 def _trials(search: Search, points: Sequence[_Point]) -> list[dict[str, Any]]:
-    """A point per trial, marked by what came of it."""
-    few = sum(trial.front for trial, *_ in points) <= 12  # labels would hide one another
+    """A point per trial, with a marker for its result."""
+    few = sum(trial.front for trial, *_ in points) <= 12  # more labels would overlap
     kinds = {
         "not on the front": (PLAIN, "circle", 7),
         "misses a constraint": (PLAIN, "x-thin-open", 7),
@@ -99,7 +101,7 @@ def _trials(search: Search, points: Sequence[_Point]) -> list[dict[str, Any]]:
 
 
 def _layout(across: str, up: str, costs: Sequence[float], ticks: str) -> dict[str, Any]:
-    """Titles and axes of a plot of one figure, up, against what it costs, across."""
+    """Titles and axes; `across` and `up` are the titles of x and y, `costs` the values of x."""
     wide = min(costs) > 0 and max(costs) > 30 * min(costs)
     return {
         "height": 420,
@@ -115,7 +117,7 @@ def _layout(across: str, up: str, costs: Sequence[float], ticks: str) -> dict[st
 
 
 def _trial_kind(search: Search, trial: SearchTrial) -> str:
-    """The group of points that a completed trial belongs to."""
+    """The legend entry that a completed trial belongs to."""
     if trial.front:
         return "on the front"
     return "misses a constraint" if missed(search, trial) else "not on the front"
@@ -132,5 +134,5 @@ def _trial_hover(search: Search, trial: SearchTrial) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text as it is, where Plotly would take tags and entities for markup."""
+    """Text escaped for Plotly, which reads tags and entities as markup."""
     return html.escape(text, quote=False)

@@ -1,4 +1,4 @@
-"""What pruning saves in hardware: a pruned configuration against the same one unpruned."""
+"""What pruning saves in hardware: pruned configurations against the same ones unpruned."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 PRUNE = "prune"
 """Name of the steps that prune."""
 
-NO_TWIN = "What pruning saves is not known, for want of the same recipe unpruned"
-"""Said of the configurations that `unmatched` names."""
+NO_TWIN = "Savings by pruning are unknown, because the report has no such recipe without pruning"
+"""Text before the configurations that `unmatched` names."""
 
 _RESOURCES = ("lut", "dsp", "bram")
 
 
 @dataclass(frozen=True)
 class Pruning:
-    """A pruned configuration, and on one target what its pruning saved."""
+    """A pruned configuration and what its pruning saved on one target."""
 
     pruned: Report
-    unpruned: Report | None  # the same but for pruning, where the sweep has it
+    unpruned: Report | None  # the same without pruning, if the sweep has it
     target: str
 
     @property
@@ -36,23 +36,23 @@ class Pruning:
 
     @property
     def weights(self) -> tuple[int | None, int | None]:
-        """Weights that are not zero, before and after (numbers)."""
+        """Number of nonzero weights, before and after pruning."""
         return _nonzero(self.unpruned), _nonzero(self.pruned)
 
     def resource(self, name: str) -> tuple[float | None, float | None]:
-        """A resource before and after, in the unit of the figure of that name."""
+        """A resource before and after pruning, in the unit of the figure of that name."""
         quantity = Quantity(FIGURES[name], self.target)
         return quantity.of(self.unpruned) if self.unpruned else None, quantity.of(self.pruned)
 
     @property
     def accuracy(self) -> tuple[float | None, float | None]:
-        """Accuracy of the RTL before and after, as fractions."""
+        """Accuracy of the RTL before and after pruning, from 0 to 1."""
         quantity = Quantity(FIGURES["accuracy"])
         return quantity.of(self.unpruned) if self.unpruned else None, quantity.of(self.pruned)
 
     @property
     def verdict(self) -> str:
-        """Whether hardware profits, in two words; "" where that is not known."""
+        """Whether hardware saves resources: "saves", "saves nothing", or "" if unknown."""
         saved = [_less(*self.resource(name)) for name in _RESOURCES]
         if all(amount is None for amount in saved):
             return ""
@@ -62,9 +62,9 @@ class Pruning:
 def prunings(sweep: SweepReport) -> list[Pruning]:
     """Every pruned configuration on every target that it has resources for.
 
-    Two configurations are the same but for pruning if they have the same steps with the same
-    settings in the same order once steps that prune are left out, the same bits and the same reuse
-    factors asked for in every layer, and the same io type, target, clock and speed asked for.
+    Two configurations are the same except for pruning if, steps that prune left out, they have the
+    same steps with the same settings in the same order; the same weight bits and requested reuse
+    factor in every layer; and the same io type, target, clock and requested speed.
     """
     unpruned: dict[str, Report] = {}
     for report in sweep.reports:
@@ -79,7 +79,7 @@ def prunings(sweep: SweepReport) -> list[Pruning]:
 
 
 def pruning_table(sweep: SweepReport) -> list[Entry]:
-    """A row per pruned configuration whose unpruned one is known: what was removed, what saved."""
+    """A row per pruned configuration whose unpruned one is known: weights and resources saved."""
     found = [pruning for pruning in prunings(sweep) if pruning.unpruned]
     if not found:
         return []
@@ -116,7 +116,7 @@ def pruning_table(sweep: SweepReport) -> list[Entry]:
 
 
 def unmatched(sweep: SweepReport) -> list[str]:
-    """Names of pruned configurations whose unpruned one the sweep does not have."""
+    """Names of pruned configurations without an unpruned one in the sweep."""
     return list(dict.fromkeys(p.pruned.config.name for p in prunings(sweep) if not p.unpruned))
 
 
@@ -125,7 +125,7 @@ def _prunings(report: Report) -> list[Step]:
 
 
 def _identity(report: Report) -> Any:
-    """All that two configurations that are the same but for pruning have in common."""
+    """A key that is equal for configurations that are the same except for pruning."""
     config = report.config
     return (
         [(step.name, step.settings) for step in report.steps if step.name != PRUNE],
@@ -136,7 +136,7 @@ def _identity(report: Report) -> Any:
 
 
 def _nonzero(report: Report | None) -> int | None:
-    """Weights that are not zero: those that became hardware, or those that the recipe left."""
+    """Number of nonzero weights in hardware or, if unknown, after the last step of the recipe."""
     if report is None:
         return None
     known = [layer.weights_nonzero for layer in report.layers if layer.weights_nonzero is not None]
@@ -150,5 +150,5 @@ def _less(before: float | None, after: float | None) -> float | None:
 
 
 def _share(before: float | None, after: float | None) -> float | None:
-    """What is saved as a part of what there was; None where there was nothing."""
+    """The saving as a fraction of the value before; None if that is 0 or a value is unknown."""
     return None if not before or after is None else (before - after) / before

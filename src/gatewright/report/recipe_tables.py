@@ -1,4 +1,4 @@
-"""The steps of recipes as a table: what each did to the model, and what that left."""
+"""The steps of recipes as a table: settings, and accuracy and cost of the model afterwards."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def step_table(reports: Sequence[Report], *, wall_times: bool = True) -> list[Entry]:
-    """A row per step of each report that has any, in order; empty without steps.
+    """A row per step of each report, in order; empty without steps.
 
-    The column of configurations is left out for a single report.
+    For a single report there is no column of configurations.
 
     Args:
-        reports: of which configurations.
-        wall_times: whether to show how long each step took.
+        reports: the configurations.
+        wall_times: whether to show the wall time of each step.
     """
     rows = [(report.config.name, step) for report in reports for step in report.steps]
     if not rows:

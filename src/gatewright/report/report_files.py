@@ -1,4 +1,4 @@
-"""Report files: finds, reads and writes reports as JSON."""
+"""Find, read and write report files in JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REPORT = "report.json"
 
 @dataclass(frozen=True)
 class _Part:
-    """What a file holds."""
+    """The content of a report file."""
 
     file: Path
     model: str
@@ -38,43 +38,43 @@ def load_reports(paths: Sequence[Path]) -> SweepReport:
     """Read the reports of one model.
 
     Args:
-        paths: each a report file; a directory that holds `report.json`; or a directory whose
-            subdirectories hold one per configuration, which come in natural order of their names.
-            A file there with the reports of a whole sweep is taken for one made from these, if
-            they have its configurations: then its baselines count, and what it says of a search if
-            it is of all of them. Where there is nothing else, its reports count too.
+        paths: each a report file; a directory that contains `report.json`; or a directory whose
+            subdirectories contain one `report.json` per configuration, read in natural order of
+            their names. If one of these files is the report of a whole sweep whose configurations
+            the others cover, only its baselines are used, and its search if it covers exactly the
+            same configurations. If there is no other file, its reports are used as well.
 
     Returns:
-        The reports, with the baselines of all files and the search of the one that tells of any.
+        The reports, with the baselines of all files and the search, if any.
 
     Raises:
-        InputError: if a file is missing or not a report, or if the reports are of several models,
-            or two of the same configuration, or found by two searches.
+        InputError: if a file is missing or is not a report; or if the reports are of several
+            models, have a configuration twice, or come from two searches.
     """
     groups = _by_model(paths)
     (lead, first), *others = groups.items()
     for name, parts in others:
         raise InputError(
             f"{parts[0].file}: a report of model '{name}', but {first[0].file} is one of "
-            f"'{lead}'; a table holds one model"
+            f"'{lead}'; one table can't show two models"
         )
     return _join(first)
 
 
 def load_models(paths: Sequence[Path]) -> list[SweepReport]:
-    """Read the reports of one or several models, in the order in which each model first comes.
+    """Read the reports of one or several models, in the order of their first report.
 
     Args:
-        paths: as those of `load_reports`.
+        paths: as in `load_reports`.
 
     Raises:
-        InputError: as `load_reports`, but for several models.
+        InputError: as `load_reports`, but several models are allowed.
     """
     return [_join(parts) for parts in _by_model(paths).values()]
 
 
 def _by_model(paths: Sequence[Path]) -> dict[str, list[_Part]]:
-    """What the paths stand for, by name of the model; never nothing."""
+    """The contents of the files, by name of the model; at least one."""
     groups: dict[str, list[_Part]] = {}
     for path in paths:
         for part in _load(path):
@@ -91,15 +91,15 @@ def _join(loaded: Sequence[_Part]) -> SweepReport:
     for file, report in found:
         if report.config.name in files:
             raise InputError(
-                f"{file}: configuration '{report.config.name}' stands in "
-                f"{files[report.config.name]} already; name one of them"
+                f"{file}: configuration '{report.config.name}' is also in "
+                f"{files[report.config.name]}; name only one of these files"
             )
         files[report.config.name] = file
     searches = [part for part in loaded if part.search is not None]
     if len(searches) > 1:
         raise InputError(
-            f"{searches[1].file}: found by a search, and {searches[0].file} by another; "
-            "a table holds one"
+            f"{searches[1].file}: from another search than {searches[0].file}; "
+            "one table can't show two searches"
         )
     baselines = dict.fromkeys(one for part in loaded for one in part.baselines)
     return SweepReport(
@@ -115,7 +115,7 @@ def write_json(sweep: SweepReport, path: Path, *, wall_times: bool = True) -> No
     Args:
         sweep: the reports.
         path: the file.
-        wall_times: whether to keep wall times, all that differs between two equal runs.
+        wall_times: whether to write wall times, which differ between otherwise equal runs.
 
     Raises:
         InputError: if the file can't be written.
@@ -135,7 +135,7 @@ def write_report(report: Report, directory: Path) -> Path:
 
 
 def _load(path: Path) -> list[_Part]:
-    """What a path stands for."""
+    """The contents of the report files that a path names, see `load_reports`."""
     if not path.exists():
         raise InputError(f"{path}: does not exist; name a project directory or a report.json")
     if not path.is_dir():
@@ -181,7 +181,7 @@ def _parse(path: Path) -> _Part:
             return _Part(path, report.model.name, (report,))
         sweep = SweepReport.model_validate(fields)
         return _Part(path, sweep.model, sweep.reports, True, sweep.baselines, sweep.search)
-    except FileNotFoundError:  # it was there a moment ago
+    except FileNotFoundError:  # deleted in the meantime
         raise InputError(f"{path}: cannot be read (it is gone)") from None
     except ValidationError as error:
         raise InputError(f"{path}: not a Gatewright report: {first_problem(error)}") from None

@@ -1,4 +1,4 @@
-"""What a search did, in words, and its trials, as tables."""
+"""A search in words, and its trials as tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def search_facts(search: Search) -> list[tuple[str, str]]:
-    """What was searched for and how, and what became of the trials: names and their text."""
+    """Pairs of name and text: sampler, objectives, constraints, and counts of trials by result."""
     tool = " ".join(part for part in (search.tool, search.version) if part)
     seed = "" if search.seed is None else f"seed {search.seed}"
     stopped = sum(search.stopped.values())
@@ -38,7 +38,7 @@ def search_facts(search: Search) -> list[tuple[str, str]]:
 
 
 def failure_table(search: Search) -> list[Entry]:
-    """A row per trial that failed; empty where none did."""
+    """A row per trial that failed; empty if none did."""
     failed = search.failed
     return filled(
         [
@@ -50,11 +50,11 @@ def failure_table(search: Search) -> list[Entry]:
 
 
 def trial_table(search: Search, trials: Sequence[SearchTrial]) -> list[Entry]:
-    """A row per trial: what became of it, what was varied, and what was found of what counts.
+    """A row per trial: its result, the settings varied, and the figures that the search weighs.
 
     Args:
-        search: whose objectives and constraints count.
-        trials: those of its trials to list; empty without any.
+        search: the search.
+        trials: the trials to list, may be empty.
 
     Raises:
         InputError: if an objective or a constraint names no figure.
@@ -79,20 +79,23 @@ def trial_table(search: Search, trials: Sequence[SearchTrial]) -> list[Entry]:
 
 
 def weighed(search: Search) -> dict[str, tuple[str, Quantity]]:
-    """What a search weighs, objectives first: per name of trials' figures a heading and the figure.
+    """The figures that a search weighs, objectives first.
+
+    Returns:
+        Heading and quantity, by the name that the figures of trials have.
 
     Raises:
         InputError: if an objective or a constraint names no figure.
     """
     limited = (parse_budget(text).quantity.name for text in search.constraints)
     found = [find_quantity(name) for name in dict.fromkeys((*search.objectives, *limited))]
-    # "lut" and "TARGET.lut" may both stand there: then the heading says which is which.
+    # If both "lut" and "TARGET.lut" are weighed, the headings tell them apart by target.
     targets = {quantity.target or "" for quantity in found if quantity.figure.per_target}
     return {quantity.name: (heading(quantity, sorted(targets)), quantity) for quantity in found}
 
 
 def missed(search: Search, trial: SearchTrial) -> list[str]:
-    """The constraints that a trial's figures don't keep; what is not known misses none.
+    """The constraints that a trial's figures miss; an unknown figure misses none.
 
     Raises:
         InputError: if a constraint names no figure.
@@ -106,7 +109,7 @@ def missed(search: Search, trial: SearchTrial) -> list[str]:
 
 
 def result(search: Search, trial: SearchTrial) -> str:
-    """What became of a trial, in few words.
+    """The result of a trial in a few words.
 
     Raises:
         InputError: if a constraint names no figure.
@@ -122,7 +125,7 @@ def result(search: Search, trial: SearchTrial) -> str:
 
 
 def _values(path: str, cells: Iterable[str]) -> Entry:
-    """A column of what was varied, which sorts as numbers if it is of numbers alone."""
+    """A column of a varied setting; it sorts as numbers if all its cells are numbers."""
     held = tuple(cells)
     values = tuple(_number(cell) if cell else None for cell in held)
     numeric = all(value is not None for value, cell in zip(values, held, strict=True) if cell)

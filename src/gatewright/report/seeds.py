@@ -1,4 +1,4 @@
-"""The same configurations trained from several seeds, as a table."""
+"""The spread over training seeds, as a table."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 METHOD = (
     "Each configuration was trained from several seeds, and every network was verified and "
-    "synthesized. Accuracies are means over the seeds on the test set, ± their sample standard "
-    "deviation; the change is that from the float to the quantized network."
+    "synthesized. Accuracies are means over the seeds on the test set, ± the sample standard "
+    "deviation; the change is from the float to the quantized network."
 )
-"""What the figures of `seed_table` mean."""
+"""How the figures of `seed_table` were obtained."""
 
 _ACCURACIES = {"float_model": "float", "quantized": "quantized", "rtl": "RTL"}
 _RESOURCES = ("lut", "ff", "dsp", "bram")
 
 
 def seed_table(sweep: SweepReport) -> list[Entry]:
-    """A row per configuration that was trained from several seeds; empty without any.
+    """A row per configuration that was trained from several seeds; may be empty.
 
-    A figure that is not known of each seed is left out.
+    A figure that is unknown for one of the seeds is left out.
     """
     reports = [report for report in sweep.reports if report.repetitions]
     if not reports:
@@ -88,7 +88,7 @@ def _spread(heading: str, held: list[list[float] | None]) -> Entry:
 
 
 def _differing(report: Report) -> str | None:
-    """Vectors of all seeds on which RTL and golden outputs differ; None where one is unknown."""
+    """Vectors of all seeds on which RTL and golden outputs differ; None if not verified."""
     own = report.verification
     if own is None:
         return None

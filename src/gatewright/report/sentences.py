@@ -1,4 +1,4 @@
-"""What a report says in words: sentences about its parts, the same in every view."""
+"""Sentences about the parts of a report, the same in every view."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def port_text(port: Port) -> str:
 
 
 def bottleneck_text(found: Bottleneck) -> str:
-    """In a sentence or two what the bottleneck is, and what twice the speed would cost."""
+    """The bottleneck and the cost of doubling its speed, in one or two sentences."""
     reuse = f" (reuse factor {found.reuse_factor})" if found.reuse_factor else ""
     text = f"Bottleneck: {found.layer} takes {found.interval:,} cycles per tensor{reuse}."
     if found.faster_reuse_factor is None:
         return f"{text} No reuse factor makes it twice as fast." if reuse else text
     parts = [f"reuse factor {found.faster_reuse_factor}"]
     if found.faster_reuse_factor == 1:
-        parts.append("with nothing shared")
+        parts.append("without shared multipliers")
     elif found.faster_multipliers is not None:
         instead = f" instead of {found.multipliers:,}" if found.multipliers is not None else ""
         parts.append(f"{found.faster_multipliers:,} multipliers{instead}")
@@ -50,7 +50,7 @@ def bottleneck_text(found: Bottleneck) -> str:
 
 
 def critical_path_text(target: str, found: Routed) -> str:
-    """In a sentence or two what limits the clock, and whether the one asked for is met."""
+    """The routed Fmax, whether the requested clock is met, and the critical path."""
     path = found.critical_path
     asked = f"{found.clock_ns:.4g} ns"
     state = f"{asked} met" if found.slack_ns >= 0 else f"{asked} missed by {-found.slack_ns:.2f} ns"
@@ -73,7 +73,7 @@ def critical_path_text(target: str, found: Routed) -> str:
 
 
 def timing_text(target: str, found: Analyzed) -> str:
-    """In a sentence or two what limits the clock of a netlist, and whether it is met."""
+    """Fmax of a mapped netlist, whether the requested clock is met, and the critical path."""
     path = found.path
     asked = f"{found.clock_ns:.4g} ns"
     state = f"{asked} met" if found.slack_ns >= 0 else f"{asked} missed by {-found.slack_ns:.2f} ns"
@@ -89,7 +89,7 @@ def timing_text(target: str, found: Analyzed) -> str:
 
 
 def power_text(target: str, found: Power) -> str:
-    """In a sentence what an inference takes."""
+    """The energy per inference and the power, in two sentences."""
     glitches = f"not with glitches: {found.no_glitches}"
     if found.glitch_energy_pj is not None:
         glitches = f"{found.glitch_energy_pj:,.1f} pJ with glitches"
@@ -114,7 +114,7 @@ def difference_text(found: Difference) -> str:
 
 
 def verdict(report: Report) -> str:
-    """The state of verification in few words, for example "bit-exact, 10,000 vectors"."""
+    """The state of verification in a few words, for example "bit-exact, 10,000 vectors"."""
     check = report.verification
     if check is None:
         return "not verified"
@@ -128,7 +128,7 @@ def verdict(report: Report) -> str:
 
 
 def fidelity_text(found: Fidelity) -> str:
-    """In few words, for example "class agrees in 99.80 %, difference at most 0.012"."""
+    """For example "against the model itself: class agrees in 99.80 %, difference at most 0.012"."""
     if found.not_compared is not None or found.largest is None:
         return f"not compared with the model itself: {found.not_compared or 'no outputs'}"
     if found.equal == 1:
@@ -140,7 +140,7 @@ def fidelity_text(found: Fidelity) -> str:
 
 
 def unmet_text(found: Imported) -> str:
-    """For example "vivado-routed: timing is not met, setup slack -0.250 ns"; "" where it is."""
+    """For example "vivado-routed: timing is not met, setup slack -0.250 ns"; "" if it is met."""
     checks = (("setup", found.slack_ns), ("hold", found.hold_slack_ns))
     missed = [f"{name} slack {slack:.3f} ns" for name, slack in checks if slack and slack < 0]
     return f"{found.key}: timing is not met, {', '.join(missed)}" if missed else ""
@@ -150,8 +150,8 @@ def origin_text(origin: Origin, *, details: bool = True) -> str:
     """For example "synthesized · Yosys 0.70 (synth_ecp5, flat)".
 
     Args:
-        origin: of some figures.
-        details: whether to say what a person needs to repeat it.
+        origin: the origin.
+        details: whether to add its details: command, family, options.
     """
     text = f"{origin.method} · {origin.tool}" + (f" {origin.version}" if origin.version else "")
     return f"{text} ({origin.details})" if details and origin.details else text

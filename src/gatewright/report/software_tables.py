@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from gatewright.report.text_tables import Entry
 
 METHOD = (
-    "Of the accelerator, latency and throughput are simulated cycles times the clock asked for, "
-    "not measured on a device, and without the time that data takes to it and back. A gain of 2 is "
-    "twice as good as the fastest way measured to run that model: as the least median latency of a "
-    "single sample, and as the highest throughput of all."
+    "Latency and throughput of the accelerator are simulated cycles times the requested clock "
+    "period. They were not measured on a device and don't include the transfer of data. A gain of "
+    "2 is twice as good as the best baseline of that model: the least median latency of a single "
+    "sample, and the highest throughput."
 )
-"""What the figures of `gain_table` mean."""
+"""How the figures of `gain_table` were obtained."""
 
 
 def baseline_table(sweep: SweepReport) -> list[Entry]:
-    """A row per baseline that was measured; empty without any."""
+    """A row per measured baseline; may be empty."""
     held = [baseline for baseline in sweep.baselines if baseline.latency_us is not None]
     if not held:
         return []
@@ -46,7 +46,7 @@ def baseline_table(sweep: SweepReport) -> list[Entry]:
 
 
 def gain_table(sweep: SweepReport) -> list[Entry]:
-    """A row per configuration whose speed is known: how much faster it is than each model."""
+    """A row per configuration whose speed is known: its gain over each software model."""
     reports = [report for report in sweep.reports if None not in _speed(report)]
     models = list(dict.fromkeys(b.model for b in sweep.baselines if b.latency_us is not None))
     if not reports or not models:
@@ -69,7 +69,7 @@ def gain_table(sweep: SweepReport) -> list[Entry]:
 
 
 def fastest(sweep: SweepReport, model: str) -> tuple[float | None, float | None]:
-    """Least latency of a single sample in us, and highest throughput per second, of a model."""
+    """The least latency of a single sample, in us, and the highest throughput, per second."""
     held = [baseline for baseline in sweep.baselines if baseline.model == model]
     single = [b.latency_us for b in held if b.batch == 1 and b.latency_us is not None]
     rates = [b.throughput for b in held if b.throughput is not None]
@@ -77,10 +77,7 @@ def fastest(sweep: SweepReport, model: str) -> tuple[float | None, float | None]
 
 
 def baseline_methods(sweep: SweepReport) -> list[tuple[str, str]]:
-    """What was run as a baseline, per model; and how a runtime's figures were measured, and where.
-
-    Names, and what is to be said of each.
-    """
+    """Pairs of name and text: the source of each baseline model, and how runtimes were measured."""
     models: dict[tuple[str, str], None] = {}
     measured: dict[tuple[str, str], None] = {}
     for baseline in sweep.baselines:
@@ -105,9 +102,9 @@ def _runtime(baseline: Baseline) -> str:
 
 
 def _speed(report: Report) -> tuple[float | None, float | None]:
-    """Latency of a whole result in us, and results per second, at the clock asked for.
+    """Latency to the last output beat, in us, and results per second, at the requested clock.
 
-    The latency is that of the last beat, which is the first where an output has only one.
+    If every output has one beat only, its last beat is its first.
     """
     timing = report.timing
     if timing is None or timing.clock_ns is None:
@@ -119,6 +116,6 @@ def _speed(report: Report) -> tuple[float | None, float | None]:
 
 
 def _figures(heading: str, values: list[float | None], digits: int = 4) -> Entry:
-    """Numbers of which that many digits count."""
+    """Numbers rounded to this many significant digits."""
     rounded = [None if value is None else float(f"{value:.{digits}g}") for value in values]
     return numbers(heading, rounded)

@@ -1,4 +1,4 @@
-"""The report on a terminal: tables that fit its width; plain aligned text elsewhere."""
+"""The report on a terminal: tables that fit its width; elsewhere plain aligned text."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def render_terminal(
 ) -> None:
     """Print the reports of a model as tables.
 
-    What is the same in every configuration stands above the table; figures that no report knows
-    are left out. On a terminal a table too wide is continued below; elsewhere lines are as long as
-    they need to be and carry neither colour nor frames.
+    Values common to all configurations are printed above the table. Figures that no report has are
+    left out. On a terminal a table that is too wide is split into several; elsewhere lines are not
+    broken, and there are no colours or frames.
 
     Args:
         sweep: the reports.
-        console: where to.
+        console: where to print.
         verdicts: budgets to show below, missed ones first.
         difference: comparison with older reports to show below.
     """
@@ -118,14 +118,14 @@ def render_terminal(
 
 
 _MOST = 8
-"""Configurations whose steps, and failed trials, that a terminal lists; pages list all."""
+"""Most configurations with steps, and most failed trials, that are listed; pages list all."""
 
 _LONGEST = 60
-"""Characters of a step's settings that a terminal shows."""
+"""Most characters of a step's settings that are shown."""
 
 
 def _told(sweep: SweepReport) -> list[Report]:
-    """The reports whose steps are listed: of many configurations those on a front."""
+    """The reports whose steps are listed: all, or those on a front if there are many."""
     held = [report for report in sweep.reports if report.steps]
     if len(held) <= _MOST:
         return held
@@ -159,7 +159,7 @@ def _steps(console: Console, sweep: SweepReport, told: Sequence[Report]) -> None
 
 
 def _cut(entry: Entry) -> Entry:
-    """Texts that would fill the screen, shortened; other views have the whole."""
+    """A column with long texts shortened; other views show them in full."""
     return replace(entry, cells=tuple(cut(cell, _LONGEST) for cell in entry.cells))
 
 
@@ -196,10 +196,10 @@ def _style(good: bool | None) -> str:
 
 
 def _tables(console: Console, entries: Sequence[Entry], styles: Sequence[str]) -> None:
-    """Print the columns, in several tables where the terminal is too narrow for one.
+    """Print the columns, in several tables if the terminal is too narrow for one.
 
-    Each table begins with the first column. `styles` colour the judged cell of each row that is
-    shown.
+    Each table begins with the first column. `styles` has the colour of the verdict of each row;
+    its length is the number of rows to print.
     """
     first, *rest = entries
     while rest:
@@ -209,7 +209,7 @@ def _tables(console: Console, entries: Sequence[Entry], styles: Sequence[str]) -
         if console.is_terminal and shown:
             console.print(_framed([first, *rest[:shown]], styles))
         else:
-            shown = shown or 1  # too wide even so: let the terminal break the lines
+            shown = shown or 1  # a single column is too wide: let the terminal break the lines
             _plain(console, [first, *rest[:shown]], len(styles))
         rest = rest[shown:]
 
@@ -217,7 +217,7 @@ def _tables(console: Console, entries: Sequence[Entry], styles: Sequence[str]) -
 def _framed(entries: Sequence[Entry], styles: Sequence[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for entry in entries:
-        # The unit below, to keep it narrow.
+        # The unit goes to the next line, to keep the column narrow.
         heading = Text(plain(entry.heading).replace(" (", "\n("))
         justify: JustifyMethod = "left" if entry.values is None else "right"
         table.add_column(heading, justify=justify, no_wrap=True)
@@ -235,7 +235,7 @@ def _too_wide(console: Console, entries: Sequence[Entry]) -> bool:
 
 
 def _plain(console: Console, entries: Sequence[Entry], rows: int) -> None:
-    """Aligned columns, two spaces apart, on lines as long as they need to be."""
+    """Print aligned columns, two spaces apart, without breaking lines."""
     columns = [list(map(plain, (entry.heading, *entry.cells[:rows]))) for entry in entries]
     for cells in zip(*columns, strict=True):
         line = ""
@@ -246,6 +246,6 @@ def _plain(console: Console, entries: Sequence[Entry], rows: int) -> None:
 
 
 def _line(console: Console, text: Text) -> None:
-    """Print a line; where there is no terminal, without breaking it."""
+    """Print a line; only a terminal breaks it."""
     text.plain = plain(text.plain)
     console.print(text, soft_wrap=not console.is_terminal)

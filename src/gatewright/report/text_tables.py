@@ -1,4 +1,4 @@
-"""Tables as text, which every view for people prints."""
+"""Tables as text, which the terminal, Markdown and HTML print."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ class Entry:
     """A column of a table."""
 
     heading: str
-    cells: tuple[str, ...]  # one per row; "" where it is not known
-    values: tuple[float | None, ...] | None = None  # of numeric columns, as they sort
+    cells: tuple[str, ...]  # one per row; "" if unknown
+    values: tuple[float | None, ...] | None = None  # of numeric columns: the numbers to sort by
     group: str = ""  # group of `Report.groups` that the column belongs to, if any
 
 
 def texts(heading: str, cells: Iterable[str | None]) -> Entry:
-    """A column of words."""
+    """A column of text."""
     return Entry(heading, tuple(cell or "" for cell in cells))
 
 
 def numbers(
     heading: str, values: Sequence[float | None], group: str = "", form: str = ",.10g"
 ) -> Entry:
-    """A column of numbers, in that format; "" where one is not known."""
+    """A column of numbers in the format `form`; "" for an unknown one."""
     cells = tuple("" if value is None else format(value, form) for value in values)
     return Entry(heading, cells, tuple(values), group)
 
 
 def cut(text: str, longest: int) -> str:
-    """Text that is no longer than so many characters; dots stand for what is left out."""
+    """Text shortened to at most `longest` characters, with an ellipsis if it was longer."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def filled(entries: Iterable[Entry]) -> list[Entry]:
-    """The columns in which something stands."""
+    """The columns that are not empty."""
     return [entry for entry in entries if any(entry.cells)]

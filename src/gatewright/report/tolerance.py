@@ -1,4 +1,4 @@
-"""Tolerances: how much worse than in an older report a figure may be, for build scripts."""
+"""Tolerances: how much worse a figure may be than in an older report, for build scripts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gatewright.report.diff import Change, Changes
 
 USUAL_PERCENT = 2.0
-"""What a figure may be worse by, in percent of its old value, where nobody says otherwise."""
+"""Default tolerance, in percent of the old value."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Tolerance:
     """How much worse a figure may become.
 
     Attributes:
-        quantity: the figure, a resource without a target on every target; None for all figures of
-            the main table that were found, not chosen.
+        quantity: the figure; a resource without a target means it on every target. None for all
+            figures of the main table except settings, such as the clock.
         limit: in percent of the old value, or in the figure's unit.
-        relative: whether it is in percent.
+        relative: whether `limit` is in percent.
     """
 
     quantity: Quantity | None
@@ -34,7 +34,7 @@ class Tolerance:
     relative: bool
 
     def covers(self, change: Change) -> bool:
-        """Whether this tolerance is about that figure."""
+        """Whether this tolerance applies to the figure of a change."""
         if self.quantity is None:
             return change.quantity.figure.primary and bool(change.quantity.group)
         return self.quantity.name == change.quantity.name or (
@@ -42,7 +42,7 @@ class Tolerance:
         )
 
     def allows(self, change: Change) -> bool:
-        """Whether a figure is not worse than before by more than this. If unknown now, it is."""
+        """Whether a change is within the tolerance. A known figure must not become unknown."""
         if change.old is None or change.better is not False:
             return change.old is None or change.new is not None
         if not self.relative:
@@ -58,7 +58,7 @@ def parse_tolerance(text: str) -> Tolerance:
     """Parse a tolerance: PERCENT%, FIGURE=PERCENT% or FIGURE=AMOUNT, in the figure's unit.
 
     Raises:
-        InputError: if there is no such figure, or if the amount is no finite number from 0 on.
+        InputError: if there is no such figure, or if the amount is not a finite number >= 0.
     """
     name, equals, amount = text.rpartition("=")
     amount = amount.strip()
@@ -78,17 +78,17 @@ def parse_tolerance(text: str) -> Tolerance:
 
 
 def regressions(changes: Changes, tolerances: Sequence[Tolerance] = ()) -> list[str]:
-    """What became worse by more than is tolerated, in sentences; empty if nothing did.
+    """Sentences on what became worse by more than is tolerated; empty if nothing did.
 
-    A figure is held against the last tolerance that names it, else against the last that is for
-    all, else against `USUAL_PERCENT`. A figure that was known and no longer is, and a design that
-    was bit-exact and no longer is known to be, are worse than any tolerance allows.
+    The last tolerance that names the figure applies; without one the last that covers all figures;
+    without one `USUAL_PERCENT`. No tolerance allows a known figure to become unknown, or a design
+    to be no longer proved bit-exact.
     """
     ordered = sorted(
         (Tolerance(None, USUAL_PERCENT, relative=True), *tolerances),
         key=lambda tolerance: tolerance.quantity is not None,
     )
-    found = [f"{config}: no longer known to be bit-exact" for config in changes.unproved]
+    found = [f"{config}: no longer proved bit-exact" for config in changes.unproved]
     for change in changes.changes:
         held = [tolerance for tolerance in ordered if tolerance.covers(change)]
         if held and not held[-1].allows(change):

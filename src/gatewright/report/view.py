@@ -1,4 +1,4 @@
-"""The tables that every view for people shows, as text: terminal, Markdown and HTML print these."""
+"""The tables that the terminal, Markdown and HTML show."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def summary(sweep: SweepReport) -> list[Entry]:
-    """A row per configuration: what it is, then the figures that any report knows."""
+    """A row per configuration: its settings, then the main figures that any report has."""
     entries = [
         *choices(sweep),
         Entry("verification", tuple(verdict(r) for r in sweep.reports), group="verification"),
@@ -55,7 +55,7 @@ def summary(sweep: SweepReport) -> list[Entry]:
 
 
 def choices(sweep: SweepReport) -> list[Entry]:
-    """A row per configuration: its name and what was chosen for it."""
+    """A row per configuration: its name and its settings."""
     configs = [report.config for report in sweep.reports]
     return [
         Entry("config", tuple(config.name for config in configs)),
@@ -70,10 +70,9 @@ def choices(sweep: SweepReport) -> list[Entry]:
 
 
 def split(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
-    """The columns of `summary` that stand above the table once, and those of the table.
+    """Split the columns of `summary` into those to print once above the table, and the others.
 
-    Above stands what is the same in all of several configurations; of a single one, what was
-    chosen and not found.
+    Printed above are values common to all configurations; for a single configuration, its settings.
     """
     several = len(entries[0].cells) > 1
     shared = [
@@ -90,7 +89,7 @@ def split(entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
 
 
 def layer_table(report: Report) -> list[Entry]:
-    """A row per layer of one report, without the columns that are empty throughout."""
+    """A row per layer of one report; columns without any value are left out."""
     layers = report.layers
     configs = [report.layer_config(layer.name) for layer in layers]
     targets = sorted({target for layer in layers for target in layer.resources})
@@ -132,7 +131,7 @@ def layer_table(report: Report) -> list[Entry]:
 
 
 def fifo_table(report: Report) -> list[Entry]:
-    """A row per FIFO of one report; empty without FIFOs."""
+    """A row per FIFO of one report; may be empty."""
     fifos = report.fifos
     if not fifos:
         return []
@@ -147,7 +146,7 @@ def fifo_table(report: Report) -> list[Entry]:
 
 
 def range_table(report: Report) -> list[Entry]:
-    """A row per type of weights and activations; empty where no range is known."""
+    """A row per type of weights and activations; empty if no range is known."""
     found = report.ranges
     if found is None or not (found.weights or found.activations):
         return []
@@ -168,7 +167,7 @@ def range_table(report: Report) -> list[Entry]:
 
 
 def vendor_table(reports: Sequence[Report]) -> list[Entry]:
-    """A row per tool and step whose reports were imported; empty without any."""
+    """A row per tool and step whose reports were imported; may be empty."""
     held = [(report, one) for report in reports for one in report.vendor.values()]
     if not held:
         return []
@@ -189,12 +188,12 @@ def vendor_table(reports: Sequence[Report]) -> list[Entry]:
 
 
 def bottlenecks(sweep: SweepReport) -> list[tuple[str, str]]:
-    """Configurations with a sentence about their slowest layer, and on what limits the clock."""
+    """Pairs of configuration and sentence: the slowest layer, and what limits the clock."""
     return [(report.config.name, text) for report in sweep.reports for text in limits(report)]
 
 
 def limits(report: Report) -> list[str]:
-    """What limits the speed, in sentences: the slowest layer, and on each target the clock."""
+    """Sentences on what limits the speed: the slowest layer, and on each target the clock."""
     slowest = [bottleneck_text(report.bottleneck)] if report.bottleneck else []
     return [
         *slowest,
@@ -204,16 +203,16 @@ def limits(report: Report) -> list[str]:
 
 
 def fidelities(sweep: SweepReport) -> list[tuple[str, str, bool]]:
-    """How far each configuration is from the model itself, and whether it should be known.
+    """Sentences on the agreement of each configuration with the model itself.
 
     Returns:
-        Name of the configuration, a sentence, whether that is a warning.
+        Name of the configuration, the sentence, and whether it is a warning.
     """
     found = []
     for report in sweep.reports:
         if (fidelity := report.fidelity) is None:
             continue
-        if len(sweep.reports) == 1 or not fidelity.outputs:  # of several the table tells
+        if len(sweep.reports) == 1 or not fidelity.outputs:  # of several it is in the table
             found.append((report.config.name, fidelity_text(fidelity), False))
         if fidelity.warning is not None:
             found.append((report.config.name, f"warning: {fidelity.warning}", True))
@@ -221,10 +220,10 @@ def fidelities(sweep: SweepReport) -> list[tuple[str, str, bool]]:
 
 
 def notes(report: Report) -> list[str]:
-    """Requests not honoured, with the layers that they were made for.
+    """Notes on a report, in sentences.
 
-    And why hls4ml's C++ was not compared, which vendor's tool found that timing is not met, and
-    which device is too small.
+    Requests not honoured and their layers, why hls4ml's C++ was not compared, vendor tools that
+    found timing not met, and devices that are too small.
     """
     layers: dict[str, list[str]] = {}
     for layer in report.config.layers:
@@ -240,7 +239,7 @@ def notes(report: Report) -> list[str]:
 def more_table(sweep: SweepReport) -> list[Entry]:
     """A row per configuration: the known figures that `summary` leaves out.
 
-    What vendors' reports say has a table of its own.
+    Figures of vendor tools are in `vendor_table`.
     """
     main = main_columns(sweep)
     rest = [
@@ -277,11 +276,11 @@ _JUDGED = {None: "", True: "better", False: "worse"}
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
-    """What a report tells of its ports, its verification and how it was made: names and texts."""
+    """Pairs of name and text: ports, verification, accuracy, and how the report was made."""
     made, check, accuracy = report.provenance, report.verification, report.accuracy
     found = [(f"Port, {report.config.io}", port_text(port)) for port in report.ports]
     if check is not None:
-        found.append(("Held against", f"{check.reference}: {_differ(check)}"))
+        found.append(("Compared with", f"{check.reference}: {_differ(check)}"))
         if check.keras is not None:
             found.append(("Keras' predictions", f"{_differ(check.keras)} from the RTL's outputs"))
         if check.stalls:
@@ -309,9 +308,9 @@ def _differ(compared: Comparison) -> str:
 
 
 def methods(sweep: SweepReport, groups: Iterable[str]) -> list[tuple[str, str]]:
-    """What figures are, and how they were obtained.
+    """Pairs of names of figures and how they were obtained.
 
-    Where configurations differ, each origin names those that it holds for.
+    Where configurations differ, each origin names those that it applies to.
     """
     lines: dict[str, list[str]] = {}
     for group in dict.fromkeys(groups):
@@ -321,7 +320,7 @@ def methods(sweep: SweepReport, groups: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def heading(quantity: Quantity, targets: Sequence[str]) -> str:
-    """The heading of a column, with the target where there are several or it is another."""
+    """The heading of a column; it names the target unless that is the only one of `targets`."""
     text = quantity.heading
     if quantity.group.startswith("accuracy."):
         text = f"accuracy {text}"
@@ -330,7 +329,7 @@ def heading(quantity: Quantity, targets: Sequence[str]) -> str:
 
 
 def figure_lines() -> list[str]:
-    """Every figure by name, with its heading, which way is better, and what it is."""
+    """A line per figure: name, heading, whether more or less is better, and description."""
     return [
         f"{figure.name}: {heading(Quantity(figure), ())}, {figure.better} is better"
         f"{', on each target' if figure.per_target else ''}. {figure.description}"
@@ -339,10 +338,10 @@ def figure_lines() -> list[str]:
 
 
 def origins(sweep: SweepReport, group: str, *, details: bool = True) -> str:
-    """Where the figures of one group come from; "" where no report holds any.
+    """The origin of the figures of one group; "" if no report has any.
 
-    Where configurations differ, the commonest origin comes first and the others name theirs.
-    `details` adds what a person needs to repeat it.
+    Where configurations differ, the commonest origin comes first, and each of the others names its
+    configurations. `details` adds command, family and options.
     """
     holders: dict[str, list[str]] = {}
     for report in sweep.reports:
@@ -356,12 +355,12 @@ def origins(sweep: SweepReport, group: str, *, details: bool = True) -> str:
 
 
 def all_groups(sweep: SweepReport) -> list[str]:
-    """The groups of figures that any of the reports holds."""
+    """The groups of figures that at least one report has."""
     return list(dict.fromkeys(group for report in sweep.reports for group in report.groups))
 
 
 def _called(group: str) -> str:
-    """What a group of figures is called: by its name here, its target, or the figures in it."""
+    """The name of a group of figures: from `_GROUPS`, its tool, its figures, or its target."""
     if group.startswith("vendor."):
         return group.removeprefix("vendor.")
     labels = [figure.label for figure in FIGURES.values() if figure.group == group]
@@ -388,9 +387,9 @@ _GROUPS = {
 
 
 def main_columns(sweep: SweepReport) -> list[Column]:
-    """The columns of the main table, what a search sought among them.
+    """The columns of the main table, including the objectives of a search.
 
-    A figure that only repeats another has no place there.
+    A column is left out if all its values equal those of a figure that it `repeats`.
     """
     known = {column.name: column for column in columns(sweep) if column.known}
     sought = (
@@ -413,7 +412,7 @@ def _cells(column: Column) -> tuple[str, ...]:
 
 
 def _busy(report: Report) -> Entry:
-    """How much of the network's interval each layer works; empty where all work all the time."""
+    """The utilization of each layer over time; empty if the network's interval is 1 cycle."""
     idle = report.timing and report.timing.ii_predicted != 1
     values = tuple(report.utilization(layer) if idle else None for layer in report.layers)
     cells = tuple("" if value is None else f"{value:.0%}" for value in values)
@@ -421,26 +420,26 @@ def _busy(report: Report) -> Entry:
 
 
 def _departures(report: Report) -> Entry:
-    """How far each layer is from the model's, on the hardware's own inputs of it."""
+    """The difference of each layer from the model's layer when both have the hardware's inputs."""
     found = [report.fidelity and report.fidelity.layer(layer.name) for layer in report.layers]
     values = [each.largest if each else None for each in found]
-    return numbers("off the model by", values, "fidelity", ".3g")
+    return numbers("difference from the model", values, "fidelity", ".3g")
 
 
 def _reuse(config: LayerConfig) -> str:
-    """The reuse factor, for example "8", or "7 → 8" where 7 was asked for."""
+    """The reuse factor, for example "8", or "7 → 8" if 7 was requested and 8 was built."""
     used = "" if config.reuse_factor is None else str(config.reuse_factor)
     return f"{config.reuse_factor_asked} → {used}" if config.moved else used
 
 
 def _bits(config: Config) -> str:
-    """Weight bits per layer: "6", or "8-6-4" where they differ; "" where unknown."""
+    """Weight bits per layer: "6", or "8-6-4" if they differ; "" if unknown."""
     widths = [str(layer.weight_bits) for layer in config.layers if layer.weight_bits is not None]
     return widths[0] if len(set(widths)) == 1 else "-".join(widths)
 
 
 def _shapes(layer: Layer) -> str:
-    """For example "64 → 32"; several inputs or outputs stand beside each other."""
+    """For example "64 → 32"; several inputs or outputs are separated by commas."""
     sides = [
         ", ".join("x".join(map(str, shape)) for shape in shapes)
         for shapes in (layer.input_shapes, layer.output_shapes)

@@ -1,4 +1,4 @@
-// The table of configurations: what is shown of it, by which limits, and which are on the front.
+// The table of configurations: its columns, filters, limits, and Pareto front.
 
 const state = {
   words: "",
@@ -9,14 +9,14 @@ const state = {
   across: "",
   up: "",
   weighed: [], // further names of figures
-  compared: [], // indices of rows, the first is what the others are held against
+  compared: [], // indices of rows; the others are compared with the first
   open: null, // index of the row whose details are shown
 };
 
 /** The names of all figures that the front weighs. */
 const weighed = () => [...new Set([state.across, state.up, ...state.weighed])].filter(Boolean);
 
-/** Whether a row keeps what was asked for, the front apart. */
+/** Whether a row passes all filters, except that of the front. */
 function keeps(row) {
   if (state.model !== "" && row.model !== Number(state.model)) return false;
   if (state.verification && row.state !== state.verification) return false;
@@ -30,9 +30,9 @@ function keeps(row) {
 }
 
 /**
- * The indices of rows that no other of the same model equals or betters in all figures and betters
- * in one. Not of them: what failed verification, misses a constraint of its search, or does not
- * know one of the figures.
+ * The indices of rows that no other row of the same model dominates (at least as good in all
+ * figures, better in one). Rows that failed verification, miss a constraint of their search, or
+ * lack one of the figures are left out.
  */
 function frontOf(candidates, figureNames) {
   const columns = figureNames.map((name) => figures.get(name));
@@ -51,7 +51,7 @@ function frontOf(candidates, figureNames) {
   );
 }
 
-/** What is in view: rows that are shown, and which of all those asked for are on the front. */
+/** The rows to show, and which of the rows that pass the filters are on the front. */
 function inView() {
   const kept = rows.filter(keeps);
   const front = weighed().length ? frontOf(kept, weighed()) : new Set();
@@ -60,7 +60,7 @@ function inView() {
 
 const same = (cells) => rows.length > 1 && new Set(cells).size === 1;
 
-/** The columns that may be shown, words first, each with how to fill a cell. */
+/** The columns to choose from, text first, each with a function that fills a cell. */
 const columnsOfTable = [
   ...(several
     ? [{ key: "model", heading: "model", main: true, fill: (row) => data.models[row.model].name }]
@@ -81,7 +81,7 @@ const columnsOfTable = [
   })),
 ];
 const visible = new Set(columnsOfTable.filter((c) => c.main).map((c) => c.key));
-const lines = new Map(); // index of a row to its line of the table
+const lines = new Map(); // from index of a row to its line of the table
 
 function headingOf(column) {
   const { figure } = column;
@@ -113,7 +113,7 @@ function cellOfRow(column, row) {
 
 const commonOf = new Map(data.columns.map((column) => [column.name, commonOrigin(column)]));
 
-/** Make the table anew, after its columns changed. */
+/** Rebuild the table after its columns changed. */
 function buildTable() {
   const table = byId("table");
   const sorted = table.querySelector("th[aria-sort]");
@@ -155,7 +155,7 @@ function nameCell(row) {
   return make("th", { scope: "row" }, tick, open);
 }
 
-/** Show what is in view: lines of the table, marks of the front, and how many there are. */
+/** Update the lines of the table, the marks of the front, and the count. */
 function refreshTable({ view, front }) {
   const held = new Set(view.map((row) => row.index));
   for (const [index, line] of lines) {

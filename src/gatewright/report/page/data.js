@@ -1,4 +1,4 @@
-// What the page knows, and how it says numbers. Texts of reports reach the page as text nodes only.
+// The page's data, and how numbers are formatted. Texts of reports become text nodes only.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const rows = data.rows.map((row, index) => ({ ...row, index, details: data.details[index] }));
@@ -21,7 +21,7 @@ const byId = (id) => document.getElementById(id);
 
 const formats = new Map();
 
-/** A number as tables show it, rounded as Python rounds; "?" where it is not known. */
+/** A number as tables show it, rounded like Python does; "?" if unknown. */
 function shown(value, digits) {
   if (value === null || value === undefined) return "?";
   if (!formats.has(digits)) {
@@ -31,14 +31,14 @@ function shown(value, digits) {
   return formats.get(digits).format(value);
 }
 
-/** The origin of a figure of a row; null of what was chosen and of what is not known. */
+/** The origin of a figure of a row; null for a setting or an unknown figure. */
 function originOf(column, row) {
   if (column.values[row] === null) return null;
   const index = Array.isArray(column.origins) ? column.origins[row] : column.origins;
   return index === null ? null : data.origins[index];
 }
 
-/** The origin that most figures of a column have; null if none has any. */
+/** The commonest origin of a column's figures; null if none has one. */
 function commonOrigin(column) {
   if (!Array.isArray(column.origins)) return originless(column.origins);
   const counts = new Map();
@@ -51,13 +51,13 @@ function commonOrigin(column) {
 
 const originless = (index) => (index === null ? null : data.origins[index]);
 
-/** A mark that says how a figure was obtained; all of it where the pointer rests. */
+/** A mark with the method of an origin; its tooltip has the whole origin. */
 function originMark(origin) {
   if (origin === null) return null;
   return make("span", { class: `origin from-${origin.method}`, title: origin.text }, origin.method);
 }
 
-/** The name of a configuration, with its model where there are several. */
+/** The name of a configuration, with its model if there are several. */
 const fullName = (row) =>
   several ? `${data.models[row.model].name} · ${row.config}` : row.config;
 

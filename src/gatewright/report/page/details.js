@@ -1,4 +1,4 @@
-// One configuration in full, and configurations side by side.
+// The details of one configuration, and the comparison of several.
 
 /** Show a configuration's details; `go` scrolls to them. */
 function openRow(index, go) {
@@ -53,7 +53,7 @@ function card(column, row) {
   );
 }
 
-/** Ranges of weights and activations, each with the bits of its type: hollow ones are unused. */
+/** Ranges of weights and activations, each with the bits of its type; unused bits are hollow. */
 function rangesOf(row) {
   const { ranges } = row.details;
   if (!ranges) return [];
@@ -67,9 +67,9 @@ function rangesOf(row) {
     line.append(make("td", { class: "text" }, stripOf(bits)));
   });
   const said =
-    "A hollow bit is one that no value uses: high ones repeat the sign or are zero, low ones are zero. " +
-    "The line is the binary point. At the limits is what equals the greatest value of its type, or the " +
-    "least of a signed one; what saturated is among it.";
+    "No value uses a hollow bit: hollow high bits repeat the sign or are zero, hollow low bits are zero. " +
+    "The line is the binary point. Values at the limits equal the greatest value of their type or, if it " +
+    "is signed, the least; they include all values that saturated.";
   return [make("h3", null, "Ranges against types"), scroll, make("p", { class: "note" }, said)];
 }
 
@@ -86,14 +86,14 @@ function stripOf({ width, integer, high, low }) {
 
 const fact = ([name, text]) => make("div", null, make("dt", null, name), make("dd", null, text));
 
-/** Add a configuration to the comparison, or take it out. */
+/** Add a configuration to the comparison, or remove it. */
 function compare(index, wanted) {
   state.compared = state.compared.filter((other) => other !== index);
   if (wanted) state.compared.push(index);
   refresh();
 }
 
-/** Every figure of the configurations compared: better and worse than the first one's. */
+/** Every figure of the compared configurations, marked better or worse than that of the first. */
 function showComparison() {
   const held = state.compared.map((index) => rows[index]);
   byId("compare").hidden = held.length < 2;
@@ -103,7 +103,7 @@ function showComparison() {
       "button",
       {
         type: "button",
-        title: "Hold the others against this one",
+        title: "Compare the others with this one",
         onclick: () => {
           state.compared = [row.index, ...state.compared.filter((other) => other !== row.index)];
           refresh();
@@ -148,7 +148,7 @@ function comparedCell(column, row, first) {
   return cell;
 }
 
-/** What changed since an older report, of each model. */
+/** The changes of each model since an older report. */
 function showChanges() {
   byId("changes").hidden = data.changes.length === 0;
   const judge = (heading, text) =>

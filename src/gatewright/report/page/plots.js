@@ -1,8 +1,8 @@
-// The plots. Plotly takes texts for markup, so that signs of markup in names are written out.
+// The plots. Plotly reads texts as markup, so names are escaped.
 
 const GOOD = "#009E73";
 const BAD = "#D55E00";
-// Okabe and Ito's palette: told apart with every kind of colour vision, on light and dark ground.
+// Okabe and Ito's palette, for every kind of colour vision, on light and dark backgrounds.
 const PALETTE = [
   "#0072B2", "#E69F00", "#56B4E9", "#CC79A7", "#B79F00", "#009E73", "#D55E00", "#808080",
   "#7FB8D8", "#F2CF80", "#2F6688", "#80561F", "#E5BCD3", "#5B4F00", "#80CEB9", "#404040",
@@ -49,9 +49,9 @@ function layoutOf(layout, printed = false) {
   };
 }
 
-const drawn = new Map(); // place to its traces and layout, to paint it anew
+const drawn = new Map(); // from element to its traces and layout, to redraw it
 
-/** Draw a plot, or draw it anew. */
+/** Draw or redraw a plot. */
 function draw(place, traces, layout, click) {
   if (plotly === null) return;
   const { ink } = theme(false);
@@ -71,7 +71,7 @@ function repaint(printed) {
   }
 }
 
-/** The rows by which group of points they belong to. */
+/** The rows by their group of points. */
 function groupOf(row, front) {
   if (row.state === "bad") return "verification failed";
   return front.has(row.index) ? "on the front" : "not on the front";
@@ -96,7 +96,7 @@ function axisTitle(figure) {
   return literal(methods.size ? `${figure.heading}, ${[...methods].join(" or ")}` : figure.heading);
 }
 
-/** Points of the two figures chosen, and a line round what is best if they are all that counts. */
+/** Points of the two selected figures, and a line along their two-dimensional front. */
 function drawTrade({ view, front }) {
   const place = byId("trade-plot");
   const [across, up] = [figures.get(state.across), figures.get(state.up)];
@@ -221,11 +221,11 @@ function tellTrade(front) {
   const each = several ? ", among the configurations of its model" : "";
   const rule =
     given?.said ??
-    `Nothing on the front is bettered in one of ${told.join(", ")} without being worse in ` +
-      `another${each}. What failed verification or misses a constraint of its search is never on it.`;
+    `The front weighs ${told.join(", ")}. On it is each configuration unless another is as good in ` +
+      `all and better in one${each}. A configuration that failed verification or misses a constraint ` +
+      "of its search is never on it.";
   byId("trade-caption").textContent =
-    `◆ ${front.size} on the front. ${rule} The dotted line joins what is best if the two axes are ` +
-    "all that counts.";
+    `◆ ${front.size} on the front. ${rule} The dotted line is the front of the two axes alone.`;
 }
 
 /** The configurations whose layers are shown: those compared, else the front, else the first. */
@@ -238,7 +238,7 @@ function layeredRows({ view, front }) {
 
 const layersOf = (row) => row.details.tables.find((table) => table.title === "Layers")?.columns;
 
-/** The figures that layers have, by heading, with an origin of each. */
+/** The figures of layers by heading, each with its origin. */
 function layerFigures() {
   const found = new Map();
   for (const row of rows) {
@@ -251,7 +251,7 @@ function layerFigures() {
   return found;
 }
 
-/** Bars per layer: stacked where they add up to what the design has, else beside each other. */
+/** Bars per layer: stacked if they add up to the figure of the design, else side by side. */
 function drawLayers(found) {
   const heading = byId("layer-figure").value;
   const held = layeredRows(found).filter((row) => layersOf(row));

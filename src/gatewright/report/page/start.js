@@ -1,4 +1,4 @@
-// What comes first on the page, and what happens at a click.
+// The head of the page, and the handlers of its controls.
 
 function showStatus() {
   const count = (kind) => rows.filter((row) => row.state === kind).length;
@@ -35,7 +35,7 @@ function showRemarks() {
   }
 }
 
-/** What is the same in every configuration stands above the table, once. */
+/** Show values common to all configurations once, above the table. */
 function showShared() {
   const shared = data.choices
     .filter((choice) => rows.length === 1 || same(choice.cells))
@@ -52,12 +52,12 @@ function options(select, entries) {
   select.replaceChildren(...entries.map(([value, text]) => make("option", { value }, text)));
 }
 
-/** The front that the report itself weighs: axes and further figures. */
+/** The initial axes and further figures: those that the front of the report weighs. */
 function startingFront() {
   const front = data.models.flatMap((model) => model.fronts)[0];
   const names = [...figures.keys()];
   const numeric = data.columns.filter((column) => !column.chosen).map((column) => column.name);
-  // A search may weigh other figures than the table has first: its own are the axes then.
+  // A search may weigh other figures than accuracy and area; then its own are the axes.
   const pick = (usual, better) =>
     !front || front.weighed.includes(usual)
       ? usual
@@ -74,7 +74,7 @@ function wide(figure) {
   return values.length > 0 && least > 0 && most > 30 * least;
 }
 
-/** Bring all that depends on the reader's choices up to date. */
+/** Update everything that depends on the reader's choices. */
 function refresh() {
   const found = inView();
   refreshTable(found);
@@ -93,7 +93,7 @@ function refresh() {
   if (!byId("layers").hidden) drawLayers(found);
 }
 
-/** Have a control change the state, and the page with it. */
+/** Make a control change the state and update the page. */
 function bind(id, name, event = "change", read = (control) => control.value) {
   const control = byId(id);
   control.addEventListener(event, () => {
@@ -147,7 +147,7 @@ function reset() {
   refresh();
 }
 
-/** Fill the lists to choose from, and show what is chosen. */
+/** Fill the lists of options, and show the current choice. */
 function showChoices() {
   const all = data.columns.map((column) => [column.name, column.heading]);
   options(byId("limit-figure"), all);

@@ -1,8 +1,8 @@
-// Tables that sort by a click on a heading. What is not known stays at the end either way.
+// Tables that sort by a click on a heading. Unknown values stay at the end in both orders.
 
 const names = new Intl.Collator("en", { numeric: true });
 
-/** The text that a row sorts by in a column: its number, or its words; undefined if unknown. */
+/** The sort key of a row in a column: its number or text; undefined if unknown. */
 function sortKey(row, column, numeric) {
   const cell = row.cells[column];
   return numeric ? cell.dataset.value : cell.textContent.trim() || undefined;
@@ -23,7 +23,7 @@ function sortBy(table, heading, falling) {
   body.append(...keyed.map(([, row]) => row));
 }
 
-/** Put a button into each heading of a table that sorts by it; again, the other way round. */
+/** Put a button into each heading that sorts by it; a second click reverses the order. */
 function makeSortable(table) {
   for (const heading of table.tHead.rows[table.tHead.rows.length - 1].cells) {
     if (heading.dataset.fixed !== undefined) continue;
@@ -36,7 +36,7 @@ function makeSortable(table) {
   }
 }
 
-/** A table of columns as the data has them: heading, cells and, of numbers, values. */
+/** A table from columns of the data: heading, cells and, for numbers, values. */
 function tableOf(columns, { bars = false, judge = null } = {}) {
   const head = columns.map((column) =>
     make(

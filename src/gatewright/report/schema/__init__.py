@@ -1,8 +1,8 @@
 """The schema of a report: every figure of one model under one configuration.
 
 JSON, CSV, Markdown, HTML and the terminal table are views of these classes, and vendor reports are
-parsed into them. A figure that is not known is `None` and left out of the JSON; it is never zero.
-What a step of the flow finds is of the same class in the step's results and here, see `results`.
+parsed into them. An unknown figure is `None` and left out of the JSON; it is never zero. The
+results of the steps of the flow have the same classes there and here, see `results`.
 """
 
 from gatewright.report.schema.baselines import Baseline

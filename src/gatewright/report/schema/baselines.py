@@ -1,4 +1,4 @@
-"""The same task as software on a processor."""
+"""The same task in software on a processor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gatewright.results.scalars import Fraction, Name, Positive, PositiveReal
 
 
 class Baseline(Part):
-    """A software model that does the same task on a processor: one way to run it, measured."""
+    """One measured way to run the same task in software on a processor."""
 
     runtime: Name
     """Software that ran it, for example "TensorFlow Lite"."""
@@ -18,21 +18,21 @@ class Baseline(Part):
     model: Name
     """Arithmetic of the model: "float32", "int8" or "dynamic range"."""
     source: str | None = None
-    """What was converted for the runtime, and how."""
+    """The model that was converted for the runtime, and how."""
     kernels: str | None = None
-    """What of the runtime computed it, for example "built-in kernels"."""
+    """Kernels of the runtime that ran it, for example "built-in kernels"."""
     cpu: str | None = None
-    """Name of the processor, as the system says it."""
+    """Name of the processor, as the operating system reports it."""
     threads: Positive | None = None
-    """Threads that the runtime was given (a number)."""
+    """Threads that the runtime was allowed to use (a number)."""
     batch: Positive | None = None
-    """Samples handed over at once (a number)."""
+    """Samples per call (a number)."""
     latency_us: PositiveReal | None = None
-    """Median time from a batch handed over to its results, in us: a number of microseconds."""
+    """Median time from the call with a batch to its results, in us (a number of microseconds)."""
     latency_low_us: PositiveReal | None = None
-    """The time that one of twenty batches stays below, in us: a number of microseconds."""
+    """5th percentile of that time, in us (a number of microseconds)."""
     latency_high_us: PositiveReal | None = None
-    """The time that one of twenty batches exceeds, in us: a number of microseconds."""
+    """95th percentile of that time, in us (a number of microseconds)."""
     repetitions: Positive | None = None
     """Batches that were timed (a number)."""
     metric: str = "accuracy"
@@ -40,25 +40,25 @@ class Baseline(Part):
     accuracy: Fraction | None = None
     """On the test set, as a fraction from 0 to 1."""
     samples: Positive | None = None
-    """Samples behind `accuracy` (a number)."""
+    """Samples that `accuracy` was measured on (a number)."""
     method: str | None = None
     """How it was measured, in words."""
     problem: str | None = None
-    """Why there are no figures, where the model could not be converted or run."""
+    """Why there are no figures, if the model could not be converted or run."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Baseline:
         times = [self.latency_low_us, self.latency_us, self.latency_high_us]
         known = [time for time in times if time is not None]
         if known != sorted(known):
-            raise ValueError("latency_low_us, latency_us and latency_high_us do not rise")
+            raise ValueError("latency_low_us, latency_us and latency_high_us are not in order")
         if self.problem is not None and known:
-            raise ValueError("a problem, but figures as well")
+            raise ValueError("'problem' is set, but there are latencies as well")
         return self
 
     @property
     def throughput(self) -> float | None:
-        """Inferences per second, at the median time of a batch."""
+        """Inferences per second: batch size over median latency."""
         if self.latency_us is None or self.batch is None:
             return None
         return 1e6 * self.batch / self.latency_us

@@ -1,4 +1,4 @@
-"""The model, and what was configured for it."""
+"""The model and its configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Model(Part):
     source: str | None = None
     """File or Python object that it was read from."""
     task: str | None = None
-    """What it does and on which data, in a few words."""
+    """Its task and data, in a few words."""
     inputs: dict[str, Shape] = Field(default_factory=dict)
     """Shape of every input tensor, without the batch, in elements."""
     outputs: dict[str, Shape] = Field(default_factory=dict)
@@ -26,7 +26,7 @@ class Model(Part):
 
 
 class LayerConfig(Part):
-    """What was configured for one layer, or decided for it."""
+    """The settings of one layer, requested or decided by Gatewright."""
 
     name: Name
     """Name of the layer in the model."""
@@ -37,42 +37,42 @@ class LayerConfig(Part):
     reuse_factor: Positive | None = None
     """Products of one matrix-vector product that share a multiplier, as built (a number)."""
     reuse_factor_asked: Positive | None = None
-    """Reuse factor asked for, to which `reuse_factor` is the nearest possible (a number)."""
+    """Requested reuse factor (a number); `reuse_factor` is the nearest possible one."""
     multipliers: Positive | None = None
     """Multipliers that are shared over time (a number)."""
     strategy: str | None = None
     """How the layer is built, for example "adder graph" or "dsp"."""
     reason: str | None = None
-    """Why that strategy: what was compared, in which unit; or who asked for it."""
+    """Why this strategy: the costs compared, with their unit, or that it was requested."""
     notes: tuple[str, ...] = ()
     """Requests not honoured, for example "reuse factor moved from 7 to 8"."""
 
     @property
     def moved(self) -> bool:
-        """Whether the reuse factor asked for was impossible, so that another is built."""
+        """Whether the requested reuse factor was impossible, and another was built."""
         asked = self.reuse_factor_asked
         return None not in (asked, self.reuse_factor) and asked != self.reuse_factor
 
 
 class Config(Part):
-    """One configuration of the model: what the figures depend on."""
+    """One configuration of the model: the settings that its figures depend on."""
 
     name: Name
     """Name of the configuration, unique within a sweep."""
     description: str | None = None
-    """One line for the reader."""
+    """A description in one line."""
     io: Literal["io_parallel", "io_stream"]
-    """Whole tensor per beat, or one pixel per beat."""
+    """io_parallel: a whole tensor per beat; io_stream: one pixel per beat."""
     reuse_factor: Positive | None = None
-    """Reuse factor asked for where a layer names none (a number)."""
+    """Requested reuse factor of layers without one of their own (a number)."""
     target_ii: Positive | None = None
-    """Initiation interval asked for, in cycles: it decides the reuse factors not asked for."""
+    """Requested initiation interval, in cycles; other reuse factors are chosen to reach it."""
     target_fps: PositiveReal | None = None
-    """Tensors per second asked for (a number), in place of an interval."""
+    """Requested tensors per second (a number), instead of an initiation interval."""
     target: str | None = None
     """Target whose delay model the pipeline was scheduled for."""
     handshake: Literal["stall", "slice", "credit"] | None = None
-    """How pipelines wait for their readers."""
+    """How pipelines handle backpressure."""
     layers: tuple[LayerConfig, ...] = ()
     """Bits, reuse and strategy per layer, in the order of the network."""
 

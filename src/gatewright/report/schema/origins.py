@@ -1,4 +1,4 @@
-"""Where figures come from."""
+"""The origins of figures."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ Method = Literal[
     "vendor",
     "counted",
 ]
-"""How a figure was obtained. Simulated: something ran and was watched. Analyzed:
-computed of a mapped netlist and the tables of its cell library. Estimated: a model of the
-hardware said so. Vendor: parsed from a vendor tool's report. Counted: exact, from the network."""
+"""How a figure was obtained. Simulated: observed in a simulation or in a run of software.
+Synthesized: cells counted after mapping. Placed-and-routed: found by the router. Analyzed: computed
+from a mapped netlist and its cell library. Estimated: by a model of the hardware. Vendor: parsed
+from a vendor tool's report. Counted: exact, from the network."""
 
 
 class Origin(Part):
-    """Where the figures of a group come from."""
+    """The origin of a group of figures."""
 
     method: Method
     """How they were obtained."""
     tool: Name
-    """The tool that said so."""
+    """The tool that gave them."""
     version: str | None = None
     """Version of the tool."""
     details: str | None = None
-    """What a person needs to repeat it: command, family, options."""
+    """Details to reproduce them: command, family, options."""
 
 
 class Provenance(Part):
-    """How the figures came about, and what they were made from."""
+    """How the figures were obtained, and from which inputs."""
 
     gatewright: str
     """Version of Gatewright that wrote the report."""
@@ -48,4 +49,4 @@ class Provenance(Part):
     seed: Integer | None = None
     """Seed of the random vectors (a number)."""
     seconds: Annotated[dict[str, Amount], ByKey] = Field(default_factory=dict)
-    """Wall time per step, in s: all that may differ between two runs on the same inputs."""
+    """Wall time per step, in s; it differs between runs on the same inputs."""

@@ -25,7 +25,7 @@ from gatewright.results.utilization import ByTarget
 from gatewright.results.verification import Verification
 
 VERSION: Literal[1] = 1
-"""Version of the schema; it rises when a field changes its name or its meaning."""
+"""Version of the schema; increased when a field changes its name or meaning."""
 
 _WALL_TIMES = {
     "provenance": {"seconds"},
@@ -51,40 +51,40 @@ class Report(Part):
     fidelity: Fidelity | None = None
     timing: Timing | None = None
     resources: Annotated[ByTarget, PerTarget("resources")] = Field(default_factory=dict)
-    """Resources of the whole design per target."""
+    """Resources of the whole design, per target."""
     analyzed: Annotated[AnalyzedByTarget, PerTarget("analyzed")] = Field(default_factory=dict)
     """Static timing and leakage of a netlist of standard cells, per target."""
     power: Annotated[PowerByTarget, PerTarget("power")] = Field(default_factory=dict)
     """Power and energy of a netlist of standard cells, per target."""
     routed: Annotated[RoutedByTarget, PerTarget("routed")] = Field(default_factory=dict)
-    """What placing and routing found per target."""
+    """Results of placement and routing, per target."""
     vendor: Annotated[ByToolAndStage, PerImport("vendor")] = Field(default_factory=dict)
-    """What reports of vendor tools say of the whole design, by tool and step."""
+    """Figures of the whole design from reports of vendor tools, by tool and step."""
     layers: tuple[Layer, ...] = ()
     """Figures per layer, in the order of the network."""
     ranges: Ranges | None = None
     """Ranges of weights and activations against their types."""
     compute: Compute | None = None
     steps: tuple[Step, ...] = ()
-    """What the recipe did to the model before it became hardware, in order."""
+    """Steps of the recipe that made the model, in order."""
     training_seed: Count | None = None
-    """Seed that the network was trained from (a number)."""
+    """Seed of the training of the network (a number)."""
     repetitions: Annotated[tuple[Repetition, ...], Source("")] = ()
-    """The same from other seeds, of which the origins are those of this report's own figures."""
+    """The same configuration trained from other seeds; the figures have the same origins."""
     ports: tuple[Port, ...] = ()
     """Ports of the top module, inputs first."""
     fifos: tuple[Fifo, ...] = ()
     """FIFOs between layers, in the order of the network."""
     bottleneck: Annotated[Bottleneck | None, Source("bottleneck")] = None
-    """The layer that takes longest, where that is longer than the ports take for a tensor."""
+    """The slowest layer, if it takes longer per tensor than the ports do."""
     provenance: Provenance
 
     @property
     def groups(self) -> list[str]:
-        """The groups of figures that this report holds; each must have an origin.
+        """The groups of figures that this report has; each must have an origin.
 
-        The fields declare them, see `results.figure`; the first word of each is a field of the
-        report, in whose order they come.
+        The fields declare them, see `results.figure`. The first word of a group is a field of the
+        report; groups are in the order of these fields.
         """
         order = list(type(self).model_fields)
         found = dict.fromkeys(sources(self))
@@ -107,7 +107,7 @@ class Report(Part):
 
     @property
     def passed(self) -> bool | None:
-        """Whether the RTL was found equal bit for bit; None where nothing was compared."""
+        """Whether the RTL is bit-exact; None if nothing was compared."""
         check = self.verification
         if check is None or not (check.vectors or check.differing or check.first_difference):
             return None
@@ -115,24 +115,27 @@ class Report(Part):
 
     @property
     def targets(self) -> list[str]:
-        """Targets that any part of the report is about, sorted."""
+        """Targets that any part of the report has figures for, sorted."""
         return sorted(set().union(*(getattr(self, name) for name in marked(type(self), PerTarget))))
 
     @property
     def per_target(self) -> dict[str, list[str]]:
-        """What each part with figures per target has them on, by its field.
+        """The targets of each part with figures per target, by its field.
 
-        That is every target of the report; of what was imported, the tools and steps it is from.
+        These are all targets of the report; for imported figures, their tools and steps.
         """
         imported = {name: sorted(getattr(self, name)) for name in marked(type(self), PerImport)}
         return dict.fromkeys(marked(type(self), PerTarget), self.targets) | imported
 
     def layer_config(self, name: str) -> LayerConfig | None:
-        """What was configured for the layer of that name."""
+        """The settings of the layer with this name; None if there are none."""
         return next((layer for layer in self.config.layers if layer.name == name), None)
 
     def utilization(self, layer: Layer) -> float | None:
-        """Part of the network's predicted initiation interval that a layer works, up to 1."""
+        """Fraction of the network's predicted initiation interval that a layer is busy, 0 to 1.
+
+        None if either interval is unknown.
+        """
         whole = self.timing.ii_predicted if self.timing else None
         if layer.interval is None or whole is None:
             return None
@@ -142,7 +145,7 @@ class Report(Part):
         """The report as JSON, the same bytes for the same figures.
 
         Args:
-            wall_times: whether to keep `provenance.seconds`, those of `steps` and those of the
+            wall_times: whether to write the wall times of `provenance`, of `steps` and of the
                 router's runs, which differ from run to run.
         """
         return _dump(self, None if wall_times else _WALL_TIMES)
@@ -156,9 +159,9 @@ class SweepReport(Part):
     reports: Annotated[tuple[Report, ...], Field(min_length=1)]
     """One per configuration, in the order of the sweep."""
     baselines: tuple[Baseline, ...] = ()
-    """What software on a processor makes of the same task."""
+    """Software on a processor with the same task."""
     search: Search | None = None
-    """How the configurations were found, if by a search."""
+    """The search that found the configurations, if any."""
 
     @model_validator(mode="after")
     def _one_model(self) -> SweepReport:
@@ -175,12 +178,12 @@ class SweepReport(Part):
 
     @property
     def targets(self) -> list[str]:
-        """Targets that any of the reports is about, sorted."""
+        """Targets of all reports, sorted."""
         return sorted({target for report in self.reports for target in report.targets})
 
     @property
     def per_target(self) -> dict[str, list[str]]:
-        """What each part with figures per target has them on in any report; see there."""
+        """The targets of each part with figures per target, of all reports together."""
         held = [report.per_target for report in self.reports]
         return {
             part: sorted({name for targets in held for name in targets[part]}) for part in held[0]
@@ -190,8 +193,7 @@ class SweepReport(Part):
         """The reports as JSON, the same bytes for the same figures.
 
         Args:
-            wall_times: whether to keep `provenance.seconds` and those of `steps`, which differ
-                from run to run. Baselines are times by nature, and are kept.
+            wall_times: as in `Report.to_json`. The measured times of baselines are always written.
         """
         return _dump(self, None if wall_times else {"reports": {"__all__": _WALL_TIMES}})
 

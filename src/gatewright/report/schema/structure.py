@@ -1,4 +1,4 @@
-"""What was built: ports, FIFOs, layers and the slowest of them."""
+"""The structure of a design: ports, FIFOs, layers, and the bottleneck."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Port(Part):
     name: Name
     """Prefix of its signals, for example "s_axis"."""
     direction: Literal["input", "output"]
-    """Whether tensors come in or go out."""
+    """Whether it is an input or an output of the design."""
     tensor: Name
     """Name of the tensor in the model."""
     shape: Shape
@@ -30,19 +30,19 @@ class Port(Part):
     beats: Positive
     """Beats per tensor (a number)."""
     width: Positive
-    """Width of `tdata`, in bits: padded to whole bytes."""
+    """Width of `tdata`, in bits, padded to whole bytes."""
 
 
 class Fifo(Part):
     """A FIFO between two layers."""
 
     name: Name
-    """Its instance in the top module."""
+    """Name of its instance in the top module."""
     depth: Count
-    """Beats that it holds, as built (a number); 0 is a wire."""
+    """Capacity as built, as a number of beats; 0 is a wire."""
     level: Annotated[Count | None, Source("fifos")] = None
-    """High-water mark: beats that it held at most in simulation, when it was deep and inputs came
-    at the design's own interval (a number)."""
+    """High-water mark: largest number of beats in it in a simulation with deep FIFOs and inputs at
+    the design's initiation interval."""
     width: Positive | None = None
     """Width of a beat, in bits."""
 
@@ -61,10 +61,10 @@ class Layer(Part):
     types: Annotated[dict[str, str], ByKey] = Field(default_factory=dict)
     """Fixed-point type per role: "input", "weight", "bias", "accum", "result"."""
     latency: Annotated[Count | None, Source("timing.predicted")] = None
-    """Cycles from when the layer's first beat is offered to its first output transfer, by the
-    schedule."""
+    """Scheduled latency, in cycles, from when the layer's first beat is offered to its first
+    output transfer."""
     interval: Annotated[Positive | None, Source("timing.predicted")] = None
-    """Initiation interval by the schedule: cycles that the layer takes per tensor, by itself."""
+    """Scheduled initiation interval of the layer alone, in cycles."""
     weights: Annotated[Count | None, Source("compute")] = None
     """Weights (a number)."""
     weights_nonzero: Count | None = None
@@ -79,20 +79,21 @@ class Layer(Part):
 
 
 class Bottleneck(Part):
-    """The layer that takes longest over a tensor, and the price of making it twice as fast."""
+    """The slowest layer, and the cost of making it twice as fast."""
 
     layer: Name
     """Name of the layer in the model."""
     interval: Positive
-    """Cycles that it takes per tensor by the schedule."""
+    """Scheduled initiation interval, in cycles."""
     reuse_factor: Positive | None = None
-    """Reuse factor that it has (a number)."""
+    """Its reuse factor (a number)."""
     faster_reuse_factor: Positive | None = None
     """Largest reuse factor that at least halves the interval (a number)."""
     multipliers: Count | None = None
-    """Multipliers that it has at `reuse_factor` (a number)."""
+    """Multipliers at `reuse_factor` (a number)."""
     faster_multipliers: Count | None = None
-    """Multipliers that it would have at `faster_reuse_factor` (a number); at 1 they are products
-    by constants, which may be built otherwise."""
+    """Multipliers at `faster_reuse_factor` (a number); at 1 they are products by constants, which
+    may be built in another way."""
     extra_lut: Real | None = None
-    """What that would add, as a number of LUTs; a DSP counts what the target says it is worth."""
+    """Additional cost at `faster_reuse_factor`, as a number of LUTs; the target declares the LUTs
+    that a DSP is worth."""

@@ -1,4 +1,4 @@
-"""How the model was made: accuracy, compute cost, the steps of its recipe, other seeds."""
+"""The model and its training: accuracy, compute cost, steps of the recipe, other seeds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gatewright.results.verification import Comparison
 
 
 class Accuracy(Part):
-    """How well the network does its task, at each step towards hardware, on the same samples."""
+    """The accuracy of the network at each step towards hardware, on the same samples."""
 
     metric: str = "accuracy"
     """Name of the metric, for example "top-1 accuracy"; it is a fraction, more is better."""
@@ -24,7 +24,7 @@ class Accuracy(Part):
         Fraction | None,
         Figure("float", "more", "accuracy.float_model", name="accuracy_float", digits=4),
     ] = None
-    """Of the floating-point model, as a fraction from 0 to 1."""
+    """Accuracy of the floating-point model, as a fraction from 0 to 1."""
     quantized: Annotated[
         Fraction | None,
         Figure(
@@ -36,11 +36,11 @@ class Accuracy(Part):
             repeats=("accuracy",),
         ),
     ] = None
-    """Of the quantized model in Keras, as a fraction from 0 to 1."""
+    """Accuracy of the quantized model in Keras, as a fraction from 0 to 1."""
     rtl: Annotated[
         Fraction | None, Figure("RTL", "more", "accuracy.rtl", name="accuracy", digits=4)
     ] = None
-    """Of the simulated RTL, as a fraction from 0 to 1."""
+    """Accuracy of the simulated RTL, as a fraction from 0 to 1."""
     validation: Annotated[
         Fraction | None,
         Figure(
@@ -53,14 +53,14 @@ class Accuracy(Part):
             foretold_by="accuracy_validation",
         ),
     ] = None
-    """Of the quantized model in Keras on samples held back from training, which a search decides
-    by, as a fraction from 0 to 1."""
+    """Accuracy of the quantized model in Keras on validation samples, which a search uses, as a
+    fraction from 0 to 1."""
     validation_samples: Positive | None = None
-    """Samples behind `validation` (a number)."""
+    """Samples that `validation` was measured on (a number)."""
 
 
 class Compute(Part):
-    """What the network costs by itself, whatever it is built from."""
+    """The compute cost of the network, independent of its implementation."""
 
     macs: Annotated[Count | None, Figure("MACs", "less", "compute", primary=False)] = None
     """Multiply-accumulates per inference (a number)."""
@@ -71,8 +71,8 @@ class Compute(Part):
     ebops: Annotated[
         Count | None, Figure("EBOPs", "less", "compute", foretold_by="ebops", primary=False)
     ] = None
-    """Effective bit operations per inference (a number): as bit operations, but of a weight only
-    the bits from its first to its last that is not zero (Sun et al., HGQ, 2024)."""
+    """Effective bit operations per inference (a number): bit operations, but a weight counts only
+    the bits from its first to its last nonzero one (Sun et al., HGQ, 2024)."""
     parameters: Annotated[Count | None, Figure("parameters", "less", "compute", primary=False)] = (
         None
     )
@@ -84,38 +84,38 @@ class Compute(Part):
     sparsity: Annotated[
         Fraction | None, Figure("sparsity", "more", "compute", digits=3, primary=False)
     ] = None
-    """Weights that are zero, as a fraction from 0 to 1."""
+    """Fraction of the weights that are zero, from 0 to 1."""
 
 
 class Step(Part):
-    """A step of the recipe that made the model, and the model that it left."""
+    """A step of the recipe that made the model, and the model after it."""
 
     name: Name
-    """What was done, for example "train", "prune" or "quantize"."""
+    """Name of the step, for example "train", "prune" or "quantize"."""
     settings: str | None = None
-    """How, in a few words: equal text for equal settings."""
+    """Its settings in a few words; equal settings give equal text."""
     metric: str = "accuracy"
     """Name of the metric of `validation` and `test`; it is a fraction, more is better."""
     validation: Annotated[Fraction | None, Source("steps.accuracy")] = None
-    """On samples held back from training, as a fraction from 0 to 1."""
+    """The metric on the validation set, as a fraction from 0 to 1."""
     test: Annotated[Fraction | None, Source("steps.accuracy")] = None
-    """On the test set, as a fraction from 0 to 1."""
+    """The metric on the test set, as a fraction from 0 to 1."""
     macs: Annotated[Count | None, Source("steps.compute")] = None
     """Multiply-accumulates per inference (a number)."""
     bops: Annotated[Count | None, Source("steps.compute")] = None
-    """Bit operations per inference (a number); what is in floating point counts 32 bits."""
+    """Bit operations per inference (a number); floating-point operands count as 32 bits."""
     ebops: Annotated[Count | None, Source("steps.compute")] = None
     """Effective bit operations per inference (a number), see `Compute`."""
     weight_bits: Annotated[Count | None, Source("steps.compute")] = None
     """Storage of all parameters, in bits."""
     weights: Annotated[Count | None, Source("steps.compute")] = None
-    """Weights that the layers hold (a number)."""
+    """Weights of all layers (a number)."""
     weights_nonzero: Annotated[Count | None, Source("steps.compute")] = None
     """Weights that are not zero (a number)."""
     seconds: Amount | None = None
-    """Wall time of the step when it was done, in s, even if its result was found in a cache now."""
+    """Wall time of the step, in s; if its result came from a cache, the time it took originally."""
     device: str | None = None
-    """What the arithmetic ran on, for example "CPU"."""
+    """Device that computed it, for example "CPU"."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Step:
@@ -124,13 +124,13 @@ class Step(Part):
 
 
 class Repetition(Part):
-    """The same configuration made again from another seed, its figures obtained in the same way."""
+    """The same configuration trained from another seed; figures obtained in the same way."""
 
     seed: Count
     """Seed of the training (a number)."""
     accuracy: Accuracy
-    """How well that network does the task."""
+    """Accuracy of that network."""
     verification: Comparison
-    """Its RTL against its golden outputs."""
+    """Comparison of its RTL with its golden outputs."""
     resources: ByTarget = Field(default_factory=dict)
-    """Resources of the whole design per target."""
+    """Resources of the whole design, per target."""

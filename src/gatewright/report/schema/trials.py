@@ -1,4 +1,4 @@
-"""How configurations were found by a search, and what they were chosen from."""
+"""The search that found the configurations, and its trials."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ _STATES = {"stopped": "was stopped", "failed": "failed"}
 
 
 class SearchTrial(Part):
-    """A trial of a search: what was tried, and what came of it."""
+    """A trial of a search and its result."""
 
     number: Count
-    """Index of the trial, from 0, in the order they were asked for."""
+    """Index of the trial, from 0, in the order in which the sampler proposed them."""
     config: Name
     """Name of its configuration."""
     state: Literal["done", "stopped", "failed"]
-    """Whether it came to a result, was stopped early (`reason`), or failed."""
+    """Whether it completed, was stopped early (`reason`), or failed (`error`)."""
     point: dict[str, str] = Field(default_factory=dict)
-    """What was varied, in the order of the search's space: per place in a configuration, for
-    example "bits.hidden1.weights", the value as a sweep file has it."""
+    """Values of the varied settings, as a sweep file writes them, by path in a configuration, for
+    example "bits.hidden1.weights"; in the order of the search space."""
     figures: Annotated[dict[str, Real], ByKey] = Field(default_factory=dict)
-    """Figures that were found, by the names that budgets use, in the units of the report's own. A
+    """Figures of the trial, by the names that budgets use, in the units that reports use. A
     resource without a target is that on the target of the configuration."""
     reason: Name | None = None
     """Why it was stopped."""
     error: Name | None = None
-    """Why it failed, in a line."""
+    """Why it failed, in one line."""
     front: bool = False
-    """Whether it is on the front of the search: it keeps all constraints, and no other trial that
-    does betters it. Of trials with equal objectives the first is on it."""
+    """Whether it is on the front of the search: it meets all constraints, and no other trial that
+    does dominates it. Of trials with equal objectives the first is on the front."""
 
     @model_validator(mode="after")
     def _consistent(self) -> SearchTrial:
         for field, state in (("reason", "stopped"), ("error", "failed")):
             if (getattr(self, field) is not None) != (self.state == state):
-                only = f"a trial has a field '{field}' if it {_STATES[state]}, and only then"
+                only = f"a trial has a field '{field}' if and only if it {_STATES[state]}"
                 raise ValueError(f"trial {self.number}: {only}")
         if self.front and self.state != "done":
             raise ValueError(f"trial {self.number}: on the front, but it {_STATES[self.state]}")
@@ -48,24 +48,24 @@ class SearchTrial(Part):
 
 
 class Search(Part):
-    """How the configurations of a sweep were found, and what they were chosen from."""
+    """The search that found the configurations of a sweep."""
 
     sampler: Name
-    """What chose the trials, for example "TPESampler"."""
+    """The sampler that proposed the trials, for example "TPESampler"."""
     tool: str | None = None
-    """Where the sampler is from, for example "Optuna"."""
+    """The library of the sampler, for example "Optuna"."""
     version: str | None = None
-    """Version of that tool."""
+    """Version of that library."""
     seed: Integer | None = None
     """Seed of the sampler (a number)."""
     trials: tuple[SearchTrial, ...]
-    """All that were run, those stopped early and those that failed included, by number."""
+    """All trials, including those that were stopped early or failed, by number."""
     objectives: Annotated[tuple[Name, ...], Field(min_length=1)]
-    """Figures that were weighed, by the names that budgets use, for example "accuracy" or
-    "TARGET.lut"; which way is better follows from the figure. Without a target a resource is
-    weighed on each."""
+    """Figures that were optimized, by the names that budgets use, for example "accuracy" or
+    "TARGET.lut"; the figure says whether more or less is better. A resource without a target is
+    weighed on every target."""
     constraints: tuple[Name, ...] = ()
-    """Limits that a trial had to keep, written as budgets are, for example "latency_ns<=100"."""
+    """Limits that a trial had to meet, written like budgets, for example "latency_ns<=100"."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Search:
@@ -76,12 +76,12 @@ class Search(Part):
 
     @property
     def completed(self) -> tuple[SearchTrial, ...]:
-        """Trials that came to a result."""
+        """Trials that completed."""
         return tuple(trial for trial in self.trials if trial.state == "done")
 
     @property
     def stopped(self) -> dict[str, int]:
-        """How many trials were stopped early, per reason."""
+        """Number of trials that were stopped early, by reason."""
         reasons = Counter(trial.reason for trial in self.trials if trial.reason is not None)
         return dict(sorted(reasons.items()))
 
