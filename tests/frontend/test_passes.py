@@ -330,4 +330,4 @@ def test_convert_says_what_was_done(keras, k, tmp_path, capsys):
     for _ in range(2):  # made, and found up to date
         with pytest.raises(SystemExit, match="0"):
             main(["convert", str(tmp_path / "m.h5"), "-o", str(tmp_path / "p")])
-        assert "layer 'bent': relu up to 2.5 as 2.5 less" in capsys.readouterr().err
+        assert "layer 'bent': relu clipped at 2.5 as 2.5 - relu(" in capsys.readouterr().err

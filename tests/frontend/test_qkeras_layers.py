@@ -137,7 +137,7 @@ def test_a_pruned_channel_has_no_scale(q, keras):
     ("kind", "arguments", "message"),
     [
         ("bernoulli", {}, "draws at random"),
-        ("quantized_bits", {"bits": 1, "alpha": "auto"}, "not numbers"),
+        ("quantized_bits", {"bits": 1, "alpha": "auto"}, "infinities or NaN"),
     ],
 )
 def test_weights_that_are_no_numbers_are_refused(q, keras, kind, arguments, message):

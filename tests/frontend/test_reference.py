@@ -193,7 +193,7 @@ def test_a_layer_that_gives_no_numbers_is_named(plain):
         for layer in network.layers
     )
     beyond = np.float32([[3e38] * 4, [-3e38] * 4])
-    with pytest.raises(InputError, match="layer 'fc1' gives values that are not numbers"):
+    with pytest.raises(InputError, match="layer 'fc1' gives infinities or NaN"):
         predict(replace(network, layers=layers), [beyond])
 
 

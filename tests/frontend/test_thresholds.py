@@ -82,7 +82,7 @@ def test_no_sign_flips(keras, activation, gamma, tmp_path):
 
 def test_a_falling_ternary_activation_is_refused(keras, tmp_path):
     model, _ = network(keras, "ternary(alpha=1)", -1)
-    with pytest.raises(UnsupportedError, match=r"'sign': .*negate gamma of those channels"):
+    with pytest.raises(UnsupportedError, match=r"'sign': .*negate gamma, mean and the weights"):
         convert(model, None, None, tmp_path)
     norm, before = model.get_layer("norm"), model.get_layer("fc1")
     gamma, beta, mean, variance = norm.get_weights()

@@ -21,18 +21,23 @@ from gatewright.hlsgraph import activation, fixed_type
 from gatewright.hlsgraph.families import ACTIVATIONS, CASTING
 from gatewright.hlsgraph.node import quantizer, result_type, words_or_none
 
-_MOST_BITS = 58  # of a type that is named: what floats are cast to
-#: What of a result the rounding of its weights may be before it is said, and is with the way out.
+#: Widest type that is proposed: hls4ml's C++ can't cast a float to a wider one.
+_MOST_BITS = 58
+#: Error of a result that rounding its weights may cause, as a fraction of the result: beyond the
+#: first the user is told, and the type that is then proposed stays within the second.
 _MOST_ERROR, _KEPT_ERROR = 0.5, 2.0**-8
 
 
 def advise(graph: Any, choices: Choices, request: Request) -> list[str]:
-    """Lines for the user about types: of each kind the first layer, and how many there are.
+    """Advice on types: for each kind of problem the first layer, and the number of others.
 
     Args:
-        graph: hls4ml's ModelGraph, finished.
-        choices: What was chosen, and by whom.
-        request: What was asked for.
+        graph: hls4ml's finished ModelGraph.
+        choices: The types that were chosen, and who chose them.
+        request: The user's request.
+
+    Returns:
+        Lines for the user, at most one for each kind of problem.
     """
     kinds = (
         _assumed(graph, choices, request),
@@ -44,7 +49,7 @@ def advise(graph: Any, choices: Choices, request: Request) -> list[str]:
 
 def _joined(lines: list[str]) -> str:
     more = len(lines) - 1
-    return lines[0] + (f" (so {more} more)" if more else "")
+    return lines[0] + (f" (and {more} more)" if more else "")
 
 
 def _assumed(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
@@ -65,7 +70,7 @@ def _assumed(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
 
 
 def _beyond(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
-    """Types that values go beyond: the user's, and those that could not be as wide."""
+    """Types that don't hold their values: the user's, and types that reached the widest width."""
     ranges = ranges_of(graph, choices, request)
     by = "bounds" if request.measured is None else "the samples"
     measured = request.measured or {}
@@ -96,14 +101,14 @@ def _beyond(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
 
 
 def _vanishing(graph: Any, request: Request) -> Iterator[str]:
-    """Weights that are almost lost in their types, which were set or are hls4ml's own."""
+    """Weights whose types, set by the user or by hls4ml, round them almost to zero."""
     for node in graph.get_layers():
         for what, variable in node.weights.items():
             to, values = fixed_type(variable.type.precision), np.asarray(variable.data, np.float64)
             columns = values.reshape(1, -1) if what == "scale" else columns_of(node, what, values)
             if to is None or what == "bias" or columns is None or not values.size:
                 continue
-            if variable.quantizer is not None or not holds(values, to):  # which is said above
+            if variable.quantizer is not None or not holds(values, to):  # see `_beyond`
                 continue
             if not is_fine(columns, to, _MOST_ERROR):
                 fine = fine_type(columns, request.default, _KEPT_ERROR)
@@ -114,7 +119,7 @@ def _vanishing(graph: Any, request: Request) -> Iterator[str]:
 
 
 def _is_requested(node: Any, name: str, what: str, choices: Choices, request: Request) -> bool:
-    """Whether a type is the user's, or one that was to hold its range, and not a quantizer's."""
+    """Whether the user or the range inference chose a type, and not a quantizer of the model."""
     if {(name, what), (node.name, what)} & set(request.set_by_user):
         return True
     if quantizer(node) is not None or activation.quantizer(node) is not None:

@@ -1,7 +1,7 @@
-"""Types of arguments: what a file says becomes a value of a known kind, or is refused.
+"""Types of arguments: a value in a file becomes a value of a known type, or is refused.
 
-A reader is a function that takes what JSON holds and returns a `Value`. It raises ValueError, whose
-text says what would be right and fits behind "must be".
+A reader is a function that takes a value of JSON and returns a `Value`. It raises ValueError if the
+value is wrong; the text of the error says what would be right and completes "must be ...".
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gatewright.frontend.network import Object, Value, is_name
 
 Reader = Callable[[Any], Value]
 
-#: Beyond any layer that can be built; far below where sizes overflow what computes with them.
+#: Larger than any layer that can be built, and small enough for products of sizes not to overflow.
 MAX_EXTENT = 1 << 24
 #: Axes of a tensor, the batch included.
 MAX_RANK = 8
@@ -29,9 +29,10 @@ _REQUIRED: Final = object()
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of a class: how it is read, and what it is where a file doesn't say.
+    """An argument of a class: its reader, and its default.
 
-    Files of older versions of Keras lack what came later; the default is what Keras fills in.
+    Files of older versions of Keras lack arguments that were added later. The default is the value
+    that Keras fills in for them.
     """
 
     read: Reader
@@ -44,7 +45,7 @@ class Argument:
 
 
 def integer(low: int = 1, high: int = MAX_EXTENT) -> Reader:
-    """An integer in a range, both ends included; also where a file has it as 3.0."""
+    """A reader of integers from `low` to `high`, both included. It accepts 3.0 for 3."""
 
     def read(value: Any) -> int:
         if isinstance(value, float) and value.is_integer():
@@ -57,11 +58,11 @@ def integer(low: int = 1, high: int = MAX_EXTENT) -> Reader:
 
 
 def real(low: float = -math.inf, high: float = math.inf) -> Reader:
-    """A finite number in a range, both ends included. Integers stay integers."""
+    """A reader of finite numbers from `low` to `high`, both included. Integers stay integers."""
 
     def read(value: Any) -> int | float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        # An integer of hundreds of digits is no float.
+        # An integer of hundreds of digits can't become a float.
         if not number or not -1e300 < value < 1e300 or not low <= value <= high:
             limits = "" if (low, high) == (-math.inf, math.inf) else f" from {low:g} to {high:g}"
             raise ValueError(f"a finite number{limits}")
@@ -72,14 +73,14 @@ def real(low: float = -math.inf, high: float = math.inf) -> Reader:
 
 
 def flag(value: Any) -> bool:
-    """A truth value; QKeras also writes 0 and 1."""
+    """Read a truth value; QKeras also writes 0 and 1."""
     if value is True or value is False or (isinstance(value, int | float) and value in (0, 1)):
         return bool(value)
     raise ValueError("true or false")
 
 
 def word(*choices: str) -> Reader:
-    """One of a list of words, in lower case whatever the file has."""
+    """A reader of one of several words. It ignores case and returns lower case."""
 
     def read(value: Any) -> str:
         if not isinstance(value, str) or value.lower() not in choices:
@@ -90,12 +91,12 @@ def word(*choices: str) -> Reader:
 
 
 def optional(read: Reader) -> Reader:
-    """The same, or null."""
+    """A reader that also accepts null, as None."""
     return lambda value: None if value is None else read(value)
 
 
 def extents(count: int, low: int = 1) -> Reader:
-    """As many integers as a window has axes; a single one stands for all of them."""
+    """A reader of `count` integers, one for each axis; a single integer stands for all axes."""
     single = integer(low)
 
     def read(value: Any) -> tuple[Value, ...]:
@@ -108,9 +109,10 @@ def extents(count: int, low: int = 1) -> Reader:
 
 
 def sides(axes: int) -> Reader:
-    """Pixels before and behind each axis: a pair per axis, or an integer per axis, or one for all.
+    """A reader of sizes of padding or cropping, in pixels before and after each axis.
 
-    The result is flat: (before, behind) for one axis, (top, bottom, left, right) for two.
+    A file gives a pair for each axis, or an integer for each axis, or an integer for all axes. The
+    result is flat: (before, after) for one axis, (top, bottom, left, right) for two.
     """
     single = integer(0)
 
@@ -132,7 +134,7 @@ def sides(axes: int) -> Reader:
 
 
 def integers(low: int = -MAX_EXTENT) -> Reader:
-    """A list of integers, at most one per axis of a tensor; a single one is a list of one."""
+    """A reader of lists of at most `MAX_RANK` integers; a single integer is a list of one."""
     single = integer(low)
 
     def read(value: Any) -> tuple[Value, ...]:
@@ -145,10 +147,10 @@ def integers(low: int = -MAX_EXTENT) -> Reader:
 
 
 def plain(value: Any, depth: int = _MAX_DEPTH) -> Value:
-    """Anything that consists of numbers, short printable text, lists and objects of these.
+    """Read numbers, short printable text, and lists and Keras objects made of these.
 
-    For settings of training, which no hardware is made of. An object is what Keras writes for one
-    of its classes; where it would import a class from is left out.
+    For settings of training, which don't affect the hardware. A Keras object has a `class_name` and
+    a `config`. The module that Keras would import the class from is left out.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -168,6 +170,6 @@ def plain(value: Any, depth: int = _MAX_DEPTH) -> Value:
 def _plain_fields(config: Any, depth: int) -> Mapping[str, Value]:
     if not isinstance(config, dict) or not all(is_name(key) for key in config):
         raise ValueError("made of numbers, words, lists and objects of Keras")
-    # Null is the default, also where a version of Keras doesn't know the key.
+    # Null means the default, also in versions of Keras that don't know the key.
     given = {key: each for key, each in config.items() if each is not None}
     return MappingProxyType({key: plain(each, depth - 1) for key, each in given.items()})

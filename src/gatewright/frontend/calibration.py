@@ -1,4 +1,4 @@
-"""Calibration samples: the values that a model's own framework has for inputs and layers."""
+"""Calibration: ranges of inputs and layers, which the model's own framework computes on samples."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from gatewright.frontend.network import Layer, Network
 from gatewright.frontend.ranges import Interval
 from gatewright.parsing.samples import read_arrays
 
-#: Width of the type of an input whose samples are no integers.
+#: Width of the type of an input whose samples aren't all integers.
 _WIDTH = 16
-#: Least width of the type of one whose samples are: a single bit may mean a sign.
+#: Least width of the type of an input with integer samples: a single bit may mean a sign.
 _LEAST_WIDTH = 2
-#: Samples below 2 to this are as good as zero; those beyond the other end are refused.
+#: Exponents of 2. Samples below the first count as zero; samples beyond the second are refused.
 _LEAST_POINT, _MOST_POINT = -32, 40
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What values calibration samples take in a network, by what its model calls a layer.
+    """Ranges of a network's values on calibration data, by the model's own names of layers.
 
     Attributes:
-        origin: The file that they are from.
-        inputs: Types that hold the samples of the inputs, in their order.
-        layers: Least and greatest value of each layer, inputs among them.
+        origin: The file of the calibration data.
+        inputs: Types that hold the samples, one for each input of the network, in order.
+        layers: Least and greatest value of each layer, including inputs.
         linear: The same before a layer's own activation.
     """
 
@@ -44,11 +44,11 @@ class Calibration:
     linear: Mapping[str, reference.Interval]
 
     def by_node(self, graph: Any, network: Network) -> dict[str, Interval]:
-        """The intervals of the nodes of a graph.
+        """The measured intervals of the nodes of a graph, by node's name.
 
         Args:
             graph: hls4ml's ModelGraph.
-            network: What hls4ml made it of, after all passes.
+            network: The network after all passes, from which hls4ml made the graph.
         """
         layers = {layer.name: layer for layer in network.layers}
         nodes = {node.name for node in graph.get_layers()}
@@ -58,7 +58,7 @@ class Calibration:
             whole = name.removesuffix("_pointwise")
             values = None
             if name in layers:
-                # A scale that hls4ml splits off a layer has its result.
+                # If hls4ml splits off a layer's scale, the scale's node has the layer's result.
                 if f"{name}_alpha" not in nodes:
                     label = _label(layers[name])
                     values = self.linear.get(label) or self.layers.get(label)
@@ -71,7 +71,7 @@ class Calibration:
         return found
 
     def _activated(self, node: str, layers: Mapping[str, Layer]) -> reference.Interval | None:
-        """Of the activation that hls4ml puts behind a layer, which it names after both."""
+        """The range of an activation that hls4ml appends to a layer and names after both."""
         for name, layer in layers.items():
             activation = layer.arguments.get("activation")
             if node == f"{name}_{activation}":
@@ -82,16 +82,17 @@ class Calibration:
 def calibrate(
     network: Any, path: Path, progress: Callable[[str], None] | None = None
 ) -> Calibration:
-    """Measure a network on the samples of a file.
+    """Measure the ranges of a network's layers on the calibration data of a file.
 
     Args:
-        network: As `load` gave it, before any pass.
-        path: `.npy` with the samples of the only input, or `.npz` with an array per input.
-        progress: Is told that TensorFlow is being loaded.
+        network: What `load` returned, before any pass.
+        path: `.npy` with the samples of the only input, or `.npz` with an array for each input;
+            each of shape (samples, *shape).
+        progress: Called with a line when TensorFlow is being loaded.
 
     Raises:
-        InputError: if the file can't be read or doesn't fit, the model is a graph whose types are
-            chosen, or its framework fails.
+        InputError: if the file can't be read or doesn't fit the inputs, the model is a graph whose
+            types are already fixed, or its framework fails.
     """
     if not isinstance(network, Network):
         raise InputError(
@@ -104,7 +105,7 @@ def calibrate(
 
 
 def read_samples(network: Network, path: Path) -> list[NDArray[np.float64]]:
-    """The samples of a file, (samples, *shape) per input of a network, in their order.
+    """Read the samples of a file: an array (samples, *shape) for each input, in order.
 
     Raises:
         InputError: if the file can't be read or doesn't fit the inputs.
@@ -135,7 +136,10 @@ def read_samples(network: Network, path: Path) -> list[NDArray[np.float64]]:
 
 
 def sample_type(samples: NDArray[Any]) -> FixedType:
-    """A type that holds samples: integers exactly; others in 16 bits, up to twice the greatest.
+    """A type that holds samples.
+
+    It holds integers exactly. Other samples get 16 bits, and a range of up to twice the greatest
+    magnitude.
 
     Args:
         samples: Any shape, not empty.
@@ -148,7 +152,7 @@ def sample_type(samples: NDArray[Any]) -> FixedType:
         width = max(width_of(int(low), int(high)), _LEAST_WIDTH)
         plain = FixedType(width, width, signed)
         if plain.max == high or (signed and plain.min == low):
-            return plain  # bytes, say: nothing lies beyond
+            return plain  # the samples fill the type, as bytes do; it needs no saturation
         return replace(plain, rounding=Rounding.RND, overflow=Overflow.SAT)
     integer = max(math.frexp(max(-low, high))[1], _LEAST_POINT) + 1 + signed
     return FixedType(_WIDTH, integer, signed, Rounding.RND, Overflow.SAT)

@@ -1,4 +1,4 @@
-"""hls4ml's configuration from our options: defaults, and what the user set per layer."""
+"""hls4ml's configuration from Gatewright's options: defaults, and the user's settings of layers."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _MULTIPLYING = (
 
 @dataclass(frozen=True)
 class HardwareRequests:
-    """What the user requests of the hardware, by layer, before hls4ml moves or drops any of it.
+    """What the user requests of the hardware, before hls4ml changes or drops requests.
 
     Attributes:
         layers: By layer of the model, then by key: `strategy`, `reuse_factor` and the keys of
             `HARDWARE_CHOICES`.
         default: The same keys for layers that hls4ml adds.
-        settings: What the user set for layers.
+        settings: The user's settings of layers.
     """
 
     layers: dict[str, dict[str, str | int]]
@@ -57,7 +57,7 @@ class HardwareRequests:
 
 
 def default_precision(options: ConvertOptions) -> str:
-    """The model's default type: what the user says, else the one of the kind of inference."""
+    """The model's default type: the user's, else the default of the kind of type inference."""
     return options.precision or (
         DEFAULT_PRECISION if options.inference == "hls4ml" else SAFE_DEFAULT
     )
@@ -78,8 +78,8 @@ def configure(
         layers: The layers that hls4ml parsed.
         options: Resolved options.
         backend: hls4ml's backend object, which knows what can be configured per layer.
-        labels: What the model calls layers that are named otherwise here.
-        inputs: Types of inputs, by calibration samples.
+        labels: The model's own names of layers that were renamed, by new name.
+        inputs: Types of inputs that calibration data gave, by input.
 
     Returns:
         The user's choices of types, and the requests for the hardware.
@@ -104,7 +104,7 @@ def configure(
             else:
                 write_precision(entry, "result", DEFAULT_PRECISION if to is None else str(to))
         elif layer["class_name"] == "Dot":
-            # hls4ml's inference fails on it where it finds this type open.
+            # hls4ml's type inference fails on this layer if this type isn't set.
             write_precision(entry, "accum", default_precision(options))
     for key, value in (*options.hls_settings, *options.settings):
         selector, path = _parted(key, labels)
@@ -112,7 +112,7 @@ def configure(
             raise InputError(f"setting '{key}={value}': write layer.key=value")
         is_hls4mls = (key, value) in options.hls_settings
         selected = _selected(key, selector, layers, labels)
-        if not is_hls4mls:  # hls4ml drops what its own configurations say of layers that go
+        if not is_hls4mls:  # hls4ml ignores its own settings of layers that it drops
             names_of = tuple(layer["name"] for layer in selected)
             requests.settings.append(Setting(key, path, value, names_of))
         for layer in selected:
@@ -129,7 +129,7 @@ def configure(
 
 
 def _is_chosen(entry: Mapping[str, Any], path: str, value: str) -> bool:
-    """Whether a setting says what hls4ml chose for the layer of itself."""
+    """Whether a setting has the value that hls4ml had chosen for the layer anyway."""
     first, _, what = path.partition(".")
     if first != "precision":
         said = {setting_name(str(key)): each for key, each in entry.items()}
@@ -159,14 +159,16 @@ def _choice(key: str, path: str, value: str) -> str:
 def _pass_on(
     entry: dict[str, Any], layer: dict[str, Any], request: dict[str, str | int], backend: Any
 ) -> None:
-    """Pass a layer's requests on to hls4ml, as far as its C++ keeps their meaning."""
+    """Pass a layer's requests on to hls4ml where they mean the same in its C++."""
     kind = layer["class_name"].removeprefix("Q").removesuffix("Batchnorm")
     request["reuse_factor"] = reuse = int(entry.get("ReuseFactor", request["reuse_factor"]))
-    # hls4ml's own adder graphs take minutes and leave no weights; the numbers are Latency's.
+    # hls4ml never gets distributed arithmetic: its own adder graphs take minutes and leave no
+    # weights. Strategy Latency gives the same numbers.
     if request["strategy"] == "resource" and kind in _WITH_RESOURCE:
         entry["Strategy"] = "Resource"
         if kind == "Dense" or {layer["filt_width"], layer.get("filt_height", 1)} == {1}:
-            # hls4ml moves the factor, and forgets that when it makes the layer a pointwise one.
+            # hls4ml rounds the reuse factor to a valid one, and loses that if it makes the layer a
+            # pointwise convolution.
             size = [layer["n_chan"], layer["n_filt"]] if "n_chan" in layer else None
             valid = backend.get_valid_reuse_factors(*(size or [layer["n_in"], layer["n_out"]]))
             entry["ReuseFactor"] = backend.get_closest_reuse_factor(valid, reuse)
@@ -187,7 +189,7 @@ def _type(key: str, value: str) -> str:
 
 
 def _parted(key: str, labels: Mapping[str, str]) -> tuple[str, str]:
-    """The selector and the key of a layer's setting; the model's own names may have dots."""
+    """The selector and the key of a setting. The model's own names of layers may have dots."""
     for label in labels.values():
         if key.startswith(f"{label}."):
             return label, key[len(label) + 1 :]
@@ -196,7 +198,7 @@ def _parted(key: str, labels: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _selected(key: str, selector: str, layers: LayerList, labels: Mapping[str, str]) -> LayerList:
-    """The layers of that name, else those of that class in Keras' or hls4ml's words."""
+    """The layers with that name, else the layers of that class of Keras or hls4ml."""
     from hls4ml.model.layers import layer_map
 
     by_name = [layer for layer in layers if selector in (layer["name"], labels.get(layer["name"]))]
@@ -214,15 +216,14 @@ def _selected(key: str, selector: str, layers: LayerList, labels: Mapping[str, s
     )
 
 
-#: Integers that count something.
 _AT_LEAST_ONE = ("reuse_factor", "table_size", "parallelization_factor")
 
-#: Ends of the names of types that no value of the model has.
+#: Endings of names of types that only hls4ml's internal tables use.
 _NO_VALUES = ("table", "inp_norm", "inv_inp")
 
 
 def _is_quantized(layer: dict[str, Any], what: str) -> bool:
-    """Whether a quantizer of the model sets a type of a layer."""
+    """Whether a quantizer of the model sets this type of the layer."""
     quantizers = [f"{what}_quantizer"]
     if what == "weight" and "Depthwise" in layer["class_name"]:
         quantizers.append("depthwise_quantizer")
@@ -233,10 +234,10 @@ class _Setter:
     """Sets keys of one layer.
 
     Args:
-        entry: the layer's part of hls4ml's configuration; changed in place.
-        layer: as hls4ml parsed it.
-        user: types that the user has set, as (layer, type); changed in place.
-        backend: hls4ml's, which knows what can be configured.
+        entry: The layer's part of hls4ml's configuration; changed in place.
+        layer: The layer as hls4ml parsed it.
+        user: Types that the user has set, as (layer, type); changed in place.
+        backend: hls4ml's backend object, which knows what can be configured.
     """
 
     def __init__(
@@ -265,12 +266,12 @@ class _Setter:
         """Set a key.
 
         Args:
-            key: the setting as it was written, for messages.
-            path: the layer's key.
-            value: what it is set to.
+            key: The setting as the user wrote it, for messages.
+            path: The key within the layer.
+            value: The new value.
 
         Raises:
-            InputError: if there is no such key, or it can't have the value.
+            InputError: if the layer has no such key, or the value is wrong.
         """
         first, _, what = path.partition(".")
         if path == "precision.default":
@@ -311,7 +312,7 @@ class _Setter:
 
 
 def _value_of(attribute: Any, key: str, value: str) -> str | bool | int:
-    """What a text sets an attribute of hls4ml's to."""
+    """The value of an attribute of hls4ml from its text."""
     from hls4ml.model.attributes import ChoiceAttribute
 
     if isinstance(attribute, ChoiceAttribute):

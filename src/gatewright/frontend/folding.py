@@ -1,7 +1,8 @@
-"""Layers that hls4ml folds into the one before them keep their result's type.
+"""Keeps the result type of layers that hls4ml folds into the layer before them.
 
-hls4ml multiplies weights by the scale of a batch normalization, drops a linear activation, and
-forgets what type the result was to have. Here the layer before has it then, and says whose it is.
+hls4ml folds batch normalizations into weights and drops linear activations, and then loses the
+types of their results. Here the layer before takes over the type, and a mark on it names the folded
+layers.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ _NORMALIZATIONS, _LINEAR = "fuse_batch_normalization", "merge_linear_activation"
 
 
 def owner(node: Any) -> str:
-    """The layer whose result a node has: its own, or that of the last one folded into it."""
+    """The layer whose result a node computes: the last one folded into it, or the node itself."""
     return (str(node.name), *folded(node))[-1]
 
 
 def folded(node: Any) -> tuple[str, ...]:
-    """The layers that were folded into a node, in order."""
+    """The names of the layers that were folded into a node, in order."""
     return tuple(str(marked(node, _FOLDED, "")).split())
 
 
 @contextlib.contextmanager
 def types_kept() -> Iterator[None]:
-    """Convert graphs within this, and folded layers keep their types."""
+    """Within this context, hls4ml's conversion keeps the types of folded layers."""
     from hls4ml.model.optimizer.optimizer import optimizer_map
     from hls4ml.model.optimizer.passes.bn_fuse import FuseBatchNormalization
     from hls4ml.model.optimizer.passes.linear import MergeLinearActivation

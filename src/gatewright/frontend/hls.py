@@ -22,12 +22,13 @@ def write_hls(graph: Any, directory: str | Path, log: IO[str] | None = None) -> 
 
     Args:
         graph: hls4ml's ModelGraph.
-        directory: Receives what hls4ml's Vitis writer writes, and `emulation.json`, which says what
-            `gatewright.emulation` must know. What is there goes.
+        directory: Receives the files of hls4ml's Vitis writer, and `emulation.json` for
+            `gatewright.emulation`. If the directory exists, it is deleted first.
         log: Receives hls4ml's output.
 
     Raises:
-        InputError: if a file holds what hls4ml doesn't write for a model by itself; nothing stays.
+        InputError: if a file holds text that hls4ml itself would not write. The directory is then
+            deleted.
     """
     directory = Path(directory)
     project = graph.config.get_project_name()
@@ -53,14 +54,14 @@ def write_hls(graph: Any, directory: str | Path, log: IO[str] | None = None) -> 
         _describe(graph, directory)
         check_project(directory, project)
     except BaseException:
-        # Others compile and run these files.
+        # Later steps compile and run these files, so unchecked ones must not stay.
         shutil.rmtree(directory, ignore_errors=True)
         raise
 
 
 @contextlib.contextmanager
 def _without_keras() -> Iterator[None]:
-    """Hide Keras 3, which hls4ml's writer imports, with TensorFlow, to save a live model."""
+    """Hide Keras 3. hls4ml's writer imports it, and TensorFlow with it, to save live models."""
     missing = object()
     hidden: Any = sys.modules.get("keras", missing)
     sys.modules["keras"] = None  # type: ignore[assignment]  # so that its import fails
@@ -73,7 +74,7 @@ def _without_keras() -> Iterator[None]:
 
 
 def _describe(graph: Any, directory: Path) -> None:
-    """Write what the emulation must know, in the order that the C++ has it."""
+    """Write the description that the emulation reads, in the order of the C++'s arguments."""
 
     def tensor(name: str, variable: Any) -> dict[str, Any]:
         precision = variable.type.precision

@@ -1,4 +1,4 @@
-"""hls4ml's own configurations, files and dictionaries, as options of a conversion."""
+"""Reads hls4ml's own configurations, files or dictionaries, as options of a conversion."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from gatewright.parsing.documents import read_yaml
 
 Settings = tuple[tuple[str, str], ...]
 
-#: Fields that name the model, which is given to the command itself. hls4ml also writes it there as
-#: an object of Python.
+#: Fields that name the model, or hold it as a Python object. The command gets the model by itself.
 _MODELS: Final = ("KerasModel", "OnnxModel", "PytorchModel")
-#: Bytes of a file, a model in it included.
+#: Largest file in bytes; it may contain a model.
 _MOST = 16 << 20
-#: Fields that say where things stand, or what hls4ml does for its own reports.
+#: Ignored fields: locations of files, and settings of hls4ml's own reports.
 _ELSEWHERE: Final = frozenset(
     {
         *(*_MODELS, "KerasJson", "KerasH5", "OutputDir", "InputShapes", "OutputShapes"),
@@ -36,16 +35,16 @@ _STRATEGIES: Final = ("latency", "resource", "distributed_arithmetic")
 
 @dataclass(frozen=True)
 class HlsConfig:
-    """What a configuration of hls4ml says about a conversion.
+    """The options of a conversion that a configuration of hls4ml sets; None for others.
 
     Attributes:
-        origin: What the user calls it.
-        io: "parallel" or "stream"; None where it doesn't say.
+        origin: The configuration's name in messages.
+        io: "parallel" or "stream".
         reuse_factor: Of the model.
         strategy: Of the model.
         precision: Of the model; hls4ml's own default counts as unset.
         clock_ns: Clock period in ns.
-        settings: Of classes of layers, then of layers, as `ConvertOptions` has them.
+        settings: Settings of classes of layers, then of layers, in the form of `ConvertOptions`.
     """
 
     origin: str
@@ -60,11 +59,11 @@ class HlsConfig:
 def read_hls_config(source: Path | Mapping[str, Any]) -> HlsConfig:
     """Read a configuration: hls4ml_config.yml, or the dictionary that hls4ml makes.
 
-    Both whole configurations, whose settings stand under `HLSConfig`, and these settings alone
-    (`Model`, `LayerType`, `LayerName`) are taken.
+    It may be a whole configuration, with its settings under `HLSConfig`, or these settings alone
+    (`Model`, `LayerType`, `LayerName`).
 
     Raises:
-        InputError: naming the file, or the field, and what would be right.
+        InputError: if the file is missing or can't be read, or a field is unknown or wrong.
     """
     if isinstance(source, Mapping):
         return _read("hls_config", source)
@@ -78,12 +77,12 @@ def read_hls_config(source: Path | Mapping[str, Any]) -> HlsConfig:
 
 
 def options_of(config: HlsConfig | None, **given: Any) -> ConvertOptions:
-    """Options of a conversion: what is given, else what a configuration says.
+    """Options of a conversion: the given ones, else those of a configuration.
 
     Args:
-        config: Of hls4ml.
-        given: Fields of `ConvertOptions`; None where the configuration decides. Settings come
-            behind the configuration's, and so win.
+        config: hls4ml's configuration.
+        given: Fields of `ConvertOptions`; None where the configuration decides. The given settings
+            come after the configuration's, and so override them.
     """
     known = {field.name for field in fields(ConvertOptions)}
     said = {}
@@ -126,7 +125,7 @@ def _read(origin: str, whole: Mapping[str, Any]) -> HlsConfig:
 
 
 def _with_model(found: HlsConfig, entry: Mapping[str, Any]) -> HlsConfig:
-    """The configuration with what is said of the whole model."""
+    """The configuration with its section for the whole model."""
     for key, value in entry.items():
         where = f"{found.origin}: Model.{key}"
         if key == "ReuseFactor":
@@ -150,7 +149,7 @@ def _with_model(found: HlsConfig, entry: Mapping[str, Any]) -> HlsConfig:
 
 
 def _settings(origin: str, where: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The settings of a layer, or of a class of layers, in the words of `--set`."""
+    """The settings of a layer, or of a class of layers, as (key, value) of `--set`."""
     for key, value in entry.items():
         place = f"{origin}: {where}.{key}"
         if key == "Trace":
@@ -162,19 +161,19 @@ def _settings(origin: str, where: str, entry: Mapping[str, Any]) -> Iterator[tup
         elif str(key).endswith("_t"):
             yield f"precision.{str(key)[:-2]}", _precision(place, value)
         elif key == "Strategy" and str(value).lower() not in _STRATEGIES:
-            yield "implementation", _text(place, value).lower()  # that of a softmax
+            yield "implementation", _text(place, value).lower()  # of a softmax
         else:
             text = _text(place, value)
             yield setting_name(str(key)), text.lower() if key == "Strategy" else text
 
 
 def plain_type(text: str) -> str:
-    """A type without the number of saturation bits that hls4ml writes behind it, where it is 0."""
+    """A type without its number of saturation bits if that is 0; hls4ml always writes it."""
     return re.sub(r",\s*0\s*>$", ">", text)
 
 
 def setting_name(name: str) -> str:
-    """What a setting has for a name of hls4ml's: `table_size` for `TableSize`."""
+    """The key of `--set` for a name of hls4ml: `table_size` for `TableSize`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 

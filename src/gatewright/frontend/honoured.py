@@ -1,4 +1,7 @@
-"""Whether what was set for layers reached hls4ml's graph, which joins, splits and drops layers."""
+"""Checks that the user's settings of layers reached hls4ml's graph.
+
+hls4ml joins, splits and drops layers, and settings with them.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,19 @@ from gatewright.frontend.folding import folded, owner
 from gatewright.hlsgraph import fixed_type
 from gatewright.hlsgraph.node import result_type
 
-#: What hls4ml appends to a layer's name for the layers that it makes of it.
+#: Suffixes of the nodes into which hls4ml splits a layer.
 PARTS = ("_depthwise", "_pointwise", "_alpha")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a user set.
+    """A user's setting of layers.
 
     Attributes:
-        key: As the user wrote it.
-        path: What was set, `precision.result`.
-        value: To what.
-        layers: The layers that it is about.
+        key: The setting as the user wrote it.
+        path: Its key within the layer, such as `precision.result`.
+        value: Its value.
+        layers: The names of the layers that it selects.
     """
 
     key: str
@@ -37,12 +40,12 @@ def check_settings(origin: str, graph: Any, settings: Collection[Setting]) -> No
     """Refuse settings that no node of the graph has.
 
     Args:
-        origin: What the user calls the model.
-        graph: hls4ml's ModelGraph, its flow applied.
-        settings: The user's; of several for one thing the last counts.
+        origin: The model's name in messages.
+        graph: hls4ml's ModelGraph after its flow.
+        settings: The user's settings; if several set the same key of a layer, the last one counts.
 
     Raises:
-        InputError: naming the setting, where the layer is, and what would be right.
+        InputError: if a setting had no effect on any of its layers.
     """
     last = {(layer, each.path): each for each in settings for layer in each.layers}
     for setting in settings:
@@ -71,7 +74,7 @@ def _parts(graph: Any, layer: str) -> list[Any]:
 
 
 def _types(node: Any, what: str) -> list[FixedType | None]:
-    """The types that a node has under a name, the parts of a separable convolution among them."""
+    """The types of a node with this name; for a part of a split layer, in the layer's words."""
     for part in PARTS:
         if node.name.endswith(part):
             half = part[1:]

@@ -1,6 +1,6 @@
 """A network as an architecture of Keras 2, for hls4ml's parser and tf-keras.
 
-Built from the typed description alone, so that no text of a file gets further than this.
+It is built from the typed description alone, so that no text of a model's file is passed on.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from gatewright.frontend.kinds import KINDS, RECURRENT
 from gatewright.frontend.network import Layer, Network, Object, Value
 from gatewright.frontend.quantizers import QUANTIZERS
 
-#: What names of classes that only our handlers in hls4ml's parser know begin with.
+#: Prefix of the class names that Gatewright's handlers register in hls4ml's parser.
 OURS: Final = "Gatewright>"
 
 _QUANTIZER: Final = "_quantizer"
-#: Layers of QKeras with weights, each with the arguments whose weights it quantizes.
+#: Layers of QKeras with weights, each with the names of the weights that it quantizes.
 QUANTIZED_LAYERS: Final = {
     name: roles
     for name, kind in KINDS.items()
@@ -29,12 +29,13 @@ QUANTIZED_LAYERS: Final = {
 
 
 def architecture(network: Network, *, training: bool = False) -> dict[str, Any]:
-    """The architecture, as a model of tf-keras writes it.
+    """The architecture in the form that tf-keras writes.
 
     Args:
         network: The network.
-        training: Whether settings that matter in training only are wanted, too; what has its
-            default is then left out, as not every class takes all that its table lists.
+        training: Whether to include settings that matter in training only. Arguments with their
+            default value are then left out, as some classes don't take every argument of their
+            table.
     """
     return {
         "class_name": "Functional",
@@ -56,7 +57,7 @@ def _entry(layer: Layer, training: bool) -> dict[str, Any]:
                 config.pop(key, None)
         activation = layer.arguments.get("activation")
         if layer.kind == "QActivation" and isinstance(activation, Object):
-            config["activation"] = _text(activation)  # it takes no object from a file
+            config["activation"] = _text(activation)  # QActivation can't read an object
         config |= {key: plain(value) for key, value in layer.training.items()}
     nodes = [[[name, 0, 0, {}] for name in layer.inputs]] if layer.inputs else []
     return {
@@ -68,7 +69,7 @@ def _entry(layer: Layer, training: bool) -> dict[str, Any]:
 
 
 def configuration(layer: Layer) -> dict[str, Any]:
-    """The arguments of a layer in the forms that Keras writes."""
+    """The arguments of a layer in the form that Keras writes."""
     arguments: Mapping[str, Any] = layer.arguments
     config = {key: plain(value) for key, value in arguments.items()}
     if layer.kind == "InputLayer":
@@ -92,7 +93,7 @@ def configuration(layer: Layer) -> dict[str, Any]:
 
 
 def plain(value: Value) -> Any:
-    """An argument as JSON has it."""
+    """An argument as a value of JSON."""
     if isinstance(value, Object):
         config = {key: plain(each) for key, each in value.arguments.items()}
         return {"class_name": value.kind, "config": config}
@@ -100,7 +101,7 @@ def plain(value: Value) -> Any:
 
 
 def _text(quantizer: Object) -> str:
-    """A quantizer as QKeras reads it from text; truth values are numbers there."""
+    """A quantizer as the text that QKeras reads, with truth values as numbers."""
     known = QUANTIZERS[quantizer.kind]
     given = {
         key: int(value) if isinstance(value, bool) else value
@@ -111,17 +112,17 @@ def _text(quantizer: Object) -> str:
 
 
 class Model(dict[str, Any]):
-    """The architecture with weights, in the shape of a live model that hls4ml's parser reads.
+    """The architecture with weights, which looks to hls4ml's parser like a live model.
 
-    So a network reaches hls4ml's Keras 2 parser although Keras 3 is installed.
+    So hls4ml's Keras 2 parser can read a network although Keras 3 is installed.
     """
 
     def __init__(self, network: Network, *, with_qkeras: bool = False) -> None:
         """Make it.
 
         Args:
-            network: The network, in layers that hls4ml has.
-            with_qkeras: Whether hls4ml's own handlers read QKeras' layers, and import QKeras.
+            network: The network; hls4ml knows all its layers.
+            with_qkeras: Whether hls4ml's own handlers read QKeras' layers; they import QKeras.
         """
         from gatewright.frontend.qkeras_layers import register
 
@@ -134,11 +135,11 @@ class Model(dict[str, Any]):
                 entry["class_name"] = f"{OURS}{layer.kind}"
                 quantizers = {k: v for k, v in layer.arguments.items() if isinstance(v, Object)}
                 entry["config"] |= quantizers
-            if entry["config"].get("activation", "") is None:  # a layer of its own
+            if entry["config"].get("activation", "") is None:  # the activation is its own layer
                 del entry["config"]["activation"]
 
     def get_layer(self, name: str) -> _Weighted:
-        """The layer of that name, with its weights."""
+        """The layer with that name, and its weights."""
         return _Weighted([_Weight(*each) for each in self._layers[name].weights.items()])
 
 

@@ -1,7 +1,7 @@
-"""The table of layers that are read: their arguments, and the arrays that they have.
+"""The table of layers that can be read: their arguments and their arrays.
 
-Each argument of a layer's class is listed here once, with its type; other settings in a file matter
-in training only (`TRAINING`), or are refused. `passes` says what hls4ml makes of the values.
+Each argument of a layer's class is listed here once, with its type. Other settings in a file matter
+in training only (`TRAINING`), or are refused. `passes` rewrites layers into those that hls4ml has.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from gatewright.frontend.messages import near, shown
 from gatewright.frontend.network import Object, Value, is_name
 from gatewright.frontend.quantizers import quantizer, read_quantizer
 
-#: Extent of an axis of an array: a number; None where anything fits; or what all axes of that name
-#: in a layer have in common.
+#: Extent of an axis of an array: a number; None for any extent; or a name, and then all axes of a
+#: layer with that name have the same extent.
 Extent = int | str | None
 Arguments = Mapping[str, Any]
 #: Shapes of arrays by name; None for any shape.
@@ -53,7 +53,7 @@ class Kind:
     arrays: Callable[[Arguments], Shapes] = _no_arrays
 
 
-#: Constants that a file can give for each channel of a tensor.
+#: Most constants that a file can give for the channels of a tensor.
 MAX_CHANNELS: Final = 1 << 16
 
 #: Settings that matter in training only, or repeat others.
@@ -89,7 +89,7 @@ IDENTITY: Final = (
     *("SpatialDropout1D", "SpatialDropout2D"),
 )
 RECURRENT: Final = ("SimpleRNN", "LSTM", "GRU", "QSimpleRNN", "QLSTM", "QGRU")
-#: Layers of layers.
+#: Layers that contain layers.
 NESTED: Final = ("Functional", "Model", "Sequential", "TimeDistributed", "Bidirectional")
 
 ACTIVATIONS: Final = (
@@ -97,7 +97,7 @@ ACTIVATIONS: Final = (
     *("relu", "relu1", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign"),
     *("tanh", "ternary_tanh"),
 )
-#: Names of the same function that versions of Keras have, or had.
+#: Other names that versions of Keras use, or used, for the same function.
 _ALIASES: Final = {"swish": "silu", "hard_swish": "hard_silu"}
 #: Functions of Keras that hls4ml has no C++ for.
 _LACKED: Final = (
@@ -109,7 +109,7 @@ _MERGES: Final = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"
 
 
 def _activation(value: Any) -> Value:
-    """The name of a function, or a quantizer; null is none, which is linear."""
+    """Read the name of a function, or a quantizer; null means linear."""
     if value is None:
         return "linear"
     if isinstance(value, str) and _ALIASES.get(value, value) in ACTIVATIONS:
@@ -117,7 +117,7 @@ def _activation(value: Any) -> Value:
     if isinstance(value, dict | str) and (found := _quantizer_or_none(value)) is not None:
         return found
     name = value.get("class_name") if isinstance(value, dict) else value
-    # A function of Keras that hls4ml lacks is no slip of the pen: another must be trained with.
+    # For a function of Keras that hls4ml lacks, list all others: the name isn't a typing error.
     others = (
         f"; choose from {', '.join(ACTIVATIONS)}" if name in _LACKED else near(name, ACTIVATIONS)
     )
@@ -125,7 +125,7 @@ def _activation(value: Any) -> Value:
 
 
 def _overrides(value: Any) -> Value:
-    """Types of other layers that HGQ's proxy models carry, as pairs by layer, then by what."""
+    """Read the types of other layers in HGQ's proxy models: pairs by layer, then by attribute."""
     if value is None or value == {}:
         return None
     layers = value.get("layers") if isinstance(value, dict) and len(value) == 1 else None
@@ -150,14 +150,14 @@ def _types(value: Any) -> tuple[Value, ...]:
 
 
 def _scalar(value: Any) -> Value:
-    """A number; early versions of Keras write an array of one."""
+    """Read a number; early versions of Keras write an array of one number."""
     if isinstance(value, dict) and value.get("type") == "ndarray":
         value = value.get("value")
     return real()(value)
 
 
 def _scale(value: Any) -> Value:
-    """A number, or one for each channel."""
+    """Read a number, or one for each channel."""
     if isinstance(value, list | tuple) and 0 < len(value) <= MAX_CHANNELS:
         return tuple(real()(each) for each in value)
     return real()(value)
@@ -180,7 +180,7 @@ _EPSILON = Argument(real(0, 1e6), 1e-3)
 
 
 def _windows(axes: int, *, causal: bool = False) -> dict[str, Argument]:
-    """Arguments of every convolution."""
+    """The arguments that all convolutions with this number of axes have."""
     return {
         "kernel_size": Argument(extents(axes)),
         "strides": Argument(extents(axes), (1,) * axes),
@@ -207,7 +207,7 @@ def _conv(a: Arguments) -> Shapes:
 
 def _depthwise(a: Arguments) -> Shapes:
     kernel = (*a["kernel_size"], "channels", a["depth_multiplier"])
-    # One result per channel and multiple of it.
+    # There are channels * depth_multiplier results.
     units = "channels" if a["depth_multiplier"] == 1 else None
     return {"depthwise_kernel": kernel, **_bias(a, units)}
 
@@ -226,7 +226,7 @@ def _statistics(a: Arguments, multiplier: int = 1) -> Shapes:
     learned = {"gamma": a["scale"], "beta": a["center"]}
     names = [*(name for name, used in learned.items() if used), "moving_mean", "moving_variance"]
     if len(a["axis"]) > 1:
-        return dict.fromkeys(names)  # of as many axes as the tensor has
+        return dict.fromkeys(names)  # their rank is that of the tensor
     return dict.fromkeys(names, ("channels",) if multiplier == 1 else (None,))
 
 

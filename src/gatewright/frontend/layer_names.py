@@ -9,8 +9,8 @@ from typing import Final
 from gatewright.frontend.network import MAX_NAME
 from gatewright.rtl.reserved import RESERVED, is_variable
 
-#: Keys of what hls4ml keeps of a layer. It keeps the layer's result among them, under the layer's
-#: name, so that a layer of one of these names loses a part of itself.
+#: Keys of the attributes of hls4ml's layers. hls4ml stores a layer's result among them under the
+#: layer's name, so that a layer with one of these names would lose that attribute.
 _KEYS: Final = """
 _weights_transposed _winograd_transformation_applied accum_quantizer accum_t activ_param
 activation activation_quantizer algorithm align_corners apply_reset_gate axis axis_bus_width
@@ -61,7 +61,7 @@ def is_free(name: str, *, variable: bool = False) -> bool:
 
     Args:
         name: An identifier.
-        variable: Whether it names a variable of the C++ and a port, as that of an input does.
+        variable: Whether it also names a variable of the C++ and a port, as an input's name does.
     """
     if variable and (name in RESERVED or is_variable(name)):
         return False
@@ -69,15 +69,15 @@ def is_free(name: str, *, variable: bool = False) -> bool:
 
 
 def identifier_of(label: str, taken: Collection[str], *, variable: bool = False) -> str:
-    """An identifier that stands for a name with any characters.
+    """An identifier for a layer whose name may have any characters.
 
     Args:
-        label: What a model calls a layer.
-        taken: Names that others have.
+        label: The model's own name of the layer.
+        taken: Names of other layers.
         variable: As for `is_free`.
 
     Returns:
-        The label itself, if it can be; else one like it, that nobody else has.
+        The label itself if it is a free identifier; else a similar identifier that isn't taken.
     """
     name = re.sub(r"\W", "_", label, flags=re.ASCII)[: MAX_NAME - 16]
     if not name[:1].isalpha() or not is_free(name, variable=variable):

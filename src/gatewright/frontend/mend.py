@@ -1,4 +1,4 @@
-"""Mends layers as hls4ml's Keras 2 parser reads them, where hls4ml would lose a part of them."""
+"""Corrects layers after hls4ml's Keras 2 parser where its later steps would misread them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _STATISTICS = ("gamma", "beta", "mean", "variance")
 
 
 def mend(layers: list[Layer], shapes: dict[str, list[int | None]], framework: Framework) -> None:
-    """Say what hls4ml would misread in layers that it reads rightly.
+    """Rewrite parsed layers that hls4ml's later steps would misread.
 
     Args:
-        layers: The layers, as parsed; changed in place.
-        shapes: Shape of the output of each layer, batch included.
-        framework: Whose constants the layers have.
+        layers: The layers as parsed; changed in place.
+        shapes: Shape of each layer's output, including the batch.
+        framework: The version of Keras that defines the constants of activations.
     """
     for layer in layers:
         kind = layer["class_name"].removeprefix("Q")
@@ -34,16 +34,17 @@ def mend(layers: list[Layer], shapes: dict[str, list[int | None]], framework: Fr
         elif kind == "Dense" and len(shape) > 2:
             _to_convolution(layer, shape)
         elif kind == "HardActivation" and framework == "keras3":
-            layer["slope"] = 1 / 6  # Keras 2's, which is hls4ml's, is 0.2
+            layer["slope"] = 1 / 6  # hls4ml has Keras 2's slope of 0.2
         elif kind == "Softmax" and len(shape) > 2 and layer.get("axis", -1) == -1:
-            # hls4ml's Keras 2 parser has it run over the whole tensor.
+            # hls4ml's Keras 2 parser applies it to the whole tensor.
             layer["n_outer"] = math.prod(int(extent or 1) for extent in shape[1:-1])
 
 
 def _fold(layer: Layer) -> None:
-    """The convolution that a QConv2DBatchnorm is at inference, with the weights to be quantized.
+    """Make a QConv2DBatchnorm the QConv2D that it is at inference.
 
-    hls4ml folds them too, but quantizes the bias by what it was before.
+    Folds the batch normalization into weight and bias; both are quantized later. hls4ml's own
+    folding quantizes the bias from its value before folding. The formulas are QKeras'.
     """
     mean, variance = (np.asarray(layer[f"{what}_data"], np.float32) for what in _STATISTICS[2:])
     gamma, beta = (np.asarray(layer[f"{what}_data"], np.float32) for what in _STATISTICS[:2])
@@ -57,10 +58,11 @@ def _fold(layer: Layer) -> None:
 
 
 def _let_fold(layer: Layer) -> None:
-    """Give depthwise weights the shape that a batch normalization behind them is folded into.
+    """Give depthwise weights a shape that allows batch normalization folding.
 
-    hls4ml multiplies by a factor per element of the last axis, which here is one filter's; the
-    order of the weights, which is all else that it looks at, stays. Quantized ones are not folded.
+    hls4ml multiplies by one factor for each element of the last axis, so that axis becomes the
+    filters. Apart from that, hls4ml depends on the order of the weights only, and it stays the
+    same. Quantized weights are not folded.
     """
     quantizer = layer.get("depthwise_quantizer")
     if quantizer is not None:
@@ -71,7 +73,7 @@ def _let_fold(layer: Layer) -> None:
 
 
 def _quantize_statistics(layer: Layer) -> None:
-    """hls4ml reads the quantizers of a QBatchNormalization and then takes the floats."""
+    """Quantize the statistics of a QBatchNormalization: hls4ml ignores their quantizers."""
     used = {"gamma": layer["use_gamma"], "beta": layer["use_beta"]}
     for what in _STATISTICS:
         quantizer = layer.pop(f"{what}_quantizer", None)
@@ -81,9 +83,9 @@ def _quantize_statistics(layer: Layer) -> None:
 
 
 def _to_convolution(layer: Layer, shape: list[int | None]) -> None:
-    """A Dense on the last axis as the pointwise convolution that hls4ml makes of it.
+    """Make a Dense on the last axis of a tensor a pointwise convolution, as hls4ml would.
 
-    hls4ml loses the quantizers on the way, and truncates floats to their types.
+    hls4ml's own conversion loses the quantizers, and truncates floats to their types.
     """
     inner = shape[1:-1]
     sides = ("height", "width")[-len(inner) :]

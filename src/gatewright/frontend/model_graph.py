@@ -1,4 +1,4 @@
-"""From a model to hls4ml's ModelGraph."""
+"""Converts a model to hls4ml's ModelGraph."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ from gatewright.targets import load_target
 
 BACKEND = "Vitis"
 PLUGIN = "Gatewright"
-# A choice of types changes the types behind it: one round per layer at most, far fewer in practice.
+# Choosing a type can change the types of later layers. A few rounds are enough in practice.
 _MAX_ROUNDS = 20
 
-#: Layers, names of inputs and of outputs, shapes of the layers' outputs (Keras 2 only).
+#: Layers, names of inputs, names of outputs, shapes of the layers' outputs (Keras 2 only).
 Parsed = tuple[
     list[dict[str, Any]], list[str] | None, list[str] | None, dict[str, list[int | None]]
 ]
@@ -73,29 +73,29 @@ def convert(
 ) -> Any:
     """Have hls4ml convert a model for its Vitis backend.
 
-    Every weight of the result is exactly the value that it has in hardware; every layer of one
-    output is traced.
-    The attributes `gatewright_strategy`, `gatewright_reuse_factor`, `gatewright_multiplier`,
-    `gatewright_rom_style` and `gatewright_ram_style` of every layer say what was asked for;
-    `strategy` and `reuse_factor` are what hls4ml made of it for its C++. `gatewright_label` is what
-    the model calls a layer that had to be named otherwise.
+    Every weight of the result has exactly its value in hardware. Every layer with one output is
+    traced. The attributes `gatewright_strategy`, `gatewright_reuse_factor`,
+    `gatewright_multiplier`, `gatewright_rom_style` and `gatewright_ram_style` of every layer are
+    the user's requests; `strategy` and `reuse_factor` are hls4ml's values for its C++.
+    `gatewright_label` is the model's own name of a layer that had to be renamed.
 
     Args:
-        model: What `load` takes, or what it returned. The types of a ModelGraph stay as they are.
-        weights: The `.h5` file of weights where `model` is a `.json`.
-        options: How to convert.
+        model: An argument of `load`, or its result. The types of a ModelGraph stay as they are.
+        weights: The `.h5` file of weights if `model` is a `.json`.
+        options: The options of the conversion.
         output_dir: Where `write_hls` will write the HLS project; nothing is written here yet.
         project_name: Name of the top function and of the generated files.
         log: Receives hls4ml's output.
-        calibration: What `calibrate` gave of `options.data`, which is measured here without it.
-        notice: Is told, a line each, what the user should know: what stands in the place of
-            something else, and which types values may go beyond.
+        calibration: What `calibrate` returned for `options.data`; if missing, it is measured here.
+        notice: Called with each line for the user: layers that were replaced by others, and types
+            that may not hold their values.
 
     Returns:
-        hls4ml's ModelGraph, its flow applied.
+        hls4ml's ModelGraph after its flow.
 
     Raises:
-        InputError: if the model or an option is wrong, naming the file, layer or option.
+        InputError: if the model or an option is wrong.
+        UnsupportedError: if hls4ml's C++ can't compute a layer.
     """
     options = resolve(options or ConvertOptions())
     if not project_name.isidentifier():
@@ -122,7 +122,7 @@ def convert(
             _check_limits(source.origin, graph)
             freeze_weights(graph)
             for node in graph.get_layers():
-                # Of a layer with several outputs, hls4ml's C++ would trace a name twice.
+                # hls4ml's C++ would trace a layer with several outputs twice under one name.
                 node.set_attr("trace", len(node.variables) == 1)
     except (GatewrightError, MemoryError):
         raise
@@ -143,7 +143,11 @@ def _convert(
     project: str,
     calibration: Calibration | None,
 ) -> tuple[Any, list[str]]:
-    """The graph, and lines about its types."""
+    """Convert a network with the options' types.
+
+    Returns:
+        hls4ml's ModelGraph, and advice on its types, a line each.
+    """
     from hls4ml.backends import get_backend
     from hls4ml.utils.config import config_from_keras_model
 
@@ -169,7 +173,7 @@ def _convert(
             request = replace(request, measured=calibration.by_node(graph, network))
         if options.inference == "safe" and refine(graph, choices, request):
             continue
-        if not settle_slopes(network.origin, graph, choices):  # of types that are settled otherwise
+        if not settle_slopes(network.origin, graph, choices):  # once the other types are settled
             break
     else:
         raise InputError(f"{network.origin}: the types of its layers don't settle")
@@ -182,14 +186,14 @@ def _convert(
 
 
 def _labels(network: Network) -> Mapping[str, str]:
-    """What the model calls layers that are named otherwise."""
+    """The model's own names of renamed layers, by new name."""
     return {layer.name: layer.label for layer in network.layers if layer.label}
 
 
 def _parse(network: Network) -> Parsed:
     from hls4ml.converters import KerasModelReader, parse_keras_model
 
-    # The parser hands out parts of the architecture, which the passes then change.
+    # The parser's result shares parts with the model, and hls4ml's passes change them.
     model = Model(network)
     parsed: Parsed = parse_keras_model(model, KerasModelReader(model))
     return parsed
@@ -218,7 +222,7 @@ def _build(
     choices: Choices,
     options: ConvertOptions,
 ) -> Any:
-    """One conversion; parsed anew, because hls4ml's passes change what they are given."""
+    """Convert once. It parses the network again, because hls4ml's passes change their input."""
     from hls4ml.backends import get_backend
     from hls4ml.model import ModelGraph
 
@@ -238,12 +242,15 @@ def _build(
     with types_kept(), normalizations_kept():
         graph = ModelGraph.from_layer_list(full, layers, inputs, outputs)
     settle_thresholds(graph)
-    del graph.config.config["HLSConfig"]["Flows"]  # which other hls4mls don't know
+    del graph.config.config["HLSConfig"]["Flows"]  # an hls4ml without our flow can't read it
     return graph
 
 
 def _check_widths(origin: str, graph: Any) -> None:
-    """hls4ml takes the width of a layer's input from the weights; so would the C++."""
+    """Check the number of inputs of weighted layers.
+
+    hls4ml, and so its C++, takes it from the weights without comparing it with the input.
+    """
     for node in graph.get_layers():
         if node.class_name not in ("Dense", "Conv1D", "Conv2D") or "weight" not in node.weights:
             continue
@@ -256,7 +263,7 @@ def _check_widths(origin: str, graph: Any) -> None:
 
 
 def _check_limits(origin: str, graph: Any) -> None:
-    """Refuse what hls4ml's C++ can't do."""
+    """Refuse layers that hls4ml's C++ can't compute."""
     try:
         limits.check(read(graph))
     except UnsupportedError as error:
@@ -264,7 +271,7 @@ def _check_limits(origin: str, graph: Any) -> None:
 
 
 def _adopt(source: SavedGraph | GraphSource, directory: Path, project: str) -> Any:
-    """A graph that hls4ml made elsewhere: its types stay, only the project is ours."""
+    """Take over a graph that hls4ml already made. Its types stay; its project settings are new."""
     if isinstance(source, SavedGraph):
         from gatewright.frontend.saved import restore
 

@@ -1,7 +1,7 @@
-"""A network as data: every reader makes one from a file, and hls4ml gets nothing else.
+"""A network as data: every reader of files makes one, and hls4ml gets nothing else.
 
-Nothing in these classes is untrusted text: names are identifiers, arguments are numbers, words from
-known lists, or lists and objects of these. `arguments.py` makes them of what a file says.
+No field of these classes but `label` holds untrusted text. Names are identifiers; arguments are
+numbers, words from known lists, or lists and objects of these. `arguments.py` reads them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-#: Longest name of a layer. Files are named by it.
+#: Longest name of a layer, in characters. Files are named after layers.
 MAX_NAME = 128
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -26,7 +26,7 @@ class Object:
 
     Attributes:
         kind: Name of its class, an identifier.
-        arguments: By name, an identifier.
+        arguments: By name, which is an identifier.
     """
 
     kind: str
@@ -47,15 +47,15 @@ class Layer:
     """A layer.
 
     Attributes:
-        name: An identifier, no other layer's.
-        kind: Name of its class, one of the table's.
+        name: An identifier, unique in the network.
+        kind: Name of its class, a key of `kinds.KINDS`.
         inputs: Names of the layers that it reads, in order; none for an input of the network.
-        arguments: What its class is told at inference, by name; all that the table lists.
-        training: What matters in training only. Plain values and objects; never asked for the
-            hardware.
+        arguments: Arguments that matter at inference, by name; all that the table lists.
+        training: Settings that matter in training only, by name. The hardware never depends on
+            them.
         weights: Its arrays by name.
-        label: What the model calls it, where that is another name: printable text, for people and
-            for finding what a setting names. Nothing is named by it.
+        label: The model's own name of the layer if it had to be renamed, else "". Printable text,
+            used in messages and to look up settings; never for names of files or in code.
     """
 
     name: str
@@ -72,15 +72,13 @@ class Network:
     """Layers in topological order.
 
     Attributes:
-        origin: What the user calls the model: its file, or its name.
-        layers: The layers, inputs among them.
-        inputs: Names of the layers through which data comes in, in the order that the user gives
-            data in.
-        outputs: Names of the layers whose results the network gives, in order.
-        name: Its own name.
-        framework: In which it means what its owner meant: layers of Keras 2 (tf-keras, QKeras), or
-            of Keras 3.
-        notes: Replacements made by passes, a line each, for the user.
+        origin: The model's name in messages: its file, or its name.
+        layers: The layers, including inputs.
+        inputs: Names of the input layers, in the order of the user's data.
+        outputs: Names of the layers whose results are the network's outputs, in order.
+        name: The network's own name.
+        framework: The framework that defines its layers: Keras 2 (tf-keras, QKeras) or Keras 3.
+        notes: Lines for the user about the replacements that passes made.
     """
 
     origin: str
@@ -93,7 +91,7 @@ class Network:
 
     @property
     def is_quantized(self) -> bool:
-        """Whether it has quantizers, for which hls4ml needs QKeras, and so TensorFlow."""
+        """Whether it has quantizers. hls4ml needs QKeras for them, and so TensorFlow."""
         return any(
             layer.kind == "QActivation" or isinstance(value, Object)
             for layer in self.layers
@@ -101,15 +99,15 @@ class Network:
         )
 
     def layer(self, name: str) -> Layer:
-        """The layer of that name."""
+        """The layer with that name."""
         return next(layer for layer in self.layers if layer.name == name)
 
 
 def is_name(text: object) -> bool:
-    """Whether something can name a layer, or a class: an identifier of at most `MAX_NAME` letters.
+    """Whether a value can be the name of a layer or class.
 
-    ASCII letters, digits and _ only: these mean the same to C++, SystemVerilog, a shell and a
-    terminal.
+    It must be an identifier of at most `MAX_NAME` ASCII letters, digits and _. These are harmless
+    in C++, SystemVerilog, a shell and a terminal.
     """
     return (
         isinstance(text, str) and len(text) <= MAX_NAME and _IDENTIFIER.fullmatch(text) is not None

@@ -1,6 +1,6 @@
-"""Types that are chosen: by the user, by a model's quantizers, by the values that they hold.
+"""Types chosen by the user, by a model's quantizers, or by the values that they must hold.
 
-docs/semantics.md states the rules; `refine` applies them to what a model leaves open.
+docs/semantics.md states the rules; `refine` applies them to types that the model doesn't set.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from gatewright.hlsgraph.node import read_type
 from gatewright.hlsgraph.weights import printed_values
 
 SAFE_DEFAULT = "fixed<16,6,TRN,SAT>"
-# A power-of-two scale may stand far from the point; its word is short all the same.
+# A weight times a power-of-two scale may lie far from the binary point and still need few bits.
 _EXACT_FRACTION = range(-32, 33)
 _CHECK_BITS = 50
 _MAX_WEIGHT_BITS = 24
@@ -36,31 +36,34 @@ _LEAST_RESULT = 2.0**-8
 
 @dataclass
 class Choices:
-    """What is decided about types: by the user, and by `refine`.
+    """The types that the user and `refine` have chosen.
 
     Attributes:
-        user: (layer, what) pairs that the user set, or that a layer's meaning leaves no choice in;
-            these are never touched.
-        layers: hls4ml's per-layer configuration, by layer; `refine` writes here.
+        user: Types, as (layer, type's name), that the user set or that a layer's meaning fixes;
+            these never change.
+        layers: hls4ml's configuration of layers, by layer; `refine` writes here.
     """
 
     user: set[tuple[str, str]]
     layers: dict[str, dict[str, Any]]
 
     def set_precision(self, layer: str, what: str, to: FixedType) -> bool:
-        """Choose a type unless the user did; whether that changes anything."""
+        """Choose a type unless the user did, and return whether it changed."""
         layer, what = self._place(layer, what)
         if (layer, what) in self.user:
             return False
         return write_precision(self.layers.setdefault(layer, {}), what, str(to))
 
     def chose_result(self, layer: str) -> bool:
-        """Whether a result's type was chosen here."""
+        """Whether `refine`, and not the user, chose the type of a layer's result."""
         chosen = self.layers.get(layer, {}).get("Precision", {}).get("result", "auto")
         return chosen != "auto" and (layer, "result") not in self.user
 
     def _place(self, layer: str, what: str) -> tuple[str, str]:
-        """Where hls4ml reads a type: half a separable convolution has it from the whole's."""
+        """The (layer, type's name) under which hls4ml looks up a type.
+
+        The halves of a separable convolution have theirs in the whole layer's configuration.
+        """
         for half in ("depthwise", "pointwise"):
             whole = layer.removesuffix(f"_{half}")
             if layer not in self.layers and whole != layer and whole in self.layers:
@@ -68,7 +71,7 @@ class Choices:
         return layer, what
 
     def set_key(self, layer: str, key: str, value: Any) -> bool:
-        """Set another key of a layer's configuration; whether that changes anything."""
+        """Set another key of a layer's configuration, and return whether it changed."""
         entry = self.layers.setdefault(layer, {})
         changed = entry.get(key) != value
         entry[key] = value
@@ -76,8 +79,8 @@ class Choices:
 
 
 def write_precision(entry: dict[str, Any], what: str, text: str) -> bool:
-    """Write a type into a layer's configuration, where hls4ml reads it; whether it is a new one."""
-    # hls4ml looks these up as plain attributes; it ignores them among the precisions.
+    """Write a type into a layer's configuration, and return whether it changed."""
+    # hls4ml reads these types as plain attributes, and ignores them among the precisions.
     direct = what.endswith("table") or what in ("inv_inp", "inp_norm")
     place, key = (entry, f"{what}_t") if direct else (entry.setdefault("Precision", {}), what)
     changed = place.get(key) != text
@@ -86,8 +89,8 @@ def write_precision(entry: dict[str, Any], what: str, text: str) -> bool:
 
 
 def holds(values: NDArray[Any], to: FixedType) -> bool:
-    """Whether casting `values` to `to` leaves every one of them in range."""
-    # Fifty bits reach beyond any weight worth converting; saturated, so that none comes back in.
+    """Whether all `values`, rounded as `to` rounds, lie in the range of `to`."""
+    # Fifty bits hold any realistic weight. Saturation keeps larger ones outside the range.
     wide = replace(
         to, width=_CHECK_BITS, integer=_CHECK_BITS - to.frac, signed=True, overflow=Overflow.SAT
     )
@@ -96,7 +99,7 @@ def holds(values: NDArray[Any], to: FixedType) -> bool:
 
 
 def exact_type(values: NDArray[Any]) -> FixedType | None:
-    """The smallest type that holds all `values` exactly, or None if 32 fraction bits don't do."""
+    """The narrowest type that holds all `values` exactly; None if 32 fraction bits are too few."""
     values = np.asarray(values, np.float64)
     for frac in _EXACT_FRACTION:
         scaled = np.ldexp(values, frac)
@@ -106,17 +109,17 @@ def exact_type(values: NDArray[Any]) -> FixedType | None:
 
 
 def settle_quantizers(layers: list[dict[str, Any]], choices: Choices, default: FixedType) -> None:
-    """Give every weight quantizer of QKeras a type that holds its weights exactly, scale included.
+    """Give every weight quantizer of QKeras a type that holds its weights exactly, with scale.
 
-    hls4ml's type for a quantizer misses a bit of some (`keep_negative=False`, as many integer bits
-    as bits), and for powers of two it is one that nothing else is inferred from. A scale that is a
-    power of two needs no layer of its own: the weights carry it. Where another scale is one that
-    hls4ml would lose, they carry it rounded. Binary weights of -1 and 1 stay as they are, because
-    hls4ml pairs them with binary activations.
+    hls4ml's own type for a quantizer is one bit short in some cases (`keep_negative=False`,
+    `integer` equal to `bits`); from its type for powers of two no other type can be inferred. A
+    scale that is a power of two is multiplied into the weights. Other scales are too, and rounded,
+    if hls4ml would lose them. Binary weights of -1 and 1 stay as they are, because hls4ml pairs
+    them with binary activations.
 
     Args:
-        layers: The layers, as hls4ml parsed them; changed in place.
-        choices: Receives the types of weights that are left without a quantizer.
+        layers: The layers as hls4ml parsed them; changed in place.
+        choices: Receives the types of weights whose quantizer is removed.
         default: The model's default type.
     """
     from hls4ml.model.types import IntegerPrecisionType, XnorPrecisionType
@@ -132,7 +135,7 @@ def settle_quantizers(layers: list[dict[str, Any]], choices: Choices, default: F
             if quantizer.is_sign and (
                 quantizer.alpha not in (None, 1) or quantizer.quantizer.arguments.get("use_01")
             ):
-                # It gives signs and drops the scale; this one gives what QKeras does.
+                # As a sign it would lose the scale; this quantizer gives QKeras' values.
                 quantizer = WeightQuantizer(quantizer.quantizer)
             elif isinstance(quantizer.hls_type, XnorPrecisionType):
                 continue
@@ -148,7 +151,7 @@ def settle_quantizers(layers: list[dict[str, Any]], choices: Choices, default: F
                     quantizer.hls_type = _hls4ml_type(exact)
                 quantizer.alpha = 1
                 layer[key] = quantizer
-            elif what != "weight":  # hls4ml splits a scale off these only
+            elif what != "weight":  # hls4ml splits off the scale of `weight` only
                 layer[f"{what}_data"], layer[key] = values, None
                 whole = "Separable" in layer["class_name"] or what == "bias"
                 to = scale_type(values, default)
@@ -156,10 +159,14 @@ def settle_quantizers(layers: list[dict[str, Any]], choices: Choices, default: F
 
 
 def check_scales(origin: str, layers: list[dict[str, Any]]) -> None:
-    """Refuse scales that hls4ml loses where its own types are asked for.
+    """Refuse scales that hls4ml loses when it infers types by its own rules.
+
+    Args:
+        origin: The model's name in messages.
+        layers: The layers as hls4ml parsed them.
 
     Raises:
-        UnsupportedError: naming the layer, and how its scale is kept.
+        UnsupportedError: if the pointwise weights of a separable convolution have a scale.
     """
     for layer in layers:
         quantizer = layer.get("pointwise_quantizer")
@@ -172,20 +179,19 @@ def check_scales(origin: str, layers: list[dict[str, Any]]) -> None:
 
 
 def settle_activations(origin: str, layers: list[dict[str, Any]], choices: Choices) -> None:
-    """Give every activation that QKeras quantizes the type that its values have.
+    """Give every quantized activation of QKeras the type of its quantizer.
 
-    hls4ml's type for one is not always that of the quantizer (`keep_negative=False`, `symmetric`,
-    no fraction bits). Where it moves a quantization into the layer before, it forgets the type,
-    unless the layer has it as a quantizer, too.
+    hls4ml's own type differs in some cases (`keep_negative=False`, `symmetric`, no fraction bits).
+    If hls4ml merges the activation into the layer before, it keeps the type only if the activation
+    also has it as its `quantizer`.
 
     Args:
-        origin: What the user calls the model.
-        layers: The layers, as hls4ml parsed them; changed in place.
+        origin: The model's name in messages.
+        layers: The layers as hls4ml parsed them; changed in place.
         choices: Receives the types.
 
     Raises:
-        UnsupportedError: naming the layer, if its scale is measured at run time, or hls4ml drops
-            a part of what its quantizer does.
+        UnsupportedError: if a `quantized_relu` has a slope that its bits can't hold.
     """
     from hls4ml.model.quantizers import Quantizer
 
@@ -199,11 +205,11 @@ def settle_activations(origin: str, layers: list[dict[str, Any]], choices: Choic
         if layer["class_name"] == "LeakyReLU":
             choices.set_precision(name, "result", _sloped_type(config))
             slope = exact_type(np.array([config["negative_slope"]], np.float64))
-            assert slope is not None  # a power of two, which `_check_relu` has seen
+            assert slope is not None  # `_check_relu` has checked that it is a power of two
             choices.set_precision(name, "param", slope)
         if layer["class_name"] != "Activation":
             continue
-        if quantizer["class_name"] == "linear":  # what the parser calls quantized_bits
+        if quantizer["class_name"] == "linear":  # the parser's name for quantized_bits
             choices.set_precision(name, "result", _bits_type(config))
         elif quantizer["class_name"] == "quantized_relu":
             width, integer = int(config["bits"]), int(config["integer"])
@@ -215,11 +221,11 @@ def settle_activations(origin: str, layers: list[dict[str, Any]], choices: Choic
 
 
 def settle_linear(layers: list[dict[str, Any]], choices: Choices) -> None:
-    """Have linear activations keep the types that the user asked for where hls4ml drops the layer.
+    """Keep the user's types of linear activations, which hls4ml would drop with the layer.
 
     Args:
-        layers: The layers, as hls4ml parsed them; changed in place.
-        choices: What the user chose.
+        layers: The layers as hls4ml parsed them; changed in place.
+        choices: The user's choices.
     """
     from hls4ml.model.quantizers import Quantizer
 
@@ -231,35 +237,39 @@ def settle_linear(layers: list[dict[str, Any]], choices: Choices) -> None:
 
 
 def _check_relu(layer: str, config: dict[str, Any]) -> None:
-    """Refuse a `quantized_relu` that hls4ml reads as another one."""
+    """Refuse a `quantized_relu` whose negative slope is too small or too large for its bits."""
     slope, bits = float(config["negative_slope"]), int(config["bits"])
     if slope and not 2.0 ** (1 - bits) <= slope <= 1:
         raise UnsupportedError(
-            f"{layer}: quantized_relu of {bits} bits with negative_slope={slope:g} ends at "
+            f"{layer}: quantized_relu of {bits} bits with negative_slope={slope:g} saturates at "
             f"values that {bits} bits can't hold; use a power of two from "
             f"{2.0 ** (1 - bits):g} to 1"
         )
 
 
 def _sloped_type(config: dict[str, Any]) -> FixedType:
-    """The type of a `quantized_relu` with a slope: one of its bits is the sign."""
+    """The type of a `quantized_relu` with a slope, one of whose bits is the sign."""
     width, integer = int(config["bits"]), int(config["integer"]) + 1
     return FixedType(width, integer, True, Rounding.RND_CONV, Overflow.SAT)
 
 
 def settle_slopes(origin: str, graph: Any, choices: Choices) -> bool:
-    """Have a `quantized_relu` with a slope end where it does in QKeras; whether types changed.
+    """Make each `quantized_relu` with a slope saturate where it does in QKeras.
 
-    QKeras saturates it at -slope 2^integer, hls4ml's type at -2^integer. So what it reads has to
-    saturate at -2^integer, which changes nothing else: above 2^integer it saturates anyway.
+    QKeras saturates the result at -slope * 2^integer, hls4ml's type at -2^integer. So the layer
+    before must saturate at -2^integer. This changes nothing else: above 2^integer the result
+    saturates anyway.
 
     Args:
-        origin: What the user calls the model.
-        graph: hls4ml's ModelGraph, with its flow applied.
+        origin: The model's name in messages.
+        graph: hls4ml's ModelGraph after its flow.
         choices: Receives the types.
 
+    Returns:
+        Whether types changed.
+
     Raises:
-        UnsupportedError: naming the layer, if what it reads can't be made to.
+        UnsupportedError: if the layer before can't get such a type.
     """
     changed = False
     for node in graph.get_layers():
@@ -285,7 +295,7 @@ def settle_slopes(origin: str, graph: Any, choices: Choices) -> bool:
                 f"{origin}: layer '{node.name}': its slope ends at an input of {-end:g}, but "
                 f"layer '{source.name}' goes below that; let it read a Dense, a convolution "
                 f"or a sum "
-                f"that nothing else reads, or a quantized_bits with {integer - 1} integer bits"
+                f"with no other reader, or a quantized_bits with {integer - 1} integer bits"
             )
         changed = True
     return changed
@@ -311,7 +321,7 @@ def _fitted(scaled: NDArray[np.float64], frac: int) -> FixedType:
 
 
 def widened(values: NDArray[Any], default: FixedType) -> FixedType:
-    """`default` with as many more integer bits as it takes to hold `values`; the fraction stays."""
+    """`default` with enough further integer bits to hold `values`; the fraction bits stay."""
     to = default
     while not holds(values, to):
         to = replace(to, width=to.width + 1, integer=to.integer + 1)
@@ -319,9 +329,10 @@ def widened(values: NDArray[Any], default: FixedType) -> FixedType:
 
 
 def scale_type(values: NDArray[Any], default: FixedType) -> FixedType:
-    """A type for scales: exact where the default's width allows, else with the point moved.
+    """A type for scales, about as wide as the default: exact if possible, else rounded.
 
-    A scale may be far below one, where the default type would leave it no significant bits.
+    Its binary point follows the largest scale. A scale may be so small that the default type would
+    leave it no significant bits.
     """
     exact = exact_type(values)
     if exact is not None and exact.width <= default.width:
@@ -332,16 +343,17 @@ def scale_type(values: NDArray[Any], default: FixedType) -> FixedType:
 
 
 def is_fine(columns: NDArray[np.float64], to: FixedType, error: float) -> bool:
-    """Whether a type keeps the weights of a layer, and not only those of its largest results.
+    """Whether a type rounds the weights of each result of a layer finely enough.
 
-    Of each result, the rounding of its weights may add up to a part of the weights' sum, both taken
-    as magnitudes: so much of the result it is at most if all products have one sign. Results whose
-    weights are below 2^-8 of the layer's largest don't count: they are as good as none.
+    For each result, the sum of the weights' rounding errors may be at most `error` times the sum of
+    the weights, both of magnitudes. This bounds the relative error of the result if all products
+    have the same sign. Results whose weights add up to less than 2^-8 of the layer's largest sum
+    are ignored.
 
     Args:
         columns: Weights of shape (terms, results).
         to: A type that holds them.
-        error: That part.
+        error: Largest relative error, a fraction of 1.
     """
     sums = np.abs(columns).sum(axis=0)
     errors = np.abs(columns - to_float(from_float(columns, to), to.frac)).sum(axis=0)
@@ -350,7 +362,9 @@ def is_fine(columns: NDArray[np.float64], to: FixedType, error: float) -> bool:
 
 
 def fine_type(columns: NDArray[np.float64], default: FixedType, error: float) -> FixedType:
-    """A type that is fine for weights: the default's width with the point moved, or some bits more.
+    """A type that `is_fine` for weights, as wide as the default or a few bits wider.
+
+    It is at most 24 bits wide, plus any integer bits that the weights need.
 
     Args:
         columns: As for `is_fine`.
@@ -368,7 +382,7 @@ def fine_type(columns: NDArray[np.float64], default: FixedType, error: float) ->
 
 
 def is_plain_linear(node: Any) -> bool:
-    """Whether a layer does nothing but cast, to a type that no quantizer names."""
+    """Whether a layer is a linear activation, which only casts, without a quantizer."""
     return (
         node.class_name == "Activation"
         and activation.function(node) == "linear"
@@ -377,10 +391,10 @@ def is_plain_linear(node: Any) -> bool:
 
 
 def freeze_weights(graph: Any) -> None:
-    """Replace every fixed-point weight by the value that it has in hardware.
+    """Replace every fixed-point weight by its value in hardware.
 
-    hls4ml prints a weight with as many decimals as its type has fraction bits and lets C++ read it
-    back; what C++ makes of that text is what a weight is.
+    hls4ml prints a weight into C++ with as many decimals as its type has fraction bits. The value
+    that C++ reads from that text is the weight's value.
     """
     from hls4ml.model.types import CompressedWeightVariable
 

@@ -1,8 +1,8 @@
-"""Layers of QKeras for hls4ml's Keras 2 parser, without QKeras.
+"""Handlers of QKeras' layers for hls4ml's Keras 2 parser that don't need QKeras.
 
-hls4ml's own handlers have QKeras make each quantizer, and so import TensorFlow. Handlers of classes
-with names of ours, which `keras2.Model` writes, stand beside them in hls4ml's table: they give the
-layers that hls4ml's do, with quantizers that `quantized` evaluates.
+hls4ml's own handlers create each quantizer with QKeras, and so import TensorFlow. The handlers here
+return the same layers with quantizers that `quantized` evaluates. They are registered under class
+names with a prefix of Gatewright, which `keras2.Model` writes.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class WeightQuantizer(Quantizer):  # type: ignore[misc]  # hls4ml has no types
 
     Attributes:
         quantizer: Its class and arguments.
-        bits: Width of its type, as hls4ml has it.
-        hls_type: The type of what it gives.
-        alpha: The scale; 1 once the weights carry it, or a layer of its own.
-        is_sign: Whether hls4ml has its weights as signs, without a scale.
+        bits: Width of its type in bits, according to hls4ml.
+        hls_type: The type of the quantized weights.
+        alpha: The scale; 1 once it is multiplied into the weights, or has a layer of its own.
+        is_sign: Whether hls4ml treats its weights as signs, without a scale.
     """
 
     def __init__(self, quantizer: Object, *, signs: bool = False, xnor: bool = False) -> None:
@@ -49,8 +49,8 @@ class WeightQuantizer(Quantizer):  # type: ignore[misc]  # hls4ml has no types
 
         Args:
             quantizer: Its class and arguments.
-            signs: Give signs, whatever the scale, as hls4ml pairs them with binary activations.
-            xnor: Give -1 as 0, for hls4ml's one-bit type.
+            signs: Return signs, whatever the scale: hls4ml pairs these with binary activations.
+            xnor: Return 0 for -1, for hls4ml's one-bit type.
         """
         self.quantizer = quantizer
         self.is_sign = signs
@@ -62,7 +62,7 @@ class WeightQuantizer(Quantizer):  # type: ignore[misc]  # hls4ml has no types
             self.alpha: Any = list(alpha) if isinstance(alpha, tuple) else alpha
 
     def __call__(self, data: Any) -> NDArray[Any]:
-        """The quantized values of an array, in float32; of signs with `xnor`, 0 and 1."""
+        """The quantized values of an array, float32; for signs with `xnor`, integers 0 and 1."""
         values = self.quantized(data).values
         if not self.is_sign:
             return values
@@ -70,7 +70,11 @@ class WeightQuantizer(Quantizer):  # type: ignore[misc]  # hls4ml has no types
         return positive.astype(int) if self._xnor else positive * 2.0 - 1.0
 
     def quantized(self, data: Any) -> Quantized:
-        """The quantized values of an array, with their scale."""
+        """The quantized values of an array, with their scale.
+
+        Raises:
+            UnsupportedError: if QKeras can't evaluate the quantizer either, or it draws at random.
+        """
         try:
             return quantize(self.quantizer, data)
         except ValueError as error:
@@ -81,7 +85,7 @@ class WeightQuantizer(Quantizer):  # type: ignore[misc]  # hls4ml has no types
         return self._with(alpha=1)
 
     def behind(self, axes: int) -> WeightQuantizer:
-        """The same quantizer for arrays with as many axes more before the others."""
+        """The same quantizer for arrays with this many further axes in front."""
         axis: Any = self.quantizer.arguments.get("scale_axis")
         return self if axis is None else self._with(scale_axis=axis + axes)
 
@@ -92,20 +96,20 @@ class WeightQuantizer(Quantizer):  # type: ignore[misc]  # hls4ml has no types
         )
 
     def serialize_class_name(self) -> str:
-        """The class under which hls4ml saves such a quantizer."""
+        """The class under which hls4ml saves this quantizer."""
         if self.is_sign:
             return f"{_HLS4ML}.QKerasBinaryQuantizer"
         kind = "PO2" if self.quantizer.kind == "quantized_po2" else ""
         return f"{_HLS4ML}.QKeras{kind}Quantizer"
 
     def serialize_state(self) -> dict[str, Any]:
-        """What hls4ml saves of it."""
+        """The state that hls4ml saves of this quantizer."""
         state = {"config": plain(self.quantizer)}
         return {**state, "xnor": self._xnor} if self.is_sign else state
 
 
 def _hls4ml_type(quantizer: Object, *, signs: bool, xnor: bool) -> tuple[int, Any]:
-    """The bits, and the type, that hls4ml has for what a quantizer gives."""
+    """The width in bits and the type of hls4ml for a quantizer's values."""
     kind = quantizer.kind
     arguments: Mapping[str, Any] = quantizer.arguments
     if signs:
@@ -115,7 +119,7 @@ def _hls4ml_type(quantizer: Object, *, signs: bool, xnor: bool) -> tuple[int, An
         return bits, ExponentPrecisionType(bits, signed=True)
     if kind == "quantized_bits":
         bits, integer = arguments["bits"], arguments["integer"]
-        if bits == integer == 1:  # -1 and 1; hls4ml has one bit for them, and loses the -1
+        if bits == integer == 1:  # -1 and 1; hls4ml's one-bit type would lose the -1
             return bits, FixedPrecisionType(2, 2, signed=True)
         if bits == integer:
             return bits, IntegerPrecisionType(bits, signed=True)
@@ -127,12 +131,12 @@ def _hls4ml_type(quantizer: Object, *, signs: bool, xnor: bool) -> tuple[int, An
     return 16, FixedPrecisionType(16, 6, signed=True)
 
 
-#: By argument of QKeras' layers, what hls4ml calls what it quantizes.
+#: hls4ml's names of weights by QKeras' names, where they differ.
 _CALLED = {"kernel": "weight"}
 
 
 def _weights_handler(kind: str) -> Callable[..., tuple[dict[str, Any], list[int | None]]]:
-    """A handler of one of QKeras' layers with weights."""
+    """A handler for one of QKeras' layers with weights."""
     roles = QUANTIZED_LAYERS[kind]
 
     def parse(
@@ -165,7 +169,7 @@ def _made(kind: str, role: str, quantizer: Object | None) -> WeightQuantizer | N
 def _parse_activation(
     keras_layer: dict[str, Any], input_names: Any, input_shapes: Any, data_reader: Any
 ) -> tuple[dict[str, Any], list[int | None]]:
-    """A QActivation as hls4ml's parser has it."""
+    """Handle a QActivation; returns the same layer as hls4ml's own handler."""
     quantizer: Object = keras_layer["config"]["activation"]
     given = {**keras_layer, "class_name": "QActivation"}
     layer: dict[str, Any] = parse_default_keras_layer(given, input_names)
@@ -197,7 +201,7 @@ def _parse_activation(
 
 
 def register() -> None:
-    """Have hls4ml's parser know the classes; once is enough."""
+    """Register the handlers in hls4ml's parser, if they aren't there yet."""
     if f"{OURS}QActivation" in get_layer_handlers():
         return
     for kind in QUANTIZED_LAYERS:

@@ -1,11 +1,11 @@
-"""What QKeras' quantizers make of values at inference, in NumPy.
+"""QKeras' quantizers at inference, in NumPy.
 
 The operations and their order are those of QKeras 0.9 (qkeras/quantizers.py) in float32, so that
-the results are its results to the last bit: a quantizer there adds the difference between the
-quantized value and the value to the value, which rounds. Two things no order of operations settles,
-as in QKeras they depend on the machine's vector unit: means over many values (scales of `binary`,
-`ternary` with alpha="auto") may differ in float32's last bits, and so may logarithms, which decides
-about values within 2^-18 of the middle between two powers of two.
+the results agree to the last bit. The order matters: QKeras computes x + (q - x) for the quantized
+value q of x, which rounds. Two operations of QKeras depend on the machine's vector unit, so that
+their last bits may differ here: means over many values (scales of `binary` and `ternary` with
+alpha="auto") and logarithms. The latter affect only values within 2^-18 of the middle between two
+powers of two.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Quantized:
     """Quantized values.
 
     Attributes:
-        values: The values, scale included.
-        scale: What the values are multiples of, of a shape that broadcasts to theirs; None where
-            the quantizer has no scale.
+        values: The values, float32, including the scale.
+        scale: The values are multiples of it. A number, or an array that broadcasts to their
+            shape; None if the quantizer has no scale.
     """
 
     values: Floats
@@ -49,26 +49,27 @@ def quantize(quantizer: Object, values: NDArray[Any]) -> Quantized:
         values: Any shape; the last axis counts channels.
 
     Raises:
-        ValueError: if QKeras draws at random at inference, too, fails with these arguments, or
-            gives no number; its text names the argument and stands behind the quantizer's class.
+        ValueError: if QKeras draws at random at inference too, fails with these arguments, or
+            returns infinities or NaN. The text completes a sentence that begins with the
+            quantizer's class.
     """
     x = np.asarray(values, np.float32)
-    # TensorFlow reads what is below the smallest normal number as 0.
+    # TensorFlow treats subnormal numbers as 0.
     x = np.where(np.abs(x) < np.finfo(np.float32).tiny, np.float32(0), x)
     with np.errstate(all="ignore"):
         found = _KINDS[quantizer.kind](quantizer.arguments, x)
     if not np.isfinite(found.values).all():
-        raise ValueError("gives values that are not numbers, in QKeras too")
+        raise ValueError("gives infinities or NaN, in QKeras too")
     return found
 
 
 def _through(x: Floats, quantized: Floats, *, direct: bool = False) -> Floats:
-    """The quantized value as a straight-through estimator gives it."""
+    """The quantized value as QKeras' straight-through estimator rounds it."""
     return quantized if direct else x + (quantized - x)
 
 
 def _exponents(x: Floats) -> Floats:
-    """Exponents of the nearest powers of two, by the logarithm."""
+    """Exponents of the nearest powers of two, nearest in the logarithm."""
     return np.rint(np.log2(x.astype(np.float64))).astype(np.float32)
 
 
@@ -77,7 +78,7 @@ def _power(exponents: Floats) -> Floats:
 
 
 def _magnitude_sign(x: Floats) -> Floats:
-    """1 where a value is at least 0, else -1."""
+    """1 for values of at least 0, else -1."""
     return np.where(x >= 0, np.float32(1), np.float32(-1))
 
 
@@ -91,7 +92,7 @@ def _sigmoid(x: Floats) -> Floats:
 
 
 def _axes(rank: int, scale_axis: int | None = None) -> tuple[int, ...]:
-    """The axes that share a scale: all but one, the last if none is named."""
+    """The axes that share a scale: all but `scale_axis`, which is the last axis if None."""
     if scale_axis is None:
         return tuple(range(rank - 1))
     axes = (*range(scale_axis), *range(scale_axis + 1, rank))
@@ -105,7 +106,7 @@ def _mean(x: Floats, axes: tuple[int, ...]) -> Floats:
 
 
 def _scale(alpha: Any, x: Floats, q: Floats, scale_axis: int | None = None) -> Floats | float:
-    """The scale by which `q` comes nearest to `x` in the mean square, or the one that is given."""
+    """The given scale, or the least-squares scale of `q` for `x` if alpha says to measure it."""
     if not isinstance(alpha, str):
         return _given_scale(alpha)
     if x.ndim > 1:
@@ -159,7 +160,7 @@ def _as_floats(values: Any) -> Floats:
 def _auto_levels(
     bits: int, alpha: str, scale_axis: int | None, x: Floats
 ) -> tuple[Floats, Floats | float]:
-    """Integer levels, the same number of either sign, and the scale measured for them."""
+    """Integer levels, symmetric around 0, and the scale that is measured for them."""
     axes = _axes(x.ndim, scale_axis) if x.ndim > 1 else (0,)
     levels = np.float32((2 ** (bits - 1) - 1) * 2)
     half = levels / np.float32(2)
@@ -238,7 +239,7 @@ def _quantized_relu(a: Arguments, x: Floats) -> Quantized:
 
 
 def _clipped_exponents(a: Arguments, x: Floats, low: int, high: int) -> Floats:
-    """Exponents of powers of two for values that are at least 0, clipped to what bits hold."""
+    """Exponents of powers of two for values of at least 0, clipped to `low` and `high`."""
     limit = a["max_value"]
     filtered = np.where(x < _EPSILON, _EPSILON, x)
     if limit is not None:

@@ -1,7 +1,7 @@
-"""Quantizers of QKeras as data: parsed from what a file says, never looked up by it or evaluated.
+"""Parses quantizers of QKeras into data, without evaluating any text.
 
-A file has a quantizer as an object with a class and its settings, or as text,
-`quantized_bits(4,0)`, which QKeras would evaluate.
+In a file, a quantizer is an object with a class and its settings, or text such as
+`quantized_bits(4,0)`, which QKeras itself would evaluate.
 """
 
 from __future__ import annotations
@@ -22,23 +22,26 @@ _MAX_TEXT = 1024
 
 
 def _alpha(value: Any) -> Value:
-    """A scale: a number, a list of numbers, or how QKeras measures it."""
+    """Read a scale: a number, a list of numbers, or the way in which QKeras measures it."""
     if isinstance(value, str):
         return word("auto", "auto_po2")(value)
     if isinstance(value, list | tuple):
         return tuple(real()(each) for each in value)
-    # QKeras multiplies by a truth value as by 1 and 0.
+    # QKeras uses true and false as 1 and 0.
     return optional(real())(int(value) if isinstance(value, bool) else value)
 
 
 def _all_of_it(value: Any) -> Value:
-    """How much of the quantization is done; QKeras' schedules raise it from 0 to 1 in training."""
+    """Read the degree of quantization, which must be 1.
+
+    QKeras' schedules raise it from 0 to 1 in training.
+    """
     if real()(value) != 1:
-        raise ValueError("1: with less, values are only partly quantized, which hardware can't do")
+        raise ValueError("1: below that, values are partly quantized, which hardware can't do")
     return 1.0
 
 
-#: Arguments that matter in training alone.
+#: Arguments that matter in training only.
 _NOISE: dict[str, Argument] = {
     "qnoise_factor": Argument(_all_of_it, 1.0),
     "var_name": Argument(lambda value: None, None),
@@ -51,7 +54,7 @@ _POWER = {
     "log2_rounding": Argument(word("rnd", "floor"), "rnd"),
 }
 
-#: By class its arguments, in the order of its signature, with QKeras' own defaults.
+#: Arguments by class, in the order of its signature, with QKeras' own defaults.
 QUANTIZERS: Mapping[str, Mapping[str, Argument]] = {
     "bernoulli": {
         "alpha": Argument(_alpha, None),
@@ -141,10 +144,13 @@ FUNCTIONS = ("binary_tanh", "ternary_tanh")
 
 
 def read_quantizer(value: Any) -> Object:
-    """A quantizer of QKeras, with all its arguments.
+    """Read a quantizer of QKeras, with all its arguments.
+
+    Args:
+        value: The object or the text in the file.
 
     Raises:
-        ValueError: saying what would be right; fits behind "must be".
+        ValueError: if it isn't one; the text says what would be right and completes "must be ...".
     """
     if isinstance(value, str):
         kind, given = _parse(value)
@@ -160,7 +166,7 @@ def read_quantizer(value: Any) -> Object:
     arguments: dict[str, Value] = {key: each.default for key, each in known.items()}
     for key, each in given.items():
         if key not in known:
-            # A later version's argument means nothing where it is null.
+            # Null means the default, also for an argument of a later version.
             if each is None:
                 continue
             raise ValueError(f"a {kind} without '{_shown(key)}', which is not known")
@@ -172,9 +178,9 @@ def read_quantizer(value: Any) -> Object:
 
 
 def learned(quantizer: Object) -> Object:
-    """A quantizer as layers of QKeras have it for weights that are learned: a scale is measured.
+    """A quantizer as QKeras' layers use it for learned weights: without alpha, it measures a scale.
 
-    They call `_set_trainable_parameter` of kernels' quantizers, and gamma's and variance's.
+    QKeras' layers call `_set_trainable_parameter` of the quantizers of kernels, gamma and variance.
     """
     arguments = quantizer.arguments
     if "alpha" not in arguments or arguments["alpha"] is not None:
@@ -183,7 +189,7 @@ def learned(quantizer: Object) -> Object:
 
 
 def quantizer(value: Any) -> Value:
-    """A quantizer, or null."""
+    """Read a quantizer, or null as None."""
     return None if value is None else read_quantizer(value)
 
 
@@ -192,7 +198,10 @@ def _shown(key: object) -> str:
 
 
 def _parse(text: str) -> tuple[str, dict[str, Any]]:
-    """Class and arguments of `quantized_bits(4, 0, alpha=1)`: literals only."""
+    """The class and the arguments of a text such as `quantized_bits(4, 0, alpha=1)`.
+
+    Arguments must be literals. The class is "" if the text isn't a call of a known quantizer.
+    """
     match = _CALL.fullmatch(text.strip()) if len(text) <= _MAX_TEXT else None
     if match is None or match["kind"] not in (*QUANTIZERS, *FUNCTIONS):
         return "", {}

@@ -1,4 +1,4 @@
-"""Keeps the chatter of TensorFlow and hls4ml off our output."""
+"""Keeps the output of TensorFlow and hls4ml out of Gatewright's output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _INSTALL = "pip install 'gatewright[keras]'"
 
 @contextlib.contextmanager
 def quiet(log: IO[str] | None = None) -> Iterator[None]:
-    """Redirect what Python code prints or warns to `log`, or drop it."""
+    """Redirect Python's standard output and error streams to `log`, or drop them if it is None."""
     sink = log if log is not None else io.StringIO()
     with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
         yield
@@ -27,7 +27,7 @@ def quiet(log: IO[str] | None = None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _mute() -> Iterator[None]:
-    """Drop what C++ writes to the standard error stream; show it if the body fails."""
+    """Hide what C++ writes to the standard error stream; show it if the body fails."""
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as sink:
@@ -44,7 +44,7 @@ def _mute() -> Iterator[None]:
 
 
 def import_keras(module: str) -> ModuleType:
-    """Import `tf_keras` or `qkeras`, with TensorFlow told to be quiet and to use Keras 2.
+    """Import `tf_keras` or `qkeras`, and configure TensorFlow to be quiet and to use Keras 2.
 
     Raises:
         InputError: if it isn't installed, or TensorFlow was imported with Keras 3 as its Keras.

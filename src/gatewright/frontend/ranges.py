@@ -1,9 +1,8 @@
-"""What interval each tensor of a network lies in: from bounds, or from calibration samples.
+"""The range of each tensor of a network, from bounds or from calibration data.
 
-Interval arithmetic on hls4ml's graph (Moore, 1966), whose weights are those that hardware has: of
-each layer, what its results can be, given what its inputs can be. Intervals are kept per channel,
-which is the last axis, so that a channel with small weights does not pay for one with large ones.
-docs/semantics.md says which types follow.
+Interval arithmetic (Moore, 1966) on hls4ml's graph with the weights of the hardware: each layer's
+range follows from the ranges of its inputs. Each channel (last axis) has its own interval, so that
+large weights of one channel don't widen the others. docs/semantics.md says which types follow.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from gatewright.hlsgraph.node import channels, read_channels, result_type
 
 Floats = NDArray[np.float64]
 
-#: Channels of a tensor at most; of more, one interval is kept.
+#: Most channels with an interval each; a tensor with more has one interval.
 _MOST_CHANNELS = 1 << 18
-#: Values below 2 to this are as good as zero.
+#: Exponent of 2: smaller magnitudes count as zero.
 _LEAST_POINT = -32
 #: Factor and slope of a SELU (Klambauer et al., 2017).
 _SELU = (1.0507009873554805, 1.6732632423543772)
@@ -32,11 +31,11 @@ _SELU = (1.0507009873554805, 1.6732632423543772)
 
 @dataclass(frozen=True)
 class Interval:
-    """What values a tensor can have.
+    """The range of a tensor's values.
 
     Attributes:
-        low: Least value, float64 of shape (channels,), or () where all channels have one.
-        high: Greatest value, of the same shape.
+        low: Least values, float64 of shape (channels,), or () for one interval for all channels.
+        high: Greatest values, of the same shape.
     """
 
     low: Floats
@@ -44,7 +43,7 @@ class Interval:
 
     @classmethod
     def of(cls, low: Any, high: Any) -> Interval:
-        """From numbers or arrays that broadcast."""
+        """An interval from numbers, or from arrays that broadcast against each other."""
         ends = np.broadcast_arrays(np.asarray(low, np.float64), np.asarray(high, np.float64))
         return cls(*ends)
 
@@ -59,28 +58,29 @@ class Interval:
         return max(map(abs, self.whole))
 
     def hull(self) -> Interval:
-        """The same for all channels together."""
+        """One interval for all channels that holds each channel's."""
         return Interval.of(*self.whole)
 
     def union(self, other: Interval) -> Interval:
-        """The least interval that holds both."""
+        """The smallest interval that holds both."""
         first, second = _alike(self, other)
         return Interval.of(np.minimum(first.low, second.low), np.maximum(first.high, second.high))
 
     def within(self, other: Interval) -> Interval:
-        """What of it lies in the other one too; the nearest end of that where nothing does."""
+        """The intersection with another interval; if empty, the other's end that is nearest."""
         mine, its = _alike(self, other)
         return Interval.of(*(np.clip(end, its.low, its.high) for end in (mine.low, mine.high)))
 
     def with_room(self) -> Interval:
-        """With as much room on either side as the greatest magnitude."""
+        """The interval extended on either side by its greatest magnitude."""
         return Interval.of(self.low - self.largest, self.high + self.largest)
 
     def spread(self, channels: int) -> Interval:
-        """With an interval per channel; elements follow each other channel by channel.
+        """The intervals after a reshape that changes the last axis.
 
         Args:
-            channels: Size of the last axis that the elements are given.
+            channels: The new size of the last axis. If neither size divides the other, the result
+                is one interval.
         """
         size = self.low.size
         if self.low.ndim == 0 or channels > _MOST_CHANNELS:
@@ -96,12 +96,12 @@ class Interval:
 
 
 def type_interval(to: FixedType) -> Interval:
-    """What a type can hold."""
+    """The range of a type."""
     return Interval.of(math.ldexp(to.lowest, -to.frac), math.ldexp(to.max, -to.frac))
 
 
 def holds_interval(to: FixedType, interval: Interval) -> bool:
-    """Whether no value of an interval is beyond a type, as far as its last bit."""
+    """Whether a type holds an interval, up to less than one unit of its last place."""
     low, high = type_interval(to).whole
     unit = math.ldexp(1, -to.frac)
     least, most = interval.whole
@@ -109,7 +109,7 @@ def holds_interval(to: FixedType, interval: Interval) -> bool:
 
 
 def cast_interval(interval: Interval, to: FixedType) -> Interval:
-    """What becomes of an interval that is assigned to a type: one that wraps can be anything."""
+    """The range of an interval's values after a cast to a type; if they wrap, the type's range."""
     if holds_interval(to, interval):
         unit = 0.0 if to.rounding is Rounding.RND else math.ldexp(1, -to.frac)
         return Interval.of(interval.low - unit, interval.high + unit).within(type_interval(to))
@@ -118,7 +118,7 @@ def cast_interval(interval: Interval, to: FixedType) -> Interval:
     return type_interval(to)
 
 
-#: The type of a node's result, given what the result would be if no type bounded it.
+#: The type of a node's result, given the node and the range that the result has without a type.
 Typed = Callable[[Any, Interval], FixedType | None]
 
 
@@ -127,8 +127,8 @@ class Ranges:
     """The intervals of a graph's tensors, by node.
 
     Attributes:
-        free: What a result would be if its own type did not bound it.
-        held: What it is.
+        free: The range of each result before the cast to its own type.
+        held: The range after that cast.
     """
 
     free: Mapping[str, Interval]
@@ -139,9 +139,9 @@ def find(graph: Any, typed: Typed, measured: Mapping[str, Interval] | None = Non
     """The intervals of a graph's tensors.
 
     Args:
-        graph: hls4ml's ModelGraph, its flow applied.
-        typed: Gives the type of a node's result; None where it is not fixed point.
-        measured: By node, what calibration samples reach; twice that is taken to be possible.
+        graph: hls4ml's ModelGraph after its flow.
+        typed: Returns the type of a node's result; None if it isn't fixed point.
+        measured: The ranges of nodes on calibration data; `Interval.with_room` extends them.
     """
     free: dict[str, Interval] = {}
     held: dict[str, Interval] = {}
@@ -164,15 +164,16 @@ def find(graph: Any, typed: Typed, measured: Mapping[str, Interval] | None = Non
 
 
 def ranged_type(interval: Interval, like: FixedType, width: int, most: int) -> FixedType:
-    """A type for values of an interval.
+    """A type that holds an interval.
 
     Args:
-        interval: What is to be held.
-        like: A type with the modes wanted, and the least fraction.
-        width: Width at least; a small interval has more fraction bits.
-        most: Width at most; of an interval that needs more, the ends are not held.
+        interval: The range.
+        like: A type with the wanted signedness, rounding and overflow, and the least number of
+            fraction bits.
+        width: Least width in bits; if a narrow range leaves bits over, they are fraction bits.
+        most: Greatest width in bits. A range that needs more is not held at its ends.
     """
-    # 2^bits is above the greatest magnitude, or, as far as the last bit goes, equal to it.
+    # 2^bits is greater than the greatest magnitude, or equal to it up to the last bit.
     bits = max(math.frexp(interval.largest)[1], _LEAST_POINT)
     for integer in range(bits - 1 + like.signed, bits + 1 + like.signed):
         to = replace(like, width=max(width, integer + like.frac), integer=integer)
@@ -183,12 +184,12 @@ def ranged_type(interval: Interval, like: FixedType, width: int, most: int) -> F
 
 def _result_interval(node: Any) -> Interval:
     to = result_type(node)
-    # What is not fixed point is a sign.
+    # A result that isn't fixed point is a sign.
     return Interval.of(-1, 1) if to is None else type_interval(to)
 
 
 def _alike(first: Interval, second: Interval) -> tuple[Interval, Interval]:
-    """Both with as many channels, or with none."""
+    """Both as they are if they broadcast, else both as one interval."""
     sizes = {first.low.size, second.low.size}
     if len(sizes - {1}) > 1:
         return first.hull(), second.hull()
@@ -203,7 +204,7 @@ def _with_zero(interval: Interval) -> Interval:
 
 
 def _product(weights: Floats, x: Interval, axis: int | tuple[int, ...]) -> Interval:
-    """Sums of weights times values of an interval, which broadcasts, along some axes."""
+    """The range of the sum of weights times values along axes; `x` broadcasts to the weights."""
     positive, negative = np.maximum(weights, 0), np.minimum(weights, 0)
     return Interval(
         (positive * x.low + negative * x.high).sum(axis=axis),
@@ -212,7 +213,7 @@ def _product(weights: Floats, x: Interval, axis: int | tuple[int, ...]) -> Inter
 
 
 def _moved(interval: Interval, node: Any) -> Interval:
-    """With the bias added."""
+    """An interval with the node's bias added."""
     bias = weights.values(node, "bias").ravel()
     return Interval.of(interval.low + bias, interval.high + bias)
 
@@ -224,7 +225,7 @@ def _dense(node: Any, inputs: list[Interval]) -> Interval:
     matrix = weights.matrix(node)
     if matrix is None:
         terms = weights.terms(node)
-        # Signs: agreements are counted, and the bias is added before that is doubled.
+        # Signs: the C++ counts agreements, adds the bias, and doubles the sum.
         bias = 2 * float(np.abs(weights.values(node, "bias")).max())
         reach = terms * x.largest + bias
         return Interval.of(-reach, reach)
@@ -291,7 +292,7 @@ def _dot(node: Any, inputs: list[Interval]) -> Interval:
     return Interval.of(product.low * terms, product.high * terms)
 
 
-# What moves or chooses elements
+# Layers that move or select elements
 
 
 def _same(node: Any, inputs: list[Interval]) -> Interval:
@@ -338,7 +339,7 @@ def _elu(x: Floats, alpha: float = 1.0) -> Floats:
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-#: Functions that never fall.
+#: Functions that never decrease.
 _GROWING: Final[dict[str, Callable[[Floats], Floats]]] = {
     "linear": lambda x: x,
     "relu": lambda x: np.maximum(x, 0),
@@ -376,7 +377,12 @@ def _parametrized(node: Any, inputs: list[Interval]) -> Interval | None:
 
 
 def _bent(x: Interval, ends: list[Floats]) -> Interval:
-    """Of a function that is 0 at 0 and monotone on either side: from its values at both ends."""
+    """The range of a function that is 0 at 0 and monotone on either side of it.
+
+    Args:
+        x: The range of its argument.
+        ends: Its values at the ends of that range.
+    """
     turns = (x.low < 0) & (x.high > 0)
     low, high = np.min(ends, axis=0), np.max(ends, axis=0)
     return Interval.of(
@@ -385,7 +391,7 @@ def _bent(x: Interval, ends: list[Floats]) -> Interval:
 
 
 def _sloped(x: Interval, *slopes: float) -> Interval:
-    """A ReLU whose slope below zero lies between two numbers."""
+    """The range of a ReLU whose slope below zero lies between the given numbers."""
     return _bent(
         x, [np.where(end < 0, slope * end, end) for end in (x.low, x.high) for slope in slopes]
     )
@@ -398,7 +404,7 @@ def _prelu(node: Any, inputs: list[Interval]) -> Interval:
 
 _Rule = Callable[[Any, list[Interval]], Interval | None]
 
-#: How values grow, by hls4ml's class of layers; of others a result is as large as its type.
+#: Rules for ranges, by hls4ml's class of layers. Without a rule, a result has its type's range.
 _RULES: Final[dict[str, _Rule]] = {
     **dict.fromkeys(families.MATRICES, _dense),
     **dict.fromkeys(families.DEPTHWISE, _depthwise),

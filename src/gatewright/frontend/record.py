@@ -1,6 +1,6 @@
-"""A network as files: JSON and arrays, checked again as a stranger's whenever they are read.
+"""Saves a network as JSON and arrays, and reads them back with the checks for untrusted models.
 
-The JSON holds the architecture in the form of Keras 2, so that what reads models reads this, too.
+The JSON holds the architecture in the form of Keras 2, so that the reader of models reads it too.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from gatewright.frontend.readers.weights import with_weights
 from gatewright.parsing.arrays import load_npz
 from gatewright.parsing.typed import Line, read
 
-#: Bytes of all weights of a network.
+#: Most bytes of all weights of a network.
 MAX_WEIGHTS = 1 << 30
 
 
 @with_config(ConfigDict(extra="forbid"))
 class Record(TypedDict):
-    """What the JSON holds, beside the weights."""
+    """The contents of the JSON file."""
 
     origin: Line
     framework: Literal["keras2", "keras3"]
@@ -40,7 +40,7 @@ class Record(TypedDict):
 
 
 def as_record(network: Network) -> tuple[Record, dict[str, NDArray[Any]]]:
-    """A network as JSON, and its arrays by `layer/weight`."""
+    """The JSON of a network, and its arrays by `layer/weight`."""
     labels = {layer.name: layer.label for layer in network.layers if layer.label}
     arrays = {
         f"{layer.name}/{name}": array
@@ -57,15 +57,15 @@ def as_record(network: Network) -> tuple[Record, dict[str, NDArray[Any]]]:
 
 
 def of_record(record: Record, arrays: Mapping[str, NDArray[Any]], where: str) -> Network:
-    """The network of a record and its arrays; checked as models are that strangers wrote.
+    """The network of a record and its arrays, with the checks for untrusted models.
 
     Args:
-        record: What `as_record` made, of the types that its fields have.
-        arrays: By `layer/weight`.
-        where: What the files are called, for messages.
+        record: A record with the right types of fields; its values are still untrusted.
+        arrays: Arrays by `layer/weight`.
+        where: The name of the files in messages.
 
     Raises:
-        InputError: naming what is wrong.
+        InputError: if they don't describe a network.
     """
     flat = flatten(read_outline(where, record["architecture"]))
     weights: dict[tuple[str, ...], dict[str, NDArray[Any]]] = {}
@@ -89,10 +89,10 @@ def save_network(network: Network, stem: Path) -> None:
 
 
 def load_network(stem: Path) -> Network | None:
-    """The network that was saved; None if none was.
+    """Read `stem`.json and `stem`.npz; None if there is no such network.
 
     Raises:
-        InputError: if the files are damaged, or hold something else.
+        InputError: if the files are damaged or don't describe a network.
     """
     path = stem.with_suffix(".json")
     try:

@@ -1,8 +1,8 @@
-"""Types for what the model leaves open, so that nothing wraps unless asked to.
+"""Chooses types that the model leaves open, so that values wrap only on request.
 
-hls4ml infers accumulators and results of sums exactly. What it can't infer it leaves at the model's
-default type, and some of that wraps in silence. `refine` looks at a converted graph, weights
-included, and names better types for the next conversion. docs/semantics.md states the rules.
+hls4ml infers accumulators and results of sums exactly. Types that it can't infer get the model's
+default type, and some values then wrap silently. `refine` inspects a converted graph with its
+weights, and chooses better types for the next conversion. docs/semantics.md states the rules.
 """
 
 from __future__ import annotations
@@ -44,30 +44,30 @@ from gatewright.hlsgraph.node import (
     words_or_none,
 )
 
-#: Activations whose results have the type of what they read, are signs, or end at 6 or before.
+#: Activations whose results have their input's type, are signs, or never exceed 6.
 _OTHERWISE_TYPED = (
     *("linear", "binary_tanh", "ternary_tanh", "sigmoid", "tanh", "hard_sigmoid", "hard_tanh"),
     *("softsign", "relu1", "relu6"),
 )
-#: Significant bits that the largest value of a tensor has in a type that is left as it is.
+#: The default type stays if the largest value of a tensor has this many significant bits in it.
 _LEAST_BITS = 12
-#: Width at most of an activation that is wider than the default: what a DSP takes.
+#: Greatest width of an activation that is wider than the default: an operand of a DSP.
 _MOST_BITS = 26
-#: What of a result the rounding of its weights may be, without calibration samples and with them.
+#: Largest relative error of a result from rounding its weights, without and with calibration data.
 _MOST_ERROR, _MEASURED_ERROR = 2.0**-8, 2.0**-10
-#: What of a sum the last bit of its bias may be.
+#: Largest ratio of the last bit of a bias to the sum that it is added to.
 _BIAS_ERROR = 2.0**-10
 
 
 @dataclass(frozen=True)
 class Request:
-    """What types a graph is to get.
+    """The user's request for the types of a graph.
 
     Attributes:
         default: The model's default type.
-        to_the_letter: Whether the user asked for it, so that it stays whatever the range.
-        set_by_user: (layer, what) pairs whose types the user set.
-        measured: By node, what calibration samples reach.
+        to_the_letter: Whether the user set the default type; it then applies whatever the ranges.
+        set_by_user: Types that the user set, as (layer, type's name).
+        measured: Ranges of nodes on calibration data; None without such data.
     """
 
     default: FixedType
@@ -77,12 +77,15 @@ class Request:
 
 
 def refine(graph: Any, choices: Choices, request: Request) -> bool:
-    """Choose types for what a converted graph left open; whether another conversion is needed.
+    """Choose the types that a converted graph leaves open.
 
     Args:
-        graph: hls4ml's ModelGraph, with its flow applied.
-        choices: Receives the choices.
-        request: What is asked for.
+        graph: hls4ml's ModelGraph after its flow.
+        choices: Receives the types.
+        request: The user's request.
+
+    Returns:
+        Whether types changed, so that another conversion is needed.
     """
     default = request.default
     ranges = ranges_of(graph, choices, request)
@@ -105,20 +108,26 @@ def refine(graph: Any, choices: Choices, request: Request) -> bool:
         elif node.class_name == "Embedding":
             changed |= _refine_embedding(node, choices)
         elif node.class_name == "Dot":
-            # hls4ml infers the result, which holds every sum, but not the type of the sum.
+            # hls4ml infers the result's type, which holds every sum, but not the accumulator's.
             result = result_type(node)
             changed |= result is not None and choices.set_precision(node.name, "accum", result)
         elif node.class_name == "Merge" and tensor.operation(node) == "average":
             changed |= _refine_average(node, choices)
         elif activation.parametrized(node) == "thresholdedrelu":
-            # hls4ml takes the input's type, in which the threshold may wrap.
+            # hls4ml uses the input's type, in which the threshold may wrap.
             threshold = np.array([activation.parameter(node)])
             changed |= choices.set_precision(node.name, "param", widened(threshold, default))
     return narrow(graph, ranges, choices, default) or changed
 
 
 def ranges_of(graph: Any, choices: Choices, request: Request) -> Ranges:
-    """The intervals of a graph's tensors, with the types that `refine` gives it."""
+    """The ranges of a graph's tensors, with the types that `refine` chooses.
+
+    Args:
+        graph: hls4ml's ModelGraph after its flow.
+        choices: The types chosen so far.
+        request: The user's request.
+    """
 
     def typed(node: Any, free: Interval) -> FixedType | None:
         if is_open(node, choices, request):
@@ -131,7 +140,10 @@ def ranges_of(graph: Any, choices: Choices, request: Request) -> Ranges:
 
 
 def is_open(node: Any, choices: Choices, request: Request) -> bool:
-    """Whether the type of a node's result follows from its range: an activation's, unless set."""
+    """Whether the type of a node's result follows from its range.
+
+    That is so for activations whose type neither the user nor a quantizer sets.
+    """
     if request.to_the_letter or (node.name, "result") in choices.user:
         return False
     if activation.quantizer(node) is not None or node.class_name not in families.ACTIVATIONS:
@@ -140,7 +152,10 @@ def is_open(node: Any, choices: Choices, request: Request) -> bool:
 
 
 def activation_type(interval: Interval, default: FixedType) -> FixedType:
-    """The default type, unless an interval lies beyond it, or has few significant bits in it."""
+    """The type of an activation with this range.
+
+    It is the default type, unless that doesn't hold the range or leaves it few significant bits.
+    """
     largest = interval.largest
     if not largest or (
         holds_interval(default, interval) and largest >= 2.0 ** (_LEAST_BITS - default.frac)
@@ -166,7 +181,7 @@ def _refine_weight(
     to = current if holds(values, current) else widened(values, current)
     columns = columns_of(node, what, values)
     if columns is not None and not request.to_the_letter:
-        # The last bit of a bias matters by what it is added to.
+        # How fine a bias must be depends on the sum that it is added to.
         matters = what != "bias" or math.ldexp(1, -to.frac) > _BIAS_ERROR * reach
         error = _MEASURED_ERROR if request.measured is not None else _MOST_ERROR
         if matters and not is_fine(columns, to, error):
@@ -175,7 +190,7 @@ def _refine_weight(
 
 
 def columns_of(node: Any, what: str, values: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Weights of shape (terms, results); None of what is not multiplied by values."""
+    """Weights in the shape (terms, results); None if their rounding isn't to be checked."""
     if what in ("bias", "embeddings"):
         return values.reshape(-1, 1)
     if what != "weight":
@@ -187,10 +202,10 @@ def columns_of(node: Any, what: str, values: NDArray[np.float64]) -> NDArray[np.
 
 
 def _refine_binary_sum(node: Any, choices: Choices) -> bool:
-    """Types for the sum over binary weights, which hls4ml does not infer.
+    """Choose the types of a sum over binary weights, which hls4ml doesn't infer.
 
-    Every weight is 1 or -1, so that the sum of n inputs grows by log2(n) bits and has as many
-    fraction bits as the finer of input and bias.
+    Every weight is 1 or -1. So the sum of n inputs needs log2(n) more integer bits than an input,
+    and the fraction bits of the input or the bias, whichever has more.
     """
     of_signs = is_sign(node.get_input_variable().type.precision)
     inputs = FixedType(1, 1) if of_signs else read_type(node)
@@ -200,7 +215,7 @@ def _refine_binary_sum(node: Any, choices: Choices) -> bool:
         return False
     terms = weights.terms(node)
     if of_signs:
-        # Agreements are counted; the default type's result, which holds fewer, is not touched.
+        # The C++ counts agreements. A type that holds twice their number stays as it is.
         current = words_or_none(node, "accum")
         if current is None or current.max >> current.frac > 2 * terms:
             return False
@@ -214,15 +229,16 @@ def _refine_binary_sum(node: Any, choices: Choices) -> bool:
 
 
 def _keep_type(node: Any, choices: Choices) -> bool:
-    """The input's type for a result whose values are those of the input."""
+    """Choose the input's type for a result that has the input's values."""
     inputs = read_type(node)
     return inputs is not None and choices.set_precision(node.name, "result", inputs)
 
 
 def _refine_pooling(node: Any, choices: Choices) -> bool:
-    """Types for the sum and the mean of a window; hls4ml cuts the mean to the input's type.
+    """Choose the types of the sum and the result of a pooling.
 
-    A mean over n values has log2(n) more fraction bits than they: exact where n is a power of two.
+    hls4ml would truncate a mean to the input's type. Here the mean of n values gets log2(n) more
+    fraction bits, which is exact if n is a power of two.
     """
     inputs = read_type(node)
     if inputs is None:
@@ -241,7 +257,7 @@ def _refine_pooling(node: Any, choices: Choices) -> bool:
 
 
 def _refine_embedding(node: Any, choices: Choices) -> bool:
-    """Embeddings come out as they are; what goes in counts the rows of the table."""
+    """Choose the types of an embedding: its table's, and for its input one that holds an index."""
     table = weights.type_of(node, "embeddings")
     changed = table is not None and choices.set_precision(node.name, "result", table)
     source = node.get_input_node()
@@ -252,7 +268,7 @@ def _refine_embedding(node: Any, choices: Choices) -> bool:
 
 
 def _refine_average(node: Any, choices: Choices) -> bool:
-    """One more fraction bit for half a sum; hls4ml cuts it off."""
+    """Choose the type of an average of two tensors: one more fraction bit, which hls4ml lacks."""
     first, second = read_types(node)
     if first is None or second is None:
         return False

@@ -1,4 +1,4 @@
-"""From a saved graph's data to a ModelGraph: its nodes made anew, its C++ written anew."""
+"""Restores hls4ml's ModelGraph from a saved graph, and generates its C++ again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from gatewright.frontend.quantizers import read_quantizer
 from gatewright.frontend.readers.fml import SavedGraph, SavedNode
 
 _FLOW = "vitis:ip"
-#: Flows that generate text, and those that end in them: done again.
+#: Flows that generate text. They are applied again.
 _ANEW = ("vivado:specific_types", "vivado:apply_templates", "vitis:apply_templates")
-#: What hls4ml writes unless told otherwise.
+#: hls4ml's default configuration of its writer.
 _WRITER = {
     "Namespace": None,
     "WriteWeightsTxt": True,
@@ -26,11 +26,11 @@ _WRITER = {
 
 
 def restore(saved: SavedGraph) -> Any:
-    """hls4ml's ModelGraph of a saved graph, its flow applied.
+    """hls4ml's ModelGraph of a saved graph, after its flow.
 
     Raises:
-        InputError: naming the layer, if hls4ml has no such class, or an attribute is not what the
-            class says.
+        InputError: if hls4ml doesn't have the class of a layer, or the class doesn't take the value
+            of an attribute.
     """
     from hls4ml.model import ModelGraph
     from hls4ml.model.flow import get_available_flows
@@ -70,7 +70,7 @@ def restore(saved: SavedGraph) -> Any:
 
 
 def _layer_classes() -> Iterator[tuple[str, type]]:
-    """hls4ml's classes of layers by the names under which it saves them."""
+    """hls4ml's classes of layers, with the names under which it saves them."""
     from hls4ml.model.layers import Layer
 
     waiting: list[type] = [Layer]
@@ -82,7 +82,7 @@ def _layer_classes() -> Iterator[tuple[str, type]]:
 
 
 def _built(value: Any) -> Any:
-    """hls4ml's object of a typed value."""
+    """The object of hls4ml for a typed value."""
     if isinstance(value, Object):
         from hls4ml.model import quantizers, types
 
@@ -96,7 +96,7 @@ def _built(value: Any) -> Any:
                 read_quantizer(config), signs=signs, xnor=bool(value.arguments.get("xnor"))
             )
         cls = getattr(types if module.endswith("types") else quantizers, name)
-        if cls is types.XnorPrecisionType:  # what hls4ml saves of it, it doesn't take back
+        if cls is types.XnorPrecisionType:  # hls4ml can't deserialize its own state of this class
             return cls()
         return cls.deserialize({key: _built(each) for key, each in value.arguments.items()})
     if isinstance(value, tuple):
@@ -107,7 +107,7 @@ def _built(value: Any) -> Any:
 
 
 def _check_declared(origin: str, node: SavedNode, made: Any) -> None:
-    """Hold attributes against the types that hls4ml's class declares; it doesn't itself."""
+    """Check attributes against the types that hls4ml's class declares; hls4ml doesn't."""
     from hls4ml.model.attributes import ChoiceAttribute
 
     for attribute in made.expected_attributes:
@@ -117,7 +117,7 @@ def _check_declared(origin: str, node: SavedNode, made: Any) -> None:
         if isinstance(attribute, ChoiceAttribute):
             fits = str(value).lower() in [str(choice).lower() for choice in attribute.choices]
         elif attribute.value_type is Integral:
-            # hls4ml declares truth values as integers, too.
+            # hls4ml also declares truth values as integers.
             fits = isinstance(value, int) and (
                 isinstance(attribute.default, bool) or not isinstance(value, bool)
             )

@@ -1,4 +1,4 @@
-"""Scales of weights as layers of their own, where no type holds weights with them."""
+"""Splits scales off weights into separate layers, if no type holds weights and scale together."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from hls4ml.model.optimizer import OptimizerPass, register_pass
 from gatewright.frontend.network import Object
 from gatewright.frontend.qkeras_layers import WeightQuantizer
 
-#: The flow that has to go before hls4ml's own, and its only pass.
+#: The name of the flow that runs before hls4ml's own, and of its only pass.
 FLOW = "gatewright_scales"
 
 _SPLIT = ("Dense", "Conv1D", "Conv2D")
 
 
 class SplitScale(OptimizerPass):  # type: ignore[misc]  # hls4ml has no types
-    """Splits a scale off weights, as hls4ml's `qkeras_factorize_alpha` does with TensorFlow.
+    """Splits a scale off weights, like hls4ml's `qkeras_factorize_alpha`, but without TensorFlow.
 
-    The layer keeps the weights without their scale, and a layer behind it multiplies by the scale
+    The layer keeps the weights without their scale. A new layer after it multiplies by the scale
     and adds the bias.
     """
 
@@ -34,14 +34,14 @@ class SplitScale(OptimizerPass):  # type: ignore[misc]  # hls4ml has no types
         )
 
     def transform(self, model: Any, node: Any) -> bool:
-        """Split the scale of a node's weights off."""
+        """Split off the scale of a node's weights."""
         weight, bias = node.weights["weight"], node.weights["bias"]
         quantizer: WeightQuantizer = weight.quantizer
         found = quantizer.quantized(weight.data_unquantized)
         scale: Any = found.scale
         if isinstance(scale, int | float):
             scale = np.ones(node.get_output_variable().shape[-1]) * scale
-        # Where a channel's weights are all 0, so is its scale.
+        # A channel whose weights are all 0 has a scale of 0.
         unscale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale != 0)
         unscaled = quantizer.without_scale()
         weight.data = unscaled(unscale.astype(np.float32) * found.values)
@@ -78,7 +78,7 @@ def _quantizers(node: Any) -> tuple[Any, Any]:
 
 
 def _of_scale(alpha: Any, scale: Any) -> WeightQuantizer | None:
-    """hls4ml's quantizer of scales that are powers of two."""
+    """The quantizer of scales that are powers of two; None for other scales."""
     if alpha != "auto_po2":
         return None
     bits = max(int(np.abs(np.log2(scale)).max()) + 1, 2)
@@ -87,7 +87,7 @@ def _of_scale(alpha: Any, scale: Any) -> WeightQuantizer | None:
 
 
 def register() -> None:
-    """Have hls4ml know the flow; once is enough."""
+    """Register the flow in hls4ml, if it isn't there yet."""
     if FLOW not in get_available_flows():
         register_pass(FLOW, SplitScale)
         register_flow(FLOW, [FLOW])

@@ -1,4 +1,4 @@
-"""Shapes of what layers give, from a network alone, as Keras has them."""
+"""Shapes of layers' results, computed from a network by Keras' rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def shapes_of(network: Network) -> dict[str, Shape]:
     """The shape of every layer's result, by the layer's name, without the batch.
 
     Raises:
-        InputError: naming the layer, if what it reads has other axes than it works on.
+        InputError: if a layer can't read tensors of the shapes of its inputs.
     """
     shapes: dict[str, Shape] = {}
     for layer in network.layers:
@@ -37,17 +37,21 @@ def shapes_of(network: Network) -> dict[str, Shape]:
 
 
 def shape_of(layer: Layer, given: Sequence[Shape]) -> Shape:
-    """The shape of a layer's result, of the shapes of what it reads.
+    """The shape of a layer's result, without the batch.
+
+    Args:
+        layer: The layer.
+        given: The shapes of its inputs, without the batch.
 
     Raises:
-        ValueError: if they are none that it reads.
+        ValueError, IndexError: if the layer can't read tensors of these shapes.
     """
     rule = _RULES.get(layer.kind.removeprefix("Q"), _RULES.get(layer.kind))
     return given[0] if rule is None else rule(layer.arguments, given)
 
 
 def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
-    """Zeros before and behind an axis that Keras pads with for `padding="same"`.
+    """The number of zeros that Keras adds before and after an axis for `padding="same"`.
 
     Source: the rule of TensorFlow, tf.nn, "Notes on padding".
     """
@@ -56,12 +60,15 @@ def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
 
 
 def window_count(size: int, window: int, stride: int, padding: str) -> int:
-    """How many windows an axis has; the size of the result."""
+    """The number of windows along an axis, which is the size of the result.
+
+    Any padding but "valid" counts as "same". Source as for `same_padding`.
+    """
     return -(-size // stride) if padding != "valid" else (size - window) // stride + 1
 
 
 def _split(a: Arguments, shape: Shape, axes: int) -> tuple[Shape, int]:
-    """Sizes of the axes that a window moves over, and the number of channels."""
+    """The sizes of the axes over which a window moves, and the number of channels."""
     if len(shape) != axes + 1:
         raise ValueError
     first = a.get("data_format") == _CHANNELS_FIRST

@@ -1,4 +1,4 @@
-"""Types between the tables of a softmax."""
+"""Chooses the internal types of a softmax."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from gatewright.hlsgraph.node import read_type, words_or_none
 
 
 def refine_softmax(node: Any, choices: Choices) -> bool:
-    """Choose the types of a softmax; whether that changes anything.
+    """Choose the types and table sizes of a softmax, and return whether any changed.
 
-    hls4ml gives `max - x` half the range it needs, so that it wraps, and divides the range of
-    whatever type comes in evenly among the table's entries, so that a wide input leaves a table of
-    zeros. Here the difference ends where the exponential does, the sum's type where the sum does.
+    hls4ml's own type of `max - x` has half of the range that it needs, so that it wraps. And its
+    table covers the whole range of the input's type, so that a wide type leaves a table of zeros.
+    Here `max - x` saturates where exp(-x) rounds to zero, and the sum gets the range of the sum.
     """
     if activation.implementation(node) != "stable":
         return False
@@ -28,7 +28,7 @@ def refine_softmax(node: Any, choices: Choices) -> bool:
     table_bits = 10
     changed = False
     if (name, "inp_norm") not in choices.user:
-        # Beyond this integer width exp(-x) is below half the table's last place.
+        # With more integer bits, exp(-x) is less than half a unit of the table's last place.
         vanishing = max(math.ceil(math.log2((exp_table.frac + 1) * math.log(2))), 0)
         integer = min(current.integer, vanishing)
         frac = min(current.frac, table_bits - integer)

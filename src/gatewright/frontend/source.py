@@ -1,4 +1,4 @@
-"""Reads models: files and live objects in, a typed network out."""
+"""Reads models from files and live objects."""
 
 from __future__ import annotations
 
@@ -24,24 +24,33 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class GraphSource:
-    """A live ModelGraph that hls4ml converted, for its Vitis or our backend."""
+    """A live ModelGraph that hls4ml converted for its Vitis backend or for Gatewright's.
+
+    Attributes:
+        origin: Its name in messages.
+        graph: hls4ml's ModelGraph.
+    """
 
     origin: str
     graph: Any
 
 
 def load(model: Any, weights: str | Path | None = None) -> Network | SavedGraph | GraphSource:
-    """Read a model and check that it is one that can be converted.
+    """Read a model and check it.
 
     Args:
         model: A tf-keras or Keras 3 model, a ModelGraph of hls4ml, or the path of a model: a whole
             `.h5` or `.keras`, the folder of a SavedModel, an architecture `.json`, or hls4ml's
             `.fml`.
-        weights: The `.h5` file of weights that belongs to a `.json`.
+        weights: The `.h5` file of weights if `model` is a `.json`.
+
+    Returns:
+        The network; for a `.fml` file or a ModelGraph, the graph.
 
     Raises:
         InputError: if a file is missing or corrupt, a layer is unknown, or weights don't match the
             architecture or aren't finite.
+        UnsupportedError: if the model has layers that aren't supported.
     """
     if not isinstance(model, str | Path):
         return _from_object(model)
@@ -63,7 +72,7 @@ def load(model: Any, weights: str | Path | None = None) -> Network | SavedGraph 
             f"{path}: a {suffix} file holds its own weights; leave the weights file out"
         )
     if suffix in (".h5", ".hdf5", ".keras"):
-        # Versions before 2.12, and hls4ml with them, write HDF5 under this name, too.
+        # Keras before 2.12, and hls4ml with it, write HDF5 files with this suffix.
         is_archive = suffix == ".keras" and not _begins_with(path, _HDF5)
         return read_archive(path) if is_archive else read_whole(path)
     if suffix == ".fml":

@@ -1,9 +1,9 @@
-"""Thresholds of a batch normalization with a binary or ternary activation behind it, exactly.
+"""Exact thresholds for a batch normalization followed by a binary or ternary activation.
 
-hls4ml joins the two to comparisons of what the normalization reads, with thresholds that it rounds
-down to the unit of that: a value between the two changes its sign. It takes a negative scale as a
-positive one. Here a threshold is the first value whose normalization reaches it, and what a
-comparison can't say stays two layers.
+hls4ml merges the two layers into comparisons of the input with thresholds. It rounds a threshold
+down to the input's unit, so that inputs between the two values get the wrong sign. It also treats
+negative scales as positive. Here a threshold is the least input whose normalization reaches the
+level, and layers that comparisons can't express stay separate.
 """
 
 from __future__ import annotations
@@ -21,13 +21,18 @@ from gatewright.hlsgraph.marks import mark, marked
 from gatewright.hlsgraph.node import read_type
 
 _PASS_NAME = "vivado:merge_batch_norm_quantized_tanh"  # noqa: S105 - a pass of hls4ml's
-#: Marks on a node: what the normalization was.
+#: Marks on a merged node: the normalization's scale and bias, and the activation's level.
 _SCALE, _BIAS, _LEVEL = "scale", "bias", "level"
 
 
 @contextlib.contextmanager
 def normalizations_kept() -> Iterator[None]:
-    """Convert graphs within this, and `settle_thresholds` knows what was joined."""
+    """Within this context, hls4ml's conversion marks merged nodes for `settle_thresholds`.
+
+    Raises:
+        UnsupportedError: if a ternary activation follows a normalization with a scale that isn't
+            positive.
+    """
     from hls4ml.backends.vivado.passes.bn_quant import MergeBatchNormAndQuantizedTanh
     from hls4ml.model.optimizer.optimizer import optimizer_map
 
@@ -41,8 +46,8 @@ def normalizations_kept() -> Iterator[None]:
                 raise UnsupportedError(
                     f"layer '{node.name}': the scale of the batch normalization before it is "
                     f"not above zero everywhere, but hls4ml's C++ for a ternary activation "
-                    f"assumes that; negate gamma of those channels, their means and the "
-                    f"weights before: the function stays the same"
+                    f"assumes that; negate gamma, mean and the weights before for those "
+                    f"channels: the function stays the same"
                 )
             return rises
 
@@ -66,7 +71,7 @@ def normalizations_kept() -> Iterator[None]:
 
 
 def settle_thresholds(graph: Any) -> None:
-    """Give joined normalizations the thresholds at which their activations change.
+    """Give merged nodes the thresholds at which their activations change.
 
     Args:
         graph: hls4ml's ModelGraph, converted within `normalizations_kept`.
@@ -81,7 +86,7 @@ def settle_thresholds(graph: Any) -> None:
         if "threshold" in node.weights:
             found = {"threshold": least_reaching(scale, bias, np.float32(0), unit)}
         else:
-            # 1 where x is above the first, -1 where it is not above the second.
+            # The result is 1 above the first, and -1 at or below the second.
             found = {
                 "threshold_hi": least_reaching(scale, bias, level, unit) - 1,
                 "threshold_lo": -least_reaching(scale, -bias, level, unit),
@@ -93,16 +98,16 @@ def settle_thresholds(graph: Any) -> None:
 def least_reaching(
     scale: NDArray[np.float32], bias: NDArray[np.float32], level: np.float32, unit: float
 ) -> NDArray[np.float64]:
-    """The least multiples of a unit whose scale x + bias is a level or more, in float32 as Keras.
+    """The least multiples x of a unit with scale * x + bias >= level, in float32 as in Keras.
 
     Args:
-        scale: Above zero.
+        scale: Greater than zero.
         bias: Of the same shape.
-        level: What is to be reached.
-        unit: Of x.
+        level: The level to reach.
+        unit: The unit of x.
 
     Returns:
-        Integers in the unit.
+        The multiples as integers, of the same shape.
     """
     exact = (np.float64(level) - bias) / np.asarray(scale, np.float64)
     nearest = np.ceil(exact / unit)

@@ -1,9 +1,9 @@
-"""Sums that are too wide to be held exactly: what they read is rounded first.
+"""Narrows the inputs of layers whose exact sums would be too wide.
 
-Where layers follow one another without an activation, each sum has the fraction bits of all before
-it. Golden outputs hold 62 bits. Where one needs more, the result that it reads gets a type from its
-range: integer bits that hold it, a fraction that makes it 24 bits wide, at least the default's,
-rounded to nearest and saturating.
+In a chain of layers without activations, each sum has the fraction bits of all layers before it.
+The golden model computes with 62 bits. If a layer needs more, its input gets a type from its range:
+the integer bits that hold the range, and fraction bits up to a width of 24 bits, but at least the
+default's. It rounds to nearest and saturates.
 """
 
 from __future__ import annotations
@@ -19,20 +19,23 @@ from gatewright.hlsgraph import activation, families, image, tensor, weights
 from gatewright.hlsgraph.image import pooled_pixels
 from gatewright.hlsgraph.node import read_types, result_type, words_or_none
 
-#: Bits of a result that is rounded, and at most, where its range asks for more.
+#: Usual width of a narrowed result in bits, and greatest width if its range needs more.
 _BITS, _MOST_BITS = 24, 31
-#: Functions that are looked up.
+#: Functions that hls4ml computes with lookup tables.
 _TABLES = ("elu", "selu", "sigmoid", "softplus", "softsign", "tanh")
 
 
 def narrow(graph: Any, ranges: Ranges, choices: Choices, default: FixedType) -> bool:
-    """Have results rounded that are too wide for those that read them; whether types changed.
+    """Narrow results that are too wide for the layers that read them.
 
     Args:
-        graph: hls4ml's ModelGraph, with its flow applied.
-        ranges: The intervals of its tensors.
+        graph: hls4ml's ModelGraph after its flow.
+        ranges: The ranges of its tensors.
         choices: Receives the types.
         default: The model's default type.
+
+    Returns:
+        Whether types changed.
     """
     changed = False
     for node in graph.get_layers():
@@ -47,18 +50,18 @@ def narrow(graph: Any, ranges: Ranges, choices: Choices, default: FixedType) -> 
 
 
 def rounded_type(interval: Interval, default: FixedType) -> FixedType:
-    """The type of a result that is rounded."""
+    """The type of a narrowed result with this range: rounded to nearest and saturating."""
     like = replace(default, rounding=Rounding.RND, overflow=Overflow.SAT)
     return ranged_type(interval, like, _BITS, _MOST_BITS)
 
 
 def room_for_mean(node: Any, inputs: FixedType, grow: int) -> int:
-    """How many more fraction bits the mean of a pooling can have than what it reads.
+    """The number of fraction bits that the mean of a pooling can have beyond its input's.
 
     Args:
         node: An average pooling.
-        inputs: The type of what it reads.
-        grow: How many it is to have: by as many integer bits the sum grows, too.
+        inputs: The type of its input.
+        grow: The wanted number, which is also the number of integer bits by which the sum grows.
     """
     more = grow
     while more and _mean_needs(node, inputs.width + grow + more) > WORD_BITS:
@@ -67,9 +70,9 @@ def room_for_mean(node: Any, inputs: FixedType, grow: int) -> int:
 
 
 def _mean_needs(node: Any, width: int) -> int:
-    """Bits of a sum times the reciprocal of a number of pixels.
+    """The width in bits of a sum of `width` bits times the reciprocal of the number of pixels.
 
-    With a sum below 2^width the reciprocal has as many bits, but of a power of two.
+    The reciprocal has about as many bits as the sum, or one bit if it is an exact power of two.
     """
     count = pooled_pixels(node)
     exact = count & (count - 1) == 0 and not any(image.pads(node))
@@ -77,7 +80,7 @@ def _mean_needs(node: Any, width: int) -> int:
 
 
 def _takes(node: Any) -> int:
-    """Bits of what a layer reads, at most, whatever its range."""
+    """The greatest width in bits of a layer's input that the layer can compute with."""
     if image.is_average(node):
         grow = (pooled_pixels(node) - 1).bit_length()
         return next(
@@ -89,7 +92,7 @@ def _takes(node: Any) -> int:
 
 
 def _needs(node: Any) -> int:
-    """Bits of the widest word that a layer computes, as its types tell."""
+    """The width in bits of the widest word in a layer's computation, according to its types."""
     inputs = [] if node.class_name == "Input" else read_types(node)
     known = [each for each in inputs if each is not None]
     if not known or len(known) < len(inputs):
@@ -111,7 +114,7 @@ def _needs(node: Any) -> int:
     if node.class_name in ("Merge", "Concatenate"):
         return max(each.integer for each in known) + max(each.frac for each in known) + 2
     if activation.function(node) in _TABLES:
-        # The index is what is read times the number of entries.
+        # The index is the input times the number of entries.
         return first.width + activation.table_size(node).bit_length() + 1
     if node.class_name in ("ParametrizedActivation", "PReLU", "HardActivation"):
         types = [words_or_none(node, name) for name in ("param", "slope")]
@@ -125,7 +128,7 @@ def _needs(node: Any) -> int:
 
 
 def _sources(node: Any) -> list[Any]:
-    """The layers that compute what a layer reads, whatever moves it on the way."""
+    """The layers that compute a layer's inputs, behind layers that only move elements."""
     found = []
     for name in node.inputs:
         source = node.get_input_node(name)

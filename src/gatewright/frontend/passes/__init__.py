@@ -1,7 +1,7 @@
-"""Passes from network to network, which replace what hls4ml can't express.
+"""Passes from network to network, which replace layers that hls4ml can't express.
 
-Each pass has its own module: it looks for one pattern, and replaces it by layers that compute the
-same, or refuses it by name. Their order is the order of the list below.
+Each pass looks for one pattern. It replaces the layer by others that compute the same, or refuses
+it by name. The passes run in the order of the list below.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from gatewright.frontend.passes.selections import select_before_pooling
 from gatewright.frontend.passes.sizes import check_sizes
 from gatewright.frontend.passes.softmax_activation import reword_softmax
 
-#: Which C++ hls4ml has may depend on the io type, "parallel" or "stream".
+#: Takes the network and the io type, "parallel" or "stream": hls4ml has different C++ for them.
 Pass = Callable[[Network, str], Network]
 
 
@@ -76,14 +76,15 @@ PASSES: Final[tuple[Pass, ...]] = (
 
 
 def supported(network: Network, io: str = "parallel") -> Network:
-    """The network in layers that hls4ml reads as they are meant.
+    """The network in layers that hls4ml converts correctly.
 
     Args:
-        network: The network as its model means it.
+        network: The network as a reader returned it.
         io: "parallel" or "stream".
 
     Raises:
-        InputError: naming the layer and what would be right.
+        InputError: if a layer is wrong.
+        UnsupportedError: if a layer can't be expressed in hls4ml's layers.
     """
     with in_own_names({layer.name: layer.label for layer in network.layers if layer.label}):
         for apply in PASSES:

@@ -1,4 +1,4 @@
-"""Activations as hls4ml has them."""
+"""Replaces activations that hls4ml lacks by activations that it has."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes.parts import Parts, rewritten
 
-#: Functions that are x times another of x.
+#: Functions of x that are x times another function of x.
 _GATES = {"silu": "sigmoid", "hard_silu": "hard_sigmoid"}
-#: At which hls4ml clips a relu, in io_parallel.
+#: Limits at which hls4ml can clip a relu, in io_parallel.
 _CLIPS = (1, 6)
 
 
 def reword_activations(network: Network, io: str) -> Network:
-    """The network with each ReLU as activations that hls4ml has."""
+    """The network with ReLU layers and other functions replaced by activations that hls4ml has."""
 
     def rule(parts: Parts) -> None:
         arguments: Any = parts.layer.arguments
@@ -32,7 +32,7 @@ def reword_activations(network: Network, io: str) -> Network:
 
 
 def split_activations(network: Network, io: str) -> Network:
-    """The network with those activations as layers of their own that are reworded."""
+    """The network in which activations that `reword_activations` replaces are separate layers."""
     reworded = ("hard_tanh", *_GATES, *(("relu1", "relu6") if io == "stream" else ()))
 
     def rule(parts: Parts) -> None:
@@ -46,7 +46,7 @@ def split_activations(network: Network, io: str) -> Network:
 
 
 def _relu(parts: Parts, slope: float, threshold: float, limit: float | None, io: str) -> None:
-    """A relu with all that Keras' layer has: clip(x if x > t else 0, 0, m) - a relu(t - x)."""
+    """Add clip(x if x > t else 0, 0, m) - a * relu(t - x), which is Keras' ReLU layer."""
     source = parts.source
     if limit in _CLIPS and not slope and not threshold and io == "parallel":
         parts.add("Activation", "", source, activation=f"relu{limit:.0f}")
@@ -59,10 +59,10 @@ def _relu(parts: Parts, slope: float, threshold: float, limit: float | None, io:
     else:
         result = parts.add("Activation", "", source, activation="relu")
     if limit is not None:
-        parts.note(f"relu up to {limit:g} as {limit:g} less what a relu leaves of {limit:g} - x")
+        parts.note(f"relu clipped at {limit:g} as {limit:g} - relu({limit:g} - relu(x))")
         result = parts.at_most(result, limit)
     if slope:
-        parts.note(f"slope {slope:g} below {threshold:g} as a branch of its own")
+        parts.note(f"slope {slope:g} below {threshold:g} as a separate branch")
         below = parts.affine("below", source, -1, threshold)
         below = parts.add("Activation", "beneath", below, activation="relu")
         below = parts.affine("sloped", below, -slope, 0)
@@ -70,14 +70,14 @@ def _relu(parts: Parts, slope: float, threshold: float, limit: float | None, io:
 
 
 def _gated(parts: Parts, gate: str) -> None:
-    """X times a function of x."""
+    """Add x times a function of x."""
     parts.note(f"{parts.layer.arguments['activation']} as x times its {gate}")
     opened = parts.add("Activation", "gate", parts.source, activation=gate)
     parts.add("Multiply", "", parts.source, opened)
 
 
 def _hard_tanh(parts: Parts) -> None:
-    """clip(x, -1, 1), what a relu leaves of x + 1, up to 2, less 1."""
+    """Add clip(x, -1, 1), as min(relu(x + 1), 2) - 1."""
     parts.note("hard_tanh as relus")
     above = parts.affine("above", parts.source, 1, 1)
     parts.at_most(parts.add("Activation", "", above, activation="relu"), 2, shift=1)

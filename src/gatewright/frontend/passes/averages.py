@@ -1,4 +1,4 @@
-"""Average poolings in streams, where hls4ml has whole windows side by side only."""
+"""Rewrites average poolings in streams: hls4ml has them only for whole, adjacent windows there."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from gatewright.frontend.network import Network
 from gatewright.frontend.passes.parts import Parts, rewritten
 from gatewright.frontend.shapes import same_padding
 
-#: First element, the one behind the last, and the size of the windows in between.
+#: First element, end (exclusive), and the size of the windows in between.
 Span = tuple[int, int, int]
 
 
 def average_in_streams(network: Network, io: str) -> Network:
-    """The network in streams with average poolings that hls4ml has there.
+    """The network with average poolings that hls4ml supports in streams.
 
-    Keras takes the mean of what of a window is in the image. So windows at the edges are poolings
-    of their own, of fewer elements. Windows that overlap, or don't touch, are a convolution with
-    equal weights, if these are a power of two and so exact.
+    Keras averages only the part of a window that lies inside the image, so windows at the edges
+    become separate poolings of fewer elements. Windows that overlap or leave gaps become a
+    convolution with equal weights, if these are a power of two and so exact.
     """
 
     def rule(parts: Parts) -> None:
@@ -31,9 +31,9 @@ def average_in_streams(network: Network, io: str) -> Network:
         sizes = parts.given[0][:-1]
         if arguments["padding"] == "same":
             if windows == strides:
-                parts.note("mean over windows at the edges as poolings of their own")
+                parts.note("mean over windows at the edges as separate poolings")
                 spans = [_spans(sizes[axis], windows[axis]) for axis in axes]
-                if _pool_spans(parts, parts.source, spans, ()) == parts.source:  # of one element
+                if _pool_spans(parts, parts.source, spans, ()) == parts.source:  # 1 element each
                     ones = (1,) * len(windows)
                     parts.keep(pool_size=ones, strides=ones, padding="valid")
         elif len(windows) == 2 and windows != strides and _is_power(math.prod(windows)):
@@ -59,7 +59,7 @@ def _is_power(number: int) -> bool:
 
 
 def _spans(size: int, window: int) -> list[Span]:
-    """The parts of an axis whose windows have as many elements."""
+    """The parts of an axis in which all windows have the same number of elements."""
     before, behind = same_padding(size, window, window)
     first, last = window - before, size - (window - behind)
     if size <= window:
@@ -73,7 +73,7 @@ def _spans(size: int, window: int) -> list[Span]:
 def _pool_spans(
     parts: Parts, source: str, spans: list[list[Span]], windows: tuple[int, ...]
 ) -> str:
-    """Pool each part of the first axis that is left, and join the results."""
+    """Pool each part of the first axis that isn't pooled yet, and join the results."""
     axes, axis = len(spans), len(windows)
     if axis == axes:
         if math.prod(windows) == 1:
@@ -93,7 +93,7 @@ def _pool_spans(
 
 
 def _joined(parts: Parts, names: list[str], axis: int) -> str:
-    """Concatenate, two at a time, as hls4ml does."""
+    """Concatenate two tensors at a time, as hls4ml requires."""
     result, *rest = names
     for name in rest:
         result = parts.add("Concatenate", "joined", result, name, axis=axis)

@@ -1,4 +1,4 @@
-"""Bilinear up-sampling as pixels that are repeated, and the means of neighbours."""
+"""Replaces bilinear up-sampling by repeated pixels and means of neighbours."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from gatewright.frontend.passes.poolings import repeat_edges
 
 
 def interpolate(network: Network) -> Network:
-    """The network with bilinear up-sampling by powers of two replaced by nearest up-sampling.
+    """The network with bilinear up-sampling by powers of two replaced.
 
-    Keras weighs two neighbours by how near their centres are, and repeats the edges. This is what
-    a window as long as the factor sees of pixels that are repeated, its two ends counted by half.
-    The weights are powers of two, and so exact.
+    Keras weights two neighbours by the distance of their centres, and repeats the edges. The same
+    result comes from repeating each pixel (nearest up-sampling by the factor f) and then averaging
+    over a window of f + 1 pixels, whose two ends have half the weight. The weights are powers of
+    two, and so exact.
     """
 
     def rule(parts: Parts) -> None:
@@ -49,7 +50,7 @@ def interpolate(network: Network) -> Network:
 
 
 def _weights(factor: int) -> NDArray[np.float32]:
-    """How much of each repeated pixel goes into one result, along an axis."""
+    """The weights of repeated pixels in one result along an axis, (factor + 1,); (1,) for 1."""
     if factor == 1:
         return np.ones(1, np.float32)
     weights = np.full(factor + 1, 1 / factor, np.float32)

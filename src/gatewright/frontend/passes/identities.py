@@ -1,4 +1,4 @@
-"""Layers that do nothing at inference."""
+"""Removes layers that do nothing at inference."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from gatewright.frontend.network import Layer, Network
 
 
 def remove_identities(network: Network, io: str) -> Network:
-    """The network without layers that do nothing: who reads one reads its input.
+    """The network without layers that do nothing: their readers read their inputs instead.
 
-    Permutations that do nothing go in streams only, where hls4ml's C++ swaps two axes all the same.
+    Permutations that change nothing are removed in streams only: hls4ml's C++ for streams would
+    swap two axes nevertheless.
     """
     stands_for: dict[str, str] = {}
     kept = []
@@ -30,21 +31,21 @@ def remove_identities(network: Network, io: str) -> Network:
 
 
 def _is_in_place(layer: Layer) -> bool:
-    """Whether it is a permutation that leaves each axis where it is."""
+    """Whether a layer is a permutation that leaves each axis where it is."""
     dims: Any = layer.arguments.get("dims", ())
     return layer.kind == "Permute" and dims == tuple(range(1, len(dims) + 1))
 
 
 def _is_one_and_zero(layer: Layer) -> bool:
-    """Whether it is a normalization that multiplies by 1 and adds 0.
+    """Whether a layer is a batch normalization that multiplies by 1 and adds 0.
 
-    hls4ml drops such a one, too, but after it has inferred the types of what reads it.
+    hls4ml drops it too, but only after it has inferred the types of its readers.
     """
     if layer.kind != "BatchNormalization":
         return False
     epsilon: Any = layer.arguments["epsilon"]
     mean, variance = layer.weights["moving_mean"], layer.weights["moving_variance"]
-    with np.errstate(all="ignore"):  # of numbers that are none, which are refused later
+    with np.errstate(all="ignore"):  # infinities and NaN are refused later
         scale = layer.weights.get("gamma", 1) / np.sqrt(variance + np.float32(epsilon))
         shift = layer.weights.get("beta", 0) - scale * mean
     return bool(np.all(scale == 1) and np.all(shift == 0))

@@ -1,6 +1,6 @@
-"""Convolutions whose kernels hls4ml has no form for, as plain ones with zeros in their kernels.
+"""Replaces dilated, grouped and multiplied kernels by plain ones that contain zeros.
 
-Steps of zeros are left out of the hardware, so that these zeros cost nothing there.
+hls4ml has no form for such kernels. The hardware leaves out steps of zeros, so they cost nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gatewright.frontend.passes.parts import Parts, rewritten
 _PLAIN = ("Conv1D", "Conv2D", "QConv1D", "QConv2D", "QConv2DBatchnorm")
 _DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D", "QDepthwiseConv2D")
 _SEPARABLE = tuple(f"{q}SeparableConv{n}D" for q in ("", "Q") for n in (1, 2))
-#: Scales that QKeras measures on the kernel, per result channel of a plain convolution.
+#: Values of alpha with which QKeras measures a scale on the kernel, for each output channel.
 _MEASURED = ("auto", "auto_po2")
 
 
@@ -25,7 +25,7 @@ def expand_kernels(network: Network) -> Network:
     """The network without dilation, groups and depth multipliers.
 
     Raises:
-        UnsupportedError: naming the layer whose quantizer would make something else of the zeros.
+        UnsupportedError: if a layer's quantizer would change the zeros.
     """
 
     def rule(parts: Parts) -> None:
@@ -115,7 +115,7 @@ def _add_plain(
 
 
 def dilated(kernel: NDArray[Any], dilation: tuple[int, ...]) -> NDArray[Any]:
-    """A kernel with zeros between its taps, (*window, in, out) as the kernel is."""
+    """A kernel (*window, in, out) with zeros between its taps; the window gets larger."""
     sizes = [d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape, strict=False)]
     wide = np.zeros((*sizes, *kernel.shape[len(dilation) :]), kernel.dtype)
     wide[tuple(slice(None, None, d) for d in dilation)] = kernel
@@ -123,7 +123,7 @@ def dilated(kernel: NDArray[Any], dilation: tuple[int, ...]) -> NDArray[Any]:
 
 
 def in_blocks(kernel: NDArray[Any], groups: int) -> NDArray[Any]:
-    """A kernel (*window, in / groups, out) as (*window, in, out): each group reads its own."""
+    """A kernel (*window, in / groups, out) as (*window, in, out), with zeros between groups."""
     *window, per_group, filters = kernel.shape
     full = np.zeros((*window, per_group * groups, filters), kernel.dtype)
     for group in range(groups):
@@ -134,7 +134,10 @@ def in_blocks(kernel: NDArray[Any], groups: int) -> NDArray[Any]:
 
 
 def of_channels(kernel: NDArray[Any]) -> NDArray[Any]:
-    """A depthwise kernel (*window, channels, multiplier) as (*window, channels, results)."""
+    """A depthwise kernel (*window, channels, multiplier) as a plain one.
+
+    Its shape is (*window, channels, channels * multiplier).
+    """
     *window, channels, multiplier = kernel.shape
     full = np.zeros((*window, channels, channels * multiplier), kernel.dtype)
     for channel in range(channels):
@@ -145,20 +148,20 @@ def of_channels(kernel: NDArray[Any]) -> NDArray[Any]:
 
 
 def window_of(layer: Layer) -> str:
-    """Which of a convolution's arrays moves over the image."""
+    """The name of the array of a convolution that slides over the image."""
     return "kernel" if layer.kind in _PLAIN else "depthwise_kernel"
 
 
 def check_zeros(origin: str, parts: Parts, why: str) -> None:
-    """Refuse quantizers that make something else of a zero, or measure something on the zeros.
+    """Refuse quantizers that change zeros, or whose scale depends on zeros.
 
     Args:
-        origin: What the user calls the model.
-        parts: Of the convolution whose window gets zeros.
-        why: What they are for.
+        origin: The model's name in messages.
+        parts: The parts of the convolution whose window gets zeros.
+        why: What the zeros are for, to begin the message.
 
     Raises:
-        UnsupportedError: naming the layer.
+        UnsupportedError: if the layer's quantizer isn't one that keeps zeros.
     """
     quantizer = _quantizer_of_window(parts.layer)
     if quantizer is None or _keeps_zeros(quantizer):
@@ -181,7 +184,7 @@ def _quantizer_of_window(layer: Layer) -> Any:
 
 
 def _check_fixed_scale(origin: str, parts: Parts) -> None:
-    """Refuse scales that QKeras measures along other axes of a depthwise kernel."""
+    """Refuse scales that QKeras measures: it measures a depthwise kernel along other axes."""
     quantizer = _quantizer_of_window(parts.layer)
     if quantizer is None or quantizer.arguments["alpha"] not in _MEASURED:
         return

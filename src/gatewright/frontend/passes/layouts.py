@@ -1,4 +1,4 @@
-"""Layers on axes that hls4ml's don't support: permutations and reshapes around ones on others."""
+"""Puts permutations and reshapes around layers on axes that hls4ml's layers don't support."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from gatewright.frontend.shapes import Shape, shape_of
 
 _NORMALIZATIONS = ("BatchNormalization", "QBatchNormalization")
 _DENSE = ("Dense", "QDense")
-#: Axes of the tensors that hls4ml's layers read, at most.
+#: Highest ranks of the tensors that hls4ml's layers read.
 _DENSE_RANK = 3
 _NORMALIZATION_RANK = 3
 
 
 def channels_last(network: Network) -> Network:
-    """The network with channels last: layers with channels first are put between permutations."""
+    """The network with channels last: permutations go around layers with channels first."""
     kinds = [kind for kind, known in KINDS.items() if "data_format" in known.arguments]
 
     def rule(parts: Parts) -> None:
@@ -43,11 +43,11 @@ def channels_last(network: Network) -> Network:
 
 
 def normalize_last(network: Network) -> Network:
-    """The network with batch normalizations of the last axis only, of at most three.
+    """The network with batch normalizations of the last axis only, of tensors of rank 3 at most.
 
     Raises:
-        InputError: naming the layer, if it normalizes an axis that isn't there, or has statistics
-            of other sizes.
+        InputError: if a layer normalizes an axis that doesn't exist, or its statistics don't fit
+            the size of its axes.
     """
 
     def rule(parts: Parts) -> None:
@@ -94,7 +94,7 @@ def _normalize_rows(parts: Parts, rows: Shape, weights: dict[str, NDArray[Any]])
 
 
 def rows_of_dense(network: Network) -> Network:
-    """The network with each Dense on tensors of up to three axes."""
+    """The network with Dense layers on tensors of rank 3 at most."""
 
     def rule(parts: Parts) -> None:
         shape = parts.given[0]
@@ -109,7 +109,7 @@ def rows_of_dense(network: Network) -> Network:
 
 
 def keep_dimensions(network: Network) -> Network:
-    """The network with global poolings that leave out the axes that they pool."""
+    """The network with global poolings without `keepdims`, each followed by a reshape."""
 
     def rule(parts: Parts) -> None:
         if parts.layer.arguments["keepdims"]:
@@ -120,7 +120,7 @@ def keep_dimensions(network: Network) -> Network:
 
 
 def repeat_vectors(network: Network) -> Network:
-    """The network with vectors repeated as rows of an image are."""
+    """The network with RepeatVector layers replaced by up-sampling of one row."""
 
     def rule(parts: Parts) -> None:
         row = parts.add("Reshape", "row", parts.source, target_shape=(1, *parts.given[0]))
@@ -130,7 +130,7 @@ def repeat_vectors(network: Network) -> Network:
 
 
 def share_slopes(network: Network) -> Network:
-    """The network with a slope of its own for each element that a PReLU reads."""
+    """The network with PReLU layers that have a slope for each element of their input."""
 
     def rule(parts: Parts) -> None:
         if parts.layer.arguments["shared_axes"] is not None:
@@ -171,7 +171,7 @@ def without_detours(network: Network) -> Network:
 
 
 def _read(layers: list[Layer], outputs: tuple[str, ...]) -> tuple[Layer, ...]:
-    """The layers without permutations that nobody reads any more."""
+    """The layers without permutations that no layer or output reads."""
     needed = set(outputs)
     found = []
     for layer in reversed(layers):

@@ -1,4 +1,4 @@
-"""Merges of tensors of several shapes, or of more than two: hls4ml merges two of one shape."""
+"""Rewrites merges of more than two tensors, or of several shapes, as hls4ml lacks these."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ELEMENTWISE: Final = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subt
 
 
 def repeat_before_merging(network: Network, io: str) -> Network:
-    """The network with tensors repeated where Keras repeats their elements in a merge.
+    """The network with tensors repeated before a merge in which Keras broadcasts them.
 
-    The C++ for io_parallel repeats a whole tensor, which is the same where its first axes are the
-    short ones; that for io_stream repeats nothing.
+    hls4ml's C++ for io_parallel repeats a tensor as a whole. This is right if the axes of size 1
+    come first. Its C++ for io_stream doesn't broadcast.
     """
 
     def rule(parts: Parts) -> None:
@@ -38,13 +38,13 @@ def repeat_before_merging(network: Network, io: str) -> Network:
 
 
 def _is_tail(full: Shape, target: Shape, given: list[Shape]) -> bool:
-    """Whether a tensor is repeated as a whole, and another one has the shape of the result."""
+    """Whether repeating a tensor as a whole is right, and another input has the result's shape."""
     used = itertools.dropwhile(lambda sizes: sizes[0] == 1, zip(full, target, strict=True))
     return target in given and all(size == wanted for size, wanted in used)
 
 
 def _repeated(parts: Parts, name: str, shape: Shape, target: Shape) -> str:
-    """Repeat along each axis of size 1: rows of a matrix, of which each is one such element."""
+    """Repeat a tensor along each axis of size 1, as up-sampling of a matrix's rows."""
     spread = [size != wanted for size, wanted in zip(shape, target, strict=True)]
     axis = len(shape)
     current = list(shape)
@@ -67,7 +67,7 @@ def _repeated(parts: Parts, name: str, shape: Shape, target: Shape) -> str:
 
 
 def merge_by_two(network: Network) -> Network:
-    """The network with merges of two tensors each."""
+    """The network with merges of more than two tensors split into merges of two."""
 
     def rule(parts: Parts) -> None:
         kind, count = parts.layer.kind, len(parts.layer.inputs)

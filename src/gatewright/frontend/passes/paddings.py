@@ -1,4 +1,4 @@
-"""Zeros before convolutions, and in their kernels, where hls4ml would misplace the windows."""
+"""Adds zeros before convolutions, or in their kernels, where hls4ml would misplace the windows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _CONVOLUTIONS = tuple(kind for kind, known in KINDS.items() if "kernel_size" in 
 
 
 def pad_causally(network: Network) -> Network:
-    """The network with zeros before causal convolutions that have strides.
+    """The network with explicit zeros before causal convolutions that have strides.
 
-    Keras pads by the kernel less one, whatever the stride; hls4ml leaves out what the last window
-    does not reach, at the wrong end.
+    Keras pads by the size of the kernel minus one, whatever the stride. hls4ml pads less if the
+    last window doesn't reach the end, and so shifts all windows.
     """
 
     def rule(parts: Parts) -> None:
@@ -35,12 +35,13 @@ def pad_causally(network: Network) -> Network:
 
 
 def heighten_windows(network: Network, io: str) -> Network:
-    """The network in streams without windows of one row that have vertical strides.
+    """The network without windows of one row with vertical strides, in streams.
 
-    hls4ml's C++ ignores these strides. Rows of zeros below the kernel change nothing else.
+    hls4ml's C++ ignores these strides. Rows of zeros below the kernel make the window higher and
+    don't change the result.
 
     Raises:
-        UnsupportedError: naming the layer whose quantizer would make something else of the zeros.
+        UnsupportedError: if a layer's quantizer would change the zeros.
     """
 
     def rule(parts: Parts) -> None:
@@ -50,7 +51,7 @@ def heighten_windows(network: Network, io: str) -> Network:
             return
         key = window_of(parts.layer)
         if key == "kernel" and window == (1, 1):
-            return  # hls4ml has C++ of its own for these
+            return  # hls4ml has separate C++ for pointwise convolutions
         check_zeros(network.origin, parts, f"strides {list(strides)} of a window of one row")
         parts.note(
             f"a window of one row with strides {list(strides)} as a taller one with rows of zeros"

@@ -1,4 +1,4 @@
-"""How passes replace one layer by several."""
+"""Replaces one layer by several, for passes."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from gatewright.frontend.shapes import Shape, shape_of, shapes_of
 
 @dataclass
 class Parts:
-    """Makes the layers that stand for one layer; the last of them gives its result.
+    """Collects the layers that replace one layer; the last of them computes its result.
 
-    The one that does most of its work has its name, so that settings for the layer reach it.
+    The layer that does most of the work keeps the name, so that settings for the layer reach it.
 
     Attributes:
-        layer: What they stand for.
-        given: Shapes of what it reads, without the batch.
-        io: Which io type the hardware will have; "parallel" or "stream".
-        readers: How many layers and outputs read it.
-        notes: Lines for the user, each of which says what was done and of which layer.
+        layer: The layer to be replaced.
+        given: Shapes of its inputs, without the batch.
+        io: The io type of the hardware, "parallel" or "stream".
+        readers: The number of layers and outputs that read it.
+        taken: Names of all layers of the network; new names are added.
+        made: The layers that replace it, in topological order.
+        notes: Lines for the user that name the layer and say what replaces it.
     """
 
     layer: Layer
@@ -45,23 +47,23 @@ class Parts:
 
     @property
     def source(self) -> str:
-        """The only layer that it reads."""
+        """The name of the only layer that the replaced layer reads."""
         (name,) = self.layer.inputs
         return name
 
     def shape(self, name: str) -> Shape:
-        """The shape of what the layer reads, or of what a part of it gives."""
+        """The shape of an input of the layer, or of the result of a part of it."""
         return self._shapes[name]
 
     def axes(self, where: str, what: str) -> list[int]:
-        """The axes that its argument `axis` names, from 1 on, in order.
+        """The axes in the layer's argument `axis`, counted from 1, in order.
 
         Args:
-            where: What the message begins with.
-            what: What it does along them, for the message.
+            where: The file and layer, to begin the message.
+            what: What the layer does along the axes, for the message.
 
         Raises:
-            InputError: if one isn't there.
+            InputError: if the input has no such axis.
         """
         rank = len(self.given[0])
         given: Any = self.layer.arguments["axis"]
@@ -73,7 +75,7 @@ class Parts:
         return axes
 
     def note(self, text: str) -> None:
-        """Tell the user what replaces this layer."""
+        """Note for the user what replaces this layer."""
         self.notes.append(f"layer '{self.layer.label or self.layer.name}': {text}")
 
     def add(
@@ -84,17 +86,17 @@ class Parts:
         weights: dict[str, NDArray[Any]] | None = None,
         **arguments: Any,
     ) -> str:
-        """Add a layer; arguments that aren't given are those that Keras has by default.
+        """Add a layer.
 
         Args:
             kind: Its class.
-            what: What it does, for its name; "" for the one that has the layer's own.
+            what: What it does, appended to the replaced layer's name; "" to keep that name.
             inputs: Names of the layers that it reads.
             weights: Its arrays by name.
-            arguments: Its arguments.
+            arguments: Its arguments; those not given have Keras' defaults.
 
         Returns:
-            Its name.
+            The new layer's name.
         """
         name = self.layer.name
         if what:
@@ -120,7 +122,7 @@ class Parts:
     def keep(
         self, *inputs: str, weights: Mapping[str, NDArray[Any]] | None = None, **arguments: Any
     ) -> str:
-        """Add the layer itself, which reads something else, or has other arguments or weights."""
+        """Add the layer itself with other inputs, arguments or weights, and return its name."""
         layer = replace(
             self.layer,
             inputs=inputs or self.layer.inputs,
@@ -138,9 +140,9 @@ class Parts:
         scale: float | Sequence[float],
         shift: float | Sequence[float],
     ) -> str:
-        """Add scale * x + shift, as a batch normalization: the only layer that does it.
+        """Add scale * x + shift, as a batch normalization, and return its name.
 
-        Either constant is a number, or one for each channel.
+        Each constant is a number, or a number for each channel.
         """
         channels = self._shapes[source][-1]
         constant = {"gamma": scale, "beta": shift, "moving_mean": 0.0, "moving_variance": 1.0}
@@ -148,34 +150,35 @@ class Parts:
         return self.add("BatchNormalization", what, source, weights=weights, epsilon=0.0)
 
     def at_most(self, source: str, limit: float, shift: float | None = None) -> str:
-        """Add min(x, m) - m + shift, which is shift less what a relu leaves of m - x.
+        """Add min(x, m) - m + shift, as shift - relu(m - x), and return the last layer's name.
 
         Args:
-            source: The layer that gives x.
+            source: The name of the layer that computes x.
             limit: m.
-            shift: What m becomes; m itself if not given.
+            shift: The greatest result; m if not given.
         """
         left = self.affine("left", source, -1, limit)
         left = self.add("Activation", "clip", left, activation="relu")
         return self.affine("up_to", left, -1, limit if shift is None else shift)
 
     def at_least(self, source: str, limit: float) -> str:
-        """Add max(x, m), which is m and what a relu leaves of x - m."""
+        """Add max(x, m), as m + relu(x - m), and return the last layer's name."""
         over = self.affine("over", source, 1, -limit)
         over = self.add("Activation", "floor", over, activation="relu")
         return self.affine("from", over, 1, limit)
 
 
-#: Adds the parts of a layer, or none where it stays.
+#: Adds the parts that replace a layer, or none to keep it.
 Rule = Callable[[Parts], None]
 
 
 def rewritten(network: Network, rule: Rule, kinds: Sequence[str], io: str = "parallel") -> Network:
-    """The network with layers replaced by what a rule makes of them.
+    """The network with layers replaced according to a rule.
 
     Args:
         network: The network.
-        rule: Adds the parts, one of them under the layer's own name; none to leave it as it is.
+        rule: Called with the parts of each layer; see `Rule`. If no part has the layer's own name,
+            the last one gets it.
         kinds: Classes of layers that the rule looks at.
         io: "parallel" or "stream".
     """

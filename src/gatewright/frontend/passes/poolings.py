@@ -1,4 +1,4 @@
-"""Paddings and strides of poolings that hls4ml has no form for."""
+"""Rewrites poolings with paddings or strides that hls4ml doesn't support."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from gatewright.frontend.passes.parts import Parts, rewritten
 from gatewright.frontend.shapes import same_padding
 
 _POOLINGS = tuple(f"{which}Pooling{n}D" for which in ("Average", "Max") for n in (1, 2))
-#: Readers of one stream at most, less one: what hls4ml copies a stream for.
+#: One less than the number of readers for which hls4ml can copy a stream.
 MOST_COPIES = 6
 _UNSIGNED = ("relu", "relu1", "relu6", "sigmoid", "hard_sigmoid", "softmax", "softplus")
-#: Layers whose results are never below zero where what they read is not.
+#: Layers whose results are never negative if their inputs are never negative.
 _SIGN_KEEPING = (
     *("Add", "Average", "Concatenate", "Cropping1D", "Cropping2D", "Flatten", "MaxPooling1D"),
     *("AveragePooling1D", "AveragePooling2D", "MaxPooling2D", "Maximum", "Minimum", "Multiply"),
@@ -23,10 +23,10 @@ _SIGN_KEEPING = (
 
 
 def pad_before_pooling(network: Network, io: str) -> Network:
-    """The network with padding in front of poolings where hls4ml has it not, or pads otherwise.
+    """The network with explicit padding before poolings where hls4ml would pad wrongly, or not.
 
-    Zeros don't win a maximum over values that are never below zero. Over others, the pixels at the
-    edge are repeated: each window has them in it already.
+    Zeros don't change a maximum over values that are never negative. For other values the pixels
+    at the edge are repeated: each window contains them already.
     """
     unsigned = _unsigned(network)
 
@@ -42,14 +42,14 @@ def pad_before_pooling(network: Network, io: str) -> Network:
             if io == "stream":
                 parts.keep(padding="valid", strides=strides)
         elif not parts.layer.kind.startswith("Max"):
-            return  # each mean is over another number of pixels
+            return  # the means at the edges are over fewer pixels
         elif parts.source in unsigned:
-            parts.note("padding of a maximum over values that are never below zero as zeros")
+            parts.note("padding of a maximum over values that are never negative as zeros")
             flat = tuple(n for side in sides for n in side)
             padded = parts.add(f"ZeroPadding{len(sides)}D", "pad", parts.source, padding=flat)
             parts.keep(padded, padding="valid", strides=strides)
         elif io == "stream":
-            parts.note("padding of a maximum as edges that are repeated")
+            parts.note("padding of a maximum as repeated edges")
             padded = parts.source
             for axis, side in enumerate(sides):
                 padded = repeat_edges(parts, padded, axis, *side)
@@ -59,7 +59,7 @@ def pad_before_pooling(network: Network, io: str) -> Network:
 
 
 def repeat_edges(parts: Parts, source: str, axis: int, before: int, behind: int) -> str:
-    """Repeat the first and the last pixel of an axis."""
+    """Repeat the first pixel of an axis `before` times, and the last pixel `behind` times."""
     size = parts.shape(source)[axis]
     axes = len(parts.shape(source)) - 1
     edges: list[list[str]] = []
@@ -84,9 +84,10 @@ def repeat_edges(parts: Parts, source: str, axis: int, before: int, behind: int)
 
 
 def stride_as_windows(network: Network, io: str) -> Network:
-    """The network with poolings in streams whose strides are the windows.
+    """The network with maximum poolings whose strides equal their windows, in streams.
 
-    A maximum over a window is that of smaller windows that cover it, one axis after the other.
+    The maximum over a window is the maximum over smaller windows that cover it, along one axis
+    after the other.
     """
 
     def rule(parts: Parts) -> None:
@@ -110,7 +111,10 @@ def stride_as_windows(network: Network, io: str) -> Network:
 
 
 def _cover(window: int, stride: int) -> list[int]:
-    """Where windows as wide as the stride start that cover one window; none if it is narrower."""
+    """The starts of windows of the stride's size that together cover one window.
+
+    Empty if the stride is larger than the window.
+    """
     if stride > window:
         return []
     return sorted({*range(0, window - stride, stride), window - stride})
@@ -140,7 +144,7 @@ def _maximum(
 
 
 def _unsigned(network: Network) -> set[str]:
-    """Layers whose results are never below zero, whatever the network reads."""
+    """Names of layers whose results are never negative, whatever the network's input is."""
     found: set[str] = set()
     for layer in network.layers:
         if _is_unsigned(layer) or (layer.kind in _SIGN_KEEPING and found.issuperset(layer.inputs)):

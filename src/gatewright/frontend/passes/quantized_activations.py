@@ -1,4 +1,4 @@
-"""Quantizers of QKeras as activations, in layers that hls4ml has for them."""
+"""Replaces quantized activations of QKeras by layers that hls4ml converts correctly."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from gatewright.frontend.network import Layer, Network, Object
 from gatewright.frontend.passes.parts import Parts, rewritten
 from gatewright.frontend.quantizers import QUANTIZERS
 
-#: Layers that look a function by name up among QKeras' own first.
+#: Layers that look up a function's name in QKeras before Keras.
 _QKERAS = tuple(kind for kind in KINDS if kind.startswith("Q"))
-#: Functions that are others in QKeras than in Keras or hls4ml.
+#: Names of functions that QKeras defines differently from Keras and hls4ml.
 _OTHERS = ("binary_tanh", "hard_sigmoid")
 
 
 @dataclass(frozen=True)
 class _Meaning:
-    """A quantizer that hls4ml has, and what layers around it make of it.
+    """A quantizer that hls4ml has, and the steps around it that complete its meaning.
 
     Attributes:
-        quantizer: As hls4ml reads it.
-        why: What hls4ml drops, and layers around it do; "" where it is all.
-        mirrored: Whether it quantizes -x.
-        least: The least value of its result.
-        most: The largest.
-        scale: By which the result is multiplied: a number, or one for each channel.
-        shift: What is added then.
+        quantizer: The quantizer for hls4ml.
+        why: The replacement in words, for the user; "" if no steps are needed.
+        mirrored: Whether the quantizer gets -x.
+        least: Lower limit of the result, or None.
+        most: Upper limit of the result, or None.
+        scale: Factor of the result: a number, or a number for each channel.
+        shift: Added after the factor.
     """
 
     quantizer: Object
@@ -45,10 +45,10 @@ class _Meaning:
 
 
 def reword_activations(network: Network) -> Network:
-    """The network with quantized activations that hls4ml has, each of which means the same.
+    """The network with quantized activations that hls4ml has and that mean the same.
 
     Raises:
-        UnsupportedError: naming the layer, and the argument that hls4ml drops.
+        UnsupportedError: if hls4ml can't express an activation or one of its arguments.
     """
 
     def rule(parts: Parts) -> None:
@@ -75,7 +75,7 @@ def reword_activations(network: Network) -> Network:
 
 
 def _of_keras(layer: Layer) -> Layer:
-    """A QActivation of a function that is the same in Keras, as Keras' layer of it."""
+    """A QActivation of a function that Keras has too, as Keras' Activation."""
     word = layer.arguments.get("activation")
     if layer.kind != "QActivation" or not isinstance(word, str) or word in _OTHERS:
         return layer
@@ -83,7 +83,7 @@ def _of_keras(layer: Layer) -> Layer:
 
 
 def _behind(parts: Parts) -> str:
-    """What the activation reads: a QActivation's input, or the layer without its activation."""
+    """The input of the activation: a QActivation's input, or the layer without its activation."""
     return parts.source if parts.layer.kind == "QActivation" else parts.keep(activation=None)
 
 
@@ -93,7 +93,7 @@ def _hard_sigmoid(parts: Parts, source: str) -> None:
 
 
 def _around(parts: Parts, source: str, meaning: _Meaning) -> None:
-    """Add a quantizer that reads `source`, with the layers around it."""
+    """Add a quantizer that reads `source`, and the layers around it."""
     if meaning.mirrored:
         source = parts.affine("mirrored", source, -1, 0)
     what = "" if parts.layer.kind == "QActivation" else meaning.quantizer.kind
@@ -107,7 +107,7 @@ def _around(parts: Parts, source: str, meaning: _Meaning) -> None:
 
 
 def _meaning(where: str, quantizer: Object) -> _Meaning:
-    """A quantizer as an activation, in what hls4ml has."""
+    """The meaning of a quantizer as an activation, or its refusal."""
     kind = quantizer.kind
     arguments: dict[str, Any] = dict(quantizer.arguments)
 
@@ -120,7 +120,7 @@ def _meaning(where: str, quantizer: Object) -> _Meaning:
         raise refusal("ternary_tanh is not a function of QKeras 0.9; use ternary")
     if kind in ("quantized_po2", "quantized_relu_po2", "quantized_ulaw"):
         raise refusal(f"hls4ml has no activation '{kind}'; use quantized_bits or quantized_relu")
-    if kind == "binary_tanh":  # -1 for 0, where a sign is 1
+    if kind == "binary_tanh":  # it gives -1 for 0; hls4ml's sign gives 1
         why = "binary_tanh of QKeras, which gives -1 for 0, as the sign of -x, times -1"
         return _Meaning(_by_default("binary"), why, mirrored=True, scale=-1)
     scale: Any = arguments.get("alpha")
@@ -131,7 +131,7 @@ def _meaning(where: str, quantizer: Object) -> _Meaning:
         )
     if scale is not None:
         arguments["alpha"] = 1.0
-    if kind.startswith("stochastic_"):  # which is in training
+    if kind.startswith("stochastic_"):  # only stochastic in training
         known = QUANTIZERS[kind := kind.removeprefix("stochastic_")]
         arguments = {key: arguments.get(key, each.default) for key, each in known.items()}
     if kind == "quantized_bits" and arguments["bits"] == 1 and arguments["keep_negative"]:
@@ -143,7 +143,7 @@ def _meaning(where: str, quantizer: Object) -> _Meaning:
         why = "binary with use_01 as half a sign and a half"
         return _Meaning(_made(kind, arguments), why, scale=half, shift=half)
     if kind == "ternary" and arguments["threshold"] == 0.5:
-        # hls4ml scales what a ternary activation reads, unless this is 0.5, and then has no C++.
+        # hls4ml scales the input of a ternary activation; with a threshold of 0.5 it has no C++.
         arguments["threshold"] = math.nextafter(0.5, 0)
     if kind == "quantized_sigmoid" and arguments["symmetric"]:
         arguments["symmetric"] = False
@@ -155,22 +155,22 @@ def _meaning(where: str, quantizer: Object) -> _Meaning:
             raise refusal("hls4ml drops use_sigmoid of quantized_relu; leave it out")
         bound: Any = arguments["relu_upper_bound"]
         arguments["relu_upper_bound"] = None
-        # QKeras itself takes no notice of it unless is_quantized_clip is off.
+        # QKeras itself ignores the bound unless is_quantized_clip is off.
         if bound and not arguments["is_quantized_clip"]:
-            why = f"quantized_relu up to {bound:g} as {bound:g} less what a relu leaves of the rest"
+            why = f"quantized_relu clipped at {bound:g} as {bound:g} - relu({bound:g} - its result)"
             return _Meaning(_made(kind, arguments), why, most=bound)
     return _scaled(_made(kind, arguments), scale)
 
 
 def _scaled(quantizer: Object, scale: Any) -> _Meaning:
-    """A quantizer whose result is multiplied by its alpha."""
+    """The meaning of a quantizer whose result is multiplied by its alpha."""
     if scale is None or scale == 1:
         return _Meaning(quantizer)
     return _Meaning(quantizer, f"alpha of {quantizer.kind} as a factor after it", scale=scale)
 
 
 def _by_default(kind: str) -> Object:
-    """A quantizer with the arguments that it has by default."""
+    """A quantizer with its default arguments."""
     return _made(kind, {key: each.default for key, each in QUANTIZERS[kind].items()})
 
 
@@ -179,7 +179,7 @@ def _made(kind: str, arguments: dict[str, Any]) -> Object:
 
 
 def split_activations(network: Network) -> Network:
-    """The network with quantized activations as layers of their own, named as hls4ml names them."""
+    """The network with quantized activations as separate layers, with hls4ml's names for them."""
     layers: list[Layer] = []
     taken = {layer.name for layer in network.layers}
     behind: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What hls4ml has no C++ for, and no pass has reworded, refused by name."""
+"""Refuses layers that hls4ml has no C++ for and that no pass has replaced."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from gatewright.frontend.network import Layer, Network
 from gatewright.frontend.shapes import shapes_of
 from gatewright.hlsgraph import limits
 
-#: Layers that are read, and not built.
+#: Layers that can be read but not built.
 _LACKED = (*RECURRENT, "LayerNormalization")
-#: Layers whose result depends on which steps of a sequence are masked.
+#: Layers whose result depends on the mask of a sequence.
 _MASKED = ("GlobalAveragePooling1D", "Softmax", *RECURRENT)
-#: Layers from which no mask comes, whatever they read.
+#: Beginnings of the names of layers that don't pass a mask on.
 _UNMASKING = ("Conv", "DepthwiseConv", "SeparableConv", "MaxPooling", "AveragePooling", "Flatten")
 
 
 def refuse(network: Network) -> Network:
-    """The network itself, if hls4ml reads all of it as it is meant.
+    """The network itself, if hls4ml can build all its layers.
 
     Raises:
-        UnsupportedError: naming the layer and what would be right.
+        UnsupportedError: if it can't build a layer.
     """
     shapes = shapes_of(network)
     for layer in network.layers:
@@ -35,10 +35,10 @@ def refuse(network: Network) -> Network:
 
 
 def refuse_masks(network: Network) -> Network:
-    """The network itself, if no layer leaves steps out that an embedding masks.
+    """The network itself, if no layer skips steps that an embedding masks.
 
     Raises:
-        UnsupportedError: naming the embedding and the layer.
+        UnsupportedError: if a layer does, naming it and the embedding.
     """
     masked: dict[str, str] = {}
     for layer in network.layers:
@@ -48,8 +48,8 @@ def refuse_masks(network: Network) -> Network:
             masks = [name]
         if masks and layer.kind in _MASKED:
             raise UnsupportedError(
-                f"{network.origin}: layer '{masks[0]}': its mask_zero makes '{name}' leave "
-                f"out words that are 0, which hls4ml doesn't; use mask_zero=False"
+                f"{network.origin}: layer '{masks[0]}': its mask_zero makes '{name}' skip "
+                f"words that are 0, which hls4ml doesn't; use mask_zero=False"
             )
         if masks and not layer.kind.removeprefix("Q").startswith(_UNMASKING):
             masked[layer.name] = masks[0]
@@ -57,11 +57,11 @@ def refuse_masks(network: Network) -> Network:
 
 
 def _reason(layer: Layer, given: Sequence[tuple[int, ...]]) -> str | None:
-    """Why a layer can't be had, of which hls4ml's parser says nothing, or nothing that helps.
+    """Why hls4ml can't build a layer, or None. Its own parser says nothing, or nothing helpful.
 
     Args:
         layer: The layer.
-        given: Shapes of what it reads.
+        given: Shapes of its inputs, without the batch.
     """
     if layer.kind in _LACKED:
         return limits.NOT_BUILT

@@ -1,4 +1,4 @@
-"""Names that hls4ml, or its C++, can't give to a layer."""
+"""Renames layers whose names hls4ml, its C++ or the RTL can't use."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gatewright.frontend.network import Network
 
 
 def rename(network: Network, taken: Collection[str] = ()) -> Network:
-    """The network with names that mean nothing else; what the model calls a layer stays its label.
+    """The network with names that don't clash; a renamed layer keeps its own name as its label.
 
     Args:
         network: The network.
-        taken: More names that a layer can't have, such as that of the C++ function.
+        taken: Further names that a layer can't have, such as that of the C++ function.
     """
     names = {layer.name for layer in network.layers}
     called: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Rescaling by constants, as the batch normalization that hls4ml has."""
+"""Replaces Rescaling layers by batch normalizations, which hls4ml has."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from gatewright.frontend.passes.parts import Parts, rewritten
 
 
 def rescale(network: Network) -> Network:
-    """The network with each Rescaling replaced by a normalization whose statistics do nothing.
+    """The network with each Rescaling replaced by a batch normalization of mean 0, variance 1.
 
     Raises:
-        UnsupportedError: naming the layer, if it has constants for something else than channels.
+        UnsupportedError: if the number of constants is neither 1 nor the number of channels.
     """
 
     def rule(parts: Parts) -> None:

@@ -1,4 +1,4 @@
-"""Reshapes as hls4ml has them: of known sizes; in streams of pixels that fit into each other."""
+"""Rewrites reshapes as hls4ml needs them: with known sizes and, in streams, whole pixels."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from gatewright.frontend.network import Network
 from gatewright.frontend.passes.parts import Parts, rewritten
 from gatewright.frontend.shapes import shape_of
 
-#: What reads pixels as the elements of one vector, if nothing else does.
+#: Layers that can read pixels as elements of one vector, if they are the only reader.
 _READS_PIXELS = ("Dense", "QDense")
 
 
 def write_out_sizes(network: Network) -> Network:
-    """The network without reshapes that leave a size open."""
+    """The network with sizes of -1 in reshapes replaced by numbers."""
 
     def rule(parts: Parts) -> None:
         shape = shape_of(parts.layer, parts.given)
@@ -24,9 +24,9 @@ def write_out_sizes(network: Network) -> Network:
 
 
 def reshape_by_whole_pixels(network: Network, io: str) -> Network:
-    """The network in streams with reshapes of which one size of pixels divides the other.
+    """The network with reshapes in which one pixel's size divides the other's, in streams.
 
-    hls4ml's C++ makes several pixels of one, or one of several.
+    hls4ml's C++ for streams can only split a pixel into several, or join several into one.
     """
 
     def rule(parts: Parts) -> None:
@@ -45,10 +45,10 @@ def reshape_by_whole_pixels(network: Network, io: str) -> Network:
 
 
 def pack_before_flattening(network: Network, io: str) -> Network:
-    """The network in streams with whole vectors behind what flattens a tensor.
+    """The network with an explicit reshape to one vector before layers that flatten, in streams.
 
-    hls4ml's C++ passes pixels on as they are, which one Dense reads as the elements of a vector.
-    What is an output, hls4ml packs itself.
+    hls4ml's C++ passes the pixels on unchanged; a single Dense can read them as the elements of a
+    vector. hls4ml packs outputs of the network by itself.
     """
 
     def rule(parts: Parts) -> None:

@@ -1,4 +1,4 @@
-"""Max poolings in streams whose windows are narrower than their strides."""
+"""Rewrites max poolings in streams whose windows are smaller than their strides."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gatewright.frontend.passes.poolings import MOST_COPIES
 
 
 def select_before_pooling(network: Network, io: str) -> Network:
-    """The network in streams without windows narrower than their strides.
+    """The network without max poolings whose windows are smaller than their strides, in streams.
 
-    One element of each window after the other is selected by a convolution with weights of one,
-    and the greatest of these is what a pooling along the axis gives.
+    For each position in the window, a strided 1x1 convolution with weights of 1 selects the
+    elements. The maximum of these selections is the pooling along the axis.
     """
 
     def rule(parts: Parts) -> None:

@@ -1,4 +1,4 @@
-"""Tensors that nothing could be built of, refused before anything is computed on them."""
+"""Refuses tensors that are too large to build, or empty, before anything is computed on them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from gatewright.errors import InputError
 from gatewright.frontend.network import Network
 from gatewright.frontend.shapes import shapes_of
 
-#: Elements of a tensor at most, by io type. A tensor in parallel is a bus of them all.
+#: Most elements of a tensor, by io type. In io_parallel a tensor is a bus of all its elements.
 MAX_ELEMENTS = {"parallel": 1 << 18, "stream": 1 << 26}
 
 
 def check_sizes(network: Network, io: str) -> Network:
     """The network itself, if its tensors have sizes that can be built.
 
-    hls4ml believes what moves elements about how many there are.
+    hls4ml doesn't check that reshapes and permutations fit their inputs.
 
     Raises:
-        InputError: naming the layer.
+        InputError: if a tensor is too large or empty, or a reshape or permutation doesn't fit.
     """
     shapes = shapes_of(network)
     sizes = {name: math.prod(shape) for name, shape in shapes.items()}

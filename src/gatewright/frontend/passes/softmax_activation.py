@@ -1,4 +1,4 @@
-"""Softmax as the activation that hls4ml has: what it makes of the layer does not compile."""
+"""Replaces Softmax layers by softmax activations: hls4ml's C++ for the layer doesn't compile."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from gatewright.frontend.passes.parts import Parts, rewritten
 
 
 def reword_softmax(network: Network) -> Network:
-    """The network with each softmax as an activation, which runs over the last axis.
+    """The network with each softmax as an activation over the last axis.
 
-    Those over other axes stand between permutations; those over several axes between reshapes, too.
+    A softmax over another axis gets permutations around it; over several axes, reshapes as well.
 
     Raises:
-        InputError: naming the layer, if it runs over an axis that isn't there.
+        InputError: if the input of a softmax doesn't have its axis.
     """
 
     def rule(parts: Parts) -> None:

@@ -1,4 +1,4 @@
-"""Quantizers of weights, as QKeras has them."""
+"""Completes and checks quantizers of weights as QKeras would."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from gatewright.frontend.network import Layer, Network, Object
 from gatewright.frontend.quantized import quantize
 from gatewright.frontend.quantizers import learned
 
-#: Weights whose scale QKeras measures where none is given.
+#: Weights whose scale QKeras measures if the quantizer has no alpha.
 _LEARNED = ("kernel", "depthwise", "pointwise", "gamma", "variance")
-#: Arrays by argument, where they are called otherwise.
+#: Names of arrays by the role in the argument's name, where they differ.
 _ARRAYS = {
     **{role: f"{role}_kernel" for role in ("depthwise", "pointwise")},
     **{what: f"moving_{what}" for what in ("mean", "variance")},
@@ -20,7 +20,7 @@ _ARRAYS = {
 
 
 def settle_learned(network: Network) -> Network:
-    """The network with a measured scale where a quantizer of learned weights names none."""
+    """The network with a measured scale for each quantizer of learned weights without alpha."""
 
     def settled(layer: Layer) -> Layer:
         changed = {
@@ -35,17 +35,17 @@ def settle_learned(network: Network) -> Network:
 
 
 def check_quantizers(network: Network) -> Network:
-    """The network itself, if QKeras' quantizers give the same numbers each time.
+    """The network itself, if the quantizers of its weights can be evaluated.
 
     Raises:
-        UnsupportedError: naming the layer and its quantizer.
+        UnsupportedError: if one draws at random at inference, or QKeras itself fails with it.
     """
     for layer in network.layers:
         where = f"{network.origin}: layer '{layer.name}'"
         for key, value in layer.arguments.items():
             role = key.removesuffix("_quantizer")
             values = layer.weights.get(_ARRAYS.get(role, role))
-            # Weights that a normalization is folded into are quantized later.
+            # Some weights are quantized only after batch normalization folding.
             if not isinstance(value, Object) or values is None or role == key:
                 continue
             try:

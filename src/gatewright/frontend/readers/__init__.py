@@ -1,1 +1,1 @@
-"""A reader per kind of file: each makes the same typed network of it, and runs nothing of it."""
+"""Readers of model files: each makes the same typed network, and runs no code of the file."""

@@ -1,4 +1,4 @@
-"""Architectures as Keras 2, tf-keras and Keras 3 write them, as outlines of networks."""
+"""Reads architectures of Keras 2, tf-keras and Keras 3 as outlines of networks."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from gatewright.frontend.network import Layer, Value, is_name
 from gatewright.frontend.readers.calls import label_of, read_calls, read_settings, reference
 from gatewright.frontend.readers.outline import Call, Outline, Part, Ref
 
-#: Layers of a network; far more than any that is built.
+#: Most layers of a network; far more than can be built.
 MAX_LAYERS = 1024
-#: Models and wrappers within one another.
+#: Deepest nesting of models and wrappers.
 _MAX_DEPTH = 12
-#: Arguments that Keras 3 calls otherwise.
+#: Arguments with another name in Keras 3, as (class, name): the name in Keras 2.
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
-#: Read on their own.
+#: Settings that are read separately.
 _OWN = ("name", "layers", "batch_input_shape", "batch_shape")
 _SHAPES: Final = ("batch_input_shape", "batch_shape", "build_input_shape")
 _MODELS: Final = ("Sequential", "Functional", "Model")
-#: Layers that can stand as the activation of another.
+#: Layers that can be the activation of another layer.
 _ACTIVATIONS: Final = ("ReLU", "LeakyReLU", "ELU", "PReLU", "ThresholdedReLU", "Softmax")
-#: Layers that do the same to every element, or to every last axis: alone, or at each time step.
+#: Layers that treat each element, or each vector along the last axis, alike: TimeDistributed of
+#: such a layer is the layer itself.
 _EACH_STEP: Final = (
     *IDENTITY,
     *("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "ELU", "Softmax"),
     *("ThresholdedReLU", "BatchNormalization"),
 )
-#: Wrappers whose layer is another at inference than its own weights say, and what to do instead.
+#: Wrappers that change their layer at inference, and what to do instead.
 _REFUSED: Final = {
     "ClusterWeights": "save the result of "
     "tensorflow_model_optimization.clustering.keras.strip_clustering",
@@ -48,10 +49,10 @@ _REFUSED: Final = {
 
 
 def parse_json(origin: str, text: str | bytes) -> Any:
-    """What a JSON text of a model holds.
+    """The value of a model's JSON text.
 
     Raises:
-        InputError: if it is none.
+        InputError: if it isn't JSON, or is nested too deep.
     """
     try:
         return json.loads(text)
@@ -62,9 +63,13 @@ def parse_json(origin: str, text: str | bytes) -> Any:
 def read_outline(origin: str, architecture: Any) -> Outline:
     """The outline of the network that an architecture describes.
 
+    Args:
+        origin: The model's name in messages.
+        architecture: The parsed JSON.
+
     Raises:
-        InputError: naming the file, the layer, its argument and what would be right.
-        UnsupportedError: if it is made of layers that aren't read.
+        InputError: if the architecture, a layer or an argument is wrong.
+        UnsupportedError: if it has layers or wrappers that aren't supported.
     """
     kind = architecture.get("class_name") if isinstance(architecture, dict) else None
     if kind not in _MODELS:
@@ -92,7 +97,7 @@ def _objects(architecture: Any) -> Iterator[dict[str, Any]]:
 
 
 def _refuse_lambda(origin: str, architecture: Any) -> None:
-    """Lambda layers carry code: refuse them wherever they are nested."""
+    """Refuse Lambda layers, which carry code, at any depth."""
     for node in _objects(architecture):
         if node.get("class_name") in ("Lambda", "__lambda__") and "config" in node:
             config = node["config"]
@@ -104,7 +109,7 @@ def _refuse_lambda(origin: str, architecture: Any) -> None:
 
 
 def _model(origin: str, entry: dict[str, Any], depth: int, outer: str = "") -> Part:
-    """A model, the outermost or one within another."""
+    """Read a model, the outermost or one within another; `outer` is then its label."""
     config, kind = entry.get("config"), str(entry["class_name"])
     entries = config.get("layers") if isinstance(config, dict) else config
     where = f"{origin}: layer '{outer}'" if outer else origin
@@ -139,7 +144,7 @@ def _of_layers(
 
 
 def _chained(where: str, parts: list[Part]) -> Part:
-    """The layers of a Sequential model, each called with what the one before gives."""
+    """The layers of a Sequential model, each called with the result of the layer before."""
     if any(part.kind == "InputLayer" for part in parts[1:]):
         raise InputError(f"{where}: a Sequential model has one input layer, which comes first")
     chained = parts[:1]
@@ -149,22 +154,25 @@ def _chained(where: str, parts: list[Part]) -> Part:
 
 
 def _ends(where: str, config: dict[str, Any], key: str) -> tuple[Ref, ...]:
-    """What stands at one end of a model, in order."""
+    """The inputs or the outputs of a model, in order."""
     ends = config.get(key)
     if isinstance(ends, dict):
         ends = list(ends.values())
     if isinstance(ends, list) and len(ends) == 3 and isinstance(ends[0], str):
-        ends = [ends]  # Keras 3 writes a single one so
+        ends = [ends]  # Keras 3 writes a single reference without a list around it
     if not isinstance(ends, list) or not ends:
         raise InputError(f"{where}: {key} must be a list of [layer, 0, 0]")
     return tuple(reference(f"{where}: {key}", each) for each in ends)
 
 
 def _part(origin: str, entry: Any, depth: int, *, within: bool = False) -> Part:
-    """A layer, an operation, a wrapper or a model, with its calls; perhaps within a model."""
+    """Read a layer, an operation, a wrapper or a model, with its calls.
+
+    `within` says whether it is part of a model within another.
+    """
     if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
         raise InputError(f"{origin}: the architecture holds a layer without a class")
-    # A class that was registered for a package has its name before its own.
+    # A class that was registered for a package is written as package>class.
     kind = entry["class_name"].rpartition(">")[2]
     config = entry.get("config")
     if kind in _MODELS:
@@ -194,35 +202,35 @@ def _part(origin: str, entry: Any, depth: int, *, within: bool = False) -> Part:
         raise InputError(
             f"{where} is of class {shown(kind)}, which is not supported{near(kind, sorted(KINDS))}"
         )
-    if within and kind == "InputLayer":  # whatever its shape, it is given a tensor of another layer
+    if within and kind == "InputLayer":  # its shape is that of the tensor from the outer model
         return Part(label, kind, Layer("", kind))
     return replace(layer_of(origin, where, label, kind, config), calls=calls)
 
 
 def _is_operation(entry: dict[str, Any]) -> bool:
-    """Whether it is an operation, as a + b, of which Keras 3 has some by the names of layers."""
+    """Whether an entry is an operation such as a + b. Some of Keras 3 have names of layers."""
     module, nodes = entry.get("module"), entry.get("inbound_nodes")
     if entry["class_name"] in ("TFOpLambda", "SlicingOpLambda"):
         return True
     if isinstance(module, str):
         return any(word in module for word in (".ops.", ".activations"))
-    # HDF5 files of Keras 3 have no module; a layer says there whether it is trainable.
+    # HDF5 files of Keras 3 have no module; only layers have the setting `trainable` there.
     is_call = isinstance(nodes, list) and bool(nodes) and isinstance(nodes[0], dict)
     return is_call and "trainable" not in entry["config"]
 
 
 def layer_of(origin: str, where: str, label: str, kind: str, config: Mapping[str, Any]) -> Part:
-    """A layer, and the layer that is its activation, if it has one.
+    """Read a layer, and the layer that is its activation, if it has one.
 
     Args:
-        origin: What the user calls the model.
-        where: Names the file and the layer, for messages.
-        label: What the model calls the layer.
-        kind: Its class, one of the table's.
-        config: What its class is told, as Keras writes it.
+        origin: The model's name in messages.
+        where: The file and the layer, to begin messages.
+        label: The model's own name of the layer.
+        kind: Its class, a key of `kinds.KINDS`.
+        config: Its arguments and settings, as Keras writes them.
 
     Raises:
-        InputError: if it is told what its class doesn't take.
+        InputError: if an argument is missing, unknown or wrong.
     """
     within: dict[str, tuple[Part, ...]] = {}
     own = config.get("activation")
@@ -242,7 +250,7 @@ def layer_of(origin: str, where: str, label: str, kind: str, config: Mapping[str
 def _wrapped(
     origin: str, where: str, label: str, kind: str, config: Mapping[str, Any], depth: int
 ) -> Part:
-    """A wrapper that does nothing at inference, or the same to each time step."""
+    """Read a wrapper that does nothing at inference, or the same at each time step."""
     if kind not in ("PruneLowMagnitude", "SpectralNormalization", "TimeDistributed"):
         instead = _REFUSED.get(kind, "save the model with the layer that it wraps")
         raise UnsupportedError(f"{where} is a {shown(kind)}, which is not supported; {instead}")
@@ -264,9 +272,10 @@ def _acts_on_each_step(inner: Part) -> bool:
 
 
 def _first_input(origin: str, entry: Any, parts: list[Part]) -> Part:
-    """The input of a Sequential model that lists none: the first layer knows the shape.
+    """The input layer of a Sequential model that doesn't list one.
 
-    Without an entry it stands within another model, and is given a tensor.
+    Its shape is a setting of the first layer. `entry` is None for a model within another, whose
+    input is a tensor of the outer model.
     """
     first = parts[0]
     label = f"{first.label}_input"
@@ -286,7 +295,7 @@ def _first_input(origin: str, entry: Any, parts: list[Part]) -> Part:
 
 
 def _shape_within(entry: Any) -> Any:
-    """The shape of the input that the first layer of a model knows, at any depth; None if none."""
+    """The input shape in the settings of a model's first layer, at any depth; None if missing."""
     for _ in range(2 * _MAX_DEPTH):
         if not isinstance(entry, dict):
             return None
@@ -308,7 +317,7 @@ def _shape_within(entry: Any) -> Any:
 def _arguments(
     where: str, name: str, kind: Kind, config: Mapping[str, Any]
 ) -> tuple[dict[str, Value], dict[str, Value]]:
-    """The arguments that a layer's class lists, and the settings of its training."""
+    """Read a layer's arguments that matter at inference, and its settings of training."""
     given = {_RENAMED.get((name, key), key): each for key, each in config.items()}
     if name == "InputLayer":
         given["shape"] = _input_shape(where, config)
@@ -328,7 +337,7 @@ def _arguments(
             try:
                 training[key] = plain(each)
             except ValueError:
-                continue  # hardware doesn't ask for it
+                continue  # the hardware doesn't depend on it
         else:
             raise InputError(
                 f"{where}: {name} has no argument '{shown(key)}' that is known; save the "

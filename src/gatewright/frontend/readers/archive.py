@@ -1,4 +1,4 @@
-"""Archives from strangers: members by normalized name, bounded before anything is unpacked."""
+"""Reads untrusted archives: members by normalized name, with limits on what they unpack to."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from gatewright.errors import InputError
 from gatewright.frontend.messages import shown
 from gatewright.parsing.arrays import DAMAGED
 
-#: What a file may unpack to, in bytes.
+#: Most bytes that a file may unpack to.
 MAX_BYTES = 2 << 30
 MAX_MEMBERS = 20_000
 
-#: What the libraries raise for archives that are damaged, encrypted or compressed in odd ways.
+#: Exceptions for archives that are damaged, encrypted, or compressed in unknown ways.
 ARCHIVE_ERRORS = (*DAMAGED, tarfile.TarError, lzma.LZMAError)
 
 
@@ -27,7 +27,7 @@ def normalized(path: Path, name: str) -> str:
     """The name of a member as a plain relative path.
 
     Raises:
-        InputError: if it would land outside the directory that it is unpacked to.
+        InputError: if the path leads outside the directory into which the archive is unpacked.
     """
     parts = PurePosixPath(name.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts or ":" in name or "\0" in name:
@@ -36,7 +36,7 @@ def normalized(path: Path, name: str) -> str:
 
 
 class Members:
-    """The members of an archive, counted one by one as they are met.
+    """Checks and counts the members of an archive.
 
     Args:
         path: The archive.
@@ -48,15 +48,19 @@ class Members:
         self._bytes = 0
 
     def add(self, name: str, size: int) -> str:
-        """Count a member; its name as a plain relative path.
+        """Count a member, and return its name as a plain relative path.
+
+        Args:
+            name: Its name in the archive.
+            size: Its unpacked size in bytes.
 
         Raises:
-            InputError: if the archive has a member of that name, unpacks to an absurd size, or the
-                member would land elsewhere.
+            InputError: if the name occurs twice or leads outside the directory, or the archive
+                unpacks to too many bytes or files.
         """
         name = normalized(self._path, name)
         self._bytes += size
-        # Some file systems take names for the same that differ in case or composition.
+        # Some file systems don't distinguish names that differ in case or Unicode composition.
         folded = unicodedata.normalize("NFC", name).casefold()
         if folded in self._seen:
             raise InputError(f"{self._path}: '{shown(name)}' is in the archive twice")
@@ -69,10 +73,10 @@ class Members:
 
 
 def zip_members(path: Path) -> dict[str, bytes]:
-    """Every member of a zip archive by normalized name.
+    """The contents of all members of a zip archive, by normalized name.
 
     Raises:
-        InputError: if it is no archive that is safe to read.
+        InputError: if it isn't a readable zip archive, or isn't safe to read.
     """
     members = Members(path)
     try:
@@ -85,7 +89,7 @@ def zip_members(path: Path) -> dict[str, bytes]:
 
 
 class _Bounded(io.BufferedIOBase):
-    """A stream that ends in an error where a bomb would go on: not even headers are longer."""
+    """A stream that raises ValueError after `MAX_BYTES` bytes, also within headers of a tar."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         super().__init__()
@@ -104,10 +108,11 @@ class _Bounded(io.BufferedIOBase):
 
 
 def tar_members(path: Path) -> dict[str, bytes]:
-    """Every member of a gzipped tar archive by normalized name: plain files only.
+    """The contents of all members of a gzipped tar archive, by normalized name.
 
     Raises:
-        InputError: if it is no archive that is safe to read.
+        InputError: if it isn't a readable archive, isn't safe to read, or has members that aren't
+            plain files or directories.
     """
     members = Members(path)
     content: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""Calls of layers and operations, as Keras 2 and Keras 3 write them."""
+"""Reads calls of layers and operations in files of Keras 2 and Keras 3."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from gatewright.frontend.readers.outline import Call, Given, Ref, Slice
 
 _MAX_DEPTH = 8
 _MAX_VALUES = 1 << 16  # of a call
-#: Stands for a layer's name if Keras 2 calls with a constant first.
+#: What Keras 2 writes in place of a layer's name if the first argument is a constant.
 _CONSTANT = "_CONSTANT_VALUE"
 _CONSTANTS = ("__numpy__", "__tensor__", "__tuple__")
 
 
 def label_of(where: str, name: Any) -> str:
-    """What a file calls a layer.
+    """Check and return the name of a layer in a file.
 
     Raises:
-        InputError: if that is no short text.
+        InputError: if it isn't printable text of at most `MAX_NAME` characters.
     """
     if not isinstance(name, str) or not name or len(name) > MAX_NAME or not name.isprintable():
         raise InputError(
@@ -36,9 +36,13 @@ def label_of(where: str, name: Any) -> str:
 def read_calls(where: str, nodes: Any) -> tuple[Call, ...]:
     """The calls of a layer, from its inbound nodes.
 
+    Args:
+        where: The file and the layer, to begin messages.
+        nodes: The value of `inbound_nodes`.
+
     Raises:
-        InputError: naming the layer and what would be right.
-        UnsupportedError: if a call is given what is not read.
+        InputError: if a node isn't a call.
+        UnsupportedError: if a call has arguments that can't be read.
     """
     if not isinstance(nodes, list):
         raise InputError(f"{where}: inbound_nodes must be a list")
@@ -46,14 +50,23 @@ def read_calls(where: str, nodes: Any) -> tuple[Call, ...]:
 
 
 def read_settings(where: str, config: Mapping[str, Any]) -> Mapping[str, Given]:
-    """What an operation of Keras 3 is told beside its call, but for what it is called."""
+    """The settings of an operation of Keras 3 other than its name and the call's arguments.
+
+    Args:
+        where: The file and the operation, to begin messages.
+        config: Its configuration.
+
+    Raises:
+        InputError: if a value is wrong.
+        UnsupportedError: if a value can't be read.
+    """
     reader = _Reader(where)
     return MappingProxyType(
         {
             key: reader.value(each)
             for key, each in config.items()
             if isinstance(key, str) and key not in ("name", "trainable", "function")
-            # Where a class is named, that is the type that numbers have in Keras.
+            # A dtype with a class is Keras' policy for numbers, which doesn't matter here.
             if not (key == "dtype" and isinstance(each, dict))
         }
     )
@@ -67,7 +80,7 @@ def _call(where: str, node: Any) -> Call:
             raise InputError(f"{where}: the arguments of its call must be a list")
         arguments = tuple(reader.value(each) for each in given)
     elif isinstance(node, list):
-        # Of a single tensor that is in no list, the node is the tensor.
+        # A single tensor may be written without a list around it.
         tensors = [node] if node and isinstance(node[0], str) else node
         pairs = [_keras2_tensor(where, reader, each) for each in tensors]
         arguments = tuple(value for value, _ in pairs)
@@ -85,7 +98,7 @@ def _call(where: str, node: Any) -> Call:
 
 
 def _keras2_tensor(where: str, reader: _Reader, tensor: Any) -> tuple[Given, Any]:
-    """A tensor as [layer, call, result], and the named arguments that stand behind it."""
+    """Read a tensor as [layer, call, result], and the named arguments that follow it."""
     if not isinstance(tensor, list) or not 3 <= len(tensor) <= 4:
         raise InputError(f"{where}: a tensor that it reads must be [layer, 0, 0]")
     named = (tensor[3] if len(tensor) == 4 else None) or {}
@@ -95,10 +108,10 @@ def _keras2_tensor(where: str, reader: _Reader, tensor: Any) -> tuple[Given, Any
 
 
 def reference(where: str, history: Any) -> Ref:
-    """The tensor that [layer, call, result] names, or an object of Keras 3 with that in it.
+    """Read a reference to a tensor: [layer, call, result], or an object of Keras 3 with these.
 
     Raises:
-        InputError: if it is none of these.
+        InputError: if it is neither.
     """
     if isinstance(history, dict) and history.get("class_name") == "__keras_tensor__":
         config = history.get("config")
@@ -114,14 +127,14 @@ def _is_index(value: Any) -> bool:
 
 
 class _Reader:
-    """Reads what a call is given, so many values at most."""
+    """Reads the arguments of a call, at most `_MAX_VALUES` values."""
 
     def __init__(self, where: str) -> None:
         self._where = where
         self._left = _MAX_VALUES
 
     def value(self, value: Any, depth: int = _MAX_DEPTH) -> Given:
-        """A value of a call: a tensor, a number, text, or a list of these."""
+        """Read a value: a tensor, a number, text, or a list of these."""
         self._left -= 1
         if self._left < 0 or depth < 0:
             raise UnsupportedError(f"{self._where}: is called with too many values")

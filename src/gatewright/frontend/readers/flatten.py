@@ -1,4 +1,4 @@
-"""An outline as a network: models within models written out, each call a layer of its own."""
+"""Turns an outline into a network: nested models are written out, and each call is a layer."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from gatewright.frontend.shapes import Shape, shape_of
 _MERGES: Final = (
     *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
 )
-#: What a layer may be given besides tensors, where it is null or false.
+#: Named arguments that a call of a layer may have if they are null or false.
 _CALL: Final = ("training", "mask", "initial_state")
-#: Layers that do something else in training.
+#: Layers that behave differently in training.
 _TRAINED: Final = (
     *IDENTITY,
     "BatchNormalization",
@@ -32,7 +32,7 @@ _TRAINED: Final = (
     "QDepthwiseConv2DBatchnorm",
 )
 
-#: What calls give, by call and result.
+#: Results of a part's calls, by number of the call and of the result.
 _Results = dict[tuple[int, int], Known]
 
 
@@ -42,8 +42,8 @@ class Flat:
 
     Attributes:
         network: The network.
-        outline: What it was made of.
-        paths: By the name of a layer, which part of the outline it is.
+        outline: The outline from which it was made.
+        paths: The path of each layer's part in the outline, by the layer's name.
     """
 
     network: Network
@@ -55,14 +55,14 @@ def flatten(outline: Outline) -> Flat:
     """The network that an outline describes.
 
     Raises:
-        InputError: naming the layer whose calls don't fit.
-        UnsupportedError: if it is called in ways that aren't read.
+        InputError: if the calls of layers don't fit together.
+        UnsupportedError: if a layer is called in a way that isn't supported.
     """
     return _Flattening(outline).run()
 
 
 class _Flattening:
-    """Emits layers in an order in which each stands behind those that it reads."""
+    """Emits layers in topological order."""
 
     def __init__(self, outline: Outline) -> None:
         self._outline = outline
@@ -108,7 +108,13 @@ class _Flattening:
         return Flat(network, self._outline, self._paths)
 
     def _model(self, model: Part, path: Path, given: Sequence[str] | None) -> list[Known]:
-        """Emit the layers of a model; its results. Given none, it is the outermost."""
+        """Emit the layers of a model, and return its results.
+
+        Args:
+            model: The model.
+            path: Its path in the outline.
+            given: Names of the layers that it reads; None for the outermost model.
+        """
         where = f"{self._origin}: layer '{path[-1]}'" if path else self._origin
         parts = {part.label: part for part in model.layers}
         if given is not None and len(given) != len(model.inputs):
@@ -134,7 +140,7 @@ class _Flattening:
     def _order(
         self, where: str, calls: Mapping[str, Mapping[int, Call]], model: Part
     ) -> Iterable[tuple[str, int]]:
-        """The calls of a model in an order that data can flow in; as they stand, if that is one."""
+        """The calls of a model in topological order: the file's order if it is one."""
         order: dict[tuple[str, int], list[tuple[str, int]]] = {}
         for part in model.layers:
             if part.kind == "InputLayer":
@@ -178,9 +184,9 @@ class _Flattening:
         return order
 
     def _name(self, where: str, value: Known) -> str:
-        """The name of the layer whose result a value is."""
+        """The name of the layer that computes a value."""
         if not isinstance(value, Tensor):
-            raise UnsupportedError(f"{where}: reads what is no layer's result")
+            raise UnsupportedError(f"{where}: reads a value that is no layer's result")
         return value.name
 
     def _result(self, where: str, ref: Ref, results: Mapping[str, _Results]) -> Known:
@@ -195,7 +201,7 @@ class _Flattening:
     def _call(
         self, part: Part, path: Path, call: Call, results: Mapping[str, _Results]
     ) -> Sequence[Known]:
-        """Emit what a call of a part consists of; its results."""
+        """Emit the layers of a call of a part, and return its results."""
         self._calls += 1
         if self._calls > MAX_LAYERS:
             raise InputError(f"{self._origin}: has more than {MAX_LAYERS} layers, written out")
@@ -235,7 +241,7 @@ class _Flattening:
         return [Tensor(name)]
 
     def _check_count(self, part: Part, tensors: Sequence[str]) -> None:
-        """Check that a layer reads as many tensors as its class takes."""
+        """Check that a layer reads the number of tensors that its class takes."""
         least, most = (2, MAX_LAYERS) if part.kind in _MERGES else (1, 1)
         if not least <= len(tensors) <= most:
             wanted = "one" if most == 1 else "two or more"
@@ -247,13 +253,13 @@ class _Flattening:
     def emit_as(
         self, where: str, kind: str, config: Mapping[str, Any], path: Path, inputs: Sequence[str]
     ) -> str:
-        """Add a layer of which an operation consists; its name."""
+        """Add a layer that is part of an operation, and return its name."""
         part = layer_of(self._origin, where, path[-1], kind, config)
         self._check_count(part, inputs)
         return self._emit(part.layer, path, inputs)
 
     def shape(self, name: str) -> Shape:
-        """The shape of what a layer gives."""
+        """The shape of a layer's result, without the batch."""
         for layer in self._layers[len(self._shapes) :]:
             given = [self._shapes[each] for each in layer.inputs]
             try:
@@ -266,10 +272,10 @@ class _Flattening:
         return self._shapes[name]
 
     def _emit(self, layer: Layer | None, path: Path, inputs: Sequence[str]) -> str:
-        """Add a layer; its name."""
+        """Add a layer, and return its name."""
         assert layer is not None
         name, label = self._names[path], path[-1]
-        if path in self._used:  # called before: the same once more
+        if path in self._used:  # a further call of the same layer
             name = identifier_of(label, self._taken)
             self._taken.add(name)
         self._used.add(path)
@@ -295,7 +301,7 @@ class _Emitter:
 
 
 def _names(model: Part) -> dict[Path, str]:
-    """Names of all layers by path: their own names; outer layers have precedence."""
+    """Names of all layers by path: their own names if possible; outer layers come first."""
     names: dict[Path, str] = {}
     taken: set[str] = set()
     for path in sorted((path for path, _ in model.walk() if path), key=len):
@@ -307,9 +313,10 @@ def _names(model: Part) -> dict[Path, str]:
 
 
 def _numbered(part: Part, model: Part) -> dict[int, Call]:
-    """The calls of a part by the number under which others read their results.
+    """The calls of a part by the number with which others refer to them.
 
-    Keras 2 counts the call that a model consists of, too.
+    In Keras 2 the first call of a model may have number 1: it also counts the call that created
+    the model.
     """
     count = len(part.calls)
     first = 0
@@ -321,7 +328,7 @@ def _numbered(part: Part, model: Part) -> dict[int, Call]:
 
 
 def _tensors(where: str, part: Part, call: Call) -> list[Ref]:
-    """The tensors that a layer is called with; nothing else may change what it does."""
+    """The tensors in a call of a layer; refuses other arguments that would change its result."""
     for key, each in call.named.items():
         if key == "training" and each is True and not _changes_in_training(part):
             continue
@@ -329,7 +336,7 @@ def _tensors(where: str, part: Part, call: Call) -> list[Ref]:
             allowed = ", ".join(_CALL)
             raise UnsupportedError(
                 f"{where}: is called with {shown(key)}={shown(_text(each))}; only tensors are "
-                f"read, and {allowed} where they are null"
+                f"supported, and {allowed} if they are null"
             )
     refs: list[Ref] = []
     waiting: list[Any] = list(call.arguments)[::-1]
@@ -340,7 +347,7 @@ def _tensors(where: str, part: Part, call: Call) -> list[Ref]:
         elif isinstance(value, Ref):
             refs.append(value)
         elif value is not None:
-            raise UnsupportedError(f"{where}: reads what is no layer's result")
+            raise UnsupportedError(f"{where}: reads a value that is no layer's result")
     return refs
 
 

@@ -1,7 +1,7 @@
-"""Graphs that hls4ml saved (`.fml`): classes, connections, typed attributes, types and weights.
+"""Reads graphs that hls4ml saved (`.fml`): classes, connections, attributes, types and weights.
 
-Text that hls4ml once generated stands there, too. None of it is taken: what the graph means is in
-its data, and hls4ml writes the text again.
+The file also holds C++ text that hls4ml generated. It is ignored: the data describes the graph
+completely, and hls4ml generates the text again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FLOW = re.compile(r"([a-z0-9_]{1,64}:)?[a-z0-9_]{1,64}")
 _NUMBERS = re.compile(r"[0-9]d|[0-9](,[0-9]){0,7}")
 _FLOATS = re.compile(r"(ac_float<\d+,\d+,\d+>|float|double|half)")
 
-#: Attributes whose text hls4ml generated: it is left out, and generated anew.
+#: Attributes with text that hls4ml generated. They are left out, and generated again.
 _GENERATED = ("config_cpp", "function_cpp", "include_header")
 
 
@@ -46,9 +46,9 @@ class SavedNode:
 
     Attributes:
         name: An identifier.
-        kind: hls4ml's class, with its module; a stranger's word until it is found among hls4ml's.
-        inputs: Names of what it reads, identifiers.
-        outputs: Names of what it writes, identifiers.
+        kind: hls4ml's class, with its module. Untrusted until `saved` finds it in hls4ml.
+        inputs: Names of the tensors that it reads, identifiers.
+        outputs: Names of the tensors that it writes, identifiers.
         attributes: Typed values, arrays, and objects of these, by name.
     """
 
@@ -64,14 +64,14 @@ class SavedGraph:
     """A graph as data.
 
     Attributes:
-        origin: What the user calls it.
-        nodes: In hls4ml's order.
+        origin: Its name in messages.
+        nodes: The nodes, in hls4ml's order.
         inputs: Names of its inputs.
         outputs: Names of its outputs.
         index: The number of the last node.
-        flows: What hls4ml has done to it.
+        flows: The flows that hls4ml has applied to it.
         settings: hls4ml's configuration of the project.
-        state: What else hls4ml keeps of its configuration.
+        state: The other fields of hls4ml's configuration.
     """
 
     origin: str
@@ -88,7 +88,7 @@ def read_fml(path: Path) -> SavedGraph:
     """Read a saved graph.
 
     Raises:
-        InputError: if it is damaged, unsafe to read, or says something else than a graph does.
+        InputError: if it is damaged, unsafe to read, or isn't a graph of hls4ml.
     """
     members = tar_members(path)
     architecture = _json(path, members, "model_arch.json")
@@ -134,7 +134,7 @@ def _json(path: Path, members: Mapping[str, bytes], name: str) -> dict[str, Any]
 
 
 class _Reader:
-    """Reads values; `place` says where it is, for messages."""
+    """Reads values; `place` is the current place in the file, for messages."""
 
     def __init__(self, path: Path, members: Mapping[str, bytes]) -> None:
         self._path = path
@@ -142,7 +142,7 @@ class _Reader:
         self.place = "model_arch.json"
 
     def node(self, name: str, entry: Any) -> SavedNode:
-        """A node with its attributes."""
+        """Read a node with its attributes."""
         self.place = f"layer '{shown(name)}'"
         if not is_name(name):
             raise InputError(
@@ -170,20 +170,20 @@ class _Reader:
         )
 
     def names(self, value: Any) -> tuple[str, ...]:
-        """A list of identifiers."""
+        """Read a list of identifiers."""
         if not isinstance(value, list) or not all(is_name(each) for each in value):
             raise ValueError("a list of names of letters, digits and _")
         return tuple(value)
 
     def ends(self, key: str, value: Any) -> tuple[str, ...]:
-        """Names at one end of the graph."""
+        """Read the names of the graph's inputs or outputs."""
         names = self.names(value)
         if not names or len(set(names)) < len(names):
             raise ValueError(f"an object whose {key} are one or more different names")
         return names
 
     def value(self, value: Any, depth: int = _MAX_DEPTH) -> Any:
-        """An attribute: a number, a word, a type, an array, or lists and objects of these."""
+        """Read an attribute: a number, word, type or array, or a list or object of these."""
         if not depth:
             raise ValueError("nested less deeply")
         if value is None or isinstance(value, bool):
@@ -201,7 +201,7 @@ class _Reader:
         return self._fields(value, depth)
 
     def setting(self, value: Any, depth: int = _MAX_DEPTH) -> Any:
-        """A setting of hls4ml's: as an attribute, but without arrays and classes."""
+        """Read a setting of hls4ml: like an attribute, but without arrays and classes."""
         if isinstance(value, dict):
             return {
                 key: self.setting(each, depth - 1)
@@ -215,10 +215,10 @@ class _Reader:
         return self.value(value, depth)
 
     def _fields(self, value: dict[str, Any], depth: int) -> dict[str, Any]:
-        """A plain object; QKeras' quantizers are among them."""
+        """Read a plain object, which may be a quantizer of QKeras."""
         if isinstance(value.get("config"), dict) and "class_name" in value:
             kind = value["class_name"]
-            # hls4ml calls some of QKeras' quantizers by the activation that they are.
+            # hls4ml gives some of QKeras' quantizers the name of their activation.
             if kind in ("linear", "binary_tanh", "ternary_tanh"):
                 return {"class_name": kind, "config": self._fields(value["config"], depth - 1)}
             return _plain_quantizer(value)
@@ -232,7 +232,7 @@ class _Reader:
         raise ValueError(f"an object without a key '{shown(key)}', which is no name")
 
     def _object(self, kind: Any, state: Any, depth: int) -> Object:
-        """An object of one of hls4ml's classes of types, variables and quantizers."""
+        """Read an object of one of hls4ml's classes of types, variables and quantizers."""
         fields = OBJECTS.get(kind) if isinstance(kind, str) else None
         if fields is None or not isinstance(state, dict):
             raise InputError(
@@ -267,7 +267,7 @@ def _is_source(value: Any) -> bool:
 
 
 def _word(value: str) -> str:
-    """A word, or a type as hls4ml writes it."""
+    """Read a word, or a type in hls4ml's notation."""
     patterns = (_NUMBERS, _FLOATS)
     if value in ("", "auto") or is_name(value) or any(p.fullmatch(value) for p in patterns):
         return value
@@ -297,7 +297,7 @@ _SATURATION = optional(word("wrap", "sat", "sat_zero", "sat_sym"))
 
 
 def _upper(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """hls4ml writes these words in capitals, and reads no others."""
+    """The same reader with its result in capitals: hls4ml reads these words in capitals only."""
 
     def capitals(value: Any) -> Any:
         found = read(value)
@@ -310,7 +310,7 @@ _TYPES, _QUANTIZERS = "hls4ml.model.types.", "hls4ml.model.quantizers."
 _SIGNED = {"width": _WIDTH, "signed": flag}
 _NAMED: dict[str, Callable[[Any], Any] | None] = {"name": _identifier, "precision": None}
 _VARIABLE: dict[str, Callable[[Any], Any] | None] = {"name": _identifier, "type": None}
-#: Fields of hls4ml's objects; None where it is an object itself, an array or a list.
+#: Readers of the fields of hls4ml's objects; None for a field that is an object, array or list.
 OBJECTS: Mapping[str, Mapping[str, Callable[[Any], Any] | None]] = {
     f"{_TYPES}FixedPrecisionType": {
         **_SIGNED,
@@ -342,7 +342,7 @@ OBJECTS: Mapping[str, Mapping[str, Callable[[Any], Any] | None]] = {
 
 
 def _settings(reader: _Reader, config: Any) -> dict[str, Any]:
-    """The configuration of a project; where it stands, and what it tests with, is ours to say."""
+    """Read the configuration of a project, without its directory and test data."""
     if not isinstance(config, dict):
         raise ValueError("an object with the project's configuration")
 
@@ -366,7 +366,7 @@ def _settings(reader: _Reader, config: Any) -> dict[str, Any]:
 
 
 def _flows(value: Any) -> tuple[str, ...]:
-    """Names of the flows that were applied."""
+    """Read the names of the applied flows."""
     groups = value if isinstance(value, list) else []
     names = [name for group in groups if isinstance(group, dict) for name in group]
     if not all(_FLOW.fullmatch(name) for name in names):

@@ -1,7 +1,7 @@
-"""Layers of QKeras with a batch normalization in them, as what they are at inference.
+"""Batch normalization folding of QKeras' layers with an integrated batch normalization.
 
-QKeras folds the statistics into weights and bias and quantizes what comes of that; so the same
-layer without a normalization, with the folded weights, is the same network.
+At inference QKeras folds the statistics into weights and bias, and quantizes the result. So the
+plain layer with the folded weights computes the same.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from gatewright.frontend.kinds import KINDS
 from gatewright.frontend.network import Layer
 
-#: By class the one without normalization, and the array that the scale goes into. hls4ml itself
-#: knows QConv2DBatchnorm.
+#: For each class, the class without normalization and the array that is scaled. QConv2DBatchnorm
+#: is missing because hls4ml has it.
 _FOLDED: Final = {
     "QDenseBatchnorm": ("QDense", "kernel"),
     "QDepthwiseConv2DBatchnorm": ("QDepthwiseConv2D", "depthwise_kernel"),
@@ -24,7 +24,7 @@ _FOLDED: Final = {
 
 
 def folded(layer: Layer) -> Layer:
-    """The layer, with weights, without a batch normalization in it."""
+    """The layer without its integrated batch normalization, which is folded into its weights."""
     if layer.kind not in _FOLDED:
         return layer
     kind, kernel = _FOLDED[layer.kind]
@@ -36,7 +36,7 @@ def folded(layer: Layer) -> Layer:
     inverse = inverse * weights.get("gamma", np.float32(1))
     bias = inverse * (weights.get("bias", np.float32(0)) - weights["moving_mean"])
     bias = bias + weights.get("beta", np.float32(0))
-    # A depthwise kernel ends in channels and multiples of each, which the statistics list in turn.
+    # The last axes of a depthwise kernel are channels and their multiples; statistics are flat.
     scale = inverse.reshape(weights[kernel].shape[2:]) if weights[kernel].ndim > 2 else inverse
     arguments = {key: layer.arguments[key] for key in KINDS[kind].arguments}
     return replace(

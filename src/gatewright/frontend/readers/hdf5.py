@@ -1,4 +1,4 @@
-"""HDF5 files: attributes and arrays, read by a child process that may hang or crash on them."""
+"""Reads attributes and arrays of HDF5 files in a child process, which may hang or crash."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from gatewright.system import processes
 from gatewright.system.files import opened
 
 _WORKER = Path(__file__).with_name("hdf5_worker.py")
-#: Time to start, and bytes that are read in a second on the slowest machine.
+#: Seconds to start, and bytes read per second, on a slow machine.
 _SECONDS = 40.0
 _BYTES_PER_SECOND = 10e6
-#: What a file may unpack to: so much, and so many times its size; weights are hardly compressed.
+#: A file may unpack to this many bytes, plus this many times its size: weights hardly compress.
 _LITTLE = 64 << 20
 _RATIO = 200
-#: Of the library, beside what it reads.
+#: Address space in bytes for the library itself.
 _OWN_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
 class Hdf5:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes:
-        attributes: Text by key: `model_config`, `keras_version`.
-        arrays: By path, below `model_weights` where there is such a group.
+        attributes: Text by key, such as `model_config` and `keras_version`.
+        arrays: Arrays by path, relative to the group `model_weights` if there is one.
     """
 
     attributes: dict[str, str]
@@ -46,11 +46,10 @@ class Hdf5:
 
 
 def read_hdf5(path: Path) -> Hdf5:
-    """Read a file of weights, and of the architecture if it has that.
+    """Read a file of weights, with the architecture if it has one.
 
     Raises:
-        InputError: if it is damaged, larger than what is read, or holds other things than arrays of
-            numbers.
+        InputError: if it is damaged, too large, or holds other things than arrays of numbers.
     """
     try:
         with opened(path, MAX_BYTES) as file:
@@ -60,11 +59,11 @@ def read_hdf5(path: Path) -> Hdf5:
 
 
 def read_content(content: bytes, origin: str) -> Hdf5:
-    """Read what a member of an archive holds.
+    """Read an HDF5 file that is a member of an archive.
 
     Args:
-        content: The member.
-        origin: What the user calls it.
+        content: The bytes of the member.
+        origin: Its name in messages.
 
     Raises:
         InputError: as `read_hdf5`.
@@ -95,32 +94,32 @@ def read_in_child(
     *,
     memory: int | None = None,
 ) -> Hdf5:
-    """What a worker makes of a model that may hang or crash its library.
+    """Read a model in a child process, because its library may hang or crash on it.
 
     Args:
-        worker: The script. It is given the arguments, a descriptor to write arrays to, and the
-            most bytes that these may have.
-        arguments: Numbers among them are descriptors that it shares.
-        origin: What the user calls the model.
-        kind: What it should be.
-        size: Bytes of its files.
-        seconds: For the worker to start.
-        memory: Bytes of address space, None for the most that any process gets.
+        worker: The script to run. It gets the arguments, a file descriptor to write arrays to, and
+            the most bytes that these may have.
+        arguments: Its first arguments. Integers are file descriptors, which it inherits.
+        origin: The model's name in messages.
+        kind: The kind of file, for messages; its first word is the library.
+        size: The size of the model's files in bytes.
+        seconds: Time for the worker to start.
+        memory: Limit of address space in bytes; None for the limit of all child processes.
 
     Raises:
-        InputError: if the worker refuses it, or fails.
+        InputError: if the worker refuses the model, or fails.
     """
     most = min(MAX_BYTES, _LITTLE + _RATIO * size)
     limits = processes.Limits(
         what=f"{origin}: reading it", seconds=seconds + size / _BYTES_PER_SECOND, memory=memory
     )
-    # Threads of NumPy's libraries would each reserve address space, which is limited.
+    # Each thread of NumPy's libraries would reserve address space, which is limited.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    # A file without a name: a killed process leaves none.
+    # A file without a name: nothing stays if the process is killed.
     with tempfile.TemporaryFile() as scratch:
         given = [*arguments, scratch.fileno()]
-        # Not by -m: it imports nothing of ours, and nothing of the directory that it runs in.
+        # Without -m, and with -P: it imports neither this package nor the current directory.
         command: list[str | Path] = [sys.executable, "-P", worker]
         done = processes.run(
             [*command, *map(str, (*given, most))],

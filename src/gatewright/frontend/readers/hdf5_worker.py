@@ -1,8 +1,9 @@
-"""Reads an HDF5 file in a process of its own, because a damaged one can hang or crash the library.
+"""Reads an HDF5 file in a separate process, because a damaged file can hang or crash the library.
 
-Arguments: descriptors of the file and of one to write arrays to, the most bytes to read. Prints the
-attributes of the root that are text, and by path where each array begins in what was written, and
-its length, as JSON; or `error`, in one line. Follows no links. Imports nothing of Gatewright.
+Arguments: the descriptor of the file, the descriptor of a file to write arrays to, the most bytes
+to read. Prints one line of JSON: the text attributes of the root, and for each array by path its
+offset and length in bytes in the written file; or `unfit` or `error` with a reason. Follows no
+links. Imports nothing of Gatewright.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _MAX_TEXT = 64 << 20
 
 
 class _Unfit(Exception):
-    """The file is readable, but is not what it should be; the text says why."""
+    """The file is readable, but isn't a Keras model; the text says why."""
 
 
 def _attributes(file: h5py.File) -> dict[str, str]:
@@ -28,7 +29,7 @@ def _attributes(file: h5py.File) -> dict[str, str]:
     for key in ("model_config", "keras_version", "backend"):
         if key not in file.attrs:
             continue
-        # A reference or a compound here is nothing that Keras writes.
+        # Check the size before reading: it may be anything.
         if file.attrs.get_id(key).get_storage_size() > _MAX_TEXT:
             raise _Unfit(f"its attribute '{key}' has more than {_MAX_TEXT} bytes")
         value = file.attrs[key]
@@ -43,7 +44,7 @@ def _attributes(file: h5py.File) -> dict[str, str]:
 
 
 def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
-    """Every dataset by path, without following links, which could name other files."""
+    """All datasets by path. Links, which could name other files, are refused."""
     found: dict[str, h5py.Dataset] = {}
     seen: set[Any] = set()
     waiting: list[tuple[str, h5py.Group]] = [("", file)]
@@ -54,7 +55,7 @@ def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
             raise _Unfit(f"'{prefix}' is a group that holds itself")
         seen.add(place)
         for name in group:
-            # Archives written on Windows separate by backslashes.
+            # Keras on Windows writes backslashes into names of groups.
             path = f"{prefix}{name}".replace("\\", "/")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise _Unfit(f"'{path}' is not a group of weights")
@@ -91,7 +92,7 @@ def _read(source: IO[bytes], out: IO[bytes], most: int) -> dict[str, Any]:
             if dataset.shape is None:
                 raise _Unfit(f"weight '{key}' is empty")
             total += int(dataset.size) * dataset.dtype.itemsize
-            # HDF5 unpacks no more than a chunk at a time, but hands out all that a shape says.
+            # HDF5 unpacks one chunk at a time, but the array has the full size of its shape.
             if total > most:
                 raise _Unfit(f"holds more than {most} bytes of weights")
         arrays = {}
@@ -103,14 +104,14 @@ def _read(source: IO[bytes], out: IO[bytes], most: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read the file that the command line gives."""
+    """Read the file given on the command line."""
     source, descriptor, most = map(int, sys.argv[1:])
     try:
         with os.fdopen(source, "rb") as file, os.fdopen(descriptor, "wb") as out:
             index = _read(file, out, most)
     except _Unfit as error:
         index = {"unfit": str(error)}
-    except Exception as error:  # of a damaged file h5py raises any kind
+    except Exception as error:  # h5py raises any exception for damaged files
         index = {"error": str(error) or type(error).__name__}
     sys.stdout.write(json.dumps(index))
 

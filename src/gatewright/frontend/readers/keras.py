@@ -1,4 +1,4 @@
-"""Keras models, from files and live: an architecture and the weights that belong to it."""
+"""Reads Keras models, from files or live: an architecture and its weights."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from gatewright.frontend.readers.weights import (
 from gatewright.system.files import read_bytes
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-#: What an architecture's text may have, in bytes.
+#: Largest text of an architecture in bytes.
 _MAX_TEXT = 64 << 20
 
 
 def read_pair(path: Path, weights: Path) -> Network:
-    """An architecture `.json` with its weights `.h5`.
+    """Read an architecture `.json` with its weights `.h5`.
 
     Raises:
         InputError: if either is damaged, or they don't fit each other.
@@ -44,7 +44,7 @@ def read_pair(path: Path, weights: Path) -> Network:
 
 
 def read_whole(path: Path) -> Network:
-    """An `.h5` with architecture and weights.
+    """Read an `.h5` file with architecture and weights.
 
     Raises:
         InputError: if it is damaged or has no architecture.
@@ -61,7 +61,7 @@ def read_whole(path: Path) -> Network:
 
 
 def read_archive(path: Path) -> Network:
-    """A `.keras` archive of tf-keras or Keras 3.
+    """Read a `.keras` archive of tf-keras or Keras 3.
 
     Raises:
         InputError: if it is damaged, or unsafe to read.
@@ -76,10 +76,10 @@ def read_archive(path: Path) -> Network:
 
 
 def read_saved(folder: Path) -> Network:
-    """The folder of a SavedModel that Keras 2 wrote.
+    """Read the folder of a SavedModel that Keras 2 wrote.
 
     Raises:
-        InputError: if it is damaged, or says nothing of its layers.
+        InputError: if it is damaged, or has no description of its layers.
     """
     file = read_folder(folder)
     flat = _flat(str(folder), parse_json(str(folder), file.attributes["model_config"]))
@@ -87,16 +87,20 @@ def read_saved(folder: Path) -> Network:
 
 
 def read_live(model: Any, origin: str) -> Network:
-    """A live model of tf-keras or Keras 3.
+    """Read a live model of tf-keras or Keras 3.
+
+    Args:
+        model: The model.
+        origin: Its name in messages.
 
     Raises:
-        InputError: if it isn't built, or says nothing of its architecture.
+        InputError: if it isn't built, or can't describe its architecture.
     """
     if not model.built:
         raise InputError(f"{origin} is not built; call it or give its layers an input shape")
     try:
         text = model.to_json()
-    except Exception as error:  # a class of the user's own raises any kind
+    except Exception as error:  # the user's own classes may raise any exception
         raise InputError(
             f"{origin}: doesn't describe its architecture ({first_line(error)})"
         ) from error
@@ -109,7 +113,7 @@ def read_live(model: Any, origin: str) -> Network:
 
 
 def _complete(architecture: Any, live: Any) -> None:
-    """Write into an architecture what QKeras' quantizers leave out of their configurations."""
+    """Add settings to an architecture that QKeras' quantizers leave out of their configurations."""
     config = architecture.get("config")
     if not isinstance(config, dict):
         return
@@ -124,7 +128,7 @@ def _complete(architecture: Any, live: Any) -> None:
         found = next((getattr(live, name) for name in attributes if hasattr(live, name)), None)
         if known is not None and found is not None:
             given = {name: getattr(found, name) for name in known if hasattr(found, name)}
-            # Variables and tensors are in the configuration, as numbers.
+            # Variables and tensors are in the configuration already, as numbers.
             plain = {k: v for k, v in given.items() if isinstance(v, bool | int | float | str)}
             value["config"] = {**plain, **value["config"]}
 
@@ -132,7 +136,7 @@ def _complete(architecture: Any, live: Any) -> None:
 def _collect(
     part: Part, live: Any, path: Place, weights: dict[Place, dict[str, NDArray[Any]]]
 ) -> None:
-    """Take the arrays of a live layer, and of all layers within it."""
+    """Collect the arrays of a live layer, and of all layers within it."""
     if part.is_model:
         layers = {layer.name: layer for layer in live.layers}
         for each in part.layers:
@@ -146,7 +150,7 @@ def _collect(
 
 
 def _array(weight: Any) -> Any:
-    # A variable of Keras 3 may be on any of its backends.
+    # Variables of some backends of Keras 3 have no `numpy`.
     return weight.numpy() if hasattr(weight, "numpy") else weight
 
 

@@ -1,4 +1,4 @@
-"""Operations, `a + b` or `x[:, :8]`, as the layers that compute the same."""
+"""Replaces operations such as `a + b` or `x[:, :8]` by layers that compute the same."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Tensor:
     name: str
 
 
-#: What an operation is given, and what it gives: a tensor, or what is known without data.
+#: An argument or result of an operation: a tensor, or a value that is known without data.
 Known = Tensor | Slice | EllipsisType | bool | int | float | str | None | tuple["Known", ...]
 
 
 class Emitter(Protocol):
-    """What operations make layers with."""
+    """Adds layers to the network for an operation."""
 
     def add(self, kind: str, inputs: Sequence[str], config: Mapping[str, Any]) -> str:
-        """A layer of the network, told what Keras would be; its name."""
+        """Add a layer with Keras' arguments, and return its name."""
 
     def shape(self, name: str) -> Shape:
         """The shape of a layer's result, without the batch."""
@@ -42,17 +42,17 @@ def operate(
     named: Mapping[str, Known],
     emitter: Emitter,
 ) -> list[Known]:
-    """Emit the layers that an operation is.
+    """Emit the layers that compute an operation.
 
     Args:
-        where: Names the file and the operation, for messages.
+        where: The file and the operation, to begin messages.
         kind: Its name in TensorFlow, or its class in Keras 3.
-        arguments: What it is called with, in order.
-        named: What it is called with by name, and its settings.
-        emitter: Takes the layers.
+        arguments: The positional arguments of its call.
+        named: The named arguments of its call, and its settings.
+        emitter: Receives the layers.
 
     Returns:
-        Its results.
+        The results of the operation.
 
     Raises:
         UnsupportedError: if no layers compute the same.
@@ -77,7 +77,7 @@ class _Operation:
         return UnsupportedError(f"{self.where}: the operation {shown(self.kind)} {why}")
 
     def given(self, place: int, *names: str, default: Known = None) -> Known:
-        """An argument by its place, or one of its names."""
+        """An argument by its position or one of its names."""
         if place < len(self.arguments):
             return self.arguments[place]
         return next((self.named[name] for name in names if name in self.named), default)
@@ -90,30 +90,30 @@ class _Operation:
     def tensor(self) -> str:
         """The name of the tensor that it reads."""
         if not isinstance(self.x, Tensor):
-            raise self.refused("reads what is no layer's result")
+            raise self.refused("reads a value that is no layer's result")
         return self.x.name
 
     def add(self, kind: str, *inputs: str, **config: Any) -> Tensor:
         return Tensor(self.emitter.add(kind, inputs, config))
 
     def reshaped(self, source: str, shape: Shape) -> Tensor:
-        """A tensor in another shape, if that is another."""
+        """A tensor with this shape, reshaped if it has another."""
         if self.emitter.shape(source) == shape:
             return Tensor(source)
         return self.add("Reshape", source, target_shape=list(shape))
 
     def axis(self, value: Known, rank: int) -> int:
-        """An axis without the batch, of one that counts it."""
+        """The number of an axis without the batch, from its number with the batch."""
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.refused("has an axis that is not an integer")
         axis = value if value >= 0 else value + rank + 1
         if not 1 <= axis <= rank:
-            raise self.refused("works on the axis of the samples, which stand alone in hardware")
+            raise self.refused("works on the batch axis, but hardware takes one sample at a time")
         return axis - 1
 
 
 def _numbers(operation: _Operation, value: Known, channels: int) -> float | list[float]:
-    """A constant: a number, or one for each channel."""
+    """Read a constant: a number, or a number for each channel."""
     while isinstance(value, tuple) and len(value) == 1:
         (value,) = value
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -134,14 +134,14 @@ def _negative(number: float | list[float]) -> float | list[float]:
 
 
 def _arithmetic(kind: str) -> Callable[[_Operation], Known]:
-    """Of two tensors, or of one and a constant."""
+    """A rule for arithmetic on two tensors, or on a tensor and a constant."""
 
     def rule(operation: _Operation) -> Known:
         first, second = operation.x, operation.given(1, "y", "x2", "b")
         if isinstance(first, tuple) and any(isinstance(each, Tensor) for each in first):
             parts = [each for each in first if isinstance(each, Tensor)]
             if len(parts) != len(first):
-                raise operation.refused("adds what is no layer's result")
+                raise operation.refused("adds a value that is no layer's result")
             return _merged(operation, kind, *parts)
         if isinstance(first, Tensor) and isinstance(second, Tensor):
             if kind == "Divide":
@@ -149,7 +149,7 @@ def _arithmetic(kind: str) -> Callable[[_Operation], Known]:
             return _merged(operation, kind, first, second)
         tensor, constant = (first, second) if isinstance(first, Tensor) else (second, first)
         if not isinstance(tensor, Tensor):
-            raise operation.refused("reads what is no layer's result")
+            raise operation.refused("reads a value that is no layer's result")
         number = _numbers(operation, constant, operation.emitter.shape(tensor.name)[-1])
         if kind == "Add":
             return _scaled(operation, tensor.name, offset=number)
@@ -167,7 +167,7 @@ def _arithmetic(kind: str) -> Callable[[_Operation], Known]:
 
 
 def _inverses(operation: _Operation, number: float | list[float]) -> float | list[float]:
-    """What to multiply by instead of dividing."""
+    """The factors that replace divisors."""
     if isinstance(number, list):
         return [_inverse(operation, each) for each in number]
     return _inverse(operation, number)
@@ -251,7 +251,7 @@ def _cast(operation: _Operation) -> Known:
 
 
 def _shape(operation: _Operation) -> Known:
-    """The sizes of a tensor; None for the samples."""
+    """The sizes of a tensor's axes; None for the batch."""
     return (None, *operation.emitter.shape(operation.tensor))
 
 
@@ -295,7 +295,7 @@ def _squeeze(operation: _Operation) -> Known:
 def _transpose(operation: _Operation) -> Known:
     order = operation.given(1, "perm", "axes")
     if not isinstance(order, tuple) or order[:1] != (0,):
-        raise operation.refused("moves the axis of the samples, which stand alone in hardware")
+        raise operation.refused("moves the batch axis, but hardware takes one sample at a time")
     if order == tuple(range(len(order))):
         return Tensor(operation.tensor)
     return operation.add("Permute", operation.tensor, dims=list(order[1:]))
@@ -303,13 +303,13 @@ def _transpose(operation: _Operation) -> Known:
 
 def _concatenate(operation: _Operation) -> Known:
     values = operation.given(0, "values", "xs")
-    if isinstance(values, Tensor):  # Keras 2 lists them as arguments of their own
+    if isinstance(values, Tensor):  # Keras 2 passes each tensor as a separate argument
         values = tuple(operation.arguments)
     axis = operation.named.get("axis", -1)
     tensors = values if isinstance(values, tuple) else ()
     names = [each.name for each in tensors if isinstance(each, Tensor)]
     if not names or len(names) != len(tensors):
-        raise operation.refused("joins what is no layer's result")
+        raise operation.refused("joins a value that is no layer's result")
     if len(names) == 1:
         return Tensor(names[0])
     rank = len(operation.emitter.shape(names[0]))
@@ -325,7 +325,7 @@ def _mean(which: str) -> Callable[[_Operation], Known]:
         found = sorted(operation.axis(each, len(shape)) for each in axes)
         if found != list(range(len(shape) - 1)) or len(found) not in (1, 2):
             raise operation.refused(
-                "is supported only over all axes but the samples and the channels"
+                "is supported only over all axes but the batch and the channels"
             )
         keep = operation.named.get("keepdims", operation.named.get("keep_dims")) or False
         kind = f"Global{which}Pooling{len(found)}D"
@@ -335,7 +335,10 @@ def _mean(which: str) -> Callable[[_Operation], Known]:
 
 
 def _cropped(operation: _Operation, source: str, axis: int, low: int, high: int) -> str:
-    """Elements from low to high of an axis; the other axes are joined around it."""
+    """Crop an axis to the elements from `low` to before `high`.
+
+    The axes before it, and those after it, are joined into one each for the cropping.
+    """
     shape = operation.emitter.shape(source)
     size = shape[axis]
     if (low, high) == (0, size):
@@ -354,14 +357,14 @@ def _cropped(operation: _Operation, source: str, axis: int, low: int, high: int)
 def _get_item(operation: _Operation) -> Known:
     spec = operation.given(1, "slice_spec", "key")
     keys = list(spec) if isinstance(spec, tuple) else [spec]
-    if isinstance(operation.x, tuple):  # sizes of a tensor
+    if isinstance(operation.x, tuple):  # the shape of a tensor
         if (
             len(keys) == 1
             and isinstance(keys[0], int)
             and -len(operation.x) <= keys[0] < len(operation.x)
         ):
             return operation.x[keys[0]]
-        raise operation.refused("takes what is no size of a tensor")
+        raise operation.refused("takes something other than one size of a tensor's shape")
     shape = operation.emitter.shape(operation.tensor)
     named = sum(key is not None and key is not ... for key in keys)
     everything = Slice(None, None, None)
@@ -372,7 +375,7 @@ def _get_item(operation: _Operation) -> Known:
     else:
         keys += missing
     if not keys or keys[0] not in (everything, Slice(None, None, 1)):
-        raise operation.refused("takes some of the samples, which stand alone in hardware")
+        raise operation.refused("selects samples, but hardware takes one sample at a time")
     source, axis, result = operation.tensor, 0, []
     for key in keys[1:]:
         if key is None:
@@ -418,8 +421,8 @@ def _split(operation: _Operation) -> list[Known]:
     ]
 
 
-#: By name, without _ and in lower case: TensorFlow's `math.reduce_mean` is `reducemean`, Keras 3's
-#: class `TrueDivide` is `truedivide`.
+#: Rules by name of the operation, in lower case and without _: `reducemean` for TensorFlow's
+#: `math.reduce_mean`, `truedivide` for Keras 3's class `TrueDivide`.
 _RULES: Final[Mapping[str, Callable[[_Operation], Known | list[Known]]]] = {
     "add": _arithmetic("Add"),
     "addv2": _arithmetic("Add"),
@@ -463,7 +466,7 @@ _RULES: Final[Mapping[str, Callable[[_Operation], Known | list[Known]]]] = {
 
 
 def known(value: Given, resolve: Callable[[Any], Known]) -> Known:
-    """The arguments of a call, with references to layers replaced by their results."""
+    """An argument of a call, with references to tensors replaced by what `resolve` returns."""
     if isinstance(value, tuple):
         return tuple(known(each, resolve) for each in value)
     if value is None or isinstance(value, bool | int | float | str | Slice | EllipsisType):

@@ -1,7 +1,7 @@
-"""What the text of an architecture defines: layers, calls of them, and models of these, as a tree.
+"""A model's architecture as a tree of layers, operations, wrappers and models, with their calls.
 
-The tree keeps what a file has and a network has not: models within models, wrappers around layers,
-layers as activations of others, layers that are called more than once, and operations.
+Unlike a network, the tree can have models within models, wrappers around layers, layers as
+activations of others, layers that are called more than once, and operations.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from types import EllipsisType, MappingProxyType
 
 from gatewright.frontend.network import Framework, Layer
 
-#: Names of parts, from the model's own downwards: where an array belongs.
+#: The place of a part in the tree: labels of parts, from the outermost model's layers inwards.
 Path = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Ref:
-    """A tensor: what a call of a layer gives.
+    """A reference to a tensor, the result of a call of a layer.
 
     Attributes:
-        layer: What the file calls the layer.
-        call: Which of its calls.
-        result: Which of the call's results.
+        layer: The layer's name in the file.
+        call: The number of the call.
+        result: The number of the result of that call.
     """
 
     layer: str
@@ -33,14 +33,14 @@ class Ref:
 
 @dataclass(frozen=True)
 class Slice:
-    """Elements of an axis."""
+    """A slice of an axis, as Python's."""
 
     start: int | None
     stop: int | None
     step: int | None
 
 
-#: What a call is given.
+#: An argument of a call.
 Given = Ref | Slice | EllipsisType | bool | int | float | str | None | tuple["Given", ...]
 
 
@@ -49,8 +49,8 @@ class Call:
     """A call of a layer or an operation.
 
     Attributes:
-        arguments: In order.
-        named: By name.
+        arguments: Positional arguments, in order.
+        named: Named arguments.
     """
 
     arguments: tuple[Given, ...]
@@ -72,16 +72,16 @@ class Part:
     """A layer, an operation, a wrapper or a model.
 
     Attributes:
-        label: What the file calls it: printable text.
-        kind: Name of its class; of an operation, what it computes.
-        layer: Its arguments, if it is a layer; named by nobody yet.
-        is_operation: Whether it is called with other things than tensors.
-        settings: What an operation is told beside its call.
-        within: By attribute what it consists of: `layers` of a model, `layer` of a wrapper,
-            `activation` of a layer that has one as a layer.
-        calls: Where it is called; none for an input.
-        inputs: Of a model, the layers through which data comes in.
-        outputs: Of a model, what it gives.
+        label: Its name in the file, printable text.
+        kind: Name of its class, or of the function that an operation computes.
+        layer: Its arguments, if it is a layer. The layer's name is still empty.
+        is_operation: Whether it is an operation, which may have arguments other than tensors.
+        settings: The settings of an operation that aren't arguments of its call.
+        within: The parts that it contains, by attribute: `layers` of a model, `layer` of a
+            wrapper, `activation` of a layer whose activation is a layer.
+        calls: Its calls; none for an input.
+        inputs: The labels of a model's input layers.
+        outputs: The outputs of a model.
     """
 
     label: str
@@ -105,7 +105,7 @@ class Part:
         return "layers" in self.within
 
     def walk(self, path: Path = ()) -> Iterator[tuple[Path, Part]]:
-        """Itself and all within it, each with its path."""
+        """This part and all parts within it, each with its path."""
         yield path, self
         for parts in self.within.values():
             for part in parts:
@@ -117,9 +117,9 @@ class Outline:
     """A model's architecture.
 
     Attributes:
-        origin: What the user calls the model.
-        model: The model itself.
-        framework: Which Keras wrote it.
+        origin: The model's name in messages.
+        model: The outermost model.
+        framework: The version of Keras that wrote it.
     """
 
     origin: str

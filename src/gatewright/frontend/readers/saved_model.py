@@ -1,4 +1,4 @@
-"""Folders of TensorFlow's SavedModel that Keras 2 wrote, read by a child process."""
+"""Reads folders of TensorFlow's SavedModel that Keras 2 wrote, in a child process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gatewright.system.files import require_file
 
 _WORKER = Path(__file__).with_name("saved_model_worker.py")
 _GRAPH = "saved_model.pb"
-#: For TensorFlow to start, on a busy machine.
+#: Seconds for TensorFlow to start on a busy machine.
 _SECONDS = 120.0
 
 
@@ -19,8 +19,8 @@ def files_of(folder: Path) -> list[Path]:
     """The files of a SavedModel that are read.
 
     Raises:
-        InputError: if the folder is none, or holds something else than plain files under their
-            names.
+        InputError: if the folder isn't a SavedModel, has too many or too large files, or one of
+            them isn't a plain file.
     """
     if not (folder / _GRAPH).exists():
         raise InputError(f"{folder}: is a directory, but not a SavedModel (it holds no {_GRAPH})")
@@ -34,10 +34,10 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def read_folder(folder: Path) -> Hdf5:
-    """The architecture and the weights of a SavedModel. None of its functions are read.
+    """Read the architecture and the weights of a SavedModel, but none of its functions.
 
     Raises:
-        InputError: if it is damaged, too large, or says nothing of its layers.
+        InputError: if it is damaged, too large, or has no description of its layers.
     """
     size = sum(path.stat().st_size for path in files_of(folder))
     return read_in_child(

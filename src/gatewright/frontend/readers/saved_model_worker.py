@@ -1,9 +1,9 @@
-"""Reads a folder of TensorFlow's SavedModel in a process of its own, which runs no function of it.
+"""Reads a folder of TensorFlow's SavedModel in a separate process, without running its functions.
 
-Arguments: the folder, a descriptor to write arrays to, the most bytes to read. Of the folder it
-takes Keras' description of the layers, which is text, and the variables of a checkpoint. Prints the
-architecture, and by path where each array begins in what was written, and its length, as JSON; or
-`unfit` or `error`, in one line. Imports nothing of Gatewright.
+Arguments: the folder, the descriptor of a file to write arrays to, the most bytes to read. It reads
+Keras' description of the layers, which is text, and the variables of the checkpoint. Prints one
+line of JSON: the architecture, and for each array by path its offset and length in bytes in the
+written file; or `unfit` or `error` with a reason. Imports nothing of Gatewright.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _VARIABLE = "VARIABLE_VALUE"
 
 
 class _Unfit(Exception):
-    """The folder is readable, but is not what it should be; the text says why."""
+    """The folder is readable, but isn't a Keras model; the text says why."""
 
 
 def _plain(fields: dict[str, Any]) -> Any:
@@ -33,7 +33,7 @@ def _plain(fields: dict[str, Any]) -> Any:
 
 
 def _described(folder: Path) -> dict[str, dict[str, Any]]:
-    """What Keras says of the model and its layers, by their paths: `root.layer-1`."""
+    """Keras' descriptions of the model and its layers, by path, such as `root.layer-1`."""
     place = folder / "keras_metadata.pb"
     if place.exists():  # from version 2.5 on
         from tf_keras.protobuf import saved_metadata_pb2
@@ -48,7 +48,7 @@ def _described(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _described_early(folder: Path) -> dict[str, str]:
-    """The same of versions before 2.5, which have it among the objects of the graph."""
+    """The same for versions before 2.5, which store them with the objects of the graph."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
@@ -62,9 +62,9 @@ def _described_early(folder: Path) -> dict[str, str]:
 
 
 def _walked(nodes: Any) -> list[tuple[str, int]]:
-    """The objects of a graph with a path to each, the shortest; each once."""
+    """The objects of a graph, each once, with its shortest path and its index."""
     seen, found = {0}, [("root", 0)] if len(nodes) else []
-    for path, index in found:  # grows as it goes
+    for path, index in found:  # the loop extends the list
         for child in nodes[index].children:
             if child.node_id not in seen and 0 <= child.node_id < len(nodes):
                 seen.add(child.node_id)
@@ -75,7 +75,7 @@ def _walked(nodes: Any) -> list[tuple[str, int]]:
 
 
 def _labels(described: dict[str, dict[str, Any]], path: str) -> list[str]:
-    """What the model calls the layers on the way to an object."""
+    """The names of the layers on the path to an object, outermost first."""
     parts = path.split(".")
     ways = [".".join(parts[: end + 1]) for end in range(1, len(parts))]
     return [str(described[way]["name"]) for way in ways if "name" in described.get(way, {})]
@@ -97,7 +97,7 @@ def _read(folder: Path, out: IO[bytes], most: int) -> dict[str, Any]:
     text = reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
     graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(text)
     keys = {}
-    # Layers stand under several names; the description has them under one, which comes first.
+    # The checkpoint has layers under several paths; only the description's path is used.
     for path, index in _walked_as(graph.nodes, described):
         for attribute in graph.nodes[index].attributes:
             labels = _labels(described, path)
@@ -122,7 +122,7 @@ def _read(folder: Path, out: IO[bytes], most: int) -> dict[str, Any]:
 
 
 def _walked_as(nodes: Any, described: dict[str, Any]) -> list[tuple[str, int]]:
-    """Variables of layers, by the paths that the description has for the layers."""
+    """The variables of the described layers, with the description's paths and their indices."""
     found: list[tuple[str, int]] = []
     for path in described:
         index = 0
@@ -141,14 +141,14 @@ def _walked_as(nodes: Any, described: dict[str, Any]) -> list[tuple[str, int]]:
 
 
 def main() -> None:
-    """Read the folder that the command line gives."""
+    """Read the folder given on the command line."""
     folder, descriptor, most = sys.argv[1:]
     try:
         with os.fdopen(int(descriptor), "wb") as out:
             index = _read(Path(folder), out, int(most))
     except _Unfit as error:
         index = {"unfit": str(error)}
-    except Exception as error:  # of a damaged folder TensorFlow raises any kind
+    except Exception as error:  # TensorFlow raises any exception for damaged folders
         index = {"error": str(error).partition("\n")[0] or type(error).__name__}
     sys.stdout.write(json.dumps(index))
 

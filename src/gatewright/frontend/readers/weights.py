@@ -1,4 +1,4 @@
-"""Arrays of files, as weights of the layers of a network."""
+"""Assigns arrays of files to the layers of a network as weights."""
 
 from __future__ import annotations
 
@@ -23,30 +23,31 @@ from gatewright.frontend.readers.outline import Outline, Part, Path
 #: Arrays by part of an outline, then by name of the weight.
 Weights = Mapping[Path, Mapping[str, NDArray[Any]]]
 
-#: What Keras 3 calls the kernel of a depthwise convolution.
+#: Keras 3's name of the kernel of a depthwise convolution.
 _OTHERWISE = {"depthwise_kernel": "kernel"}
 _NUMBERED = re.compile(r"(?P<stem>\w+?)(?:_(?P<number>\d{1,6}))?")
 _RECURRENT: Final = ("SimpleRNN", "LSTM", "GRU")
-#: Groups of a `.keras` archive that hold the layers of a model; the second is of version 2.13.
+#: Groups of a `.keras` archive that hold the layers of a model; version 2.13 writes the second.
 _CONTAINERS: Final = ("layers", "_layer_checkpoint_dependencies")
 
 
 def short_name(name: str) -> str:
-    """`fc1/kernel:0` → `kernel`."""
+    """A weight's name without its group and number: `kernel` for `fc1/kernel:0`."""
     return name.rpartition("/")[2].partition(":")[0]
 
 
 def with_weights(flat: Flat, weights: Weights, origin: str) -> Network:
-    """The network, each layer with the arrays that its class has. Other arrays are left out.
+    """The network with weights. Arrays that a layer's class doesn't have are left out.
 
     Args:
         flat: The network without weights.
-        weights: By part of its outline, and name.
-        origin: What the user calls the file of weights.
+        weights: Arrays by part of its outline, then by name.
+        origin: The name of the file of weights in messages.
 
     Raises:
-        InputError: if weights are of another network, are missing, have another shape than the
-            architecture says, or are not finite numbers.
+        InputError: if weights belong to another network, are missing, don't have the shape that
+            the architecture says, or aren't finite numbers.
+        UnsupportedError: if it is unclear which weights are pruned.
     """
     labels = [part.label for part in flat.outline.model.layers]
     for path in weights:
@@ -64,7 +65,7 @@ def with_weights(flat: Flat, weights: Weights, origin: str) -> Network:
 
 
 def _pruned(outline: Outline, weights: Weights, origin: str) -> Weights:
-    """The weights, those in a wrapper of pruning times its mask, as the wrapper computes."""
+    """The weights, with those of layers in a pruning wrapper multiplied by the wrapper's masks."""
     found = dict(weights)
     for path, part in outline.model.walk():
         if part.kind != "PruneLowMagnitude":
@@ -80,9 +81,15 @@ def _pruned(outline: Outline, weights: Weights, origin: str) -> Weights:
 def _masks(
     own: Mapping[str, NDArray[Any]], arrays: Mapping[str, NDArray[Any]], where: str
 ) -> Iterator[tuple[str, NDArray[Any]]]:
-    """By the name of an array that is pruned its mask.
+    """The names of pruned arrays, each with its mask.
 
-    In HDF5 a mask has its name; in an archive the wrapper lists the arrays again, then their masks.
+    HDF5 files have a single array `mask`. In a `.keras` archive the wrapper's own arrays are copies
+    of the pruned arrays, followed by their masks.
+
+    Args:
+        own: The arrays of the wrapper itself.
+        arrays: The arrays of the layer within it.
+        where: The file and the wrapper, to begin messages.
     """
     if "mask" in own:
         masks, copies = [own["mask"]], []
@@ -133,7 +140,7 @@ def _check_shape(
     shape: tuple[Extent, ...] | None,
     common: dict[str, int],
 ) -> None:
-    """Check an array's shape; extents of one name are the same in all arrays of a layer."""
+    """Check an array's shape; extents with the same name must agree within a layer."""
     if array.size == 0:
         raise InputError(f"{where}: weight '{key}' has shape {list(array.shape)}, which is empty")
     if shape is None:
@@ -154,16 +161,19 @@ def _check_shape(
 
 
 def named_weights(outline: Outline, arrays: Mapping[str, NDArray[Any]], origin: str) -> Weights:
-    """Weights as Keras' HDF5 files have them: `fc1/.../kernel:0`, by part and name.
+    """Assign the arrays of an HDF5 file of Keras, such as `fc1/.../kernel:0`.
+
+    Returns:
+        The arrays by part and name.
 
     Raises:
-        UnsupportedError: if an array may be of either of two layers.
+        UnsupportedError: if an array may belong to either of two layers.
     """
     weights: dict[Path, dict[str, NDArray[Any]]] = {}
     by_group: dict[str, dict[str, NDArray[Any]]] = {}
     parts = {part.label: part for part in outline.model.layers}
     for path, array in arrays.items():
-        # Names of layers may hold a /, which separates groups.
+        # A layer's name may contain a /, which also separates groups.
         heads = [label for label in parts if path.startswith(f"{label}/")]
         head = max(heads, key=len) if heads else path.partition("/")[0]
         by_group.setdefault(head, {})[path[len(head) + 1 :]] = array
@@ -179,18 +189,26 @@ def named_weights(outline: Outline, arrays: Mapping[str, NDArray[Any]], origin: 
                 )
             own = weights.setdefault((label, *places[0]), {})
             short = short_name(name)
-            # Several of a name are none of a layer's: all are kept apart.
+            # Arrays of a layer have distinct short names; others keep their long ones.
             own[name if short in own else short] = array
     for place, wrapper in outline.model.walk():
         if place in weights and wrapper.kind == "TimeDistributed":
-            # Keras 2 names the arrays of a layer that it builds late after the wrapper alone.
+            # If Keras 2 builds the inner layer late, it names its arrays after the wrapper only.
             inner = weights.setdefault((*place, wrapper.within["layer"][0].label), {})
             inner.update({key: each for key, each in weights[place].items() if key not in inner})
     return weights
 
 
 def _places(name: str, below: list[Path]) -> list[Path]:
-    """The parts that an array can be of: those of which its name says most. () is the outermost."""
+    """The parts to which an array can belong: those with the best match of its name.
+
+    Args:
+        name: The array's name within the group of an outermost layer.
+        below: The paths of the parts within that layer.
+
+    Returns:
+        Paths; [()] if no part matches, for the outermost layer itself.
+    """
     best: list[Path] = [()]
     most = 0
     for path in below:
@@ -201,7 +219,7 @@ def _places(name: str, below: list[Path]) -> list[Path]:
             if begin < 0:
                 break
             begin += len(label) + 1
-        # The last name must be there; those of models around it often are not.
+        # The part's own label must occur; those of the models around it are often missing.
         last = name.rfind(f"/{path[-1]}/")
         score = (2 * len(path) if matched else 1) if last >= 0 else 0
         if score > most:
@@ -212,19 +230,22 @@ def _places(name: str, below: list[Path]) -> list[Path]:
 
 
 def is_numbered(arrays: Mapping[str, NDArray[Any]]) -> bool:
-    """Whether arrays are named as in `.keras` archives, `layers/dense_1/vars/0`."""
+    """Whether arrays are named as in `.keras` archives: `layers/dense_1/vars/0`."""
     return any("/vars/" in f"/{path}" for path in arrays)
 
 
 def numbered_weights(outline: Outline, arrays: Mapping[str, NDArray[Any]], origin: str) -> Weights:
-    """Weights of a `.keras` archive, which names layers by class and number in order of creation.
+    """Assign the arrays of a `.keras` archive, which numbers the layers of a class by creation.
 
-    Nothing of the model is instantiated. Versions of Keras count differently (2.13 counts a layer
-    with weights twice), but never out of order.
+    The model isn't instantiated. Versions of Keras count differently (2.13 counts a layer with
+    weights twice), but always in the same order.
+
+    Returns:
+        The arrays by part and name.
 
     Raises:
-        InputError: if there are none of a layer that has some.
-        UnsupportedError: if a layer's can't be told apart.
+        InputError: if the arrays of a layer are missing.
+        UnsupportedError: if the arrays of a layer can't be told apart.
     """
     tree: dict[str, Any] = {}
     for path, array in arrays.items():
@@ -233,7 +254,7 @@ def numbered_weights(outline: Outline, arrays: Mapping[str, NDArray[Any]], origi
         for group in groups:
             node = node.setdefault(group, {})
             if not isinstance(node, dict):
-                raise InputError(f"{origin}: '{shown(path)}' stands below an array")
+                raise InputError(f"{origin}: '{shown(path)}' lies below an array")
         node[last] = array
     weights: dict[Path, dict[str, NDArray[Any]]] = {}
     _number_model(outline.model, (), tree, weights, origin)
@@ -243,7 +264,7 @@ def numbered_weights(outline: Outline, arrays: Mapping[str, NDArray[Any]], origi
 def _number_model(
     model: Part, path: Path, group: Mapping[str, Any], weights: dict[Path, Any], origin: str
 ) -> None:
-    """Find the groups of a model's layers."""
+    """Assign the arrays of a model's layers."""
     groups: dict[str, dict[int, Any]] = {}
     for container in _CONTAINERS:
         for name, each in _group(group, container).items():
@@ -256,7 +277,7 @@ def _number_model(
             of_kind.setdefault(_snake_case(part.kind), []).append(part)
     for stem, parts in of_kind.items():
         found = [each for _, each in sorted(groups.get(stem, {}).items())]
-        # Of wrappers, those around layers without weights count themselves.
+        # Wrappers around layers without weights may have a group too.
         every = [part for part in model.layers if _snake_case(part.kind) == stem]
         owners = every if len(found) == len(every) else parts
         if not found or len(found) != len(owners):
@@ -283,7 +304,7 @@ def _number_part(
         group = _group(group, "cell")
     own = _variables(group)
     if part.kind.endswith("Batchnorm"):
-        # Beside its own stands a count of steps in training, and the normalization is a layer.
+        # A scalar counts training steps; the normalization's arrays are in a group of their own.
         own = {key: each for key, each in own.items() if each.ndim}
         more = _variables(_group(group, "batchnorm"))
         own |= {str(len(own) + int(key)): each for key, each in more.items() if key.isdecimal()}
@@ -314,7 +335,7 @@ def _group(group: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _has_variables(group: Any) -> bool:
-    """Whether there are arrays in a group that layers have, and not its seed alone."""
+    """Whether a group holds arrays other than the state of a seed generator."""
     if not isinstance(group, dict):
         return False
     return bool(_variables(group)) or any(
@@ -325,7 +346,7 @@ def _has_variables(group: Any) -> bool:
 
 
 def _expected(part: Part) -> list[str]:
-    """Names of the arrays that a layer has itself."""
+    """The names of a layer's own arrays, in Keras' order."""
     return list(KINDS[part.kind].arrays(part.layer.arguments)) if part.layer is not None else []
 
 
@@ -335,6 +356,6 @@ def _first_weight(part: Part) -> str:
 
 
 def _snake_case(name: str) -> str:
-    """The name of a class as Keras writes it into files."""
+    """The name of a class as Keras writes it into `.keras` archives."""
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

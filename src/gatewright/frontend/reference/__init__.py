@@ -1,7 +1,7 @@
-"""What a model's own framework makes of samples: the judge of whether hardware does what was meant.
+"""Runs a model in its own framework: the reference for what the hardware should compute.
 
-A network is rebuilt of Keras' own classes in a child process, within limits of time and memory, of
-its typed description alone.
+A child process with limits of time and memory rebuilds the network from its typed description,
+with Keras' own classes.
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ Progress = Callable[[str], None]
 Interval = tuple[float, float]
 
 _WORKER = "gatewright.frontend.reference.framework_worker"
-#: Seconds for the import of TensorFlow on a busy machine, and for the samples.
+#: Seconds for a call, including the import of TensorFlow on a busy machine.
 SECONDS = 300.0
 _ENVIRONMENT = {
     "TF_USE_LEGACY_KERAS": "1",
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    # The same arithmetic on every x86-64 machine, as far as TensorFlow allows.
+    # The same arithmetic on every x86-64 machine, as far as TensorFlow allows,
     "TF_ENABLE_ONEDNN_OPTS": "0",
-    # ... and on any number of processors; the others are busy.
+    # and for any number of processors; this also leaves the others free.
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "-1",
     "PYTHONHASHSEED": "0",
 }
 _CALLS = 8
-#: Characters of a reason.
+#: Most characters of a reason in a message.
 _LONGEST = 500
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network makes of samples, in float32.
+    """The results of a network on samples, float32.
 
     Attributes:
-        outputs: Per output of the network (samples, *shape).
-        layers: The same of every layer by name, inputs among them, if they were asked for.
-        linear: Of a layer that puts an activation on its result: what it is before that.
+        outputs: The outputs of the network, each (samples, *shape).
+        layers: The results of all layers by name, including inputs, if requested.
+        linear: For layers with an activation, their results before it, if requested.
     """
 
     outputs: list[Values]
@@ -69,11 +69,11 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Ranges:
-    """Least and greatest value of each layer by name, inputs among them.
+    """Least and greatest value of each layer by name, including inputs.
 
     Attributes:
-        layers: Of results.
-        linear: Of a layer that puts an activation on its result: of what it is before that.
+        layers: Of the layers' results.
+        linear: For layers with an activation, of their results before it.
     """
 
     layers: dict[str, Interval]
@@ -81,19 +81,19 @@ class Ranges:
 
 
 class Reference:
-    """A network in its own framework, in a child process that starts with this object.
+    """A network in its own framework, in a child process that this object starts.
 
-    Calls may come from one thread at a time. A child that exceeds a limit is killed. It ends with
-    the thread that makes this object, too.
+    Only one thread may call it at a time. A child that exceeds a limit is killed. The child also
+    ends with the thread that created this object.
 
     Args:
-        network: As a reader gave it, before any pass.
-        progress: Is told that TensorFlow is being loaded.
-        seconds: What each call may take.
+        network: The network as a reader returned it, before any pass.
+        progress: Called with a line when TensorFlow is being loaded.
+        seconds: Limit of time for each call.
 
     Raises (all methods):
-        InputError: if the framework can't be imported, has no such network, fails, or exceeds its
-            limits; says which.
+        InputError: if the framework can't be imported, can't build the network, fails, or exceeds a
+            limit.
     """
 
     def __init__(
@@ -103,9 +103,8 @@ class Reference:
         self._limits = processes.Limits(what="the model in its own framework", seconds=seconds)
         self._framework = ""
         self._open = contextlib.ExitStack()
-        # Files without names: a killed process leaves none.
+        # Files without names: nothing stays if the process is killed.
         enter = self._open.enter_context
-        # Entered into the stack, and closed with the child.
         given = enter(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         got = enter(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         self._errors = enter(tempfile.TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115 - the stack closes it
@@ -114,7 +113,7 @@ class Reference:
         if progress is not None:
             progress("loading TensorFlow")
         command = [sys.executable, "-P", "-m", _WORKER, *map(str, descriptors)]
-        # The time of all calls together; each has its own, which we keep.
+        # The child's limit is for all calls together; `_answer` limits each call.
         whole = dataclasses.replace(self._limits, seconds=seconds * _CALLS)
         self._process: subprocess.Popen[str] = enter(
             processes.started(
@@ -137,30 +136,30 @@ class Reference:
         self.close()
 
     def close(self) -> None:
-        """End the child, whatever it does."""
+        """End the child, even if it is busy."""
         self._process.kill()
         self._open.close()
 
     @property
     def framework(self) -> str:
-        """Names and versions of the packages that predict, "tf-keras 2.21.0 + QKeras 0.9.0"."""
+        """Names and versions of the framework's packages: "tf-keras 2.21.0 + QKeras 0.9.0"."""
         if not self._framework:
             self._framework = str(self._answer()["framework"])
         return self._framework
 
     def predict(self, inputs: Sequence[NDArray[Any]], *, layers: bool = False) -> Predictions:
-        """Predict.
+        """Run the network on samples.
 
         Args:
-            inputs: Per input of the network (samples, *shape), in the order of its inputs.
-            layers: Whether the results of all layers are wanted, too.
+            inputs: An array (samples, *shape) for each input of the network, in order.
+            layers: Whether to return the results of all layers too.
         """
         found = self._arrays(self._ask({"do": "predict", "layers": layers}, inputs))
         outputs = [found["outputs"][str(index)] for index in range(len(self._network.outputs))]
         return Predictions(outputs, found["layers"], found["linear"])
 
     def ranges(self, inputs: Sequence[NDArray[Any]]) -> Ranges:
-        """Least and greatest values; memory is bounded, however many samples there are.
+        """Least and greatest value of each layer. Memory doesn't grow with the number of samples.
 
         Args:
             inputs: As for `predict`.
@@ -173,25 +172,28 @@ class Reference:
         return Ranges(layers, linear)
 
     def alone(self, layer: str, inputs: Sequence[NDArray[Any]]) -> tuple[Values | None, Values]:
-        """What one layer makes of given inputs.
+        """Run one layer on given inputs.
 
         Args:
             layer: Its name.
-            inputs: Per input of the layer (samples, *shape).
+            inputs: An array (samples, *shape) for each input of the layer.
 
         Returns:
-            What it is before its activation, None where it puts none on its result; and the result.
+            The result before the layer's activation, None if it has none; and the result.
         """
         request = {"do": "alone", "layer": layer, "activation": False}
         found = self._arrays(self._ask(request, inputs))
         return found["linear"].get(layer), found["layers"][layer]
 
     def activation(self, layer: str, values: NDArray[Any]) -> Values:
-        """What the activation that a layer puts on its result makes of values.
+        """Apply a layer's own activation to values.
 
         Args:
             layer: Its name.
             values: Of any shape.
+
+        Returns:
+            The results, of the same shape.
         """
         request = {"do": "alone", "layer": layer, "activation": True}
         return self._arrays(self._ask(request, [values]))["layers"][layer]
@@ -202,32 +204,33 @@ class Reference:
         layers: Sequence[tuple[str, str]],
         values: Sequence[NDArray[Any]],
     ) -> list[float]:
-        """The outputs if given values replace results of layers.
+        """How much the outputs change if given values replace results of layers.
 
-        The first is put in its place, then the second as well, and so on; each changes the outputs
-        by what it alone brings in.
+        The replacements accumulate: first the first layer's, then the second's as well, and so on.
+        Each layer's effect is the change that its replacement adds.
 
         Args:
             inputs: As for `predict`.
-            layers: By name, in the order of the network; with each "result", or "linear" for what
-                it is before its activation.
-            values: Per layer (samples, *shape), or as many elements.
+            layers: Names of layers in the order of the network, each with "result", or with
+                "linear" for the result before its activation.
+            values: The replacement for each layer, (samples, *shape) or with as many elements.
 
         Returns:
-            Per layer the greatest change of an output, of the output's greatest value.
+            For each layer the greatest change of an output, as a fraction of the output's greatest
+            magnitude.
         """
         request = {"do": "effects", "layers": [list(each) for each in layers]}
         found: list[float] = self._ask(request, [*inputs, *values])["effects"]
         return found
 
     def _ask(self, request: dict[str, Any], inputs: Sequence[NDArray[Any]]) -> dict[str, Any]:
-        _ = self.framework  # the answer to what came first
+        _ = self.framework  # reads the answer to the network, which was sent first
         places, _ = self._given.put({str(index): each for index, each in enumerate(inputs)})
         self._send(request | {"inputs": places})
         return self._answer()
 
     def _arrays(self, answer: dict[str, Any]) -> dict[str, dict[str, Values]]:
-        """The arrays of an answer by group and name."""
+        """The arrays of an answer, by group and name."""
         found: dict[str, dict[str, Values]] = {"outputs": {}, "layers": {}, "linear": {}}
         for key, place in answer["arrays"].items():
             group, _, name = key.partition("/")
@@ -281,7 +284,7 @@ def predict(
     layers: bool = False,
     progress: Progress | None = None,
 ) -> Predictions:
-    """What a network's own framework makes of samples; see `Reference`.
+    """Run a network on samples in its own framework; see `Reference.predict`.
 
     Raises:
         InputError: as `Reference` does.
@@ -293,7 +296,7 @@ def predict(
 def ranges(
     network: Network, inputs: Sequence[NDArray[Any]], *, progress: Progress | None = None
 ) -> Ranges:
-    """Least and greatest value of each layer in a network's own framework; see `Reference`.
+    """Least and greatest value of each layer on samples; see `Reference.ranges`.
 
     Raises:
         InputError: as `Reference` does.

@@ -1,4 +1,4 @@
-"""Arrays and text between two processes, in a file that both have open."""
+"""Passes arrays and text between two processes through a file that both have open."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from gatewright.parsing.arrays import read_array
 
-#: Bytes of an array of samples, or of a result.
+#: Most bytes of an array of samples or results.
 MAX_SAMPLES = 1 << 34
 
-#: Where something begins in the file, and how many bytes it takes.
+#: Offset in the file and length, in bytes.
 Place = list[int]
 
 
@@ -23,18 +23,18 @@ class Exchange:
     """A file that one process fills and then the other reads.
 
     Args:
-        descriptor: of the open file, which both processes have.
+        descriptor: The descriptor of the file, which both processes have open.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def put(self, arrays: Mapping[str, NDArray[Any]], text: str = "") -> tuple[list[Place], Place]:
-        """Replace the file; returns where each array is, and the text."""
+        """Replace the file's contents, and return the places of the arrays and of the text."""
         places = []
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
-        # Opened anew each time, as a buffer would outlive what the other process writes.
+        # Open it again each time: a buffer would keep data that the other process has replaced.
         with os.fdopen(os.dup(self._descriptor), "wb") as file:
             for array in arrays.values():
                 begin = file.tell()
@@ -48,11 +48,11 @@ class Exchange:
         """The array at a place.
 
         Args:
-            place: Where it is.
-            most: Bytes that it may take.
+            place: Its place.
+            most: Most bytes that it may have.
 
         Raises:
-            ValueError: if there is none.
+            ValueError: if there is no array at the place, or it is too large.
         """
         content = self._read(place)
         return read_array(io.BytesIO(content), len(content), most)

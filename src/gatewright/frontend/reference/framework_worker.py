@@ -1,9 +1,9 @@
-"""Has a model's own framework predict.
+"""Runs a model in its own framework, as the child process of `Reference`.
 
-Called as `python -m gatewright.frontend.reference.framework_worker FD FD`. The descriptors are of
-the files for what is given and for what is answered. Requests come as JSON
-objects on lines of standard input: the network, then what is asked of it. An answer is a JSON
-object on standard output; `refused` says why there is none.
+Called as `python -m gatewright.frontend.reference.framework_worker FD FD`, with the descriptors of
+two files: one for arrays of requests, one for arrays of answers. Requests are lines of JSON on
+standard input: first the network, then calls. Each answer is a line of JSON on standard output; its
+field `refused` says why a request failed.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from gatewright.parsing.typed import decode
 
 Values = NDArray[np.float32]
 
-#: Elements of all tensors of a batch: bounds memory.
+#: Most elements of all tensors of a batch, to bound memory.
 _ELEMENTS = 1 << 23
 _MOST_BATCH = 1024
-_FIRST = 8  # samples, of which the sizes of tensors are learnt
+_FIRST = 8  # samples in the first batch, which shows the sizes of tensors
 
 
 class Model:
-    """A network as Keras computes it, layer by layer.
+    """A network that Keras computes layer by layer.
 
     Attributes:
         network: The network.
-        framework: What computes it.
+        framework: The framework that computes it.
     """
 
     def __init__(self, network: Network) -> None:
@@ -54,11 +54,11 @@ class Model:
     def batches(
         self, inputs: list[NDArray[Any]]
     ) -> Iterator[tuple[slice, dict[str, Values], dict[str, Values]]]:
-        """Predict, as many samples at a time as memory is bounded to.
+        """Run the network in batches that bound memory.
 
         Yields:
-            Which samples; by layer its result; and by layer, where it has an activation of its
-            own, what it is before that.
+            The slice of the samples; the results of all layers by name; for layers with an
+            activation of their own, the results before it by name.
         """
         total, begin, size = len(inputs[0]), 0, _FIRST
         while begin < total:
@@ -75,12 +75,16 @@ class Model:
         instead: Mapping[str, Values] = MappingProxyType({}),
         before: Mapping[str, Values] = MappingProxyType({}),
     ) -> tuple[dict[str, Values], dict[str, Values]]:
-        """Results of all layers, and what they are before activations of their own.
+        """Run the network once.
 
         Args:
-            inputs: Per input of the network.
-            instead: Results of layers that are taken for given.
-            before: The same before their activations.
+            inputs: An array (samples, *shape) for each input of the network.
+            instead: Values that replace results of layers, by name.
+            before: Values that replace results of layers before their activations, by name.
+
+        Returns:
+            The results of all layers by name; for layers with an activation of their own, the
+            results before it by name.
         """
         network = self.network
         results: dict[str, Values] = {}
@@ -101,11 +105,15 @@ class Model:
                 if found is not None:
                     linear[name] = found
             if not np.isfinite(results[name]).all():
-                raise InputError(f"layer '{name}' gives values that are not numbers")
+                raise InputError(f"layer '{name}' gives infinities or NaN")
         return results, linear
 
     def apply(self, built: Built, inputs: list[NDArray[Any]]) -> tuple[Values | None, Values]:
-        """A layer of its inputs: before its activation, if it has one, and behind it."""
+        """Apply a layer to inputs.
+
+        Returns:
+            The result before the layer's own activation, None if it has none; and the result.
+        """
         found = built.linear([self.framework.tensor(each) for each in inputs])
         before = np.asarray(found, np.float32)
         if built.activation is None:
@@ -114,11 +122,11 @@ class Model:
         return (None, result) if built.layer.kind == "Activation" else (before, result)
 
     def alone(self, name: str, inputs: list[NDArray[Any]]) -> tuple[Values | None, Values]:
-        """What a layer makes of given inputs: before its activation, if it has one, and behind."""
+        """Apply a layer, given by name, to inputs; as `apply`."""
         return self.apply(self._built[name], inputs)
 
     def activation(self, name: str, values: NDArray[Any]) -> Values:
-        """What a layer's activation makes of given values; the values where it has none."""
+        """Apply a layer's own activation to values; returns them unchanged if it has none."""
         function = self._built[name].activation
         if function is None:
             return values
@@ -132,7 +140,7 @@ def _network(request: dict[str, Any], given: Exchange) -> Network:
 
 
 class _Answer:
-    """Arrays of an answer by name, in groups."""
+    """An answer: fields, and arrays by group and name."""
 
     def __init__(self) -> None:
         self.fields: dict[str, Any] = {}
@@ -143,7 +151,7 @@ class _Answer:
 
 
 def _predict(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
-    """What the network gives, and its layers if they are wanted."""
+    """The outputs of the network, and the results of its layers if requested."""
     parts: dict[tuple[str, str], list[Values]] = {}
     for _, results, linear in model.batches(inputs):
         for index, name in enumerate(model.network.outputs):
@@ -172,7 +180,7 @@ def _ranges(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -
 
 
 def _alone(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
-    """What one layer makes of given inputs."""
+    """The result of one layer, or of its activation, on given inputs."""
     answer, name = _Answer(), request["layer"]
     inputs = [each.astype(np.float32) for each in inputs]
     if request["activation"]:
@@ -186,7 +194,7 @@ def _alone(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) ->
 
 
 def _effects(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
-    """The outputs if given values replace results of layers, one layer after the other."""
+    """The changes of the outputs as given values replace results of layers, one after another."""
     ends = model.network.outputs
     given, values = inputs[: len(model.network.inputs)], inputs[len(model.network.inputs) :]
     results, linear = model.run(given)
@@ -210,8 +218,13 @@ _REQUESTS = {"predict": _predict, "ranges": _ranges, "alone": _alone, "effects":
 
 
 def main(source: int, target: int) -> None:
-    """Answer requests until there are no more."""
-    # What libraries print goes where errors go.
+    """Answer requests until standard input ends.
+
+    Args:
+        source: The descriptor of the file with arrays of requests.
+        target: The descriptor of the file for arrays of answers.
+    """
+    # Libraries print to standard output: send that to standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     given, got = Exchange(source), Exchange(target)
@@ -231,7 +244,7 @@ def main(source: int, target: int) -> None:
             answer = {"refused": str(error)}
         except ImportError as error:
             answer = {"refused": f"{error.name or 'TensorFlow'} can't be imported"}
-        except Exception as error:  # a layer of Keras raises any kind
+        except Exception as error:  # Keras' layers may raise any exception
             answer = {"refused": first_line(error)}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()

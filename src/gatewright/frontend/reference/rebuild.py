@@ -1,7 +1,7 @@
-"""A network as layers of Keras' own classes. Runs in the child process alone.
+"""Builds the layers of a network with Keras' own classes, in the child process only.
 
-Classes are looked up by the names of the table of layers (`kinds`), and are given what their
-signatures name of the typed arguments; nothing else of a file gets here.
+Classes are looked up by the names in the table of layers (`kinds`). They get the typed arguments
+that their signatures name, and nothing else of a model's file.
 """
 
 from __future__ import annotations
@@ -21,26 +21,25 @@ from gatewright.frontend.network import Layer, Network, Object
 from gatewright.frontend.quantizers import QUANTIZERS
 from gatewright.frontend.readers.weights import short_name
 
-#: Layers that put an activation on their result, which can be told from it.
+#: Layers with an activation that can be separated from the rest of the layer.
 _ACTIVATED: Final = (
     *("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D"),
     *("SeparableConv1D", "SeparableConv2D", "Conv2DBatchnorm"),
 )
-#: What arguments are where a class does not have them, beside the table's defaults.
+#: Values, besides the table's defaults, that an argument may have if a class lacks it.
 _DEFAULTS: Final = {"data_format": "channels_last"}
-#: Arguments that Keras 3 calls otherwise.
+#: Arguments with another name in Keras 3, by class and name.
 _KERAS3: Final = {("LeakyReLU", "alpha"): "negative_slope"}
 
 
 @dataclass(frozen=True)
 class Built:
-    """A layer of the network, to be called.
+    """A layer that can be called.
 
     Attributes:
-        layer: What it was built of.
-        linear: Gives its result before its activation, of its inputs; the result itself where it
-            has no activation of its own.
-        activation: What is done to that; None for nothing.
+        layer: Its description.
+        linear: Computes the result before the activation from the inputs.
+        activation: Computes the result from that; None if the layer has no separate activation.
     """
 
     layer: Layer
@@ -49,10 +48,10 @@ class Built:
 
 
 class Framework:
-    """Keras 2 with QKeras, or Keras 3, on TensorFlow, and what it makes of layers.
+    """Keras 2 with QKeras, or Keras 3, on TensorFlow; builds layers.
 
     Attributes:
-        name: Names and versions of the packages, "tf-keras 2.21.0 + QKeras 0.9.0".
+        name: Names and versions of its packages, such as "tf-keras 2.21.0 + QKeras 0.9.0".
     """
 
     def __init__(self, network: Network) -> None:
@@ -66,14 +65,14 @@ class Framework:
         self._tensorflow: Any = import_module("tensorflow")
 
     def tensor(self, array: NDArray[Any]) -> Any:
-        """An array as what layers are called with."""
+        """An array as a tensor of TensorFlow."""
         return self._tensorflow.constant(array)
 
     def build(self, layer: Layer) -> Built:
-        """A layer, without weights until it is called and `give_weights` has been at it.
+        """Build a layer. It gets its weights at its first call, when its shapes are known.
 
         Raises:
-            UnsupportedError: if the framework has no such layer, or not all of its arguments.
+            UnsupportedError: if the framework has no such layer, or lacks one of its arguments.
         """
         if layer.kind in IDENTITY:
             return Built(layer, lambda inputs: inputs[0], None)
@@ -89,7 +88,7 @@ class Framework:
 
         def call(inputs: list[Any]) -> Any:
             nonlocal ready
-            if not ready:  # its shapes are known from here on
+            if not ready:  # the first call creates its variables
                 instance(_one([each[:1] for each in inputs]))
                 self._give_weights(layer, instance)
                 ready = True
@@ -108,12 +107,12 @@ class Framework:
         return found
 
     def _arguments(self, layer: Layer) -> dict[str, Any]:
-        """The arguments of a layer as its class takes them."""
+        """The arguments of a layer in the form that its class takes."""
         config = configuration(layer)
         if layer.kind == "BatchNormalization" and len(config["axis"]) == 1:
             config["axis"] = config["axis"][0]
         if "stateful" in config:
-            config["stateful"] = False  # each sample stands alone, as in hardware
+            config["stateful"] = False  # samples are independent, as in hardware
         if layer.kind == "Dot" and len(config["axes"]) == 1:
             config["axes"] = config["axes"][0]
         for key, value in layer.arguments.items():
@@ -122,7 +121,7 @@ class Framework:
         return config
 
     def _accepted(self, layer: Layer, kind: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The arguments that a class knows; others must have their defaults, as others can't."""
+        """The arguments that a class accepts; those that it lacks must have their defaults."""
         known: set[str] = set()
         for each in kind.__mro__:
             if "__init__" in vars(each):
@@ -161,13 +160,13 @@ class Framework:
         return kind(**arguments)
 
     def _callable(self, layer: Layer, activation: Any) -> Callable[[Any], Any] | None:
-        """An activation as a function of a tensor; None for nothing."""
+        """An activation as a function of a tensor; None for a linear one."""
         if activation == "linear":
             return None
         if not isinstance(activation, str):
             return activation  # type: ignore[no-any-return]
         tf = self._tensorflow
-        # What Keras has under these names, where it has something, comes first.
+        # Used only for names that Keras doesn't know.
         own: dict[str, Callable[[Any], Any]] = {
             "relu1": lambda x: tf.clip_by_value(x, 0.0, 1.0),
             "relu6": tf.nn.relu6,
@@ -175,7 +174,7 @@ class Framework:
             "silu": tf.nn.silu,
             "leaky_relu": lambda x: tf.nn.leaky_relu(x, 0.2),
         }
-        # Layers of QKeras look a name up there first: its hard_sigmoid is another than Keras'.
+        # Layers of QKeras look up names in QKeras first: its hard_sigmoid differs from Keras'.
         if _of_qkeras(layer) and hasattr(self._qkeras.quantizers, activation):
             return getattr(self._qkeras.quantizers, activation)  # type: ignore[no-any-return]
         try:
@@ -188,12 +187,12 @@ class Framework:
             ) from None
 
     def _give_weights(self, layer: Layer, instance: Any) -> None:
-        """Hand a layer its arrays. What it has besides, it counts in training."""
+        """Give a layer its weights. Its other variables matter in training only."""
         left = set(layer.weights)
         for variable in instance.weights:
             name = short_name(variable.name)
             if name not in layer.weights and name == "kernel":
-                name = "depthwise_kernel"  # as Keras 3 has it
+                name = "depthwise_kernel"  # Keras 3 names it kernel
             if name in left:
                 left.discard(name)
                 variable.assign(layer.weights[name].reshape(variable.shape))
@@ -205,12 +204,12 @@ class Framework:
 
 
 def _one(values: list[Any]) -> Any:
-    """What a layer is called with: a tensor, or a list of several."""
+    """The argument of a layer's call: a tensor, or a list of several."""
     return values if len(values) > 1 else values[0]
 
 
 def _of_qkeras(layer: Layer) -> bool:
-    """Whether it takes QKeras to build a layer."""
+    """Whether building a layer needs QKeras."""
     return layer.kind.startswith("Q") or any(
         isinstance(value, Object) or value == "binary_tanh" for value in layer.arguments.values()
     )
