@@ -1,7 +1,7 @@
 """Quantized Keras models in, verified hardware out.
 
 The flow as functions, on one project directory: `convert`, `verify`, `synthesize`, `summarize`.
-They are imported when first used: `import gatewright` imports no TensorFlow and no hls4ml.
+They are imported at first use: `import gatewright` imports neither TensorFlow nor hls4ml.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class GatewrightError(Exception):
-    """A failure that a person can act on: one line, what is wrong and what would be right.
+    """A failure that the user can act on: one line that says what is wrong and what to do.
 
     The command line prints the message on stderr and exits with `exit_status`; the traceback is
     shown only under `--debug`.
@@ -35,25 +35,25 @@ class MissingToolError(InputError):
 
 
 class DataError(InputError):
-    """A model's data can't be had, so that no configuration of it can be trained."""
+    """The training data of a model is not available."""
 
 
 class UnsupportedError(InputError):
-    """The model asks for something that can't be done exactly; names the layer and the reason."""
+    """The model needs something that can't be done exactly; names the layer and the reason."""
 
 
 class DesignFailure(GatewrightError):
-    """It ran and the answer is no: a mismatch, a budget missed, a deadlock, a lint error."""
+    """A check ran and failed: a mismatch, a missed budget, a deadlock, a lint error."""
 
     exit_status = 1
 
 
 @contextmanager
 def in_own_names(labels: Mapping[str, str]) -> Iterator[None]:
-    """Errors that are raised inside say what the model calls its layers.
+    """Context in which errors use the model's own names of its layers.
 
     Args:
-        labels: Printable text by the name that a layer has inside.
+        labels: Printable name in the model, by internal name of the layer.
     """
     try:
         yield
@@ -65,14 +65,14 @@ def in_own_names(labels: Mapping[str, str]) -> Iterator[None]:
 
 
 def in_their_names(message: str, labels: Mapping[str, str]) -> str:
-    """A message with quoted layers as the model calls them; see `in_own_names`."""
+    """A message with quoted internal names of layers replaced; see `in_own_names`."""
     for name, label in labels.items():
         message = message.replace(f"'{name}'", f"'{label}'")
     return message
 
 
 def place_of(error: OSError) -> str | None:
-    """The file that an error of the operating system is about: of a copy, what was written."""
+    """The file that an error of the operating system is about; for a copy, its destination."""
     names = (error.filename2, error.filename)
     return next((str(name) for name in names if isinstance(name, str | Path)), None)
 
@@ -80,7 +80,7 @@ def place_of(error: OSError) -> str | None:
 def system_message(error: OSError) -> str:
     """One line for an error of the operating system: which file, and what is wrong with it."""
     if error.args and isinstance(error.args[0], list):
-        source, target, why = error.args[0][0]  # of the first of several files
+        source, target, why = error.args[0][0]  # the first of several files
         reason = str(why).partition(f": {source!r}")[0]
         return f"{target}: {re.sub(r'^[[]Errno [0-9]+[]] ', '', reason)}"
     place = place_of(error)

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-#: Bits at most of sums and products that golden outputs, held in int64, keep exactly.
+#: Largest width of sums and products that the golden model, in int64, computes exactly.
 WORD_BITS = 62
 
 
 class Rounding(StrEnum):
-    """Quantization modes of `ap_fixed`: what happens to bits below the last one kept.
+    """Quantization modes of `ap_fixed`: how bits below the least significant one are dropped.
 
-    The order of the members numbers them for hardware; see `code`.
+    The order of the members is their number in hardware, see `code`.
     """
 
     TRN = "TRN"
@@ -42,14 +42,14 @@ class Rounding(StrEnum):
 
     @property
     def code(self) -> int:
-        """The value of gw_cast's parameter `Rounding` that means this mode."""
+        """The value of gw_cast's parameter `Rounding` for this mode."""
         return list(Rounding).index(self)
 
 
 class Overflow(StrEnum):
-    """Overflow modes of `ap_fixed`: what happens to values beyond the range.
+    """Overflow modes of `ap_fixed`: how values out of range are handled.
 
-    The order of the members numbers them for hardware; see `code`.
+    The order of the members is their number in hardware, see `code`.
     """
 
     WRAP = "WRAP"
@@ -59,7 +59,7 @@ class Overflow(StrEnum):
 
     @property
     def code(self) -> int:
-        """The value of gw_cast's parameter `Overflow` that means this mode."""
+        """The value of gw_cast's parameter `Overflow` for this mode."""
         return list(Overflow).index(self)
 
 
@@ -70,7 +70,7 @@ _FIXED = re.compile(
 )
 _INT = re.compile(r"(?:ap_)?(u?)int<\s*(\d+)\s*>", re.ASCII)
 
-#: What `ap_fixed` takes in the headers, and as much of it on either side of the point.
+#: Largest width of `ap_fixed` in the headers, and a bound on the distance of the point.
 _WIDEST = 1024
 _FARTHEST = 4096
 _LONGEST = 200  # characters of a type
@@ -78,7 +78,7 @@ _LONGEST = 200  # characters of a type
 
 @dataclass(frozen=True, slots=True)
 class FixedType:
-    """A fixed-point type: `width` bits of which `integer` stand left of the point.
+    """A fixed-point type: `width` bits, of which `integer` are left of the binary point.
 
     `integer` includes the sign bit, may be negative and may exceed `width`, as in `ap_fixed`.
     """
@@ -91,7 +91,7 @@ class FixedType:
 
     @property
     def frac(self) -> int:
-        """Number of bits right of the point; the unit of a raw value is 2**-frac."""
+        """Number of bits right of the binary point; the unit of a raw value is 2**-frac."""
         return self.width - self.integer
 
     @property
@@ -116,17 +116,17 @@ class FixedType:
 
     @classmethod
     def parse(cls, text: str) -> FixedType:
-        """Read `fixed<16,6>`, `ap_ufixed<8,0,AP_RND_CONV,AP_SAT>`, `int<8>`, `ap_uint<1>`.
+        """Parse a type: `fixed<16,6>`, `ap_ufixed<8,0,AP_RND_CONV,AP_SAT>`, `int<8>`, `ap_uint<1>`.
 
-        An integer type rounds towards zero: that is how `ap_int` is assigned from `ap_fixed`.
+        An integer type rounds towards zero, like `ap_int` when assigned from `ap_fixed`.
 
         Raises:
-            InputError: if the text is none of these.
+            InputError: if the text is not such a type, or the type is too wide.
         """
         text = text.strip()
         if len(text) > _LONGEST:
             raise InputError(
-                f"precision '{text[:_LONGEST]}...': is {len(text):,} characters long, and no type"
+                f"precision '{text[:_LONGEST]}...': not a type, it is {len(text):,} characters long"
             )
         if match := _FIXED.fullmatch(text):
             unsigned, width, integer, rounding, overflow = match.groups()
@@ -164,8 +164,8 @@ class FixedType:
 
 
 # Whether a value is rounded up from its floor: raw is the value before rounding, floor the integer
-# below it, rest what lies between the two in units of 2*half, half being one half of a unit.
-# Comparisons of Python integers and of NumPy arrays alike, so that there is one cast and not two.
+# below it, rest their difference in units where 2*half is one. The comparisons work on Python
+# integers and on NumPy arrays, so that there is only one implementation of the cast.
 _ROUNDS_UP: Mapping[Rounding, Callable[[Any, Any, Any, int], Any]] = {
     Rounding.TRN_ZERO: lambda raw, floor, rest, half: (raw < 0) & (rest > 0),
     Rounding.RND: lambda raw, floor, rest, half: rest >= half,
@@ -190,7 +190,7 @@ def narrowest_type(low: int, high: int, frac: int, *, signed: bool | None = None
         low: least integer.
         high: greatest integer.
         frac: fractional bits.
-        signed: whether it is to be signed; by default, if there is anything below zero.
+        signed: whether the type is signed; by default if `low` is negative.
     """
     signed = low < 0 if signed is None else signed
     width = width_of(min(low, -1) if signed else low, high)
@@ -198,7 +198,7 @@ def narrowest_type(low: int, high: int, frac: int, *, signed: bool | None = None
 
 
 def _round(raw: Any, shift: int, rounding: Rounding) -> Any:
-    """The value raw * 2**-shift rounded to an integer; int or int64 array."""
+    """Round raw * 2**-shift to an integer; int or int64 array."""
     if shift <= 0:
         return raw << -shift
     floor = raw >> shift
@@ -209,9 +209,9 @@ def _round(raw: Any, shift: int, rounding: Rounding) -> Any:
 
 
 def _fit(value: Any, to: FixedType) -> Any:
-    """The integer `value` brought into the range of `to`; int or int64 array."""
+    """Wrap or saturate the integer `value` to the range of `to`; int or int64 array."""
     if to.overflow is Overflow.WRAP:
-        # The sign is that of the top bit kept: flip it and take its weight away.
+        # Sign extension of the kept bits: flip the top one and subtract its weight.
         sign = 1 << (to.width - 1) if to.signed else 0
         return ((value & ((1 << to.width) - 1)) ^ sign) - sign
     low, high = to.lowest, to.max
@@ -223,9 +223,9 @@ def _fit(value: Any, to: FixedType) -> Any:
 
 
 def cast_int(value: int, frac: int, to: FixedType) -> int:
-    """Cast one value, `value * 2**-frac`, to `to`; returns it in units of `2**-to.frac`.
+    """Cast one value, `value * 2**-frac`, to `to`.
 
-    Takes and returns Python integers of any size.
+    Python integers of any size; the result is in units of `2**-to.frac`.
     """
     return int(_fit(_round(value, frac - to.frac, to.rounding), to))
 
@@ -242,11 +242,12 @@ def cast(raw: NDArray[np.int64], frac: int, to: FixedType) -> NDArray[np.int64]:
         An int64 array of the same shape, in units of `2**-to.frac`.
 
     Raises:
-        UnsupportedError: if a value of `to`, or `raw` brought to its unit, does not fit 63 bits.
+        UnsupportedError: if `to` is wider than 63 bits, or `raw` in the unit of `to` overflows
+            int64.
     """
     raw = np.asarray(raw, np.int64)
     if to.width > 63:
-        raise UnsupportedError(f"cast to {to}: values are held in int64, so at most 63 bits wide")
+        raise UnsupportedError(f"cast to {to}: wider than 63 bits, the most that int64 can hold")
     shift = frac - to.frac
     if shift < 0 and raw.size:
         largest = max(int(raw.max()), ~int(raw.min()))
@@ -256,8 +257,8 @@ def cast(raw: NDArray[np.int64], frac: int, to: FixedType) -> NDArray[np.int64]:
                 "does not fit in int64"
             )
     if shift > 62:
-        # A shift by 63 or more is undefined in int64. Bits that far below the last one kept matter
-        # only in that they are not all zero: gather them in one.
+        # A shift by 63 or more is undefined in int64. Of bits so far below the last one kept it
+        # only matters whether any is set: combine them in one.
         excess = min(shift - 62, 63)
         raw = (raw >> excess) | ((raw & ((1 << excess) - 1)) != 0)
         shift = 62
@@ -266,7 +267,7 @@ def cast(raw: NDArray[np.int64], frac: int, to: FixedType) -> NDArray[np.int64]:
 
 
 def cast_range(lo: int, hi: int, frac: int, to: FixedType) -> tuple[int, int]:
-    """The interval that the results of casting the integers `lo` to `hi` to `to` span.
+    """The range of the results when the integers from `lo` to `hi` are cast to `to`.
 
     Args:
         lo: Smallest value, in units of `2**-frac`.
@@ -276,7 +277,7 @@ def cast_range(lo: int, hi: int, frac: int, to: FixedType) -> tuple[int, int]:
 
     Returns:
         Smallest and largest result in units of `2**-to.frac`. Exact, except that a cast that wraps
-        is taken to reach every value of `to`.
+        is assumed to reach every value of `to`.
     """
     shift = frac - to.frac
     first, last = _round(lo, shift, to.rounding), _round(hi, shift, to.rounding)
@@ -288,7 +289,7 @@ def cast_range(lo: int, hi: int, frac: int, to: FixedType) -> tuple[int, int]:
             return _fit(first, to), _fit(last, to)
         return low, high
     if to.overflow is Overflow.SAT_ZERO:
-        # What stays inside are multiples of the source's unit; the others become zero.
+        # Values in range are multiples of the source's unit; all others become zero.
         step = max(-shift, 0)
         first, last = max(first, -(-low >> step) << step), min(last, high >> step << step)
         return (min(first, 0), max(last, 0)) if first <= last else (0, 0)
@@ -296,7 +297,14 @@ def cast_range(lo: int, hi: int, frac: int, to: FixedType) -> tuple[int, int]:
 
 
 def is_lossless(lo: int, hi: int, frac: int, to: FixedType) -> bool:
-    """Whether casting any of the integers `lo` to `hi`, in units of `2**-frac`, keeps its value."""
+    """Whether a cast to `to` keeps the value of every integer from `lo` to `hi`.
+
+    Args:
+        lo: Smallest value, in units of `2**-frac`.
+        hi: Largest value, in units of `2**-frac`.
+        frac: Fractional bits of `lo` and `hi`; may be negative.
+        to: The type to cast to.
+    """
     shift = frac - to.frac
     if shift > 0:
         # Of two neighbours one is odd.
@@ -309,12 +317,16 @@ def is_lossless(lo: int, hi: int, frac: int, to: FixedType) -> bool:
 
 
 def effective_bits(raw: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Bits of integers from the first to the last that is one, without the sign; none of a zero.
+    """Number of bits of integers from the first to the last nonzero one, without the sign.
 
-    What a constant factor costs (Sun et al., 2024): a power of two has one such bit, 0b10100 three.
+    This is the cost of a constant factor (Sun et al., HGQ, 2024): 0 for zero, 1 for a power of two,
+    3 for 0b10100.
 
     Args:
         raw: Integers of any shape, below 2**53 in magnitude.
+
+    Returns:
+        An int64 array of the same shape.
     """
     magnitude = np.abs(raw)
     odd = magnitude // np.where(magnitude, magnitude & -magnitude, 1)
@@ -342,12 +354,12 @@ def from_float(x: NDArray[np.float32] | NDArray[np.float64], to: FixedType) -> N
         raise InputError(f"value {x[tuple(where)]} at index {where} has no fixed-point equivalent")
     if to.width > 58 or abs(to.integer) > 900:
         raise UnsupportedError(f"cast of floats to {to}: at most 58 bits wide, within 2**+-900")
-    # Values far out of range keep what decides the result: the bits below the range if they wrap,
-    # the fact that they are out of range if they saturate.
+    # Bring values far out of range near it without changing the result: if they wrap, only the
+    # low bits count; if they saturate, only that they are out of range.
     reach = np.ldexp(1.0, to.integer)
     x = np.fmod(x, reach) if to.overflow is Overflow.WRAP else np.clip(x, -2 * reach, 2 * reach)
-    # Two more bits and one that gathers all below them round as the whole value does. A value that
-    # underflows is not zero.
+    # Two more bits and a sticky bit for all below them round like the whole value. A value that
+    # underflows must not become zero.
     scaled = np.ldexp(x, to.frac + 2)
     scaled = np.where(scaled == 0, np.sign(x) / 2, scaled)
     floor = np.floor(scaled)
@@ -355,5 +367,8 @@ def from_float(x: NDArray[np.float32] | NDArray[np.float64], to: FixedType) -> N
 
 
 def to_float(raw: NDArray[np.int64], frac: int) -> NDArray[np.float64]:
-    """The values `raw * 2**-frac` as float64; exact below 2**53, the nearest beyond."""
+    """The values `raw * 2**-frac` as float64, of the same shape.
+
+    Exact for magnitudes of `raw` up to 2**53, else rounded to nearest.
+    """
     return np.ldexp(np.asarray(raw, np.int64).astype(np.float64), -frac)

@@ -1,4 +1,4 @@
-"""The options of a conversion as plain data, and the presets that bundle them."""
+"""The options of a conversion as plain data, and presets of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Inference = Literal["safe", "hls4ml"]
 Handshake = Literal["stall", "slice", "credit"]
 
 STRATEGIES: tuple[str, ...] = get_args(Strategy)
-#: Per-layer choices about hardware that hls4ml does not know; the first is the default.
+#: Hardware settings per layer that hls4ml does not have; the first choice is the default.
 HARDWARE_CHOICES: dict[str, tuple[str, ...]] = {
     "multiplier": ("auto", "dsp", "lut"),
     "rom_style": ("auto", "block", "distributed"),
@@ -28,51 +28,50 @@ HARDWARE_CHOICES: dict[str, tuple[str, ...]] = {
 }
 DEFAULT_PRECISION = "fixed<16,6>"
 
-#: Clock periods in ns, and samples per second; far beyond what a fabric does on either side.
+#: Bounds of clock periods in ns and of samples per second, far wider than real devices.
 CLOCKS_NS = (0.01, 1e6)
 RATES = (1e-3, 1e12)
 DERATES = (0.1, 10.0)
-_MOST_ENTRIES = 1 << 20  # of a table
+_MOST_ENTRIES = 1 << 20  # entries of a table
 _LONGEST_SETTING = 200  # characters of a key, or of a value
 
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """How a model becomes hardware. `None` means unset: the preset decides, or else the default.
+    """The options of a conversion. `None` means unset: the preset applies, else the default.
 
     Attributes:
-        io: "parallel" (a beat of a stream is a whole tensor) or "stream" (a beat is a pixel).
-        reuse_factor: How many multiplications share a multiplier; default 1, fully unrolled.
+        io: "parallel" (a whole tensor per beat of a stream) or "stream" (one pixel per beat).
+        reuse_factor: Number of multiplications that share a multiplier; default 1, fully unrolled.
         strategy: Default strategy of the layers: "latency" lets the cost model choose between adder
             graphs and DSP multipliers, "distributed_arithmetic" asks for adder graphs, "resource"
             for multipliers.
         precision: Type of values whose type can't be inferred, used exactly. If unset, these values
             have type fixed<16,6,TRN,SAT>, so that they saturate and never wrap.
-        input_precision: Type of the model's inputs; default: a type that holds the samples of
-            `data`, or fixed<16,6> without them.
-        data: Path of calibration samples, `.npy` or `.npz` as for `verify`: types that nothing sets
-            follow from the values that occur in the model's own framework.
-        inference: "safe" (default) picks types so that nothing wraps unless a setting says so;
-            "hls4ml" takes hls4ml's own defaults (`config_from_keras_model`, granularity "name")
-            unchanged.
+        input_precision: Type of the model's inputs. By default a type that can represent the
+            samples of `data`; without `data` fixed<16,6>.
+        data: Path of calibration samples, `.npy` or `.npz` as for `verify`. Types without a setting
+            are derived from the values that occur in the model's own framework.
+        inference: "safe" (default) chooses types so that nothing wraps without a setting that says
+            so; "hls4ml" uses hls4ml's own defaults (`config_from_keras_model`, granularity "name").
         preset: Name of a preset in `hls/presets`, or the path of a YAML file.
         settings: Pairs (`selector.key`, value), later ones win. A selector is a layer's name or the
             class of layers; keys are `precision.<what>`, `reuse_factor`, `strategy`, the choices of
             `HARDWARE_CHOICES` and what hls4ml lets one configure on the layer (`implementation`,
             `table_size`, `parallelization_factor`, ...).
-        hls_settings: The same, from an hls4ml configuration; they come before `settings`. Values
-            that hls4ml would choose anyway are left out.
+        hls_settings: The same, from an hls4ml configuration; `settings` override them. Values that
+            hls4ml would choose anyway are left out.
         target: Synthesis target, see `gatewright.targets`.
         clock_ns: Clock period in ns; default the target's.
-        derate: What times of the target's delay model are multiplied by: more than 1 leaves the
-            router room.
-        target_ii: Clock cycles from one sample to the next that the network must reach; it decides
-            the reuse factors that nothing else sets.
-        fps: The same as samples per second at the clock; at most one of the two.
-        handshake: How pipelines wait for their readers: "stall", "slice" or "credit"; by default
-            the cheapest whose paths the clock allows.
-        register_ports: Whether each path from or to a port of the top ends at a register.
-        check_frames: Whether the top drops frames that tlast ends too early or too late.
+        derate: Factor on the times of the target's delay model; more than 1 leaves slack for
+            routing.
+        target_ii: Initiation interval that the network must reach, in cycles; reuse factors without
+            a setting are chosen for it.
+        fps: The same as samples per second at the clock; at most one of the two may be set.
+        handshake: How pipelines handle backpressure: "stall", "slice" or "credit"; by default the
+            cheapest that meets the clock.
+        register_ports: Whether all paths from and to ports of the top are registered.
+        check_frames: Whether the top drops frames in which tlast comes too early or too late.
     """
 
     io: str = "parallel"
@@ -135,10 +134,10 @@ def load_preset(name: str) -> Preset:
 
 
 def resolve(options: ConvertOptions) -> ConvertOptions:
-    """Fill in what is unset from the preset, then from the defaults, and check every value.
+    """Fill in unset options from the preset, then from the defaults, and check all values.
 
-    `precision` and `input_precision` stay None where nothing sets them. The preset's settings come
-    before the user's, so that the user's win.
+    `precision` and `input_precision` stay None if neither the user nor the preset sets them.
+    Settings of the user override those of the preset.
 
     Raises:
         InputError: if a preset doesn't exist or a value is not allowed.
@@ -187,10 +186,10 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
 
 
 def check_clock(clock_ns: float | None) -> None:
-    """Check a clock period, if there is one.
+    """Check a clock period in ns, if there is one.
 
     Raises:
-        InputError: if it is out of bounds.
+        InputError: if it is outside `CLOCKS_NS`.
     """
     low, high = CLOCKS_NS
     if clock_ns is not None and not low <= clock_ns <= high:
@@ -198,18 +197,18 @@ def check_clock(clock_ns: float | None) -> None:
 
 
 def _check_setting(key: str, value: str) -> None:
-    """Check a layer's setting against the bounds that all layers have."""
+    """Check a setting against bounds that are the same for all layers."""
     if len(key) > _LONGEST_SETTING or len(value) > _LONGEST_SETTING:
         raise InputError(
             f"setting '{key[:_LONGEST_SETTING]}': more than {_LONGEST_SETTING} characters"
         )
     try:
         number = int(value)
-    except ValueError:  # what it should be instead depends on the layer
+    except ValueError:  # the front end checks it for its layer
         return
     most = _MOST_ENTRIES if key.endswith(".table_size") else MOST_CYCLES
     if abs(number) > most:
-        raise InputError(f"setting '{key}': {value}: must be {most} at most")
+        raise InputError(f"setting '{key}': {value}: must be at most {most}")
 
 
 def _first(*values: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Target devices as data: of which family they are, and what it says of them."""
+"""Synthesis targets as data: their family, its settings, and their parts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True)
 class Part:
-    """What a device holds, by its data sheet; block RAM in blocks of the target's size."""
+    """Capacity of a device, by its data sheet; block RAM in blocks of the target's `bram_kb`."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
 
@@ -34,7 +34,7 @@ class Part:
     ff: Annotated[_Count, Field(gt=0)]
     dsp: _Count
     bram: _Count
-    uram: _Count | None = None  # of families that have none, nothing is counted
+    uram: _Count | None = None  # None if the family has none
     device: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,40}$")] | None = None  # vendor's name
 
 
@@ -43,13 +43,13 @@ class Target:
     """A synthesis target.
 
     Attributes:
-        name: that of its file, or of the one of its parts that it stands for.
-        description: what it is.
-        clock_ns: clock period where the user names none.
-        family: the family of devices, with what the file says in the family's own fields.
-        parts: devices of this fabric.
-        bram_kb: bits of a memory block in Kb, parity included, of which parts say their number.
-        derate: what times of the delay model are multiplied by.
+        name: name of its file, or of one of its parts if the target is that part.
+        description: a description in one line.
+        clock_ns: default clock period, in ns.
+        family: the family of devices, with the family's own fields of the file.
+        parts: devices with this fabric.
+        bram_kb: size of a block RAM of `parts`, parity included, in Kb.
+        derate: factor on all times of the delay model.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
@@ -64,7 +64,7 @@ class Target:
 
     @cached_property
     def fabric(self) -> Fabric:
-        """What the logic of its devices costs."""
+        """Area and delay model of the logic, derated."""
         return self.family.fabric.derated(self.derate)
 
     def derated(self, factor: float) -> Target:
@@ -73,27 +73,27 @@ class Target:
 
     @property
     def device(self) -> Part | None:
-        """The device that it is, where it stands for one."""
+        """The part that this target is; None if it is a whole family."""
         return self.parts.get(self.name)
 
     def capacity(self, part: str) -> dict[str, float]:
-        """What a part holds, as far as is known, in the units of `Resources`."""
+        """Capacity of a part by resource, in the units of `Resources`; unknown ones are absent."""
         held = asdict(self.parts[part])
         held["bram"] *= self.bram_kb / 36
         return {name: held[name] for name in _COUNTED if held[name] is not None}
 
     def content(self) -> dict[str, Any]:
-        """All that it says, as JSON values, for keys of what depends on it."""
+        """All fields as JSON values, to key caches of what depends on the target."""
         return {**asdict(self), "of": self.family.mapper.room.name}
 
 
 def target_names() -> list[str]:
-    """The targets there are, sorted."""
+    """Names of all targets, sorted."""
     return sorted(path.stem for path in (data_dir("hls") / "targets").glob("*.yaml"))
 
 
 def load_target(name: str) -> Target:
-    """Load a target by name (a file of hls/targets, or a part of one) or by a YAML file's path.
+    """Load a target by name (a file of hls/targets, or a part in one) or by path of a YAML file.
 
     Raises:
         InputError: if it doesn't exist, or a field is missing or unknown.
@@ -115,8 +115,8 @@ def _load(path: Path) -> Target:
     try:
         if not _NAME.fullmatch(path.stem):
             raise InputError(
-                f"target '{path.stem[:80]}': a name is up to 64 letters, digits, '_', '-' and '.', "
-                "a letter or digit first, since folders are named after it"
+                f"target '{path.stem[:80]}': a name has up to 64 letters, digits, '_', '-' and "
+                "'.', and begins with a letter or digit, because directories are named after it"
             )
         return _target(path, read_yaml(path, "a target description"))
     except FileNotFoundError:
@@ -146,7 +146,7 @@ def _own_fields(family: str) -> list[str]:
 
 
 def _advice(given: dict[str, Any]) -> str:
-    """What would make a description of the form before families one of today's."""
+    """How to change a target file from the format without families to the current one."""
     name = max(family_names(), key=lambda family: len(given.keys() & _own_fields(family)))
     gone = given.keys() - _own_fields(name) - {each.name for each in fields(Target)}
     also = f" and leave out {', '.join(sorted(gone))}" if gone else ""
@@ -157,7 +157,7 @@ def find_part(name: str) -> Target:
     """The target that a part belongs to.
 
     Raises:
-        InputError: if no target knows the part.
+        InputError: if no target lists the part.
     """
     targets = [load_target(target) for target in target_names()]
     known = {part: target for target in targets for part in target.parts}

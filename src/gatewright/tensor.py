@@ -1,4 +1,4 @@
-"""The tensors that join kernels."""
+"""The tensors between kernels."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from gatewright.fixed import FixedType
 
-#: Elements of a tensor that is read from a file; the largest layers of networks have some 10**7.
+#: Most elements of a tensor read from a file; the largest layers have about 10**7.
 MOST_ELEMENTS = 1 << 26
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A typed tensor between kernels; `shape` is without the batch."""
+    """A typed tensor between kernels; `shape` excludes the batch."""
 
     name: str
     shape: tuple[int, ...]

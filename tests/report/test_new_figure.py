@@ -140,7 +140,7 @@ def test_a_part_of_its_own_is_one_per_target_and_holds_several_runs():
 @pytest.mark.parametrize(
     ("figure", "message"),
     [
-        (Figure("again", "less", name="lut"), "figure 'lut' stands twice"),
+        (Figure("again", "less", name="lut"), "figure 'lut' occurs twice"),
         (
             Figure("last", "less", after="nothing"),
             "no figure 'nothing', which 'after' names",

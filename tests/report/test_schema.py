@@ -39,7 +39,7 @@ from gatewright.report.sentences import bottleneck_text, port_text, verdict
 
 PARTS = [part for part in map(vars(schema).get, schema.__all__) if isinstance(part, type)]
 UNITS = ("number", "fraction", "bits", "cycles", "ns", "MHz", "um^2", "pJ", "mW", "uW",
-         "in s", "36 Kb", "elements", "Index", "2^-fractional")  # fmt: skip
+         "in s", "36 Kb", "elements", "Index", "2^-f")  # fmt: skip
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
@@ -166,7 +166,7 @@ def test_verdict():
 
 
 def test_a_sweep_holds_one_model_and_each_configuration_once():
-    with pytest.raises(ValidationError, match="'w6' stands twice"):
+    with pytest.raises(ValidationError, match="'w6' occurs twice"):
         SweepReport(reports=(make_report("w6"), make_report("w6")))
     other = make_fields("w4")
     other["model"]["name"] = "wine_mlp"

@@ -80,7 +80,7 @@ def test_no_table_without_repetitions():
 def test_a_seed_counts_once():
     fields = repeated()
     fields["repetitions"][0]["seed"] = 1
-    with pytest.raises(ValidationError, match="seed '1' stands twice"):
+    with pytest.raises(ValidationError, match="seed '1' occurs twice"):
         Report.model_validate(fields)
 
 

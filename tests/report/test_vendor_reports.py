@@ -88,7 +88,7 @@ def test_budgets_and_comparisons():
         ({"lut": -1}, "greater than or equal to 0"),
         ({"latency_min": 500}, "latency_min is larger than latency_max"),
         ({"part": "a b"}, "should match pattern"),
-        ({"lutram": 5000}, "more LUTs are memory"),
+        ({"lutram": 5000}, "more LUTs used as memory"),
     ],
 )
 def test_what_is_no_import_is_refused(change, words):

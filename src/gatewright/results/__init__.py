@@ -1,1 +1,1 @@
-"""Results as typed values, the same class from the step that makes them to the report."""
+"""Typed results; a step of the flow and the report use the same classes."""

@@ -1,4 +1,4 @@
-"""How far hardware is from the model itself, as its own framework computes it."""
+"""Differences between the hardware and the model itself, as its own framework computes it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gatewright.results.scalars import Amount, Count, Fraction, Name
 
 
 def _or_none(text: object) -> object:
-    """Gatewright 0.1 has written an empty text where there is none."""
+    """None for the empty text that Gatewright 0.1 wrote instead."""
     return None if text == "" else text
 
 
 class OutputFidelity(Part):
-    """How far an output is from what the model itself predicts."""
+    """Differences of one output from the prediction of the model itself."""
 
     name: Name
     """Name of the output's tensor."""
@@ -26,14 +26,14 @@ class OutputFidelity(Part):
     mean: Amount
     """Mean absolute difference (a number, in the unit of the output)."""
     equal: Fraction
-    """Vectors whose elements are all equal, as a fraction from 0 to 1."""
+    """Fraction of vectors whose elements are all equal, from 0 to 1."""
     agreement: Fraction | None = None
-    """Vectors whose greatest element is the same one, as a fraction from 0 to 1, where the output
-    classifies."""
+    """Fraction of vectors with the same greatest element, from 0 to 1; None if the output does not
+    classify."""
 
 
 class LayerFidelity(Part):
-    """How far a layer is from the model's, of the very inputs that the hardware's layer has."""
+    """Differences of one layer from the model's layer, both given the hardware's inputs."""
 
     name: Name
     """Name of the layer in the model."""
@@ -42,52 +42,52 @@ class LayerFidelity(Part):
     largest: Amount
     """Largest absolute difference (a number, in the unit of the result)."""
     explained: Amount
-    """How much of it the steps of its types account for (a number, in the unit of the result)."""
+    """Part of it that rounding to the layer's types explains (a number, in the unit of the
+    result)."""
 
 
 class Cause(Part):
-    """A layer that gives other values than the model's of the same inputs, and why."""
+    """A layer whose values differ from the model's on the same inputs, and why."""
 
     layer: Name
-    """The layer of hardware, as settings and reports name it."""
+    """Name of the hardware layer, as in settings and reports."""
     type: str
-    """The type to blame."""
+    """The fixed-point type that causes the difference."""
     reason: str
-    """What it does to values, in words."""
+    """How it changes values, in words."""
     setting: Annotated[str | None, BeforeValidator(_or_none)] = None
-    """What `gatewright convert --set` mends it with, `layer.key=value`; None if nothing is known
-    to."""
+    """Remedy for `gatewright convert --set`, `layer.key=value`; None if none is known."""
 
 
 class Fidelity(Part):
-    """The hardware's outputs against the predictions of the model itself, in its own framework."""
+    """The hardware's outputs compared with predictions of the model in its own framework."""
 
     vectors: Count
     """Vectors compared (a number)."""
     outputs: Annotated[tuple[OutputFidelity, ...], Source("fidelity")] = ()
     """Per output of the design."""
     layers: tuple[LayerFidelity, ...] = ()
-    """Per layer of hardware that the model has, too, in the order of the network."""
+    """Per hardware layer that has a counterpart in the model, in the order of the network."""
     first: Cause | None = None
-    """The first layer that departs by more than the steps of its types explain."""
+    """The first layer whose difference is larger than rounding to its types explains."""
     not_compared: str | None = None
-    """Why nothing was compared, where that is so."""
+    """Why nothing was compared; None if it was."""
     inexact: str | None = None
-    """The first layer that keeps outputs from being equal bit for bit, and why. Without one they
-    ought to be."""
+    """The first layer that is not bit-exact by design, and why; None if outputs should be equal bit
+    for bit."""
     blame: Cause | None = None
-    """What does most harm, where a warning is due."""
+    """The cause of most of the difference, if there is a warning."""
     warning: str | None = None
-    """What an owner of the model should know, in a sentence."""
+    """A warning for the owner of the model, in one sentence."""
 
     def layer(self, name: str) -> LayerFidelity | None:
-        """The comparison of the layer of that name."""
+        """The comparison of the layer with this name; None if it was not compared."""
         return next((layer for layer in self.layers if layer.name == name), None)
 
     @property
     @Figure("agreement with the model", "more", "fidelity", digits=4)
     def agreement(self) -> float | None:
-        """Agreement of classes, of the output where it is least, from 0 to 1."""
+        """Fraction of vectors with the same class, from 0 to 1; the lowest of all outputs."""
         known = [each.agreement for each in self.outputs if each.agreement is not None]
         return min(known, default=None)
 
@@ -96,7 +96,7 @@ class Fidelity(Part):
         "difference from the model", "less", "fidelity", name="difference", digits=6, primary=False
     )
     def largest(self) -> float | None:
-        """Largest absolute difference of all outputs, in their unit."""
+        """Largest absolute difference of all outputs, in the unit of the outputs."""
         return max((each.largest for each in self.outputs), default=None)
 
     @property
@@ -109,11 +109,11 @@ class Fidelity(Part):
         primary=False,
     )
     def mean(self) -> float | None:
-        """Mean absolute difference of the output where it is largest, in its unit."""
+        """Mean absolute difference, in the unit of the outputs; the largest of all outputs."""
         return max((each.mean for each in self.outputs), default=None)
 
     @property
     @Figure("equal to the model", "more", "fidelity", digits=4, primary=False)
     def equal(self) -> float | None:
-        """Vectors that are equal, of the output where these are fewest, from 0 to 1."""
+        """Fraction of vectors that are equal, from 0 to 1; the lowest of all outputs."""
         return min((each.equal for each in self.outputs), default=None)

@@ -1,4 +1,4 @@
-"""What analysis of a netlist of standard cells finds: static timing, leakage, power and energy."""
+"""Analysis of a netlist of standard cells: static timing, leakage, power and energy."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class CriticalPath(Part):
     """The path that limits the clock."""
 
     start_layer: str
-    """Layer that it starts in; "" at a port, or between layers."""
+    """Layer that it starts in; "" for a port or between layers."""
     start: str
     """Signal that it starts at."""
     end_layer: str
-    """Layer that it ends in; "" at a port, or between layers."""
+    """Layer that it ends in; "" for a port or between layers."""
     end: str
     """Signal that it ends at."""
     cells: Count
-    """Cells on it (a number), registers at its ends apart."""
+    """Cells on it (a number), without the registers at its ends."""
 
 
 class Analyzed(Part):
@@ -30,51 +30,55 @@ class Analyzed(Part):
     conditions: str
     """Library, voltage and temperature."""
     clock_ns: PositiveReal
-    """Clock period that slack is for, in ns."""
+    """Clock period that the slack refers to, in ns."""
     slack_ns: Annotated[
         Real, Figure("slack", "more", name="analyzed_slack", unit="ns", digits=3, primary=False)
     ]
-    """Worst set-up slack at `clock_ns` by static timing, ports included, in ns; negative where
+    """Worst setup slack at `clock_ns` by static timing analysis, ports included, in ns; negative if
     timing is not met."""
     fmax_mhz: Annotated[
         PositiveReal, Figure("Fmax", "more", name="analyzed_fmax", unit="MHz", digits=1)
     ]
-    """Largest clock frequency by static timing of the mapped netlist, in MHz, without wires."""
+    """Highest clock frequency by static timing analysis of the mapped netlist, without wire delay,
+    in MHz."""
     leakage_uw: Annotated[
         Amount | None, Figure("leakage", "less", name="leakage_power", unit="µW", digits=3)
     ] = None
-    """Leakage of all cells, in uW, the mean over their states."""
+    """Leakage power of all cells, averaged over their states, in uW."""
     path: CriticalPath
     """The path with the worst slack."""
 
 
 class Power(Part):
-    """Power and energy, from transitions that were counted in a run of the netlist at full rate.
+    """Power and energy from the switching activity of the netlist simulated at full rate.
 
-    Wires and the clock's buffers are not in it: before placement there are none.
+    Wires and clock buffers are not included: before placement there are none.
     """
 
     vectors: Positive
-    """Inferences that ran (a number); their outputs were equal to the golden ones."""
+    """Simulated inferences (a number), all with outputs equal to the golden ones."""
     clock_ns: PositiveReal
     """Clock period, in ns."""
     interval: PositiveReal
     """Cycles per inference (a number)."""
     energy_pj: Annotated[Amount, Figure("energy", "less", name="energy", unit="pJ", digits=1)]
-    """Energy per inference, leakage included, in pJ: gates without delays, so without glitches."""
+    """Energy per inference, leakage included, in pJ; simulated without gate delays, so without
+    glitches."""
     glitch_energy_pj: Annotated[
         Amount | None,
         Figure("energy with glitches", "less", name="energy_glitches", unit="pJ", digits=1),
     ] = None
-    """Energy per inference, leakage included, in pJ, of gates with their delays: with glitches."""
+    """Energy per inference, leakage included, in pJ; simulated with gate delays, so with
+    glitches."""
     dynamic_mw: Annotated[
         Amount, Figure("dynamic power", "less", name="dynamic_power", unit="mW", digits=3)
     ]
-    """Power without leakage at the clock, in mW; with glitches where these were counted."""
+    """Power at `clock_ns`, without leakage, in mW; with glitches if they were counted."""
     clock_share: Fraction
-    """What flip-flops take of the clock, switching or not, as a fraction of `energy_pj`."""
+    """Energy that the clock takes in flip-flops, whether or not they switch, as a fraction of
+    `energy_pj`."""
     no_glitches: str | None = None
-    """Why glitches were not counted; None where they were."""
+    """Why glitches were not counted; None if they were."""
 
 
 AnalyzedByTarget = Annotated[dict[str, Analyzed], ByKey]

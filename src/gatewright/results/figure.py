@@ -1,8 +1,7 @@
 """Declarations of figures, beside the fields that hold them.
 
-A field with a `Figure` among its annotations is a column of tables and of CSV, may be limited by a
-budget, weighed by a search and compared with an older report. All that these need to know of it is
-in the declaration:
+A field annotated with a `Figure` is a column of tables and CSV, can be limited by a budget, weighed
+by a search and compared with an older report. The declaration is all that these need:
 
     lut: Annotated[Count | None, Figure("LUT", "less")] = None
 
@@ -24,10 +23,10 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Source:
-    """Declares how a field that is no named figure comes about.
+    """Declares the origin of a field that is not a named figure.
 
     Attributes:
-        group: the group of `provenance.groups` that holds the origin; "" if that of others holds.
+        group: the group of `provenance.groups` that has the origin; "" if other fields declare it.
     """
 
     group: str
@@ -35,34 +34,33 @@ class Source:
 
 @dataclass(frozen=True)
 class PerTarget(Source):
-    """Declares a dictionary by target; the group of each is `<group>.<target>`."""
+    """Declares a dictionary by target; the group of each entry is `<group>.<target>`."""
 
 
 @dataclass(frozen=True)
 class PerImport(PerTarget):
-    """Declares a dictionary by tool and step of a vendor, which are no targets of Gatewright's."""
+    """Declares a dictionary by vendor tool and step, which are not targets."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Declares a number that has a name: as an annotation of a field, or above a property.
+    """Declares a named number: as an annotation of a field, or as the decorator of a property.
 
     Attributes:
-        label: what tables call it.
-        better: which is better, less or more.
-        group: the group of `provenance.groups` that holds the origin; "" for what was chosen, and
-            in parts that are one per target, whose dictionary declares it.
+        label: its name in tables.
+        better: whether less or more is better.
+        group: the group of `provenance.groups` that has the origin; "" for a setting, and in parts
+            per target, whose dictionary declares the group.
         unit: "" for plain numbers.
-        digits: after the point, where people read it.
-        name: what budgets and CSV columns call it; "" for the name of the field.
-        after: name of the figure that it follows in tables; "" for the one declared before it.
-        primary: whether the main table for people shows it.
-        repeats: names of figures; the main table leaves it out where it equals one of them.
-        foretold_by: name of a figure that is known earlier and says which of two configurations has
-            more of this one, so that a search can stop trials early; "" if there is none.
-        least: below this a design is not what was asked for, and reports say so first; None where
-            there is no such limit.
-        weighed: whether a Pareto front weighs it where no search says what counts.
+        digits: digits after the decimal point in tables.
+        name: its name in budgets and CSV; "" for the name of the field.
+        after: name of the figure that it follows in tables; "" for the order of declaration.
+        primary: whether the main table shows it.
+        repeats: names of figures; the main table leaves it out if it equals one of them.
+        foretold_by: name of a figure that is known earlier and orders configurations in the same
+            way, so that a search can stop trials early; "" if there is none.
+        least: least acceptable value; reports show a lower one as a failure. None for no limit.
+        weighed: whether a Pareto front weighs it if there is no search with objectives.
     """
 
     label: str
@@ -80,17 +78,17 @@ class Figure:
     weighed: bool = False
 
     def __call__(self, function: _Function) -> _Function:
-        """Declare the property of a function."""
+        """Declare the figure on the getter of a property."""
         vars(function)["figure"] = self
         return function
 
     def format(self, value: float | None) -> str:
-        """The value for people, with thousands separated; "" where it is not known."""
+        """The value with thousands separators and `digits` decimals; "" if unknown."""
         return "" if value is None else f"{value:,.{self.digits}f}"
 
 
 def declared(part: type[BaseModel]) -> Iterator[tuple[str, Figure]]:
-    """The figures of a class: fields in their order, then properties, each with its attribute."""
+    """The figures of a class with the names of their attributes: fields, then properties."""
     for name, field in part.model_fields.items():
         yield from ((name, mark) for mark in field.metadata if isinstance(mark, Figure))
     for base in reversed(part.__mro__):
@@ -101,7 +99,7 @@ def declared(part: type[BaseModel]) -> Iterator[tuple[str, Figure]]:
 
 
 def marked(part: type[BaseModel], kind: type[Source]) -> list[str]:
-    """The fields of a class that are declared by a mark of exactly this kind, in their order."""
+    """The fields of a class that are annotated with exactly this kind of mark, in order."""
     return [
         name
         for name, field in part.model_fields.items()
@@ -110,10 +108,9 @@ def marked(part: type[BaseModel], kind: type[Source]) -> list[str]:
 
 
 def sources(part: BaseModel) -> Iterator[str]:
-    """The groups of origins that a part of a report needs: those of its fields that are known.
+    """The groups of origins that a part of a report needs, by its known fields.
 
-    A field whose source is declared is not looked into; other parts within it are. A group may come
-    more than once.
+    Parts in fields without a mark are searched as well. A group may occur more than once.
     """
     for name, field in type(part).model_fields.items():
         value = getattr(part, name)

@@ -1,4 +1,4 @@
-"""What reports of vendor tools say of a design: after which step, and who says so."""
+"""Figures from reports of vendor tools, with their tool and step."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gatewright.results.scalars import Amount, ByKey, Count, Positive, PositiveR
 Tool = Literal["oneapi", "quartus", "radiant", "vitis_hls", "vivado", "vivado_hls"]
 
 Stage = Literal["estimated", "synthesized", "placed", "routed"]
-"""After which step a report was written. Estimated: high-level synthesis foretells it, nothing was
-mapped. Synthesized: mapped cells were counted. Placed and routed: of the device itself."""
+"""The step after which a report was written. Estimated: by high-level synthesis, before mapping.
+Synthesized: mapped cells were counted. Placed, routed: on the device."""
 
 TOOLS: dict[str, str] = {
     "oneapi": "oneAPI",
@@ -24,9 +24,9 @@ TOOLS: dict[str, str] = {
     "vivado": "Vivado",
     "vivado_hls": "Vivado HLS",
 }
-"""What the tools are called."""
+"""Names of the tools in reports."""
 
-#: Text of a report that names something: no spaces, no control characters.
+#: A name from a report: no spaces, no control characters.
 _Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+/-]*$", max_length=99)]
 _FileName = Annotated[str, Field(min_length=1, max_length=250)]
 _Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -36,35 +36,35 @@ class SourceReport(Part):
     """A file that figures were read from."""
 
     name: _FileName
-    """Its name, without the folder."""
+    """Its name, without the directory."""
     kind: _Word
-    """What it is a report of, for example "utilization"."""
+    """Kind of report, for example "utilization"."""
     sha256: _Digest
     """Hash of its content."""
 
 
 class Imported(Part):
-    """The figures that reports of one tool hold of a design after one step.
+    """The figures of a design from reports of one tool after one step.
 
-    What the reports do not say is absent. Latency and interval are those of C synthesis; resources
-    of different vendors are not the same things and have fields of their own.
+    A figure that the reports don't have is None. Latency and initiation interval are those of C
+    synthesis. Resources of different vendors are not comparable and have fields of their own.
     """
 
     tool: Tool
     """The tool that wrote the reports."""
     stage: Stage
-    """After which step they were written."""
+    """The step after which they were written."""
     version: _Word | None = None
     """Version of the tool."""
     part: _Word | None = None
-    """The device, as the tool names it."""
+    """The device, as the tool calls it."""
     design: _Word | None = None
     """Name of the top module, or of the top function."""
     reports: Annotated[tuple[SourceReport, ...], Field(min_length=1)]
-    """The files that the figures are from."""
+    """The files that the figures were read from."""
 
     lut: Annotated[Count | None, Figure("LUT", "less", name="vendor_lut", primary=False)] = None
-    """Look-up tables of an AMD or a Lattice device (a number): logic and memory together."""
+    """Look-up tables of an AMD or Lattice device (a number), used as logic or as memory."""
     lutram: Annotated[
         Count | None, Figure("LUTRAM", "less", name="vendor_lutram", primary=False)
     ] = None
@@ -78,47 +78,47 @@ class Imported(Part):
     le: Annotated[Count | None, Figure("LE", "less", name="vendor_le", primary=False)] = None
     """Logic elements of an Intel device that has no ALMs (a number)."""
     ff: Annotated[Count | None, Figure("FF", "less", name="vendor_ff", primary=False)] = None
-    """Registers (a number): flip-flops, and latches if there are any."""
+    """Registers (a number): flip-flops and latches."""
     dsp: Annotated[Count | None, Figure("DSP", "less", name="vendor_dsp", primary=False)] = None
     """DSP slices or blocks (a number)."""
     bram: Annotated[
         Amount | None,
         Figure("BRAM", "less", name="vendor_bram", unit="36 Kb", digits=1, primary=False),
     ] = None
-    """Block RAM of an AMD device, in units of 36 Kb blocks; half of one counts 0.5."""
+    """Block RAM of an AMD device, in units of 36 Kb blocks; half a block counts as 0.5."""
     uram: Annotated[Count | None, Figure("URAM", "less", name="vendor_uram", primary=False)] = None
     """UltraRAM blocks of an AMD device (a number)."""
     ram_blocks: Annotated[
         Count | None, Figure("RAM blocks", "less", name="vendor_ram_blocks", primary=False)
     ] = None
-    """Block RAMs of an Intel or a Lattice device (a number), of the size that its family has."""
+    """Block RAMs of an Intel or Lattice device (a number); their size depends on the family."""
     ram_bits: Annotated[
         Count | None, Figure("RAM", "less", name="vendor_ram_bits", unit="bits", primary=False)
     ] = None
-    """Contents of block RAM of an Intel device, in bits."""
+    """Used bits of block RAM of an Intel device, in bits."""
     mlab: Annotated[Count | None, Figure("MLAB", "less", name="vendor_mlab", primary=False)] = None
     """Logic blocks of an Intel device used as memory (a number)."""
     clock_ns: Annotated[
         PositiveReal | None,
         Figure("clock", "less", name="vendor_clock", unit="ns", digits=3, primary=False),
     ] = None
-    """Clock period that the tool was asked for, in ns."""
+    """Requested clock period, in ns."""
     slack_ns: Annotated[
         Real | None,
         Figure("slack", "more", name="vendor_slack", unit="ns", digits=3, primary=False),
     ] = None
-    """Worst setup slack, in ns; negative where timing is not met."""
+    """Worst setup slack, in ns; negative if timing is not met."""
     hold_slack_ns: Annotated[
         Real | None,
         Figure("hold slack", "more", name="vendor_hold_slack", unit="ns", digits=3, primary=False),
     ] = None
-    """Worst hold slack, in ns; negative where timing is not met."""
+    """Worst hold slack, in ns; negative if timing is not met."""
     fmax_mhz: Annotated[
         PositiveReal | None,
         Figure("Fmax", "more", name="vendor_fmax", unit="MHz", digits=1, primary=False),
     ] = None
-    """Largest clock frequency, in MHz: as the tool says it, or 1000 / (period - slack) of the only
-    clock, or 1000 / (estimated period)."""
+    """Highest clock frequency, in MHz: from the report, or 1000 / (period - slack) if there is one
+    clock only, or 1000 / (estimated period)."""
     latency_min: Annotated[
         Count | None,
         Figure("least latency", "less", name="vendor_latency_min", unit="cycles", primary=False),
@@ -142,14 +142,14 @@ class Imported(Part):
         Amount | None,
         Figure("power", "less", name="vendor_power", unit="W", digits=3, primary=False),
     ] = None
-    """Power of the device, in W: dynamic and static."""
+    """Total power of the device, dynamic and static, in W."""
     dynamic_power_w: Annotated[
         Amount | None,
         Figure(
             "dynamic power", "less", name="vendor_power_dynamic", unit="W", digits=3, primary=False
         ),
     ] = None
-    """Dynamic power, in W, by the activity that the tool was told of or assumed."""
+    """Dynamic power, in W, for the switching activity that the tool was given or assumed."""
     static_power_w: Annotated[
         Amount | None,
         Figure(
@@ -166,12 +166,12 @@ class Imported(Part):
             if low is not None and high is not None and low > high:
                 raise ValueError(f"{least} is larger than {most}")
         if self.lut is not None and self.lutram is not None and self.lutram > self.lut:
-            raise ValueError("more LUTs are memory than there are LUTs")
+            raise ValueError("more LUTs used as memory than LUTs")
         return self
 
     @property
     def key(self) -> str:
-        """What reports call it, for example "vivado-routed"."""
+        """Its key in reports, for example "vivado-routed"."""
         return f"{self.tool}-{self.stage}"
 
     @property
@@ -188,7 +188,7 @@ class Imported(Part):
 
     @property
     def figures(self) -> dict[str, float]:
-        """The figures that are known, by field."""
+        """The known figures, by field."""
         values = {name: getattr(self, name) for name in FIGURE_FIELDS}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -198,7 +198,7 @@ FIGURE_FIELDS = tuple(
     for name, field in Imported.model_fields.items()
     if any(isinstance(mark, Figure) for mark in field.metadata)
 )
-"""The fields of `Imported` that hold figures."""
+"""The fields of `Imported` that are figures."""
 
 ByToolAndStage = Annotated[dict[str, Imported], ByKey]
-"""What was imported, by tool and step, for example "vivado-routed"."""
+"""Imported figures, by tool and step, for example "vivado-routed"."""

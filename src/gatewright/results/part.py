@@ -1,4 +1,4 @@
-"""The base of results: fields of exactly their types, no others, and none that changes."""
+"""The base class of results: immutable, with strictly typed fields and no others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Part(BaseModel):
-    """A group of fields of a result. A figure that is not known is None; it is never zero."""
+    """A group of fields of a result. An unknown figure is None, never zero."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
@@ -19,27 +19,27 @@ class Part(BaseModel):
 
 
 def refuse_duplicates(what: str, names: Iterable[str]) -> None:
-    """Check that names differ.
+    """Check that all names are different.
 
     Args:
-        what: what they name, for the message.
+        what: the kind of thing they name, for the message.
         names: the names.
 
     Raises:
-        ValueError: if one comes twice.
+        ValueError: if a name occurs twice.
     """
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ValueError(f"{what} '{name}' stands twice")
+            raise ValueError(f"{what} '{name}' occurs twice")
         seen.add(name)
 
 
 def refuse_excess(weights: int | None, nonzero: int | None) -> None:
-    """Check that no more weights are not zero than there are.
+    """Check that the number of nonzero weights is at most the number of weights.
 
     Raises:
-        ValueError: if more are.
+        ValueError: if both are known and it is not.
     """
     if weights is not None and nonzero is not None and nonzero > weights:
-        raise ValueError("more weights that are not zero than weights")
+        raise ValueError("more nonzero weights than weights")

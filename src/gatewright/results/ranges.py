@@ -1,4 +1,4 @@
-"""Ranges of weights and activations against their types: where they end, which bits they leave."""
+"""Ranges of weights and activations against their types: extremes, saturation, unused bits."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from gatewright.results.figure import Source
 from gatewright.results.part import Part
 from gatewright.results.scalars import Count, Name, Positive, Real
 
-_MANY = 0.05  # share of values at the limits of a type that is worth a remark
+_MANY = 0.05  # fraction of values at the limits of a type that deserves a remark
 
 
 class TypeRange(Part):
-    """The values that one type of a layer holds."""
+    """The range of the values of one type of a layer."""
 
     layer: Name
-    """Name of the layer in the model; of an input of the design, of its tensor."""
+    """Name of the layer in the model; for an input of the design, name of its tensor."""
     role: Name
-    """What of the layer, for example "weight", "bias" or "result"."""
+    """Role of the values in the layer, for example "weight", "bias" or "result"."""
     type: Name
     """Fixed-point type."""
     values: Positive
-    """Values looked at (a number)."""
+    """Values examined (a number)."""
     least: Real
-    """The least of them (a number, in the unit of the type)."""
+    """Least value (a number, in the unit of the type)."""
     greatest: Real
-    """The greatest of them (a number, in the unit of the type)."""
+    """Greatest value (a number, in the unit of the type)."""
     at_limits: Count
-    """Values that are the greatest of the type, or, of a signed one, the least (a number): those
-    that saturated are among them."""
+    """Values equal to the greatest value of the type or, if it is signed, to its least (a number);
+    they include all that saturated."""
     unused_high: Count
-    """Highest bits that no value needs (a number): without them all values are the same."""
+    """Highest bits that could be removed without changing any value (a number)."""
     unused_low: Count
     """Lowest bits that are zero in all values (a number)."""
 
@@ -58,18 +58,18 @@ class TypeRange(Part):
 
     @property
     def saturates(self) -> bool:
-        """Whether many values are at the limits of a type that saturates.
+        """Whether many values are at the limits of a saturating type.
 
-        A type of one or two bits has hardly any other values.
+        Always False for types of one or two bits, which have few other values.
         """
         wraps = self.fixed.overflow is Overflow.WRAP
         return not wraps and self.fixed.width > 2 and self.at_limits > _MANY * self.values
 
 
 class Ranges(Part):
-    """Ranges of what is stored and of what comes out of layers."""
+    """Ranges of weights and of activations."""
 
     weights: Annotated[tuple[TypeRange, ...], Source("ranges.weights")] = ()
-    """Of weights, biases, scales and tables, in the order of the network."""
+    """Ranges of weights, biases, scales and tables, in the order of the network."""
     activations: Annotated[tuple[TypeRange, ...], Source("ranges.activations")] = ()
-    """Of inputs and of the layers' results over the vectors of the verification."""
+    """Ranges of inputs and of results of layers, over the vectors of the verification."""

@@ -1,4 +1,4 @@
-"""What a router found: the clock that a design reaches on a device, and what limits it."""
+"""Results of placement and routing: Fmax on a device, critical path, resources."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Segment(Part):
     """A part of a path between two registers."""
 
     kind: Literal["register", "logic", "routing", "setup"]
-    """Register: from the clock's edge to its output. Logic: through a cell. Routing: along a net.
-    Setup: before the clock's next edge."""
+    """Register: clock to output. Logic: through a cell. Routing: along a net. Setup: setup time
+    before the next clock edge."""
     delay_ns: Real
     """Its delay, in ns."""
     layer: str | None = None
-    """The layer that it is in, or leads to; what stands between layers by its instance; "ports" for
+    """The layer that it is in or leads to; between layers, the name of the instance; "ports" for
     the registers around the design."""
     signal: str | None = None
-    """The signal that its cell or its net was made for."""
+    """The RTL signal of its cell or net."""
 
 
 class Run(Part):
@@ -33,7 +33,7 @@ class Run(Part):
     seed: Count
     """Seed of the placer (a number)."""
     fmax_mhz: PositiveReal
-    """Highest clock frequency that it met, in MHz."""
+    """Highest clock frequency, in MHz."""
     seconds: Amount
     """Wall time of the run, in s."""
 
@@ -42,24 +42,25 @@ class Cells(Part):
     """Cells of one kind, as the router counts them."""
 
     used: Count
-    """Cells that the design and its harness take (a number)."""
+    """Cells that the design and its harness use (a number)."""
     available: Count
     """Cells of the device (a number)."""
 
 
 class Routed(Part):
-    """What placing and routing found of a design on one device, after the costs of its harness."""
+    """Placement and routing of a design on one device; the cost of the harness is subtracted."""
 
     device: Name
     """The device, as its vendor calls it."""
     clock_ns: PositiveReal
-    """Clock period that the router was asked for, in ns."""
+    """Requested clock period, in ns."""
     runs: Annotated[tuple[Run, ...], Field(min_length=1)]
-    """Every run, one per seed; figures are those of the worst."""
+    """All runs, one per seed; figures are those of the worst."""
     cells: Annotated[dict[str, Cells], ByKey]
-    """Cells by the router's name of their kind, those of the harness included."""
+    """Cells by kind, as the router calls it, including those of the harness."""
     harness: Resources
-    """What the registers around the ports take, mapped alone; not part of the figures."""
+    """Resources of the harness (the registers around the ports), mapped alone; not part of the
+    figures."""
     critical_path: tuple[Segment, ...]
     """The longest path between registers in the worst run, from clock edge to clock edge."""
     lut: Annotated[Count | None, Figure("routed LUT", "less", name="routed_lut", primary=False)] = (
@@ -84,8 +85,8 @@ class Routed(Part):
     """The longest path between registers by the delay model, in ns."""
 
     derate: PositiveReal | None = None
-    """What times of the delay model were multiplied by when the pipeline was cut; `predicted_ns`
-    is in these times."""
+    """Factor on the times of the delay model when the pipeline was scheduled (a ratio);
+    `predicted_ns` includes it."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Routed:
@@ -95,19 +96,19 @@ class Routed(Part):
     @property
     @Figure("Fmax", "more", name="fmax", unit="MHz", digits=1)
     def fmax_mhz(self) -> float:
-        """Highest clock frequency that is met, in MHz: of the worst of the seeds."""
+        """Highest clock frequency, in MHz, with the worst seed."""
         return min(run.fmax_mhz for run in self.runs)
 
     @property
     @Figure("slack", "more", name="slack", unit="ns", digits=3, least=0)
     def slack_ns(self) -> float:
-        """Worst slack at the clock asked for, in ns; negative where timing is not met."""
+        """Worst slack at the requested clock, in ns; negative if timing is not met."""
         return self.clock_ns - self.path_ns
 
     @property
     @Figure("routed path", "less", name="path", unit="ns", digits=2, after="path_predicted")
     def path_ns(self) -> float:
-        """The longest path between registers, in ns: the period at `fmax`."""
+        """The longest path between registers, in ns: the clock period at `fmax`."""
         return 1000 / self.fmax_mhz
 
     @property
@@ -115,7 +116,7 @@ class Routed(Part):
         "routed / predicted path", "less", name="path_ratio", digits=2, after="path", primary=False
     )
     def path_ratio(self) -> float | None:
-        """The longest path as routed over that by the delay model (a ratio)."""
+        """The longest routed path divided by the predicted one (a ratio)."""
         return None if self.predicted_ns is None else self.path_ns / self.predicted_ns
 
     @property
@@ -125,4 +126,4 @@ class Routed(Part):
 
 
 RoutedByTarget = Annotated[dict[str, Routed], ByKey]
-"""What a router found, by the name of the target."""
+"""Results of placement and routing, by the name of the target."""

@@ -1,4 +1,4 @@
-"""Numbers and names as results hold them: NumPy's integers are integers, truth values are not."""
+"""Types of numbers and names in results: NumPy's integers are accepted, booleans are not."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ Shape = tuple[Positive, ...]
 Name = Annotated[str, Field(min_length=1)]
 
 ByKey = AfterValidator(_by_key)
-"""Of a dictionary: sorted by key, so that equal ones are printed as the same bytes."""
+"""Sorts a dictionary by key, so that equal dictionaries are written as the same bytes."""

@@ -18,7 +18,7 @@ class Timing(Part):
         PositiveReal | None,
         Figure("clock", "less", name="clock", unit="ns", digits=3, foretold_by="clock"),
     ] = None
-    """Clock period asked for, in ns."""
+    """Requested clock period, in ns."""
     latency_min: Annotated[
         Count | None,
         Figure(
@@ -31,7 +31,8 @@ class Timing(Part):
             foretold_by="latency_predicted",
         ),
     ] = None
-    """Least number of cycles from a tensor's first input transfer to its first output transfer."""
+    """Least latency, in cycles, from a tensor's first input transfer to its first output
+    transfer."""
     latency_max: Annotated[
         Count | None,
         Figure(
@@ -43,8 +44,8 @@ class Timing(Part):
             foretold_by="latency_predicted",
         ),
     ] = None
-    """Largest number of cycles from a tensor's first input transfer to its first output transfer,
-    without stalls."""
+    """Largest latency, in cycles, from a tensor's first input transfer to its first output
+    transfer, without stalls."""
     latency_last_min: Annotated[
         Count | None,
         Figure(
@@ -56,7 +57,8 @@ class Timing(Part):
             primary=False,
         ),
     ] = None
-    """Least number of cycles from a tensor's first input transfer to its last output transfer."""
+    """Least latency, in cycles, from a tensor's first input transfer to its last output
+    transfer."""
     latency_last_max: Annotated[
         Count | None,
         Figure(
@@ -68,7 +70,7 @@ class Timing(Part):
             repeats=("latency",),
         ),
     ] = None
-    """Largest number of cycles from a tensor's first input transfer to its last output transfer,
+    """Largest latency, in cycles, from a tensor's first input transfer to its last output transfer,
     without stalls."""
     latency_predicted: Annotated[
         Count | None,
@@ -82,12 +84,12 @@ class Timing(Part):
             foretold_by="latency_predicted",
         ),
     ] = None
-    """The latency that the schedule promised, in cycles."""
+    """Latency by the schedule, in cycles."""
     ii: Annotated[
         Positive | None,
         Figure("II", "less", "timing.simulated", unit="cycles", foretold_by="ii_predicted"),
     ] = None
-    """Initiation interval as simulated: cycles between two tensors at full rate."""
+    """Simulated initiation interval: cycles between two tensors at full rate."""
     ii_predicted: Annotated[
         Positive | None,
         Figure(
@@ -99,7 +101,7 @@ class Timing(Part):
             foretold_by="ii_predicted",
         ),
     ] = None
-    """The initiation interval that the schedule promised, in cycles."""
+    """Initiation interval by the schedule, in cycles."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Timing:
@@ -124,7 +126,7 @@ class Timing(Part):
         foretold_by="latency_predicted",
     )
     def latency_ns(self) -> float | None:
-        """The largest latency at the clock asked for, in ns."""
+        """Largest latency at the requested clock, in ns."""
         if self.latency_max is None or self.clock_ns is None:
             return None
         return self.latency_max * self.clock_ns
@@ -132,7 +134,7 @@ class Timing(Part):
     @property
     @Figure("FPS", "more", "timing.simulated", after="ii", foretold_by="ii_predicted")
     def fps(self) -> float | None:
-        """Tensors per second at the clock asked for and the initiation interval simulated."""
+        """Tensors per second, from the requested clock and the simulated initiation interval."""
         if self.ii is None or self.clock_ns is None:
             return None
         return 1e9 / (self.clock_ns * self.ii)

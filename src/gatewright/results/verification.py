@@ -1,4 +1,4 @@
-"""Verification: which vectors were compared with what, and where they first differ."""
+"""Results of verification: comparisons, and the first difference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gatewright.results.scalars import Count, Integer, Name
 
 
 class Difference(Part):
-    """The first element, in the order of the network, where two computations differ."""
+    """The first element, in the order of the network, in which two computations differ."""
 
     layer: Name
     """The layer whose result differs."""
@@ -21,21 +21,21 @@ class Difference(Part):
     element: Count
     """Index of the element in the flattened result, from 0."""
     expected: Integer
-    """Value of the reference, in units of 2^-fractional bits of the type."""
+    """Raw value of the reference, in units of 2^-f, f being the fractional bits of the type."""
     got: Integer
-    """Value under test, in units of 2^-fractional bits of the type."""
+    """Raw value under test, in the same units of 2^-f."""
     tensor: str | None = None
     """Name of the result's tensor."""
     type: str | None = None
     """Fixed-point type of the result."""
     reference: str | None = None
-    """What computed the expected value."""
+    """Source of the expected value, for example "golden"."""
     subject: str | None = None
-    """What computed the other one."""
+    """Source of the value under test, for example "RTL"."""
 
 
 class Comparison(Part):
-    """How many vectors were compared, and how many differ."""
+    """Numbers of vectors compared and of vectors that differ."""
 
     vectors: Annotated[Count, Figure("vectors", "more", "verification", primary=False)]
     """Vectors compared (a number)."""
@@ -57,24 +57,24 @@ class LayerCheck(Comparison):
 
 
 class Verification(Comparison):
-    """What was compared with what, and whether it is equal bit for bit.
+    """The comparisons of a design, and whether all are equal bit for bit.
 
     `vectors` and `mismatches` are those of the RTL's outputs.
     """
 
     reference: str
-    """What the RTL's outputs were compared with, in words."""
+    """Source of the expected outputs, in words."""
     first_difference: Difference | None = None
-    """The first difference found, where there is one."""
+    """The first difference; None if there is none."""
     stalls: tuple[str, ...] = ()
-    """Stall patterns that the ports went through."""
+    """Stall patterns applied to the ports."""
     emulation_missing: str | None = None
-    """Why hls4ml's C++ was not compared, in words; null where it was."""
+    """Why hls4ml's C++ was not compared, in words; None if it was."""
     layers: tuple[LayerCheck, ...] = ()
-    """Checks of the results between layers, in the order of the network."""
+    """Comparisons of the layers' results, in the order of the network."""
     keras: Comparison | None = None
-    """Keras' own predictions compared with the RTL's outputs, bit for bit. A difference is no
-    failure: Keras computes in floating point what hls4ml looks up in tables, a softmax say."""
+    """Keras' predictions compared with the RTL's outputs, bit for bit. A difference is not a
+    failure: for example, Keras computes a softmax in floating point, hls4ml by tables."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Verification:
@@ -83,21 +83,21 @@ class Verification(Comparison):
 
     @property
     def differing(self) -> list[Comparison]:
-        """The comparisons, of the outputs or of a layer, that found a mismatch."""
+        """The comparisons of outputs or layers with mismatches."""
         checks: tuple[Comparison, ...] = (self, *self.layers)
         return [check for check in checks if check.mismatches]
 
     @property
     def passed(self) -> bool:
-        """Whether vectors were compared and all of them, at every layer, are equal."""
+        """Whether vectors were compared, and all are equal at every layer."""
         return self.vectors > 0 and not self.differing and self.first_difference is None
 
 
 def reference_of(emulation_missing: str | None) -> str:
-    """What the RTL's outputs are compared with, in words.
+    """The text of `Verification.reference`.
 
     Args:
-        emulation_missing: why hls4ml's C++ was not compared; None where it was.
+        emulation_missing: why hls4ml's C++ was not compared; None if it was.
     """
     if emulation_missing is not None:
         return "NumPy golden"
