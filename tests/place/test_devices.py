@@ -56,7 +56,7 @@ def test_devices_of_other_families(tmp_path, name):
     ("name", "reason"),
     [
         ("lifcl-40", "carry chains of Yosys' netlists for Nexus"),
-        ("gw2a-55", "knows no pins of it"),
+        ("gw2a-55", "has no pins of it"),
         ("ccgm1a2", "one die"),
         ("xcku5p", "no open router is known"),
     ],

@@ -105,8 +105,8 @@ def test_a_pdk_is_found_below_its_root(tmp_path, monkeypatch):
         ({"libraries": ["/nowhere.lib"]}, "/nowhere.lib: no such file; give its path"),
         ({"libraries": ["/nowhere.lib"], "obtain": "type: get it"}, "no such file; type: get it"),
         ({"nand2": "NAND9"}, "has no cell 'NAND9'"),
-        ({"nand2": "INV"}, "cell 'INV' is no gate with 2 inputs"),
-        ({"driving_cell": "NAND2"}, "cell 'NAND2' is no gate with 1 input,"),
+        ({"nand2": "INV"}, "cell 'INV' is not a gate with 2 inputs"),
+        ({"driving_cell": "NAND2"}, "cell 'NAND2' is not a gate with 1 input,"),
     ],
 )
 def test_a_library_that_is_not_there_or_lacks_cells_is_refused(tmp_path, change, message):

@@ -1,4 +1,4 @@
-"""Prints the top of the simulation: the design with a source or a sink of `sim/` at every port."""
+"""Prints the top of the simulation: the design, with a source or sink of `sim/` at every port."""
 
 from __future__ import annotations
 
@@ -122,9 +122,9 @@ _CONNECTIONS = """\
 def bench_top(project: RtlProject) -> str:
     """SystemVerilog of the module `gw_bench` around the top of `project`.
 
-    A design that uses `gw_fifo` gets a monitor bound to each instance.
+    If the design uses `gw_fifo`, a monitor is bound to each instance.
 
-    Ports are numbered inputs first, in the order of the manifest; the test counts the same way.
+    Ports are numbered in the order of the manifest, inputs first; the test uses the same numbers.
     """
     inputs, outputs = project.inputs, project.outputs
 

@@ -1,4 +1,4 @@
-"""How long a simulation will take, known before it starts, and how many vectors are bearable."""
+"""Predicts the wall time of a simulation, and how many vectors fit a limit on it."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ if TYPE_CHECKING:
 
     from gatewright.rtl.manifest import RtlProject
 
-# Wall time of a clock cycle on a slow core that others share: measured figures, doubled. Verilator
-# runs through all of a design in every cycle; ports are copied word by word; cocotbext-axi runs
+# Wall time of a clock cycle, in s, on a slow, shared core: twice the measured figures. Verilator
+# evaluates the whole design in every cycle, ports are copied word by word, and cocotbext-axi runs
 # Python in every cycle.
 _CYCLE = 2e-6
-_PER_BYTE = 50e-12  # of the design's SystemVerilog, without what ROMs hold: it is set once
+_PER_BYTE = 50e-12  # of the design's SystemVerilog, without contents of ROMs, which are set once
 _PER_WORD = 50e-9  # 32 bits of a beat at a port
 _EXTERNAL = 70e-6
 
 _CONTENT = re.compile(rb"^ *mem\[\d+\] = [^\n]*\n", re.MULTILINE)
 
 LONGEST = 300.0
-"""Seconds that a simulation should take at most where nobody asked for a number of vectors."""
+"""Limit on the wall time of a simulation, in s, if no number of vectors was requested."""
 
 
 def seconds_per_cycle(project: RtlProject) -> float:
-    """Wall time of a clock cycle, rather over- than underestimated."""
+    """Wall time of a clock cycle, in s; more likely too large than too small."""
     size = sum(_running((project.directory / file).read_bytes()) for file in project.files)
     words = sum(-(-port.tdata_width // 32) for port in (*project.inputs, *project.outputs))
     return _CYCLE + _PER_BYTE * size + _PER_WORD * words
 
 
 def _running(text: bytes) -> int:
-    """Bytes of a module's text that stand for work in a clock cycle."""
+    """Size of a module's text without the contents of ROMs, in bytes."""
     return len(_CONTENT.sub(b"", text))
 
 
 def seconds_of(project: RtlProject, phases: Sequence[dict[str, Any]]) -> float:
-    """Wall time of phases.
+    """Wall time of phases, in s.
 
     Args:
         project: the design.
-        phases: of a simulation's job, with the `cycles` that each is expected to take.
+        phases: phases of a simulation, each with its expected number of `cycles`.
     """
     cycle = seconds_per_cycle(project)
     return sum(float(phase["cycles"] * (cycle + phase["external"] * _EXTERNAL)) for phase in phases)
 
 
 def bearable(seconds: Callable[[int], float], wanted: int, least: int) -> int:
-    """The most vectors, of those wanted, that are simulated in `LONGEST`; `least` in any case.
+    """The largest number of vectors that can be simulated within `LONGEST`.
 
     Args:
-        seconds: Wall time that a number of vectors takes; more of them never take less.
-        wanted: Vectors.
-        least: Vectors.
+        seconds: Function from number of vectors to wall time in s, not decreasing.
+        wanted: Upper limit on the result.
+        least: Lower limit on the result, even if it takes longer than `LONGEST`.
     """
     low, high = min(least, wanted), wanted
     if seconds(high) <= LONGEST:

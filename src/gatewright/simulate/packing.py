@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gatewright.rtl.manifest import Port
 
-_CHUNK_BITS = 1 << 26  # bits expanded to a byte each at a time
+_CHUNK_BITS = 1 << 26  # bits unpacked at a time, to one byte each
 
 
 def words_per_beat(port: Port) -> int:

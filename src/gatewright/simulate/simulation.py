@@ -1,4 +1,4 @@
-"""Runs the simulation of an RTL project on vectors, phase after phase, and measures it."""
+"""Runs the simulation of an RTL project on vectors in several phases, and measures timing."""
 
 from __future__ import annotations
 
@@ -35,35 +35,35 @@ if TYPE_CHECKING:
     from gatewright.rtl.manifest import Port, RtlProject
 
 LOG = "simulation.log"
-"""Name of cocotb's log in the build directory; its test results stand beside it."""
+"""Name of cocotb's log in the build directory."""
 
 RESULTS = "results.xml"
 """Name of cocotb's test results, in the xUnit format, in the build directory."""
 
 PROGRESS = "progress.json"
-"""Name of the file in which a simulation notes, now and then, how far it is."""
+"""Name of the file in which a simulation regularly writes its progress."""
 
-_WATCHING = 0.5  # seconds between two looks at it
+_WATCHING = 0.5  # seconds between two reads of it
 _DRAIN = 1000  # clock cycles to watch after the last beat of a phase not at full rate
 
-# The largest networks, unrolled, pass some hundred cycles a second; the bench's own limits of
-# cycles are eight times what a phase should take.
+# The largest unrolled networks run at a few hundred cycles per second. The bench's own limit on
+# cycles is eight times the expected number.
 _LEAST_CYCLES_PER_SECOND = 50
 _START_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Latency and interval, in clock cycles, from time stamps of the transfers at the ports.
+    """Latency and initiation interval, in clock cycles, from the times of transfers at the ports.
 
     A vector's latency starts with its first transfer at any input. `timing.latency_*` end with the
-    first beat of its result, `timing.latency_last_*` with the last one, each at the output that
-    comes last. They are the same where a result is a single beat.
+    first beat of its result, `timing.latency_last_*` with the last beat, each at the slowest
+    output. They are equal if a result is a single beat.
 
-    The interval is the distance between the last beats of successive results. The first half of
-    these distances is left out: while FIFOs and pipelines fill, results may come faster or slower
-    than the design can keep up. `interval` is the mean, exact where `interval_min` equals
-    `interval_max`; `timing.ii` is the least whole number that is no less. None for a single vector.
+    The interval is the time between the last beats of successive results. The first half of the
+    results is left out, because the rate is not steady while FIFOs and pipelines fill. `interval`
+    is the mean, exact if `interval_min` equals `interval_max`; `timing.ii` is the mean rounded up.
+    All are None for a single vector.
     """
 
     timing: Timing
@@ -73,7 +73,7 @@ class Measured:
 
 
 def _measured(found: dict[str, Any]) -> dict[str, Any]:
-    """The fields of `Measured`, of what the bench tells of a phase."""
+    """The fields of `Measured`, from the bench's record of a phase."""
     intervals = {name: value for name, value in found.items() if name.startswith("interval")}
     timing = {name: value for name, value in found.items() if name not in intervals}
     mean = intervals.get("interval")
@@ -85,23 +85,23 @@ class PhaseResult(Measured):
     """One pass of vectors through the design under one stall pattern, and its own timing."""
 
     name: str
-    vectors: int  # the first ones; fewer than given where the budget allows no more
+    vectors: int  # number of vectors, from the first; limited by the budget
     cycles: int  # clock cycles from the last reset to the end of the phase
-    seconds: float  # wall time of these
+    seconds: float  # wall time of these cycles
     levels: dict[str, int]
-    """Beats that each `gw_fifo` held at most in this phase, by instance path below the top."""
+    """High-water mark of each `gw_fifo` in this phase, in beats, by instance path below the top."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimulationResult(Measured):
-    """What came out of a simulation, the same in every phase, and its timing at full rate."""
+    """The outputs of a simulation, the same in every phase, and its timing at full rate."""
 
     outputs: list[NDArray[np.int64]]  # raw values per output, shape (n, elements)
     phases: tuple[PhaseResult, ...]  # the one at full rate first
 
     @property
     def levels(self) -> dict[str, int]:
-        """Beats that each `gw_fifo` held at most in any phase, by instance path below the top."""
+        """High-water mark of each `gw_fifo`, in beats, by instance path below the top."""
         return {
             path: max(phase.levels[path] for phase in self.phases) for path in self.phases[0].levels
         }
@@ -113,7 +113,7 @@ class SimulationResult(Measured):
 
     @property
     def seconds(self) -> float:
-        """Wall time of all phases, without build and start-up."""
+        """Wall time of all phases, in s, without build and start-up."""
         return sum(phase.seconds for phase in self.phases)
 
     @property
@@ -132,7 +132,7 @@ def _port(port: Port, kind: str, number: int) -> dict[str, Any]:
 
 
 def _cycles(project: RtlProject, pattern: StallPattern) -> int:
-    """Clock cycles that a vector is expected to cost under a stall pattern."""
+    """Expected clock cycles per vector under a stall pattern."""
     beats = max(port.beats for port in (*project.inputs, *project.outputs))
     moving = (1 - pattern.input_idle) * (1 - pattern.output_stall)
     return max(project.interval, pattern.pace or 0, ceil(beats / moving))
@@ -141,17 +141,17 @@ def _cycles(project: RtlProject, pattern: StallPattern) -> int:
 def _within(
     budget: int, project: RtlProject, pattern: StallPattern, vectors: int, least: int
 ) -> int:
-    """The number of vectors that pass in a budget of clock cycles; at least `least` if given."""
+    """The number of vectors within a budget of clock cycles: from `least` to `vectors`."""
     room = (budget - project.latency) // _cycles(project, pattern)
     return min(vectors, max(least, room))
 
 
 def _moments(project: RtlProject, resets: int, budget: int) -> list[int]:
-    """Clock cycles between resets that meet a design empty, filling and full.
+    """Numbers of clock cycles before each reset, so that the design is empty, filling or full.
 
-    One in each of `resets` equal parts of a logarithmic scale, in random order: a design whose
-    first result takes 100,000 cycles is met early as well as late, and most resets come soon. None
-    takes more than half the budget.
+    One is drawn from each of `resets` equal parts of a logarithmic scale, in random order. So even
+    a design with a latency of 100,000 cycles is reset early as well as late, and most resets come
+    soon. None takes more than half the budget.
     """
     longest = max(2, min(2 * project.latency + project.interval + 16, budget // 2))
     rng = np.random.default_rng(resets)
@@ -172,13 +172,13 @@ def _phase(
     depth = project.latency + cycles
     source, sink = pattern.chain(pattern.input_idle), pattern.chain(pattern.output_stall)
     pause = 1 / min(source[1], sink[1])  # in the mean
-    # Far beyond any pause, and any time, that the design or the stall pattern can account for.
+    # Far longer than any pause that the design or the stall pattern can cause.
     patience = int(1000 + 4 * depth + 64 * pause)
     limit = patience + 8 * cycles * vectors
-    # A beat too many may come as late as a result does; one phase waits for it that long.
+    # A surplus beat can come as late as a result. The phase at full rate waits that long for it.
     drain = 64 + (depth if pattern is FULL_RATE else min(depth, _DRAIN))
 
-    # What comes before each reset is not counted by the bench, but takes its time.
+    # The bench does not count cycles before a reset, but they take time.
     expected = depth + cycles * vectors + drain + sum(resets)
 
     def threshold(probability: float) -> int:
@@ -205,14 +205,14 @@ def _phase(
 
 
 def _limits(project: RtlProject, phases: Sequence[dict[str, Any]]) -> processes.Limits:
-    """What a simulation may use: time enough for all cycles in which its phases must be over."""
+    """Limits on the simulator's process: enough time for the cycle limits of all phases."""
     cycles = sum(p["limit"] + p["drain"] + sum(p["resets"]) for p in phases)
     seconds = _START_SECONDS + cycles / _LEAST_CYCLES_PER_SECOND
     return processes.Limits(what=f"{project.top}: the simulation", seconds=seconds)
 
 
 def _environment(job: Path, results: Path) -> dict[str, str]:
-    """What cocotb needs to know, and its Python side to find."""
+    """Environment variables for cocotb and its Python side."""
     import find_libpython
     from cocotb_tools import config
 
@@ -245,7 +245,7 @@ def _environment(job: Path, results: Path) -> dict[str, str]:
 def _watched(
     directory: Path, phases: Sequence[dict[str, Any]], share: Callable[[float], None] | None
 ) -> Iterator[None]:
-    """Tell what share of a simulation is done while the block runs it, from what its test notes."""
+    """Call `share` with the fraction of a simulation done, while the block runs the simulation."""
     if share is None:
         yield
         return
@@ -262,10 +262,10 @@ def _watched(
 
     def watch() -> None:
         while not ended.wait(_WATCHING):
-            with suppress(OSError, ValueError, KeyError):  # not there yet, or half written
+            with suppress(OSError, ValueError, KeyError):  # missing or incomplete
                 noted = json.loads((directory / PROGRESS).read_text(encoding="utf-8"))
                 phase = noted["phase"]
-                # One that takes longer than expected is not the next one yet.
+                # A phase that takes longer than expected must not count as the next one.
                 share((before[phase] + min(noted["cycles"], expected[phase])) / total)
 
     thread = threading.Thread(target=watch, daemon=True)
@@ -283,7 +283,7 @@ def _check_same(
     words: Sequence[NDArray[np.uint32]],
     expected: Sequence[NDArray[np.uint32]],
 ) -> None:
-    """Hold the packed outputs of a phase against those at full rate."""
+    """Compare the packed outputs of a phase with those at full rate."""
     for port, got, full in zip(project.outputs, words, expected, strict=True):
         want = full[: len(got)]
         if np.array_equal(got, want):
@@ -306,7 +306,7 @@ def plan(
     driver_vectors: int = 256,
     budget: int = 500_000,
 ) -> list[dict[str, Any]]:
-    """The phases of a simulation, as its job has them; see `simulate`."""
+    """The phases of a simulation; for the arguments see `simulate`."""
     phases = [_phase(project, FULL_RATE, vectors)]
     for pattern in stalls:
         passing = _within(budget, project, pattern, vectors, 2)
@@ -336,32 +336,30 @@ def simulate(
     jobs: int | None = None,
     share: Callable[[float], None] | None = None,
 ) -> SimulationResult:
-    """Build the simulation, pass vectors through the design, and hold it to the stream protocol.
+    """Build the simulation, pass vectors through the design, and check the stream protocol.
 
-    The phases: all vectors at full rate; vectors under each stall pattern; vectors after a series
-    of resets in mid-stream; the first vectors once more with the AXI4-Stream drivers of the
-    cocotbext-axi package at the ports. The outputs are not compared with anything but each
-    other: every phase must give the same.
+    The phases are: all vectors at full rate; vectors under each stall pattern; vectors after a
+    series of resets in mid-stream; the first vectors with the AXI4-Stream drivers of the
+    cocotbext-axi package. Outputs are only compared between phases, which must all give the same.
 
     Args:
         project: the RTL project.
         inputs: raw values per input of the manifest, shape (n, elements), equal n, n >= 1.
         build_dir: directory for the executable, cocotb's log, its test results and the waves.
-        stalls: the patterns to pass after the one at full rate.
-        resets: resets in mid-stream; 0 leaves the phase out.
-        driver_vectors: vectors to pass by way of cocotbext-axi; 0 leaves the phase out.
-        budget: clock cycles that a phase other than the one at full rate should take at most; a
-            phase by way of cocotbext-axi, whose cycles are dear, an eighth of that. Vectors beyond
-            the budget are left out of the phase, but two of them always pass (one by way of
-            cocotbext-axi).
-        waves: write waves of all phases, as waves.fst, or waves.vcd where the headers of lz4 and
-            zlib are not installed; wants a build of its own, and a small n.
-        jobs: compiler processes at a time; all cores unless given.
-        share: is told, now and then, what share of the clock cycles is simulated; from a thread.
+        stalls: the stall patterns after the phase at full rate.
+        resets: number of resets in mid-stream; 0 omits the phase.
+        driver_vectors: vectors for the phase with cocotbext-axi; 0 omits the phase.
+        budget: limit on the clock cycles of each phase except that at full rate. For the phase
+            with cocotbext-axi, whose cycles are slow, it is an eighth of this. Further vectors are
+            left out of the phase, but at least two pass (one with cocotbext-axi).
+        waves: write waves of all phases to waves.fst, or to waves.vcd if the headers of lz4 and
+            zlib are not installed. Needs a separate build; use a small n.
+        jobs: number of parallel compiler processes; all cores by default.
+        share: called regularly, from a thread, with the fraction of clock cycles done, 0 to 1.
 
     Raises:
-        DesignFailure: if the design breaks a rule of the protocol, comes to a deadlock, or gives
-            outputs that depend on stalls; names the phase, the port and the vector.
+        DesignFailure: if the design violates the protocol, has a deadlock, or gives outputs that
+            depend on stalls; names the phase, the port and the vector.
         InputError: if the inputs do not fit the manifest, or a tool is missing.
     """
     _check_inputs(project, inputs)
@@ -396,10 +394,10 @@ def simulate(
 
 
 def _check_inputs(project: RtlProject, inputs: Sequence[NDArray[np.int64]]) -> None:
-    """Check that there are vectors for every input, and as many for each.
+    """Check that all inputs have the same number of vectors, at least one.
 
     Raises:
-        InputError: if not.
+        InputError: if they don't.
     """
     if len(inputs) != len(project.inputs):
         raise InputError(
@@ -409,7 +407,7 @@ def _check_inputs(project: RtlProject, inputs: Sequence[NDArray[np.int64]]) -> N
     vectors = len(inputs[0])
     if vectors == 0 or any(len(raw) != vectors for raw in inputs):
         raise InputError(
-            f"{project.top}: the inputs must hold the same number of vectors, at least 1; "
+            f"{project.top}: all inputs must have the same number of vectors, at least 1; "
             f"got {', '.join(str(len(raw)) for raw in inputs)}"
         )
 
@@ -417,15 +415,15 @@ def _check_inputs(project: RtlProject, inputs: Sequence[NDArray[np.int64]]) -> N
 def _execute(
     executable: Path, directory: Path, limits: processes.Limits, log: Path, waveform: Path | None
 ) -> int:
-    """Run a simulation; its exit status.
+    """Run a simulation and return its exit status.
 
     Args:
-        executable: as built.
-        directory: with the job and its vectors. cocotb imports whatever is in the working
-            directory, so it is none of others.
-        limits: of the process.
-        log: takes what it prints.
-        waveform: takes the waves, if any.
+        executable: the built simulation.
+        directory: private directory with the job and its vectors; the working directory. cocotb
+            imports modules from there, so others must not be able to write to it.
+        limits: limits on the process.
+        log: file for its output.
+        waveform: file for waves, if any.
     """
     command = [str(executable), "+verilator+rand+reset+2", "+verilator+seed+1"]
     written = [log, log.with_name(RESULTS)]
@@ -433,7 +431,7 @@ def _execute(
         written.append(waveform)
         command += ["--trace", "--trace-file", str(waveform)]
     for path in written:
-        path.unlink(missing_ok=True)  # a link would have another file overwritten
+        path.unlink(missing_ok=True)  # if it is a link, its target must not be overwritten
     with log.open("w", encoding="utf-8") as stream:
         return processes.run(
             command,
@@ -448,7 +446,7 @@ def _execute(
 def _collect(
     project: RtlProject, job: dict[str, Any], directory: Path, status: int, log: Path
 ) -> SimulationResult:
-    """Read what each phase left, and compare the phases."""
+    """Read the results of each phase, and compare the phases."""
     phases: list[PhaseResult] = []
     full_rate: dict[str, Any] = {}
     expected: list[NDArray[np.uint32]] = []

@@ -9,20 +9,19 @@ from gatewright.errors import InputError
 
 @dataclass(frozen=True)
 class StallPattern:
-    """How often, and for how long, the streams around a design pause.
+    """How often and how long the streams around a design pause.
 
-    Every port pauses by a two-state Markov chain of its own. `pace` besides holds every input to
-    at most one tensor per so many clock cycles, the beats of a tensor spread evenly over them, as
-    they come from a detector or a camera; a design that is no slower never fills its FIFOs with
-    more than it needs.
+    Each port pauses by its own two-state Markov chain. In addition, `pace` limits each input to one
+    tensor per that number of clock cycles, with the beats of a tensor spread evenly, like data from
+    a detector or camera. If the design keeps up, its FIFOs then fill only as far as it needs.
     """
 
     name: str
-    input_idle: float = 0.0  # share of clock cycles in which a source offers no new beat
-    output_stall: float = 0.0  # share of clock cycles in which a sink is not ready
-    burst: float | None = None  # mean clock cycles of a pause; None decides each cycle on its own
+    input_idle: float = 0.0  # fraction of clock cycles in which a source offers no new beat
+    output_stall: float = 0.0  # fraction of clock cycles in which a sink is not ready
+    burst: float | None = None  # mean clock cycles of a pause; None draws each cycle independently
     seed: int = 1
-    pace: int | None = None  # clock cycles per tensor at every input; None offers at full rate
+    pace: int | None = None  # clock cycles per tensor at every input; None for full rate
 
     def __post_init__(self) -> None:
         for name, share in (("input_idle", self.input_idle), ("output_stall", self.output_stall)):
@@ -50,7 +49,7 @@ class StallPattern:
 
 
 FULL_RATE = StallPattern("full rate")
-"""No pause at all: latency and interval are measured here."""
+"""No pauses; latency and initiation interval are measured with it."""
 
 STALLS = (
     StallPattern("random", 0.3, 0.3, seed=2),
@@ -58,4 +57,4 @@ STALLS = (
     StallPattern("backpressure", 0.0, 0.7, seed=4),
     StallPattern("bursts", 0.4, 0.3, burst=24, seed=5),
 )
-"""The patterns that a verification passes by default, after the one at full rate."""
+"""The default patterns of a verification, in addition to the one at full rate."""

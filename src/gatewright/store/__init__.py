@@ -1,17 +1,17 @@
-"""Results on disk, kept by content: each is made once and found from then on.
+"""A content-addressed store of results on disk: each is made once, and found afterwards.
 
-A store is a folder:
+A store is a directory:
 
 ```
 ROOT/
   entries/<key>/    an entry: its files, and entry.json with their hashes; never changes
   projects/<key>/   a directory whose steps have stamps of their own, see `Store.project`
-  making/           entries that are being made, or were when a process was killed
-  locks/            a file per lock that is held
-  index.sqlite      table `entries`: what there is; a view of entries/, never the truth
+  making/           entries being made, or left over by killed processes
+  locks/            one file per held lock
+  index.sqlite      table `entries`, derived from entries/, which decide in case of doubt
 ```
 
-Any number of processes may work on one store at once, and any of them may be killed at any moment.
+Any number of processes may use one store at a time, and any of them may be killed at any time.
 """
 
 from gatewright.store.entry import Entry, key_of

@@ -1,4 +1,4 @@
-"""One entry of a store: a folder of files that says what it is and proves itself whole."""
+"""One entry of a store: a directory of files with a record of their hashes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from gatewright.errors import InputError, system_message
 from gatewright.system.files import flush, hash_file
 
-#: What a folder says of itself; written last.
+#: The record of an entry; written last.
 _RECORD = "entry.json"
 
 
@@ -21,41 +21,41 @@ _RECORD = "entry.json"
 class Entry:
     """A result in a store.
 
-    `directory` holds the files that were made and is not to be written to.
+    `directory` contains the files of the result and must not be written to.
     """
 
     key: str  # hash of kind and content
     kind: str
     directory: Path
-    content: dict[str, Any]  # all that the result depends on
-    record: dict[str, Any]  # what its maker returned
+    content: dict[str, Any]  # everything that the result depends on
+    record: dict[str, Any]  # the return value of the function that made it
     created: str  # UTC, ISO 8601
-    seconds: float  # wall time of making it, whenever it was made
+    seconds: float  # wall time of making it, in s
     size: int  # bytes of its files
-    cached: bool  # it was found, not made in this call
+    cached: bool  # whether it was found, not made in this call
 
 
 def key_of(kind: str, content: Mapping[str, Any]) -> str:
     """The key of an entry: SHA-256 of kind and content as canonical JSON, 64 hexadecimal digits.
 
-    The order of a mapping's keys does not matter, nor whether a sequence is a list or a tuple. 1,
-    1.0 and true are three different values.
+    The order of a mapping's keys does not matter, and lists equal tuples. 1, 1.0 and true are three
+    different values.
 
     Raises:
-        InputError: if something in it has no place in JSON.
+        InputError: if a value can't be written as JSON.
     """
     return _hash({"kind": kind, "content": plain(content, "content")})
 
 
 def plain(value: Any, where: str) -> Any:
-    """A value as JSON has it: dictionaries with string keys, lists, and built-in scalars.
+    """Convert a value to JSON types: dictionaries with string keys, lists, and built-in scalars.
 
     Args:
         value: the value.
-        where: what it is, for error messages.
+        where: its name, for error messages.
 
     Raises:
-        InputError: if it, or something in it, has no place in JSON.
+        InputError: if it, or a value in it, can't be written as JSON.
     """
     match value:
         case None | bool():
@@ -85,12 +85,12 @@ def seal(
     created: str,
     seconds: float,
 ) -> None:
-    """Make a folder an entry: hash its files, say what it is, have all of it written to disk.
+    """Make a directory an entry: hash its files, write the record, and flush all of it to disk.
 
     Raises:
         OSError: if it can't be written.
-        InputError: if the record has no place in JSON.
-        ValueError: if something in it is neither file nor folder, or has the name of its record.
+        InputError: if the record can't be written as JSON.
+        ValueError: if it contains anything but files and directories, or a file `entry.json`.
     """
     folders = [directory]
     files: list[Path] = []
@@ -120,17 +120,17 @@ def seal(
 
 @dataclass(frozen=True)
 class Sealed:
-    """What a folder says that it holds; whether its files still are that, the methods tell."""
+    """The record of a directory, with methods that compare the files with it."""
 
     entry: Entry
     _files: dict[str, dict[str, Any]]
 
     @classmethod
     def read(cls, directory: Path, *, cached: bool = True) -> Sealed | None:
-        """Read what a folder says of itself; None if it isn't there, or damaged.
+        """Read the record of a directory; None if it does not exist or is damaged.
 
         Raises:
-            InputError: if it is there and can't be read.
+            InputError: if it exists but can't be read.
         """
         try:
             record = json.loads(_at(directory).read_bytes())
@@ -160,7 +160,7 @@ class Sealed:
     def state(self) -> str | None:
         """Sizes and times of the files, which change when a file is written to.
 
-        None if a file is missing or has another size than it had.
+        None if a file is missing or its size changed.
         """
         states = []
         try:
@@ -176,7 +176,7 @@ class Sealed:
         return json.dumps(states)
 
     def whole(self) -> bool:
-        """Whether every file has the content that it had; reads all of them."""
+        """Whether every file has its original content; reads all files."""
         try:
             return all(
                 hash_file(self.entry.directory / name) == known["sha256"]

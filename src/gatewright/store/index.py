@@ -1,15 +1,15 @@
 """The index of a store: an SQLite table of its entries.
 
-It is a view of the folders. It makes finding an entry quick, and answers questions in SQL:
+It is derived from the directories of entries. It makes finding an entry fast, and can be queried:
 
 ```
 sqlite3 index.sqlite "select kind, count(*), sum(seconds) from entries group by kind"
 ```
 
-What can't be read from it or written to it costs time and nothing else, so no method raises for
-that; a damaged index is begun anew. Its journal is SQLite's rollback journal: unlike a write-ahead
-log it works on network file systems, and it is no slower where each call opens the index anew,
-which lets a store pass between threads and processes.
+If it can't be read or written, that only costs time, so no method raises for it; a damaged index is
+replaced by an empty one. The journal is a rollback journal: unlike a write-ahead log it works
+on network file systems. It is not slower here, because each call opens the index again, so that a
+store can be passed between threads and processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 from gatewright.store.entry import Entry
 
-#: To be counted up when the table changes.
+#: To be increased when the table changes.
 _VERSION = 1
 
 _TABLE = """create table entries (
@@ -36,18 +36,18 @@ _TABLE = """create table entries (
     state text not null
 )"""
 
-#: Seconds to wait for another process that writes.
+#: Seconds to wait while another process writes.
 _TIMEOUT = 60
 
 
 class Index:
-    """The table `entries` of one file, made when first needed."""
+    """The table `entries` in one file, created at first use."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def put(self, entry: Entry, state: str) -> None:
-        """Note an entry, and the state that its files had when they were found whole."""
+        """Add an entry, with the state of its files when they were last verified."""
         values = (
             entry.key,
             entry.kind,
@@ -61,11 +61,11 @@ class Index:
         self._run("insert or replace into entries values (?, ?, ?, ?, ?, ?, ?, ?)", *values)
 
     def drop(self, key: str) -> None:
-        """Forget an entry."""
+        """Remove an entry."""
         self._run("delete from entries where key = ?", key)
 
     def state(self, key: str) -> str | None:
-        """The state that an entry was found whole in; None if it is not in the index."""
+        """The state of an entry's files when last verified; None if it is not in the index."""
         rows = self._run("select state from entries where key = ?", key)
         return rows[0][0] if rows else None
 
@@ -93,7 +93,7 @@ class Index:
         ) as database:
             if _version(database) != _VERSION:
                 database.execute("begin immediate")
-                if _version(database) != _VERSION:  # nobody was quicker
+                if _version(database) != _VERSION:  # no other process did it
                     database.execute("drop table if exists entries")
                     database.execute(_TABLE)
                     database.execute(f"pragma user_version = {_VERSION}")

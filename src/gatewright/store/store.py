@@ -1,4 +1,4 @@
-"""A store of results: each is made once per content, and found from then on."""
+"""A store of results: each is made once per content, and found afterwards."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from gatewright.system.files import exclusive, flush, temporary_directory
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 
-#: Errors while an entry is made that the store's disk may have caused.
+#: Errors while an entry is made that the store's disk can cause.
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @dataclass(frozen=True)
 class Check:
-    """What `Store.check` found wrong, as keys."""
+    """The problems that `Store.check` found, as keys."""
 
-    lost: tuple[str, ...]  # in the index, but there is no folder: taken out of the index
-    orphaned: tuple[str, ...]  # whole, but not in the index: put into it
-    corrupt: tuple[str, ...]  # damaged: never used, made again when wanted
+    lost: tuple[str, ...]  # in the index without a directory; removed from the index
+    orphaned: tuple[str, ...]  # intact but not in the index; added to it
+    corrupt: tuple[str, ...]  # damaged; never used, made again when needed
 
 
 class Store:
-    """A content-addressed store; see `gatewright.store` for what it looks like on disk.
+    """A content-addressed store; `gatewright.store` describes its files.
 
-    A store is its folder: an object of this class holds nothing open and can be passed to other
-    processes. Nothing is written before the first result is.
+    An object of this class keeps nothing open and can be passed to other processes. Nothing is
+    written before the first result.
 
     Args:
-        root: the store's folder, made if need be.
+        root: directory of the store, created if necessary.
     """
 
     def __init__(self, root: Path) -> None:
@@ -60,17 +60,17 @@ class Store:
     ) -> Entry:
         """Find the entry of a kind and content, or make it.
 
-        If another process is making it, this one waits and finds it. If `make` fails, or this
-        process is killed, there is no entry, and the next who wants it makes it.
+        If another process is making it, this one waits for it. If `make` fails, or this process is
+        killed, there is no entry, and the next call makes it.
 
         Args:
-            kind: what sort of result it is, for people and `entries`.
-            content: all that the result depends on; JSON.
-            make: fills the empty folder that it is given and returns what is worth knowing; JSON.
+            kind: kind of result, for people and for `entries`.
+            content: everything that the result depends on, as JSON values.
+            make: fills the empty directory that it is given, and returns a record as JSON values.
 
         Raises:
-            InputError: if content or record have no place in JSON, or the disk is full or
-                read-only; and whatever `make` raises.
+            InputError: if content or record can't be written as JSON, or the disk is full or
+                read-only; and any error of `make`.
         """
         key = key_of(kind, content)
         if (found := self.find(key)) is not None:
@@ -96,7 +96,7 @@ class Store:
         content: Mapping[str, Any],
         make: Callable[[Path], Mapping[str, Any]],
     ) -> Entry:
-        """Fill a temporary folder and give it its name. The entry's lock is held."""
+        """Fill a temporary directory and rename it. The caller holds the entry's lock."""
         created = datetime.now(UTC).isoformat(timespec="seconds")
         start = time.monotonic()
         with _written(folder, only=_UNWRITABLE):
@@ -105,7 +105,7 @@ class Store:
         directory = self._entries / key
         with _written(folder):
             seal(folder, kind, content, record, created, seconds)
-            if directory.exists():  # damaged, or it would have been found
+            if directory.exists():  # it is damaged, or `find` would have found it
                 self._index.drop(key)
                 self._discard(directory)
             folder.rename(directory)
@@ -117,14 +117,14 @@ class Store:
         return replace(sealed.entry, cached=False)
 
     def find(self, key: str) -> Entry | None:
-        """The whole and undamaged entry of a key, None if there is none.
+        """The entry of a key; None if there is none, or it is damaged.
 
-        Its record is checked against its hash every time. Its files are checked against theirs
-        once; then the index remembers their sizes and times of change, and as long as these stay,
-        so does the verdict. `check` trusts no times.
+        The hash of the record is checked every time. The hashes of the files are checked once; then
+        the index has their sizes and times, and they are not checked again until these change.
+        `check` always checks the hashes.
 
         Raises:
-            InputError: if it is there and can't be read.
+            InputError: if it exists but can't be read.
         """
         sealed = self._read(key)
         if sealed is None or (state := sealed.state()) is None:
@@ -136,7 +136,7 @@ class Store:
         return sealed.entry
 
     def entries(self, kind: str | None = None) -> list[Entry]:
-        """All whole entries, or those of one kind, oldest first.
+        """All intact entries, or those of one kind, oldest first.
 
         Raises:
             InputError: if one can't be read.
@@ -150,13 +150,13 @@ class Store:
 
     @contextmanager
     def project(self, kind: str, content: Mapping[str, Any]) -> Iterator[Path]:
-        """A directory for a kind and content, which nobody else uses meanwhile; they wait.
+        """A directory for a kind and content, locked while in use; other processes wait.
 
-        It stays as it is left, so what is done in it must have stamps of its own that tell what is
-        done from what is half-done. If it is left empty, it vanishes.
+        It keeps its files afterwards, so steps in it need stamps of their own, which distinguish
+        finished from unfinished work. If it is left empty, it is removed.
 
         Raises:
-            InputError: if the content has no place in JSON, or the directory can't be made.
+            InputError: if the content can't be written as JSON, or the directory can't be made.
         """
         key = key_of(kind, content)
         directory = self._projects / key
@@ -171,13 +171,12 @@ class Store:
                     directory.rmdir()
 
     def remove(self, key: str) -> None:
-        """Remove the entry and the project directory of a key, as far as there are.
+        """Remove the entry and the project directory of a key, if they exist.
 
-        Waits for processes that are making the one or using the other. An entry that is wanted
-        again is made again.
+        Waits for processes that make or use them. The entry is made again when it is needed again.
 
         Raises:
-            InputError: if they can't be removed, or the key is none.
+            InputError: if they can't be removed, or the key is not valid.
         """
         if not _KEY.fullmatch(key):
             raise InputError(f"'{key}' is not a key of the store; a key has 64 hexadecimal digits")
@@ -192,18 +191,18 @@ class Store:
                     self._discard(directory)
 
     def size(self) -> int:
-        """Bytes of all files in the store."""
+        """Size of all files in the store, in bytes."""
         total = 0
         for folder, _, names in os.walk(self.root):
             for name in names:
-                with suppress(FileNotFoundError):  # others are at work
+                with suppress(FileNotFoundError):  # another process removed it
                     total += (Path(folder) / name).lstat().st_size
         return total
 
     def check(self) -> Check:
-        """Check every file of every entry, mend the index, remove what killed processes left.
+        """Check every file of every entry, repair the index, remove leftovers of killed processes.
 
-        Safe while others work on the store.
+        Safe while other processes use the store.
 
         Raises:
             InputError: if something can't be read, or the disk is full or read-only.
@@ -216,7 +215,7 @@ class Store:
             for key in sorted({*self._keys(), *known}):
                 if self._verdict(key) is None:
                     continue
-                # Who makes or removes an entry holds its lock until folder and index agree.
+                # A process that makes or removes an entry holds the lock until both agree.
                 with exclusive(self._lock("entry", key), wait=False) as held:
                     if held and (verdict := self._verdict(key)) is not None:
                         found[verdict].append(key)
@@ -224,7 +223,7 @@ class Store:
         return Check(**{name: tuple(keys) for name, keys in found.items()})
 
     def _verdict(self, key: str) -> str | None:
-        """What is wrong with an entry, in the words of `Check`; None if nothing is."""
+        """The problem of an entry, as a field of `Check`; None if there is none."""
         indexed = self._index.state(key) is not None
         if not (self._entries / key).exists():
             return "lost" if indexed else None
@@ -234,7 +233,7 @@ class Store:
         return None if indexed else "orphaned"
 
     def _mend(self, key: str) -> None:
-        """Make the index agree with an entry's folder."""
+        """Make the index agree with an entry's directory."""
         self._index.drop(key)
         self.find(key)
 
@@ -242,7 +241,7 @@ class Store:
         return Sealed.read(self._entries / key) if _KEY.fullmatch(key) else None
 
     def _keys(self) -> list[str]:
-        """Names of the folders that stand where entries do."""
+        """Keys of all directories of entries, sorted."""
         try:
             names = [path.name for path in self._entries.iterdir()]
             return sorted(name for name in names if _KEY.fullmatch(name))
@@ -258,13 +257,13 @@ class Store:
                 folder.mkdir(parents=True, exist_ok=True)
 
     def _discard(self, directory: Path) -> None:
-        """Remove a directory at once, whatever happens: it is moved away, then emptied."""
+        """Remove a directory: move it away in one step, then delete it."""
         aside = temporary_directory(self._making, f"{directory.name}.")
         directory.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
 
     def _sweep(self) -> None:
-        """Remove what killed processes left: temporary folders and locks that nobody holds."""
+        """Remove temporary directories and locks that killed processes left."""
         left = [*self._making.iterdir(), *self._locks.iterdir()]
         for use in ("entry", "project"):
             for key in {path.name.partition(".")[0] for path in left}:
@@ -273,14 +272,14 @@ class Store:
                         self._clear(key)
 
     def _clear(self, key: str) -> None:
-        """Remove the temporary folders of an entry whose lock is held: their makers are gone."""
+        """Remove the temporary directories of an entry. The caller holds the entry's lock."""
         for folder in self._making.glob(f"{key}.*"):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def _written(path: Path, only: tuple[int, ...] | None = None) -> Iterator[None]:
-    """Say which place in the store it was that the system, or the disk, refused."""
+    """Context that turns OSError into InputError with the path; `only` limits it to some errno."""
     try:
         yield
     except OSError as error:

@@ -1,6 +1,6 @@
 """Synthesis with Yosys: resources of a design and of each of its modules.
 
-What it exports is imported when first used: a worker process needs none of it.
+Exports are imported at first use, because a worker process needs none of them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Gives each sum of two operands a carry chain of its own.
 
-Left to itself, Yosys joins sums that only one other sum reads to one of many operands, and adds
-those by compressors: two LUTs for each bit that they take off, where a carry chain takes one.
+By default Yosys merges a sum into the only sum that reads it, and adds the many operands with
+compressors. These need two LUTs for each bit that they remove; a carry chain needs one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def map_sums(netlist: Netlist, top: str) -> int:
     """Replace each `$add`, `$sub` and `$neg` of a module by an `$alu`, in place.
 
     Returns:
-        How many there were.
+        The number of cells replaced.
     """
     module = netlist["modules"][top]
     cells: dict[str, Any] = module["cells"]
@@ -55,7 +55,7 @@ def _connections(module: Netlist) -> list[list[int | str]]:
 
 
 def _chain(cell: Netlist, propagate: list[int], width: int) -> Netlist:
-    """An `$alu`: both operands are extended to the width of the result here."""
+    """An `$alu` cell whose operands are extended to the width of the result."""
     first, second, negated = _SUMS[cell["type"]]
     operands = {
         "A": _extended(cell, first, width) if first else ["0"] * width,

@@ -1,4 +1,4 @@
-"""Families that one command of Yosys maps, `synth_lattice` for example: what they share."""
+"""Shared by families that are mapped by one command of Yosys, such as `synth_lattice`."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CellTable:
-    """What the cells of a family count as.
+    """Resources of the cells of a family.
 
     Attributes:
-        lut: look-up tables that a cell takes, those of adders and memories included.
-        ff: flip-flops of a cell.
-        dsp: multiplier blocks, or shares of one.
-        bram: memory blocks, or shares of one.
+        lut: look-up tables per cell, including cells of adders and memories.
+        ff: flip-flops per cell.
+        dsp: multiplier blocks per cell; may be fractions.
+        bram: memory per cell, in 36 Kb.
         memory: cells of `lut` that are memories.
         carry: cells that are carry chains.
-        latches: cells that no design of ours may have.
-        free: cells that take nothing of these: constants, buffers, multiplexers beside tables.
+        latches: cells that are latches, which designs must not have.
+        free: cells without cost: constants, buffers, multiplexers beside look-up tables.
     """
 
     lut: Mapping[str, float]
@@ -41,7 +41,7 @@ class CellTable:
     free: tuple[str, ...] = ()
 
     def count(self, cells: Mapping[str, int], module: str) -> Resources:
-        """Resources of a mapped netlist: see `Mapper.count`.
+        """Resources of a mapped netlist, see `Mapper.count`.
 
         Raises:
             DesignFailure: if there are latches, or cells that the table doesn't have.
@@ -54,7 +54,7 @@ class CellTable:
         known = {*self.lut, *self.ff, *self.dsp, *self.bram, *self.free, *self.latches}
         unknown = sorted(cells.keys() - known)
         if unknown:
-            raise DesignFailure(f"{module}: what {', '.join(unknown)} takes up is not known")
+            raise DesignFailure(f"{module}: the resources of {', '.join(unknown)} are not known")
 
         def total(weights: Mapping[str, float]) -> float:
             return sum(weight * cells.get(name, 0) for name, weight in weights.items())
@@ -73,17 +73,17 @@ class CellTable:
 
 @dataclass(frozen=True)
 class CommandMapper(Mapper):
-    """Maps by `flow`, one command of Yosys; products in multiplier blocks or logic, by price.
+    """Maps by `flow`, one command of Yosys; each product to a DSP block or to logic, by cost.
 
     Attributes:
-        dsp_price: what a multiplier block counts in LUTs; None where there is none.
+        dsp_price: cost of a DSP block, in LUTs; None if the family has none.
     """
 
     dsp_price: float | None
 
-    #: LUTs that a product of logic takes per pair of operand bits.
+    #: LUTs of a product in logic, per pair of operand bits.
     product_luts: ClassVar[float] = 2.0
-    #: What cells count as.
+    #: Resources of the family's cells.
     cells: ClassVar[CellTable]
 
     @override
@@ -94,8 +94,8 @@ class CommandMapper(Mapper):
         map_sums(netlist, top)
         products = "t:$mul a:use_dsp=no %i"
         return [
-            # Booth's recoding takes 2.0 LUT4 per pair of bits, rows of compressors 2.9; it leaves
-            # operands of less than 4 bits.
+            # Booth recoding takes 2.0 LUT4 per pair of bits, rows of compressors 2.9. It leaves
+            # operands of less than 4 bits to the next two commands.
             f"booth {products}",
             f"alumacc -macc-only {products}",
             "maccmap t:$macc t:$macc_v2",

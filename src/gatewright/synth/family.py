@@ -1,4 +1,4 @@
-"""Families of devices: each is a package beside this module, its name the family's."""
+"""Families of devices. Each is a package beside this module, named like the family."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from gatewright.liberty.standard_cells import StandardCells
 from gatewright.synth.mapper import Mapper
 from gatewright.synth.router import Router
 
-#: Families that Yosys 0.70 has a command for, and why it is of no use here.
+#: Families that Yosys 0.70 has a command for but can't be used, and why.
 UNMAPPED = {
     "max10": "Yosys' map of its memories ends with an error, and it maps no carry chains",
     "cyclone10lp": "Yosys maps no carry chains of it",
     "cycloneiv": "Yosys maps no carry chains of it",
-    "quicklogic": "Yosys leaves tables of it without cells",
-    "analogdevices": "what its cells take up is not published",
+    "quicklogic": "Yosys leaves some look-up tables unmapped",
+    "analogdevices": "the resources of its cells are not published",
 }
 
 
 @dataclass(frozen=True)
 class Family(ABC):
-    """A family as a target describes it.
+    """The settings of a family in the file of a target.
 
-    Its fields are the family's own in the file of a target, with types that pydantic checks. The
-    class is `FAMILY` of the module `family` of its package. That of its mapper is `MAPPER` of the
-    module `mapper`, which is loaded once per module that is synthesized, so that it imports nothing
-    slow.
+    The fields are the family's own fields in that file; pydantic checks their types. The module
+    `family` of the family's package has the class as `FAMILY`, the module `mapper` has the class of
+    its mapper as `MAPPER`. The latter is imported for each module that is synthesized, so it must
+    not import anything slow.
     """
 
     @property
@@ -42,48 +42,48 @@ class Family(ABC):
     @property
     @abstractmethod
     def fabric(self) -> Fabric:
-        """What the logic costs."""
+        """Area and delay model of the logic."""
 
     @property
     def hls_part(self) -> str | None:
-        """The device that Vitis HLS is told, in the project that hls4ml writes.
+        """The device for Vitis HLS in the project that hls4ml writes.
 
-        None, of families that it doesn't know, leaves hls4ml's own default.
+        None keeps hls4ml's default, for families that Vitis HLS doesn't support.
         """
         return None
 
     @property
     def standard_cells(self) -> StandardCells | None:
-        """The cell library that netlists are mapped to; None of devices.
+        """The cell library that netlists are mapped to; None if the family is an FPGA.
 
         Raises:
-            InputError: if it is not there, or can't be read.
+            InputError: if the library does not exist or can't be read.
         """
         return None
 
     @property
     def cost_model(self) -> str | None:
-        """Name of the cost model in hls/estimates; None where none was fitted."""
+        """Name of the cost model in hls/estimates; None if there is none."""
         return None
 
     def router(self, device: str) -> Router:
         """How designs are placed and routed on a device.
 
         Args:
-            device: what its vendor calls it, as the target's part says.
+            device: the vendor's name of the device, from the target's part.
 
         Raises:
-            UnsupportedError: if no open router can; says why.
+            UnsupportedError: if no open router supports it; says why.
         """
         raise UnsupportedError(f"{device}: no open router is known for its family")
 
 
 def family_names() -> list[str]:
-    """The families there are, sorted."""
+    """Names of all families, sorted."""
     return sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.ispkg)
 
 
 def family_type(name: str) -> type[Family]:
-    """The family of a name of `family_names`."""
+    """The class of the family with a name from `family_names`."""
     found: type[Family] = import_module(f"gatewright.synth.{name}.family").FAMILY
     return found

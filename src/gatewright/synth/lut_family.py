@@ -1,4 +1,4 @@
-"""Families of look-up tables with carry chains that add two operands: most there are."""
+"""FPGA families whose carry chains add two operands, as most do."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ from gatewright.circuit.lut_fabric import BlockRam, LutDelays, LutFabric
 from gatewright.synth.command import CommandMapper
 from gatewright.synth.family import Family
 
-#: What a multiplier block counts in LUTs.
+#: Cost of a DSP block, in LUTs.
 Price = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
 class LutFamily(Family):
-    """What the file of a target says of such a family.
+    """The settings of such a family in the file of a target.
 
     Attributes:
         delays: the delay model.
-        dsp_price: what a multiplier block counts in LUTs, against logic; None where devices have
-            none.
+        dsp_price: cost of a DSP block, in LUTs, to compare with logic; None if there are none.
     """
 
     delays: LutDelays
     dsp_price: Price | None
 
-    #: Its mapper; the fields of that one are of the same name here.
+    #: Class of its mapper, whose fields have the same names here.
     mapper_type: ClassVar[type[CommandMapper]]
     #: Inputs of a look-up table.
     table_inputs: ClassVar[int] = 4
-    #: The memory block.
+    #: The block RAM.
     block_ram: ClassVar[BlockRam]
-    #: Whether look-up tables can be memories with an asynchronous read.
+    #: Whether look-up tables can be memories with asynchronous read.
     distributed_ram: ClassVar[bool]
 
     @property
@@ -51,7 +50,7 @@ class LutFamily(Family):
             delays=self.delays,
             table_inputs=self.table_inputs,
             sum_operands=2,
-            # A LUT per bit and operand, where xilinx' sums of three operands take 0.35.
+            # A LUT per bit and operand; the three-operand sums of `xilinx` have 0.35 here.
             digit_area=0.5,
             dsp_luts=self.dsp_price,
             block_ram=self.block_ram,

@@ -1,4 +1,4 @@
-"""What synthesis asks a family of devices."""
+"""The interface of a family of devices to synthesis."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Netlist = dict[str, Any]
 
 @dataclass(frozen=True)
 class Mapper(ABC):
-    """Maps netlists to the cells of a family, and counts these.
+    """Maps netlists to the cells of a family, and counts the cells.
 
-    Its fields are plain JSON values. They, and the files of its room,
-    decide what netlists are mapped to; whatever else does (a cell library, for example) stands in
-    a field by its content's hash. So cell counts are kept by them.
+    The fields are plain JSON values. Together with the source files of the family's package they
+    determine the mapped netlist, and cell counts are cached by them. So anything else that matters,
+    such as a cell library, must be in a field by the hash of its content.
 
     Attributes:
-        keeps_netlists: whether mapped netlists are kept beside cell counts.
-        memories_are_flip_flops: whether memories that are written become flip-flops; their bits
-            are then reported.
+        keeps_netlists: whether mapped netlists are cached together with cell counts.
+        memories_are_flip_flops: whether writable memories become flip-flops; if so, their bits are
+            reported.
     """
 
     keeps_netlists: ClassVar[bool] = False
@@ -36,10 +36,10 @@ class Mapper(ABC):
     @property
     @abstractmethod
     def flow(self) -> str:
-        """How netlists are mapped, for reports: "synth_ice40 -abc9", for example."""
+        """How netlists are mapped, for reports, for example "synth_ice40 -abc9"."""
 
     def at(self, clock_ns: float) -> Self:
-        """The mapper for a clock period in ns, where what it maps to depends on it."""
+        """The mapper for a clock period in ns, if the mapping depends on it."""
         del clock_ns
         return self
 
@@ -49,8 +49,8 @@ class Mapper(ABC):
 
         Args:
             netlist: one flat module of word-level cells (`$add`, `$mul`, `$mem_v2`, ...) with `src`
-                attributes, and black boxes. May be rewritten in place: the commands find what it
-                is afterwards.
+                attributes, and black boxes. It may be changed in place; the commands then run on
+                the changed netlist.
             top: name of the module.
         """
 
@@ -59,18 +59,18 @@ class Mapper(ABC):
         """Resources of a mapped netlist.
 
         Args:
-            cells: number of cells by type, of which none are Yosys' own.
+            cells: number of cells by type, without cells internal to Yosys.
             module: name of the module, for messages.
 
         Raises:
-            DesignFailure: if there is a cell that a design must not have, a latch for example.
+            DesignFailure: if there is a cell that a design must not have, such as a latch.
         """
 
     @abstractmethod
     def models(self) -> tuple[Path, ...]:
-        """Verilog models of the cells, for simulation; not of all of them, where Yosys has none."""
+        """Verilog models of the cells for simulation, as far as Yosys has them."""
 
     @property
     def room(self) -> Path:
-        """Folder of the family's code; its name is the family's."""
+        """Directory of the family's package; its name is the name of the family."""
         return Path(inspect.getfile(type(self))).parent

@@ -1,4 +1,4 @@
-"""Sums of what parts of a design take up of a device."""
+"""Sums of resources over the parts of a design."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gatewright.results.utilization import Resources
 
 
 def total(parts: Iterable[Resources]) -> Resources:
-    """Sum of resources; a figure that one part doesn't know is not known of the whole."""
+    """Sum of resources; a figure that is unknown for one part is unknown in the sum."""
     parts = list(parts)
     sums = {}
     for name in Resources.model_fields:

@@ -1,4 +1,4 @@
-"""What a router is told of a device, and what its names for a device's cells count as."""
+"""The settings of a router for a device, and how its cells count as resources."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class Router:
 
     Attributes:
         program: its name, for example "nextpnr-ecp5".
-        options: what it is told of the device; words that a family wrote, none of a user's.
-        device: what its vendor calls it, with package and speed grade.
-        counts: by figure of `Resources`, what cells count as, by the router's names for them.
-        joint: whether a cell that counts as a LUT holds a register as well.
-        pads: buffers that ports of the netlist need, as arguments of Yosys' `iopadmap`.
-        constraints: name and text of the file that says at which pins the harness' ports are, where
-            the router does not choose these itself.
+        options: command line options for the device, from the family, never from a user.
+        device: the vendor's name of the device, with package and speed grade.
+        counts: by figure of `Resources`, the weight of each of the router's types of cells.
+        joint: whether a cell that counts as a LUT contains a register as well.
+        pads: I/O buffers that the ports of the netlist need, as arguments of Yosys' `iopadmap`.
+        constraints: name and text of the file with the pins of the harness' ports; None if the
+            router chooses pins itself.
     """
 
     program: str

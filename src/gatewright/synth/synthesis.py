@@ -1,4 +1,4 @@
-"""Synthesis of a project: a Yosys process per module, each once per content."""
+"""Synthesis of a project: one Yosys process per module, cached by content."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from gatewright.targets import Target
 
 _SECONDS = 4 * 3600
-"""Wall time of a module; the largest take minutes."""
+"""Limit on the wall time of a module; the largest take minutes."""
 
-#: How a mapped netlist is written: Verilog, or Yosys' JSON.
+#: Format of a mapped netlist: Verilog, or Yosys' JSON.
 NetlistForm = Literal["v", "json"]
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -46,10 +46,10 @@ class SynthResult:
 
     Attributes:
         total: the whole design.
-        modules: by module name: each kernel's, and under the top's name what joins them.
+        modules: by module name: each kernel, and under the top's name the logic between them.
         tool: the synthesis tool.
         version: its version.
-        details: how it was run.
+        details: how it was run, for reports.
     """
 
     total: Resources
@@ -73,10 +73,10 @@ def synthesize(
     Args:
         project: the RTL.
         target: the device family.
-        directory: exists; logs and cell counts go there, in a folder per module.
-        jobs: Yosys processes at a time.
-        flatten: synthesize the whole design at once instead; no figures per kernel then.
-        progress: is told how many modules are done.
+        directory: existing directory for logs and cell counts, with one subdirectory per module.
+        jobs: number of parallel Yosys processes.
+        flatten: synthesize the whole design as one module instead, without figures per kernel.
+        progress: called with a message on how many modules are done.
 
     Raises:
         DesignFailure: if the RTL does not synthesize; names the module and the error.
@@ -98,7 +98,7 @@ def synthesize(
     }
     mapper = target.family.mapper.at(project.clock_ns)
     work = [_job(name, own, [], mapper) for name, own in kernels.items()]
-    # The top with black boxes goes last: it is small, and the largest kernel decides the time.
+    # The top with black boxes goes last, since it is small; the largest kernels start first.
     work.sort(key=lambda job: -sum(Path(file).stat().st_size for file in job.files))
     boxes = [own[-1] for own in kernels.values()]
     work.append(_job(project.top, _joining(project), boxes, mapper))
@@ -130,14 +130,14 @@ def synthesize_files(
     *,
     boxes: Sequence[Path] = (),
 ) -> SynthResult:
-    """Synthesize SystemVerilog files as one flat module, by the flow that projects go through.
+    """Synthesize SystemVerilog files as one flat module, in the same way as projects.
 
     Args:
         files: in compile order.
         top: the top module.
         target: the device family.
-        directory: exists; log and cell counts go there.
-        boxes: files of a module each, which has the file's name; instances of it count nothing.
+        directory: existing directory for the log and cell counts.
+        boxes: files of modules that become black boxes, each named like its module; not counted.
 
     Raises:
         DesignFailure: if the RTL does not synthesize.
@@ -158,18 +158,18 @@ def export_netlist(
     form: NetlistForm = "v",
     pads: str = "",
 ) -> Path:
-    """Write the mapped netlist of SystemVerilog files, over the family's primitives.
+    """Write the mapped netlist of SystemVerilog files, made of the family's primitives.
 
     Args:
         files: in compile order.
         top: the top module.
         target: the device family.
-        directory: exists; the netlist, its cells' numbers (`cells.json`) and the log go there.
-        form: Verilog, or the JSON that open routers read.
-        pads: buffers that its ports get, as arguments of Yosys' `iopadmap`; none by default.
+        directory: existing directory for the netlist, the cell counts (`cells.json`) and the log.
+        form: Verilog, or JSON for open routers.
+        pads: I/O buffers for its ports, as arguments of Yosys' `iopadmap`; none by default.
 
     Returns:
-        The netlist; `Mapper.models` of the family define its cells.
+        The netlist's file; `Mapper.models` of the family define its cells.
 
     Raises:
         DesignFailure: if the RTL does not synthesize.
@@ -203,16 +203,16 @@ def _job(top: str, files: Sequence[Path], boxes: Sequence[Path], mapper: Mapper)
 
 
 def _joining(project: RtlProject) -> list[Path]:
-    """The top and the files of the library that it instantiates itself, in compile order."""
+    """The top and the library files that it instantiates directly, in compile order."""
     own = {file for module in project.modules if not module.layer for file in module.library}
     names = [*(file for file in project.files if file in own), f"{project.top}.sv"]
     return [project.directory / file for file in names]
 
 
 def _run(job: Job, directory: Path) -> dict[str, Any]:
-    """Cell statistics of a job, from the cache where the same has been asked before."""
+    """Cell statistics of a job, from the cache if it ran before."""
     sources = [source.read_bytes() for source in _code(job.family)]
-    # Where the files stand doesn't matter; Yosys only writes it into attributes.
+    # Paths of the files don't matter; Yosys only writes them into attributes.
     anonymous = json.dumps(asdict(replace(job, files=(), black_boxes=())))
     contents = []
     for kind, names in (("file", job.files), ("box", job.black_boxes)):
@@ -236,19 +236,19 @@ def _run(job: Job, directory: Path) -> dict[str, Any]:
 
 
 def _code(family: str) -> list[Path]:
-    """The files that decide what a netlist is mapped to; those of other families do not."""
+    """The source files that determine how a netlist is mapped; other families are left out."""
     here = Path(__file__).parent
     room = [file for file in (here / family).rglob("*") if file.suffix != ".pyc"]
     return sorted([*here.glob("*.py"), *(file for file in room if file.is_file())])
 
 
 def _execute(job: Job, directory: Path) -> dict[str, Any]:
-    """Run a job in a process of its own; returns Yosys' cell statistics."""
+    """Run a job in a process of its own, and return Yosys' cell statistics."""
     yosys_version()
     directory.mkdir(parents=True, exist_ok=True)
     log, statistics = directory / "yosys.log", directory / STATISTICS
     statistics.unlink(missing_ok=True)
-    log.unlink(missing_ok=True)  # a link would have another file overwritten
+    log.unlink(missing_ok=True)  # if it is a link, its target must not be overwritten
     with tempfile.TemporaryDirectory(dir=directory) as scratch:
         save(_staged(job, Path(scratch)), Path(scratch, "job.json"))
         with log.open("wb") as output:
@@ -260,7 +260,7 @@ def _execute(job: Job, directory: Path) -> dict[str, Any]:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        # Status 0 alone doesn't tell: the last command's result must be there.
+        # Status 0 is not enough: the result of the last command must exist.
         if done.returncode == 0:
             try:
                 cells: dict[str, Any] = json.loads(
@@ -275,7 +275,7 @@ def _execute(job: Job, directory: Path) -> dict[str, Any]:
 
 
 def _staged(job: Job, scratch: Path) -> Job:
-    """A job on copies of its files under plain names, as Yosys' commands are text."""
+    """A job on copies of its files with plain names, because Yosys' commands are text."""
 
     def copies(names: Sequence[str], folder: str) -> tuple[str, ...]:
         made = []
@@ -317,10 +317,10 @@ def _count(
     """Resources of a module.
 
     Args:
-        statistics: as the worker writes them.
-        module: its name.
-        mapper: that of the family.
-        boxes: modules under it that are counted by themselves.
+        statistics: as written by the worker.
+        module: name of the module.
+        mapper: the mapper of the family.
+        boxes: names of black boxes in it, which are counted separately.
     """
     found: dict[str, int] = statistics["modules"][f"\\{module}"]["num_cells_by_type"]
     cells = {name: number for name, number in found.items() if name not in boxes}

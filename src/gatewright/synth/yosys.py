@@ -1,4 +1,4 @@
-"""The Yosys of this environment."""
+"""The installed Yosys."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gatewright.errors import InputError
 
 @functools.cache
 def yosys_version() -> str:
-    """Version of the Yosys in this environment.
+    """Version of the installed Yosys.
 
     Raises:
-        InputError: if there is none.
+        InputError: if it is not installed.
     """
     try:
         return importlib.metadata.version("pyosys")
@@ -24,7 +24,7 @@ def yosys_version() -> str:
 
 
 def yosys_share() -> Path:
-    """Folder of Yosys' own files, which its commands call "+".
+    """Directory of Yosys' own files, "+" in its commands.
 
     Raises:
         InputError: if Yosys is not installed.

@@ -1,6 +1,6 @@
-"""Runs commands of Yosys in a process of its own: an error in a pass ends the process.
+"""Runs commands of Yosys in a process of its own, because an error in a pass ends the process.
 
-Called as `python -m gatewright.synth.yosys_commands FILE`, with a command on each line.
+Called as `python -m gatewright.synth.yosys_commands FILE`, with one command per line.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ _LOG = "yosys.log"
 
 
 def run_commands(commands: Sequence[str], directory: Path, what: str, *, seconds: float) -> None:
-    """Run commands in a folder; the log, `yosys.log`, stays there.
+    """Run commands in a directory, and leave the log, `yosys.log`, there.
 
     Args:
-        commands: of Yosys; the files that they name are those of the folder.
-        directory: the folder.
-        what: what they are about, for messages.
-        seconds: wall time that they may take.
+        commands: Yosys commands; their file names are relative to the directory.
+        directory: the directory.
+        what: the design or file that they work on, for messages.
+        seconds: limit on the wall time, in s.
 
     Raises:
-        DesignFailure: if one fails; says which error.
+        DesignFailure: if a command fails; with the error.
         InputError: if Yosys is not installed.
     """
     from gatewright.errors import DesignFailure
@@ -49,7 +49,7 @@ def run_commands(commands: Sequence[str], directory: Path, what: str, *, seconds
     script.unlink()
     if done.returncode:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        errors = [line.strip() for line in lines if "ERROR" in line] or ["it says nothing"]
+        errors = [line.strip() for line in lines if "ERROR" in line] or ["no output"]
         raise DesignFailure(f"{what}: Yosys failed: {errors[-1][:300]}")
 
 

@@ -1,4 +1,4 @@
-"""Runs Yosys over one module, in a process of its own: an error in a pass ends the process.
+"""Runs Yosys on one module in a process of its own, because an error in a pass ends the process.
 
 Called as `python -m gatewright.synth.yosys_worker JOB.json`; the Yosys log goes to standard output.
 """
@@ -15,13 +15,13 @@ from typing import Any
 
 from gatewright.synth.mapper import Mapper, Netlist
 
-#: Files that a job leaves: counts of cells, the mapped netlist.
+#: Files that a job writes: cell counts, the mapped netlist.
 STATISTICS = "cells.json"
 NETLIST = "netlist.v"
-#: Beside what Yosys' `stat` says: bits of the memories that are written, before they are mapped.
+#: Added to the output of Yosys' `stat`: bits of writable memories, before they are mapped.
 MEMORY_BITS = "memory_bits"
 
-# Values of the attribute use_dsp, as vendor tools have it.
+# Values of the attribute use_dsp, as in vendor tools.
 _USE_DSP = ("yes", "no")
 
 _WRITERS = {
@@ -36,14 +36,14 @@ class Job:
     """One run of Yosys.
 
     Attributes:
-        top: module to synthesize; everything below it is flattened.
+        top: module to synthesize, with everything below it flattened.
         files: SystemVerilog files, read in this order.
-        black_boxes: files of which only the ports matter: what they define is not synthesized.
+        black_boxes: files whose modules are black boxes: only their ports are read.
         family: name of the family.
         mapper: fields of its `Mapper`.
         netlist: file that the mapped netlist is written to, `netlist.v` as Verilog or
             `netlist.json` as Yosys' JSON; "" for none.
-        pads: buffers of ports in the netlist that is written, as arguments of `iopadmap`; they are
+        pads: I/O buffers for ports in the written netlist, as arguments of `iopadmap`; they are
             not counted.
     """
 
@@ -56,19 +56,19 @@ class Job:
     pads: str = ""
 
     def elaborate(self) -> list[str]:
-        """Yosys commands from source text to a flat word-level netlist, `elaborated.json`."""
+        """Yosys commands from sources to a flat word-level netlist, `elaborated.json`."""
         return [
             *(f'read_verilog -sv -lib "{file}"' for file in self.black_boxes),
             *(f'read_verilog -sv "{file}"' for file in self.files),
             f"hierarchy -top {self.top}",
             "proc",
-            # What a module asks for its multipliers is lost when it is flattened.
+            # Flattening loses the attribute of modules, so copy it to their multipliers.
             *(f'setattr -set use_dsp "{value}" A:use_dsp={value}/t:$mul' for value in _USE_DSP),
             "flatten -noscopeinfo",
-            # ROMs in LUTs are logic before registers behind them are joined to memories: they may
-            # then be those of a DSP slice.
+            # Turn ROMs in LUTs into logic before registers behind them are merged into memories,
+            # so that a DSP slice can take these registers.
             "memory_map -rom-only -attr rom_style=logic",
-            # No opt_merge yet: a partial sum that two sums share is part of either one's row.
+            # No opt_merge yet: a partial sum shared by two sums is part of both their rows.
             "opt_expr",
             "opt_clean",
             "write_json elaborated.json",
@@ -78,13 +78,13 @@ class Job:
         """Yosys commands from `elaborated.json` to mapped cells and their count, `STATISTICS`.
 
         Args:
-            mapping: the family's.
+            mapping: Yosys commands of the family's mapper.
         """
         return [
             "design -reset",
             "read_json elaborated.json",
             "opt_clean",
-            # abc9's own equivalence check does not end on large combinational modules.
+            # abc9's own equivalence check does not terminate on large combinational modules.
             "scratchpad -set abc9.verify false",
             *mapping,
             "check",
@@ -95,7 +95,7 @@ class Job:
 
 
 def _memory_bits(netlist: Netlist, top: str) -> int:
-    """Bits of the memories of an elaborated netlist that are written: not of ROMs."""
+    """Bits of the writable memories of an elaborated netlist, without ROMs."""
     module = netlist["modules"][top]
     written = {
         cell["parameters"]["MEMID"].removeprefix("\\")
@@ -107,7 +107,7 @@ def _memory_bits(netlist: Netlist, top: str) -> int:
 
 
 def main(path: str) -> None:
-    """Run the job of a JSON file in the current directory."""
+    """Run the job in a JSON file, in the current directory."""
     from pyosys import libyosys
 
     job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
@@ -127,7 +127,7 @@ def main(path: str) -> None:
 
 
 def save(job: Job, path: Path) -> None:
-    """Write a job for `main`."""
+    """Write a job as JSON, for `main`."""
     path.write_text(json.dumps(asdict(job)), encoding="utf-8")
 
 

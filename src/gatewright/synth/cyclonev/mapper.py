@@ -16,8 +16,8 @@ class CycloneVMapper(CommandMapper):
     """Maps to the ALMs, multipliers and memories of Cyclone V."""
 
     cells = CellTable(
-        # In halves of an ALM, which a LUT of six inputs takes whole; an MLAB has 32 words of a bit
-        # in each half.
+        # In halves of an ALM; a LUT of six inputs takes both. An MLAB holds 32 words of one bit in
+        # each half.
         lut={
             **{f"MISTRAL_ALUT{inputs}": 1 for inputs in (2, 3, 4, 5)},
             "MISTRAL_ALUT6": 2,
@@ -26,7 +26,7 @@ class CycloneVMapper(CommandMapper):
             "MISTRAL_MLAB": 1,
         },
         ff={"MISTRAL_FF": 1},
-        # A block holds three, two or one of them.
+        # A DSP block holds three, two or one of them.
         dsp={"MISTRAL_MUL9X9": 1 / 3, "MISTRAL_MUL18X18": 1 / 2, "MISTRAL_MUL27X27": 1},
         bram={"MISTRAL_M10K": 10 / 36},
         memory=("MISTRAL_MLAB",),

@@ -15,7 +15,7 @@ from gatewright.synth.router import Router
 
 _SIZES = {"LFE5U-12F": "12k", "LFE5U-25F": "25k", "LFE5U-45F": "45k", "LFE5U-85F": "85k"}
 
-#: The package that all sizes come in.
+#: A package that all sizes are available in.
 _PACKAGE = "CABGA381"
 
 
@@ -37,7 +37,7 @@ class Ecp5(LutFamily):
     def router(self, device: str) -> Router:
         if device not in _SIZES:
             raise UnsupportedError(
-                f"{device}: is not an ECP5 that nextpnr knows; choose from {', '.join(_SIZES)}"
+                f"{device}: nextpnr does not know this ECP5; choose from {', '.join(_SIZES)}"
             )
         speed = str(self.speed)
         return Router(
@@ -48,7 +48,7 @@ class Ecp5(LutFamily):
             ),
             device=f"{device}-{speed}{_PACKAGE}",
             counts={
-                # What a carry chain needs to be fed from logic is among them.
+                # Includes the cells that connect carry chains to logic.
                 "lut": {"TRELLIS_COMB": 1},
                 "ff": {"TRELLIS_FF": 1},
                 "dsp": {"MULT18X18D": 1},

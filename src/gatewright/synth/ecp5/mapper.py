@@ -16,8 +16,8 @@ class Ecp5Mapper(CommandMapper):
     """Maps to the LUTs, carry chains, multipliers and memories of ECP5."""
 
     cells = CellTable(
-        # A CCU2C is two LUTs with a carry; 16 words of 4 bits take a slice of two LUTs for each two
-        # bits, and a third one for the write port (Lattice FPGA-TN-02204).
+        # A CCU2C is two LUTs with a carry. A memory of 16 words of 4 bits takes a slice of two LUTs
+        # for each two bits, and a third slice for the write port (Lattice FPGA-TN-02204).
         lut={"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
         ff={"TRELLIS_FF": 1},
         dsp={"MULT18X18D": 1},

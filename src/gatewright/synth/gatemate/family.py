@@ -25,12 +25,12 @@ class GateMate(LutFamily):
     @override
     def router(self, device: str) -> Router:
         if device != "CCGM1A1":
-            raise UnsupportedError(f"{device}: Gatewright places on one die, CCGM1A1, alone")
+            raise UnsupportedError(f"{device}: only CCGM1A1, a single die, can be routed")
         return Router(
             program="nextpnr-himbaechel-gatemate",
             options=("--device", device, "--vopt", "allow-unconstrained"),
             device=device,
-            # A half of a CPE is a tree of LUTs or an adder, and a register.
+            # Half a CPE is a tree of LUTs or an adder, and a register.
             counts={
                 "lut": {"CPE_LT": 1.0, "CPE_ADDF": 1.0, "CPE_ADDF2": 2.0},
                 "ff": {"CPE_FF": 1.0},

@@ -16,7 +16,7 @@ class GateMateMapper(CommandMapper):
     """Maps to the LUT trees, adders and memories of GateMate."""
 
     cells = CellTable(
-        # In halves of a CPE: trees of LUTs with four inputs are one, with five inputs both.
+        # In halves of a CPE: a tree of LUTs takes one half for four inputs, both for five.
         lut={
             **dict.fromkeys(("CC_LUT1", "CC_LUT2", "CC_L2T4", "CC_MX2", "CC_ADDF"), 1),
             **dict.fromkeys(("CC_L2T5", "CC_MX4"), 2),

@@ -40,7 +40,7 @@ class Gowin(LutFamily):
     def router(self, device: str) -> Router:
         if device not in _DEVICES:
             raise UnsupportedError(
-                f"{device}: Gatewright knows no pins of it for nextpnr; it does of "
+                f"{device}: Gatewright has no pins of it for nextpnr; choose from "
                 f"{', '.join(_DEVICES)}"
             )
         part, family, pins = _DEVICES[device]

@@ -22,7 +22,7 @@ class GowinMapper(CommandMapper):
     synth_family: str
 
     cells = CellTable(
-        # An ALU is a LUT with its carry. A memory of 16 words takes a LUT per bit.
+        # An ALU is a LUT with a carry. A memory of 16 words takes one LUT per bit.
         lut={
             **{f"LUT{inputs}": 1 for inputs in (1, 2, 3, 4)},
             "ALU": 1,

@@ -13,7 +13,7 @@ from gatewright.synth.ice40.mapper import Ice40Mapper
 from gatewright.synth.lut_family import LutFamily
 from gatewright.synth.router import Router
 
-#: nextpnr's options for a device, and a package that it comes in.
+#: nextpnr's option for a device, and a package that it is available in.
 _DEVICES = {
     "iCE40HX1K": ("hx1k", "tq144"),
     "iCE40HX4K": ("hx4k", "tq144"),
@@ -47,7 +47,7 @@ class Ice40(LutFamily):
                 f"{device}: nextpnr does not know this iCE40; choose from {', '.join(_DEVICES)}"
             )
         option, package = _DEVICES[device]
-        # A logic cell is a LUT with a carry and a register; which of them it uses is not counted.
+        # A logic cell is a LUT, a carry and a register; the count doesn't say which are used.
         counts = {"lut": {"ICESTORM_LC": 1.0}, "bram": {"ICESTORM_RAM": 1 / 9}}
         if self.device == "u":
             counts["dsp"] = {"ICESTORM_DSP": 1.0}

@@ -22,7 +22,7 @@ class Ice40Mapper(CommandMapper):
     device: str
 
     cells = CellTable(
-        # A carry is that of a LUT.
+        # A carry is part of a LUT's logic cell.
         lut={"SB_LUT4": 1},
         ff={
             f"SB_DFF{edge}{kind}": 1

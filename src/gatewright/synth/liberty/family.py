@@ -1,4 +1,4 @@
-"""A target of standard cells: where its library is, and the estimates for its gates."""
+"""A target of standard cells: its library, and the delay estimates of its gates."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ _Line = Annotated[str, Field(pattern=r"^[ -~]{1,200}$")]
 
 _ROOT = "$PDK_ROOT/"
 _HOMES = (".ciel", ".volare")
-"""Folders of the user's home where PDKs are, where PDK_ROOT is not set."""
+"""Directories in the user's home that PDKs are searched in if PDK_ROOT is not set."""
 
 _LOADS = 4
-"""Inputs of a NAND2 that every output of a module drives, and every gate of an estimate."""
+"""Fanout, in NAND2 inputs, of the outputs of a module and of the gates in estimates."""
 
 
 @dataclass(frozen=True)
 class Liberty(Family):
-    """What the file of a target says of a cell library.
+    """The settings of a cell library in the file of a target.
 
     Attributes:
-        libraries: paths of the library, of which the first that exists is taken; one that begins
-            with `$PDK_ROOT/` stands below that folder, by default below ~/.ciel or ~/.volare.
-        obtain: how one gets the library, for messages.
-        nand2: the NAND gate with two inputs that areas are counted in.
+        libraries: paths of the library; the first that exists is used. `$PDK_ROOT/` at the
+            beginning is the directory of PDKs, by default ~/.ciel or ~/.volare.
+        obtain: how to get the library, for messages.
+        nand2: the two-input NAND that is the unit of NAND2 equivalents.
         driving_cell: the buffer that drives every input of a module.
-        dont_use: cells that are not used, with `*` and `?`.
-        pdk: name of the PDK, as LibreLane has it; None if it has none.
-        cells: name of the cell library, as LibreLane has it; None for the PDK's default.
+        dont_use: cells not to be used; `*` and `?` are wildcards.
+        pdk: name of the PDK in LibreLane; None if it has none.
+        cells: name of the cell library in LibreLane; None for the PDK's default.
     """
 
     libraries: Annotated[tuple[_Line, ...], Field(min_length=1)]
@@ -55,7 +55,7 @@ class Liberty(Family):
 
     @property
     def path(self) -> Path:
-        """The library.
+        """Path of the library.
 
         Raises:
             InputError: if none of the paths exists.
@@ -68,10 +68,11 @@ class Liberty(Family):
 
     @property
     def library(self) -> CellLibrary:
-        """The library, read.
+        """The parsed library.
 
         Raises:
-            InputError: if it is not there, or is none, or has not the cells that the target names.
+            InputError: if it does not exist, is not a library, or lacks cells that the target
+                names.
         """
         found = load_library(self.path)
         _gate(found, self.nand2, inputs=2)
@@ -125,7 +126,7 @@ def _places(text: str) -> list[Path]:
 
 
 def pdk_roots() -> list[Path]:
-    """Folders that PDKs are searched for in: the one that PDK_ROOT says, or those of the home."""
+    """Directories to search for PDKs: that of PDK_ROOT, or `_HOMES` in the user's home."""
     given = os.environ.get("PDK_ROOT")
     return [Path(given)] if given else [Path.home() / name for name in _HOMES]
 
@@ -134,13 +135,13 @@ def _gate(library: CellLibrary, name: str, *, inputs: int) -> None:
     cell = library.cell(name)
     if len(cell.inputs) != inputs or len(cell.outputs) != 1 or cell.area <= 0:
         raise InputError(
-            f"{library.path}: cell '{name}' is no gate with {inputs} input{'s' * (inputs > 1)}, an "
-            "output and an area"
+            f"{library.path}: cell '{name}' is not a gate with {inputs} input{'s' * (inputs > 1)}, "
+            "one output and an area"
         )
 
 
 def _slew(gate: Cell, load: float) -> float:
-    """What a gate makes of its own slew, driven by gates like it."""
+    """The output slew of a gate in a chain of such gates."""
     slew = 0.0
     for _ in range(8):
         slew = _mean(gate, ("rise_transition", "fall_transition"), slew, load)
@@ -160,10 +161,10 @@ def _mean(gate: Cell, tables: tuple[str, ...], slew: float, load: float) -> floa
 
 
 def _register(library: CellLibrary, slew: float, load: float) -> float:
-    """Clock to output and set-up of the smallest flip-flop without set and reset."""
+    """Clock-to-output delay plus setup time of the smallest flip-flop without set and reset."""
     plain = [cell for cell in library.cells if cell.next_state in cell.pins and cell.outputs]
     if not plain:
-        raise InputError(f"{library.path}: has no flip-flop that takes its data as they are")
+        raise InputError(f"{library.path}: has no plain D flip-flop")
     cell = min(plain, key=lambda cell: cell.area)
     data = cell.pins[cell.next_state or ""]
     setups = [

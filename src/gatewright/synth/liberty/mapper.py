@@ -21,16 +21,16 @@ _CONSTRAINTS = "abc.constr"
 
 @dataclass(frozen=True)
 class LibertyMapper(Mapper):
-    """Maps to gates and flip-flops; memories become flip-flops, and ROMs logic.
+    """Maps to gates and flip-flops; memories become flip-flops, ROMs become logic.
 
     Attributes:
         library: path of the library.
         sha256: hash of its content.
-        nand2: the cell that areas are counted in.
-        driving_cell: what drives every input of a module.
+        nand2: the cell that is the unit of NAND2 equivalents.
+        driving_cell: the cell that drives every input of a module.
         load_ff: load of every output, in fF.
-        dont_use: cells that are not used, with `*` and `?` for any text and any character.
-        clock_ps: clock period, in ps, that gates are sized and nets are buffered for.
+        dont_use: cells not to be used; `*` stands for any text, `?` for any character.
+        clock_ps: clock period that gates are sized and nets are buffered for, in ps.
     """
 
     keeps_netlists: ClassVar[bool] = True
@@ -58,7 +58,7 @@ class LibertyMapper(Mapper):
 
     @override
     def map(self, netlist: Netlist, top: str) -> list[str]:
-        # Commands are text; in the folder that they run in the files have plain names.
+        # Commands are text, so files get plain names in the directory that the commands run in.
         Path(_LIBRARY).symlink_to(self.library)
         Path(_CONSTRAINTS).write_text(
             f"set_driving_cell {self.driving_cell}\nset_load {self.load_ff:.6g}\n",
@@ -74,7 +74,7 @@ class LibertyMapper(Mapper):
             f"dfflibmap -liberty {_LIBRARY}{avoided}",
             "opt",
             "setundef -zero",
-            # Without constraints and a clock, ABC puts buffers nowhere.
+            # Without constraints and a clock, ABC inserts no buffers.
             f"abc -liberty {_LIBRARY}{avoided} -constr {_CONSTRAINTS} -D {self.clock_ps}",
             "opt_clean -purge",
         ]

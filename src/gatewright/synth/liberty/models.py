@@ -1,4 +1,4 @@
-"""Verilog models of a library's cells, of their functions, as Yosys reads them."""
+"""Verilog models of a library's cells, written by Yosys from their functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EDGES = {"rising_edge": "posedge", "falling_edge": "negedge"}
 
 
 def write_models(path: Path) -> Path:
-    """The models of a library, in the user's cache; see `model_text`."""
+    """Write the models of a library into the user's cache, see `model_text`; their file."""
     library = load_library(path)
     text = model_text(library)
     models = cache_dir() / "liberty" / f"{library.sha256}.v"
@@ -32,10 +32,10 @@ def write_models(path: Path) -> Path:
 
 
 def model_text(library: CellLibrary) -> str:
-    """Verilog modules of the cells, in ns, with paths whose delays an SDF file can give.
+    """Verilog modules of the cells, in ns, with paths that an SDF file can annotate with delays.
 
     Raises:
-        DesignFailure: if Yosys does not take the library.
+        DesignFailure: if Yosys rejects the library.
     """
     key = key_of(yosys_version(), library.sha256, Path(__file__).read_bytes())
     logic = kept("liberty", key, lambda: _logic(library)).decode()

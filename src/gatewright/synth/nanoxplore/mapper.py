@@ -24,7 +24,7 @@ class NanoXploreMapper(CommandMapper):
     cells = CellTable(
         lut={"NX_LUT": 1, "NX_CY": 4},
         ff={"NX_DFF": 1, "NX_BFF": 1},
-        # RAM blocks, and register files.
+        # RAM blocks and register files.
         bram={
             "NX_RAM": 48 / 36,
             "NX_RFB": 1 / 36,

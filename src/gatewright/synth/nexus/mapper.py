@@ -24,7 +24,7 @@ class NexusMapper(CommandMapper):
     cells = CellTable(
         lut={"LUT4": 1, "CCU2": 2, "DPR16X4": 6, "INV": 1},
         ff={f"FD1P3{kind}X": 1 for kind in "BDIJ"},
-        # In multipliers of 18 by 18 bits, as data sheets count them.
+        # In 18x18 multipliers, as data sheets count them.
         dsp={
             "MULT9X9": 0.5,
             "MULT18X18": 1,

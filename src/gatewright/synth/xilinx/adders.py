@@ -1,19 +1,19 @@
 """Maps sums of up to three operands onto the carry chains of Xilinx 6-LUT fabrics.
 
-Works on a netlist as Yosys' `write_json` prints it, before any arithmetic has been mapped. A sum
-whose parts come from one source line, with inner results that nothing else reads, becomes one row
-of look-up tables and one carry chain. In column i
+Works on a netlist in the format of Yosys' `write_json`, before any arithmetic has been mapped. A
+sum whose parts come from one source line, and whose inner results nothing else reads, becomes one
+row of look-up tables and one carry chain. In column i
 
     O5 (m[i])  = the column's operand bits carry into column i + 1
     O6 (S[i])  = parity of the operand bits and m[i-1]
     DI[i]      = m[i-1]
 
 so that the chain adds the parities to the shifted majorities: three operands at a LUT per bit. A
-subtracted bit enters inverted, as -b = (1 - b) - 1, and a sign bit likewise, as its weight is
-negative; the truth tables swallow the inversions and the ones that are left over add up to one
-constant. Nothing is sign-extended, so the bit that a sum grows by costs nothing: it is the carry.
-The constant is spread over columns with fewer than three operand bits, the carry-in and the first
-m; which spread costs fewest LUTs is found by dynamic programming over the columns.
+subtracted bit enters inverted, because -b = (1 - b) - 1, and so does a sign bit, because its weight
+is negative. The truth tables absorb the inversions, and the remaining ones add up to one constant.
+Nothing is sign-extended, so the additional bit of a sum is free: it is the carry.
+The constant is distributed over columns with fewer than three operand bits, the carry-in and the
+first m. Dynamic programming over the columns finds the distribution with the fewest LUTs.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ Bit = int | str  # a net's number, or one of the constants "0", "1", "x", "z"
 
 MIN_COLUMNS = 3  # shorter sums are left to Yosys, which builds them from plain LUTs
 
-# A carry chain is a black box until the LUTs are mapped, then becomes a CARRY4: abc9, which knows
-# what a CARRY4 does, replaces the sum of a first column that has a carry-in by an inverter.
+# A carry chain is a black box until the LUTs are mapped, and then becomes a CARRY4. Otherwise abc9,
+# which knows the function of a CARRY4, would replace the sum of a first column with a carry-in by
+# an inverter.
 CARRY = "gw_carry4"
 _CARRY_PORTS = (
     ("CI", "input", 2, 1),
@@ -58,7 +59,7 @@ _OPERATORS = {
 
 @dataclass(frozen=True)
 class _Function:
-    """A symmetric function: its value by how many of the literals and `ones` are one."""
+    """A symmetric function: `values` by the number of ones among the literals, plus `ones`."""
 
     values: tuple[int, ...]
     literals: tuple[_Literal, ...]
@@ -85,7 +86,7 @@ class _Function:
         return _table(self.values, pattern, self.ones, inputs)
 
     def wire(self) -> Bit | None:
-        """The net or constant that it equals, or None where it needs a LUT."""
+        """The net or constant that it equals, or None if it needs a LUT."""
         nets = self.nets()
         table = self.table(nets, len(nets))
         if "1" not in table:
@@ -97,7 +98,7 @@ class _Function:
 
 @dataclass(frozen=True)
 class _Operand:
-    """A term of a sum: bits from the least significant one, read as signed or not, then negated."""
+    """A term of a sum: bits, least significant first, signed or unsigned, perhaps subtracted."""
 
     bits: tuple[Bit, ...]
     signed: bool
@@ -106,7 +107,7 @@ class _Operand:
 
 @dataclass(frozen=True)
 class _Step:
-    """What one column does: `ones` constant ones among its operands; two operands only or three."""
+    """One column: the number of constant ones among its operands; whether it adds two or three."""
 
     ones: int
     two_operand: bool
@@ -114,7 +115,7 @@ class _Step:
 
 @dataclass(frozen=True)
 class _Plan:
-    """A mapping of columns: what enters the chain's start, then a step per column."""
+    """A mapping of columns: inputs at the start of the chain, and a step per column."""
 
     cost: int
     carry_in: int
@@ -130,7 +131,7 @@ def map_adders(netlist: Netlist) -> int:
             cells `$add`, `$sub` and `$neg`, with `src` attributes.
 
     Returns:
-        How many sums have been mapped.
+        The number of sums mapped.
     """
     mapped = sum(
         _ModuleMapper(module).run()
@@ -160,7 +161,7 @@ class _ModuleMapper:
         self._driver: dict[Bit, str] = {}
         top = 1
         for name, cell in self._cells.items():
-            # An instance of an unknown module has no directions: all its ports count as readers.
+            # An instance of an unknown module has no directions; its ports count as readers.
             directions = cell.get("port_directions", {})
             for port, bits in cell["connections"].items():
                 top = max(top, *(bit for bit in bits if isinstance(bit, int)), top)
@@ -175,7 +176,7 @@ class _ModuleMapper:
         self._next_net = top + 1
 
     def run(self) -> int:
-        """Map every sum; returns how many."""
+        """Map every sum and return their number."""
         adders = {name for name, cell in self._cells.items() if cell["type"] in _OPERATORS}
         adders = {name for name in adders if not self._belongs_to_multiplier(name)}
         inner = {name: self._inner_sums(name, adders) for name in adders}
@@ -185,17 +186,17 @@ class _ModuleMapper:
         return mapped
 
     def _map_tree(self, name: str, inner: dict[str, dict[str, str]]) -> int:
-        """Map a sum as one row, or piece by piece where one row can't hold it."""
+        """Map a sum as one row, or in several if one row is not possible."""
         if self._map_sum(name, self._operands(name, inner)):
-            return 1  # opt_clean removes the inner sums, which nobody reads now
+            return 1  # opt_clean removes the inner sums, which now have no readers
         mapped = int(bool(inner[name]) and self._map_sum(name, self._operands(name, {name: {}})))
         return mapped + sum(self._map_tree(source, inner) for source in inner[name].values())
 
     def _belongs_to_multiplier(self, name: str) -> bool:
-        """Whether a multiplier's DSP block has this adder: of a product, or of registered ones.
+        """Whether this adder should be in a multiplier's DSP block.
 
-        Of a registered product only where the adder accumulates: a sum like any other costs less
-        in a row with its third operand.
+        So if it adds a product. If the product is registered, only if the adder accumulates; any
+        other sum is cheaper in a row, which has a third operand.
         """
         connections = self._cells[name]["connections"]
         for port, other in ("AB", "BA"):
@@ -207,18 +208,18 @@ class _ModuleMapper:
         return False
 
     def _type(self, bit: Bit) -> str:
-        """Type of the cell that drives a net; none of an input's, or of a sum's already mapped."""
+        """Type of the cell that drives a net; "" for an input or a sum that is mapped already."""
         cell = self._cells.get(self._driver.get(bit, ""))
         return str(cell["type"]) if cell is not None else ""
 
     def _is_product(self, bit: Bit) -> bool:
-        """Whether a net comes straight from a multiplier that may be in a DSP slice."""
+        """Whether a multiplier that may be in a DSP slice drives a net directly."""
         if self._type(bit) != "$mul":
             return False
         return bool(self._cells[self._driver[bit]]["attributes"].get("use_dsp") != "no")
 
     def _before(self, bit: Bit, kind: str) -> list[Bit]:
-        """What becomes of a net: the data inputs, at its place, of the `kind` that drives it."""
+        """The data inputs of a net's driver at the net's position, if the driver is a `kind`."""
         if self._type(bit) != kind:
             return []
         connections = self._cells[self._driver[bit]]["connections"]
@@ -227,7 +228,7 @@ class _ModuleMapper:
         return [connections[port][place] for port in inputs]
 
     def _is_registered_product(self, bit: Bit) -> bool:
-        """Whether a net is a product's, registered, with or without an enable."""
+        """Whether a net is a registered product, with or without an enable."""
         return any(
             self._is_product(source)
             for data in self._before(bit, "$dff")
@@ -235,7 +236,7 @@ class _ModuleMapper:
         )
 
     def _is_sum_of(self, name: str, bits: list[Bit]) -> bool:
-        """Whether one of an adder's operands is its own result, registered, or a start value."""
+        """Whether an operand of an adder is its own registered result, perhaps with a preload."""
         result = self._cells[name]["connections"]["Y"][0]
         return any(
             result in (data, *self._before(data, "$mux"))
@@ -255,7 +256,7 @@ class _ModuleMapper:
             if source is None or source not in adders or _line(self._cells[source]) != _line(cell):
                 continue
             result = self._cells[source]["connections"]["Y"]
-            # A narrower inner sum wraps where the whole doesn't.
+            # A narrower inner sum would wrap where the whole sum does not.
             whole = len(bits) >= width and result[:width] == bits[:width]
             if whole and all(self._fanout[bit] == bits.count(bit) for bit in result):
                 found[port] = source
@@ -264,7 +265,7 @@ class _ModuleMapper:
     def _operands(
         self, name: str, inner: dict[str, dict[str, str]], negated: bool = False
     ) -> list[_Operand]:
-        """The terms of a sum, inner sums dissolved."""
+        """The terms of a sum, with inner sums expanded."""
         cell = self._cells[name]
         terms: list[_Operand] = []
         for port, subtracted in _OPERATORS[cell["type"]].items():
@@ -274,16 +275,16 @@ class _ModuleMapper:
                 signed = bool(int(cell["parameters"][f"{port}_SIGNED"], 2))
                 bits = cell["connections"][port]
                 terms.append(_operand(bits, signed, negated != subtracted))
-        # The chain's data input takes the first of two operands: one that is there without a LUT,
-        # so that logic before the other one joins the sum's truth table.
+        # The chain's data input takes the first of two operands. That should be one without logic
+        # before it, so that logic before the other can merge into the sum's truth table.
         return sorted(terms, key=lambda term: any(map(self._is_logic, term.bits)))
 
     def _is_logic(self, bit: Bit) -> bool:
-        """Whether a net comes from a cell that logic is made of."""
+        """Whether a net is driven by combinational logic."""
         return self._type(bit) not in ("", "$dff")
 
     def _map_sum(self, name: str, operands: list[_Operand]) -> bool:
-        """Replace the cell `name` by a row that adds `operands`; False where none can."""
+        """Replace the cell `name` by a row that adds `operands`; False if no row can."""
         output: list[Bit] = self._cells[name]["connections"]["Y"]
         used = max((i + 1 for i, bit in enumerate(output) if self._fanout[bit]), default=0)
         low, high = _range(operands)
@@ -315,7 +316,7 @@ class _ModuleMapper:
         return True
 
     def _row(self, name: str, plan: _Plan, columns: list[list[_Literal]]) -> list[Bit]:
-        """Build the LUTs and the carry chain of a plan; returns the sum's bits."""
+        """Build the LUTs and the carry chain of a plan, and return the bits of the sum."""
         src = self._cells[name]["attributes"].get("src", "")
         below: _Literal = (str(plan.first_majority), False)
         selects: list[Bit] = []
@@ -364,14 +365,14 @@ class _ModuleMapper:
         }
 
     def _single(self, name: str, function: _Function, src: str) -> int:
-        """A function of its own: left generic, so that it may merge with the logic before it."""
+        """One function as a generic `$lut`, so that it can merge with the logic before it."""
         net, nets = self._new_net(), function.nets()
         parameters = {"WIDTH": f"{len(nets):032b}", "LUT": function.table(nets, len(nets))}
         self._add(name, "$lut", {"A": nets}, {"Y": [net]}, src, parameters)
         return net
 
     def _dual(self, name: str, upper: _Function, lower: _Function, src: str) -> tuple[int, int]:
-        """Two functions of the same inputs in one LUT; returns O6 and O5."""
+        """Two functions of the same inputs in one LUT; their nets O6 and O5."""
         nets = sorted({*upper.nets(), *lower.nets()})
         pins: list[Bit] = [*nets, *["0"] * (5 - len(nets)), "1"]
         o6, o5 = self._new_net(), self._new_net()
@@ -400,7 +401,7 @@ class _ModuleMapper:
         return total[: len(selects)]
 
     def _resolve_aliases(self) -> None:
-        """Let every reader of a replaced net read what drives it now."""
+        """Connect every reader of a replaced net to its new driver."""
 
         def resolve(bits: list[Bit]) -> None:
             for i, bit in enumerate(bits):
@@ -417,14 +418,14 @@ class _ModuleMapper:
 
 @lru_cache(maxsize=1 << 16)
 def _plan(shape: tuple[tuple[bool, ...], ...], constant: int) -> _Plan | None:
-    """Cheapest mapping of columns plus a constant modulo 2^len(shape); None where none fits.
+    """Cheapest mapping of columns plus a constant modulo 2^len(shape); None if there is none.
 
     Args:
-        shape: per column from the least significant, which of its operand bits are inverted.
-        constant: what to add to the operand bits, 0 <= constant < 2^len(shape).
+        shape: per column, least significant first, which of its operand bits are inverted.
+        constant: the constant to add to the operand bits, 0 <= constant < 2^len(shape).
     """
     width = len(shape)
-    # By what is left of the constant and the kind of the majority from below: the best so far.
+    # The best plan so far, by the rest of the constant and the kind of the majority from below.
     best = {
         ((constant - carry_in - first) % (1 << width), str(first)): _Plan(0, carry_in, first, ())
         for first, carry_in in ((1, 1), (1, 0), (0, 1), (0, 0))
@@ -483,23 +484,23 @@ class _Column:
     """The functions of one column of a row."""
 
     select: _Function  # S
-    majority: _Function | None  # m, where it takes a LUT
-    above: _Literal  # m, where it takes none
+    majority: _Function | None  # m, if it needs a LUT
+    above: _Literal  # m, if it needs none
     data: _Function | Bit  # DI
 
     def functions(self) -> list[_Function]:
-        """What needs look-up tables beside `select`."""
+        """The functions besides `select` that need look-up tables."""
         return [item for item in (self.majority, self.data) if isinstance(item, _Function)]
 
 
 def _column(literals: list[_Literal], below: _Literal, step: _Step, last: bool) -> _Column:
-    """The functions of a column with these operand bits and this majority from the column below."""
+    """The functions of a column, from its operand bits and the majority of the column below."""
     select = _Function.parity([*literals, below], step.ones)
     if last:
         return _Column(select, None, ("0", False), "0")
     addends = len(literals) + step.ones
     if step.two_operand:
-        # The chain adds two bits itself: DI is either of them.
+        # The chain itself adds two bits; DI is either of them.
         two: list[_Literal] = [*literals, *[("1", False)] * step.ones]
         data = _upright(two) if addends == 2 else "0"
         return _Column(select, None, ("0", False), data)
@@ -520,7 +521,7 @@ def _column(literals: list[_Literal], below: _Literal, step: _Step, last: bool) 
 
 
 def _upright(choices: list[_Literal]) -> _Function | Bit:
-    """One of the literals: one that needs no inverter where there is one."""
+    """One of the literals, if possible one that needs no inverter."""
     for bit, inverted in choices:
         if not inverted:
             return bit
@@ -534,7 +535,7 @@ def _columns(
 
     Args:
         operands: the terms of the sum.
-        extend: per operand, whether its sign is repeated up to `width` or enters once, inverted.
+        extend: per operand, whether its sign is repeated up to `width`, or enters inverted once.
         width: columns of the sum.
     """
     columns: list[list[_Literal]] = [[] for _ in range(width)]
@@ -584,7 +585,7 @@ def _range(operands: list[_Operand]) -> tuple[int, int]:
 
 
 def _line(cell: dict[str, Any]) -> str:
-    """File and line that a cell comes from; unique where unknown."""
+    """File and line that a cell comes from; unique text if unknown."""
     place: str = cell["attributes"].get("src", "").split("|")[0]
     file, _, position = place.rpartition(":")
     return f"{file}:{position.split('.')[0]}" if file else str(id(cell))

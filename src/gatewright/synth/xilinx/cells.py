@@ -1,4 +1,4 @@
-"""From the cells of a mapped netlist to resources, as an AMD device spends them."""
+"""Resources of the cells of a mapped netlist on AMD devices."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LATCHES = ("LDCE", "LDPE")
 
 
 def count(cells: Mapping[str, int], module: str) -> Resources:
-    """Resources of a mapped netlist: see `Mapper.count`.
+    """Resources of a mapped netlist, see `Mapper.count`.
 
     Raises:
         DesignFailure: if there are latches.

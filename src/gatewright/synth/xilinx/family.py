@@ -1,4 +1,4 @@
-"""A target of AMD devices, and the estimates for their fabric."""
+"""A target of AMD devices, and the cost model of their fabric."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gatewright.synth.xilinx.mapper import XilinxMapper
 
 @dataclass(frozen=True)
 class Xilinx(Family):
-    """What the file of a target says of its devices.
+    """The settings of AMD devices in the file of a target.
 
     Attributes:
-        synth_family: Yosys' name of the family: `synth_xilinx -family`.
-        part: the device that Vitis HLS is told.
-        dsp_price: what a DSP slice counts in LUTs, against adder graphs.
+        synth_family: Yosys' name of the family, `synth_xilinx -family`.
+        part: the device for Vitis HLS.
+        dsp_price: cost of a DSP slice, in LUTs, to compare with adder graphs.
         delays: the delay model.
     """
 
@@ -40,12 +40,12 @@ class Xilinx(Family):
         return LutFabric(
             delays=self.delays,
             table_inputs=6,
-            # `adders` maps three operands to a LUT per bit.
+            # `adders` adds three operands with one LUT per bit.
             sum_operands=3,
             # da4ml's graphs cost 0.22 in a sparse 6-bit network, 0.40 in a dense 16-bit one.
             digit_area=0.35,
             dsp_luts=self.dsp_price,
-            # Half a block: 18 Kb.
+            # Half a block RAM: 18 Kb.
             block_ram=BlockRam(width=36, depth=512, luts=60),
         )
 

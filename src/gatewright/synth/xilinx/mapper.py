@@ -1,4 +1,4 @@
-"""How Yosys maps a netlist to AMD devices: the script of `synth_xilinx`, cut open."""
+"""How Yosys maps a netlist to AMD devices: `synth_xilinx`, run in sections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gatewright.synth.yosys import yosys_share
 if TYPE_CHECKING:
     from gatewright.results.utilization import Resources
 
-# The multiplier of a family's DSP slice: Yosys' map of it, and the operand widths.
+# The multiplier of a family's DSP slice: Yosys' techmap file, and the operand widths.
 _MULTIPLIERS = {
     "xc7": ("xc7_dsp_map.v", 25, 18),
     "xcu": ("xcu_dsp_map.v", 27, 18),
@@ -43,8 +43,8 @@ class XilinxMapper(Mapper):
     def map(self, netlist: Netlist, top: str) -> list[str]:
         synth = f"{self.flow} -top {top} -noiopad -noclkbuf -flatten"
         cells = netlist["modules"][top]["cells"].values()
-        # Without memories, multipliers and primitives, what Yosys reads to map them is left out:
-        # most of the time that a small module takes.
+        # If there are no memories, multipliers or primitives, skip the files that Yosys reads to
+        # map them, which takes most of the time of a small module.
         blocks = any(_is_block(cell["type"]) for cell in cells)
         return [
             f"log Mapped {map_adders(netlist)} sums onto carry chains.",
@@ -62,7 +62,7 @@ class XilinxMapper(Mapper):
             f"{synth} -run map_dsp:coarse",
         ]
         if self.synth_family != "xc7":
-            # Yosys packs registers into the DSP48E1 only; the DSP48E2's are the same.
+            # Yosys packs registers into a DSP48E1 only; those of a DSP48E2 are the same.
             commands += [
                 "chtype -set DSP48E1 t:DSP48E2",
                 "xilinx_dsp -family xc7",
@@ -71,7 +71,7 @@ class XilinxMapper(Mapper):
         return [*commands, f"{synth} -run coarse:map_ffram"]
 
     def _map_narrow_products(self) -> list[str]:
-        """Products asked for in DSP slices, which `synth_xilinx` would find too small."""
+        """Map products with use_dsp=yes that are too narrow for `synth_xilinx` to DSP slices."""
         file, a, b = _MULTIPLIERS[self.synth_family]
         return [
             f"techmap -map +/mul2dsp.v -map +/xilinx/{file} -D DSP_NAME=$__MUL{a}X{b}"
@@ -101,7 +101,7 @@ def _map_none(synth: str, top: str) -> list[str]:
 
 
 def _is_block(kind: str) -> bool:
-    """Whether a cell of an elaborated netlist may become, or is, more than LUTs and flip-flops."""
+    """Whether a cell of an elaborated netlist can become anything but LUTs and flip-flops."""
     return not kind.startswith("$") or kind == "$mul" or kind.startswith("$mem")
 
 
