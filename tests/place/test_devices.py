@@ -57,7 +57,7 @@ def test_devices_of_other_families(tmp_path, name):
     [
         ("lifcl-40", "carry chains of Yosys' netlists for Nexus"),
         ("gw2a-55", "has no pins of it"),
-        ("ccgm1a2", "one die"),
+        ("ccgm1a2", "single die"),
         ("xcku5p", "no open router is known"),
     ],
 )
