@@ -12,7 +12,6 @@ from gatewright.baseline.tflite_worker import (
     Running,
     Unconverted,
     convert,
-    time_calls,
     weight_tensors,
 )
 from gatewright.frontend.quiet import import_keras
@@ -147,23 +146,3 @@ def test_models_of_several_inputs_are_refused(monkeypatch, tmp_path, capsys):
     model = keras.Model(pair, keras.layers.Add()(pair))
     said = answer(model, np.ones((3, 4), np.float32), monkeypatch, tmp_path, capsys)
     assert said == {"refused": "made_up.h5: a baseline needs a model of one input and one output"}
-
-
-def test_the_time_of_a_call():
-    calls = []
-
-    def call():
-        calls.append(0)
-        time.sleep(0.002)
-
-    low, median, high, count = time_calls(call, 0.01)
-    assert count == tflite_worker.FEWEST < len(calls)
-    assert 2000 <= low <= median <= high
-    assert median < 20_000
-
-
-def test_as_many_calls_as_fit_into_the_time():
-    start = time.monotonic()
-    _, median, _, count = time_calls(lambda: None, 0.05)
-    assert count > 1000 and median < 100
-    assert time.monotonic() - start < 5

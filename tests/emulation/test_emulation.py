@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 from concurrent.futures import CancelledError
 
 import numpy as np
@@ -103,6 +104,14 @@ def test_trace_agrees_with_predict(project, samples):
     np.testing.assert_array_equal(layers["small"], predicted[0])
     np.testing.assert_array_equal(layers["total"], predicted[1])
     np.testing.assert_array_equal(layers["total"], layers["act"] - layers["right"])
+
+
+def test_every_sample_has_its_own_time(project, samples):
+    emulation = Emulation(project)
+    start = time.perf_counter()
+    taken = emulation.time(samples)
+    whole = time.perf_counter() - start
+    assert taken.shape == (200,) and (taken > 0).all() and taken.sum() < whole
 
 
 def test_a_moved_project_still_works(project, samples, tmp_path):

@@ -27,6 +27,7 @@ RIGHT = {
     "import-report": ["net.rpt", "--output", "project"],
     "vendor": ["project", "--tool", "vivado"],
     "fmax": ["project", "--target", "ecp5-85k"],
+    "cost": ["project"],
     "report": ["project"],
     "run": [str(MODELS / "digits_mlp")],
     "explore": [str(MODELS / "digits_mlp")],
@@ -135,7 +136,10 @@ def reached(monkeypatch):
     def work(*_, **__):
         raise InputError("reached the work")
 
-    for module in ("convert", "verify", "fifos", "synthesize", "import_reports", "place", "fmax"):
+    for module in (
+        *("convert", "verify", "fifos", "synthesize", "import_reports", "place", "fmax"),
+        "software",
+    ):
         monkeypatch.setattr(f"gatewright.flow.{module}.run_step", work)
     monkeypatch.setattr("gatewright.flow.estimate.read_design", work)
     monkeypatch.setattr("gatewright.compress.quantize_files._quantize", work)
@@ -222,6 +226,8 @@ READ = {
     "vendor-board": ("vendor", ["project", "--board", None]),
     "report": ("report", [None]),
     "report-against": ("report", ["project", "--against", None]),
+    "report-prices": ("report", ["project", "--prices", None]),
+    "cost-prices": ("cost", ["project", "--prices", None]),
     "run": ("run", [None]),
     "explore": ("explore", [None]),
 }
@@ -232,6 +238,7 @@ WRITTEN_FILES = {
         f"report-{kind}": ("report", ["project", f"--{kind}", None])
         for kind in ("html", "json", "csv", "markdown")
     },
+    "cost-csv": ("cost", ["project", "--csv", None]),
 }
 WRITTEN_FOLDERS = {
     "convert": ("convert", [*RIGHT["convert"][:-1], None]),
@@ -303,7 +310,10 @@ def filled(arguments, path, place):
 @pytest.mark.parametrize("kind", [*ODD, *ODD_NAMES])
 def test_what_is_no_file_to_read(run, reached, place, use, kind):
     command, arguments = READ[use]
-    yaml = ("convert-preset", "convert-target", "synth-target", "vendor-board", "run")
+    yaml = (
+        *("convert-preset", "convert-target", "synth-target", "vendor-board", "run"),
+        *("report-prices", "cost-prices"),
+    )
     suffix = ".yaml" if use in yaml else ".h5"
     path = odd_place(kind, place, suffix)
     status, err = run(command, *filled(arguments, path, place))
@@ -362,6 +372,8 @@ BOUNDS = [
     (("import-report", "--stage", "late"), "choose from synthesized, placed, routed"),
     (("vendor", "--limit", "nan"), "less than or equal to 10000000"),
     (("report", "--budget", "lut=nan"), "is not a number"),
+    (("cost", "--batch", "0"), "greater than or equal to 1"),
+    (("cost", "--seconds", "inf"), "less than or equal to 3600"),
     (("quantize", "--max-loss", "nan"), "a share of samples"),
 ]
 

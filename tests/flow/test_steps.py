@@ -194,7 +194,7 @@ def test_no_step_uses_the_code_that_its_key_leaves_out():
     package = Path(gatewright.__file__).parent
     left_out = {*steps._VIEWS, *steps._MODELS} - {"report"}  # figures are shown, not computed there
     for path in package.rglob("*.py"):
-        if path.relative_to(package).parts[0] in {*steps._VIEWS, *steps._MODELS}:
+        if path.relative_to(package).parts[0] in {*steps._VIEWS, *steps._MODELS, "__main__.py"}:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []

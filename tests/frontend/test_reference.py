@@ -13,7 +13,8 @@ import pytest
 from gatewright.errors import InputError
 from gatewright.frontend import load
 from gatewright.frontend.record import load_network, save_network
-from gatewright.frontend.reference import Reference, predict
+from gatewright.frontend.reference import ON_PROCESSOR, Reference, predict
+from gatewright.frontend.reference.framework_worker import Model
 
 SAMPLES = 40
 
@@ -130,6 +131,26 @@ def test_a_rebuilt_model_predicts_as_the_live_one(name, request, keras, tmp_path
         relu = np.maximum(found.linear["conv"], 0)
         np.testing.assert_array_equal(relu, found.layers["conv"])
         assert (found.linear["conv"] < 0).any()
+
+
+@pytest.mark.parametrize("name", ["images", "quantized"])
+def test_what_is_timed_computes_the_same(name, request):
+    model = request.getfixturevalue(name)
+    data = samples(*(each.shape[1:] for each in model.inputs))
+    timed = Model(load(model)).compiled(data, "/CPU:0")
+    predicted = model.predict(data, verbose=0)
+    wanted = predicted if isinstance(predicted, list) else [predicted]
+    for got, want in zip(timed(), wanted, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_is_timed(plain):
+    data = samples((4,))
+    with Reference(load(*plain[:2]), environment=ON_PROCESSOR) as reference:
+        assert reference.gpus() == []
+        found = reference.time(data, "/CPU:0", 0.01)
+    assert 0 < found.low <= found.median <= found.high < 1e7
+    assert found.count >= 50
 
 
 def test_keras_3_is_asked_what_its_own_layers_mean(tmp_path):

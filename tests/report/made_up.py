@@ -523,3 +523,11 @@ def add_routed(fields: dict[str, Any], target: str = "ecp5-85k") -> None:
         "tool": "nextpnr-ecp5",
         "version": "0.11.1",
     }
+
+
+def add_software(fields: dict[str, Any], **changes: Any) -> None:
+    """Have the fields of a report say how fast the model is as software on a processor."""
+    runs = [make_baseline(us=200.0), make_baseline(us=512.0, batch=256)]
+    fields["software"] = {"runs": [run | changes for run in runs]}
+    origin = {"method": "measured", "tool": "tf-keras", "version": "2.21.0"}
+    fields["provenance"]["groups"]["software"] = origin

@@ -7,6 +7,7 @@ import pytest
 from made_up import (
     add_analyzed,
     add_routed,
+    add_software,
     make_fidelity,
     make_fields,
     make_imported,
@@ -34,6 +35,7 @@ def everything():
     fields = make_recipe_fields()
     add_routed(fields, "xcup")
     add_analyzed(fields, "xcup")
+    add_software(fields)
     fields["timing"].update(latency_last_min=12, latency_last_max=13)
     fields["resources"]["xcup"].update(
         bram=1.5, uram=2, lutram=3, area_um2=4.5, nand2=0.5, memory_bits=8

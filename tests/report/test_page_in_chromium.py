@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 from made_up import (
     add_ranges,
+    add_software,
     make_fields,
     make_found_sweep,
     make_report,
@@ -20,6 +21,7 @@ from gatewright.report.diff import compare
 from gatewright.report.html import models_to_html
 from gatewright.report.page_data import Judged
 from gatewright.report.pareto import tradeoffs
+from gatewright.report.prices import Prices
 from gatewright.report.schema import SweepReport
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -268,3 +270,20 @@ def test_hostile_text_stays_text(kind, show):
     if kind == "html":
         assert HOSTILE[kind] in text
     assert "\x1b" not in page.content() and "\u202e" not in page.content()
+
+
+def test_an_open_configuration_tells_what_each_device_costs(show):
+    fields = make_fields()
+    add_software(fields)
+    device = {"per_hour": 3.6, "currency": "<b>EUR</b>", "source": "a shop"}
+    prices = Prices.model_validate({"devices": {"cpu": device}})
+    page = show(Judged(SweepReport.model_validate({"reports": [fields]}), prices=prices))
+    table = page.locator("#detail h3", has_text="Cost").locator("xpath=following-sibling::*[1]")
+    cells = table.locator("tbody tr").first.locator("th, td").all_inner_texts()
+    assert [cell for cell in cells if cell][:3] == [
+        "CPU TensorFlow Lite",
+        "200 measured",
+        "500,000 measured",
+    ]
+    assert "0.002 measured" in cells and "<b>EUR</b>" in cells
+    assert "3.6 <b>EUR</b> per hour (a shop)" in page.inner_text("#detail")

@@ -5,6 +5,6 @@ and ranges of activations that are measured while it runs, which hardware here r
 """
 
 from gatewright.baseline.measurement import RUNTIME, measure, obtain
-from gatewright.baseline.processor import Processor, this_processor
+from gatewright.system.processor import Processor, this_processor
 
 __all__ = ["RUNTIME", "Processor", "measure", "obtain", "this_processor"]

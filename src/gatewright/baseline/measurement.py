@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gatewright.baseline.processor import this_processor
+from gatewright.baseline import tflite_worker
 from gatewright.errors import InputError
 from gatewright.frontend import load
 from gatewright.frontend.network import Network
 from gatewright.report.schema import Baseline
-from gatewright.system import processes
+from gatewright.system import processes, stopwatch
 from gatewright.system.files import hash_file
+from gatewright.system.processor import this_processor
 from gatewright.system.versions import version_of
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def obtain(
         "cpu": processor.name,
         "cores": processor.cores,
         "versions": {name: _version(name) for name in _LIBRARIES},
-        "code": {name: _code(name) for name in ("measurement.py", "tflite_worker.py")},
+        "code": [_code(name) for name in (__file__, tflite_worker.__file__, stopwatch.__file__)],
     }
 
     def make(_: Path) -> dict[str, Any]:
@@ -206,4 +207,4 @@ def _hash(array: NDArray[Any]) -> str:
 
 
 def _code(name: str) -> str:
-    return hash_file(Path(__file__).with_name(name))
+    return hash_file(Path(name))

@@ -8,11 +8,9 @@ fields of `report.schema.Baseline`; or `{"refused": text}` if the request is wro
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,12 +21,11 @@ from numpy.typing import NDArray
 from gatewright.compress.model_files import load_model
 from gatewright.errors import InputError
 from gatewright.frontend.messages import first_line
+from gatewright.system.stopwatch import time_calls
 
 DELEGATE = "default delegate"
-WARM_UP = 0.1  # seconds
 KERNELS = (DELEGATE, "built-in kernels")
 SMALL = "layers of fewer than 1,024 weights"
-FEWEST, MOST = 50, 100_000  # calls that are timed
 
 METHOD = (
     "the interpreter, converted for this batch, with its default delegate or its built-in kernels, "
@@ -209,36 +206,6 @@ class Running:
             outputs = self._interpreter.get_tensor(self._output["index"])
             found.append(outputs[: len(part)].reshape(len(part), -1).argmax(axis=1))
         return np.concatenate(found)
-
-
-def time_calls(call: Callable[[], None], seconds: float) -> tuple[float, float, float, int]:
-    """Wall time of a call in microseconds: 5th percentile, median, 95th percentile; and how many.
-
-    Args:
-        call: what to time.
-        seconds: how long to go on; longer if need be for `FEWEST` calls.
-    """
-    clock = time.perf_counter_ns
-    end = clock() + int(1e9 * min(WARM_UP, seconds))
-    call()
-    while clock() < end:
-        call()
-    taken: list[int] = []
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        end = clock() + int(1e9 * seconds)
-        now = clock()
-        while (now < end or len(taken) < FEWEST) and len(taken) < MOST:
-            start = clock()
-            call()
-            now = clock()
-            taken.append(now - start)
-    finally:
-        if collecting:
-            gc.enable()
-    low, median, high = np.percentile(taken, [5, 50, 95]) / 1e3
-    return float(low), float(median), float(high), len(taken)
 
 
 def _check(origin: str, model: Any, x: NDArray[Any]) -> None:

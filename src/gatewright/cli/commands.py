@@ -786,6 +786,7 @@ def report(
     budget: options.Budgets = None,
     against: options.Against = None,
     tolerance: options.Tolerances = None,
+    prices: options.PriceFile = None,
     _: Annotated[
         bool,
         typer.Option(
@@ -806,12 +807,14 @@ def report(
     )
     from gatewright.report.budget import parse_budgets
     from gatewright.report.html import write_html
+    from gatewright.report.prices import read_prices
     from gatewright.report.report_files import load_models
     from gatewright.report.terminal import render_terminal
     from gatewright.report.tolerance import parse_tolerance
     from gatewright.system.files import check_new_file
 
     budgets = [one for text in budget or () for one in parse_budgets(text)]
+    costs = None if prices is None else read_prices(prices)
     tolerances = [parse_tolerance(text) for text in tolerance or ()]
     if tolerances and against is None:
         raise InputError("--tolerance says how much worse than in an older report; add --against")
@@ -819,7 +822,7 @@ def report(
     for file in filter(None, (html, csv, markdown, None if to_stdout else json_file)):
         check_new_file(file)
     refresh_reports(directories)
-    models = judge(load_models(directories), budgets, against)
+    models = judge(load_models(directories), budgets, against, costs)
     check_one_model(models, {"--json": json_file, "--csv": csv, "--markdown": markdown})
     if html:
         write_html(models, html)
@@ -829,11 +832,40 @@ def report(
             show_json(model.sweep.to_json())
         else:
             render_terminal(
-                model.sweep, console(), verdicts=model.verdicts, difference=model.difference
+                model.sweep,
+                console(),
+                verdicts=model.verdicts,
+                difference=model.difference,
+                prices=model.prices,
             )
     for model in models:
         _gate(model.sweep, model.verdicts)
     gate_regressions(models, tolerances)
+
+
+@app.command()
+def cost(
+    directories: options.Projects,
+    prices: options.PriceFile = None,
+    batch: options.SoftwareBatch = 256,
+    seconds: options.SoftwareSeconds = 1.0,
+    measure: options.Measured = True,
+    csv: options.CsvFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """Time the model as software here; tell latency, energy and cost on each device beside it."""
+    from gatewright.cli.costs import measure_all, print_costs, report_costs
+    from gatewright.report.prices import read_prices
+    from gatewright.system.files import check_new_file
+
+    known = None if prices is None else read_prices(prices)
+    if csv is not None:
+        check_new_file(csv)
+    if measure:
+        measure_all(directories, batch, seconds, _progress.begin)
+        _progress.end()
+    sweeps = report_costs(directories)
+    print_costs(sweeps, known, csv=csv, as_json=as_json)
 
 
 @app.command("import-report")

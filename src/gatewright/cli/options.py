@@ -214,3 +214,31 @@ Tolerances = Annotated[
     list[str] | None,
     typer.Option(help="With --against: how much worse, e.g. 5%, lut=10%, slack=0.1; usual 2%."),
 ]
+
+# Of `report` and `cost`
+
+PriceFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--prices", help="Prices of devices and electricity, YAML: cost of a million inferences."
+    ),
+]
+
+# Of `cost`
+
+Projects = Annotated[
+    list[Path], typer.Argument(metavar="DIR...", help="Converted project directories.")
+]
+SoftwareBatch = Annotated[
+    int,
+    typer.Option(
+        "--batch", min=1, max=1 << 16, help="Samples at once, for the throughput of software."
+    ),
+]
+SoftwareSeconds = Annotated[
+    float,
+    typer.Option("--seconds", min=0.01, max=3600, help="Seconds that each way is timed for."),
+]
+Measured = Annotated[
+    bool, typer.Option("--measure/--no-measure", help="Time the model as software here.")
+]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gatewright.report.budget import Budget
+    from gatewright.report.prices import Prices
     from gatewright.report.schema import SweepReport
     from gatewright.report.tolerance import Tolerance
 
@@ -33,9 +34,12 @@ def refresh_reports(directories: Sequence[Path]) -> None:
 
 
 def judge(
-    found: Sequence[SweepReport], budgets: Sequence[Budget], against: Path | None
+    found: Sequence[SweepReport],
+    budgets: Sequence[Budget],
+    against: Path | None,
+    prices: Prices | None = None,
 ) -> list[Judged]:
-    """Hold the reports of each model against budgets, and against those of an older report."""
+    """Hold the reports of each model against budgets, older reports and prices."""
     old = {sweep.model: sweep for sweep in (load_models([against]) if against else [])}
     if old and not any(sweep.model in old for sweep in found):
         compare(found[0], next(iter(old.values())))  # it says what is wrong
@@ -44,6 +48,7 @@ def judge(
             sweep,
             check_budgets(sweep, budgets),
             compare(sweep, old[sweep.model]) if sweep.model in old else None,
+            prices,
         )
         for sweep in found
     ]
@@ -72,9 +77,15 @@ def write_one_model(
     if json_file:
         write_json(model.sweep, json_file)
     if csv:
-        write_csv(model.sweep, csv)
+        write_csv(model.sweep, csv, model.prices)
     if markdown:
-        write_markdown(model.sweep, markdown, verdicts=model.verdicts, difference=model.difference)
+        write_markdown(
+            model.sweep,
+            markdown,
+            verdicts=model.verdicts,
+            difference=model.difference,
+            prices=model.prices,
+        )
 
 
 def gate_regressions(models: Sequence[Judged], tolerances: Sequence[Tolerance]) -> None:

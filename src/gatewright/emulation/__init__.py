@@ -7,6 +7,7 @@ limits; and only if this user's build made it. A library that came from elsewher
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 import signal
@@ -127,6 +128,20 @@ class Emulation:
         names = [tensor.name for tensor in self.layers]
         return found[:number], dict(zip(names, found[number:], strict=True))
 
+    def time(self, inputs: ArrayLike | Sequence[ArrayLike]) -> NDArray[np.float64]:
+        """Wall time of each sample in turn, in the call of the C++ alone.
+
+        Args:
+            inputs: As for `predict`.
+
+        Returns:
+            Seconds, float64 of shape (samples,).
+
+        Raises:
+            InputError: as for `predict`.
+        """
+        return self._run(self._check(inputs), (), timed=True)[-1]
+
     def _check(self, inputs: Any) -> list[NDArray[np.float64]]:
         single = len(self.inputs) == 1 and not (
             isinstance(inputs, list | tuple) and len(inputs) == 1 and np.ndim(inputs[0]) > 0
@@ -152,13 +167,18 @@ class Emulation:
         return checked
 
     def _run(
-        self, arrays: list[NDArray[np.float64]], layers: tuple[EmulatedTensor, ...]
+        self,
+        arrays: list[NDArray[np.float64]],
+        layers: tuple[EmulatedTensor, ...],
+        *,
+        timed: bool = False,
     ) -> list[NDArray[np.float64]]:
-        """Outputs, then what `layers` put out, each of shape (samples, *shape)."""
+        """Outputs, then what `layers` put out, each of shape (samples, *shape), then times."""
         samples = len(arrays[0])
-        tensors = (*self.inputs, *self.outputs, *layers)
+        shapes = [tensor.shape for tensor in (*self.inputs, *self.outputs, *layers)]
+        shapes += [()] if timed else []
         if samples == 0:
-            return [np.zeros((0, *tensor.shape)) for tensor in tensors[len(arrays) :]]
+            return [np.zeros((0, *shape)) for shape in shapes[len(arrays) :]]
         self.compile()
         job = {
             "library": str(self._library),
@@ -168,18 +188,19 @@ class Emulation:
             "layers": [(tensor.name, tensor.size) for tensor in layers],
             "samples": samples,
             "seconds": _SECONDS,
+            "timed": timed,
         }
         # Laid out as the worker has it: the number of finished samples, then the arrays.
-        size = 8 * (1 + samples * sum(tensor.size for tensor in tensors))
+        size = 8 * (1 + samples * sum(map(math.prod, shapes)))
         descriptor = os.memfd_create("emulation")
         try:
             os.truncate(descriptor, size)
             memory = mmap.mmap(descriptor, size)
             every = []
             offset = 8
-            for tensor in tensors:
-                flat = np.frombuffer(memory, np.float64, samples * tensor.size, offset)
-                every.append(flat.reshape(samples, *tensor.shape))
+            for shape in shapes:
+                flat = np.frombuffer(memory, np.float64, samples * math.prod(shape), offset)
+                every.append(flat.reshape(samples, *shape))
                 offset += flat.nbytes
             for target, values in zip(every, arrays, strict=False):
                 target[...] = values.reshape(target.shape)

@@ -11,6 +11,7 @@ import mmap
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
 # hls4ml's unrolled layers keep every product on the stack.
@@ -30,7 +31,7 @@ def main(descriptor: int) -> int:
     Args:
         descriptor: open file of the shared memory. It holds the number of finished samples
             (uint64), then of each input, output and traced layer an array of float64, samples
-            first.
+            first; where the job is timed, the seconds of each sample, float64.
     """
     job = json.load(sys.stdin)
     memory = mmap.mmap(descriptor, 0)
@@ -70,6 +71,7 @@ def _run(job: dict[str, Any], library: Any, top: Any, start: int) -> None:
     for name, size in job["layers"]:
         traces[name] = (position, size * 8)
         position += samples * size * 8
+    times = (ctypes.c_double * samples).from_address(position) if job["timed"] else None
     copies = []
     if traces:
         library.allocate_trace_storage(ctypes.c_size_t(8))
@@ -78,7 +80,10 @@ def _run(job: dict[str, Any], library: Any, top: Any, start: int) -> None:
         copies = [(item.data, *traces[item.name.decode()]) for item in found]
     for sample, addresses in enumerate(zip(*arrays, strict=True)):
         signal.alarm(seconds)  # ends this process if the sample takes longer
+        start_time = time.perf_counter()
         top(*addresses)
+        if times is not None:
+            times[sample] = time.perf_counter() - start_time
         for source, target, size in copies:
             ctypes.memmove(target + sample * size, source, size)
         finished.value = sample + 1

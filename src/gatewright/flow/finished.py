@@ -10,9 +10,11 @@ from gatewright.flow.results import (
     PlaceResults,
     PowerResults,
     SiliconResults,
+    SoftwareResults,
     SynthResults,
     VerifyResults,
 )
+from gatewright.flow.software import STEP, software_content
 from gatewright.flow.steps import read_stamp
 from gatewright.flow.synthesize import synthesized_content
 from gatewright.flow.verify import verified_content
@@ -35,6 +37,7 @@ class Finished:
         place: of placing and routing, by target.
         silicon: of static timing of netlists of standard cells, by target.
         power: of runs of such netlists, by target.
+        software: of the model as software; None where it was not measured.
         vendor: of reports of vendor tools, by tool and step.
         seconds: wall time by step, in s.
     """
@@ -45,6 +48,7 @@ class Finished:
     place: dict[str, PlaceResults]
     silicon: dict[str, SiliconResults]
     power: dict[str, PowerResults]
+    software: SoftwareResults | None
     vendor: dict[str, Imported]
     seconds: dict[str, float]
 
@@ -56,12 +60,16 @@ def finished_steps(directory: Path, rtl: RtlProject) -> Finished:
         directory: a converted project.
         rtl: its RTL.
     """
-    verified, synthesized = verified_content(directory, rtl), synthesized_content(rtl)
+    synthesized = synthesized_content(rtl)
+    subjects = {
+        "convert": "",
+        "verify": verified_content(directory, rtl),
+        STEP: software_content(directory),
+    }
     stamps = {}
     for path in sorted((directory / "steps").glob("*.json")):
         stamp = read_stamp(directory, path.stem)
-        subject = {"convert": "", "verify": verified}.get(path.stem, synthesized)
-        if stamp is not None and stamp.subject == subject:
+        if stamp is not None and stamp.subject == subjects.get(path.stem, synthesized):
             stamps[path.stem] = stamp
     results = {name: stamp.results for name, stamp in stamps.items()}
     return Finished(
@@ -71,6 +79,7 @@ def finished_steps(directory: Path, rtl: RtlProject) -> Finished:
         place=_of_kind("place", results),
         silicon=_of_kind("silicon", results),
         power=_of_kind("power", results),
+        software=results.get(STEP),
         vendor=_of_kind("vendor", results),
         seconds={name: round(stamp.seconds, 2) for name, stamp in stamps.items()},
     )

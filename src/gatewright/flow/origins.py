@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         PlaceResults,
         PowerResults,
         SiliconResults,
+        SoftwareResults,
         SynthResults,
         VerifyResults,
     )
@@ -54,6 +55,8 @@ def origins_of(finished: Finished, target: str) -> dict[str, Origin]:
         origins[f"analyzed.{name}"] = _analyzed(analyzed)
     for name, power in finished.power.items():
         origins[f"power.{name}"] = _analyzed(power)
+    if finished.software is not None:
+        origins["software"] = _of_software(finished.software)
     for name, imported in finished.vendor.items():
         origins[f"vendor.{name}"] = _of_import(imported)
     return origins
@@ -121,6 +124,17 @@ def _of_placement(found: PlaceResults) -> Origin:
 
 def _analyzed(found: SiliconResults | PowerResults) -> Origin:
     return Origin(method="analyzed", tool=found.tool, version=found.version, details=found.details)
+
+
+def _of_software(found: SoftwareResults) -> Origin:
+    runs = found.software.runs
+    tools = dict.fromkeys(run.runtime for run in runs)
+    where = dict.fromkeys(run.gpu or run.cpu or "" for run in runs)
+    return Origin(
+        method="measured",
+        tool=", ".join(tools) or "Gatewright",
+        details=f"median of repeated calls on {', '.join(where)}" if runs else None,
+    )
 
 
 _STAGES = {

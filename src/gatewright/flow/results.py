@@ -13,6 +13,7 @@ from gatewright.results.imported import Imported
 from gatewright.results.part import Part
 from gatewright.results.ranges import TypeRange
 from gatewright.results.routed import Routed
+from gatewright.results.software import Software
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import Resources
 from gatewright.results.verification import Verification, reference_of
@@ -214,6 +215,12 @@ class PowerResults(Part):
     details: Text
 
 
+class SoftwareResults(Part):
+    """Of a measurement of the model as software."""
+
+    software: Software
+
+
 _KINDS: dict[str, type[Part]] = {
     "convert": ConvertResults,
     "verify": VerifyResults,
@@ -223,8 +230,13 @@ _KINDS: dict[str, type[Part]] = {
     "fmax": FmaxResults,
     "silicon": SiliconResults,
     "power": PowerResults,
+    "software": SoftwareResults,
     "vendor": Imported,
 }
+
+
+#: Results whose JSON leaves out what is not known.
+_WITHOUT_UNKNOWN = (PlaceResults, FmaxResults, SiliconResults, PowerResults, SoftwareResults)
 
 
 def plain(results: Any) -> dict[str, Any]:
@@ -243,7 +255,7 @@ def plain(results: Any) -> dict[str, Any]:
     if isinstance(results, SynthResults):
         modules = {name: _known(found) for name, found in fields["modules"].items()}
         return fields | {"total": _known(fields["total"]), "modules": modules}
-    if isinstance(results, PlaceResults | FmaxResults | SiliconResults | PowerResults):
+    if isinstance(results, _WITHOUT_UNKNOWN):
         return results.model_dump(mode="json", exclude_none=True)
     return fields
 

@@ -105,6 +105,7 @@ def summarize(
         power={name: found.power for name, found in finished.power.items()},
         routed={name: found.routed for name, found in finished.place.items()},
         vendor=finished.vendor,
+        software=finished.software.software if finished.software else None,
         layers=_layers(design, rtl, finished.synth),
         ranges=schema.Ranges(
             weights=weight_ranges(design), activations=verified.ranges if verified else ()

@@ -7,6 +7,8 @@ import io
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from gatewright.report.cost_tables import cost_rows, tells_cost
+from gatewright.report.deployments import FIGURES as DEPLOYED
 from gatewright.report.figures import columns
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.schema import Baseline, Step
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from gatewright.report.prices import Prices
     from gatewright.report.schema import Search, SweepReport
 
 
@@ -76,6 +79,26 @@ def baselines_csv(sweep: SweepReport) -> str:
     return _csv(["task_model", *names, "throughput"], rows)
 
 
+def costs_csv(sweep: SweepReport, prices: Prices | None = None) -> str:
+    """A row per configuration and device: what an inference takes, see `report.deployments`.
+
+    The columns are model, config, kind, key, device; of each figure its number, its method and the
+    details of that; currency. A cell is empty where a figure is not known.
+    """
+    about = ["model", "config", "kind", "key", "device"]
+    fields = ("value", "method", "details")
+    rows = [
+        [
+            *(row[name] for name in about),
+            *(row.get(name, {}).get(field) for name in DEPLOYED for field in fields),
+            row.get("currency"),
+        ]
+        for row in cost_rows(sweep.reports, sweep.baselines, prices)
+    ]
+    names = [name if f == "value" else f"{name}.{f}" for name in DEPLOYED for f in fields]
+    return _csv([*about, *names, "currency"], rows)
+
+
 def trials_csv(search: Search) -> str:
     """A row per trial of a search, in the order of their numbers.
 
@@ -102,11 +125,12 @@ def trials_csv(search: Search) -> str:
     return _csv([*fields, *(f"point.{path}" for path in paths), *figures], rows)
 
 
-def write_csv(sweep: SweepReport, path: Path) -> list[Path]:
+def write_csv(sweep: SweepReport, path: Path, prices: Prices | None = None) -> list[Path]:
     """Write the reports as CSV, see `to_csv`.
 
-    Steps, baselines and the trials of a search, if any, go into files beside it: beside
-    figures.csv these are figures.steps.csv, figures.baselines.csv and figures.trials.csv.
+    Steps, baselines, costs and the trials of a search, if any, go into files beside it: beside
+    figures.csv these are figures.steps.csv, figures.baselines.csv, figures.cost.csv and
+    figures.trials.csv.
 
     Returns:
         The files written.
@@ -119,6 +143,8 @@ def write_csv(sweep: SweepReport, path: Path) -> list[Path]:
         tables[path.with_suffix(f".steps{path.suffix}")] = steps_csv(sweep)
     if sweep.baselines:
         tables[path.with_suffix(f".baselines{path.suffix}")] = baselines_csv(sweep)
+    if tells_cost(sweep.reports, prices):
+        tables[path.with_suffix(f".cost{path.suffix}")] = costs_csv(sweep, prices)
     if sweep.search:
         tables[path.with_suffix(f".trials{path.suffix}")] = trials_csv(sweep.search)
     for file, text in tables.items():

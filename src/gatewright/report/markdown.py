@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from gatewright.report.cost_tables import METHOD as COST_METHOD
+from gatewright.report.cost_tables import cost_methods, cost_table, tells_cost
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
 from gatewright.report.recipe_tables import step_table
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from gatewright.report.budget import Verdict
     from gatewright.report.diff import Changes
+    from gatewright.report.prices import Prices
     from gatewright.report.schema import Report, SweepReport
     from gatewright.report.text_tables import Entry
 
@@ -52,6 +55,7 @@ def to_markdown(
     *,
     verdicts: Sequence[Verdict] = (),
     difference: Changes | None = None,
+    prices: Prices | None = None,
 ) -> str:
     """The reports as Markdown: configurations, origins of figures, and layers.
 
@@ -61,9 +65,12 @@ def to_markdown(
         sweep: the reports.
         verdicts: budgets to list, missed ones first.
         difference: comparison with older reports to add.
+        prices: by which costs are told.
     """
     parts = [*_configurations(sweep), *_search(sweep), *_seeds(sweep), *_pruning(sweep)]
     parts += _software(sweep)
+    if tells_cost(sweep.reports, prices):
+        parts += cost_parts(sweep, prices)
     if found := bottlenecks(sweep):
         parts += ["## Bottlenecks", _list(f"{config}: {sentence}" for config, sentence in found)]
     if verdicts:
@@ -88,13 +95,15 @@ def write_markdown(
     *,
     verdicts: Sequence[Verdict] = (),
     difference: Changes | None = None,
+    prices: Prices | None = None,
 ) -> None:
     """Write the reports as Markdown, see `to_markdown`.
 
     Raises:
         InputError: if the file can't be written.
     """
-    write_text(path, to_markdown(sweep, verdicts=verdicts, difference=difference))
+    text = to_markdown(sweep, verdicts=verdicts, difference=difference, prices=prices)
+    write_text(path, text)
 
 
 def _configurations(sweep: SweepReport) -> list[str]:
@@ -190,6 +199,14 @@ def _software(sweep: SweepReport) -> list[str]:
     parts += [text for table in (gain_table(sweep),) if table for text in (METHOD, _table(table))]
     said = [*problems(sweep), *(f"{name}: {text}" for name, text in baseline_methods(sweep))]
     return parts + ([_list(said)] if said else [])
+
+
+def cost_parts(sweep: SweepReport, prices: Prices | None = None) -> list[str]:
+    """Parts of the page, blank lines apart: what an inference takes on each device."""
+    held = sweep.reports, sweep.baselines, prices
+    table = cost_table(*held)
+    said = [f"{name}: {text}" for name, text in cost_methods(*held)]
+    return ["## Cost", COST_METHOD, *([_table(table), _list(said)] if table else [])]
 
 
 def _table(entries: Sequence[Entry]) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gatewright.report.attention import remarks
+from gatewright.report.cost_tables import METHOD as COST_METHOD
+from gatewright.report.cost_tables import cost_methods, cost_table, tells_cost
 from gatewright.report.figures import FIGURES, Quantity, quantities
 from gatewright.report.pareto import eligible, tradeoffs
 from gatewright.report.recipe_tables import step_table
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from gatewright.report.budget import Verdict
     from gatewright.report.diff import Changes
+    from gatewright.report.prices import Prices
     from gatewright.report.schema import Origin, Report, SweepReport, TypeRange
     from gatewright.report.text_tables import Entry
 
@@ -42,11 +45,13 @@ class Judged:
         sweep: the reports.
         verdicts: results of checking budgets.
         difference: the comparison with older reports, if any.
+        prices: prices by which costs are computed, if any.
     """
 
     sweep: SweepReport
     verdicts: Sequence[Verdict] = ()
     difference: Changes | None = None
+    prices: Prices | None = None
 
 
 class _Origins:
@@ -78,7 +83,9 @@ def page_data(models: Sequence[Judged]) -> dict[str, Any]:
         "columns": _columns(models, reports, origins),
         "choices": _choices(models),
         "rows": [row for index, model in enumerate(models) for row in _rows(model.sweep, index)],
-        "details": [_details(report, origins) for report in reports],
+        "details": [
+            _details(report, model, origins) for model in models for report in model.sweep.reports
+        ],
         "remarks": _remarks(models),
         "changes": [change for model in models for change in _changes(model)],
     }
@@ -190,7 +197,7 @@ def _rows(sweep: SweepReport, model: int) -> list[dict[str, Any]]:
     ]
 
 
-def _details(report: Report, origins: _Origins) -> dict[str, Any]:
+def _details(report: Report, model: Judged, origins: _Origins) -> dict[str, Any]:
     """The details of one configuration."""
     said = limits(report)
     if report.fidelity is not None:
@@ -208,9 +215,27 @@ def _details(report: Report, origins: _Origins) -> dict[str, Any]:
             for title, entries in tables
             if entries and entries[0].cells
         ],
+        "cost": _cost(report, model),
         "ranges": _ranges(report),
         "facts": facts(report),
     }
+
+
+def _cost(report: Report, model: Judged) -> dict[str, Any] | None:
+    """The table of costs, and how its figures were obtained; None where nobody asked for it."""
+    if not tells_cost([report], model.prices):
+        return None
+    held = [report], model.sweep.baselines, model.prices
+    return {
+        "columns": [_plain_entry(entry) for entry in cost_table(*held)],
+        "said": [f"{name}: {text}" for name, text in cost_methods(*held)] + [COST_METHOD],
+    }
+
+
+def _plain_entry(entry: Entry) -> dict[str, Any]:
+    """A column of a table whose origins are told elsewhere."""
+    values = {} if entry.values is None else {"values": entry.values}
+    return {"heading": entry.heading, "cells": entry.cells} | values
 
 
 def _bits(found: TypeRange) -> dict[str, Any]:
@@ -230,10 +255,7 @@ def _ranges(report: Report) -> dict[str, Any] | None:
     if report.ranges is None or not table:
         return None
     return {
-        "columns": [
-            {"heading": e.heading, "cells": e.cells} | ({"values": e.values} if e.values else {})
-            for e in table
-        ],
+        "columns": [_plain_entry(entry) for entry in table],
         "bits": [_bits(each) for each in (*report.ranges.activations, *report.ranges.weights)],
     }
 
@@ -272,11 +294,7 @@ def _changes(model: Judged) -> list[dict[str, Any]]:
     return [
         {
             "model": model.sweep.model,
-            "columns": [
-                {"heading": entry.heading, "cells": entry.cells}
-                | ({} if entry.values is None else {"values": entry.values})
-                for entry in table
-            ],
+            "columns": [_plain_entry(entry) for entry in table],
             "said": model.difference.remarks(),
         }
     ]

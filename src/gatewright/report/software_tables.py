@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gatewright.report.text_tables import filled, numbers, texts
+from gatewright.report.text_tables import filled, numbers, significant, texts
 
 if TYPE_CHECKING:
     from gatewright.report.schema import Baseline, Report, SweepReport
@@ -31,11 +31,11 @@ def baseline_table(sweep: SweepReport) -> list[Entry]:
         texts("kernels", [baseline.kernels for baseline in held]),
         numbers("batch", [baseline.batch for baseline in held]),
         numbers("threads", [baseline.threads for baseline in held]),
-        _figures("median latency (µs)", [baseline.latency_us for baseline in held]),
-        _figures("p5 (µs)", [baseline.latency_low_us for baseline in held]),
-        _figures("p95 (µs)", [baseline.latency_high_us for baseline in held]),
+        significant("median latency (µs)", [baseline.latency_us for baseline in held]),
+        significant("p5 (µs)", [baseline.latency_low_us for baseline in held]),
+        significant("p95 (µs)", [baseline.latency_high_us for baseline in held]),
         numbers("repetitions", [baseline.repetitions for baseline in held]),
-        _figures("inferences per second", [baseline.throughput for baseline in held]),
+        significant("inferences per second", [baseline.throughput for baseline in held]),
         numbers(
             metrics.pop() if len(metrics) == 1 else "accuracy",
             [baseline.accuracy for baseline in held],
@@ -54,16 +54,16 @@ def gain_table(sweep: SweepReport) -> list[Entry]:
     speeds = [_speed(report) for report in reports]
     entries = [
         texts("config", [report.config.name for report in reports]),
-        _figures("latency (µs)", [latency for latency, _ in speeds]),
-        _figures("inferences per second", [rate for _, rate in speeds]),
+        significant("latency (µs)", [latency for latency, _ in speeds]),
+        significant("inferences per second", [rate for _, rate in speeds]),
     ]
     for model in models:
         least, most = fastest(sweep, model)
         latency = [least and own and least / own for own, _ in speeds]
         rate = [most and own and own / most for _, own in speeds]
         entries += [
-            _figures(f"latency gain (over {model})", latency, 3),
-            _figures(f"throughput gain (over {model})", rate, 3),
+            significant(f"latency gain (over {model})", latency, 3),
+            significant(f"throughput gain (over {model})", rate, 3),
         ]
     return filled(entries)
 
@@ -113,9 +113,3 @@ def _speed(report: Report) -> tuple[float | None, float | None]:
     if cycles is None and all(p.beats == 1 for p in report.ports if p.direction == "output"):
         cycles = timing.latency_max
     return None if cycles is None else cycles * timing.clock_ns / 1000, timing.fps
-
-
-def _figures(heading: str, values: list[float | None], digits: int = 4) -> Entry:
-    """Numbers rounded to this many significant digits."""
-    rounded = [None if value is None else float(f"{value:.{digits}g}") for value in values]
-    return numbers(heading, rounded)

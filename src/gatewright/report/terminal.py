@@ -11,6 +11,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from gatewright.report.cost_tables import METHOD as COST_METHOD
+from gatewright.report.cost_tables import cost_methods, cost_table, tells_cost
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.pruning import NO_TWIN, pruning_table, unmatched
 from gatewright.report.recipe_tables import step_table
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
     from gatewright.report.budget import Verdict
     from gatewright.report.diff import Changes
+    from gatewright.report.prices import Prices
     from gatewright.report.schema import Report, SweepReport
     from gatewright.report.text_tables import Entry
 
@@ -55,6 +58,7 @@ def render_terminal(
     *,
     verdicts: Sequence[Verdict] = (),
     difference: Changes | None = None,
+    prices: Prices | None = None,
 ) -> None:
     """Print the reports of a model as tables.
 
@@ -67,6 +71,7 @@ def render_terminal(
         console: where to print.
         verdicts: budgets to show below, missed ones first.
         difference: comparison with older reports to show below.
+        prices: by which costs are told.
     """
     entries = summary(sweep)
     shared, varying = split(entries)
@@ -106,6 +111,8 @@ def render_terminal(
     _steps(console, sweep, steps)
     _pruning(console, sweep)
     _software(console, sweep)
+    if tells_cost(sweep.reports, prices):
+        render_cost(sweep, console, prices)
     for verdict in sorted(verdicts, key=lambda verdict: verdict.ok):
         _line(console, Text(str(verdict), "green" if verdict.ok else "red"))
     if difference is not None:
@@ -126,11 +133,16 @@ _LONGEST = 60
 
 def _told(sweep: SweepReport) -> list[Report]:
     """The reports whose steps are listed: all, or those on a front if there are many."""
-    held = [report for report in sweep.reports if report.steps]
+    return _few(sweep, [report for report in sweep.reports if report.steps])
+
+
+def _few(sweep: SweepReport, held: Sequence[Report]) -> list[Report]:
+    """These reports of a sweep; if there are many, those on a front."""
     if len(held) <= _MOST:
-        return held
+        return list(held)
     front = {row for tradeoff in tradeoffs(sweep) for row in tradeoff.front}
-    return [report for row, report in enumerate(sweep.reports) if row in front and report.steps]
+    chosen = [sweep.reports[row] for row in sorted(front)]
+    return [report for report in chosen if report in held]
 
 
 def _search(console: Console, sweep: SweepReport) -> None:
@@ -189,6 +201,22 @@ def _software(console: Console, sweep: SweepReport) -> None:
         _line(console, Text(problem))
     for name, text in baseline_methods(sweep):
         _line(console, Text(f"{name}: {text}", "dim"))
+
+
+def render_cost(sweep: SweepReport, console: Console, prices: Prices | None = None) -> None:
+    """Print what an inference takes on each device, of many configurations those on a front."""
+    told = _few(sweep, sweep.reports)
+    _line(console, Text("cost", "bold"))
+    if table := cost_table(told, sweep.baselines, prices):
+        _tables(console, table, [""] * len(table[0].cells))
+        _line(console, Text(COST_METHOD, "dim"))
+    for name, text in cost_methods(told, sweep.baselines, prices):
+        _line(console, Text(f"{name}: {text}", "dim"))
+    runs = [run for report in told if report.software for run in report.software.runs]
+    for text in dict.fromkeys(f"{run.runtime}: {run.problem}" for run in runs if run.problem):
+        _line(console, Text(text))
+    if rest := len(sweep.reports) - len(told):
+        _line(console, Text(f"{rest} configurations off the front are on the page"))
 
 
 def _style(good: bool | None) -> str:

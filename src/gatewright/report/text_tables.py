@@ -32,6 +32,12 @@ def numbers(
     return Entry(heading, cells, tuple(values), group)
 
 
+def significant(heading: str, values: Sequence[float | None], digits: int = 4) -> Entry:
+    """Numbers of which that many digits count."""
+    rounded = [None if value is None else float(f"{value:.{digits}g}") for value in values]
+    return numbers(heading, rounded)
+
+
 def cut(text: str, longest: int) -> str:
     """Text shortened to at most `longest` characters, with an ellipsis if it was longer."""
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -381,6 +381,7 @@ _GROUPS = {
     "steps.compute": "cost after each step",
     "fifos": "high-water marks of FIFOs",
     "bottleneck": "bottleneck",
+    "software": "model as software",
     "ranges.weights": "ranges of weights",
     "ranges.activations": "ranges of activations",
 }

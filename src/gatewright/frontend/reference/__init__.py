@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -47,6 +48,15 @@ _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "PYTHONHASHSEED": "0",
 }
+#: As fast as it goes on the processor: nothing of the above, but what GPUs would do.
+ON_PROCESSOR = {
+    "TF_USE_LEGACY_KERAS": "1",
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "-1",
+}
+#: The same with the GPUs that there are.
+ON_ANY_DEVICE = {name: text for name, text in ON_PROCESSOR.items() if not name.startswith("CUDA")}
 _CALLS = 8
 #: Most characters of a reason in a message.
 _LONGEST = 500
@@ -65,6 +75,23 @@ class Predictions:
     outputs: list[Values]
     layers: dict[str, Values] = field(default_factory=dict)
     linear: dict[str, Values] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Wall times of a call with some samples, in us.
+
+    Attributes:
+        low: That one of twenty calls stays below.
+        median: The median.
+        high: That one of twenty calls exceeds.
+        count: Calls that were timed, after a warm-up.
+    """
+
+    low: float
+    median: float
+    high: float
+    count: int
 
 
 @dataclass(frozen=True)
@@ -90,6 +117,7 @@ class Reference:
         network: The network as a reader returned it, before any pass.
         progress: Called with a line when TensorFlow is being loaded.
         seconds: Limit of time for each call.
+        environment: Variables of the child; by default those that give the same results anywhere.
 
     Raises (all methods):
         InputError: if the framework can't be imported, can't build the network, fails, or exceeds a
@@ -97,7 +125,12 @@ class Reference:
     """
 
     def __init__(
-        self, network: Network, *, progress: Progress | None = None, seconds: float = SECONDS
+        self,
+        network: Network,
+        *,
+        progress: Progress | None = None,
+        seconds: float = SECONDS,
+        environment: Mapping[str, str] = MappingProxyType(_ENVIRONMENT),
     ) -> None:
         self._network = network
         self._limits = processes.Limits(what="the model in its own framework", seconds=seconds)
@@ -122,7 +155,7 @@ class Reference:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 pass_fds=descriptors,
-                env=os.environ | _ENVIRONMENT,
+                env=os.environ | environment,
             )
         )
         record, arrays = as_record(network)
@@ -170,6 +203,22 @@ class Reference:
             for group in ("layers", "linear")
         )
         return Ranges(layers, linear)
+
+    def gpus(self) -> list[str]:
+        """Names of the GPUs that the framework sees."""
+        found: list[str] = self._ask({"do": "gpus"}, ())["gpus"]
+        return [shown(name, _LONGEST) for name in found]
+
+    def time(self, inputs: Sequence[NDArray[Any]], device: str, seconds: float) -> Times:
+        """Time the network as one graph, on all samples at once, results fetched.
+
+        Args:
+            inputs: As for `predict`.
+            device: Where, for example "/CPU:0" or "/GPU:0".
+            seconds: How long to go on, after a warm-up.
+        """
+        found = self._ask({"do": "time", "device": device, "seconds": seconds}, inputs)
+        return Times(found["low"], found["median"], found["high"], found["count"])
 
     def alone(self, layer: str, inputs: Sequence[NDArray[Any]]) -> tuple[Values | None, Values]:
         """Run one layer on given inputs.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +25,7 @@ from gatewright.frontend.record import MAX_WEIGHTS, Record, of_record
 from gatewright.frontend.reference.exchange import MAX_SAMPLES, Exchange
 from gatewright.frontend.reference.rebuild import Built, Framework
 from gatewright.parsing.typed import decode
+from gatewright.system.stopwatch import time_calls
 
 Values = NDArray[np.float32]
 
@@ -121,6 +122,29 @@ class Model:
         result = np.asarray(built.activation(found), np.float32)
         return (None, result) if built.layer.kind == "Activation" else (before, result)
 
+    def compiled(self, inputs: list[NDArray[Any]], device: str) -> Callable[[], list[NDArray[Any]]]:
+        """A call that computes the outputs as a graph that TensorFlow optimizes, and fetches them.
+
+        Args:
+            inputs: Per input of the network; in the memory of the host.
+            device: Where, for example "/CPU:0".
+        """
+        first, _ = self.run([array[:1] for array in inputs])  # layers have their weights then
+        network = self.network
+        shaped = [
+            array.reshape(len(array), *first[name].shape[1:]).astype(first[name].dtype)
+            for name, array in zip(network.inputs, inputs, strict=True)
+        ]
+
+        def compute(*tensors: Any) -> list[Any]:
+            results = dict(zip(network.inputs, tensors, strict=True))
+            for name, built in self._built.items():
+                found = built.linear([results[each] for each in built.layer.inputs])
+                results[name] = found if built.activation is None else built.activation(found)
+            return [results[name] for name in network.outputs]
+
+        return self.framework.graph(compute, shaped, device)
+
     def alone(self, name: str, inputs: list[NDArray[Any]]) -> tuple[Values | None, Values]:
         """Apply a layer, given by name, to inputs; as `apply`."""
         return self.apply(self._built[name], inputs)
@@ -214,7 +238,30 @@ def _effects(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) 
     return answer
 
 
-_REQUESTS = {"predict": _predict, "ranges": _ranges, "alone": _alone, "effects": _effects}
+def _time(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
+    """Wall time of the whole network on all samples at once."""
+    call = model.compiled(inputs, request["device"])
+    low, median, high, count = time_calls(call, request["seconds"])
+    answer = _Answer()
+    answer.fields = {"low": low, "median": median, "high": high, "count": count}
+    return answer
+
+
+def _gpus(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
+    """Names of the GPUs that the framework sees."""
+    answer = _Answer()
+    answer.fields = {"gpus": model.framework.gpus()}
+    return answer
+
+
+_REQUESTS = {
+    "predict": _predict,
+    "ranges": _ranges,
+    "alone": _alone,
+    "effects": _effects,
+    "time": _time,
+    "gpus": _gpus,
+}
 
 
 def main(source: int, target: int) -> None:

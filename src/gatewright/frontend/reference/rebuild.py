@@ -68,6 +68,36 @@ class Framework:
         """An array as a tensor of TensorFlow."""
         return self._tensorflow.constant(array)
 
+    def gpus(self) -> list[str]:
+        """Names of the GPUs that TensorFlow sees."""
+        config = self._tensorflow.config
+        details = config.experimental.get_device_details
+        return [
+            str(details(gpu).get("device_name", gpu.name))
+            for gpu in config.list_physical_devices("GPU")
+        ]
+
+    def graph(
+        self, compute: Callable[..., list[Any]], inputs: list[NDArray[Any]], device: str
+    ) -> Callable[[], list[NDArray[Any]]]:
+        """A call of a function of tensors as one graph; it ends when the results are fetched.
+
+        Args:
+            compute: of tensors, one per input, a list of tensors.
+            inputs: what it is called with, as NumPy has them.
+            device: of TensorFlow, for example "/CPU:0".
+        """
+        tf = self._tensorflow
+        with tf.device("/CPU:0"):
+            tensors = [tf.constant(array) for array in inputs]
+        function = tf.function(compute, autograph=False)
+
+        def call() -> list[NDArray[Any]]:
+            with tf.device(device):
+                return [result.numpy() for result in function(*tensors)]
+
+        return call
+
     def build(self, layer: Layer) -> Built:
         """Build a layer. It gets its weights at its first call, when its shapes are known.
 

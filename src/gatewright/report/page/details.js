@@ -33,6 +33,7 @@ function showDetail(row) {
       make("h3", null, table.title),
       tableOf(table.columns, { bars: table.title === "Layers" }),
     ]),
+    ...costOf(row),
     ...rangesOf(row),
     make(
       "details",
@@ -51,6 +52,14 @@ function card(column, row) {
     make("dd", null, shown(column.values[row.index], column.digits)),
     originMark(originOf(column, row.index)) ?? make("span", { class: "origin" }, "asked for"),
   );
+}
+
+/** What an inference takes on each device, and how that is known. */
+function costOf(row) {
+  const { cost } = row.details;
+  if (!cost || !cost.columns.length) return [];
+  const said = cost.said.map((text) => make("li", null, text));
+  return [make("h3", null, "Cost"), tableOf(cost.columns), make("ul", { class: "plain note" }, ...said)];
 }
 
 /** Ranges of weights and activations, each with the bits of its type; unused bits are hollow. */

@@ -5,7 +5,6 @@ parsed into them. An unknown figure is `None` and left out of the JSON; it is ne
 results of the steps of the flow have the same classes there and here, see `results`.
 """
 
-from gatewright.report.schema.baselines import Baseline
 from gatewright.report.schema.configuration import Config, LayerConfig, Model
 from gatewright.report.schema.origins import Method, Origin, Provenance
 from gatewright.report.schema.reports import VERSION, Report, SweepReport
@@ -17,6 +16,7 @@ from gatewright.results.analyzed import Analyzed, CriticalPath, Power
 from gatewright.results.imported import Imported, SourceReport
 from gatewright.results.ranges import Ranges, TypeRange
 from gatewright.results.routed import Cells, Routed, Run, Segment
+from gatewright.results.software import Baseline, Software
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import Resources
 from gatewright.results.verification import Comparison, Difference, LayerCheck, Verification
@@ -57,6 +57,7 @@ __all__ = [
     "Search",
     "SearchTrial",
     "Segment",
+    "Software",
     "SourceReport",
     "Step",
     "SweepReport",

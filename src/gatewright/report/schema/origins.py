@@ -10,6 +10,7 @@ from gatewright.results.part import Part
 from gatewright.results.scalars import Amount, ByKey, Integer, Name
 
 Method = Literal[
+    "measured",
     "simulated",
     "synthesized",
     "placed-and-routed",
@@ -18,10 +19,11 @@ Method = Literal[
     "vendor",
     "counted",
 ]
-"""How a figure was obtained. Simulated: observed in a simulation or in a run of software.
-Synthesized: cells counted after mapping. Placed-and-routed: found by the router. Analyzed: computed
-from a mapped netlist and its cell library. Estimated: by a model of the hardware. Vendor: parsed
-from a vendor tool's report. Counted: exact, from the network."""
+"""How a figure was obtained. Measured: timed on the device itself. Simulated: observed in a
+simulation or in a run of software. Synthesized: cells counted after mapping. Placed-and-routed:
+found by the router. Analyzed: computed from a mapped netlist and its cell library. Estimated: by a
+model of the hardware. Vendor: parsed from a vendor tool's report. Counted: exact, from the
+network."""
 
 
 class Origin(Part):

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from gatewright.report.schema.baselines import Baseline
 from gatewright.report.schema.configuration import Config, LayerConfig, Model
 from gatewright.report.schema.origins import Provenance
 from gatewright.report.schema.structure import Bottleneck, Fifo, Layer, Port
@@ -20,6 +19,7 @@ from gatewright.results.part import Part, refuse_duplicates
 from gatewright.results.ranges import Ranges
 from gatewright.results.routed import RoutedByTarget
 from gatewright.results.scalars import Count
+from gatewright.results.software import Baseline, Software
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import ByTarget
 from gatewright.results.verification import Verification
@@ -60,6 +60,8 @@ class Report(Part):
     """Results of placement and routing, per target."""
     vendor: Annotated[ByToolAndStage, PerImport("vendor")] = Field(default_factory=dict)
     """Figures of the whole design from reports of vendor tools, by tool and step."""
+    software: Software | None = None
+    """The quantized model as software on this machine."""
     layers: tuple[Layer, ...] = ()
     """Figures per layer, in the order of the network."""
     ranges: Ranges | None = None

@@ -1,9 +1,12 @@
-"""The same task in software on a processor."""
+"""The same task in software on a processor or a GPU."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import model_validator
 
+from gatewright.results.figure import Figure, Source
 from gatewright.results.part import Part
 from gatewright.results.scalars import Fraction, Name, Positive, PositiveReal
 
@@ -16,7 +19,7 @@ class Baseline(Part):
     version: str | None = None
     """Version of that software."""
     model: Name
-    """Arithmetic of the model: "float32", "int8" or "dynamic range"."""
+    """Arithmetic of the model: "float32", "int8", "dynamic range" or "fixed point"."""
     source: str | None = None
     """The model that was converted for the runtime, and how."""
     kernels: str | None = None
@@ -45,6 +48,8 @@ class Baseline(Part):
     """How it was measured, in words."""
     problem: str | None = None
     """Why there are no figures, if the model could not be converted or run."""
+    gpu: str | None = None
+    """Name of the GPU that computed it; None if the processor did."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Baseline:
@@ -62,3 +67,26 @@ class Baseline(Part):
         if self.latency_us is None or self.batch is None:
             return None
         return 1e6 * self.batch / self.latency_us
+
+
+class Software(Part):
+    """The quantized model itself, run as software on the machine that the report was made on."""
+
+    runs: Annotated[tuple[Baseline, ...], Source("software")] = ()
+    """Each way to run it: per runtime, device and batch."""
+
+    @property
+    @Figure(
+        "CPU latency", "less", "software", name="cpu_latency", unit="µs", digits=1, primary=False
+    )
+    def latency_us(self) -> float | None:
+        """Median time of a single sample on the processor, in us, the fastest way to run it."""
+        single = [run for run in self.runs if run.gpu is None and run.batch == 1]
+        return min((run.latency_us for run in single if run.latency_us is not None), default=None)
+
+    @property
+    @Figure("CPU FPS", "more", "software", name="cpu_fps", primary=False)
+    def fps(self) -> float | None:
+        """Samples per second on the processor, the fastest way to run it."""
+        rates = [run.throughput for run in self.runs if run.gpu is None]
+        return max((rate for rate in rates if rate is not None), default=None)

@@ -1,4 +1,4 @@
-"""The processor that baselines run on."""
+"""The processor of this machine, which software is measured on."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 import os
 import platform
 
-from gatewright.baseline.processor import _name, this_processor
+from gatewright.system.processor import _name, this_processor
 
 
 def test_the_name_in_the_systems_list_of_processors(tmp_path):
