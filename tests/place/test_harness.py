@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from tools import build_bench
@@ -75,6 +76,14 @@ def test_every_port_is_driven_and_taken_bit_by_bit(tmp_path):
     bench = build_bench(tmp_path, "-Wno-fatal")
     done = subprocess.run([bench], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[:1] == ["same"]
+
+
+def test_a_frame_error_is_declared_and_taken_once(tmp_path):
+    project = toy(tmp_path)
+    checked = replace(project, inputs=(replace(project.inputs[0], checked=True),))
+    text = harness.harness(checked)
+    assert text.count("wire [0:0] s_axis_frame_error;") == 1
+    assert text.count(".s_axis_frame_error(s_axis_frame_error)") == 1
 
 
 def test_the_mapped_whole_is_the_design_and_the_harness(tmp_path):

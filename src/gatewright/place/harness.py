@@ -1,10 +1,10 @@
-"""A module around a top that needs three pins, so that a device with few can hold any design.
+"""A harness around a design that needs only three pins, so that it fits any device's package.
 
-Out of context a router would leave the paths at a design's ports out, or refuse ports without pins.
-Here each input of the design is driven by a register of its own, all of them one shift register
-from a pin. Each output is taken by a register of its own; those are folded into a second shift
-register, whose end is a pin. So nothing of the design can be optimized away, all of its paths lie
-between registers, and none of the registers' own paths has more than one gate.
+If a design is routed out of context, a router ignores the paths at its ports, or refuses ports
+without pins. In the harness, a register drives each input bit; these registers form one shift
+register from a pin. Another register takes each output bit; these are XORed into a second shift
+register, whose end is a pin. So no part of the design can be optimized away, all of its paths are
+between registers, and paths of the harness itself have at most one gate.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from gatewright.rtl.manifest import Port, RtlProject
 
-#: The harness' module.
+#: Name of the harness' module.
 MODULE = "gw_harness"
 
-#: The design's instance in it.
+#: Name of the design's instance in it.
 INSTANCE = "u_design"
 
-#: How registers at the design's inputs and outputs are called: this, and the name of the port.
+#: Prefixes, before the name of the port, of registers at the design's inputs and outputs.
 DRIVEN, TAKEN = "to_", "from_"
 
 
@@ -32,9 +32,9 @@ class _Pins:
     """Bits of one port of the design.
 
     Attributes:
-        port: its name.
-        bits: those that carry something, from bit 0.
-        width: all of them.
+        port: name of the port.
+        bits: number of bits with data, from bit 0.
+        width: number of all bits, including padding.
     """
 
     port: str
@@ -43,17 +43,15 @@ class _Pins:
 
 
 def harness(project: RtlProject) -> str:
-    """SystemVerilog of the harness of a project's top; its ports: clk, shift_in, shift_out.
+    """SystemVerilog of the harness of a project's top, with ports clk, shift_in and shift_out.
 
-    Bits that only pad a bus to whole bytes are left out: inputs are zero, outputs not taken.
+    Bits that only pad a bus to whole bytes have no registers: inputs are zero, outputs are ignored.
     """
     driven, taken = [_Pins("rst", 1, 1)], []
     for port in project.inputs:
         driven += [_Pins(f"{port.prefix}_tvalid", 1, 1), _data(port)]
         driven.append(_Pins(f"{port.prefix}_tlast", 1, 1))
         taken.append(_Pins(f"{port.prefix}_tready", 1, 1))
-        if port.checked:
-            taken.append(_Pins(f"{port.prefix}_frame_error", 1, 1))
         if port.checked:
             taken.append(_Pins(f"{port.prefix}_frame_error", 1, 1))
     for port in project.outputs:
@@ -83,7 +81,7 @@ def _data(port: Port) -> _Pins:
 
 
 def _driving(driven: Sequence[_Pins]) -> list[str]:
-    """The shift register in front of the inputs."""
+    """The shift register that drives the inputs."""
     lines = [f"  logic [{p.bits - 1}:0] {DRIVEN}{p.port};" for p in driven]
     lines.append("  always_ff @(posedge clk) begin")
     source = "shift_in"
@@ -95,7 +93,7 @@ def _driving(driven: Sequence[_Pins]) -> list[str]:
 
 
 def _taking(taken: Sequence[_Pins]) -> list[str]:
-    """Registers behind the outputs, folded into one bit."""
+    """Registers that take the outputs, XORed into a shift register."""
     total = sum(pins.bits for pins in taken)
     lines = []
     for pins in taken:
