@@ -74,7 +74,7 @@ def test_figures_of_json_are_beside_those_of_synthesis(project, mocked, capsys):
     ("target", "kind", "reason"),
     [
         ("ecp5", InputError, "name one of its devices: ecp5-12k, "),
-        ("xcup", InputError, "no device to place a design on"),
+        ("xcup", InputError, "is not a device that can be routed"),
     ],
 )
 def test_what_can_not_be_placed_is_refused_before_anything_runs(project, target, kind, reason):

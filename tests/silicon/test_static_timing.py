@@ -107,7 +107,7 @@ def test_one_that_hangs_is_ended(sta, netlist, target, monkeypatch):
 
 def test_a_version_is_needed(sta):
     sta("", version="no version\nat all")
-    with pytest.raises(InputError, match="does not say which version"):
+    with pytest.raises(InputError, match="prints no version"):
         timing_version()
 
 

@@ -1,1 +1,1 @@
-"""Cell libraries in Liberty format: read within bounds, as typed values."""
+"""Cell libraries in Liberty format, read into typed values and checked."""

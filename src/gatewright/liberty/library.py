@@ -1,4 +1,4 @@
-"""What a cell library says of its cells: areas, pins, delays, energies."""
+"""The cells of a cell library: areas, pins, delays, energies."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Table:
     """Values over the slew of an input and the load of an output.
 
     Attributes:
-        variables: of each axis "slew", "load" or "other", a second slew; none of a constant.
-        axes: of each axis its points, rising.
-        values: the last axis runs fastest.
+        variables: "slew", "load" or "other" (a second slew) for each axis; empty for a constant.
+        axes: points of each axis, ascending.
+        values: values in row-major order.
     """
 
     variables: tuple[str, ...]
@@ -38,11 +38,11 @@ class Table:
     values: tuple[float, ...]
 
     def at(self, *, slew: float, load: float = 0.0) -> float:
-        """The value, linear between points and beyond them.
+        """The value by linear interpolation, and extrapolation beyond the points.
 
         Args:
-            slew: of both inputs, where there are two; in the library's unit of time.
-            load: in the library's unit of capacitance.
+            slew: slew of the input or of both inputs, in the library's unit of time.
+            load: load, in the library's unit of capacitance.
         """
         values = self.values
         for variable, axis in zip(self.variables, self.axes, strict=True):
@@ -59,7 +59,7 @@ class Table:
 
 
 def _between(axis: tuple[float, ...], where: float) -> tuple[int, float]:
-    """Number of the point below, and how far towards the next one."""
+    """Index of the point below, and the fraction of the way to the next point."""
     if len(axis) == 1:
         return 0, 0.0
     low = min(max(bisect_right(axis, where) - 1, 0), len(axis) - 2)
@@ -68,12 +68,12 @@ def _between(axis: tuple[float, ...], where: float) -> tuple[int, float]:
 
 @dataclass(frozen=True)
 class Arc:
-    """From a pin to another: delays and slews, or a constraint.
+    """A timing arc to a pin: delays and slews, or a constraint.
 
     Attributes:
-        related: names of the pins that it comes from.
-        kind: `timing_type`, "combinational" where none is given.
-        tables: by name: `cell_rise`, `fall_transition`, `rise_constraint`, ...
+        related: names of the pins that it starts from.
+        kind: `timing_type`; "combinational" if not given.
+        tables: tables by name: `cell_rise`, `fall_transition`, `rise_constraint`, ...
     """
 
     related: tuple[str, ...]
@@ -81,7 +81,7 @@ class Arc:
     tables: dict[str, Table]
 
     def mean(self, *names: str, slew: float, load: float = 0.0) -> float | None:
-        """The mean of those of some tables that there are; None without any."""
+        """The mean over those of the named tables that exist; None if none does."""
         tables = [self.tables[name] for name in names if name in self.tables]
         found = [table.at(slew=slew, load=load) for table in tables]
         return sum(found) / len(found) if found else None
@@ -89,10 +89,10 @@ class Arc:
 
 @dataclass(frozen=True)
 class Energy:
-    """What a transition of a pin takes within the cell, the load's own energy apart.
+    """Internal energy of the cell for a transition of a pin, without that of the load.
 
     Attributes:
-        related: the input that caused it; "" of an input's own transitions.
+        related: the input that caused the transition; "" for transitions of an input itself.
         tables: `rise_power` and `fall_power`, or `power` for both.
     """
 
@@ -100,7 +100,7 @@ class Energy:
     tables: dict[str, Table]
 
     def mean(self, *, slew: float, load: float) -> float:
-        """Mean of a rising and a falling transition, in the library's unit of energy."""
+        """Mean over a rising and a falling transition, in the library's unit of energy."""
         both = [self.tables.get(name, self.tables.get("power")) for name in _POWERS]
         found = [table.at(slew=slew, load=load) for table in both if table is not None]
         return sum(found) / len(found) if found else 0.0
@@ -130,12 +130,12 @@ class Cell:
 
     Attributes:
         name: its name.
-        area: in um^2.
-        leakage: in the library's unit of leakage; the mean over its states where no other is given.
-        memory: whether it holds a value: a flip-flop, a latch, neither (None).
-        next_state: what a flip-flop takes, as the library writes it; None of other cells, and of
-            flip-flops with set or reset.
-        pins: by name.
+        area: area, in um^2.
+        leakage: leakage in the library's unit; the mean over states if no total is given.
+        memory: "flip-flop", "latch", or None.
+        next_state: function of a flip-flop's next state, as in the library; None for other cells
+            and for flip-flops with set or reset.
+        pins: pins by name.
     """
 
     name: str
@@ -158,18 +158,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class CellLibrary:
-    """A cell library; its units are those of the file, what they are in SI units is here.
+    """A cell library. Its values are in the units of the file, which the attributes give.
 
     Attributes:
         path: the file.
-        sha256: hash of what it holds.
-        name: what it calls itself.
+        sha256: hash of its content.
+        name: the name of the library in the file.
         volt: supply voltage, in V.
-        conditions: process, voltage and temperature, for people.
-        time_ns: its unit of time, in ns.
-        load_ff: its unit of capacitance, in fF.
-        leakage_uw: its unit of leakage, in uW.
-        energy_pj: its unit of energy, in pJ: that of its voltage, squared, times capacitance.
+        conditions: process, voltage and temperature, as text.
+        time_ns: unit of time, in ns.
+        load_ff: unit of capacitance, in fF.
+        leakage_uw: unit of leakage, in uW.
+        energy_pj: unit of energy, in pJ: unit of voltage squared times unit of capacitance.
     """
 
     path: Path
@@ -191,10 +191,10 @@ class CellLibrary:
         return list(self._groups)
 
     def cell(self, name: str) -> Cell:
-        """The cell of a name.
+        """The cell with a name.
 
         Raises:
-            InputError: if there is none, or what it says is not what it can be.
+            InputError: if there is none, or its description is not valid.
         """
         if name not in self._cells:
             if name not in self._groups:
@@ -210,16 +210,16 @@ class CellLibrary:
         """All cells.
 
         Raises:
-            InputError: as `cell` does.
+            InputError: as `cell`.
         """
         return [self.cell(name) for name in self._groups]
 
 
 def load_library(path: Path) -> CellLibrary:
-    """Read a cell library; the same content is read once per process.
+    """Read a cell library; the same content is parsed once per process.
 
     Raises:
-        InputError: if it can't be read, or is none, or lacks what is needed of any: units, voltage.
+        InputError: if it can't be read, is not a library, or lacks its units or voltage.
     """
     try:
         path = path.resolve()
@@ -287,7 +287,7 @@ def _unit(library: Group, name: str, default: str) -> float:
     text = library.text(name) or default
     found = _QUANTITY.fullmatch(text)
     if found is None:
-        raise ValueError(f"{name} {text[:40]!r} is none that is known")
+        raise ValueError(f"{name} {text[:40]!r} is not known")
     return finite(found[1]) * _PREFIXES[found[2]]
 
 
@@ -370,7 +370,7 @@ def _table(group: Group, templates: dict[str, Group]) -> Table:
     for axis in axes:
         size *= len(axis)
         if not 1 <= len(axis) <= _LONGEST_AXIS or not _rises(axis):
-            raise ValueError(f"{group.name}: its index does not rise")
+            raise ValueError(f"{group.name}: its index is not ascending")
     if size != len(values):
         raise ValueError(f"{group.name}: {len(values)} values for {size} points")
     return Table(tuple(variables), tuple(axes), values)

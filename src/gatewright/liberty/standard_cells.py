@@ -1,4 +1,4 @@
-"""A cell library with what a design of its cells is made for."""
+"""A cell library together with the boundary conditions of designs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class StandardCells:
 
     Attributes:
         library: the library.
-        driving_cell: what drives every input.
+        driving_cell: cell that drives every input.
         load_ff: load of every output, in fF.
-        slew: of a gate with a few like it as its load, in the library's unit of time.
-        pdk: name of the PDK, as LibreLane has it; None if it has none.
-        cells: name of the library, as LibreLane has it; None for the PDK's default.
+        slew: output slew of a gate that drives a few of its kind, in the library's unit of time.
+        pdk: name of the PDK in LibreLane; None if it has none.
+        cells: name of the library in LibreLane; None for the PDK's default.
     """
 
     library: CellLibrary

@@ -1,4 +1,4 @@
-"""Liberty text to groups and attributes, by Yosys' own parser in a process under limits."""
+"""Parses Liberty text to groups and attributes, with Yosys' parser in a process under limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 120
 _LARGEST = 256 << 20
-"""Bytes of a library; the largest open one, with corners in files of their own, has 15 MB."""
+"""Largest size of a library, in bytes; the largest open one, a file per corner, has 15 MB."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Group:
 
     Attributes:
         name: for example "cell", "pin", "capacitance".
-        arguments: without quotes; of an attribute its value, or its values.
-        children: what stands in it.
+        arguments: arguments, or value(s) of an attribute, without quotes.
+        children: groups and attributes in it.
     """
 
     name: str
@@ -35,33 +35,33 @@ class Group:
     children: tuple[Group, ...]
 
     def all(self, name: str) -> Iterator[Group]:
-        """The children of a name, in their order."""
+        """The children with a name, in order."""
         return (child for child in self.children if child.name == name)
 
     def first(self, name: str) -> Group | None:
-        """The first child of a name, None if there is none."""
+        """The first child with a name; None if there is none."""
         return next(self.all(name), None)
 
     def text(self, name: str) -> str | None:
-        """The value of an attribute, None if it isn't given."""
+        """The value of an attribute; None if not given."""
         found = self.first(name)
         return found.arguments[0] if found is not None and found.arguments else None
 
     def number(self, name: str) -> float | None:
-        """The value of an attribute that is a number, None if it isn't given.
+        """The value of a numeric attribute; None if not given.
 
         Raises:
-            ValueError: if it is no number.
+            ValueError: if it is not a number.
         """
         text = self.text(name)
         return None if text is None else finite(text)
 
 
 def finite(text: str) -> float:
-    """A number of a library.
+    """Parse a number of a library.
 
     Raises:
-        ValueError: if it is none, or not finite.
+        ValueError: if it is not a number, or not finite.
     """
     value = float(text)
     if not abs(value) < 1e30:
@@ -73,14 +73,14 @@ def read_groups(path: Path) -> Group:
     """The group `library` of a file.
 
     Raises:
-        InputError: if it can't be read, is too large, or is no Liberty.
+        InputError: if it can't be read, is too large, or is not a Liberty file.
     """
     if find_spec("libparse") is None:
         raise InputError(
             "the parser of cell libraries is not installed; type: pip install 'gatewright[asic]'"
         )
     if path.stat().st_size > _LARGEST:
-        raise InputError(f"{path}: a cell library of more than {_LARGEST >> 20} MB")
+        raise InputError(f"{path}: the cell library is larger than {_LARGEST >> 20} MB")
     limits = processes.Limits(what=f"{path}: reading the cell library", seconds=_SECONDS)
     done = processes.run(
         [sys.executable, "-P", "-m", "libparse", str(path.resolve())], limits=limits
@@ -98,11 +98,11 @@ def read_groups(path: Path) -> Group:
 
 def _complaint(errors: str) -> str:
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    return " ".join(lines[-2:])[:200] if lines else "the parser ended without a word"
+    return " ".join(lines[-2:])[:200] if lines else "the parser gave no reason"
 
 
 def _group(tree: dict[str, Any]) -> Group:
-    """Of what the parser prints: id, and args, value or children where there are any."""
+    """Convert the parser's output, which has id and optionally args, value or children."""
     values = [tree["value"]] if "value" in tree else tree.get("args", [])
     return Group(
         tree["id"],

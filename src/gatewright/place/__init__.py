@@ -1,4 +1,4 @@
-"""Placing and routing of designs by nextpnr: the clock that they reach, and what limits it."""
+"""Placement and routing by nextpnr: the clock that designs reach, and what limits it."""
 
 from gatewright.place.placement import Placement, place
 

@@ -1,4 +1,4 @@
-"""From the names of a flat netlist's cells and nets back to layers and signals of the design."""
+"""Maps names of cells and nets in a flat netlist back to layers and signals of the design."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def segments(
 ) -> tuple[Segment, ...]:
     """The parts of a path, named by layer and signal.
 
-    Steps that take no time, as from cell to cell of a carry chain, are left out, but for the end.
+    Steps without delay, such as between cells of a carry chain, are left out, except the setup.
 
     Args:
-        path: as nextpnr has it.
-        modules: of the project's manifest.
-        kinds: types of cells in the netlist, which Yosys' names of cells contain.
+        path: steps of the path in nextpnr's report.
+        modules: modules of the project's manifest.
+        kinds: types of cells in the netlist, which are part of Yosys' names of cells.
     """
     names = _Names(modules, kinds)
     made = []
@@ -41,7 +41,7 @@ def segments(
         if step["delay"] != 0 or step["type"] == "setup":
             text = step.get("net", step["to"]["cell"])
             layer, signal = names.find(text)
-            if layer is None:  # a net of the top: the cell that it leads to says more
+            if layer is None:  # a net of the top; the cell that it leads to tells the layer
                 layer = names.find(step["to"]["cell"])[0]
             kind: _Kind = _KINDS.get(step["type"], "logic")
             delay = round(step["delay"], 4)
@@ -50,16 +50,16 @@ def segments(
 
 
 class _Names:
-    """Knows which layer a name belongs to, and which signal it was made from."""
+    """Finds the layer and the signal that a name comes from."""
 
     def __init__(self, modules: Iterable[Module], kinds: Iterable[str]) -> None:
         self._layers = {each.instance: each.layer or each.instance for each in modules}
-        # Yosys calls an unnamed cell by the net that it drives, its own type and its output.
+        # Yosys names an unnamed cell by the net that it drives, its type and its output.
         types = "|".join(re.escape(kind) for kind in sorted(kinds, key=len, reverse=True))
         self._made_up = re.compile(rf"(?:_(?:{types})_|(?<=.)\$).*")
 
     def find(self, name: str) -> tuple[str | None, str | None]:
-        """Layer, or the instance between layers; and signal. None for what is not known."""
+        """Layer (or instance between layers) and signal; None for an unknown one."""
         where, _, rest = name.partition(".")
         if where != INSTANCE:
             port = self._signal(name)

@@ -1,4 +1,4 @@
-"""Runs nextpnr: the one on PATH, else YoWASP's, which pip installs."""
+"""Runs nextpnr: that on PATH, else YoWASP's from pip."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from gatewright.system import processes
 if TYPE_CHECKING:
     from gatewright.synth.router import Router
 
-#: Wall time of one seed; designs that route at all take minutes.
+#: Limit on the wall time of one seed, in s; designs that can be routed take minutes.
 SECONDS = 2 * 3600
 
-# WebAssembly keeps address space that it never uses: 4 GB for each memory, and room around it.
+# WebAssembly reserves address space that it never uses: 4 GB for each memory, and guard regions.
 _RESERVED = 16 << 30
 
 _VERSION = re.compile(r"\(Version (?:nextpnr-)?([A-Za-z0-9][A-Za-z0-9_.+-]{0,60})\)")
@@ -31,10 +31,10 @@ _WITHOUT_TEXT = re.compile(r"[^ -~]")
 
 @dataclass(frozen=True)
 class Nextpnr:
-    """A nextpnr that is installed.
+    """An installed nextpnr.
 
     Attributes:
-        command: how it is started.
+        command: the command that starts it.
         version: its version.
     """
 
@@ -57,13 +57,13 @@ class Routing:
 
 @functools.cache
 def find_nextpnr(program: str) -> Nextpnr:
-    """The nextpnr of a name: on PATH, or of YoWASP in this environment.
+    """Find a nextpnr on PATH, else YoWASP's in this Python environment.
 
     Args:
-        program: for example "nextpnr-ecp5".
+        program: its name, for example "nextpnr-ecp5".
 
     Raises:
-        InputError: if there is none, or it can't be run.
+        InputError: if it is not installed, or can't be run.
     """
     native = shutil.which(program)
     package = f"yowasp-{program}"
@@ -97,16 +97,16 @@ def run_nextpnr(
     """Place and route a netlist with one seed.
 
     Args:
-        router: of the device.
-        netlist: Yosys' JSON; logs and reports go beside it.
-        top: its module.
-        clock_ns: period asked for, in ns; that it isn't met is no failure.
-        seed: of the placer.
-        seconds: wall time that it may take, in s.
+        router: the router for the device.
+        netlist: netlist as Yosys' JSON; logs and reports are written to its directory.
+        top: its top module.
+        clock_ns: requested clock period, in ns; not meeting it is not an error.
+        seed: seed of the placer.
+        seconds: limit on the wall time, in s.
 
     Raises:
         DesignFailure: if the design can't be placed or routed, or there is no report.
-        InputError: if nextpnr is not installed, or needs more time or memory than it may.
+        InputError: if nextpnr is not installed, or exceeds its limits on time or memory.
     """
     found = find_nextpnr(router.program)
     folder = netlist.parent
@@ -116,7 +116,7 @@ def run_nextpnr(
     start = time.monotonic()
     limits = _limits(f"{router.program} (seed {seed})", seconds)
     with printed.open("wb") as output:
-        # In the folder and with plain names: YoWASP's doesn't find others below /tmp.
+        # Run in the directory with relative names: YoWASP's can't open absolute ones below /tmp.
         done = processes.run(
             [
                 *(*found.command, *router.options, "--json", netlist.name, "--top", top),
@@ -144,7 +144,7 @@ def _limits(what: str, seconds: float) -> processes.Limits:
 
 
 def _reason(said: str, status: int) -> str:
-    """Why a run failed: its last error, or how it ended."""
+    """Why a run failed: its last error, or the way it ended."""
     errors = [line for line in said.splitlines() if line.startswith("ERROR")]
     if errors:
         return _plain(errors[-1].partition(": ")[2])

@@ -25,7 +25,7 @@ class Point(TypedDict):
     port: Text
 
 
-# "from" is a keyword.
+# A class can't have a field "from", which is a keyword.
 Step = TypedDict(
     "Step",
     {"delay": _Nanoseconds, "from": Point, "to": Point, "type": Text, "net": NotRequired[Text]},
@@ -55,10 +55,10 @@ class _Report(TypedDict):
 
 @dataclass(frozen=True)
 class NextpnrReport:
-    """What a report says of a design with one clock.
+    """The report of a design with one clock.
 
     Attributes:
-        fmax_mhz: the highest frequency at which every path between registers is met, in MHz.
+        fmax_mhz: the highest frequency at which every path between registers meets timing, in MHz.
         path: the longest of these paths, from clock edge to clock edge.
         used: cells by kind.
     """
@@ -72,7 +72,7 @@ def read_report(path: Path) -> NextpnrReport:
     """Read a report.
 
     Raises:
-        InputError: if it is none, or of another form.
+        InputError: if it is not a report, or not in the expected format.
     """
     found = read(path, _Report, "a report of nextpnr that Gatewright can read")
     if len(found["fmax"]) != 1:

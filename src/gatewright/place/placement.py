@@ -1,4 +1,4 @@
-"""Places and routes a project for a target, with one seed or several."""
+"""Places and routes a project for a target, with one or several seeds."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the delay model says of a design.
+    """The prediction of the delay model for a design.
 
     Attributes:
         path_ns: the longest path between registers, in ns.
-        derate: what its times were multiplied by.
+        derate: factor on the times of the delay model, included in `path_ns`.
     """
 
     path_ns: float
@@ -43,13 +43,13 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Placement:
-    """What placing and routing found.
+    """The results of placement and routing.
 
     Attributes:
         routed: the figures.
         tool: the router.
         version: its version.
-        details: how it was run.
+        details: how it was run, for reports.
     """
 
     routed: Routed
@@ -59,16 +59,16 @@ class Placement:
 
 
 def router_of(target: Target) -> Router:
-    """How designs are placed and routed on the device that a target is.
+    """The router for the device of a target.
 
     Raises:
         InputError: if the target is a family, not a device.
-        UnsupportedError: if no open router can.
+        UnsupportedError: if no open router supports the device.
     """
     if target.device is None or target.device.device is None:
         named = [name for name, part in target.parts.items() if part.device]
         advice = f"; name one of its devices: {', '.join(named)}" if named else ""
-        raise InputError(f"target '{target.name}' is no device to place a design on{advice}")
+        raise InputError(f"target '{target.name}' is not a device that can be routed{advice}")
     return target.family.router(target.device.device)
 
 
@@ -81,21 +81,22 @@ def place(
     predicted: Prediction | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Placement:
-    """Place and route the whole of a project in a harness of few pins, at the clock it was cut for.
+    """Place and route a whole project in a harness with few pins, at the project's clock.
 
     Args:
         project: the RTL.
         target: a device.
-        directory: exists; netlist, reports and logs go there.
-        seeds: of the placer, a run for each.
-        predicted: what the delay model said, where the project was cut for the target's family.
-        progress: is told what is being done.
+        directory: existing directory for the netlist, reports and logs.
+        seeds: seeds of the placer, one run for each.
+        predicted: the prediction of the delay model, if the project was scheduled for the target's
+            family.
+        progress: called with a message on what is being done.
 
     Raises:
         DesignFailure: if the RTL does not synthesize, or the design can't be placed and routed.
-        InputError: if a tool is not installed or its report can't be read, the target is no
+        InputError: if a tool is not installed or its report can't be read, the target is not a
             device, or a file of the project is missing.
-        UnsupportedError: if no open router can place for the target.
+        UnsupportedError: if no open router supports the target.
     """
     tell = progress or (lambda _: None)
     router = router_of(target)
@@ -142,7 +143,7 @@ def place(
 def _mapped(
     project: RtlProject, target: Target, directory: Path, pads: str
 ) -> tuple[Path, Resources]:
-    """The mapped netlist of a project in its harness, and what the harness alone takes."""
+    """The mapped netlist of a project in its harness, and the resources of the harness alone."""
     systemverilog.check(project)
     around = directory / f"{harness.MODULE}.sv"
     write_text(around, harness.harness(project))
@@ -156,16 +157,16 @@ def _mapped(
 
 
 def _kinds(statistics: Path) -> list[str]:
-    """Types of the cells that a netlist has, of Yosys' `stat -json`."""
+    """The cell types in a netlist, from Yosys' `stat -json`."""
     modules = json.loads(statistics.read_text(encoding="utf-8"))["modules"]
     return list(modules[f"\\{harness.MODULE}"]["num_cells_by_type"])
 
 
 def _counted(router: Router, report: NextpnrReport, cost: Resources) -> Resources:
-    """Resources of the design: what the router counted, without the harness.
+    """Resources of the design as the router counted them, minus the harness.
 
     Raises:
-        InputError: if the report doesn't count what is a LUT.
+        InputError: if the report doesn't count LUTs.
     """
     found: dict[str, float] = {}
     for figure, kinds in router.counts.items():

@@ -1,4 +1,4 @@
-"""Transitions of every net, counted in a run of a netlist at full rate by Icarus Verilog."""
+"""Switching activity: transitions of every net of a netlist, simulated at full rate by Icarus."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.int64]
 
-#: Whether gates have no delays, or those of an SDF file.
+#: Gate delays in simulation: none, or from an SDF file.
 Delays = Literal["none", "sdf"]
 
 _BENCH, _MODELS, _WAVES, _PROGRAM = "bench.v", "models.v", "activity.vcd", "bench.vvp"
 _COMPILE_SECONDS, _SECONDS = 1800, 2 * 3600
 _LARGEST = 8 << 30
-"""Bytes of a file of waves."""
+"""Largest size of the file of waves, in bytes."""
 _CHUNK = 1 << 24
 _RESET_CYCLES = 8
 
 
 @dataclass(frozen=True)
 class Activity:
-    """What a run has shown.
+    """The switching activity in a window of a run.
 
     Attributes:
-        transitions: of each net, by its first name, within the window.
-        cycles: clock cycles of the window: from the end of the first tensor at the outputs to the
-            last beat that enters.
-        interval: cycles between two tensors at the outputs.
+        transitions: number of transitions of each net in the window, by its first name.
+        cycles: clock cycles of the window, from the last beat of the first output tensor to the
+            last input beat.
+        interval: initiation interval measured at the outputs, in cycles.
     """
 
     transitions: dict[str, int]
@@ -71,21 +71,21 @@ def simulator_version() -> str:
     said = processes.run(["iverilog", "-V"], limits=limits).stdout
     found = re.search(r"version ([0-9][^ ]{0,40})", said)
     if found is None:
-        raise InputError("iverilog: does not say which version of Icarus Verilog it is")
+        raise InputError("iverilog -V: prints no version of Icarus Verilog")
     return found[1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class GateRun:
-    """A run of a netlist.
+    """A gate-level simulation of a netlist.
 
     Attributes:
         project: the design.
-        netlist: of it.
+        netlist: its netlist.
         models: Verilog models of its cells.
-        inputs: of each input port the raw words, shape (n, elements).
-        expected: of each output port the golden words, shape (n, elements).
-        period_ns: of the clock.
+        inputs: raw values per input port, int64 of shape (n, elements).
+        expected: golden raw values per output port, int64 of shape (n, elements).
+        period_ns: clock period, in ns.
     """
 
     project: RtlProject
@@ -96,10 +96,10 @@ class GateRun:
     period_ns: float
 
     def count(self, delays: Delays) -> Activity:
-        """Run, check the outputs, and count.
+        """Run the simulation, check the outputs, and count transitions.
 
         Raises:
-            DesignFailure: if an output differs from the golden one, or too few come.
+            DesignFailure: if an output differs from the golden one, or outputs are missing.
             InputError: if Icarus Verilog is not installed.
         """
         simulator_version()
@@ -137,7 +137,7 @@ class GateRun:
             reason = processes.complaint(done.stderr or done.stdout)
             raise DesignFailure(f"{self._what}: {command[0]} failed: {reason[:300]}")
         if "SDF ERROR" in done.stderr or "SDF ERROR" in done.stdout:
-            raise DesignFailure(f"{self._what}: {command[0]} did not take the delays ({DELAYS})")
+            raise DesignFailure(f"{self._what}: {command[0]} rejected the delays ({DELAYS})")
         return done.stdout
 
     def _interval(self, said: str) -> float:
@@ -171,7 +171,7 @@ class GateRun:
 
 
 def _write_words(path: Path, words: NDArray[np.uint32]) -> None:
-    """A line in hexadecimal for each beat."""
+    """Write a file for $readmemh with one line per beat."""
     octets = np.ascontiguousarray(words.astype("<u4")).view(np.uint8)[:, ::-1]
     path.write_text("".join(f"{row.tobytes().hex()}\n" for row in octets), encoding="ascii")
 
@@ -183,7 +183,7 @@ def _read_words(lines: Sequence[str], port: Port) -> NDArray[np.uint32]:
 
 
 def _transitions(path: Path, netlist: Netlist) -> dict[str, int]:
-    """Of each net how often it became 0 or 1, after the values that it had at first."""
+    """The number of times that each net changed to 0 or 1 after its initial value."""
     counts: Counter[bytes] = Counter()
     with path.open("rb") as file:
         codes = {}
@@ -213,14 +213,14 @@ def _transitions(path: Path, netlist: Netlist) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class _Bench:
-    """The module around a netlist: offers all beats at once, takes what comes at once."""
+    """The test bench of a netlist, which never stalls its inputs or outputs."""
 
     run: GateRun
     delays: Delays
 
     @property
     def text(self) -> str:
-        """The module, in Verilog of 2005."""
+        """The module, in Verilog-2005."""
         project, count = self.run.project, len(self.run.inputs[0])
         half = self.run.period_ns / 2
         latest = project.latency + (count + 4) * project.interval
@@ -248,7 +248,7 @@ class _Bench:
 
     @property
     def _hold(self) -> float:
-        """Time after the clock's edge at which inputs change, in ns."""
+        """Time from the clock edge to changes of inputs, in ns."""
         return self.run.period_ns / 100
 
     def _source(self, number: int, port: Port, count: int) -> str:
@@ -296,7 +296,7 @@ class _Bench:
             f"in{n}_taken >= {count * port.beats}" for n, port in enumerate(project.inputs)
         )
         whole = " && ".join(f"out{n}_count >= {count * port.beats}" for n, port in lanes)
-        # The window begins and ends late in a cycle, when what follows from its edge has settled.
+        # The window begins and ends late in a cycle, when all signals have settled.
         late = 0.75 * self.run.period_ns
         return f"""
   always @(posedge {CLOCK}) begin
@@ -314,7 +314,7 @@ class _Bench:
   end"""
 
     def _joined(self, name: str) -> str:
-        """What a port of the netlist is joined to."""
+        """The signal that a port of the netlist is connected to."""
         if name in (CLOCK, "rst"):
             return name
         project = self.run.project
@@ -327,4 +327,4 @@ class _Bench:
                     return f"{side}{number}_ready" if side == "in" else "1'b1"
                 if signal in ("valid", "last", "data"):
                     return f"{side}{number}_{signal}" + (f"[{bit}]" if bit else "")
-        raise DesignFailure(f"{self.run.netlist.top}: port '{name}' is of no stream")
+        raise DesignFailure(f"{self.run.netlist.top}: port '{name}' belongs to no stream")

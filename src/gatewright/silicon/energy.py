@@ -1,4 +1,4 @@
-"""Energy of a netlist's transitions, of the tables and capacitances of its library."""
+"""Energy of a netlist's transitions, from the tables and capacitances of its library."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _TRANSITIONS = ("rise_transition", "fall_transition")
 
 @dataclass(frozen=True, kw_only=True)
 class TransitionEnergy:
-    """What a transition of each net takes.
+    """The energy of one transition of each net.
 
-    A transition charges or discharges the pins that a net leads to, half of C V^2, and takes what
-    the library says is spent in the cell that drives it and in those that read it. Where a table
-    depends on the state of other pins, or on which input was the cause, its mean is taken.
+    It is C V^2 / 2 for the capacitance of the pins that the net leads to, plus the internal energy,
+    from the library, of the cell that drives it and of the cells that read it. If a table depends
+    on the state of other pins, or on which input switched, the mean is used.
 
     Attributes:
         netlist: the netlist.
-        library: its cells.
+        library: its cell library.
         load_ff: load of every output port, in fF.
-        slew: of the ports and of the clock, in the library's unit of time.
+        slew: slew at ports and at the clock, in the library's unit of time.
     """
 
     netlist: Netlist
@@ -41,7 +41,7 @@ class TransitionEnergy:
         """Energy of transitions, in pJ.
 
         Args:
-            transitions: their number, by net.
+            transitions: number of transitions, by net.
         """
         return sum(number * self.per_net[net] for net, number in transitions.items())
 
@@ -65,7 +65,7 @@ class TransitionEnergy:
 
     @cached_property
     def _loads(self) -> dict[str, float]:
-        """Capacitance that each net leads to, in the library's unit."""
+        """Load capacitance of each net, in the library's unit."""
         loads = dict.fromkeys(self.netlist.names, 0.0)
         outputs = set()
         for instance in self.netlist.instances:
@@ -81,7 +81,7 @@ class TransitionEnergy:
 
     @cached_property
     def _slews(self) -> dict[str, float]:
-        """Slew of each net, in the library's unit: what its cell makes of the ports' slew."""
+        """Slew of each net, in the library's unit, if its cell's inputs have the ports' slew."""
         slews = dict.fromkeys(self.netlist.names, self.slew)
         for instance in self.netlist.instances:
             for pin in self.library.cell(instance.cell).outputs:
@@ -96,7 +96,7 @@ class TransitionEnergy:
         return slews
 
     def _inner(self, instance: Instance, cell: Cell, pin: Pin) -> float:
-        """Energy within a cell of a transition of one of its pins, in the library's unit."""
+        """Internal energy of a cell for a transition of one of its pins, in the library's unit."""
         if not pin.energies:
             return 0.0
         own = instance.nets[pin.name]

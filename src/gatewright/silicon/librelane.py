@@ -1,4 +1,4 @@
-"""A configuration of LibreLane, which takes a design from its RTL to GDS."""
+"""Configuration of LibreLane, which takes a design from RTL to GDS."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ CONFIGURATION, CONSTRAINTS = "config.json", "librelane.sdc"
 def write_configuration(
     project: RtlProject, cells: StandardCells, constraints: Constraints, directory: Path
 ) -> None:
-    """Write `CONFIGURATION` and `CONSTRAINTS` to a folder of a project directory.
+    """Write `CONFIGURATION` and `CONSTRAINTS` to a directory.
 
     Args:
-        project: the design; its files are named relative to the folder.
-        cells: the cell library; without a PDK of LibreLane, the user's --pdk says which.
-        constraints: the clock, and what stands at the ports.
-        directory: two folders below the project directory.
+        project: the design; its files are named relative to the directory.
+        cells: the cell library; if it has no PDK of LibreLane, the user must give --pdk.
+        constraints: clock and constraints of the ports.
+        directory: a directory two levels below the project directory.
     """
     config = {
         "meta": {"version": 2},

@@ -1,4 +1,4 @@
-"""The flat netlist of a design, of the mapped netlists of its modules."""
+"""The flat netlist of a design, joined from the mapped netlists of its modules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NETLIST = "netlist.v"
 _JSON = "netlist.json"
 _SECONDS = 3600
 
-#: Between the name of an instance and what is in it, as everything is in one module.
+#: Separator between the name of an instance and names in it, after flattening.
 _WITHIN = "__"
 
 
@@ -31,8 +31,8 @@ class Instance:
 
     Attributes:
         name: its name.
-        cell: the library's.
-        nets: names of nets by pin; pins without a net, or at a constant, are left out.
+        cell: name of the cell in the library.
+        nets: names of nets by pin; unconnected pins and pins at a constant are left out.
     """
 
     name: str
@@ -42,15 +42,15 @@ class Instance:
 
 @dataclass(frozen=True)
 class Netlist:
-    """A flat netlist, in a file `NETLIST` of a folder; every port and net has one bit.
+    """A flat netlist in a file `NETLIST`; every port and net has one bit.
 
     Attributes:
-        directory: the folder.
+        directory: the directory of the file.
         top: name of its module.
         instances: the cells.
-        names: for each net all its names, the one that `Instance` has first.
-        ports: the ports' nets, by the name of the port.
-        layers: what each instance of the top belongs to, by its name.
+        names: all names of each net, by the first one, which `Instance` uses.
+        ports: names of nets, by port.
+        layers: names of layers, by instance in the top.
     """
 
     directory: Path
@@ -62,7 +62,7 @@ class Netlist:
 
     @property
     def file(self) -> Path:
-        """The netlist as Verilog."""
+        """Path of the netlist, in Verilog."""
         return self.directory / NETLIST
 
     @cached_property
@@ -71,7 +71,7 @@ class Netlist:
         return {instance.name: instance for instance in self.instances}
 
     def layer(self, name: str) -> str:
-        """The layer that a net or a cell belongs to; "" of what joins the layers."""
+        """The layer that a net or cell belongs to; "" between layers."""
         return self.layers.get(self._instance(name), "")
 
     def signal(self, name: str) -> str:
@@ -85,16 +85,16 @@ class Netlist:
 
 
 def join(project: RtlProject, library: CellLibrary, mapped: Path, directory: Path) -> Netlist:
-    """Make one flat netlist of those of the modules.
+    """Join the netlists of the modules to one flat netlist.
 
     Args:
         project: the design.
-        library: whose cells they are of.
-        mapped: folder of a synthesis, with a folder for each module.
-        directory: exists; the netlist goes there.
+        library: the library of their cells.
+        mapped: directory of a synthesis, with one subdirectory per module.
+        directory: existing directory for the netlist.
 
     Raises:
-        DesignFailure: if they don't fit together, or a cell was lost.
+        DesignFailure: if the netlists don't match, or contain a cell that is not in the library.
     """
     (directory / "cells.lib").symlink_to(library.path)
     names = [module.name for module in project.modules if module.layer]
@@ -107,7 +107,7 @@ def join(project: RtlProject, library: CellLibrary, mapped: Path, directory: Pat
         f"hierarchy -check -top {project.top}",
         f"flatten -noscopeinfo -separator {_WITHIN}",
         "opt_clean -purge",
-        # OpenSTA reads neither concatenations on the left nor buses that are partly assigned.
+        # OpenSTA reads neither concatenations on the left nor partly assigned buses.
         "splitnets -ports -format _",
         "check -assert",
         f"write_verilog -noattr -noexpr -simple-lhs {NETLIST}",
@@ -145,7 +145,7 @@ def _netlist(
         nets = {pin: found for pin, bits in cell["connections"].items() if (found := net(bits))}
         instances.append(Instance(name, cell["type"], nets))
     ports = {name: net(port["bits"]) or "" for name, port in module["ports"].items()}
-    # Nets that lead nowhere are left over of names in the RTL.
+    # Nets without connections are leftovers of names in the RTL.
     joined = {used for each in instances for used in each.nets.values()} | set(ports.values())
     names = {each[0]: each for each in by_bit.values() if each[0] in joined}
     return Netlist(directory, top, instances, names, ports, layers)

@@ -1,4 +1,4 @@
-"""Power and energy of a netlist, of transitions that are counted in runs of it."""
+"""Power and energy of a netlist, from its simulated switching activity."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ if TYPE_CHECKING:
 
 _MOST_VECTORS = 200
 _CELL_CYCLES = 20_000_000
-"""Cells times cycles of a run, if that suffices for a full pipeline: about a minute."""
+"""Cells times cycles of a run, about a minute; exceeded if filling the pipeline needs more."""
 
 MOST_DELAYED_CELLS = 40_000
-"""Icarus Verilog looks for each cell of an SDF file among all: two minutes at this number."""
+"""Limit on cells with delays: Icarus Verilog needs quadratic time to read an SDF file, two minutes
+at this number."""
 
 _MARGIN = 1.2
-"""Of the period of a run with delays over the longest path: inputs change a little late."""
+"""Clock period of a run with delays over the longest path, because inputs change a bit late."""
 
 
 def vectors_that_suffice(project: RtlProject, netlist: Netlist) -> int:
-    """How many vectors fill the pipeline and show a few inferences, and run within minutes."""
+    """Number of vectors that fill the pipeline, give a few inferences, and run within minutes."""
     least = math.ceil(project.latency / project.interval) + 4
     bearable = _CELL_CYCLES // max(1, len(netlist.instances) * project.interval)
     return max(least, min(_MOST_VECTORS, bearable))
@@ -51,16 +52,16 @@ def measure(
     expected: Sequence[Values],
     progress: Callable[[str], None],
 ) -> Power:
-    """Run a netlist without delays and with them, and weigh its transitions.
+    """Simulate a netlist without and with gate delays, and compute power and energy.
 
     Args:
         project: the design.
-        netlist: of it; with its delays beside it.
+        netlist: its netlist, with the delays (SDF) in the same directory.
         cells: the cell library.
-        timed: what static timing found.
-        inputs: of each input port the raw words, shape (n, elements).
-        expected: of each output port the golden words, shape (n, elements).
-        progress: is told what is being done.
+        timed: results of static timing analysis.
+        inputs: raw values per input port, int64 of shape (n, elements).
+        expected: golden raw values per output port, int64 of shape (n, elements).
+        progress: called with a message on what is being done.
 
     Raises:
         DesignFailure: if an output differs from the golden one.
@@ -70,7 +71,7 @@ def measure(
         netlist=netlist, library=cells.library, load_ff=cells.load_ff, slew=cells.slew
     )
     models = model_text(cells.library)
-    # A clock that is not met would have a run with delays fail.
+    # At a clock that is not met, a run with delays would fail.
     slowest = _MARGIN * max(timed.clock_ns, timed.clock_ns - timed.slack_ns)
 
     def run(period_ns: float) -> GateRun:
@@ -103,7 +104,7 @@ def measure(
         interval=found.interval,
         energy_pj=round(steady + leaking, 3),
         glitch_energy_pj=None if glitching is None else round(glitching + leaking, 3),
-        # pJ per ns are mW.
+        # pJ / ns = mW
         dynamic_mw=round(dynamic / (found.interval * timed.clock_ns), 6),
         clock_share=round(clock / found.cycles * found.interval / (steady + leaking), 4),
         no_glitches=reason,

@@ -1,4 +1,4 @@
-"""Static timing of a netlist by OpenSTA."""
+"""Static timing analysis of a netlist by OpenSTA."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CLOCK = "clk"
 
 @dataclass(frozen=True)
 class Constraints:
-    """What timing is asked for.
+    """Timing constraints. The clock is ideal; input and output delays are 0.
 
     Attributes:
-        clock_ns: period of the clock, which is ideal.
-        driving_cell: what drives the inputs, which arrive with the clock's edge.
-        load_ff: load of the outputs, which are due at the next edge, in fF.
+        clock_ns: clock period, in ns.
+        driving_cell: cell that drives the inputs.
+        load_ff: load of the outputs, in fF.
     """
 
     clock_ns: float
@@ -42,11 +42,11 @@ class Constraints:
         """The constraints as SDC.
 
         Args:
-            time_ns: the unit of time that the tool takes, in ns.
-            load_ff: the unit of capacitance that it takes, in fF.
+            time_ns: the tool's unit of time, in ns.
+            load_ff: the tool's unit of capacitance, in fF.
         """
         period = self.clock_ns / time_ns
-        # A driving cell at the clock would have it wait for one gate that drives all flip-flops.
+        # A driving cell at the clock would delay it by one gate that drives all flip-flops.
         return (
             f"create_clock -name {CLOCK} -period {period:.6g} [get_ports {CLOCK}]\n"
             "set data [list]\n"
@@ -74,21 +74,21 @@ def timing_version() -> str:
     limits = processes.Limits(what="sta -version", seconds=60)
     words = processes.run([path, "-version"], limits=limits).stdout.split()
     if not words or not re.fullmatch(r"[0-9][A-Za-z0-9.+~-]{0,40}", words[0]):
-        raise InputError(f"{path}: does not say which version of OpenSTA it is")
+        raise InputError(f"{path} -version: prints no version of OpenSTA")
     return words[0]
 
 
 def analyze(netlist: Netlist, library: CellLibrary, asked: Constraints) -> Analyzed:
-    """Time a netlist; constraints, log and delays (SDF) stay in its folder.
+    """Analyze a netlist; constraints, log and delays (SDF) stay in its directory.
 
     Args:
         netlist: the netlist.
-        library: its cells.
-        asked: the clock, and what stands at the ports.
+        library: its cell library.
+        asked: clock and constraints of the ports.
 
     Raises:
-        DesignFailure: if OpenSTA fails, or dropped a part of the netlist.
-        InputError: if it isn't installed.
+        DesignFailure: if OpenSTA fails, or drops a part of the netlist.
+        InputError: if OpenSTA is not installed.
     """
     timing_version()
     lines = _run(netlist, library, asked)
@@ -121,7 +121,7 @@ def analyze(netlist: Netlist, library: CellLibrary, asked: Constraints) -> Analy
 
 
 def _run(netlist: Netlist, library: CellLibrary, asked: Constraints) -> dict[str, list[str]]:
-    """What OpenSTA prints of ours, by the word that it begins with."""
+    """The lines that our script lets OpenSTA print, by their first word."""
     folder = netlist.directory
     (folder / "cells.lib").symlink_to(library.path)
     (folder / CONSTRAINTS).write_text(
@@ -148,7 +148,7 @@ def _run(netlist: Netlist, library: CellLibrary, asked: Constraints) -> dict[str
             word, _, rest = line.removeprefix(_MARK).partition(" ")
             found.setdefault(word, []).append(rest.strip())
             linking = linking and word != "linked"
-        # OpenSTA goes on after errors, and leaves out what it could not read, after a warning.
+        # OpenSTA continues after errors, and only warns when it drops what it can't read.
         elif line.startswith("Error") or (linking and "read" in found and "arning" in line):
             raise DesignFailure(f"{what}: {line.strip()[:300]} (log: {log})")
     if done.returncode or "done" not in found:
@@ -175,10 +175,10 @@ def _script(netlist: Netlist) -> str:
 
 
 def _check_whole(netlist: Netlist, lines: dict[str, list[str]]) -> None:
-    """That OpenSTA has all cells of the netlist.
+    """Check that OpenSTA has all cells of the netlist.
 
     Raises:
-        DesignFailure: if it hasn't.
+        DesignFailure: if it does not.
     """
     said = lines.get("cells", ["none"])[0]
     if said != str(len(netlist.instances)):
@@ -188,7 +188,7 @@ def _check_whole(netlist: Netlist, lines: dict[str, list[str]]) -> None:
 
 
 def _end(netlist: Netlist, library: CellLibrary, point: str) -> tuple[str, str]:
-    """Layer and signal at an end of a path: a port, or what a flip-flop holds."""
+    """Layer and signal at an end of a path: a port, or the output of a flip-flop."""
     instance, _, pin = point.rpartition("/")
     found = netlist.by_name.get(instance)
     if found is None:
@@ -201,5 +201,5 @@ def _end(netlist: Netlist, library: CellLibrary, point: str) -> tuple[str, str]:
 
 
 def _is_made(name: str) -> bool:
-    """Whether a name is Yosys' own."""
+    """Whether Yosys generated a name."""
     return re.search(r"(^|_)_[0-9]+_$", name) is not None
