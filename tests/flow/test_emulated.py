@@ -37,7 +37,7 @@ def run(*arguments):
 def test_a_comparison_that_is_missing_is_said_everywhere(uncompiled, capsys):
     project = uncompiled
     limited = ("verify", project, *ASKED, "--emulation-limit", "1")
-    why = "g++, for the C++ emulation: ended after 1 seconds, its limit of time"
+    why = "g++, for the C++ emulation: ended after 1 seconds, its time limit"
     line = f"{project}: not compared with hls4ml's C++: {why}; --emulation-limit gives it more"
     assert run(*limited) == 0
     said = capsys.readouterr().err.splitlines()

@@ -355,7 +355,7 @@ def test_what_can_t_be_compared_is_said(plain_design, limited):
     with Fidelity(network, design, words, None, "random words") as fidelity:
         fidelity.look(expected)
     found = fidelity.results([])
-    assert found.reason.endswith("ended after 0.05 seconds, its limit of time")
+    assert found.reason.endswith("ended after 0.05 seconds, its time limit")
     assert lines(found) == [f"not compared with the model itself: {found.reason}"]
     assert "not compared" in missed(found, 0.5)
 

@@ -96,7 +96,7 @@ def test_what_a_full_disk_leads_to_is_told_to_be_that(tmp_path, monkeypatch, kin
     with pytest.raises(expected) as caught, locked(tmp_path):
         raise kind("it broke off")
     assert caught.type is expected and "it broke off" in str(caught.value)
-    assert room or "no space is left on its disk" in str(caught.value)
+    assert room or "no space left on its disk" in str(caught.value)
 
 
 def test_what_is_wrong_otherwise_stays_that(tmp_path, monkeypatch):

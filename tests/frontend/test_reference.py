@@ -201,7 +201,7 @@ def test_what_keras_has_no_layer_for_is_named(plain):
 
 def test_the_child_is_ended_at_its_limit_of_time(plain):
     network = load(*plain[:2])
-    limit = pytest.raises(InputError, match=r"ended after 0\.05 seconds, its limit of time")
+    limit = pytest.raises(InputError, match=r"ended after 0\.05 seconds, its time limit")
     with Reference(network, seconds=0.05) as reference, limit:
         reference.predict(samples((4,)))
 

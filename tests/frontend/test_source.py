@@ -504,4 +504,4 @@ def test_a_file_that_kills_the_library_is_refused(plain, monkeypatch):
     refused("the HDF5 library fails on it, with status -11", path, weights)
     worker.write_text("while True: pass")
     monkeypatch.setattr(hdf5, "_SECONDS", 0.5)
-    refused("its limit of time", path, weights)
+    refused("its time limit", path, weights)

@@ -55,12 +55,12 @@ def test_limits_leave_a_good_process_alone():
 @pytest.mark.parametrize(
     ("code", "limits", "said"),
     [
-        ("while True: pass", {"seconds": 0.2}, "it: ended after 0.2 seconds, its limit of time"),
+        ("while True: pass", {"seconds": 0.2}, "it: ended after 0.2 seconds, its time limit"),
         # What it started in turn, and what holds on to its output, ends with it.
         (
             "import os, time\nos.fork()\ntime.sleep(61)",
             {"seconds": 0.2},
-            "it: ended after 0.2 seconds, its limit of time",
+            "it: ended after 0.2 seconds, its time limit",
         ),
         (
             "bytearray(1 << 33)",
@@ -87,7 +87,7 @@ os.fork()
 pathlib.Path({str(tmp_path)!r}, str(os.getpid())).touch()
 time.sleep(61)
 """
-    with pytest.raises(InputError, match="its limit of time"):
+    with pytest.raises(InputError, match="its time limit"):
         limited(code, seconds=1)
     started = [int(path.name) for path in tmp_path.iterdir()]
     assert len(started) == 2

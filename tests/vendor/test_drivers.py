@@ -88,7 +88,7 @@ def test_a_report_of_another_format_is_refused_by_name(start):
 
 def test_a_tool_that_hangs_is_ended(start, tmp_path):
     began = time.monotonic()
-    with pytest.raises(TimeLimitError, match="vivado: ended after 3 seconds, its limit of time"):
+    with pytest.raises(TimeLimitError, match="vivado: ended after 3 seconds, its time limit"):
         start("vivado", "hangs", seconds=3.0)
     assert time.monotonic() - began < 20
     with pytest.raises(ProcessLookupError):

@@ -435,7 +435,7 @@ def test_too_large(tmp_path):
     path = tmp_path / "large.rpt"
     with path.open("wb") as file:
         os.truncate(file.fileno(), 65 << 20)
-    with pytest.raises(InputError, match=r"more than the 67\.1 MB that are read"):
+    with pytest.raises(InputError, match=r"more than the limit of 67\.1 MB"):
         read_report(path)
 
 

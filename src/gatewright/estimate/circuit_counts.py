@@ -1,4 +1,4 @@
-"""What a circuit is made of, counted by its nodes and its schedule."""
+"""Counts the hardware of a circuit from its nodes and its schedule."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _STRAIGHT = (Rounding.TRN,)
 
 
 def circuit_counts(module: CircuitModule, rules: Rules, multiplier: str = "auto") -> Counts:
-    """Quantities of a circuit.
+    """Quantities of hardware in a circuit.
 
     Args:
-        module: the circuit, scheduled.
-        rules: how the family maps.
-        multiplier: what its products are made of: "auto", "dsp" or "lut".
+        module: the scheduled circuit.
+        rules: mapping rules of the family.
+        multiplier: implementation of its products: "auto", "dsp" or "lut".
     """
     return _Counter(module, rules, multiplier).counts()
 
 
 def takes_block(node: Node, nodes: Sequence[Node], rules: Rules, multiplier: str) -> bool:
-    """Whether a MUL node becomes multiplier blocks."""
+    """Whether a MUL node is mapped to DSP blocks."""
     a, b = (nodes[arg].width for arg in node.args)
     asked = multiplier == "dsp"
     return multiplier != "lut" and rules.is_block_product(a, b, node.width, asked=asked)
@@ -100,7 +100,7 @@ class _Counter:
     # Registers
 
     def _registers(self) -> Counts:
-        """Flip-flops between stages; what is only carried along is a shift register."""
+        """Registers between stages; values that are only delayed become shift registers."""
         found: Counts = Counter()
         for index, taps in enumerate(_taps(self.module)):
             width, before = self.live[index], 0
@@ -116,7 +116,7 @@ class _Counter:
 
 
 def _taps(module: CircuitModule) -> list[list[int]]:
-    """Per node, the delays in stages at which it is read, ascending, without 0."""
+    """For each node, the delays in stages at which it is read, ascending, without 0."""
     nodes, schedule = module.circuit.nodes, module.schedule
     taps: list[set[int]] = [set() for _ in nodes]
     for index, node in enumerate(nodes):
@@ -131,7 +131,7 @@ def _taps(module: CircuitModule) -> list[list[int]]:
 
 
 def _live_widths(module: CircuitModule) -> list[int]:
-    """Per node, how many of its lower bits have a reader; upper ones go as nothing reads them."""
+    """For each node, the number of its lower bits that are read; the others are optimized away."""
     nodes = module.circuit.nodes
     live = [0] * len(nodes)
     for index in module.circuit.outputs:
@@ -146,7 +146,7 @@ def _live_widths(module: CircuitModule) -> list[int]:
 
 
 def _bits_read(node: Node, width: int, nodes: Sequence[Node]) -> list[int]:
-    """Per argument, how many of its lower bits decide the lower `width` bits of a node."""
+    """For each argument, how many of its lower bits the lower `width` bits of a node depend on."""
     match node.op:
         case Op.SUM:
             return [width - shift for _, shift in node.attr]
@@ -167,13 +167,13 @@ def _sum(node: Node, nodes: Sequence[Node], width: int) -> Counts:
 
 
 def _signed_digits(value: int) -> int:
-    """Digits of the canonical signed-digit form of a number that are not zero."""
+    """Number of nonzero digits in the canonical signed-digit form of a number."""
     value = abs(value)
     return (value ^ 3 * value).bit_count()
 
 
 def _cast(node: Node, source: Node) -> Counts:
-    """What `gw_cast` holds: an adder where rounding needs one, detection and choice of bounds."""
+    """Hardware of `gw_cast`: an adder if rounding needs one, overflow detection, saturation."""
     frac, to = Cast(*node.attr)
     found: Counts = Counter()
     width = source.width + (not source.signed)

@@ -1,4 +1,4 @@
-"""What quantities of hardware cost on a family: rules and coefficients, kept as data."""
+"""The cost model of a family: mapping rules, and cost per quantity of hardware, as data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _Coefficient = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
 
-#: Coefficients of what the counts tell exactly.
+#: Coefficients of resources that follow exactly from the counts.
 COUNTED: dict[str, dict[str, float]] = {
     "ff": {"ff": 1, "stage_flags": 1, "rom_register": 1, "product_register": -1},
     "dsp": {"dsp": 1},
@@ -31,13 +31,13 @@ COUNTED: dict[str, dict[str, float]] = {
 
 @dataclass(frozen=True)
 class Estimated:
-    """What hardware is estimated to take up; never a measurement.
+    """Estimated resources.
 
     Attributes:
-        lut: look-up tables, memory included.
+        lut: look-up tables, including those used as memory.
         ff: flip-flops.
-        dsp: multiplier blocks.
-        bram: block RAM in blocks of 36 Kb.
+        dsp: DSP blocks.
+        bram: block RAM, in 36 Kb.
     """
 
     lut: int
@@ -46,7 +46,7 @@ class Estimated:
     bram: float
 
     def __add__(self, other: Estimated) -> Estimated:
-        """Both together."""
+        """The sum of both."""
         return Estimated(
             self.lut + other.lut,
             self.ff + other.ff,
@@ -60,9 +60,9 @@ class CostModel:
     """The cost model of a family.
 
     Attributes:
-        description: how it was made.
+        description: how it was obtained.
         calibrated_on: models whose synthesized modules it was fitted to.
-        rules: how the family maps.
+        rules: mapping rules of the family.
         lut: LUTs per unit of each quantity.
     """
 
@@ -74,7 +74,7 @@ class CostModel:
     lut: dict[str, _Coefficient] = field(default_factory=dict)
 
     def cost(self, counts: Mapping[str, int]) -> Estimated:
-        """What counted quantities take up."""
+        """Estimated resources of counted quantities."""
         whole = {name: round(_weighed(counts, COUNTED[name])) for name in ("ff", "dsp")}
         return Estimated(
             lut=max(0, round(_weighed(counts, self.lut))),
@@ -88,21 +88,21 @@ def load_cost_model(target: Target) -> CostModel:
     """The cost model of a target's family.
 
     Raises:
-        UnsupportedError: if none was fitted for it.
+        UnsupportedError: if there is none for it.
     """
     folder = data_dir("hls") / "estimates"
     name = target.family.cost_model
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in known:
         raise UnsupportedError(
-            f"target '{target.name}': no cost model was fitted for its devices, only for "
-            f"{', '.join(known)}; 'gatewright synth' counts what they need"
+            f"target '{target.name}': there is no cost model for its devices, only for "
+            f"{', '.join(known)}; 'gatewright synth' counts their resources"
         )
     return read_cost_model(folder / f"{name}.yaml")
 
 
 def read_cost_model(path: Path) -> CostModel:
-    """A cost model from its file.
+    """Read a cost model from its file.
 
     Raises:
         InputError: if a field is missing, unknown or of the wrong kind.

@@ -1,4 +1,4 @@
-"""The estimate of a whole design: per layer, between layers, in all."""
+"""The estimate of a whole design: per layer, between layers, and in total."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class LayerEstimate:
 
     Attributes:
         layers: names of the model's layers that it computes.
-        resources: what it takes up.
-        latency: clock cycles from its first beat to the first that leaves.
-        interval: clock cycles per tensor.
-        path_ns: the longest path between its registers in ns.
+        resources: its resources.
+        latency: latency from its first input beat to its first output beat, in cycles.
+        interval: initiation interval, in cycles.
+        path_ns: the longest path between its registers, in ns.
     """
 
     layers: tuple[str, ...]
@@ -49,13 +49,13 @@ class DesignEstimate:
 
     Attributes:
         target: name of the target.
-        clock_ns: clock period that pipelines are cut for.
-        handshake: how pipelines wait.
-        layers: in topological order.
-        between: what stands between them.
-        latency: clock cycles from input to output.
-        interval: clock cycles per tensor.
-        path_ns: the longest path, that of a ready included.
+        clock_ns: clock period that pipelines are scheduled for, in ns.
+        handshake: how pipelines handle backpressure.
+        layers: estimates of layers, in topological order.
+        between: resources between layers.
+        latency: latency from input to output, in cycles.
+        interval: initiation interval, in cycles.
+        path_ns: the longest path, including ready paths, in ns.
         notes: requests not honoured, and what is done instead.
     """
 
@@ -71,12 +71,12 @@ class DesignEstimate:
 
     @property
     def total(self) -> Estimated:
-        """What all of it takes up."""
+        """Resources of the whole design."""
         return reduce(add, (layer.resources for layer in self.layers), self.between)
 
     @property
     def fmax_mhz(self) -> float:
-        """Highest clock frequency, by the target's delay model."""
+        """Highest clock frequency by the target's delay model, in MHz."""
         return 1000 / self.path_ns
 
 
@@ -85,11 +85,11 @@ def estimate_design(made: Assembly, target: Target, clock_ns: float) -> DesignEs
 
     Args:
         made: the design, assembled for the target.
-        target: must have a cost model.
-        clock_ns: clock period that it was assembled for.
+        target: a target with a cost model.
+        clock_ns: clock period that the design was assembled for, in ns.
 
     Raises:
-        UnsupportedError: if nothing is known of the target's devices, or of a part of the design.
+        UnsupportedError: if there is no cost model for the target, or none of a part of the design.
     """
     model = load_cost_model(target)
     layers = []
@@ -122,17 +122,17 @@ def estimate_design(made: Assembly, target: Target, clock_ns: float) -> DesignEs
 
 
 def glue_counts(nodes: Iterable[Node], rules: Rules) -> Counts:
-    """Quantities of what stands between modules.
+    """Quantities of hardware between modules.
 
     Raises:
-        UnsupportedError: if nothing is known of one of them.
+        UnsupportedError: if there is no estimate of one of the nodes.
     """
     found: Counts = Counter()
     for node in nodes:
         if isinstance(node, Gate):
             found += gate_counts(node.stages)
         elif isinstance(node, FrameCheck):
-            raise UnsupportedError("checked frames: there is no estimate of them; synthesize")
+            raise UnsupportedError("--check-frames: there is no estimate of it; synthesize")
         elif isinstance(node, Glue):
             found += library_counts(node.module, node.parameters, rules)
     return found

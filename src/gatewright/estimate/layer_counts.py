@@ -1,4 +1,4 @@
-"""What a layer's module is made of: its units, their ROMs, its circuits."""
+"""Counts the hardware of a layer's module: its units, their ROMs, its circuits."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def layer_counts(module: LayerModule, rules: Rules) -> Counts:
-    """Quantities of a layer's module.
+    """Quantities of hardware in a layer's module.
 
     Raises:
-        UnsupportedError: if nothing is known of one of its units.
+        UnsupportedError: if there is no estimate of one of its units.
     """
     kernel = module.kernels[0]
     multiplier = kernel.multiplier if isinstance(kernel, Multiplexed) else "auto"
@@ -34,7 +34,7 @@ def layer_counts(module: LayerModule, rules: Rules) -> Counts:
         if isinstance(placed.unit, Accumulate):
             free = _free_lanes(before, rules, multiplier) * placed.unit.type.width
             found.subtract({"accumulator": free, "ff": free})
-    if found["dsp"]:  # multiplier blocks have registers at their operands
+    if found["dsp"]:  # DSP blocks have registers at their operands
         del found["rom_register"]
     return found
 
@@ -53,7 +53,7 @@ def _unit(placed: Placed, rules: Rules, multiplier: str) -> Counts:
 
 
 def _constant(placed: Placed, found: Counts) -> Counts:
-    """What is held of lanes that are constant, as those of pruned channels are: nothing."""
+    """Registers of constant lanes, such as those of pruned channels, which are optimized away."""
     lanes = [element.lo == element.hi for source in placed.sources for element in source.elements]
     share = sum(lanes) / len(lanes)
     held = {"ff": found["ff"] - found["control"], "turning": found["turning"]}
@@ -61,10 +61,7 @@ def _constant(placed: Placed, found: Counts) -> Counts:
 
 
 def _free_lanes(placed: Placed, rules: Rules, multiplier: str) -> int:
-    """Lanes whose accumulator costs nothing.
-
-    A multiplier block accumulates what it multiplies; a constant is no lane at all.
-    """
+    """Number of lanes whose accumulator is free: it is in a DSP block, or the lane is constant."""
     if placed.circuit is None:
         return 0
     nodes = placed.circuit.circuit.nodes
@@ -76,7 +73,7 @@ def _free_lanes(placed: Placed, rules: Rules, multiplier: str) -> int:
 
 
 def _credit(placed: Placed, rules: Rules) -> Counts:
-    """The gate before a pipeline that never waits, and the FIFO behind it."""
+    """The credit gate before a pipeline that never stalls, and the FIFO after it."""
     stages = placed.latency - 1
     fifo = Fifo(stages + 2)
     return gate_counts((stages,)) + library_counts(
@@ -85,7 +82,7 @@ def _credit(placed: Placed, rules: Rules) -> Counts:
 
 
 def gate_counts(stages: tuple[int, ...]) -> Counts:
-    """Quantities of a `gw_credit`, whose outputs are so many register stages from it."""
+    """Quantities of a `gw_credit`; `stages` are the register stages from it to each output."""
     places = sum((latency + 2).bit_length() + 1 for latency in stages)
     return Counter(ff=max((1, *stages)) + places, control=places, modules=1)
 

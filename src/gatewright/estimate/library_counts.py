@@ -1,4 +1,4 @@
-"""What instances of the library's modules are made of, counted by their parameters."""
+"""Counts the hardware of instances of library modules from their parameters."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Parameters = Mapping[str, int | str]
 
 
 def library_counts(module: str, parameters: Parameters, rules: Rules) -> Counts:
-    """Quantities of an instance.
+    """Quantities of hardware in an instance.
 
     Args:
         module: name of a module of the library.
-        parameters: of the instance.
-        rules: how the family maps.
+        parameters: parameters of the instance.
+        rules: mapping rules of the family.
 
     Raises:
-        UnsupportedError: if nothing is known of that module.
+        UnsupportedError: if there is no estimate of the module.
     """
     if module not in _MODULES:
         raise UnsupportedError(f"{module}: there is no estimate of this module; synthesize it")
@@ -42,7 +42,7 @@ def _style(parameters: Parameters) -> str:
 
 
 def _counter(most: int) -> int:
-    """Bits that count to `most`."""
+    """Bits of a counter up to `most`."""
     return max(1, most.bit_length())
 
 
@@ -63,14 +63,14 @@ def _window(parameters: Parameters, rules: Rules) -> Counts:
     found = _control(_counter(height) + _counter(width) + waits + 1)
     found["ff"] += spans[1] * kernel[0] * bits
     if kernel[0] > 1:
-        # Lines that move up are read while they are written.
+        # Lines that move up are read and written in the same cycle.
         memory = ((kernel[0] - 1) * bits, span[0] * width)
         found += _line_buffer(*memory, _style(parameters), rules, 1 if kernel[0] == 2 else 2)
     return found
 
 
 def _line_buffer(bits: int, depth: int, style: str, rules: Rules, addresses: int) -> Counts:
-    """See `gw_line_buffer`, whose choices these are."""
+    """Quantities of a line buffer; the conditions are those of `gw_line_buffer`."""
     if depth == 1 or style == "registers" or (style == "auto" and depth == 2):
         return Counter(ff=bits * depth)
     address = _counter(depth - 1)
@@ -87,7 +87,7 @@ def _half_blocks(bits: int, depth: int) -> int:
     return -(-bits // wide) * -(-depth // 16384)
 
 
-#: Width and depth of half a block of RAM.
+#: Width and depth of half a block RAM.
 _BLOCK_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192))
 
 

@@ -1,4 +1,4 @@
-"""How a family's tools map products, memories and shift registers: what coefficients can't say."""
+"""Rules by which a family's tools map products, memories and shift registers."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rules:
-    """Thresholds of mapping.
+    """Thresholds of the mapping.
 
     Attributes:
         lut_inputs: inputs of a LUT.
-        product_bits: least width of a product that goes into a multiplier block by itself.
-        block_operands: widths that a block multiplies, the wider first.
-        shift_stages: least stages that become a shift register of LUTs.
-        ram_bits: bits of a word that a group of `ram_luts` LUTs holds, up to 32 words, half as
-            many up to 64: written and read at one address, at two.
+        product_bits: least width of a product that is mapped to DSP blocks without a request.
+        block_operands: operand widths of a DSP block, the larger first.
+        shift_stages: least number of stages that become a shift register in LUTs.
+        ram_bits: bits per word in a group of `ram_luts` LUTs with up to 32 words, half as many with
+            up to 64; with one address for reads and writes, and with two addresses.
         ram_luts: LUTs of such a group.
-        block_luts: LUTs of distributed RAM above which a FIFO takes half a block of RAM instead.
-        ram_least: bits below which a memory is made of flip-flops.
+        block_luts: LUTs of distributed RAM above which a FIFO takes half a block RAM instead.
+        ram_least: bits up to which a memory is made of flip-flops.
     """
 
     lut_inputs: int
@@ -32,16 +32,16 @@ class Rules:
     ram_least: int
 
     def is_block_product(self, a: int, b: int, product: int, *, asked: bool) -> bool:
-        """Whether a product of `a` by `b` bits goes into multiplier blocks."""
+        """Whether a product of `a` by `b` bits is mapped to DSP blocks; `asked` for a request."""
         return min(a, b) > 1 and (asked or product >= self.product_bits)
 
     def blocks(self, a: int, b: int) -> int:
-        """Multiplier blocks of a product of `a` by `b` bits."""
+        """Number of DSP blocks of a product of `a` by `b` bits."""
         wide, narrow = self.block_operands
         return math.ceil(max(a, b) / wide) * math.ceil(min(a, b) / narrow)
 
     def is_shift_register(self, stages: int) -> bool:
-        """Whether registers of so many stages, read at their end only, are LUTs."""
+        """Whether `stages` registers that are read only at the end become LUTs."""
         return stages >= self.shift_stages
 
     def ram(self, bits: int, depth: int, *, addresses: int = 2) -> int:

@@ -1,4 +1,4 @@
-"""Look-up tables that functions of a few bits take, given by their truth tables."""
+"""Number of LUTs of functions of a few bits, from their truth tables."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from collections.abc import Iterable
 
 
 def luts_of_words(words: Iterable[int], width: int, inputs: int) -> int:
-    """LUTs of a read-only memory in logic: each bit of its words is a function of the address.
+    """LUTs of a ROM in logic, in which each bit of a word is a function of the address.
 
-    Bits that are constant, an address bit or the same as another bit cost nothing. Words beyond
-    the last are taken to be zero.
+    Bits that are constant, equal to an address bit, or equal to another bit are free. Words after
+    the last are assumed to be zero.
 
     Args:
         words: contents from address 0 on.
         width: bits of a word, in two's complement.
-        inputs: of a LUT.
+        inputs: inputs of a LUT.
     """
     listed = list(words)
     return len(_leaves(_tables(listed, width), max(1, (len(listed) - 1).bit_length()), inputs))
 
 
 def distinct_bits(words: Iterable[int], width: int) -> int:
-    """Bits of words that are neither constant nor the same as another bit."""
+    """Number of bits of the words that are neither constant nor equal to another bit."""
     listed = list(words)
     return len(_tables(listed, width) - {0, (1 << len(listed)) - 1})
 
 
 def _tables(words: list[int], width: int) -> set[int]:
-    """The distinct bits of words as functions of their address."""
+    """The truth tables of the words' bits as functions of the address, without duplicates."""
     return {
         sum(1 << at for at, word in enumerate(words) if word >> bit & 1) for bit in range(width)
     }
 
 
 def _leaves(tables: Iterable[int], variables: int, inputs: int) -> set[tuple[int, int]]:
-    """The distinct LUTs of functions of `variables` bits, as (table, variables) after reduction.
+    """The distinct LUTs, as (table, variables), of functions of `variables` bits.
 
-    A function of more bits than a LUT has inputs is two of one bit less, multiplexed for free:
-    devices have multiplexers behind their LUTs for that.
+    A function with more bits than a LUT has inputs is split into two with one bit less. Their
+    multiplexer is free, because devices have multiplexers after their LUTs.
     """
     found: set[tuple[int, int]] = set()
     for table in tables:
@@ -54,7 +54,7 @@ def _leaves(tables: Iterable[int], variables: int, inputs: int) -> set[tuple[int
 
 
 def _is_wire(table: int, variables: int) -> bool:
-    """Whether a function is constant or one of its bits."""
+    """Whether a function is constant, or one of its variables or its inverse."""
     size = 1 << variables
     full = (1 << size) - 1
     if table in (0, full):

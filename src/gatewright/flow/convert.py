@@ -113,7 +113,7 @@ def convert(
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"{directory}: cannot be made ({error.strerror})") from None
+            raise InputError(f"{directory}: cannot be created ({error.strerror})") from None
         with held(directory, progress):
             return run_step(
                 directory,

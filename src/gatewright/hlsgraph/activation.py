@@ -12,35 +12,35 @@ from gatewright.hlsgraph.node import attribute, integer, number, word, words
 
 
 def function(node: Any) -> str:
-    """The name of an activation's function; empty of a node without one."""
+    """The name of an activation's function; "" for a node without one."""
     return str(node.get_attr("activation") or "").lower()
 
 
 def quantizer(node: Any) -> Any:
-    """The quantizer of QKeras that an activation is, as hls4ml's parser hands it on; or None."""
+    """The QKeras quantizer of an activation, as hls4ml's parser passes it on; or None."""
     return node.get_attr("activation_quantizer")
 
 
 def parametrized(node: Any) -> str:
-    """The same of a ParametrizedActivation, whose names hls4ml writes with and without _."""
+    """The function of a ParametrizedActivation, whose name hls4ml writes with or without _."""
     return function(node).replace("_", "")
 
 
 def parameter(node: Any) -> float:
-    """The slope, the threshold, or the factor of a ParametrizedActivation."""
+    """The slope, threshold or factor of a ParametrizedActivation."""
     return number(node, "activ_param")
 
 
 def table_size(node: Any) -> int:
-    """Entries of the table in which a function is looked up."""
+    """Number of entries of the table of a function."""
     return integer(node, "table_size")
 
 
 def constant(node: Any, name: str) -> tuple[int, FixedType]:
-    """The raw value of a constant that the C++ has as a literal, and its type.
+    """The raw value of a constant that is a literal in the C++, and its type.
 
     Args:
-        node: hls4ml's.
+        node: the node of hls4ml.
         name: "parameter", "slope" or "shift".
     """
     attribute_name, what = ("activ_param", "param") if name == "parameter" else (name, name)
@@ -67,7 +67,7 @@ class Softmax:
 
     @property
     def scale(self) -> float:
-        """What the exponent is multiplied by."""
+        """Factor on the exponent."""
         return number(self.node, "exp_scale", 1.0)
 
     @property
@@ -78,27 +78,27 @@ class Softmax:
 
     @property
     def norm(self) -> FixedType | None:
-        """The type of the differences from the maximum, where one is set."""
+        """The type of the differences from the maximum; None if not set."""
         return words(self.node, "inp_norm") if "inp_norm_t" in self.node.attributes else None
 
 
 def ternary_level(node: Any) -> float:
-    """From where on a ternary activation gives 1."""
+    """The least input for which a ternary activation gives 1."""
     return number(node, "threshold", 0.5)
 
 
 def implementation(node: Any) -> str:
-    """Which of hls4ml's a softmax is: "stable", "latency", "legacy", "argmax"."""
+    """hls4ml's implementation of a softmax: "stable", "latency", "legacy" or "argmax"."""
     return word(node, "implementation")
 
 
 def softmax_terms(node: Any) -> int:
-    """How many exponentials a sum of a softmax has."""
+    """Number of exponentials in a sum of a softmax."""
     return integer(node, "n_in") // (integer(node, "n_outer", 1) * integer(node, "n_inner", 1))
 
 
 def softmax(node: Any) -> Softmax:
-    """What a Softmax says."""
+    """The settings of a Softmax node."""
     which = implementation(node)
     outer, inner = (integer(node, name, 1) for name in ("n_outer", "n_inner"))
     if which == "argmax":

@@ -1,4 +1,4 @@
-"""Layers of images and sequences: sizes in pixels, (height, width); a sequence has the height 1."""
+"""Layers of images and sequences. Sizes are (height, width) in pixels; a sequence has height 1."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from gatewright.hlsgraph.node import integer, word
 
-#: Pixels at the top, at the bottom, left and right.
+#: Pixels at the top, bottom, left and right.
 Sides = tuple[int, int, int, int]
 _SIDES = ("top", "bottom", "left", "right")
 
 
 def is_channels_last(node: Any) -> bool:
-    """Whether the last axis of what a node reads is the channels."""
+    """Whether the channels are the last axis of a node's input."""
     return word(node, "data_format", "channels_last") == "channels_last"
 
 
@@ -28,23 +28,23 @@ def strides(node: Any) -> tuple[int, int]:
 
 
 def dilations(node: Any) -> dict[str, int]:
-    """Distances between a window's pixels, by what hls4ml calls them."""
+    """Dilations of a window, by hls4ml's names of them."""
     names = ("dilation", "dilation_height", "dilation_width")
     return {name: integer(node, name, 1) for name in names}
 
 
 def pads(node: Any) -> Sides:
-    """Pixels that a node puts around what it reads; none where it has no such attributes."""
+    """Padding of a node's input, in pixels; 0 without such attributes."""
     return _sides(node, "pad")
 
 
 def crops(node: Any) -> Sides:
-    """Pixels that a node cuts off."""
+    """Cropping of a node's input, in pixels."""
     return _sides(node, "crop")
 
 
 def pooling(node: Any) -> str:
-    """What a pooling makes of a window: "max", "average"."""
+    """The operation of a pooling: "max" or "average"."""
     return word(node, "pool_op")
 
 
@@ -54,7 +54,7 @@ def is_average(node: Any) -> bool:
 
 
 def pooled_pixels(node: Any) -> int:
-    """Pixels that a pooling takes the mean of."""
+    """Number of pixels that a pooling averages."""
     is_global = node.class_name.startswith("Global")
     sides = ["in_height", "in_width", "n_in"] if is_global else ["pool_height", "pool_width"]
     return math.prod(integer(node, side, 1) for side in sides)
@@ -66,12 +66,12 @@ def counts_pads(node: Any) -> bool:
 
 
 def buffering(node: Any) -> str:
-    """How the C++ for io_stream keeps rows."""
+    """How the C++ for io_stream buffers rows."""
     return word(node, "implementation", "linebuffer")
 
 
 def interpolation(node: Any) -> str:
-    """How a Resize makes pixels."""
+    """The interpolation of a Resize."""
     return word(node, "algorithm", "nearest")
 
 

@@ -1,4 +1,4 @@
-"""A graph of hls4ml's: its layers, each with the tensors that it reads and writes."""
+"""A graph of hls4ml: its layers, each with the tensors that it reads and writes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _IO_TYPES = ("io_parallel", "io_stream")
 
 @dataclass(frozen=True)
 class Operand:
-    """A tensor as hls4ml has it.
+    """A tensor of hls4ml's graph.
 
     Attributes:
-        name: hls4ml's, of the output that it is.
-        shape: Without the batch.
-        precision: hls4ml's.
+        name: Name of the output in hls4ml.
+        shape: Shape without the batch.
+        precision: Precision object of hls4ml.
         beat: Elements per beat of its stream.
-        writer: What messages call the node that writes it.
+        writer: Name of the node that writes it, for messages.
     """
 
     name: str
@@ -36,17 +36,21 @@ class Operand:
 
     @property
     def is_sign(self) -> bool:
-        """Whether its values are bits that stand for -1 and +1."""
+        """Whether its values are bits that mean -1 and +1."""
         return is_sign(self.precision)
 
     @property
     def type(self) -> FixedType:
-        """The type of its words; raises UnsupportedError where they are not fixed point."""
+        """The type of its words.
+
+        Raises:
+            UnsupportedError: if it is not a fixed-point type.
+        """
         return word_type(self.precision, self.writer)
 
     @property
     def tensor(self) -> Tensor:
-        """The same with a type; raises as `type` does."""
+        """The tensor with its fixed-point type; raises as `type`."""
         return Tensor(self.name, self.shape, self.type)
 
 
@@ -55,10 +59,10 @@ class Layer:
     """A node of hls4ml's graph with the tensors that it reads and writes.
 
     Attributes:
-        node: hls4ml's; what its attributes are called, only modules of this package know.
-        operands: What it reads.
-        results: What it writes.
-        streams: Whether the C++ called is that for io_stream.
+        node: Node of hls4ml; only modules of this package use its attributes.
+        operands: Tensors that it reads.
+        results: Tensors that it writes.
+        streams: Whether its C++ is that for io_stream.
     """
 
     node: Any
@@ -68,12 +72,12 @@ class Layer:
 
     @property
     def name(self) -> str:
-        """hls4ml's name, under which the layer is traced."""
+        """Name of the layer in hls4ml and in its traces."""
         return str(self.node.name)
 
     @property
     def kind(self) -> str:
-        """hls4ml's class name."""
+        """Class name of the layer in hls4ml."""
         return str(self.node.class_name)
 
     @cached_property
@@ -86,7 +90,7 @@ class Layer:
         """The tensor that it writes.
 
         Raises:
-            UnsupportedError: if there are several, or values are not fixed point.
+            UnsupportedError: if there are several, or its type is not fixed point.
         """
         if len(self.results) != 1:
             raise self.refuse(f"has {len(self.results)} outputs; one is supported")
@@ -94,32 +98,32 @@ class Layer:
 
     @property
     def pixels(self) -> int:
-        """Elements of the output per channel."""
+        """Number of pixels of the output: elements per channel."""
         shape = self.results[0].shape
         return math.prod(shape) // shape[-1]
 
     @property
     def has_sign_operands(self) -> bool:
-        """Whether it multiplies bits that are signs by such bits."""
+        """Whether both its input and its weights are bits that mean -1 and +1."""
         weight = self.node.weights.get("weight")
         is_binary = weight is not None and is_sign(weight.type.precision)
         return is_binary and self.operands[0].is_sign
 
     def refuse(self, reason: str) -> UnsupportedError:
-        """The error that refuses the layer."""
+        """An error that names the layer and the reason."""
         return refusal(self.node, reason)
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A ModelGraph whose flow is applied.
+    """A ModelGraph after its flow was applied.
 
     Attributes:
-        name: The project's.
-        layers: In the order of computation.
-        inputs, outputs: The model's.
-        unchanged: Names of outputs that are the array of an input.
-        streams: Whether it is one for io_stream.
+        name: Name of the project.
+        layers: The layers, in the order of computation.
+        inputs, outputs: The tensors of the model's inputs and outputs.
+        unchanged: Names of outputs that are inputs of the model.
+        streams: Whether its io type is io_stream.
     """
 
     name: str
@@ -134,7 +138,7 @@ def read(graph: Any) -> Graph:
     """Read hls4ml's ModelGraph.
 
     Raises:
-        UnsupportedError: if its io type is none of the two.
+        UnsupportedError: if its io type is neither io_parallel nor io_stream.
     """
     io_type = graph.config.get_config_value("IOType")
     if io_type not in _IO_TYPES:
@@ -148,7 +152,7 @@ def read(graph: Any) -> Graph:
         names = () if node.class_name == "Input" else node.inputs
         layer = _layer(node, tuple(known[name] for name in names), streams)
         layers.append(layer)
-        # Copies of a stream are other names of the tensor.
+        # Copies of a stream are other names of the same tensor.
         is_copy = node.class_name == "Clone"
         known |= {each.name: layer.operands[0] if is_copy else each for each in layer.results}
     arrays = {variable.name for variable in graph.get_input_variables()}
@@ -173,7 +177,7 @@ def _layer(node: Any, operands: tuple[Operand, ...], streams: bool) -> Layer:
         shape = tuple(int(extent) for extent in variable.shape)
         precision, beat = variable.type.precision, shape[-1]
         if node.class_name == "Reshape":
-            # The C++ has neither an array nor a stream of its own for it.
+            # The C++ has no separate array or stream for it.
             precision, beat = operands[0].precision, operands[0].beat
         results.append(Operand(name, shape, precision, beat, place(node)))
     return Layer(node, operands, tuple(results), streams)

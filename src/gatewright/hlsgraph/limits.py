@@ -1,7 +1,7 @@
-"""What hls4ml's C++ can't do: one table, which is read before a project is written and by lowering.
+"""What hls4ml's C++ can't do: one table, checked before a project is written and by lowering.
 
-A limit says which of hls4ml's classes of layers it is about, and looks at one layer of a graph that
-is finished. Its reason says what would be right.
+A limit names the layer classes of hls4ml that it applies to, and checks one layer of a finished
+graph. Its reason says what would be right.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from gatewright.hlsgraph.families import (
 from gatewright.hlsgraph.layers import Graph, Layer
 from gatewright.hlsgraph.precisions import fixed_type, is_exponent
 
-#: Layers whose C++ for io_stream takes beats of any size.
+#: Layers whose C++ for io_stream accepts beats of any size.
 _OF_ANY_BEAT = ("Clone", "Concatenate", "Dense", "Repack", "Reshape")
 
-#: Why layers that no kernel builds can't be had.
+#: Reason for layers without a kernel.
 NOT_BUILT: Final = "not supported yet"
 DOT_OF_VECTORS: Final = "hls4ml has a Dot of vectors only, not of tensors of rank above 1"
 
 
 def interpolation_reason(algorithm: str) -> str | None:
-    """Why pixels can't be interpolated so; None if they can."""
+    """Why an interpolation is not possible; None if it is."""
     if algorithm == "nearest":
         return None
     return f"hls4ml has no C++ for interpolation='{algorithm}'; use interpolation='nearest'"
@@ -45,12 +45,12 @@ def interpolation_reason(algorithm: str) -> str | None:
 
 @dataclass(frozen=True)
 class Limit:
-    """What the C++ can't do.
+    """A limit of hls4ml's C++.
 
     Attributes:
-        kinds: hls4ml's class names; empty for all.
-        io: The io type whose C++ it is, "parallel" or "stream"; empty for both.
-        reason: Says why a layer can't be had; None if it can.
+        kinds: Class names of hls4ml that it applies to; empty for all.
+        io: The io type that it applies to, "parallel" or "stream"; "" for both.
+        reason: Function that says why a layer is not supported; None if it is.
     """
 
     kinds: tuple[str, ...]
@@ -58,16 +58,16 @@ class Limit:
     reason: Callable[[Layer], str | None]
 
     def concerns(self, layer: Layer) -> bool:
-        """Whether it is about such layers."""
+        """Whether it applies to a layer."""
         io = "stream" if layer.streams else "parallel"
         return (not self.kinds or layer.kind in self.kinds) and self.io in ("", io)
 
 
 def check(graph: Graph) -> None:
-    """Refuse what hls4ml has no C++ for, or C++ that computes something else.
+    """Refuse layers for which hls4ml has no C++, or C++ that computes something else.
 
     Raises:
-        UnsupportedError: naming the layer, the reason and what would be right.
+        UnsupportedError: names the layer, the reason and what would be right.
     """
     for layer in graph.layers:
         for limit in LIMITS:

@@ -1,4 +1,4 @@
-"""Attributes that Gatewright leaves on nodes of hls4ml's graph, for itself."""
+"""Attributes that Gatewright sets on nodes of hls4ml's graph for itself."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ _PREFIX = "gatewright_"
 
 
 def mark(node: Any, what: str, value: Any) -> None:
-    """Leave a value on a node."""
+    """Set a value on a node."""
     node.set_attr(_PREFIX + what, value)
 
 
 def marked(node: Any, what: str, default: Any = None) -> Any:
-    """What was left on a node."""
+    """The value that was set on a node."""
     return node.get_attr(_PREFIX + what, default)
 
 
 def labels(graph: Any) -> dict[str, str]:
-    """What the model calls layers that had to be named otherwise."""
+    """Names in the model of layers that had to be renamed, by their new names."""
     found = {node.name: marked(node, "label") for node in graph.get_layers()}
     return {str(name): str(label) for name, label in found.items() if label}

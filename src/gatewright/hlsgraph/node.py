@@ -1,4 +1,4 @@
-"""Attributes of one node, each as a value of a known type."""
+"""Attributes of one node, as values of known types."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType
 from gatewright.hlsgraph.precisions import fixed_type, word_type
 
-#: What hls4ml puts before or behind the name of a layer, for nodes that it adds to it.
+#: Prefix and suffixes that hls4ml adds to the name of a layer for nodes that it adds to it.
 _ADDED = {
     "ApplyAlpha": ("", ("_alpha", "_scale")),
     "BatchNormalizationQuantizedTanh": ("bnbt_", ("_alpha", "_scale")),
@@ -17,7 +17,7 @@ _ADDED = {
 
 
 def layer_name(node: Any) -> str:
-    """The layer that a node is, or was added to."""
+    """Name of the layer that a node is, or was added to."""
     name = str(node.name)
     prefix, suffixes = _ADDED.get(node.class_name, ("", ()))
     found = next((name.removesuffix(end) for end in suffixes if name.endswith(end)), name)
@@ -25,20 +25,20 @@ def layer_name(node: Any) -> str:
 
 
 def place(node: Any) -> str:
-    """What messages call a node."""
+    """Name of a node in messages, for example "layer 'fc1' (Dense)"."""
     return f"layer '{layer_name(node)}' ({node.class_name})"
 
 
 def refusal(node: Any, reason: str) -> UnsupportedError:
-    """The error that refuses a node."""
+    """An error that names the node and the reason."""
     return UnsupportedError(f"{place(node)}: {reason}")
 
 
 def attribute(node: Any, name: str, default: Any = None) -> Any:
-    """An attribute, which must be set.
+    """The value of an attribute.
 
     Raises:
-        UnsupportedError: if it isn't, and there is no default.
+        UnsupportedError: if it is not set and there is no default.
     """
     value = node.get_attr(name, default)
     if value is None:
@@ -47,27 +47,27 @@ def attribute(node: Any, name: str, default: Any = None) -> Any:
 
 
 def integer(node: Any, name: str, default: int | None = None) -> int:
-    """An integer."""
+    """The value of an integer attribute; raises as `attribute`."""
     return int(attribute(node, name, default))
 
 
 def number(node: Any, name: str, default: float | None = None) -> float:
-    """A number."""
+    """The value of a numeric attribute; raises as `attribute`."""
     return float(attribute(node, name, default))
 
 
 def word(node: Any, name: str, default: str | None = None) -> str:
-    """A word, in lower case."""
+    """The value of a text attribute in lower case; raises as `attribute`."""
     return str(attribute(node, name, default)).lower()
 
 
 def words(node: Any, what: str) -> FixedType:
-    """The type `what`, "accum" for that of the accumulator."""
+    """The type in the attribute `<what>_t`, for example "accum"."""
     return word_type(attribute(node, f"{what}_t").precision, place(node))
 
 
 def words_or_none(node: Any, what: str) -> FixedType | None:
-    """The type `what`; None if the node has none, or it is not fixed point."""
+    """The type in the attribute `<what>_t`; None if there is none or it is not fixed point."""
     found = node.get_attr(f"{what}_t")
     return None if found is None else fixed_type(found.precision)
 
@@ -78,17 +78,17 @@ def result_type(node: Any) -> FixedType | None:
 
 
 def read_types(node: Any) -> list[FixedType | None]:
-    """The types of what a node reads; None for those that are not fixed point."""
+    """The types of a node's inputs; None for those that are not fixed point."""
     return [fixed_type(node.get_input_variable(name).type.precision) for name in node.inputs]
 
 
 def read_type(node: Any) -> FixedType | None:
-    """The type of what a node reads first; None if it is not fixed point."""
+    """The type of a node's first input; None if it is not fixed point."""
     return fixed_type(node.get_input_variable().type.precision)
 
 
 def quantizer(node: Any) -> Any:
-    """What hls4ml casts a node's result by, instead of a type of its own; or None."""
+    """The quantizer that hls4ml casts a node's result with, instead of its type; or None."""
     return node.get_attr("quantizer")
 
 
@@ -98,5 +98,5 @@ def channels(node: Any) -> int:
 
 
 def read_channels(node: Any) -> int:
-    """Size of the last axis of what a node reads first."""
+    """Size of the last axis of a node's first input."""
     return int(node.get_input_variable().shape[-1])

@@ -1,4 +1,4 @@
-"""Layers that join tensors or move elements."""
+"""Layers that merge tensors or rearrange elements."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from gatewright.hlsgraph.node import attribute, integer, word
 
 
 def operation(node: Any) -> str:
-    """What a merge computes."""
+    """The operation of a merge."""
     return word(node, "op")
 
 
 def axis(node: Any, rank: int) -> int:
-    """The axis, without the batch, that a concatenation of tensors of a rank joins."""
+    """The axis of a concatenation of tensors with this rank, both without the batch."""
     found = integer(node, "axis")
     return found - 1 if found > 0 else found % rank
 
 
 def permutation(node: Any) -> tuple[int, ...]:
-    """Which axis of its input each axis of a transposition is, without the batch."""
+    """The axes of the input in the order of the axes of a transposition, without the batch."""
     return tuple(int(each) for each in attribute(node, "perm"))
 
 
 def vocabulary(node: Any) -> int:
-    """How many rows an embedding's table has."""
+    """Number of rows of an embedding's table."""
     return integer(node, "vocab_size")

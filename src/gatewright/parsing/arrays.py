@@ -138,7 +138,7 @@ def read_array(file: IO[bytes], size: int, limit_bytes: int) -> NDArray[Any]:
         raise ValueError("an invalid shape")
     # An array without elements must not have absurd extents, either.
     if math.prod(max(1, extent) for extent in shape) * dtype.itemsize > limit_bytes:
-        raise ValueError(f"more than the {_amount(limit_bytes)} that are read")
+        raise ValueError(f"more than the limit of {_amount(limit_bytes)}")
     wanted = math.prod(shape) * dtype.itemsize
     held = size - np.lib.format.MAGIC_LEN - len(header)
     if held != wanted:

@@ -1,1 +1,1 @@
-"""What the operating system offers: files written whole, child processes within limits, caches."""
+"""Operating system services: atomic file writes, child processes under limits, caches."""

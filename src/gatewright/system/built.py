@@ -1,9 +1,9 @@
-"""What this user's own builds made: the only files that are ever run as code.
+"""Records of this user's own builds, the only files that are run as code.
 
-A project's folder may come from anybody. What stands in it as code (the compiled emulation,
-simulation executables) is run only where its hash is one that was recorded here when it was built;
-else it is built anew from sources. The records are empty files, named by hash, in the cache
-directory. None is lost for good: without it something is built once more.
+A project directory can come from anybody. Code in it (the compiled emulation, simulation
+executables) is run only if its hash was recorded here when it was built; otherwise it is built
+again from sources. Records are empty files in the cache directory, named by hash. If one is lost,
+its file is built once more.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from gatewright.system.cache import cache_dir
 from gatewright.system.files import hash_file
 
 _MOST = 10_000
-"""Records; beyond, the half that was longest out of use goes."""
+"""Most records; if there are more, the least recently used half is removed."""
 
 
 def record(path: Path) -> None:
-    """Remember a file by its content as built here, by us.
+    """Record the content of a file as built by this user.
 
     Raises:
-        InputError: if the file can't be read, or the record not be kept.
+        InputError: if the file can't be read, or the record can't be written.
     """
     folder = _folder()
     try:
         name = hash_file(path)
         if folder.exists() and not _is_private(folder):
-            shutil.rmtree(folder)  # what others may have put there must not become ours
+            shutil.rmtree(folder)  # others may have written records
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / name).touch()
         _forget(folder)
     except OSError as error:
         raise InputError(
             f"{folder}: cannot record what was built ({error.strerror}); set GATEWRIGHT_CACHE "
-            "to a directory that can be written"
+            "to a writable directory"
         ) from None
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is there, and is what a build of this user made.
+    """Whether a file exists and was built by this user.
 
-    Records in a folder into which others can write tell nothing.
+    Records in a directory that others can write to are not trusted.
     """
     try:
         folder = _folder()
@@ -56,7 +56,7 @@ def is_ours(path: Path) -> bool:
     except OSError:
         return False
     with suppress(OSError):
-        found.touch()  # in use
+        found.touch()  # mark as used
     return True
 
 
@@ -71,7 +71,7 @@ def _is_private(folder: Path) -> bool:
 
 
 def _forget(folder: Path) -> None:
-    """Remove the oldest records if there are too many. Others may do so at the same time."""
+    """Remove the oldest records if there are too many. Other processes may do so as well."""
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries]
     if len(names) <= _MOST:

@@ -1,9 +1,9 @@
-"""Results that are worth keeping between runs, by content, in the user's cache directory.
+"""Results cached between runs, by content, in the user's cache directory.
 
-Each kind has a folder, each entry of it a file or a folder of its own. What is kept as data carries
-its hash and is checked against it when it is read; damaged entries are made again. The cache has a
-bound: once an hour, a process that adds to it removes the least recently used entries. Nothing that
-was used within the last day goes, so nothing that a running command uses does.
+Each kind of result has a directory, and each entry is a file or directory in it. Data is stored
+with its hash, which is checked when it is read; damaged entries are made again. The size of the
+cache is limited: at most once an hour, a process that adds to it removes the least recently used
+entries. Entries used within the last day stay, so that running commands keep theirs.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ import platformdirs
 from gatewright.errors import InputError
 from gatewright.system.files import exclusive, make_way, opened, remove, replaced_file
 
-#: Bytes that the cache may have, where GATEWRIGHT_CACHE_SIZE says nothing.
+#: Limit on the size of the cache, in bytes, if GATEWRIGHT_CACHE_SIZE is not set.
 DEFAULT_BOUND = 20 * 10**9
 
-#: Kinds that the bound leaves alone: results of trainings, which take hours to make again, data
-#: that must be fetched.
+#: Kinds that the limit does not apply to: results of trainings, which take hours to make again, and
+#: downloaded data.
 LASTING = ("openml", "store")
 
-#: Where the entries of a kind stand, if not in its own folder.
+#: Subdirectories with the entries of a kind, if they are not in its own directory.
 _WITHIN = {"store": ("entries", "projects")}
 
-#: Seconds that an entry stays, at least, after it was used.
+#: Least time that an entry stays after its last use, in s.
 _GRACE = 24 * 3600
 
-#: Seconds between two looks at the whole.
+#: Time between two checks of the size, in s.
 _INTERVAL = 3600
 
-#: Bytes of an entry that is kept as data.
+#: Largest size of an entry of data, in bytes.
 _LARGEST = 1 << 30
 
 _CHECKED = ".checked"
@@ -49,12 +49,12 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 @dataclass(frozen=True)
 class Kind:
-    """What a folder of the cache holds."""
+    """The contents of one directory of the cache."""
 
     name: str
     entries: int
     size: int  # bytes
-    oldest: float  # seconds since an entry was last used, of the one that it is longest of
+    oldest: float  # seconds since the last use of the least recently used entry
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ class _Entry:
 
 
 def cache_dir() -> Path:
-    """Where cached results live: $GATEWRIGHT_CACHE, or the platform's cache directory."""
+    """Directory of the cache: $GATEWRIGHT_CACHE, or in the platform's cache directory."""
     configured = os.environ.get("GATEWRIGHT_CACHE")
     return Path(configured) if configured else Path(platformdirs.user_cache_dir("gatewright"))
 
 
 def key_of(*parts: str | bytes) -> str:
-    """The key of an entry: a hash of all that its content depends on."""
+    """The key of an entry: a hash of everything that its content depends on."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -80,12 +80,12 @@ def key_of(*parts: str | bytes) -> str:
 
 
 def kept(kind: str, key: str, make: Callable[[], bytes]) -> bytes:
-    """The data of a key, made where it is not in the cache, or damaged there.
+    """The data of a key from the cache; made if it is missing or damaged.
 
-    Where the cache can't be written, it is made each time.
+    If the cache can't be written, it is made each time.
 
     Args:
-        kind: the sort of result.
+        kind: the kind of result.
         key: see `key_of`.
         make: makes the data.
     """
@@ -114,26 +114,26 @@ def _read(path: Path) -> bytes | None:
 
 
 def used(path: Path) -> None:
-    """Note that an entry is in use: what was longest out of use goes first."""
+    """Mark an entry as used now; the least recently used entries are removed first."""
     with suppress(OSError):
         os.utime(path)
 
 
 def bound() -> int:
-    """Bytes that the cache may have: $GATEWRIGHT_CACHE_SIZE, or 20 GB.
+    """Limit on the size of the cache, in bytes: $GATEWRIGHT_CACHE_SIZE, or 20 GB.
 
     Raises:
-        InputError: if the variable holds no size.
+        InputError: if the variable is not a size.
     """
     configured = os.environ.get("GATEWRIGHT_CACHE_SIZE")
     return parse_size(configured, "GATEWRIGHT_CACHE_SIZE") if configured else DEFAULT_BOUND
 
 
 def parse_size(text: str, name: str) -> int:
-    """Bytes of a size as people write it: 500MB, 20GB, 1.5 TB.
+    """Parse a size such as 500MB, 20GB or 1.5 TB to bytes; `name` is its name in messages.
 
     Raises:
-        InputError: if it is none; names what was to hold it.
+        InputError: if it is not a size.
     """
     match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([KMGT]?)B?", text.strip().upper())
     if match is None:
@@ -142,10 +142,10 @@ def parse_size(text: str, name: str) -> int:
 
 
 def parse_age(text: str, name: str) -> float:
-    """Seconds of an age as people write it: 12h, 30d, 4w.
+    """Parse an age such as 12h, 30d or 4w to seconds; `name` is its name in messages.
 
     Raises:
-        InputError: if it is none; names what was to hold it.
+        InputError: if it is not an age.
     """
     match = re.fullmatch(r"([0-9]{1,6})\s*([hdw])", text.strip().lower())
     if match is None:
@@ -154,7 +154,7 @@ def parse_age(text: str, name: str) -> float:
 
 
 def kinds() -> list[Kind]:
-    """What the cache holds."""
+    """The contents of the cache, by kind."""
     now = time.time()
     found = []
     for folder in _folders():
@@ -168,7 +168,7 @@ def clear(kind: str | None = None) -> int:
     """Empty the cache, or one kind of it.
 
     Returns:
-        Bytes that were freed.
+        Number of bytes freed.
 
     Raises:
         InputError: if there is no such kind.
@@ -187,16 +187,16 @@ def shrink(
     kind: str | None = None,
     grace: float = 0.0,
 ) -> int:
-    """Remove what is longest out of use.
+    """Remove the least recently used entries.
 
     Args:
-        size: bytes that may be left; any if None.
-        age: seconds out of use from which on an entry goes, whatever the size.
-        kind: the kind to look at; if None all but those of `LASTING`.
-        grace: seconds after its last use before which none goes.
+        size: bytes that may remain; no limit if None.
+        age: seconds since its last use after which an entry is removed, whatever the size.
+        kind: the kind to look at; if None, all except `LASTING`.
+        grace: seconds since its last use during which an entry is not removed.
 
     Returns:
-        Bytes that were freed.
+        Number of bytes freed.
 
     Raises:
         InputError: if there is no such kind.
@@ -230,7 +230,7 @@ def _chosen(kind: str | None) -> list[Path]:
 
 
 def tidy() -> None:
-    """Hold the cache within its bound, unless that was done within the last hour."""
+    """Limit the size of the cache, unless that was done within the last hour."""
     mark = cache_dir() / _CHECKED
     with suppress(OSError):
         if time.time() - mark.stat().st_mtime < _INTERVAL:

@@ -1,4 +1,4 @@
-"""What is written to a terminal: text of files, names and libraries steers none of it."""
+"""Output to a terminal; text from files, names or libraries can't act as control codes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7e]")
 
 
 def plain(text: str) -> str:
-    r"""Text on one line in which nothing steers a terminal.
+    r"""Text on one line without control characters.
 
-    Control characters, and those that turn the direction of writing, become visible escapes
-    (`\x1b`); so do halves of characters, which names of files may hold.
+    Control characters, and those that change the direction of writing, become visible escapes
+    (`\x1b`); so do lone surrogates, which names of files may contain.
     """
     if text.isprintable():
         return text
@@ -28,7 +28,7 @@ def plain(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it."""
+    """A time in s as text, for example "12 s", "3 min" or "1 h 40 min"."""
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{seconds:.0f} s"
@@ -36,41 +36,41 @@ def duration(seconds: float) -> str:
 
 
 def say(text: str) -> None:
-    """Write a line on stderr, where progress and complaints go."""
+    """Write a line to stderr, for progress and errors."""
     sys.stderr.write(f"{plain(text)}\n")
     sys.stderr.flush()
 
 
 def show(text: str) -> None:
-    """Write a line on stdout, where results go."""
+    """Write a line to stdout, for results."""
     sys.stdout.write(f"{plain(text)}\n")
 
 
 def show_json(text: str) -> None:
-    """Write a JSON document on stdout in ASCII, whatever the encoding of the terminal is."""
+    """Write a JSON document to stdout in ASCII, independent of the terminal's encoding."""
     sys.stdout.write(_NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text))
     sys.stdout.write("" if text.endswith("\n") else "\n")
 
 
 def survive_any_text() -> None:
-    """Have stdout and stderr write escapes for characters that their encoding lacks."""
+    """Make stdout and stderr write escapes for characters that their encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
-        # Whoever has put another stream in their place decides for it.
+        # A stream that replaced them may not have this method.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console of rich that shows text `plain`, and takes none for markup.
+    """A rich console that prints text through `plain`, and never as markup.
 
     Args:
-        stderr: Whether it writes there, not on stdout.
+        stderr: Whether it writes to stderr instead of stdout.
     """
     from rich.console import Console
     from rich.segment import Segment
 
     class PlainConsole(Console):
-        """All that is shown passes `render`, also parts of tables and of live displays."""
+        """All output passes through `render`, also parts of tables and live displays."""
 
         def render(
             self, renderable: RenderableType, options: ConsoleOptions | None = None

@@ -1,4 +1,4 @@
-"""Files and directories that are written whole or not at all."""
+"""Reads files within limits, and writes files and directories atomically."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
     Args:
         path: The file.
-        limit: Bytes that it may have.
+        limit: Largest size, in bytes.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        InputError: if it can't be read, is no regular file, or is larger.
+        InputError: if it can't be read, is not a regular file, or is larger.
     """
     try:
         with opened(path, limit) as file:
@@ -39,11 +39,11 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 def require_regular(path: Path, status: os.stat_result) -> None:
-    """Refuse what is no regular file: reading it might never end.
+    """Refuse anything but a regular file, because reading it might never end.
 
     Args:
         path: The file.
-        status: What the system says of it.
+        status: Its status from the system.
 
     Raises:
         InputError: if it is a directory, a pipe, a device or a socket.
@@ -70,7 +70,7 @@ def require_file(path: Path) -> None:
 
 
 def check_new_file(path: Path) -> None:
-    """Check, before work is done for it, that a file could be written or replaced.
+    """Check, before work is done for it, that a file can be written or replaced.
 
     Raises:
         InputError: if it can't.
@@ -85,7 +85,7 @@ def check_new_file(path: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Check that a directory can be written to, or made where there is none.
+    """Check that a directory can be written to, or created if it does not exist.
 
     Raises:
         InputError: if it can't.
@@ -100,7 +100,7 @@ def check_folder(path: Path) -> None:
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be made ({_reason(error)})") from None
+        raise InputError(f"{path}: cannot be created ({_reason(error)})") from None
 
 
 def _reason(error: OSError | ValueError) -> str:
@@ -108,7 +108,7 @@ def _reason(error: OSError | ValueError) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name beside it, then rename: it is whole or not there.
+    """Write a file atomically: under a temporary name beside it, which is then renamed.
 
     Raises:
         InputError: if it can't be written.
@@ -119,22 +119,22 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def opened(path: Path, limit_bytes: int | None = None) -> Iterator[io.BufferedReader]:
-    """A file open for reading: no device or pipe, which may never end, and of a bounded size.
+    """Open a regular file for reading; devices and pipes, which may never end, are refused.
 
     Args:
         path: the file.
-        limit_bytes: the largest that it may be; any size if None.
+        limit_bytes: largest size, in bytes; no limit if None.
 
     Raises:
         InputError: if it is larger than the limit.
-        OSError: if it can't be opened, or is no file.
+        OSError: if it can't be opened, or is not a regular file.
     """
     # Opening a pipe would wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "is no file", str(path))
+            raise OSError(errno.EINVAL, "is not a file", str(path))
     except OSError:
         os.close(descriptor)
         raise
@@ -143,8 +143,7 @@ def opened(path: Path, limit_bytes: int | None = None) -> Iterator[io.BufferedRe
             from rich.filesize import decimal
 
             raise InputError(
-                f"{path}: {decimal(found.st_size)}, more than the {decimal(limit_bytes)} "
-                "that are read"
+                f"{path}: {decimal(found.st_size)}, more than the limit of {decimal(limit_bytes)}"
             )
         yield file
 
@@ -153,7 +152,7 @@ def hash_file(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal.
 
     Raises:
-        OSError: if it can't be read, or is no file.
+        OSError: if it can't be read, or is not a regular file.
     """
     with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -161,16 +160,16 @@ def hash_file(path: Path) -> str:
 
 @contextmanager
 def replaced_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that takes the place of `path` if the block succeeds, else vanishes.
+    """A new file that replaces `path` if the block succeeds, and is removed otherwise.
 
-    Temporary files for it that killed processes have left go.
+    Temporary files that killed processes left for `path` are removed.
 
     Raises:
         InputError: if it can't be written.
     """
     temporary = None
     try:
-        if path.exists():  # renaming would replace a device by a file
+        if path.exists():  # renaming must not replace a device by a file
             require_regular(path, path.stat())
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_litter(path.parent, path.name)
@@ -178,7 +177,7 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
-            temporary.chmod(0o666 & ~_umask())  # temporary files are private; this is a result
+            temporary.chmod(0o666 & ~_umask())  # mkstemp makes it private, but it is a result
             temporary.replace(path)
     except BaseException as error:
         if temporary is not None:
@@ -189,23 +188,23 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _temporary_file(path: Path) -> tuple[int, Path]:
-    """A new file beside `path`, open, and locked as long as it is: so it is told from litter."""
+    """A new open file beside `path`; its lock shows that it is not a leftover."""
     while True:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path.name))
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if Path(name).exists():  # nobody took it for litter before it was locked
+        if Path(name).exists():  # no other process removed it before it was locked
             return descriptor, Path(name)
         os.close(descriptor)
 
 
 def _prefix(name: str) -> str:
-    """How the names of temporary files and directories for `name` begin; no other's do."""
+    """Prefix of the names of temporary files and directories for `name` only."""
     return f".{name}.gatewright-"
 
 
 def remove_litter(directory: Path, name: str) -> None:
-    """Remove the temporary files and directories for `name` of processes that are no more."""
+    """Remove the temporary files and directories that ended processes left for `name`."""
     with suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
             if entry.name.startswith(_prefix(name)) and not in_use(Path(entry.path)):
@@ -213,7 +212,7 @@ def remove_litter(directory: Path, name: str) -> None:
 
 
 def in_use(path: Path) -> bool:
-    """Whether somebody holds the lock of a temporary file, or locks tell nothing here."""
+    """Whether a process holds the lock of a temporary file; True if the lock can't be tested."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
@@ -228,7 +227,7 @@ def in_use(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove whatever is at a path, if possible: a file, a link, a directory."""
+    """Remove a file, link or directory, if possible."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -237,17 +236,17 @@ def remove(path: Path) -> None:
 
 
 def make_way(path: Path) -> None:
-    """Remove whatever is at the path of one of our files, unless it is a file."""
+    """Remove anything but a file from the path of a file that we write."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         remove(path)
 
 
 @contextmanager
 def replaced_directories(*targets: Path) -> Iterator[tuple[Path, ...]]:
-    """New directories that together take the places of `targets` if the block succeeds.
+    """New directories that together replace `targets` if the block succeeds.
 
-    If it fails they vanish, with what was made of the directories above them, and `targets` stay
-    as they are, whatever they are.
+    If it fails, they are removed, together with parent directories created for them, and `targets`
+    stay unchanged.
     """
     made = [folder for target in targets for folder in _make_parents(target)]
     temporary: list[Path] = []
@@ -280,30 +279,30 @@ def replaced_directories(*targets: Path) -> Iterator[tuple[Path, ...]]:
 
 @contextmanager
 def replaced_directory(target: Path) -> Iterator[Path]:
-    """A new directory that takes the place of `target` if the block succeeds, else vanishes."""
+    """A new directory that replaces `target` if the block succeeds, and is removed otherwise."""
     with replaced_directories(target) as (temporary,):
         yield temporary
 
 
 def temporary_directory(parent: Path, prefix: str) -> Path:
-    """Make a directory of a new name in `parent`, as open to others as any that is made here."""
+    """Create a directory with a new name in `parent`, with the usual permissions."""
     made = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
-    made.chmod(0o777 & ~_umask())  # temporary directories are private; this one becomes a result
+    made.chmod(0o777 & ~_umask())  # mkdtemp makes it private, but it becomes a result
     return made
 
 
 def flush(*paths: Path) -> None:
-    """Have the system write files, and the names that directories hold, to the disk now.
+    """Write files, and the entries of directories, to disk now.
 
     Raises:
-        OSError: if the disk fails, or turns out to be full.
+        OSError: if the disk fails or is full.
     """
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         except OSError as error:
-            # Some file systems have no such thing for directories.
+            # Some file systems do not support it for directories.
             if not (path.is_dir() and error.errno == errno.EINVAL):
                 raise
         finally:
@@ -312,21 +311,21 @@ def flush(*paths: Path) -> None:
 
 @contextmanager
 def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock file, which is there only as long as somebody holds it or waits for it.
+    """Hold a lock file, which exists only while a process holds it or waits for it.
 
-    The system frees the lock when its holder ends, however it ends; the file that a killed holder
-    leaves is the next holder's to remove. Holds between threads and processes, and between
-    machines where the file system has locks for them.
+    The system frees the lock when its holder ends in any way; if the holder was killed, the next
+    holder removes the file. The lock works between threads and processes, and between machines if
+    the file system supports it.
 
     Args:
-        path: the lock file, in a directory that exists.
-        wait: for others to free it.
+        path: the lock file, in an existing directory.
+        wait: whether to wait until it is free.
 
     Yields:
-        Whether it is held; always true with `wait`.
+        Whether the lock is held; always True with `wait`.
 
     Raises:
-        InputError: if it can't be written, or the file system has no locks.
+        InputError: if the file can't be written, or the file system has no locks.
     """
     try:
         descriptor = _lock(path, wait=wait)
@@ -338,19 +337,19 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
     try:
         yield True
     finally:
-        # Whoever waits for this file finds it gone once it has the lock, and starts over.
+        # A process that waits for this file gets the lock, finds it removed, and starts again.
         with suppress(OSError):
             path.unlink()
         _release(descriptor)
 
 
 def _lock(path: Path, *, wait: bool) -> int | None:
-    """A descriptor that holds the lock of the file that now stands at `path`."""
+    """A descriptor that holds the lock of the current file at `path`; None if it is not free."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            # Opening tells more than its name does: a network file system may remember names.
+            # Open it again instead of comparing names, which a network file system may cache.
             again = os.open(path, os.O_RDWR)
         except BlockingIOError:
             os.close(descriptor)
@@ -368,21 +367,21 @@ def _lock(path: Path, *, wait: bool) -> int | None:
         os.close(descriptor)
 
 
-_ROOM = 1 << 20  # bytes; of a disk with less, no step has enough
+_ROOM = 1 << 20  # bytes; a disk with less free space is full
 
 
 @contextmanager
 def locked(directory: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Lock a directory; other processes wait for it. The system frees it when a process ends.
+    """Lock a directory. The system frees the lock when the process ends.
 
-    Where the file system has no locks, nothing is held.
+    If the file system has no locks, nothing is locked.
 
     Args:
         directory: the directory.
-        wait: for others to free it.
+        wait: whether to wait until it is free.
 
     Yields:
-        Whether nobody else holds it, as far as the file system tells; always true with `wait`.
+        False if another process holds it; always True with `wait`, or without locks.
     """
     descriptor = os.open(directory, os.O_RDONLY)
     free = True
@@ -401,10 +400,10 @@ def locked(directory: Path, *, wait: bool = True) -> Iterator[bool]:
 
 @contextmanager
 def _full_disk_named(directory: Path) -> Iterator[None]:
-    """Errors that don't say so are told to be of a directory, or of its disk, if that is full.
+    """Context that adds the directory to errors without a path, and reports a full disk.
 
-    A file that could be written in part, or not at all, shows later and elsewhere: as a tool that
-    failed, or as text that breaks off.
+    On a full disk a file can be incomplete, which shows only later, as a tool that fails or as
+    truncated text.
     """
     try:
         yield
@@ -418,23 +417,23 @@ def _full_disk_named(directory: Path) -> Iterator[None]:
         if shutil.disk_usage(directory).free >= _ROOM:
             raise
         reason = " ".join(f"{error}".split())
-        raise InputError(f"{directory}: no space is left on its disk ({reason})") from error
+        raise InputError(f"{directory}: no space left on its disk ({reason})") from error
 
 
 def _release(descriptor: int) -> None:
-    """Free the lock of an open file. Closing alone would not, if a fork has the file, too."""
+    """Free the lock of an open file. Closing is not enough if a forked process has it open."""
     with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_UN)
     os.close(descriptor)
 
 
 def _make_parents(target: Path) -> list[Path]:
-    """Make the directories above a path; returns those that were missing, outermost first."""
+    """Create the directories above a path, and return those that were missing, outermost first."""
     missing = [folder for folder in reversed(target.parents) if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{target.parent}: cannot be made ({error.strerror})") from None
+        raise InputError(f"{target.parent}: cannot be created ({error.strerror})") from None
     return missing
 
 

@@ -1,8 +1,8 @@
-"""Limits itself, then becomes another program: how `system.processes` starts what it limits.
+"""Sets limits on its own process, then executes another program; used by `system.processes`.
 
-Run as a file by a bare interpreter, so it imports nothing of Gatewright and nothing that takes
-time. What the system doesn't offer (namespaces, on some systems) is left out in silence; who wants
-to know asks `gatewright.system.processes.network_can_be_closed`.
+It is run as a file by a bare interpreter, so it imports nothing of Gatewright and nothing slow.
+Limits that the system doesn't support (namespaces, on some systems) are silently left out;
+`gatewright.system.processes.network_can_be_closed` tells whether they are.
 """
 
 import contextlib
@@ -15,11 +15,11 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x1000_0000, 0x4000_0000
 _PR_SET_PDEATHSIG = 1
 
 CANNOT_START = 127
-"""The status where there is no such program, as shells have it."""
+"""Exit status if there is no such program, as in shells."""
 
 
 def _limit(kind: int, value: int) -> None:
-    """Lower a limit; one that is lower already stays."""
+    """Lower a limit, unless it is already lower."""
     _, hard = resource.getrlimit(kind)
     if hard != resource.RLIM_INFINITY:
         value = min(value, hard)
@@ -27,7 +27,7 @@ def _limit(kind: int, value: int) -> None:
 
 
 def _leave_network() -> None:
-    """Go where there is no network, not even to this machine: a namespace of its own."""
+    """Enter a new network namespace, without any network, not even the loopback interface."""
     import ctypes
 
     unshare = ctypes.CDLL(None).unshare
@@ -35,7 +35,7 @@ def _leave_network() -> None:
     if user == 0 and unshare(_CLONE_NEWNET) == 0:
         return
     if unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0:
-        # Who we are stays the same; unmapped we would be nobody.
+        # Map user and group to themselves; unmapped they would be nobody.
         for name, text in (
             ("setgroups", "deny"),
             ("uid_map", f"{user} {user} 1"),
@@ -46,7 +46,7 @@ def _leave_network() -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Be killed when the thread that started this process ends, even if it is killed itself."""
+    """Have this process killed when the thread that started it ends, even if that is killed."""
     import ctypes
 
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -58,11 +58,11 @@ def main(parent: int, memory: int, cpu: int, file: int, network: int, *command: 
     """Run a command under limits; 0 stands for no limit.
 
     Args:
-        parent: process that this one ends with.
-        memory: address space, bytes.
-        cpu: processor time, seconds.
-        file: largest file that may be written, bytes.
-        network: whether the network stays.
+        parent: id of the process that this one ends with.
+        memory: address space, in bytes.
+        cpu: processor time, in s.
+        file: largest file that may be written, in bytes.
+        network: whether the network stays available.
         command: program and arguments.
     """
     with contextlib.suppress(OSError, AttributeError):  # only Linux has these
@@ -78,12 +78,12 @@ def main(parent: int, memory: int, cpu: int, file: int, network: int, *command: 
         if value:
             _limit(kind, value)
     try:
-        os.execvp(command[0], command)  # noqa: S606 - that there is no shell is the point
+        os.execvp(command[0], command)  # noqa: S606 - on purpose without a shell
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
     return CANNOT_START
 
 
 if __name__ == "__main__":
-    # Five numbers, then the command; to mypy two unpacked lists are one.
+    # Five numbers, then the command; mypy can't tell the two unpacked lists apart.
     sys.exit(main(*map(int, sys.argv[1:6]), *sys.argv[6:]))  # type: ignore[arg-type]

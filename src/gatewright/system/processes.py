@@ -1,4 +1,4 @@
-"""Child processes that end when this one is interrupted, and that keep within limits."""
+"""Child processes under limits, which end when this process is interrupted."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from typing import Any
 from gatewright.errors import LimitError, TimeLimitError
 from gatewright.system import launcher
 
-# Reentrant: a signal's handler runs on the main thread, which may hold it.
+# Reentrant, because a signal handler runs on the main thread, which may hold the lock.
 _lock = threading.RLock()
 _running: set[subprocess.Popen[str]] = set()
 _stopping = False
 
 _GB = 1 << 30
-# Of the machine's memory; the rest is the system's, and our own.
+# Fraction of the machine's memory; the rest is for the system and for this process.
 _SHARE = 0.8
 _LEAST_MEMORY = 2 * _GB
-_PERIOD = 0.1  # seconds between two looks at whether a process was cancelled
-# How tools say that they got no memory.
+_PERIOD = 0.1  # seconds between two checks whether a process was cancelled
+# Messages of tools that are out of memory.
 _NO_MEMORY = (
     "MemoryError",
     "bad_alloc",
@@ -39,13 +39,13 @@ _NO_MEMORY = (
     "Out of memory",
     "memory exhausted",
     os.strerror(errno.ENOMEM),
-    "Killed signal terminated program",  # g++, of the compiler proper that the kernel has killed
+    "Killed signal terminated program",  # from g++, if the kernel killed the compiler proper
 )
 
 
 @functools.cache
 def most_memory() -> int:
-    """Bytes that one child process may ask for: 80 % of the machine's memory, at least 2 GB."""
+    """Default memory limit of a child process, in bytes: 80 % of the machine's, at least 2 GB."""
     import psutil
 
     return max(_LEAST_MEMORY, int(_SHARE * psutil.virtual_memory().total))
@@ -53,16 +53,16 @@ def most_memory() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a child process may use.
+    """Limits of a child process.
 
     Attributes:
-        what: How messages name the process.
-        seconds: Wall time; when it is over the process is killed, with all that it started.
-        memory: Bytes of address space, of each process; None for `most_memory()`.
-        file: Bytes of the largest file that may be written; None for any.
-        cancelled: Once it is set the process is killed, and nobody waits for it.
-        network: Whether the network stays within reach. Where the system doesn't let us close it
-            (see `network_can_be_closed`), it stays.
+        what: Name of the process in messages.
+        seconds: Wall time, in s; then the process is killed, with all processes that it started.
+        memory: Address space of each process, in bytes; None for `most_memory()`.
+        file: Size of the largest file that may be written, in bytes; None for no limit.
+        cancelled: When it is set, the process is killed.
+        network: Whether the network is available. It always is if the system can't close it (see
+            `network_can_be_closed`).
     """
 
     what: str
@@ -74,24 +74,24 @@ class Limits:
 
     @property
     def bytes(self) -> int:
-        """Bytes of address space."""
+        """Limit on the address space, in bytes."""
         return most_memory() if self.memory is None else self.memory
 
     def command(self, command: Sequence[str | Path]) -> list[str | Path]:
-        """The command that runs `command` within these limits, but for the wall time.
+        """The command that runs `command` under these limits, except that on wall time.
 
-        It ends with the thread that starts it, however that ends.
+        It is killed when the thread that starts it ends in any way.
         """
-        # If our own clock fails to end it: with all processors at work it would take this long.
+        # In case this process fails to end it: the processor time if all processors are busy.
         cpu = math.ceil(self.seconds) * (os.cpu_count() or 1) + 1
         limits = (os.getpid(), self.bytes, cpu, self.file or 0, int(self.network))
-        # A bare interpreter starts in a few milliseconds. No `preexec_fn`: we have threads.
+        # A bare interpreter starts in a few milliseconds; `preexec_fn` is not safe with threads.
         return [sys.executable, "-I", "-S", launcher.__file__, *map(str, limits), *command]
 
 
 @functools.cache
 def network_can_be_closed() -> bool:
-    """Whether this system lets us start a process that has no network, as the user that we are."""
+    """Whether this user can start a process without network on this system."""
     try:
         ours = str(Path("/proc/self/ns/net").readlink())
     except OSError:  # not Linux
@@ -104,7 +104,7 @@ def network_can_be_closed() -> bool:
 
 @contextlib.contextmanager
 def started(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A process that is waited for at the end of the block, and killed if the block fails.
+    """Start a process; it is waited for at the end of the block, and killed if the block fails.
 
     Args:
         command: program and arguments.
@@ -118,7 +118,7 @@ def started(command: Sequence[str | Path], **options: Any) -> Iterator[subproces
     with _lock:
         if _stopping:
             raise KeyboardInterrupt
-        # In a group of its own, so that what it starts in turn is stopped with it.
+        # In a process group of its own, so that processes that it starts are stopped with it.
         process = subprocess.Popen(command, process_group=0, **options)
         _running.add(process)
     try:
@@ -144,17 +144,17 @@ def run(
     limits: Limits | None = None,
     **options: Any,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; whatever status it ends with is the caller's to judge.
+    """Run a command to its end. The caller must check the exit status.
 
     Args:
         command: program and arguments.
-        input_text: written to its standard input.
-        limits: what it may use; anything if None.
-        options: as for `subprocess.Popen`; unless they say where output goes, it is captured.
+        input_text: text for its standard input.
+        limits: its limits; none if None.
+        options: as for `subprocess.Popen`; output is captured unless they redirect it.
 
     Raises:
-        LimitError: if it needs more time than the limits say, or failed and said, in what was
-            captured, that it got no memory.
+        LimitError: if it exceeds its limit on time, or fails with captured output that says that
+            it is out of memory.
         CancelledError: if it was cancelled.
         KeyboardInterrupt: if `stop` was called, before or meanwhile.
     """
@@ -172,7 +172,7 @@ def run(
 def _ended(
     process: subprocess.Popen[str], input_text: str | None, limits: Limits | None
 ) -> tuple[str, str]:
-    """What a process has put out when it ends within its limits."""
+    """The output of a process that ends within its limits."""
     if limits is None:
         return process.communicate(input_text)
     end = time.monotonic() + limits.seconds
@@ -182,17 +182,17 @@ def _ended(
         try:
             return process.communicate(input_text, wait)
         except subprocess.TimeoutExpired:
-            input_text = None  # it was taken
+            input_text = None  # already passed on
             if limits.cancelled is not None and limits.cancelled.is_set():
                 raise CancelledError(limits.what) from None
             if time.monotonic() >= end:
                 raise TimeLimitError(
-                    f"{limits.what}: ended after {limits.seconds:.3g} seconds, its limit of time"
+                    f"{limits.what}: ended after {limits.seconds:.3g} seconds, its time limit"
                 ) from None
 
 
 def check_memory(limits: Limits, errors: str) -> None:
-    """Tell from what a failed process said whether its limit of memory was the reason.
+    """Check whether a failed process was out of memory, by its output.
 
     Raises:
         LimitError: if it was.
@@ -204,9 +204,9 @@ def check_memory(limits: Limits, errors: str) -> None:
 
 
 def complaint(errors: str) -> str:
-    """The line of what a tool wrote on standard error that says best why it failed.
+    """The line of a tool's standard error that best explains why it failed.
 
-    A full disk goes before the errors that follow from it, these before all else.
+    That is a line on a full disk, else the first error, else the first line.
     """
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
     for sign in (os.strerror(errno.ENOSPC), "error", ""):
@@ -217,7 +217,7 @@ def complaint(errors: str) -> str:
 
 
 def stop() -> None:
-    """End every running process, and start no more; a second call kills what is left."""
+    """End all running processes, and start no more; a second call kills the remaining ones."""
     global _stopping
     with _lock:
         number = signal.SIGKILL if _stopping else signal.SIGTERM

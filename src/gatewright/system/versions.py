@@ -1,4 +1,4 @@
-"""Versions of the packages that are installed."""
+"""Versions of installed packages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import metadata
 
 
 def version_of(package: str) -> str | None:
-    """The version of a package; None where it isn't installed."""
+    """The version of a package; None if it isn't installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -15,5 +15,5 @@ def version_of(package: str) -> str | None:
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str | None]:
-    """Versions of packages by name; None where one isn't installed."""
+    """Versions of packages by name; None for one that isn't installed."""
     return {name: version_of(name) for name in packages}

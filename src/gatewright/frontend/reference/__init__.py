@@ -316,7 +316,7 @@ class Reference:
     def _fail(self, late: bool) -> None:
         what, seconds = self._limits.what, self._limits.seconds
         if late:
-            raise InputError(f"{what}: ended after {seconds:.3g} seconds, its limit of time")
+            raise InputError(f"{what}: ended after {seconds:.3g} seconds, its time limit")
         status = self._process.wait()
         self._errors.seek(0)
         errors = self._errors.read()
