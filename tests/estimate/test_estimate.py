@@ -53,7 +53,7 @@ def test_a_project_is_estimated_as_it_was_built(tmp_path):
 
 def test_devices_without_a_cost_model_are_refused(tmp_path):
     save(residual(9), tmp_path / "p")
-    with pytest.raises(UnsupportedError, match=r"'ecp5': no cost model .* only for xcup"):
+    with pytest.raises(UnsupportedError, match=r"'ecp5': there is no cost model .* only for xcup"):
         estimate_project(tmp_path / "p", "ecp5")
 
 

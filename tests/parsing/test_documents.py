@@ -56,7 +56,7 @@ DAMAGED_YAML = {
     ),
     "holds-itself": ("a: &a [*a]", "an alias of something that contains it"),
     "many-values": ("a:\n" + "- 1\n" * 100_000, "more than 20,000 values"),
-    "huge": ("a: " + "x" * (2 << 20), "more than the 1.0 MB"),
+    "huge": ("a: " + "x" * (2 << 20), "more than the limit of 1.0 MB"),
     "twice": ("a: 1\nb: 2\na: 3", "line 3: the key 'a' is given twice"),
     "number-key": ("a: 1\n2: b", "line 2: the key 2 is not text"),
     "list-key": ("? [a]\n: b", "line 1: the key is not text"),

@@ -85,7 +85,7 @@ def test_a_small_file_that_unpacks_to_much(tmp_path, reader):
     )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x.npy", header.getvalue() + bytes(1 << 20))
-    assert "more than the 1.1 GB" in refusal(reader, path)
+    assert "more than the limit of 1.1 GB" in refusal(reader, path)
 
 
 @pytest.mark.parametrize("reader", READERS)
