@@ -85,5 +85,5 @@ def test_many_record_at_once(tmp_path, monkeypatch):
 
 def test_a_record_that_cannot_be_kept_is_said(library, cache):
     cache.write_text("a file")
-    with pytest.raises(InputError, match="set GATEWRIGHT_CACHE to a directory"):
+    with pytest.raises(InputError, match="set GATEWRIGHT_CACHE to a writable directory"):
         built.record(library)
