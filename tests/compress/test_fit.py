@@ -105,7 +105,7 @@ def test_a_student_of_nothing_but_its_teacher_comes_to_agree_with_it(keras):
 def test_a_teacher_has_to_fit(keras):
     data = samples()
     teaching = Teaching(np.zeros((90, 5), np.float32), 2.0, 0.5)
-    with pytest.raises(InputError, match="the teacher tells 5 classes apart, the model 3"):
+    with pytest.raises(InputError, match="the teacher has 5 classes, the model 3"):
         fit(
             network(keras),
             data,
@@ -113,7 +113,7 @@ def test_a_teacher_has_to_fit(keras):
             TRAINING,
             teaching=teaching,
         )
-    with pytest.raises(InputError, match="has to be SparseCategoricalCrossentropy, not mean_sq"):
+    with pytest.raises(InputError, match="must be SparseCategoricalCrossentropy, not mean_sq"):
         loss = keras.losses.MeanSquaredError()
         fit(network(keras), data, loss, TRAINING, teaching=teaching)
 

@@ -432,7 +432,7 @@ def test_models_whose_layers_are_not_told_are_refused(keras):
         def call(self, x):
             return x
 
-    with pytest.raises(InputError, match="functional"):
+    with pytest.raises(InputError, match="Functional"):
         hold(Own(), {})
 
 

@@ -250,12 +250,12 @@ NO_TWIN = "layer 'x': QKeras has no quantized "
 NOT_READ = "layer 'x': hls4ml doesn't read a quantized "
 REFUSED = [
     (lambda k: [k.LeakyReLU(name="x")], NOT_READ + "LeakyReLU"),
-    (lambda k: [k.ReLU(6, name="x")], "layer 'x': a relu that ends at 6"),
+    (lambda k: [k.ReLU(6, name="x")], "layer 'x': a relu with limit 6"),
     (lambda k: [k.ReLU(threshold=1, name="x")], NOT_READ + "ReLU"),
     (lambda k: [k.ELU(name="x")], NOT_READ + "ELU"),
     (lambda k: [k.PReLU(name="x")], NOT_READ + "PReLU"),
     (lambda k: [k.Activation("selu", name="x")], NOT_READ + "selu"),
-    (lambda k: [k.Dense(2, activation=abs, name="x")], "layer 'x': its activation is none"),
+    (lambda k: [k.Dense(2, activation=abs, name="x")], "layer 'x': its activation is neither"),
     (lambda k: [k.LSTM(2, name="x")], NO_TWIN + "LSTM"),
     (lambda k: [k.DepthwiseConv1D(2, name="x")], NO_TWIN + "DepthwiseConv1D"),
     (lambda k: [k.TimeDistributed(k.Dense(2), name="x")], "layer 'x' is a TimeDistributed"),
@@ -304,7 +304,7 @@ def test_layers_that_are_none_are_refused(keras):
     dense = keras.layers.Dense(6, name="d")
     with pytest.raises(UnsupportedError, match="layer 'd' is called more than once"):
         quantize(keras.Model(inputs, dense(dense(inputs))), {})
-    with pytest.raises(UnsupportedError, match="write \\+ as Add"):
+    with pytest.raises(UnsupportedError, match="Add instead of"):
         quantize(keras.Model(inputs, dense(inputs) + inputs), {})
 
 

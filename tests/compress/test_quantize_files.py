@@ -135,7 +135,7 @@ def test_sensitivity_is_shown_and_bits_are_found(run):
     [
         (("m.h5", "-o", "q.h5"), "give bits, e.g. --bits 6"),
         (("m.h5", "--bits", "6"), "give the file to write, as -o OUT.h5"),
-        (("m.h5", "--bits", "6", "-o", "q.keras"), "q.keras: QKeras models are kept as .h5"),
+        (("m.h5", "--bits", "6", "-o", "q.keras"), "q.keras: QKeras models are saved as .h5"),
         (("m.h5", "--bits", "6,dynamic", "-o", "q.h5"), "hardware has fixed types"),
         (("m.h5", "--bits", "cnv=6", "-o", "q.h5"), "bits of a layer 'cnv', which model 'net'"),
         (

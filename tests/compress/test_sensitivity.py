@@ -242,9 +242,9 @@ def test_luck_is_not_built_on():
     ("y", "said"),
     [
         (np.zeros(399, int), r"integers \[400\]"),
-        (np.zeros((400, 4), int), r"int64 \[400, 4\]; they have to be integers"),
+        (np.zeros((400, 4), int), r"int64 \[400, 4\]; they must be integers"),
         (np.zeros(400), "float64"),
-        (np.full(400, 4), "from 4 to 4, of 4 classes"),
+        (np.full(400, 4), "from 4 to 4, but there are 4 classes"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(classifier, y, said):

@@ -1,1 +1,1 @@
-"""What makes models cheaper before they become hardware: quantization, pruning, distillation."""
+"""Makes models cheaper before they become hardware: quantization, pruning, distillation."""

@@ -1,4 +1,4 @@
-"""Batch normalization as a part of the layer that it normalizes."""
+"""Batch normalization folding into the weights of the layer before."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gatewright.frontend.quiet import import_keras
 
 
 def fold_batchnorms(network: Network) -> None:
-    """Fold every batch normalization into the layer with kernels before it, where there is one.
+    """Fold each batch normalization that directly follows a layer with kernels into that layer.
 
-    At inference a batch normalization multiplies each channel and adds to it, which the layer can
-    do with its weights: the model computes the same up to the rounding of floats, and hardware has
-    nothing to do. One that follows anything else, or that is not the only reader of its layer,
-    stays.
+    At inference a batch normalization multiplies each channel by a factor and adds a bias. Folded
+    into the layer's weights, the model computes the same up to the rounding of floats, and the
+    normalization costs no hardware. A normalization after any other layer stays, and so does one
+    whose layer has other readers or is an output.
     """
     for norm in network:
         if norm.kind != "BatchNormalization":
@@ -30,7 +30,7 @@ def fold_batchnorms(network: Network) -> None:
 
 
 def _normalizes_channels(norm: Node) -> bool:
-    """Whether it is Keras' own, along the last axis."""
+    """Whether a normalization is Keras' own and works along the last axis."""
     keras = import_keras("tf_keras")
     if norm.made_of is not keras.layers.BatchNormalization:
         return False
@@ -46,7 +46,7 @@ def _folded(node: Node, norm: Node) -> Node:
     mean, variance = weights
     factor = gamma / np.sqrt(variance + norm.config["epsilon"])
     *kernels, last = node.kernels.values()
-    # The last axes of a depthwise kernel are the channels that go in, and outputs for each.
+    # The last axes of a depthwise kernel are the input channels and the outputs for each.
     shape = last.shape[-2:] if node.kind.startswith("Depthwise") else last.shape[-1:]
     bias = 0.0 if node.bias is None else node.bias
     return replace(

@@ -1,4 +1,4 @@
-"""How many bits the layers of a model have, as sweep files, recipes and the command line say it."""
+"""The bits of a model's layers, as sweep files, recipes and the command line write them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from pydantic import (
 from gatewright.errors import InputError
 from gatewright.parsing.strict import Strict
 
-#: The key of the bits of layers that are not named.
+#: The key for the bits of all layers that aren't named.
 DEFAULT = "default"
 
 _PO2 = re.compile(r"po2<([0-9]{1,3})>")
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
-# Smaller than 2^-24 QKeras takes a weight for zero's neighbour, and no type of 24 bits holds it.
+# With more bits the exponents go below -24: QKeras treats such weights as zero's neighbours, and
+# no type of 24 bits holds them.
 _PO2_BITS = range(2, 6)
 
 
@@ -53,14 +54,14 @@ _Width = Annotated[int, Field(ge=2, le=16)]
 
 
 class LayerBits(Strict):
-    """Widths of one layer in bits, sign included.
+    """Widths of one layer in bits, including the sign.
 
     Attributes:
         weights: Bits of a weight; `binary` (-1 and 1) or `ternary` (-1, 0 and 1), times a power of
-            two per output; or `po2<N>`: powers of two, N bits for sign and exponent.
-        activations: Bits of what the activation behind the layer gives.
-        biases: Bits of a bias; by default those of the weights, or of the activations where the
-            weights have no width of their own.
+            two for each output; or `po2<N>`: powers of two with N bits for sign and exponent.
+        activations: Bits of the result of the activation after the layer.
+        biases: Bits of a bias; None for those of the weights, or of the activations if the
+            weights' bits aren't a number.
     """
 
     weights: Annotated[int | str, AfterValidator(_check_weights)]
@@ -69,7 +70,7 @@ class LayerBits(Strict):
 
     @property
     def po2(self) -> int | None:
-        """Bits of sign and exponent of weights that are powers of two, None for other weights."""
+        """Bits of sign and exponent of power-of-two weights; None for other weights."""
         match = _PO2.fullmatch(str(self.weights))
         return int(match[1]) if match else None
 
@@ -82,7 +83,7 @@ class LayerBits(Strict):
 
 
 def _same_bits(value: Any) -> Any:
-    """One number stands for the weights and the activations of a layer."""
+    """Expand a number to the same bits for weights and activations."""
     if isinstance(value, int) and not isinstance(value, bool):
         return {"weights": value, "activations": value}
     return value
@@ -95,13 +96,17 @@ _BITS = TypeAdapter[BitsByLayer](BitsByLayer)
 
 
 def parse_bits(texts: Sequence[str]) -> dict[str, LayerBits]:
-    """Read bits as the command line has them: `6`, `4,6`, `ternary,6`, `conv1=4` or `conv1=4,6,8`.
+    """Read options of the command line: `6`, `4,6`, `ternary,6`, `conv1=4` or `conv1=4,6,8`.
 
-    The first number is the weights' bits, the second the activations'; one stands for both. A third
-    is the biases'. Without a layer's name it is the default.
+    The first number is the bits of weights, the second those of activations, the third those of
+    biases; a single one counts for weights and activations. Without a layer's name they are the
+    default.
+
+    Returns:
+        Bits by layer's name, or `DEFAULT`.
 
     Raises:
-        InputError: if one can't be read, or a layer is named twice.
+        InputError: if a text can't be read, or a layer is named twice.
     """
     found: dict[str, Any] = {}
     for text in texts:
@@ -112,8 +117,8 @@ def parse_bits(texts: Sequence[str]) -> dict[str, LayerBits]:
             raise InputError(f"--bits {text}: {_whom(name)} given before")
         if not name or len(fields) > 3 or (len(fields) == 1 and isinstance(fields[0], str)):
             raise InputError(
-                f"--bits {text}: write BITS or LAYER=BITS, where BITS is the width of weights and "
-                "activations, or of each, or of biases, too: 6, 4,6, ternary,6 or 4,6,8"
+                f"--bits {text}: write BITS or LAYER=BITS, where BITS is one width for weights and "
+                "activations, one for each, or a third for biases: 6, 4,6, ternary,6 or 4,6,8"
             )
         widths = fields * 2 if len(fields) == 1 else fields
         of_each = dict(zip(("weights", "activations", "biases"), widths, strict=False))

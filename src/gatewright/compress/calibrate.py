@@ -1,4 +1,4 @@
-"""Post-training quantization: ranges measured on data, for a model that nobody wants to retrain."""
+"""Post-training quantization: ranges are measured on calibration data, without training."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from gatewright.compress.quantize import (
 )
 from gatewright.errors import InputError
 
-# A range below the largest value by more than this costs more by saturation than it gains.
+# Ranges are tried down to the largest value's, less this many integer bits: below that, saturation
+# costs more than finer steps gain.
 _NARROWER = 6
-# Powers of two far below one are all that such weights have anyway.
+# The exponent of the least upper limit tried for power-of-two weights.
 _LOWEST_PO2 = -3
 _SAMPLED = 1 << 16
 _BATCH = 256
@@ -38,40 +39,44 @@ Samples = list[NDArray[np.float32]]
 def calibrate(model: Any, bits: Mapping[str, LayerBits], x: Any) -> Any:
     """Quantize a float model without training it.
 
-    Batch normalizations are folded, see `quantize`. Integer bits of every kernel, bias and
-    activation are those of the least mean squared error, over the weights, and over what `x` makes
-    of the activations: a range that cuts off a few large values may be better than one that holds
-    all. Two things are tried, and kept where they bring the outputs on `x` nearer to the float
-    model's: cross-layer equalization of the weights, and bias correction (Nagel et al., 2019), by
-    which the mean of every channel is again what it is in float. Where an activation's range
-    suits no type of its width, the weights around it are scaled by a power of two. Tanh and
-    sigmoid stay the curves that they are, which hls4ml has as tables.
+    Batch normalizations are folded, as by `quantize`. The integer bits of each kernel, bias and
+    activation minimize the mean squared error, over the weights or over the activations on `x`: a
+    range that cuts off a few large values may be better than one that holds all. Two methods of
+    Nagel et al. (2019) are used if they bring the outputs on `x` nearer to the float model's:
+    cross-layer equalization of the weights, and bias correction, which restores the mean of each
+    channel. If no type of an activation's width suits its range, the weights around it are scaled
+    by a power of two. Tanh and sigmoid stay exact functions, which hls4ml computes with tables.
 
     Args:
-        model: A tf-keras model, Sequential or Functional, all of it float.
-        bits: As `quantize` takes it. Layers without bits stay float.
-        x: Samples of what the model will see, float [n, ...]; a list of them for several inputs.
+        model: A tf-keras model, Sequential or Functional, without quantizers.
+        bits: As for `quantize`. Layers without bits stay float.
+        x: Calibration data, float [n, ...]; a list of such arrays for several inputs.
 
     Returns:
         A new QKeras model, not compiled.
 
     Raises:
-        InputError: if `bits` names a layer that there isn't, or `x` isn't what the model takes.
-        UnsupportedError: naming the layer, if it can't be quantized.
+        InputError: if `bits` names a layer that doesn't exist, or `x` doesn't fit the model's
+            inputs.
+        UnsupportedError: if a layer can't be quantized.
     """
     return Calibration(model, x).best(bits).build()
 
 
 class Calibration:
-    """A float model that is to be quantized, and what it is given.
+    """A float model to be quantized, with its calibration data.
 
     Args:
-        model: As `calibrate` takes it.
-        x: Its samples.
+        model: As for `calibrate`.
+        x: As for `calibrate`.
 
     Attributes:
-        network: The model, its batch normalizations folded.
-        samples: The samples, an array per input.
+        network: The model with folded batch normalizations.
+        samples: The calibration data, an array for each input.
+
+    Raises:
+        InputError: if the model has quantizers, or its inputs or outputs don't fit the data or
+            aren't finite.
     """
 
     def __init__(self, model: Any, x: Any) -> None:
@@ -99,11 +104,11 @@ class Calibration:
         return min(candidates, key=lambda each: _error(outputs(each, self.samples), self._wanted))
 
     def quantized(self, bits: Mapping[str, LayerBits], start: Network | None = None) -> Network:
-        """A network with quantizers, the ranges of activations chosen before the weights'.
+        """A network with quantizers. The ranges of activations are chosen before the weights'.
 
         Args:
-            bits: As `calibrate` takes it.
-            start: The network to quantize, by default the model's own.
+            bits: As for `calibrate`.
+            start: The network to quantize; None for the model's own.
         """
         network = (start or self.network).copy()
         check_names(network, bits)
@@ -122,18 +127,22 @@ class Calibration:
 
 
 def outputs(network: Network, samples: Samples) -> list[NDArray[np.float32]]:
-    """What a network gives on samples, an array per output."""
+    """The outputs of a network on samples, an array [n, ...] for each output."""
     batches = zip(*_run(network, network.outputs, samples), strict=True)
     return [np.concatenate(parts) for parts in batches]
 
 
 def read_samples(model: Any, x: Any) -> Samples:
-    """Data for a model as a list of arrays, one per input.
+    """Check data for a model, and return it as a list of float32 arrays, one for each input.
+
+    Args:
+        model: A tf-keras model.
+        x: An array [n, ...], or a list of such arrays for several inputs.
 
     Raises:
-        InputError: if `x` isn't what the model takes.
+        InputError: if `x` doesn't fit the model's inputs, or isn't finite.
     """
-    with np.errstate(over="ignore"):  # what overflows is refused
+    with np.errstate(over="ignore"):  # infinities are refused below
         samples = [np.asarray(array, np.float32) for array in (x if isinstance(x, list) else [x])]
     if len(samples) != len(model.inputs):
         raise InputError(
@@ -171,7 +180,7 @@ def _fit_kernel(kernel: NDArray[Any], bits: LayerBits) -> Any:
 
 
 def _fit_po2(kernel: NDArray[Any], bits: LayerBits) -> Any:
-    """Powers of two up to the one that costs least."""
+    """The power-of-two quantizer whose upper limit gives the least squared error."""
     highest = _exponent(kernel)
     candidates = [
         kernel_quantizer(bits, integer) for integer in range(min(_LOWEST_PO2, highest), highest + 1)
@@ -181,14 +190,14 @@ def _fit_po2(kernel: NDArray[Any], bits: LayerBits) -> Any:
 
 
 def fit_integer(values: NDArray[Any], width: int, *, signed: bool = True) -> int:
-    """Integer bits, sign excluded, with which a type of `width` bits is nearest to `values`.
+    """The number of integer bits, without sign, with which a type fits values best.
 
-    Nearest by the sum of squared errors, values rounded to even and saturated as QKeras does it;
-    of equally near ones the fewest.
+    Best is the least sum of squared errors, with QKeras' rounding to even and saturation; among
+    equals the fewest bits.
 
     Args:
-        values: Anything; below zero they saturate to zero unless signed.
-        width: Sign included.
+        values: Any shape; negative values saturate to zero if unsigned.
+        width: Width of the type in bits, including the sign.
         signed: Whether there is a sign bit.
     """
     highest = _exponent(values)
@@ -207,7 +216,7 @@ def _rounded(values: NDArray[Any], width: int, integer: int, *, signed: bool) ->
 
 
 def _exponent(values: NDArray[Any]) -> int:
-    """The least i with |values| <= 2^i; 0 of zeros."""
+    """The least i with |values| <= 2^i; 0 if all values are zero."""
     largest = float(np.abs(values).max(initial=0))
     return math.ceil(math.log2(largest)) if largest else 0
 
@@ -217,7 +226,7 @@ def _squared(errors: NDArray[Any]) -> float:
 
 
 def _fit_relus(network: Network, widths: Mapping[str, int], x: Samples) -> dict[str, int]:
-    """Integer bits of the relus without an end of their own, as many as their values need."""
+    """The integer bits that fit the values of each relu without an upper limit."""
     names = [name for name in widths if network[name].function == "relu"]
     names = [name for name in names if network[name].limit is None]
     batches = -(-len(x[0]) // _BATCH)
@@ -233,9 +242,10 @@ def _fit_relus(network: Network, widths: Mapping[str, int], x: Samples) -> dict[
 
 
 def _fit_scales(network: Network, widths: Mapping[str, int], integers: dict[str, int]) -> None:
-    """Scale tensors by powers of two, so that their integer bits lie between 0 and the width's.
+    """Scale tensors by powers of two, so that their integer bits lie from 0 to their width - 1.
 
-    QKeras has no fewer than 0, and hls4ml takes a type without fraction for an integer.
+    QKeras has no negative numbers of integer bits, and hls4ml treats a type without fraction bits
+    as an integer. `integers` is changed in place.
     """
     for group in find_groups(network):
         names = sorted(group.tensors & integers.keys())
@@ -253,9 +263,9 @@ def _fit_scales(network: Network, widths: Mapping[str, int], integers: dict[str,
 
 
 def _corrected(quantized: Network, x: Samples) -> Network:
-    """A quantized network whose biases make up for the mean error of each channel.
+    """A quantized network with biases that cancel the mean error of each channel.
 
-    Layer by layer, because every correction moves the means behind it.
+    Layers are corrected one after another, because each correction changes later means.
     """
     network, plain = quantized.copy(), quantized.copy()
     names = [node.name for node in network if "bias" in node.quantizers]
@@ -274,7 +284,7 @@ def _corrected(quantized: Network, x: Samples) -> Network:
 
 
 def _means(network: Network, names: list[str], x: Samples) -> list[NDArray[np.float64]]:
-    """Mean of each channel that a layer gives, by name, shape [channels]."""
+    """The means of the channels of each named layer's result, shape [channels]."""
     sums: list[Any] = [0.0] * len(names)
     counts = [0] * len(names)
     for values in _run(network, names, x):
@@ -286,13 +296,13 @@ def _means(network: Network, names: list[str], x: Samples) -> list[NDArray[np.fl
 
 
 def _run(network: Network, names: list[str], x: Samples) -> Iterator[list[NDArray[np.float32]]]:
-    """What the named layers give, batch by batch."""
+    """The results of the named layers, batch by batch."""
     for start in range(0, len(x[0]), _BATCH):
         yield network.run([array[start : start + _BATCH] for array in x], names)
 
 
 def _error(found: list[NDArray[np.float32]], wanted: list[NDArray[np.float32]]) -> float:
-    """Squared error, each output's by its own power."""
+    """The sum over outputs of the squared error relative to the squared output."""
     return sum(
         _squared(ours - theirs) / (_squared(theirs) or 1)
         for ours, theirs in zip(found, wanted, strict=True)

@@ -1,9 +1,8 @@
-"""Which channels of a model's layers can only leave it together.
+"""Finds the channels of a model's layers that can only be removed together.
 
-A channel is an index of the last axis of a layer's result: a neuron of a dense layer, a filter of
-a convolution. It lives on in activations, pooling and whatever else treats channels alike, and
-meets others: in an Add, or where a Reshape makes one channel of several. Channels so related form a
-class.
+A channel is an index of the last axis of a layer's result: a neuron of a dense layer, a filter of a
+convolution. Activations, poolings and other layers pass it on. Some layers tie channels together:
+an Add, or a Reshape that joins several into one. Channels that are tied together form a class.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from gatewright.compress.layer_graph import Node, is_depthwise, kind_of, output_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: The class of channels that have to stay.
+#: The class of channels that must stay.
 FIXED = 0
 
 _ELEMENTWISE = {
@@ -52,10 +51,12 @@ class Channels:
     """The classes of a model's channels.
 
     Attributes:
-        nodes: the model's layers, in order.
-        reads: class of each channel of what a layer reads; layers with one input only.
-        gives: class of each channel of what a layer gives, if that is one tensor.
-        count: number of classes; class `FIXED` has to stay.
+        nodes: The model's layers, in order.
+        reads: The class of each channel of a layer's input, int64 [channels], by layer; only for
+            layers with one input.
+        gives: The class of each channel of a layer's result, int64 [channels], by layer; only for
+            layers with one result.
+        count: The number of classes. Class `FIXED` must stay.
     """
 
     nodes: list[Node]
@@ -64,16 +65,17 @@ class Channels:
     count: int
 
     def products(self) -> Iterable[Node]:
-        """Layers of which each channel is a sum of products with a column of the kernel."""
+        """The layers whose channels are each a sum of products with a column of the kernel."""
         return (node for node in self.nodes if node.kind in _PRODUCTS and node.name in self.gives)
 
     def gone(self, masks: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
-        """Which classes depend on no input any more, bool of shape (count,).
+        """Which classes no longer depend on an input, bool of shape (count,).
 
-        Those of which every neuron's column is pruned, but for weights of what is gone, too.
+        In such a class every column of a kernel is pruned, except for weights of inputs whose
+        class is gone as well.
 
         Args:
-            masks: by layer, of the shape of its kernel; False where a weight is pruned.
+            masks: For each layer by name, bool of its kernel's shape; False for pruned weights.
         """
         gone = np.zeros(self.count, bool)
         while True:
@@ -95,10 +97,10 @@ class Channels:
 
 
 def find_channels(model: Any) -> Channels:
-    """The classes of a model's channels, told from its configuration; nothing is computed.
+    """The classes of a model's channels, from its configuration only; the model isn't run.
 
     Raises:
-        InputError: if the model's layers can't be told from its configuration, see `graph.walk`.
+        InputError: if the model is neither Sequential nor Functional; see `layer_graph.walk`.
     """
     return _Tracer().trace(walk(model), output_layers(model))
 
@@ -134,15 +136,15 @@ class _Tracer:
         return self._classes(nodes)
 
     def _fixed(self, shape: Any) -> NDArray[np.int64] | None:
-        """Channels that have to stay, of a tensor of a shape; None if it is not one of them."""
-        if isinstance(shape, list) and len(shape) == 1:  # that of an InputLayer
+        """Channels that must stay, for a tensor of this shape; None if it isn't one tensor."""
+        if isinstance(shape, list) and len(shape) == 1:  # an InputLayer's
             (shape,) = shape
         if not isinstance(shape, tuple) or not shape or not isinstance(shape[-1], int):
             return None
         return np.full(shape[-1], FIXED, np.int64)
 
     def _result(self, node: Node, inputs: list[NDArray[np.int64]]) -> NDArray[np.int64] | None:
-        """Channels of a layer's result; None if it may need each of those that it reads."""
+        """The channels of a layer's result; None if it may need all channels of its inputs."""
         layer, kind, channels = node.layer, node.kind, inputs[0]
         if getattr(layer, "data_format", "channels_last") != "channels_last":
             return None
@@ -182,7 +184,7 @@ class _Tracer:
         return fresh
 
     def _merge(self, inputs: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-        """Element by element, an axis of length 1 standing for any length."""
+        """Tie channels element by element; an axis of length 1 is broadcast."""
         joined = np.broadcast_arrays(*inputs)
         for other in joined[1:]:
             self._join(joined[0], other)
@@ -197,7 +199,7 @@ class _Tracer:
     def _moved(
         self, layer: Any, kind: str, channels: NDArray[np.int64]
     ) -> NDArray[np.int64] | None:
-        """Channels where elements change places: those that come to share an index are joined."""
+        """The channels after elements are moved; channels that then share an index are tied."""
         shape, to = layer.input_shape[1:], layer.output_shape[1:]
         if None in shape or None in to:
             return None
@@ -220,7 +222,7 @@ class _Tracer:
         links = coo_array((np.ones(len(ones), bool), (ones, others)), (self.count, self.count))
         count, label = connected_components(links, directed=False)
         label = label.astype(np.int64)
-        assert label[FIXED] == FIXED  # labels are handed out in the order of first members
+        assert label[FIXED] == FIXED  # labels are numbered in the order of their first members
         return Channels(
             nodes,
             {name: label[channels] for name, channels in self.reads.items()},
@@ -237,11 +239,11 @@ def _is_elementwise(layer: Any) -> bool:
 
 
 def _applies_to_elements(function: Any) -> bool:
-    """Whether an activation treats each element by itself, as softmax does not."""
+    """Whether an activation treats each element separately, unlike softmax."""
     if function is None:
         return True
     if type(function).__module__.startswith("qkeras"):
-        # A scale found at run time is that of all elements.
+        # A scale that is measured at run time depends on all elements.
         scale = getattr(function, "alpha", None)
         return type(function).__name__ in _QUANTIZERS and not isinstance(scale, str)
     return getattr(function, "__name__", "") in _FUNCTIONS

@@ -1,4 +1,4 @@
-"""What the quantizers of a model can hold, and how much of what they are given they cut off."""
+"""The ranges of a model's quantizers, and the share of values that they cut off."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from gatewright.compress.quantize import integer_of
 
 @dataclass(frozen=True)
 class Range:
-    """A quantizer of a model.
+    """The range of a quantizer of a model.
 
     Attributes:
         layer: Name of its layer.
         what: What it quantizes: `kernel`, `depthwise`, `pointwise`, `bias` or `activation`.
         quantizer: Its class in QKeras.
-        bits: Width, sign included.
-        integer: Integer bits, sign excluded; None where it has no fixed point.
-        saturated: Share of the values beyond its range, from 0 to 1; None where that has no
-            meaning, or no samples were given.
+        bits: Width in bits, including the sign.
+        integer: Integer bits without the sign; None if it isn't fixed point.
+        saturated: Share of the values beyond its range, from 0 to 1; None if that has no meaning
+            for the quantizer, or there were no samples.
     """
 
     layer: str
@@ -36,11 +36,15 @@ class Range:
 
 
 def find_ranges(model: Any, samples: Sequence[NDArray[Any]] | None = None) -> list[Range]:
-    """The quantizers of a model, in its order.
+    """The ranges of a model's quantizers, in the order of its layers.
 
     Args:
         model: A tf-keras model.
-        samples: What to measure the activations on, float [n, ...] per input of the model.
+        samples: Samples on which activations are measured, float [n, ...] for each input of the
+            model; None to leave them out.
+
+    Raises:
+        InputError, UnsupportedError: as `editable_model.read`.
     """
     network = read(model)
     read_by = list(dict.fromkeys(node.inputs[0] for node in network if node.function))
@@ -62,12 +66,12 @@ def find_ranges(model: Any, samples: Sequence[NDArray[Any]] | None = None) -> li
 def _range(layer: str, what: str, quantizer: Any, values: NDArray[Any] | None) -> Range:
     kind = type(quantizer).__name__
     integer = saturated = None
-    scaled = isinstance(getattr(quantizer, "alpha", None), str)  # channel by channel
+    scaled = isinstance(getattr(quantizer, "alpha", None), str)  # measured for each channel
     if kind in ("quantized_bits", "quantized_relu") and not scaled:
         integer = integer_of(quantizer)
         if values is not None and values.size:
             half = 2.0 ** (integer - quantizer.bits - (kind == "quantized_relu"))
-            # Below zero a relu gives what it should.
+            # A relu doesn't cut off negative values: 0 is their right result.
             low = values < -(2.0**integer) - half if kind == "quantized_bits" else False
             saturated = float(np.mean((values > 2.0**integer - half) | low))
     return Range(layer, what, kind, int(quantizer.bits), integer, saturated)

@@ -13,15 +13,22 @@ from gatewright.errors import InputError
 from gatewright.system.files import hash_file
 
 MODEL_FILE = "model.py"
-"""What a model folder is known by."""
+"""The file that makes a folder a model folder."""
 
 WORKER = "gatewright.compress.recipe_worker"
-"""The module that does steps."""
+"""The module that runs steps of recipes."""
 
 
 @functools.cache
 def code_of(*modules: str) -> dict[str, str]:
-    """Hashes of the worker's code and of modules, with those that they import of this room."""
+    """SHA-256 hashes of the files of modules, of what they import of this package, and the worker.
+
+    Args:
+        modules: Names of modules.
+
+    Returns:
+        Hashes by module's name, sorted.
+    """
     found = {name: _module_file(name) for name in modules}
     waiting = list(found)
     while waiting:
@@ -29,7 +36,7 @@ def code_of(*modules: str) -> dict[str, str]:
             if name.startswith(f"{__package__}.") and name not in found:
                 found[name] = _module_file(name)
                 waiting.append(name)
-    # The worker imports what all steps need; a step itself depends on its own code alone.
+    # The worker's imports are left out: it imports the code of all steps.
     found[WORKER] = _module_file(WORKER)
     return {name: hash_file(file) for name, file in sorted(found.items())}
 
@@ -42,20 +49,24 @@ def _module_file(name: str) -> Path:
 
 
 def sources_of(folder: Path) -> dict[str, str]:
-    """Hashes of a model folder's Python files, and of what they import of Gatewright."""
+    """SHA-256 hashes of a model folder's Python files, and of modules of Gatewright they import.
+
+    Raises:
+        InputError: if the folder has no model.py, or a file isn't valid Python.
+    """
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.glob("*.py"))}
     if MODEL_FILE not in files:
         raise InputError(f"{folder / MODEL_FILE}: no such file")
     for path in list(files.values()):
         for name in _imports(path):
             if name.startswith("gatewright."):
-                with contextlib.suppress(ModuleNotFoundError):  # said where it is imported
+                with contextlib.suppress(ModuleNotFoundError):  # the import itself will fail
                     files[name] = _module_file(name)
     return {name: hash_file(path) for name, path in files.items()}
 
 
 def _imports(file: Path) -> Iterator[str]:
-    """Names of the modules that a Python file imports, wherever in it."""
+    """Names of the modules that a Python file imports anywhere."""
     try:
         tree = ast.parse(file.read_bytes())
     except SyntaxError as error:

@@ -1,7 +1,7 @@
-"""Compute cost of a Keras or QKeras model: counted on the model, not on hardware.
+"""Compute cost of a Keras or QKeras model, counted on the model and not on hardware.
 
-What is quantized counts the bits that it has in hardware: those of the types that hls4ml infers.
-What is not, and whatever follows from it, counts as float.
+Quantized operands count the bits of the types that hls4ml infers, which are their bits in hardware.
+Operands that aren't quantized, or are computed from such, count as float.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, effective_bits
 from gatewright.frontend.precision import exact_type, holds
 
-#: What an operand counts that is not quantized.
+#: Bits of an operand that isn't quantized.
 FLOAT_BITS = 32
 
-# Layers that move values, or choose among them.
+# Layers that move or select values.
 _MOVES = (
     *("Flatten", "Reshape", "Permute", "Dropout", "InputLayer", "UpSampling1D", "UpSampling2D"),
     *(f"{kind}{dim}D" for kind in ("ZeroPadding", "Cropping", "MaxPooling") for dim in (1, 2)),
@@ -34,7 +34,7 @@ _SUMS = ("Add", "Subtract", "Average")
 _CHOICES = ("Concatenate", "Maximum", "Minimum")
 _FUNCTIONS = ("Activation", "ReLU", "Softmax", "LeakyReLU", "ELU", "PReLU", "ThresholdedReLU")
 _SEPARABLE = ("SeparableConv1D", "SeparableConv2D")
-# hls4ml adds zeros of this type where a layer has no biases.
+# The type of the zeros that hls4ml adds if a layer has no biases.
 _NO_BIAS = FixedType(1, 1, signed=False)
 
 
@@ -43,15 +43,15 @@ class Cost:
     """Compute cost of one inference.
 
     Attributes:
-        macs: Multiply-accumulates.
-        bops: Bit operations: the sum over multiplications, but those by weights that are zero, of
-            the product of both operands' widths.
-        ebops: Effective bit operations (HGQ, Sun et al., 2024): as `bops`, but a weight counts the
-            bits from its first to its last that is one, its sign left out.
-        weights: Factors: without biases.
-        nonzero: Weights that are not zero.
+        macs: Multiply-accumulate operations.
+        bops: Bit operations: the sum over all multiplications by nonzero weights of the product of
+            the operands' widths.
+        ebops: Effective bit operations (HGQ, Sun et al., 2024): as `bops`, but the width of a
+            weight counts from its first to its last one bit, without the sign.
+        weights: Weights without biases.
+        nonzero: Weights that aren't zero.
         parameters: Weights and biases.
-        weight_bits: Storage of the parameters, in bits.
+        weight_bits: Storage of the parameters in bits.
     """
 
     macs: int = 0
@@ -68,15 +68,15 @@ class Cost:
 
 @dataclass(frozen=True)
 class Placed:
-    """A layer, and where it stands in a model.
+    """A layer and its place in a model.
 
     Attributes:
-        layer: The Keras or QKeras layer; it has its weights.
-        name: Of the layer.
-        kind: Its class as Keras calls it.
-        inputs: Names of the layers that it reads; none where it reads an input of the model.
-        read_shape: Of the first of these results, without the batch.
-        shape: Of its own, likewise.
+        layer: The Keras or QKeras layer with its weights.
+        name: The layer's name.
+        kind: Keras' name of its class.
+        inputs: Names of the layers that it reads; none if it reads an input of the model.
+        read_shape: The shape of its first input, without the batch.
+        shape: The shape of its result, without the batch.
     """
 
     layer: Any
@@ -91,12 +91,12 @@ def compute_cost(model: Any, input_type: FixedType | None) -> Cost:
     """Count the cost of a model.
 
     Args:
-        model: A tf-keras model, Sequential or functional, with QKeras layers or without.
-        input_type: Of an element of its inputs; None counts them as float.
+        model: A tf-keras model, Sequential or Functional, with or without QKeras layers.
+        input_type: The type of its inputs; None counts them as float.
 
     Raises:
-        InputError: if the model is neither Sequential nor functional.
-        UnsupportedError: naming a layer whose cost isn't known.
+        InputError: if the model is neither Sequential nor Functional.
+        UnsupportedError: if the cost of a layer isn't known.
     """
     layers = (
         Placed(
@@ -113,19 +113,19 @@ def compute_cost(model: Any, input_type: FixedType | None) -> Cost:
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
-    """A shape as Keras has it, or the first of several, without the batch."""
+    """A shape of Keras, or the first of several, without the batch."""
     return tuple((shape[0] if isinstance(shape, list) else shape)[1:])
 
 
 def count_cost(layers: Iterable[Placed], input_type: FixedType | None) -> Cost:
-    """Count the cost of layers, each of them behind those that it reads.
+    """Count the cost of layers.
 
     Args:
-        layers: Of a model.
-        input_type: As in `compute_cost`.
+        layers: The layers of a model in topological order.
+        input_type: As for `compute_cost`.
 
     Raises:
-        UnsupportedError: naming a layer whose cost isn't known.
+        UnsupportedError: if the cost of a layer isn't known.
     """
     types: dict[str, FixedType | None] = {}
     total = Cost()
@@ -137,7 +137,7 @@ def count_cost(layers: Iterable[Placed], input_type: FixedType | None) -> Cost:
 
 
 def _layer(placed: Placed, reads: Sequence[FixedType | None]) -> tuple[Cost, FixedType | None]:
-    """Cost of a layer, and the type of what it gives."""
+    """The cost of a layer, and the type of its result."""
     layer, kind, x = placed.layer, placed.kind, reads[0]
     if kind in KERNELS:
         return _product(placed, x)
@@ -167,7 +167,7 @@ def _layer(placed: Placed, reads: Sequence[FixedType | None]) -> tuple[Cost, Fix
 
 
 def _product(placed: Placed, x: FixedType | None) -> tuple[Cost, FixedType | None]:
-    """Cost of a layer that multiplies by a kernel, and the type of its sums or its activation."""
+    """The cost of a layer that multiplies by a kernel, and the type of its result."""
     layer, shape = placed.layer, placed.shape
     kernel, quantizer = quantized_kernel(layer), kernel_quantizer(layer)
     cost, total = _multiplied(x, kernel, quantizer, shape, *_bias(layer))
@@ -175,7 +175,7 @@ def _product(placed: Placed, x: FixedType | None) -> tuple[Cost, FixedType | Non
 
 
 def _separable(placed: Placed, x: FixedType | None) -> tuple[Cost, FixedType | None]:
-    """Cost of a depthwise convolution, and of a pointwise one on its sums."""
+    """The cost of a depthwise and a pointwise convolution, and the type of the result."""
     layer, shape = placed.layer, placed.shape
     halves = [
         (getattr(layer, f"{half}_kernel"), getattr(layer, f"{half}_quantizer_internal", None))
@@ -209,7 +209,16 @@ def _multiplied(
     bias: NDArray[Any],
     of_biases: FixedType | None,
 ) -> tuple[Cost, FixedType | None]:
-    """Cost of multiplying by a kernel, and the type of the sums, which are of a shape."""
+    """The cost of multiplying by a kernel, and the type of the sums.
+
+    Args:
+        x: The type of the input.
+        kernel: The quantized kernel.
+        quantizer: Its quantizer, or None.
+        shape: The shape of the sums, without the batch.
+        bias: The quantized biases.
+        of_biases: Their type.
+    """
     kernel = kernel.astype(np.float64)
     of_weights = _weight_type(quantizer, kernel) if quantizer is not None else None
     repeats = math.prod(shape[:-1])
@@ -233,7 +242,7 @@ def _width(of: FixedType | None) -> int:
 
 
 def _effective(values: NDArray[np.float64], of: FixedType | None) -> int:
-    """Sum of the effective bits of all weights."""
+    """The sum of the effective bits of all weights."""
     if of is None:
         return FLOAT_BITS * int(np.count_nonzero(values))
     return int(effective_bits(np.rint(np.ldexp(values, of.frac)).astype(np.int64)).sum())
@@ -244,12 +253,12 @@ def _quantized_bits(quantizer: Any) -> FixedType | None:
     if type(quantizer).__name__ != "quantized_bits":
         return None
     bits, integer = int(quantizer.bits), int(quantizer.integer)
-    # hls4ml takes it for signed, whatever `keep_negative` says.
+    # hls4ml treats it as signed, whatever `keep_negative` is.
     return FixedType(bits, bits if bits == integer else integer + 1)
 
 
 def _weight_type(quantizer: Any, values: NDArray[np.float64]) -> FixedType | None:
-    """The type that weights have: their quantizer's, or the narrowest where it misses a bit."""
+    """The type of weights: their quantizer's if it holds them, else the narrowest exact one."""
     nominal = _quantized_bits(quantizer)
     exact = exact_type(values)
     if nominal is not None and (
@@ -260,7 +269,7 @@ def _weight_type(quantizer: Any, values: NDArray[np.float64]) -> FixedType | Non
 
 
 def _activation_type(function: Any, x: FixedType | None) -> FixedType | None:
-    """The type of what an activation gives; None where it is not quantized."""
+    """The type of an activation's result; None if it isn't quantized."""
     name = function if isinstance(function, str) else getattr(function, "__name__", "")
     if function is None or name == "linear":
         return x
@@ -276,7 +285,7 @@ def _activation_type(function: Any, x: FixedType | None) -> FixedType | None:
 
 
 def _sum_type(x: FixedType, weights: FixedType, biases: FixedType, terms: int) -> FixedType:
-    """The type of a sum of products, as hls4ml infers it."""
+    """The type that hls4ml infers for a sum of products and a bias."""
     grow = math.ceil(math.log2(terms))
     integer = x.integer + weights.integer + grow
     signed = x.signed or weights.signed
@@ -288,7 +297,7 @@ def _sum_type(x: FixedType, weights: FixedType, biases: FixedType, terms: int) -
 
 
 def _merged(kind: str, reads: Sequence[FixedType | None]) -> FixedType | None:
-    """The type that hls4ml infers for a sum of, or a choice among, tensors."""
+    """The type that hls4ml infers for a sum of tensors, or a selection among them."""
     known = [of for of in reads if of is not None]
     if len(known) < len(reads):
         return None
@@ -308,7 +317,7 @@ def _merged(kind: str, reads: Sequence[FixedType | None]) -> FixedType | None:
 def _merged_product(
     placed: Placed, reads: Sequence[FixedType | None]
 ) -> tuple[Cost, FixedType | None]:
-    """Products of tensors with one another, element by element or summed up."""
+    """The cost and the type of products of two tensors, elementwise or summed."""
     a, b = reads[:2]
     if len(reads) > 2:
         raise UnsupportedError(
@@ -325,7 +334,7 @@ def _merged_product(
 
 
 def _normalization(placed: Placed, x: FixedType | None) -> Cost:
-    """A batch normalization as a factor and a bias per channel, in float."""
+    """The cost of a batch normalization: a factor and a bias for each channel, in float."""
     layer = placed.layer
     size, channels = math.prod(placed.read_shape), layer.moving_variance.shape[0]
     scale = 1 / np.sqrt(layer.moving_variance.numpy() + layer.epsilon)

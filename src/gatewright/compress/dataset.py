@@ -1,4 +1,4 @@
-"""The data that a recipe works on: what model.py loads, put on a grid and split."""
+"""Loads the data of a recipe with model.py, rounds it to a fixed-point type, and splits it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gatewright.errors import InputError
 from gatewright.fixed import FixedType, Overflow, Rounding, from_float, to_float
 from gatewright.parsing.samples import require_finite
 
-# The same samples for every seed, so that accuracies of two trainings can be compared.
+# The split is the same for every training seed, so that accuracies can be compared.
 _SPLIT_SEED = 0
 
 
@@ -31,7 +31,11 @@ def load_model_module(file: Path) -> ModuleType:
 
 
 def on_grid(x: NDArray[np.floating[Any]], precision: str) -> NDArray[np.float32]:
-    """Round x to the nearest value of a fixed-point type, saturating."""
+    """Round x to the nearest value of a fixed-point type, with saturation.
+
+    Raises:
+        InputError: if the type can't be parsed.
+    """
     grid = replace(FixedType.parse(precision), rounding=Rounding.RND, overflow=Overflow.SAT)
     return to_float(from_float(x, grid), grid.frac).astype(np.float32)
 
@@ -45,18 +49,18 @@ def load_arrays(
     """Load a model's data.
 
     Args:
-        module: A model.py.
-        arguments: Of its `load_data`.
-        input_precision: Fixed-point type whose grid x is put on; None leaves it as it is.
-        validation: Fraction of the training data that is set apart, the classes in their shares
-            and always the same samples.
+        module: The module of a model.py.
+        arguments: Arguments of its `load_data`.
+        input_precision: Fixed-point type to which x is rounded; None leaves it as it is.
+        validation: Fraction of the training data for validation, stratified by class; always the
+            same samples.
 
     Returns:
         `x_train`, `y_train`, `x_validation`, `y_validation`, `x_test` and `y_test`: x float32
         [n, *shape], y int64 [n].
 
     Raises:
-        InputError: if there are no such samples to set apart, or x holds what is no number.
+        InputError: if the data can't be split so, or x isn't finite.
     """
     x_train, y_train, x_test, y_test = module.load_data(**arguments)
     for name, array in (("x_train", x_train), ("x_test", x_test)):

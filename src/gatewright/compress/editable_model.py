@@ -1,7 +1,7 @@
-"""A Keras model as layers that can be exchanged, taken out and put in, and built again.
+"""A Keras model as layers that can be replaced, removed and inserted, and built again.
 
-QKeras' own `model_quantize` is not used: it evaluates strings, leaves an activation inside its
-layer, where hls4ml does not read it, fails on LeakyReLU, and passes over what it does not know.
+QKeras' own `model_quantize` isn't used: it evaluates strings, leaves activations inside layers,
+where hls4ml doesn't read them, fails on LeakyReLU, and ignores unknown layers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gatewright.compress.layer_graph import kind_of, output_layers, walk
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend.quiet import import_keras
 
-#: What the kernels of a layer are called, in the order of its weights; a bias may follow.
+#: Names of the kernels of a layer, in the order of its weights; a bias may follow them.
 KERNELS = {
     "Dense": ("kernel",),
     "Conv1D": ("kernel",),
@@ -27,7 +27,7 @@ KERNELS = {
     "SeparableConv1D": ("depthwise", "pointwise"),
     "SeparableConv2D": ("depthwise", "pointwise"),
 }
-#: What QKeras' quantizers of activations compute, but for rounding.
+#: The functions that QKeras' quantizers of activations compute, apart from rounding.
 _FUNCTIONS = {
     "quantized_bits": "linear",
     "quantized_relu": "relu",
@@ -45,16 +45,16 @@ class Node:
 
     Attributes:
         name: Its name.
-        kind: Name of its class as Keras has it; QKeras' class of it counts as the same.
+        kind: Keras' name of its class, also if it is QKeras' version of it.
         inputs: Names of the layers that it reads.
-        made_of: The class to make while it has no quantizers.
+        made_of: The class to instantiate if it has no quantizers.
         config: Keyword arguments of that class.
-        shape: Of its output, without the batch.
-        weights: Its weights, in Keras' order; where a quantizer multiplies by a fixed `alpha`, the
-            products, which is what they stand for.
-        quantizers: QKeras' quantizers that it has.
-        function: `relu`, `tanh`, ... of an activation, "" of any other layer.
-        limit: The greatest output of a relu, None where it has no limit.
+        shape: The shape of its output, without the batch.
+        weights: Its weights, in Keras' order. If a quantizer has a fixed `alpha`, its weights here
+            are already multiplied by it.
+        quantizers: Its quantizers of QKeras.
+        function: The function of an activation, such as `relu` or `tanh`; "" for other layers.
+        limit: The greatest output of a relu; None if it has no limit.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Node:
 
     @property
     def bias(self) -> NDArray[Any] | None:
-        """The bias of a layer with kernels, None where it has none."""
+        """The bias of a layer with kernels; None if it has none."""
         return self.weights[-1] if self.kernels and self.config["use_bias"] else None
 
 
@@ -85,8 +85,8 @@ class Network:
     Args:
         name: The model's name.
         nodes: The layers.
-        outputs: Names of the layers whose outputs the model gives.
         inputs: Names of its input layers, in the model's order.
+        outputs: Names of the layers whose results are the model's outputs, in order.
         sequential: Whether it is a Sequential model.
     """
 
@@ -116,7 +116,7 @@ class Network:
         return name in self._nodes
 
     def copy(self) -> Network:
-        """Another network of the same layers."""
+        """A network with the same layers; changes to it don't affect this one."""
         copy = Network(
             self.name, list(self), self.inputs, list(self.outputs), sequential=self.sequential
         )
@@ -128,11 +128,11 @@ class Network:
         return [node for node in self if name in node.inputs]
 
     def put(self, node: Node) -> None:
-        """Exchange the layer of that name."""
+        """Replace the layer with this name."""
         self._nodes[node.name] = node
 
     def insert(self, node: Node) -> None:
-        """Put a layer behind the one that it reads; whatever read that one reads the new one."""
+        """Insert a layer after the one that it reads; that one's readers then read the new one."""
         (before,) = node.inputs
         nodes: list[Node] = []
         for other in self:
@@ -143,13 +143,13 @@ class Network:
         self.outputs = [node.name if name == before else name for name in self.outputs]
 
     def remove(self, name: str) -> None:
-        """Take out a layer of one input; whatever read it reads what it read."""
+        """Remove a layer with one input; its readers then read that input."""
         (before,) = self._nodes.pop(name).inputs
         self._nodes = {node.name: _rewired(node, name, before) for node in self}
         self.outputs = [before if output == name else output for output in self.outputs]
 
     def upstream(self, name: str) -> list[str]:
-        """The nearest layers with kernels before a layer; several where they are equally near."""
+        """The names of the nearest layers with kernels before a layer; all equally near ones."""
         front, seen = list(self[name].inputs), {name}
         while front:
             if found := [other for other in dict.fromkeys(front) if self[other].kernels]:
@@ -159,14 +159,17 @@ class Network:
         return []
 
     def run(self, samples: Sequence[NDArray[Any]], names: Sequence[str]) -> list[NDArray[Any]]:
-        """What some layers give for a batch.
+        """The results of some layers on a batch.
 
-        Much quicker than to build the model, of which TensorFlow would make a graph; a layer is
-        made once, also for the copies that share it.
+        This is much faster than building the model, for which TensorFlow would create a graph. Each
+        layer is instantiated once, also for copies of the network.
 
         Args:
-            samples: float32 [n, ...] per input, in the order of `inputs`.
-            names: The layers.
+            samples: An array float32 [n, ...] for each input, in the order of `inputs`.
+            names: Names of the layers.
+
+        Returns:
+            An array [n, ...] for each name.
         """
         values: dict[str, Any] = dict(zip(self.inputs, samples, strict=True))
         needed = set(names)
@@ -180,7 +183,7 @@ class Network:
         return [np.asarray(values[name]) for name in names]
 
     def layer_of(self, node: Node) -> Any:
-        """The layer of a node, with its weights; no other is made of it, nor by a copy."""
+        """The Keras layer of a node, with its weights; instantiated once, also for copies."""
         if node not in self._layers:
             self._layers[node] = layer = _layer(node)
             if node.weights:
@@ -189,7 +192,7 @@ class Network:
         return self._layers[node]
 
     def build(self) -> Any:
-        """A new tf-keras model of these layers, quantized where they have quantizers."""
+        """A new tf-keras model of these layers; layers with quantizers are QKeras'."""
         keras = import_keras("tf_keras")
         layers = {node.name: _layer(node) for node in self}
         if self.sequential:
@@ -214,7 +217,7 @@ class Network:
 
 
 def _scaled(node: Node, weights: tuple[NDArray[Any], ...], power: int) -> list[NDArray[Any]]:
-    """Weights times the fixed scales of a layer's quantizers, or divided by them."""
+    """Weights times the fixed scales of a layer's quantizers to a power of 1 or -1."""
     whats = (*KERNELS.get(node.kind, ()), "bias")
     alphas = [getattr(node.quantizers.get(what), "alpha", None) for what in whats]
     return [
@@ -242,16 +245,15 @@ def _layer(node: Node) -> Any:
 
 
 def read(model: Any) -> Network:
-    """Read a model; activations that stand within layers become layers of their own.
-
-    Such an activation is called `<layer>_<function>`.
+    """Read a model. Activations within layers become separate layers `<layer>_<function>`.
 
     Args:
-        model: A tf-keras model, Sequential or Functional, float or of QKeras' layers.
+        model: A tf-keras model, Sequential or Functional, with Keras' or QKeras' layers.
 
     Raises:
-        InputError: if it is no such model, or not built.
-        UnsupportedError: naming the layer, if it is used twice, is itself a model, or is none.
+        InputError: if it isn't such a model, or isn't built.
+        UnsupportedError: if a layer is called more than once, is a model or a wrapper, or has an
+            unknown activation.
     """
     keras = import_keras("tf_keras")
     origin = f"model '{getattr(model, 'name', type(model).__name__)}'"
@@ -267,8 +269,8 @@ def read(model: Any) -> Network:
     for found in walked:
         if not found.plain:
             raise UnsupportedError(
-                f"{origin}: layer '{found.name}' is called more than once, or on more than the "
-                "results of layers; give each use a layer of its own, and write + as Add"
+                f"{origin}: layer '{found.name}' is called more than once, or on values other than "
+                "the results of layers; use a separate layer for each call, and Add instead of +"
             )
         first = sequential and not found.inputs
         nodes.append(_node(found.layer, (name,) if first else found.inputs))
@@ -283,7 +285,7 @@ def read(model: Any) -> Network:
 
 
 def _split(network: Network, node: Node, function: str, quantizer: Any) -> None:
-    """Put the activation of a layer behind it."""
+    """Insert the activation of a layer as a separate layer after it."""
     name = f"{node.name}_{function}"
     while name in network:
         name += "_"
@@ -342,9 +344,9 @@ def _node(layer: Any, inputs: tuple[str, ...]) -> Node:
 
 
 def _float_config(layer: Any) -> dict[str, Any]:
-    """Keyword arguments of Keras' class of a layer with kernels, without its activation.
+    """The keyword arguments of Keras' class for a layer with kernels, without its activation.
 
-    QKeras wraps initializers and constraints to fit a quantizer; here they are unwrapped.
+    QKeras wraps initializers and constraints for its quantizers; here they are unwrapped.
     """
     qkeras = import_keras("qkeras")
     config = {
@@ -364,7 +366,7 @@ def _float_config(layer: Any) -> dict[str, Any]:
 
 
 def _function(name: str, activation: Any) -> tuple[str, Any]:
-    """What an activation computes, and QKeras' quantizer that does so, None of Keras' own."""
+    """The function of an activation, and its quantizer of QKeras, or None if it is Keras'."""
     keras = import_keras("tf_keras")
     if activation is None:
         return "linear", None
@@ -374,5 +376,5 @@ def _function(name: str, activation: Any) -> tuple[str, Any]:
         return _FUNCTIONS.get(kind, kind), activation
     function = keras.activations.serialize(activation)
     if not isinstance(function, str):
-        raise UnsupportedError(f"layer '{name}': its activation is none of Keras' or QKeras' own")
+        raise UnsupportedError(f"layer '{name}': its activation is neither Keras' nor QKeras' own")
     return function, None

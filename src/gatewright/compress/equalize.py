@@ -1,8 +1,8 @@
-"""Scales of tensors that a network can exchange without computing anything else.
+"""Rescales tensors within a network without changing its outputs.
 
-A relu of a positive multiple is the same multiple of the relu, and so it is with pooling, sums,
-padding. So whatever writes a tensor can be divided by a positive number, channel by channel, if
-whatever reads it multiplies by it. Tensors that share such a scale are a group.
+relu(s x) = s relu(x) for positive s, and poolings, sums and paddings have the same property. So the
+weights that compute a tensor can be divided by a positive number for each channel, if the weights
+that read the tensor are multiplied by it. Tensors that must share such a scale form a group.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gatewright.compress.editable_model import Network, Node
 
-# They pass a scale on: f(s x) = s f(x) for s > 0, each channel by itself.
+# Layers with f(s x) = s f(x) for s > 0, separately for each channel.
 _HOMOGENEOUS = (
     *("Dropout", "Flatten", "Add", "Subtract", "Average", "Maximum", "Minimum"),
     *(
@@ -34,19 +34,19 @@ _HOMOGENEOUS = (
 )
 _MOST_ROUNDS = 50
 _SETTLED = 1e-3
-# A channel of almost no weight is not worth a scale that floats can hardly hold.
+# Limit of scales: channels with tiny weights would get scales that floats can hardly hold.
 _MOST = 2.0**10
 
 
 @dataclass
 class Group:
-    """Tensors of one scale.
+    """Tensors that share their scales.
 
     Attributes:
-        tensors: Names of the layers that give them.
-        writers: Layers with kernels whose outputs are among them.
-        readers: Layers with kernels that read any of them.
-        channels: How many scales there are.
+        tensors: Names of the layers that compute them.
+        writers: Names of those of these layers that have kernels.
+        readers: Names of layers with kernels that read any of them.
+        channels: The number of scales, one for each channel.
     """
 
     tensors: set[str]
@@ -55,7 +55,7 @@ class Group:
     channels: int = 1
 
     def scale(self, network: Network, scales: NDArray[np.float64]) -> None:
-        """Divide the tensors by positive scales of shape [channels]; the network's outputs stay."""
+        """Divide the tensors by positive scales [channels]; the network's outputs don't change."""
         for name in self.writers:
             network.put(_written(network[name], 1 / scales))
         for name in self.readers:
@@ -63,10 +63,10 @@ class Group:
 
 
 def find_groups(network: Network) -> list[Group]:
-    """The groups whose scale is free: none that the model's inputs or outputs belong to.
+    """The groups whose scales are free.
 
-    Curves such as tanh fix the scale of what goes in and comes out; so do layers of which it isn't
-    known here, and a batch normalization that could not be folded.
+    Inputs and outputs of the model fix the scale of their group. So do the inputs and results of
+    functions such as tanh, of unknown layers, and of batch normalizations that weren't folded.
     """
     group_of = {node.name: Group({node.name}) for node in network}
     bound: set[str] = set(network.outputs)
@@ -91,12 +91,12 @@ def find_groups(network: Network) -> list[Group]:
 
 
 def equalize(network: Network) -> None:
-    """Even out the ranges of weights between the channels of layers that stand behind one another.
+    """Even out the ranges of the channels' weights between consecutive layers.
 
-    A type for a whole kernel is as coarse as its widest channel needs. Cross-layer equalization
-    (Nagel et al., "Data-free quantization through weight equalization and bias correction", 2019):
-    scales s = sqrt(r1 / r2), r1 and r2 being the largest weights of a channel where it is written
-    and read, leave both ranges at sqrt(r1 r2). Repeated until nothing moves.
+    The type of a kernel must suit its widest channel. Cross-layer equalization (Nagel et al.,
+    "Data-free quantization through weight equalization and bias correction", 2019): if r1 and r2
+    are the largest weights that write and read a channel, the scale s = sqrt(r1 / r2) makes both
+    sqrt(r1 r2). This is repeated until the scales settle. The network is changed in place.
     """
     groups = find_groups(network)
     for _ in range(_MOST_ROUNDS):
@@ -132,18 +132,18 @@ def _join(group_of: dict[str, Group], one: str, other: str) -> None:
 
 
 def _outputs(node: Node) -> int:
-    """Channels that a layer with kernels gives."""
+    """The number of output channels of a layer with kernels."""
     *_, last = node.kernels.values()
     return int(np.prod(_axes(node, last)))
 
 
 def _axes(node: Node, last: NDArray[Any]) -> tuple[int, ...]:
-    """The axes of the last kernel that are the channels of the output."""
+    """The sizes of the last kernel's axes that are the output channels."""
     return last.shape[-2:] if node.kind.startswith("Depthwise") else last.shape[-1:]
 
 
 def _written(node: Node, factors: NDArray[np.float64]) -> Node:
-    """A layer whose output channels are multiplied."""
+    """The layer with its output channels multiplied by factors [channels]."""
     *kernels, last = node.kernels.values()
     weights = [*kernels, last * factors.reshape(_axes(node, last))]
     if node.bias is not None:
@@ -152,7 +152,7 @@ def _written(node: Node, factors: NDArray[np.float64]) -> Node:
 
 
 def _read(node: Node, factors: NDArray[np.float64]) -> Node:
-    """A layer whose input channels are multiplied; of a flattened input, each pixel's."""
+    """The layer with its input channels multiplied; for a flattened input, in every pixel."""
     first, *others = node.weights
     axis = _input_axis(node)
     wide = np.tile(factors, first.shape[axis] // len(factors))
@@ -162,7 +162,7 @@ def _read(node: Node, factors: NDArray[np.float64]) -> Node:
 
 
 def _input_axis(node: Node) -> int:
-    """The axis of the first kernel that is the channels of the input."""
+    """The axis of the first kernel that is the input channels."""
     return node.weights[0].ndim - 2
 
 

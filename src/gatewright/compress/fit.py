@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from gatewright.compress.recipe import Training
 from gatewright.errors import InputError
 
-#: Below the least probability that counts, so that its logarithm is finite.
+#: Lower limit of probabilities, so that their logarithms are finite.
 _LEAST = 1e-7
-#: Samples at a time where nothing is fitted.
+#: Batch size for predictions.
 BATCH = 1024
 
 
 @dataclass(frozen=True)
 class Devices:
-    """What weights are fitted on.
+    """The devices on which weights are fitted.
 
     Attributes:
-        names: As TensorFlow numbers them, with what they are where it knows that.
-        scope: Makes a context for whatever makes and compiles a model.
+        names: TensorFlow's names of the devices, with the product's name if it is known.
+        scope: Returns a context in which models must be created and compiled.
     """
 
     names: tuple[str, ...]
@@ -35,9 +35,9 @@ class Devices:
 
 @functools.cache
 def use_devices(cpu_devices: int | None) -> Devices:
-    """Decide what this process computes on, before anything is computed, and once for all.
+    """Choose the devices of this process. It must be called before TensorFlow computes anything.
 
-    Batches are shared out among several devices, each of which has the weights
+    With several devices, each has the weights and takes a part of each batch
     (`tf.distribute.MirroredStrategy`).
 
     Args:
@@ -48,7 +48,7 @@ def use_devices(cpu_devices: int | None) -> Devices:
     physical = [] if cpu_devices else tf.config.list_physical_devices("GPU")
     names = tuple(_gpu_name(device) for device in physical)
     for device in physical:
-        tf.config.experimental.set_memory_growth(device, True)  # others may be at work on it
+        tf.config.experimental.set_memory_growth(device, True)  # leave memory to other processes
     if not physical:
         tf.config.set_visible_devices([], "GPU")
         count = cpu_devices or 1
@@ -57,7 +57,7 @@ def use_devices(cpu_devices: int | None) -> Devices:
             tf.config.list_physical_devices("CPU")[0],
             [tf.config.LogicalDeviceConfiguration()] * count,
         )
-    # The same order of sums whatever else the machine does; devices wait for each other.
+    # One thread for each device, which wait for each other; sums then always have the same order.
     tf.config.threading.set_inter_op_parallelism_threads(max(1, len(names)))
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
@@ -77,12 +77,13 @@ def _gpu_name(device: Any) -> str:
 
 @dataclass(frozen=True)
 class Teaching:
-    """A teacher's part in the fitting of a student.
+    """What a teacher contributes to the training of a student.
 
     Attributes:
-        outputs: The teacher's for the training data [n, classes]: logits or probabilities.
-        temperature: By which the logits of both are divided.
-        weight: Of the soft loss, from 0 to 1; the labels' loss has the rest.
+        outputs: The teacher's outputs for the training data, float32 [n, classes]: logits or
+            probabilities.
+        temperature: The logits of teacher and student are divided by it.
+        weight: Weight of the soft loss, from 0 to 1; the loss of the labels has the rest.
     """
 
     outputs: NDArray[np.float32]
@@ -92,12 +93,12 @@ class Teaching:
 
 @dataclass(frozen=True)
 class Fitted:
-    """How the fitting went.
+    """The course of a fit.
 
     Attributes:
-        losses: After each epoch.
-        curve: Validation accuracy after each epoch; empty without validation data.
-        stopped: The last epoch's accuracy is below the floor.
+        losses: The loss after each epoch.
+        curve: Validation accuracy after each epoch, from 0 to 1; empty without validation data.
+        stopped: Whether it was stopped because the last epoch's accuracy was below the floor.
     """
 
     losses: tuple[float, ...]
@@ -117,24 +118,25 @@ def fit(
     floor: Sequence[float] = (),
     report: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> Fitted:
-    """Fit a model with Adam, the learning rate falling to zero along half a cosine.
+    """Fit a model with Adam and a learning rate that falls to zero along half a cosine.
 
-    Call it where the model was made: within the scope of its devices.
+    It must be called within the scope of the devices in which the model was created.
 
     Args:
         model: A tf-keras model.
-        data: As `load_arrays` gives it.
-        loss: Keras' loss of labels and outputs.
-        training: Epochs and the like; the caller handles the seed.
-        teaching: With it the loss is (1 - weight) loss(y, outputs) + weight T^2 KL(softmax(teacher
-            / T) || softmax(student / T)) (Hinton, Vinyals and Dean, 2015).
+        data: The result of `load_arrays`.
+        loss: A loss of Keras, of labels and outputs.
+        training: The settings; the caller handles the seed.
+        teaching: If given, the loss is (1 - weight) loss(y, outputs) + weight T^2 KL(softmax(
+            teacher / T) || softmax(student / T)) (Hinton, Vinyals and Dean, 2015).
         freeze: Names of layers whose weights stay as they are.
-        callbacks: Further ones of Keras.
-        floor: Least validation accuracy per epoch; fitting ends where it is missed.
-        report: Takes epoch, loss and validation accuracy after each epoch.
+        callbacks: Further callbacks of Keras.
+        floor: Least validation accuracy for each epoch; below it the fit stops.
+        report: Called after each epoch with the epoch, the loss and the validation accuracy.
 
     Raises:
-        InputError: if a layer doesn't exist, or the loss is none that a teacher's can be added to.
+        InputError: if a layer of `freeze` doesn't exist, the loss isn't finite, or the loss or the
+            teacher's classes don't allow distillation.
     """
     from tf_keras import callbacks as keras_callbacks
     from tf_keras import optimizers
@@ -181,7 +183,13 @@ def fit(
 
 
 def accuracy(model: Any, x: NDArray[Any], y: NDArray[np.int64]) -> float:
-    """Share of samples whose largest output stands at the label."""
+    """The share of samples whose largest output is at the label's index, from 0 to 1.
+
+    Args:
+        model: A tf-keras model with outputs [n, classes].
+        x: Samples, float32 [n, *shape].
+        y: Labels, int64 [n].
+    """
     outputs = model.predict(x, batch_size=BATCH, verbose=0)
     return float(np.mean(outputs.argmax(axis=1) == y))
 
@@ -189,19 +197,18 @@ def accuracy(model: Any, x: NDArray[Any], y: NDArray[np.int64]) -> float:
 def _taught(
     loss: Any, labels: NDArray[np.int64], teaching: Teaching, classes: int
 ) -> tuple[Any, NDArray[np.float32]]:
-    """The loss of a student, and its targets: labels with the teacher's soft logits behind them."""
+    """The loss of a student, and its targets [n, 1 + classes]: label, then the teacher's logits."""
     import tensorflow as tf
     from tf_keras.losses import SparseCategoricalCrossentropy
 
     if not isinstance(loss, SparseCategoricalCrossentropy):
         raise InputError(
-            "distil: a teacher's outputs are scores of classes, so the model's loss() has to be "
+            "distil: a teacher's outputs are scores of classes, so the model's loss() must be "
             f"SparseCategoricalCrossentropy, not {getattr(loss, 'name', loss)}"
         )
     if teaching.outputs.shape[-1] != classes:
         raise InputError(
-            f"distil: the teacher tells {teaching.outputs.shape[-1]} classes apart, "
-            f"the model {classes}"
+            f"distil: the teacher has {teaching.outputs.shape[-1]} classes, the model {classes}"
         )
     from_logits = loss.get_config()["from_logits"]
     temperature, weight = teaching.temperature, teaching.weight
@@ -219,6 +226,6 @@ def _taught(
 
 
 def _logits(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits as they are; probabilities, which add up to one, as logarithms."""
+    """Logits unchanged; probabilities, which are outputs that add up to one, as logarithms."""
     probabilities = (outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=1e-3)
     return np.log(np.maximum(outputs, _LEAST)) if probabilities else outputs

@@ -15,12 +15,12 @@ from gatewright.kernels.time_multiplexing import TimeMultiplexing, reuse_factors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: What is pruned as a whole: a weight; a neuron or filter; the weights that share a multiplier;
-#: those that stand in one word of a layer's weight memory, which are those of one clock cycle, or,
-#: where results go in groups, in the words of all groups that have the same operand.
+#: What is pruned as a whole: a weight; a neuron or filter; the weights that share a multiplier; the
+#: weights in one word of a layer's weight memory, which are used in one clock cycle. If a layer
+#: computes its results in groups, the words of all groups with the same operand count as one.
 Structure = Literal["unstructured", "neurons", "dsp", "bram"]
 
-#: By layer, of the shape of its kernel: number of the group of each weight, -1 for one in none.
+#: For each layer the number of each weight's group, int64 of the kernel's shape; -1 for no group.
 Groups = dict[str, "NDArray[np.int64]"]
 
 
@@ -33,18 +33,20 @@ def find_groups(
     """The groups of weights of a model's layers.
 
     Args:
-        model: a Keras or QKeras model.
-        structure: what a group is.
-        layers: names of the layers; by default all that have a kernel.
-        reuse_factor: of the hardware, for the structures dsp and bram; for all layers, or by layer.
-            One that a layer can't have stands for the nearest, as in a conversion.
+        model: A Keras or QKeras model.
+        structure: What a group is.
+        layers: Names of the layers; by default all that have a kernel.
+        reuse_factor: The reuse factor of the hardware for the structures dsp and bram, for all
+            layers or by layer. If a layer can't have it, the nearest possible one is used, as in a
+            conversion.
 
     Returns:
-        The groups, numbered throughout the model. With `neurons`, channels that can only leave the
-        model together, such as filters whose results are added, are one group.
+        The groups, with numbers that are unique in the model. With `neurons`, channels that can
+        only be removed together, such as filters whose results are added, are one group.
 
     Raises:
-        InputError: if a layer doesn't exist, has no kernel, or has nothing that can be pruned so.
+        InputError: if a layer doesn't exist, has no kernel, or has nothing that can be pruned with
+            this structure.
     """
     if structure not in get_args(Structure):
         raise InputError(
@@ -83,27 +85,27 @@ def find_groups(
 
 
 def weight_words(layer: Any, reuse_factor: int) -> NDArray[np.int64]:
-    """Which weight each multiplier of a layer takes in each clock cycle.
+    """The weight that each multiplier of a layer uses in each clock cycle.
 
     Args:
-        layer: a Keras layer with a kernel.
-        reuse_factor: as asked for.
+        layer: A Keras layer with a kernel.
+        reuse_factor: The requested reuse factor; the nearest possible one is used.
 
     Returns:
-        int64 of shape (reuse factor, multipliers): indices into the kernel in C order. A row is a
-        word of the weight memory.
+        Indices into the kernel in C order, int64 (reuse factor, multipliers). A row is a word of
+        the weight memory.
     """
     return _fold(layer, reuse_factor).words(_indices(layer))
 
 
 def _indices(layer: Any) -> NDArray[np.int64]:
-    """Indices into a layer's kernel in C order, as the matrix that the kernel is."""
+    """Indices into a layer's kernel in C order, int64 in the shape of the kernel's matrix."""
     shape = kernel_of(layer).shape
     return matrix_of(layer, np.arange(int(np.prod(shape))).reshape(shape))
 
 
 def _fold(layer: Any, reuse_factor: int) -> TimeMultiplexing:
-    """How a layer's work is shared out, at the reuse factor nearest to the one asked for."""
+    """The time-multiplexing of a layer at the possible reuse factor nearest to the requested."""
     n_in, n_out = _indices(layer).shape
     there = reuse_factors(n_in, n_out)
     reuse = min(there, key=lambda reuse: (abs(reuse - reuse_factor), reuse))
@@ -130,7 +132,7 @@ def _neurons(
             if named:
                 raise InputError(
                     f"layer '{name}': none of its neurons can be pruned: they are outputs of the "
-                    "model, or go with its inputs, or meet a layer that needs each of them"
+                    "model, tied to its inputs, or read by a layer that needs each of them"
                 )
             continue
         columns = shape[-2:] if is_depthwise(layer) else shape[-1:]
@@ -141,7 +143,7 @@ def _neurons(
         shared = [number for number in channels.gives[name] if number != FIXED and number in chosen]
         if shared:
             raise InputError(
-                f"layer '{name}': its neurons meet those of '{chosen[shared[0]]}', so they can be "
-                "pruned together only; name both or neither"
+                f"layer '{name}': its neurons are tied to those of '{chosen[shared[0]]}', so they "
+                "can only be pruned together; name both or neither"
             )
     return groups

@@ -1,7 +1,6 @@
-"""The layers of a Keras model, who reads whom, and the weights that they multiply by.
+"""The graph of a Keras model's layers, and their kernels.
 
-For every module that walks a Keras graph or looks at kernels. It imports no TensorFlow: it works on
-models that there are already.
+It works on live models, and doesn't import TensorFlow itself.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from gatewright.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Layers that multiply by one kernel, of which columns are the last axis; a depthwise convolution
-#: has a column per channel and multiplier.
+#: Layers that multiply by one kernel. Its columns are the last axis; a depthwise convolution has a
+#: column for each channel and each of its multiples.
 KERNELS = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D")
 
 _LIBRARIES = ("tf_keras", "keras", "qkeras")
@@ -29,11 +28,11 @@ class Node:
     """A layer of a model and what it reads.
 
     Attributes:
-        layer: the Keras layer.
-        inputs: names of the layers whose results it reads, in the order of its arguments. Inputs of
-            the model are layers, too, but of a Sequential model: its first layer has none.
-        plain: whether it is called once, on first results of layers alone. What other layers do is
-            not to be told from their configuration.
+        layer: The Keras layer.
+        inputs: Names of the layers whose results it reads, in the order of its arguments. Inputs of
+            a Functional model are layers too; the first layer of a Sequential model has none.
+        plain: Whether it is called once, with the first results of layers only. For other layers
+            the configuration doesn't say what they compute.
     """
 
     layer: Any
@@ -52,7 +51,7 @@ class Node:
 
 
 def kind_of(layer: Any) -> str:
-    """Class of a layer of Keras, QKeras' taken for what they quantize; "" if it is neither's."""
+    """Keras' name of a layer's class, also if it is QKeras' version; "" for other layers."""
     kind = type(layer)
     if kind.__module__.partition(".")[0] not in _LIBRARIES:
         return ""
@@ -61,7 +60,7 @@ def kind_of(layer: Any) -> str:
 
 
 def walk(model: Any) -> list[Node]:
-    """The layers of a Sequential or functional model, each behind those that it reads.
+    """The layers of a Sequential or Functional model in topological order.
 
     Raises:
         InputError: if the model is neither, or has not been built.
@@ -82,7 +81,11 @@ def walk(model: Any) -> list[Node]:
 
 
 def output_layers(model: Any) -> list[str]:
-    """Names of the layers whose results are the model's."""
+    """Names of the layers whose results are the model's outputs, in order.
+
+    Raises:
+        InputError: as `walk`.
+    """
     config = _config(model)
     if "input_layers" not in config:
         return [str(model.layers[-1].name)]
@@ -93,34 +96,34 @@ def output_layers(model: Any) -> list[str]:
 
 
 def kernels(model: Any) -> dict[str, Any]:
-    """The layers of a model that have one kernel, see `KERNELS`, by name."""
+    """The layers of a model with one kernel, see `KERNELS`, by name."""
     return {layer.name: layer for layer in model.layers if kind_of(layer) in KERNELS}
 
 
 def kernel_of(layer: Any) -> Any:
-    """The variable of a layer of `KERNELS` that is its kernel."""
+    """The kernel's variable of a layer of `KERNELS`."""
     return layer.depthwise_kernel if is_depthwise(layer) else layer.kernel
 
 
 def is_depthwise(layer: Any) -> bool:
-    """Whether each channel is convolved by itself."""
+    """Whether a layer is a depthwise convolution."""
     return kind_of(layer).startswith("Depthwise")
 
 
 def matrix_of(layer: Any, array: NDArray[Any]) -> NDArray[Any]:
-    """An array of the shape of a layer's kernel as a matrix, a column per channel of the result."""
+    """An array of the kernel's shape as a matrix (terms, channels of the result)."""
     columns = 2 if is_depthwise(layer) else 1
     return array.reshape(-1, int(np.prod(array.shape[-columns:])))
 
 
 def kernel_quantizer(layer: Any) -> Any:
-    """QKeras' quantizer of a layer's kernel; None if the layer multiplies by the kernel itself."""
+    """QKeras' quantizer of a layer's kernel; None if the kernel isn't quantized."""
     name = "depthwise_quantizer" if is_depthwise(layer) else "kernel_quantizer"
     return getattr(layer, f"{name}_internal") if getattr(layer, name, None) else None
 
 
 def quantized_kernel(layer: Any) -> NDArray[np.float32]:
-    """What a layer multiplies by: its kernel as its quantizer gives it."""
+    """The kernel that a layer multiplies by, float32: quantized if it has a quantizer."""
     quantizer, kernel = kernel_quantizer(layer), kernel_of(layer)
     return np.asarray(kernel if quantizer is None else quantizer(kernel), np.float32)
 
@@ -129,15 +132,15 @@ def _config(model: Any) -> dict[str, Any]:
     if not getattr(model, "_is_graph_network", False):
         raise InputError(
             f"model '{getattr(model, 'name', model)}': its configuration doesn't show its "
-            f"layers; build it as a Sequential model with an Input, or with the functional "
-            "interface"
+            f"layers; build it as a Sequential model with an Input, or with the Functional "
+            "API"
         )
     config: dict[str, Any] = model.get_config()
     return config
 
 
 def _read(inbound: list[Any]) -> tuple[tuple[str, ...], bool]:
-    """Names of the layers that calls of a layer read, and whether it is one plain call."""
+    """The names of the layers that a layer's calls read, and whether it is one plain call."""
     names = tuple(_names(inbound))
     if not inbound:
         return names, True
@@ -151,7 +154,7 @@ def _read(inbound: list[Any]) -> tuple[tuple[str, ...], bool]:
 
 
 def _names(node: Any) -> Iterator[str]:
-    """Names of layers anywhere in a description of calls."""
+    """The names of layers anywhere in a description of calls."""
     if isinstance(node, list | tuple):
         if len(node) >= 3 and isinstance(node[0], str) and isinstance(node[1], int):
             yield node[0]

@@ -1,4 +1,4 @@
-"""Model files as live tf-keras models, without running any of their code."""
+"""Loads model files as live tf-keras models, without running any of their code."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ from gatewright.frontend.readers.weights import short_name
 
 
 def load_model(path: Path, weights: Path | None = None) -> Any:
-    """Load a model that Keras wrote, checked as `gatewright.frontend.load` checks it.
+    """Load a model that Keras wrote, with the checks of `gatewright.frontend.load`.
 
-    tf-keras is told of what was read only, not of the file: no class or module is looked up by a
-    name that stands there.
+    tf-keras gets the typed description only, and not the file: it never looks up a class or module
+    by a name in the file.
 
     Args:
         path: A whole `.h5` or `.keras`, or an architecture `.json`.
-        weights: The `.h5` file of weights that belongs to a `.json`.
+        weights: The `.h5` file of weights if `path` is a `.json`.
+
+    Returns:
+        A tf-keras model.
 
     Raises:
-        InputError: if a file is missing or corrupt, or its model can't be made.
-        UnsupportedError: if it is no model of Keras.
+        InputError: if a file is missing or corrupt, or tf-keras can't build the model.
+        UnsupportedError: if it isn't a Keras model.
     """
     network = load(path, weights)
     if not isinstance(network, Network):
         raise UnsupportedError(
-            f"{path}: only models of Keras can be rewritten; save the model from tf-keras"
+            f"{path}: only Keras models can be rewritten; save the model from tf-keras"
         )
     keras, qkeras = import_keras("tf_keras"), import_keras("qkeras")
     known: dict[str, Any] = {}

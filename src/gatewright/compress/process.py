@@ -1,4 +1,4 @@
-"""The process that does the steps of recipes."""
+"""Runs the steps of recipes in a child process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gatewright.compress.code import WORKER
 from gatewright.errors import InputError
 from gatewright.system import processes
 
-#: Called with a step's name, epochs done and epochs to do.
+#: Called with a step's name, the number of epochs done, and the total number of epochs.
 Progress = Callable[[str, int, int], None]
 
 _ENVIRONMENT = {
@@ -29,19 +29,19 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
 }
-# After so many steps a process makes room: TensorFlow gives little memory back.
+# After so many steps a new process is started, because TensorFlow frees little memory.
 _MOST_STEPS = 60
 
 
 class Worker:
-    """Does steps, one after the other, in a process that starts with the first.
+    """Runs steps one after another in a child process, which starts with the first step.
 
-    TensorFlow's settings are global, and its import takes longer than many a step.
+    TensorFlow's settings are global, and importing it takes longer than many steps.
 
     Args:
-        model: name of the model, for messages.
-        loads: all that the process loads once: it does no steps where that is anything else.
-        progress: is told of epochs.
+        model: Name of the model, for messages.
+        loads: Everything that the process loads once. A process runs steps for the same value only.
+        progress: Called after each epoch.
     """
 
     def __init__(self, model: str, loads: Hashable, progress: Progress | None) -> None:
@@ -56,13 +56,20 @@ class Worker:
             _put_by(self._process)
 
     def start(self) -> _Process:
-        """The process, started if need be, so that it is ready by the time of the first step."""
+        """Start the process if it isn't running, so that it loads in the background; return it."""
         if self._process is None:
             self._process = _take(self._loads) or _Process(self._loads)
         return self._process
 
     def do(self, request: dict[str, Any], folder: Path) -> dict[str, Any]:
-        """Do a step, its files going to a folder; returns what was measured.
+        """Run a step.
+
+        Args:
+            request: The step's request.
+            folder: Receives the step's files.
+
+        Returns:
+            What the step measured.
 
         Raises:
             InputError: if the request is refused, or the step fails.
@@ -90,9 +97,9 @@ class Worker:
 
 
 def keep_processes() -> None:
-    """From now on a process waits for the next recipe when one is done, as long as we live.
+    """From now on, keep one idle child process for the next recipe until this process ends.
 
-    For processes that go through many recipes: an idle one holds half a GiB of memory.
+    For processes that run many recipes. An idle process holds half a GiB of memory.
     """
     global _keeping
     if not _keeping:
@@ -101,7 +108,7 @@ def keep_processes() -> None:
 
 
 class _Process:
-    """A process that does steps, and how it is doing."""
+    """A child process that runs steps."""
 
     def __init__(self, loads: Hashable) -> None:
         self.loads = loads
@@ -122,13 +129,18 @@ class _Process:
 
     @property
     def ready(self) -> bool:
-        """Whether it can do another step."""
+        """Whether it can run another step."""
         return not self._busy and self._requests < _MOST_STEPS and self._process.poll() is None
 
     def ask(
         self, request: dict[str, Any], tell: Callable[[dict[str, Any]], None]
     ) -> dict[str, Any] | None:
-        """What a request ends with; None if the process ended instead."""
+        """Send a request and return the last message of its answer; None if the process ended.
+
+        Args:
+            request: The request.
+            tell: Called with every other message.
+        """
         assert self._process.stdin is not None and self._process.stdout is not None
         self._requests += 1
         self._busy = True
@@ -144,7 +156,7 @@ class _Process:
         return None
 
     def last_words(self) -> tuple[str, str]:
-        """Why it ended, in a line, and all that it wrote on standard error."""
+        """Why it ended, in one line, and everything that it wrote to standard error."""
         status = self._process.wait()
         self._errors.seek(0)
         log = self._errors.read()
@@ -152,7 +164,7 @@ class _Process:
         return (said[-1] if said else f"its process ended with status {status}"), log
 
     def close(self) -> None:
-        """Have it end; at once if a request was given up."""
+        """End the process: at once if it is still busy, else after it has cleaned up."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -168,7 +180,7 @@ _spare: _Process | None = None
 
 
 def _take(loads: Hashable) -> _Process | None:
-    """The process that waits, if there is one for these; one for others ends."""
+    """Take the idle process if it loads the same; if it loads something else, end it."""
     global _spare
     with _lock:
         there, _spare = _spare, None
@@ -179,7 +191,7 @@ def _take(loads: Hashable) -> _Process | None:
 
 
 def _put_by(process: _Process) -> None:
-    """Have a process wait for the next recipe, or end."""
+    """Keep a process for the next recipe, or end it."""
     global _spare
     with _lock:
         unwanted: _Process | None = process

@@ -1,8 +1,8 @@
-"""Pruning: which weights of a Keras or QKeras model are held at zero, and how that comes about.
+"""Pruning: chooses weights of a Keras or QKeras model and holds them at zero.
 
-Masks say which weights stay: by layer name, bool of the shape of the layer's kernel in Keras'
-layout; False where a weight is pruned. A neuron that has no weight left loses its bias, and its
-scale and shift in a batch normalization behind it, unless it is an output of the model.
+Masks say which weights stay: for each layer by name, bool of the kernel's shape in Keras' layout,
+False for pruned weights. A neuron without any weight left also loses its bias, and its scale and
+shift in a batch normalization after it, unless it is an output of the model.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 Masks = dict[str, "NDArray[np.bool_]"]
 
-#: What each weight is worth, by layer, of the shape of its kernel.
+#: The score of each weight, for each layer by name, of its kernel's shape. Low scores go first.
 Scores = dict[str, "NDArray[np.float64]"]
 
-#: Whether a fraction is one of all layers' weights together, or of each layer's.
+#: Whether a fraction refers to the weights of all layers together, or of each layer.
 Scope = Literal["global", "layer"]
 
 
 def magnitude(model: Any) -> Scores:
-    """The magnitude of each weight: of a QKeras layer, the quantized one."""
+    """The magnitude of each weight; for QKeras layers of the quantized weight."""
     return {
         name: np.abs(quantized_kernel(layer)).astype(np.float64)
         for name, layer in kernels(model).items()
@@ -48,19 +48,22 @@ def magnitude(model: Any) -> Scores:
 def importance(
     model: Any, x: NDArray[Any], y: NDArray[Any], loss: Any, *, batch_size: int = 32
 ) -> Scores:
-    """How much the loss would change without each weight, to first order.
+    """The first-order estimate of the change of the loss without each weight.
 
-    The mean over samples of |dL/dw w|, L being a sample's loss (Molchanov et al., 2017 and 2019).
-    Of a QKeras layer w is the quantized weight, and the gradient the straight-through one. Layers
-    compute as in inference.
+    It is the mean over samples of |dL/dw w|, where L is a sample's loss (Molchanov et al., 2017 and
+    2019). For QKeras layers, w is the quantized weight, and the gradient is the straight-through
+    estimate. Layers compute as in inference.
 
     Args:
-        model: a Keras or QKeras model.
-        x: samples [n, *shape].
-        y: what the loss takes beside the outputs [n, ...].
-        loss: a Keras loss.
-        batch_size: samples at a time; memory is that many times the weights. The result depends on
-            it by rounding alone.
+        model: A Keras or QKeras model.
+        x: Samples [n, *shape].
+        y: Labels or targets for the loss [n, ...].
+        loss: A Keras loss.
+        batch_size: Samples at a time; memory is this many times the weights. The result depends on
+            it only by rounding.
+
+    Raises:
+        InputError: if there are no samples.
     """
     if not len(x):
         raise InputError("importance of weights needs samples; there are none")
@@ -77,10 +80,10 @@ def importance(
     }
 
 
-# A fitting asks again and again, and TensorFlow takes seconds to compile it.
+# A fit needs it repeatedly, and TensorFlow takes seconds to compile it.
 @lru_cache(maxsize=1)
 def _gradients(model: Any, loss: Any) -> Callable[[NDArray[Any], NDArray[Any]], list[Any]]:
-    """Sums over samples of the magnitudes of the loss' gradient, per kernel."""
+    """A function that returns for each kernel the sum over samples of |gradient|."""
     import tensorflow as tf
 
     variables = [kernel_of(layer) for layer in kernels(model).values()]
@@ -114,28 +117,28 @@ def find_masks(
     reuse_factor: int | Mapping[str, int] | None = None,
     previous: Masks | None = None,
 ) -> Masks:
-    """Which weights are pruned: those of the lowest scores.
+    """Choose the weights to prune: those with the lowest scores.
 
-    Groups go in the order of their mean scores, as many as bring the fraction of pruned weights
-    nearest to what is asked for; with `unstructured` that is exact. A layer's best group stays.
+    Groups are pruned in the order of their mean scores, until the fraction of pruned weights is
+    nearest to the requested one; with `unstructured` it is exact. The best group of a layer stays.
 
     Args:
-        model: a Keras or QKeras model; it stays as it is.
-        scores: of all layers that are pruned.
-        structure: what is pruned as a whole.
-        amount: fraction of the weights that are zero afterwards, at least 0 and below 1; of those
-            that can be pruned so. What is pruned already counts.
-        scope: whether it is a fraction of all layers together, or of each.
-        layers: names of the layers that are pruned, by default all that have one kernel; see
+        model: A Keras or QKeras model; it doesn't change.
+        scores: The scores of all layers to be pruned.
+        structure: What is pruned as a whole.
+        amount: Fraction of the weights that are zero afterwards, at least 0 and below 1, among the
+            weights that this structure can prune. Weights of `previous` count.
+        scope: Whether the amount refers to all layers together, or to each.
+        layers: Names of the layers to prune, by default all that have one kernel; see
             `find_groups`.
-        reuse_factor: see `find_groups`.
-        previous: masks that there are already; what is pruned stays so.
+        reuse_factor: See `find_groups`.
+        previous: Existing masks; weights that are pruned stay pruned.
 
     Returns:
-        Masks of the layers that are pruned, and those of `previous`.
+        Masks of the pruned layers, and those of `previous`.
 
     Raises:
-        InputError: if the amount or the scope is none, a score is missing or not a number, a layer
+        InputError: if the amount or the scope is wrong, a score is missing or not finite, a layer
             can't be pruned, or its quantizer has no zero.
     """
     if not 0 <= amount < 1:
@@ -172,7 +175,7 @@ def _check_zero(layer: Any) -> None:
 
 
 def _parts(groups: Groups, scope: Scope) -> list[list[str]]:
-    """Layers of which a fraction is pruned: all, or each with those that it shares groups with."""
+    """The sets of layers to which a fraction refers: all, or each with those sharing its groups."""
     if scope == "global":
         return [list(groups)]
     parts: list[tuple[list[str], set[int]]] = []
@@ -189,7 +192,7 @@ def _parts(groups: Groups, scope: Scope) -> list[list[str]]:
 
 
 def _prune(groups: Groups, scores: Scores, masks: Masks, amount: float) -> None:
-    """Prune the lowest groups of some layers, in place."""
+    """Prune the groups with the lowest scores in some layers, in place."""
     if not groups:
         return
     group = np.concatenate([groups[name].ravel() for name in groups])
@@ -206,7 +209,7 @@ def _prune(groups: Groups, scores: Scores, masks: Masks, amount: float) -> None:
     sums = np.bincount(group[left], weights=score[left], minlength=count)
     there = np.flatnonzero(sizes)
     mean = sums[there] / sizes[there]
-    # Of equal ones the last goes first.
+    # Among equal scores the last group goes first.
     order = there[np.lexsort((-there, mean))]
 
     rank = np.full(count, -1)
@@ -219,24 +222,24 @@ def _prune(groups: Groups, scores: Scores, masks: Masks, amount: float) -> None:
     order = order[~np.isin(order, best)]
 
     reached = pruned + np.concatenate([[0], np.cumsum(sizes[order])])
-    chosen = np.zeros(count + 1, bool)  # the last stands for group -1
+    chosen = np.zeros(count + 1, bool)  # the last is for group -1
     chosen[order[: int(np.argmin(np.abs(reached - wanted)))]] = True
     for name in groups:
         masks[name] = masks[name] & ~chosen[groups[name]]
 
 
 def hold(model: Any, masks: Masks) -> Callable[[], None]:
-    """Make what is pruned zero, now and whenever the result is called.
+    """Set pruned weights to zero, now and whenever the result is called.
 
     Args:
-        model: a Keras or QKeras model.
-        masks: of some of its layers.
+        model: A Keras or QKeras model.
+        masks: Masks of some of its layers.
 
     Returns:
-        Does it again; for after each batch of a fitting.
+        A function that sets them to zero again, to be called after each batch of a fit.
 
     Raises:
-        InputError: if a mask is of no layer's kernel.
+        InputError: if a mask fits no layer's kernel.
     """
     import tensorflow as tf
 
@@ -254,7 +257,7 @@ def hold(model: Any, masks: Masks) -> Callable[[], None]:
 
 
 def _pruned_variables(model: Any, masks: Masks) -> list[tuple[Any, NDArray[np.bool_]]]:
-    """The variables of which something is pruned, and what of them stays."""
+    """The variables with pruned elements, each with the mask of the elements that stay."""
     there = kernels(model)
     found = []
     for name, mask in masks.items():
@@ -277,35 +280,36 @@ def _pruned_variables(model: Any, masks: Masks) -> list[tuple[Any, NDArray[np.bo
 
 
 def ramp(initial: float, final: float, progress: float) -> float:
-    """How much is pruned after a part of the way: fast at first (Zhu and Gupta, 2017).
+    """The pruned fraction during gradual pruning, which is fast at first (Zhu and Gupta, 2017).
 
     Args:
-        initial: the fraction at the start.
-        final: the fraction at the end.
-        progress: how far it has come, from 0 to 1.
+        initial: The fraction at the start.
+        final: The fraction at the end.
+        progress: Progress from 0 to 1.
     """
     return final + (initial - final) * (1 - progress) ** 3
 
 
 class Pruning:
-    """Prunes a model while it is fitted, more with each epoch, and holds at zero what is pruned.
+    """Prunes a model during a fit, more with each epoch, and holds pruned weights at zero.
 
     Args:
-        model: a Keras or QKeras model.
-        amount: fraction of the weights that are zero in the end, see `find_masks`.
-        epochs: at the start of which the amount is raised, at that of the last to `amount`.
-        score: gives the scores of the model's weights as they are then.
-        structure: what is pruned as a whole.
-        scope: see `find_masks`.
-        layers: see `find_masks`.
-        reuse_factor: see `find_groups`.
-        previous: masks that there are already.
+        model: A Keras or QKeras model.
+        amount: Fraction of the weights that are zero in the end, see `find_masks`.
+        epochs: The number of epochs at whose start the fraction is raised; at the last one it
+            reaches `amount`.
+        score: Returns the scores of the model's current weights.
+        structure: What is pruned as a whole.
+        scope: See `find_masks`.
+        layers: See `find_masks`.
+        reuse_factor: See `find_groups`.
+        previous: Existing masks.
 
     Attributes:
-        masks: what is pruned by now.
+        masks: The current masks.
 
     Raises:
-        InputError: if something is asked for that `find_masks` refuses.
+        InputError: as `find_masks`.
     """
 
     def __init__(
@@ -335,7 +339,7 @@ class Pruning:
         self.hold: Callable[[], None] = hold(model, self.masks)
 
     def raise_amount(self, epoch: int) -> None:
-        """Prune what is to be pruned from an epoch on, the first being epoch 0."""
+        """Raise the pruned fraction at the start of an epoch; the first is epoch 0."""
         if epoch >= self._epochs:
             return
         amount = ramp(self._initial, self._amount, (epoch + 1) / self._epochs)
@@ -352,7 +356,7 @@ class Pruning:
         self.hold = hold(self._model, self.masks)
 
     def callback(self) -> Any:
-        """A callback of Keras that does all this in `fit`."""
+        """A callback of Keras that prunes during `fit`."""
         from tf_keras.callbacks import LambdaCallback
 
         return LambdaCallback(
@@ -362,7 +366,7 @@ class Pruning:
 
 
 def _fraction(groups: Groups, masks: Masks) -> float:
-    """Fraction of the weights in groups that are pruned."""
+    """The fraction of the weights in groups that is pruned."""
     total = sum(int((group >= 0).sum()) for group in groups.values())
     pruned = sum(
         int(((group >= 0) & ~masks[name]).sum()) for name, group in groups.items() if name in masks
@@ -372,14 +376,14 @@ def _fraction(groups: Groups, masks: Masks) -> float:
 
 @dataclass(frozen=True)
 class LayerPruning:
-    """What is pruned of a layer.
+    """How much of a layer is pruned.
 
     Attributes:
-        layer: its name.
-        weights: of its kernel.
-        pruned: how many of them are held at zero.
-        neurons: columns of its kernel: neurons, or filters.
-        neurons_pruned: those without a weight that stays.
+        layer: Its name.
+        weights: The number of weights in its kernel.
+        pruned: The number of pruned weights.
+        neurons: The number of columns of its kernel: neurons, or filters.
+        neurons_pruned: The number of columns without any weight left.
     """
 
     layer: str
@@ -390,7 +394,7 @@ class LayerPruning:
 
 
 def summarize(model: Any, masks: Masks) -> list[LayerPruning]:
-    """What is pruned of each layer that has a kernel, in the model's order."""
+    """How much is pruned of each layer with a kernel, in the model's order."""
     found = []
     for name, layer in kernels(model).items():
         mask = masks.get(name, np.ones(kernel_of(layer).shape, bool))

@@ -1,4 +1,4 @@
-"""Any Keras model as a QKeras model of chosen bits: the start of quantization-aware training."""
+"""Rewrites a Keras model into a QKeras model with given bits, for quantization-aware training."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from gatewright.frontend.quiet import import_keras
 
 RELU_INTEGER = 2
 
-# hls4ml has tables for it, whose types it chooses by itself.
+# hls4ml computes softmax with tables, whose types it chooses by itself.
 _UNQUANTIZED = ("linear", "softmax")
-# Layers that are activations, and that hls4ml has in float only.
+# Activation layers for which hls4ml has no quantizer.
 _CURVED = ("ELU", "LeakyReLU", "PReLU", "ReLU")
-# These have one or two bits, whatever the layer has.
+# Functions with one or two bits, whatever the layer's bits are.
 _NARROW = ("binary", "ternary", "binary_tanh", "ternary_tanh")
 
 
@@ -31,33 +31,32 @@ def quantize(
     *,
     relu_integer: int | Mapping[str, int] = RELU_INTEGER,
 ) -> Any:
-    """Rewrite a model into QKeras' layers, with the same names and the same weights.
+    """Rewrite a model into QKeras' layers with the same names and weights.
 
-    Weights and biases lie in [-1, 1): all their bits but the sign are fraction; binary and ternary
-    ones are scaled by a power of two per output (`alpha="auto_po2"`), powers of two are at most 1.
-    Activations have the bits of their own name in `bits`, else those of the nearest layer with
-    kernels upstream; of several equally near, the one that the activation is named after, else the
-    one of most bits. Relus saturate at 2^relu_integer, tanh and sigmoid become QKeras' hard ones,
-    softmax stays. What is quantized already keeps its range and gets the new bits; what has no
-    bits, by name or by default, stays as it is.
+    Weights and biases have the range [-1, 1): all their bits but the sign are fraction bits. Binary
+    and ternary weights are scaled by a power of two for each output (`alpha="auto_po2"`);
+    power-of-two weights are at most 1. An activation has its own bits in `bits`, else those of the
+    nearest layer with kernels before it; among several, that after which it is named, else that
+    with most bits. Relus saturate at 2^relu_integer, tanh and sigmoid become QKeras' hard versions,
+    and softmax stays. Existing quantizers keep their range and get the new bits. Layers without
+    bits, by name or by default, stay as they are.
 
-    Activations within layers become layers of their own, called `<layer>_<function>`. A batch
-    normalization behind a layer with kernels is folded into it; the integer bits of such a layer
-    are those that its weights need. Elsewhere a batch normalization stays in float, and hls4ml
-    rounds its factors.
+    Activations within layers become separate layers `<layer>_<function>`. A batch normalization
+    directly after a layer with kernels is folded into it; the layer then gets the integer bits that
+    its weights need. Other batch normalizations stay in float, and hls4ml rounds their factors.
 
     Args:
         model: A tf-keras model, Sequential or Functional, float or quantized.
-        bits: By name of a layer or of an activation; `default` stands for all others.
-        relu_integer: Integer bits of relus, or these by name as in `bits` (2 by default). A relu
-            of as few bits has one integer bit less, so that at least one bit is fraction.
+        bits: Bits by name of a layer or of an activation; `default` is for all others.
+        relu_integer: Integer bits of relus, for all or by name as in `bits` (2 by default). A relu
+            always has at least one fraction bit, and fewer integer bits if necessary.
 
     Returns:
         A new tf-keras model, not compiled.
 
     Raises:
-        InputError: if `bits` or `relu_integer` names a layer that there isn't.
-        UnsupportedError: naming the layer, if it can't be quantized.
+        InputError: if `bits` or `relu_integer` names a layer that doesn't exist.
+        UnsupportedError: if a layer can't be quantized.
     """
     network = read(model)
     before = {node.name: node for node in network}
@@ -80,7 +79,7 @@ def quantize(
 
 
 def check_names(network: Network, names: Mapping[str, Any]) -> None:
-    """Raise InputError if a name is of no layer that has bits."""
+    """Raise InputError if a name isn't that of a layer with bits."""
     known = [node.name for node in network if node.kernels or node.function]
     for name in names:
         if name not in (*known, DEFAULT):
@@ -91,7 +90,7 @@ def check_names(network: Network, names: Mapping[str, Any]) -> None:
 
 
 def check_kind(node: Node) -> None:
-    """Raise UnsupportedError if QKeras, or hls4ml, has no quantized layer of its kind."""
+    """Raise UnsupportedError if QKeras or hls4ml has no quantized layer of its kind."""
     if not node.kernels and node.kind != "BatchNormalization":
         raise UnsupportedError(
             f"layer '{node.name}': QKeras has no quantized {node.kind} that hls4ml reads; give the "
@@ -100,10 +99,10 @@ def check_kind(node: Node) -> None:
 
 
 def activation_bits(network: Network, bits: Mapping[str, LayerBits]) -> dict[str, int]:
-    """Bits of every activation that is to be quantized, see `quantize`.
+    """The bits of each activation to be quantized, by name; see `quantize`.
 
     Raises:
-        UnsupportedError: naming the layer, if it can't be quantized.
+        UnsupportedError: if an activation can't be quantized.
     """
     found: dict[str, int] = {}
     for node in network:
@@ -111,7 +110,7 @@ def activation_bits(network: Network, bits: Mapping[str, LayerBits]) -> dict[str
             if _owner(network, node, bits) is not None:
                 raise UnsupportedError(
                     f"layer '{node.name}': hls4ml doesn't read a quantized {node.kind} with a "
-                    f"slope, a threshold or a curve as QKeras means it; use a plain relu"
+                    f"slope, a threshold or a curve like QKeras; use a plain relu"
                 )
         elif node.function and (node.function not in _UNQUANTIZED or node.quantizers):
             owner = _owner(network, node, bits)
@@ -121,7 +120,7 @@ def activation_bits(network: Network, bits: Mapping[str, LayerBits]) -> dict[str
 
 
 def _owner(network: Network, node: Node, bits: Mapping[str, LayerBits]) -> LayerBits | None:
-    """The bits whose activations an activation has, None if none."""
+    """The layer's bits that apply to an activation; None if no bits do."""
     if node.name in bits:
         return bits[node.name]
     near = network.upstream(node.name)
@@ -146,12 +145,12 @@ def activation_quantizer(node: Node, width: int, integer: int, *, real: bool = F
 
     Args:
         node: The activation.
-        width: Its bits.
-        integer: Integer bits where it is a relu without a range of its own.
-        real: Whether tanh and sigmoid that aren't quantized yet stay the curves that they are.
+        width: Its width in bits.
+        integer: Integer bits of a relu without a range of its own.
+        real: Whether tanh and sigmoid without a quantizer stay exact functions.
 
     Raises:
-        UnsupportedError: if there is none that hls4ml reads as QKeras does.
+        UnsupportedError: if there is no such quantizer on which hls4ml and QKeras agree.
     """
     qkeras = import_keras("qkeras")
     old = node.quantizers.get("activation")
@@ -160,8 +159,8 @@ def activation_quantizer(node: Node, width: int, integer: int, *, real: bool = F
         limit = getattr(old, "relu_upper_bound", None) or node.limit
         if slope or (limit is not None and (limit < 1 or not math.log2(limit).is_integer())):
             raise UnsupportedError(
-                f"layer '{node.name}': a relu that ends at {limit:g}; a quantized one ends at a "
-                "power of two, so use 1, 2, 4, 8, or none"
+                f"layer '{node.name}': a relu with limit {limit:g}; the limit of a quantized relu "
+                "is a power of two, so use 1, 2, 4, 8, or no limit"
                 if limit
                 else f"layer '{node.name}': a quantized_relu with a slope or a sigmoid"
             )
@@ -169,7 +168,7 @@ def activation_quantizer(node: Node, width: int, integer: int, *, real: bool = F
             integer = int(math.log2(limit))
         elif old is not None:
             integer = int(old.integer)
-        # Without a fraction hls4ml takes it for an integer that is neither rounded nor saturated.
+        # Without fraction bits hls4ml uses an integer type, which neither rounds nor saturates.
         return qkeras.quantized_relu(width, min(integer, width - 1))
     if node.function == "tanh":
         return qkeras.quantized_tanh(width, use_real_tanh=getattr(old, "use_real_tanh", real))
@@ -186,7 +185,7 @@ def activation_quantizer(node: Node, width: int, integer: int, *, real: bool = F
 
 
 def _weight_quantizers(node: Node, bits: LayerBits, folded: bool) -> dict[str, Any]:
-    """QKeras' quantizers of a layer's kernels and bias; none for a batch normalization."""
+    """QKeras' quantizers of a layer's kernels and bias; empty for a batch normalization."""
     quantizers = {
         what: kernel_quantizer(bits, _integer(node, what, kernel, folded))
         for what, kernel in node.kernels.items()
@@ -197,7 +196,7 @@ def _weight_quantizers(node: Node, bits: LayerBits, folded: bool) -> dict[str, A
 
 
 def _integer(node: Node, what: str, values: Any, folded: bool) -> int:
-    """Integer bits, sign excluded: those it has, those that folded weights need, else none."""
+    """Integer bits without sign: the old quantizer's, else what folded weights need, else 0."""
     old = node.quantizers.get(what)
     if old is not None:
         return integer_of(old)
@@ -206,7 +205,7 @@ def _integer(node: Node, what: str, values: Any, folded: bool) -> int:
 
 
 def integer_of(quantizer: Any) -> int:
-    """Integer bits of a quantizer of weights, sign excluded: they lie in [-2^i, 2^i)."""
+    """The integer bits i of a quantizer of weights, without sign: its range is [-2^i, 2^i)."""
     if (limit := getattr(quantizer, "max_value", None)) is not None:
         return round(math.log2(limit))
     alpha = getattr(quantizer, "alpha", None)
@@ -215,10 +214,10 @@ def integer_of(quantizer: Any) -> int:
 
 
 def kernel_quantizer(bits: LayerBits, integer: int) -> Any:
-    """QKeras' quantizer of weights up to 2^integer.
+    """QKeras' quantizer of weights with magnitudes up to 2^integer.
 
-    The scales of binary and ternary weights are powers of two, which weights can carry: any other
-    would be a multiplication of its own.
+    The scales of binary and ternary weights are powers of two, which are multiplied into the
+    weights: other scales would need a further multiplication.
     """
     qkeras = import_keras("qkeras")
     if bits.weights == "binary":
@@ -232,9 +231,13 @@ def kernel_quantizer(bits: LayerBits, integer: int) -> Any:
 
 
 def fixed(width: int, integer: int) -> Any:
-    """QKeras' quantizer of fixed-point numbers in [-2^integer, 2^integer), sign included in width.
+    """QKeras' quantizer of fixed-point numbers in [-2^integer, 2^integer).
 
-    QKeras has no negative integer bits, but multiplies by `alpha`.
+    QKeras has no negative numbers of integer bits; `alpha` replaces them.
+
+    Args:
+        width: Width in bits, including the sign.
+        integer: Integer bits without the sign; may be negative.
     """
     alpha = 2.0**integer if integer < 0 else 1
     return import_keras("qkeras").quantized_bits(width, max(integer, 0), alpha=alpha)

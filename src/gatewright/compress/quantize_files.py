@@ -1,4 +1,4 @@
-"""Quantizes models from file to file, which `gatewright quantize` does."""
+"""Quantizes a model file into another, for `gatewright quantize`."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Request:
     Attributes:
         model: The model's file, see `load_model`.
         weights: The weights of a `.json`.
-        bits: By layer; where they are to be found those to start from, if any.
+        bits: Bits by layer; with `max_loss` those to start from. None if not given.
         data: `.npz` with samples `x` and, for accuracies, labels `y`; or `.npy` with samples.
-        relu_integer: Integer bits of relus where there is no data to measure them on.
-        sensitivity: Whether to measure what each layer's precision costs.
-        max_loss: Accuracy that may be lost, from 0 to 1, where bits are to be found.
-        output: The `.h5` file to write, None if only the sensitivity is asked for.
+        relu_integer: Integer bits of relus if there is no data to measure them.
+        sensitivity: Whether to measure the accuracy that each layer's precision costs.
+        max_loss: Accuracy that may be lost, from 0 to 1, to search for bits; None for no search.
+        output: The `.h5` file to write; None for the sensitivity only.
     """
 
     model: Path
@@ -51,14 +51,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a model.
+    """The result of quantizing a model.
 
     Attributes:
-        bits: By layer, as asked or found; empty where nothing was quantized.
-        ranges: Its quantizers.
-        float_accuracy: Of the float model on the data, None without labels.
-        accuracy: Of the quantized model, likewise.
-        table: What each layer's precision costs, if that was measured.
+        bits: Bits by layer, as requested or found; empty if nothing was quantized.
+        ranges: The ranges of its quantizers.
+        float_accuracy: Accuracy of the float model on the data, from 0 to 1; None without labels.
+        accuracy: Accuracy of the quantized model, likewise.
+        table: The accuracy that each layer's precision costs, if it was measured.
     """
 
     bits: Mapping[str, LayerBits]
@@ -69,14 +69,19 @@ class Outcome:
 
 
 def quantize_file(request: Request, progress: Callable[[str], None] = lambda _: None) -> Outcome:
-    """Quantize a model: on its data if there is any, else as for training, see `quantize`.
+    """Quantize a model: by calibration if there is data, else as for training, see `quantize`.
+
+    Args:
+        request: What to quantize, and how.
+        progress: Called with a line before each phase.
 
     Raises:
-        InputError: naming the file, layer or option that is wrong; nothing is written then.
+        InputError: if a file, a layer or an option is wrong. Nothing is written then.
+        UnsupportedError: if a layer can't be quantized.
     """
     _check(request)
     with warnings.catch_warnings():
-        # tf-keras warns of HDF5, which is what hls4ml reads, and of initial values never used.
+        # tf-keras warns about HDF5, which hls4ml needs, and about unused initial values.
         warnings.simplefilter("ignore", UserWarning)
         return _quantize(request, progress)
 
@@ -97,7 +102,7 @@ def _quantize(request: Request, progress: Callable[[str], None]) -> Outcome:
         assert labels is not None
         widths = "fewer and fewer" if request.bits else ", ".join(map(str, CHOICES))
         progress(f"measuring each layer at {widths} bits")
-        # The type that inputs have unless a conversion says otherwise.
+        # The default type of inputs in a conversion.
         inputs = FixedType.parse(DEFAULT_PRECISION)
         table = sensitivity(model, samples, labels, request.bits or CHOICES, input_type=inputs)
     bits = request.bits
@@ -124,7 +129,7 @@ def _check(request: Request) -> None:
         if path is not None:
             require_file(path)
     if request.output is not None and request.output.suffix.lower() != ".h5":
-        raise InputError(f"{request.output}: QKeras models are kept as .h5")
+        raise InputError(f"{request.output}: QKeras models are saved as .h5")
     if request.output is not None:
         check_new_file(request.output)
     if request.max_loss is not None and not 0 <= request.max_loss < 1:
@@ -142,10 +147,11 @@ def _check(request: Request) -> None:
 def _read_data(
     path: Path, inputs: Sequence[str]
 ) -> tuple[list[NDArray[Any]], NDArray[np.integer[Any]] | None]:
-    """Samples, an array per input, and their labels if there are any.
+    """Read samples, a float32 array for each input, and labels if there are any.
 
     Args:
-        path: `.npy` with the samples; or `.npz` with `x`, or arrays named as the inputs, and `y`.
+        path: `.npy` with the samples; or `.npz` with `y`, and `x` or an array named after each
+            input.
         inputs: Names of the model's inputs.
 
     Raises:
@@ -160,7 +166,7 @@ def _read_data(
     with np.errstate(over="ignore"):
         samples = [arrays[name].astype(np.float32) for name in names]
     for name, array in zip(names, samples, strict=True):
-        require_finite(str(path), name, array)  # as floats of 32 bits, which networks compute with
+        require_finite(str(path), name, array)  # also finite in float32, in which networks compute
     return samples, arrays.get("y")
 
 

@@ -1,4 +1,4 @@
-"""Recipes: the steps that make a model, one after the other.
+"""Recipes: the sequence of steps that makes a model.
 
 A recipe is a YAML list. A step is its name, or its name with settings:
 
@@ -10,8 +10,8 @@ recipe:
   - finetune: {learning_rate: 0.0005}
 ```
 
-Every step takes the model of the step before it, with its masks, and gives another. docs/recipes.md
-tells what each of them does.
+Each step takes the model and the pruning masks of the step before it, and returns another model.
+docs/recipes.md describes the steps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from gatewright.parsing.strict import MOST_CYCLES, Strict, first_problem
 
 
 def _same_everywhere(value: Any) -> Any:
-    """One number stands for all layers."""
+    """Expand a number to the default of all layers."""
     if isinstance(value, int) and not isinstance(value, bool):
         return {DEFAULT: value}
     return value
@@ -43,7 +43,7 @@ Bits = Annotated[BitsByLayer, BeforeValidator(_same_everywhere)]
 
 _RELU_INTEGER = Annotated[int, Field(ge=0, le=15)]
 
-#: Integer bits of relus, which saturate at 2^relu_integer: of all of them, or by layer.
+#: Integer bits of relus, which saturate at 2^relu_integer: for all relus, or by layer.
 ReluInteger = _RELU_INTEGER | dict[str, _RELU_INTEGER]
 
 _Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: tuple(v) if type(v) is list else v)]
@@ -52,21 +52,21 @@ _Epochs = Annotated[int, Field(ge=0, le=1_000_000)]
 _SomeEpochs = Annotated[_Epochs, Field(ge=1)]
 _Batch = Annotated[int, Field(ge=1, le=1 << 31)]
 _Rate = Annotated[float, Field(gt=0, le=1e6)]
-#: What NumPy and TensorFlow both take for the seed of random numbers.
+#: A seed of random numbers that both NumPy and TensorFlow accept.
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 
 
 class Training(Strict):
-    """How the weights of a model are fitted: Adam, the learning rate falling along a half cosine.
+    """Settings for fitting weights with Adam and a learning rate along half a cosine.
 
     Attributes:
         epochs: Passes over the training data.
-        batch_size: Samples per gradient.
-        learning_rate: At the start; it falls to zero.
-        seed: Of the first weights and of the order of the samples.
-        validation: Fraction of the training data that is not trained on, classes in their shares.
-        cpu_devices: Devices that the CPU is split into, each of which takes its part of a batch;
-            None takes the GPUs that TensorFlow sees, and otherwise the CPU.
+        batch_size: Samples for each gradient.
+        learning_rate: Learning rate at the start; it falls to zero.
+        seed: Seed of the initial weights and of the order of the samples.
+        validation: Fraction of the training data for validation, stratified by class.
+        cpu_devices: Number of devices into which the CPU is split; each takes a part of each batch.
+            None uses the GPUs that TensorFlow finds, or else the CPU as one device.
     """
 
     epochs: _SomeEpochs
@@ -78,13 +78,13 @@ class Training(Strict):
 
 
 class Step(Strict):
-    """What all steps have in common."""
+    """A step of a recipe."""
 
     name: ClassVar[str]
 
 
 class FittingStep(Step):
-    """A step that fits weights; what it doesn't say is as in the training settings."""
+    """A step that fits weights. Settings that it leaves out are those of `Training`."""
 
     epochs: _SomeEpochs | None = None
     batch_size: _Batch | None = None
@@ -93,17 +93,17 @@ class FittingStep(Step):
 
 
 class Train(FittingStep):
-    """Fit the float model of `build` from new weights."""
+    """Fit the float model of `build` from initial weights."""
 
     name: ClassVar[str] = "train"
 
 
 class Teacher(Strict):
-    """Whom a student learns from: a float model of another architecture, or a model in a file.
+    """The teacher of a student: a float model of another architecture, or a model in a file.
 
     Attributes:
-        architecture: Arguments of `build`; the model is trained by the training settings.
-        model: An `.h5` file of the same task.
+        architecture: Arguments of `build`; the model is trained with the training settings.
+        model: An `.h5` file with a model for the same task.
     """
 
     architecture: dict[str, Any] | None = None
@@ -112,7 +112,7 @@ class Teacher(Strict):
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.architecture is None) == (self.model is None):
-            raise ValueError("a teacher is given by architecture or by model, one of the two")
+            raise ValueError("give a teacher either its architecture or its model")
         return self
 
 
@@ -120,9 +120,9 @@ class Distil(FittingStep):
     """Fit to the outputs of a teacher as well as to the labels (Hinton, Vinyals and Dean, 2015).
 
     Attributes:
-        teacher: By default the model of the recipe's own `train`.
-        temperature: By which the outputs of both are softened.
-        weight: Of the teacher's part of the loss; the labels have the rest.
+        teacher: The teacher; by default the model of the recipe's own `train`.
+        temperature: The logits of teacher and student are divided by it.
+        weight: Weight of the teacher's part of the loss; the labels' part has the rest.
     """
 
     name: ClassVar[str] = "distil"
@@ -133,7 +133,7 @@ class Distil(FittingStep):
 
 
 class Finetune(FittingStep):
-    """Fit on.
+    """Continue to fit the model.
 
     Attributes:
         freeze: Layers whose weights stay as they are.
@@ -147,7 +147,7 @@ class Finetune(FittingStep):
 class Transfer(FittingStep):
     """Fit the float model of `build` from the weights of another model.
 
-    Layers of the same name and shapes take their weights over, the others start anew.
+    Layers with the same name and shapes take over the weights; others start from initial weights.
 
     Attributes:
         model: An `.h5` file; in a sweep also `FOLDER/CONFIG`, a configuration of the zoo.
@@ -162,18 +162,19 @@ class Transfer(FittingStep):
 
 
 class Prune(FittingStep):
-    """Hold a part of the weights at zero, more and more of them while the others are fitted.
+    """Hold a growing part of the weights at zero while the others are fitted.
 
     Attributes:
-        amount: Fraction of the weights, or of the groups that `structure` makes of them.
-        by: What makes a weight worth keeping: its magnitude, or its importance, the mean absolute
-            gradient times weight over the training data.
-        structure: Weights by themselves; whole neurons and filters, which are cut out of the model;
-            or the groups that share a DSP slice or a word of block RAM at a reuse factor.
-        reuse_factor: Of the hardware that `dsp` and `bram` are meant for.
-        scope: Whether the amount is a fraction of all layers together, or of each.
-        layers: Names of those that are pruned, by default all that have one kernel. One of which
-            nothing can be pruned so is refused, but for `neurons` where it isn't named.
+        amount: Fraction of the weights that is zero in the end.
+        by: The score of a weight: its magnitude; or its importance, the mean over the training data
+            of |gradient times weight|.
+        structure: What is pruned as a whole: single weights; neurons and filters, which are removed
+            from the model; or the weights that share a DSP slice or a word of block RAM at a reuse
+            factor.
+        reuse_factor: The reuse factor of the hardware, for `dsp` and `bram`.
+        scope: Whether the amount refers to all layers together, or to each.
+        layers: Names of the layers to prune, by default all that have one kernel. A layer of which
+            nothing can be pruned is refused; with `neurons` only if it is named.
     """
 
     name: ClassVar[str] = "prune"
@@ -190,19 +191,19 @@ class Prune(FittingStep):
     def _reuse_factor_where_it_counts(self) -> Self:
         if (self.structure in ("dsp", "bram")) != (self.reuse_factor is not None):
             raise ValueError(
-                "reuse_factor is given for the structures dsp and bram, and for no other"
+                "the structures dsp and bram need a reuse_factor, and others take none"
             )
         return self
 
 
 class Quantize(FittingStep):
-    """Rewrite the model into QKeras and fit on, so that weights get used to their bits.
+    """Rewrite the model into QKeras and continue to fit it (quantization-aware training).
 
     Attributes:
-        bits: By layer; by default the configuration's.
+        bits: Bits by layer; by default the configuration's.
         relu_integer: Integer bits of relus; by default the configuration's.
-        max_loss: Share of validation accuracy that fewer bits may cost before anything is fitted;
-            with it bits are found by sensitivity analysis, and `bits` are those to start from.
+        max_loss: If given, bits are found by sensitivity analysis, starting from `bits`. They may
+            cost this much validation accuracy, from 0 to 1, before the fit.
         freeze: Layers whose weights stay as they are.
     """
 
@@ -216,13 +217,13 @@ class Quantize(FittingStep):
 
 
 class Calibrate(Step):
-    """Rewrite the model into QKeras by the ranges that its values have, without fitting.
+    """Rewrite the model into QKeras with ranges measured on calibration data, without a fit.
 
     Attributes:
-        bits: By layer; by default the configuration's.
-        samples: Of the training data that ranges are measured on; by default all.
-        max_loss: Share of validation accuracy that fewer bits may cost; with it bits are found by
-            sensitivity analysis, and `bits` are those to start from.
+        bits: Bits by layer; by default the configuration's.
+        samples: Number of samples of the training data to measure ranges on; by default all.
+        max_loss: If given, bits are found by sensitivity analysis, starting from `bits`. They may
+            cost this much validation accuracy, from 0 to 1.
     """
 
     name: ClassVar[str] = "calibrate"
@@ -241,13 +242,13 @@ _QUANTIZING = (Quantize, Calibrate)
 
 
 def parse_recipe(steps: Any) -> tuple[Step, ...]:
-    """Read a recipe, as YAML gives it.
+    """Read a recipe from parsed YAML.
 
     Args:
         steps: A list of names of steps, or of mappings of one name to settings.
 
     Raises:
-        InputError: if a step or a key is unknown or wrong, or the order makes no sense; names both.
+        InputError: if a step or a key is unknown or wrong, or the order of steps is impossible.
     """
     if not isinstance(steps, list | tuple):
         raise InputError(f"a recipe is a list of steps, which are {', '.join(STEPS)}")
@@ -281,15 +282,15 @@ def _title(number: int, name: str) -> str:
 
 
 def finds_bits(step: Step) -> bool:
-    """Whether a step finds bits itself, by what they cost in accuracy."""
+    """Whether a step finds bits by sensitivity analysis."""
     return isinstance(step, Quantize | Calibrate) and step.max_loss is not None
 
 
 def check_order(recipe: Sequence[Step]) -> None:
-    """Whether each step finds what it needs in the steps before it.
+    """Check that each step has what it needs from the steps before it.
 
     Raises:
-        InputError: if not; names the step.
+        InputError: if a step hasn't.
     """
     if not recipe:
         raise InputError("a recipe has at least one step")
@@ -301,12 +302,12 @@ def check_order(recipe: Sequence[Step]) -> None:
             raise InputError(f"{title}: there is no model yet; a recipe starts with one of {first}")
         if number > 1 and isinstance(step, Train | Transfer):
             raise InputError(
-                f"{title}: starts from new weights, so it can only be the first step; "
-                "finetune goes on from a model"
+                f"{title}: starts from initial weights, so it can only be the first step; "
+                "use finetune to continue from a model"
             )
         if isinstance(step, Distil) and step.teacher is None and not trained:
             raise InputError(
-                f"{title}: teacher: is missing; without one the recipe needs 'train' before it"
+                f"{title}: teacher: is missing; give one, or put 'train' before this step"
             )
         if isinstance(step, _QUANTIZING):
             if quantized:
@@ -316,5 +317,5 @@ def check_order(recipe: Sequence[Step]) -> None:
 
 
 def ends_quantized(recipe: Sequence[Step]) -> bool:
-    """Whether a recipe's model is quantized, as hardware needs it."""
+    """Whether a recipe's model is quantized in the end."""
     return any(isinstance(step, _QUANTIZING) for step in recipe)

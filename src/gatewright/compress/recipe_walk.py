@@ -1,8 +1,8 @@
-"""Walks a recipe: each step one entry of the store, made in a worker process.
+"""Runs a recipe: each step is an entry of the store, made in a worker process.
 
-An entry's key covers all that its model depends on: the model folder's Python files and what they
-import of Gatewright, the data, the step's settings, the entry of the step before it, the teacher,
-the code that does the step, and the versions of the libraries.
+An entry's key covers everything that its model depends on: the model folder's Python files and
+their imports of Gatewright, the data, the step's settings, the entry of the step before it, the
+teacher, the code of the step, and the versions of the libraries.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ MASKS = "masks.npz"
 OUTPUTS = "outputs.npy"
 DATA = "data.npz"
 
-#: Modules that the data depends on, and that steps depend on, with what they import of this room.
+#: Modules on which the data depends, and on which steps depend, with their imports of this package.
 _DATA_CODE = ("gatewright.compress.dataset", "gatewright.fixed")
 _STEP_CODE = (
     "gatewright.compress.fit",
@@ -61,7 +61,7 @@ _CODE_OF: dict[type[Step], tuple[str, ...]] = {
 }
 _SEARCH_CODE = "gatewright.compress.sensitivity"
 _DATA_LIBRARIES = ("numpy", "scikit-learn", "sktime")
-#: Settings of a step that say where to find what the key has by its content.
+#: Settings of a step that aren't in the key: the key has the contents of what they refer to.
 _ELSEWHERE = {"teacher", "model", *FittingStep.model_fields}
 _STOPPED = "stopped"
 _STEP_LIBRARIES = ("numpy", "tensorflow", "tf-keras", "qkeras")
@@ -69,15 +69,15 @@ _STEP_LIBRARIES = ("numpy", "tensorflow", "tf-keras", "qkeras")
 
 @dataclass(frozen=True)
 class Source:
-    """A model in the making, and its task.
+    """The source of a model and its data.
 
     Attributes:
         model_dir: Folder of a `model.py` with `load_data(**data)`, `build(**architecture)` and
             `loss()`, see `docs/recipes.md`. Its Python files run as code.
         architecture: Arguments of `build`.
         data: Arguments of `load_data`.
-        input_precision: Fixed-point type of an input element; the data is put on its grid. None
-            leaves the data as it is.
+        input_precision: Fixed-point type of the inputs, to which the data is rounded. None leaves
+            the data as it is.
     """
 
     model_dir: Path
@@ -88,11 +88,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Accuracies:
-    """Shares of samples whose largest output stands at the label.
+    """Shares of samples whose largest output is at the label's index, from 0 to 1.
 
     Attributes:
-        train: On the data that was trained on.
-        validation: On the part of the training data that was set apart, if any was.
+        train: On the training data without the validation data.
+        validation: On the validation data; None if there is none.
         test: On the test set.
     """
 
@@ -103,24 +103,24 @@ class Accuracies:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step of a recipe gave.
+    """The result of one step of a recipe.
 
     Attributes:
         name: The step.
-        settings: All of its settings, those that it takes from elsewhere among them, and bits that
-            it found in place of those that it started from.
-        key: Of its entry in the store.
-        path: Keras HDF5 file of its model, the same bytes for the same content.
-        masks: `.npz` file of the weights that pruning holds at zero, bool arrays of the shape of a
-            layer's kernel by layer name, False where pruned; None if nothing is pruned.
-        accuracy: Of its model.
-        cost: Of its model; None where a layer's cost isn't known.
-        losses: Training loss after each epoch, the teacher's and the weights' part included.
+        settings: All of its settings, including those from the configuration, and found bits in
+            place of those that it started from.
+        key: The key of its entry in the store.
+        path: Keras HDF5 file of its model; the same content always has the same bytes.
+        masks: `.npz` file of masks by layer's name, bool of the kernel's shape, False for weights
+            that pruning holds at zero; None if nothing is pruned.
+        accuracy: Accuracies of its model.
+        cost: Compute cost of its model; None if a layer's cost isn't known.
+        losses: Training loss after each epoch, including the teacher's part and regularization.
         curve: Accuracy on the validation data after each epoch; empty without such data.
-        devices: That weights were fitted on; empty where nothing was fitted.
-        notes: What a person should know, one line each.
-        seconds: Wall time of the step, whenever it was made.
-        cached: Nothing was done in this call.
+        devices: The devices on which weights were fitted; empty if nothing was fitted.
+        notes: Lines for the user.
+        seconds: Wall time of the step when it was made, in seconds.
+        cached: Whether the store already had it.
     """
 
     name: str
@@ -140,16 +140,16 @@ class StepResult:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """The model that a recipe ends with, its test set, and the steps on the way.
+    """The model that a recipe makes, its test set, and the results of the steps.
 
     Attributes:
-        steps: In the recipe's order; at least one.
+        steps: The results in the recipe's order; at least one.
         data: `.npz` file of the arrays `x_train`, `y_train`, `x_validation`, `y_validation` (empty
-            if nothing is set apart), `x_test` and `y_test`; x on the grid of the inputs' type.
+            without validation data), `x_test` and `y_test`; x is rounded to the inputs' type.
         x: Test inputs [n, *shape], float32.
         y: Labels [n], int64.
         outputs: Keras' predictions for x [n, classes], float32.
-        versions: Of the libraries.
+        versions: Versions of the libraries, by name.
     """
 
     steps: tuple[StepResult, ...]
@@ -171,7 +171,7 @@ class TrainedModel:
 
     @property
     def float_accuracy(self) -> float:
-        """Test accuracy after the first step, whose model is float and whole."""
+        """Test accuracy after the first step, whose model is float and not pruned."""
         return self.steps[0].accuracy.test
 
     @property
@@ -181,22 +181,22 @@ class TrainedModel:
 
     @property
     def curve(self) -> tuple[float, ...]:
-        """Validation accuracy after each epoch, the steps' one after the other."""
+        """Validation accuracy after each epoch of all steps, in order."""
         return tuple(value for step in self.steps for value in step.curve)
 
     @property
     def seconds(self) -> float:
-        """Wall time of all steps, whenever they were made."""
+        """Wall time of all steps when they were made, in seconds."""
         return sum(step.seconds for step in self.steps)
 
     @property
     def cached(self) -> bool:
-        """Nothing was done in this call."""
+        """Whether the store already had all steps."""
         return all(step.cached for step in self.steps)
 
 
 class Stopped(DesignFailure):
-    """Training was ended because its accuracy fell below the floor.
+    """Training was stopped because its validation accuracy fell below the floor.
 
     Attributes:
         curve: Validation accuracy after each epoch of the recipe so far.
@@ -217,26 +217,26 @@ def obtain(
     models: Mapping[str, Path] | None = None,
     progress: Progress | None = None,
 ) -> TrainedModel:
-    """The model that a recipe makes; what the store has of it is not made again.
+    """Make the model of a recipe, or take it, or some of its steps, from the store.
 
-    Deterministic for one kind of machine: one thread, seeded, deterministic kernels. Safe to call
-    from several processes at once: a process that needs what another one is making waits for it.
+    The result is deterministic on one kind of machine: one thread, seeds, deterministic kernels.
+    Several processes can call it at once: if one needs a step that another is making, it waits.
 
     Args:
         source: The model and its data.
         recipe: The steps.
-        training: What steps take that don't say otherwise.
-        bits: Of steps that quantize and don't say otherwise.
-        relu_integer: Likewise.
-        store: Default: the one in the user's cache directory.
-        floor: Least validation accuracy after each epoch, the epochs of all steps counted through;
-            training ends at the first epoch that is below. Needs `training.validation`.
-        models: Files of models that the recipe names; the others are files beside model.py.
-        progress: Called with a step's name, epochs done and epochs to do.
+        training: Settings that apply where a step has none of its own.
+        bits: Bits for steps that quantize and have none of their own.
+        relu_integer: Integer bits of relus, likewise.
+        store: The store; None for the one in the user's cache directory.
+        floor: Least validation accuracy after each epoch, with the epochs of all steps in one
+            sequence; training stops at the first epoch below it. It needs `training.validation`.
+        models: Files of models by the names in the recipe; others are files beside model.py.
+        progress: Called with a step's name, the epochs done and the total number of epochs.
 
     Raises:
         InputError: If the recipe or a setting is wrong, a library is missing, or a step fails.
-        Stopped: If an epoch's accuracy is below the floor; the store remembers that, too.
+        Stopped: If an epoch's accuracy is below the floor; the store remembers that too.
     """
     check_order(recipe)
     if floor and not training.validation:
@@ -244,7 +244,7 @@ def obtain(
     whole = [_completed(step, training, bits, relu_integer) for step in recipe]
     store = store or Store(cache_dir() / "store")
     results: list[StepResult] = []
-    # A process imports model.py and what belongs to it once, and decides on devices once.
+    # A process imports model.py and chooses its devices only once.
     folder = source.model_dir.resolve()
     loads = (folder, tuple(sources_of(folder).items()), training.cpu_devices)
     with Worker(source.model_dir.name, loads, progress) as worker:
@@ -266,7 +266,7 @@ def obtain(
 def _completed(
     step: Step, training: Training, bits: BitsByLayer | None, relu_integer: ReluInteger
 ) -> Step:
-    """The step with what it takes from the configuration."""
+    """The step with settings from the configuration filled in."""
     update: dict[str, Any] = {}
     if finds_bits(step) and not training.validation:
         raise InputError(f"{step.name}: max_loss needs validation data; set training.validation")
@@ -281,7 +281,7 @@ def _completed(
 
 @dataclass(frozen=True)
 class _Origin:
-    """Another model that a step needs, and the hash of what it is."""
+    """Another model that a step needs, and its key: a hash of its content."""
 
     path: Path
     key: str
@@ -289,7 +289,7 @@ class _Origin:
 
 @dataclass(frozen=True)
 class _Parents:
-    """What a step's model is made of, each None where the step needs none."""
+    """The models that a step starts from; None for those that it doesn't need."""
 
     before: StepResult | None = None
     teacher: _Origin | None = None
@@ -297,7 +297,7 @@ class _Parents:
 
 
 class _BelowFloorError(Exception):
-    """Carries what is worth keeping out of a training that is not finished."""
+    """Training was stopped; carries the record to keep."""
 
     def __init__(self, curve: list[float], seconds: float) -> None:
         super().__init__(curve)
@@ -306,7 +306,7 @@ class _BelowFloorError(Exception):
 
 
 class _Maker:
-    """Makes the steps of a recipe, or finds them in the store."""
+    """Makes the steps of a recipe, or takes them from the store."""
 
     def __init__(
         self,
@@ -347,11 +347,11 @@ class _Maker:
                 raise DataError(str(error)) from error
 
         if self._store.find(key_of("data", content)) is None:
-            self._worker.start()  # another process may be making it: ours gets ready meanwhile
+            self._worker.start()  # it loads while this process waits for another one's entry
         return self._store.obtain("data", content, make)
 
     def make(self, step: Step, before: StepResult | None) -> StepResult:
-        """The next step of the recipe, `before` being the one that it goes on from."""
+        """Make the next step of the recipe, which starts from `before`."""
         teacher = self._teacher(step) if isinstance(step, Distil) else None
         origin = self._given(step.model) if isinstance(step, Transfer) else None
         parents = _Parents(before, teacher, origin)
@@ -363,7 +363,7 @@ class _Maker:
 
     def _teacher(self, step: Distil) -> _Origin:
         if step.teacher is None:
-            assert self._own_float is not None  # the recipe's order is checked
+            assert self._own_float is not None  # `check_order` has checked it
             return self._own_float
         if step.teacher.model is not None:
             return self._given(step.teacher.model)
@@ -380,9 +380,9 @@ class _Maker:
         return _Origin(path, hash_file(path))
 
     def _step(self, step: Step, parents: _Parents, floor: list[float]) -> StepResult:
-        """A step's entry, made if need be.
+        """The result of a step, which is made if the store doesn't have it.
 
-        A training that is stopped leaves no model, but an entry that tells so.
+        If training is stopped, the store gets an entry that says so, without a model.
         """
         fits = isinstance(step, FittingStep)
         training = _laid_over(self._training, step)
@@ -390,7 +390,7 @@ class _Maker:
         content = self._content(step, parents, training if fits else None)
         request = content | self._request(step, parents, training) | {"floor": floor}
         entry = self._obtain(step.name, content, request, floor)
-        # Whoever finds a training done is stopped where its own training would have been.
+        # A finished training from the store is stopped where training now would have stopped.
         curve = entry.record["curve"]
         for epoch, (reached, least) in enumerate(zip(curve, floor, strict=False), 1):
             if reached < least:
@@ -398,14 +398,14 @@ class _Maker:
         return _result(step, training if fits else None, entry)
 
     def _content(self, step: Step, parents: _Parents, training: Training | None) -> dict[str, Any]:
-        """All that what a step makes depends on."""
+        """Everything that the result of a step depends on."""
         before, teacher, origin = parents.before, parents.teacher, parents.origin
         return {
             "settings": step.model_dump(mode="json", exclude=_ELSEWHERE, exclude_none=True),
             "training": training.model_dump() if training is not None else None,
             "architecture": dict(self._source.architecture) if before is None else None,
             "parent": before.key if before is not None else None,
-            "data": self._data_key,  # and with it the model's sources, and its inputs' type
+            "data": self._data_key,  # covers the model's sources and its inputs' type too
             "teacher": teacher.key if teacher is not None else None,
             "origin": origin.key if origin is not None else None,
             "code": code_of(*_STEP_CODE, *_code_of(step)),
@@ -413,7 +413,7 @@ class _Maker:
         }
 
     def _request(self, step: Step, parents: _Parents, training: Training) -> dict[str, Any]:
-        """What the worker is told beside the content: where the files are."""
+        """The part of the worker's request that isn't in the key: the locations of files."""
         before, teacher, origin = parents.before, parents.teacher, parents.origin
         return {
             "step": step.name,
@@ -430,7 +430,11 @@ class _Maker:
     def _obtain(
         self, name: str, content: dict[str, Any], request: dict[str, Any], floor: list[float]
     ) -> Entry:
-        """The entry of a step, or why its training was stopped, from the store or made now."""
+        """The entry of a step, from the store or made now.
+
+        Raises:
+            Stopped: if its training was stopped, now or according to the store.
+        """
 
         def make(folder: Path) -> Mapping[str, Any]:
             began = time.monotonic()
@@ -462,13 +466,13 @@ class _Maker:
 
 
 def _laid_over(training: Training, step: Step) -> Training:
-    """The settings of fitting, those of the step laid over those of the recipe."""
+    """The settings of fitting: the step's own, else the recipe's."""
     own = {key: getattr(step, key, None) for key in FittingStep.model_fields}
     return training.model_copy(update={key: v for key, v in own.items() if v is not None})
 
 
 def _code_of(step: Step) -> tuple[str, ...]:
-    """The modules of a step's own."""
+    """The modules that only this step depends on."""
     return (*_CODE_OF.get(type(step), ()), *([_SEARCH_CODE] if finds_bits(step) else []))
 
 
@@ -495,7 +499,11 @@ def _result(step: Step, training: Training | None, entry: Entry) -> StepResult:
 
 
 def _versions(libraries: Sequence[str], *, needed: bool = True) -> dict[str, str]:
-    """Versions of the libraries that are there."""
+    """The versions of the installed libraries.
+
+    Raises:
+        InputError: if a needed library is missing.
+    """
     found = versions_of(libraries)
     missing = [name for name, version in found.items() if version is None]
     if missing and needed:

@@ -1,9 +1,9 @@
-"""Does steps of recipes: `python -m gatewright.compress.recipe_worker`, requests on standard input.
+"""Runs steps of recipes: `python -m gatewright.compress.recipe_worker`.
 
-A request is a JSON object on a line. The process prints one JSON object a line for each:
-`{"epoch", "loss", "validation"}` after each epoch, the last key where there is validation data, and
-at last `{"measured": {...}}`; or `{"refused": text}` if what is asked for is wrong. It writes its
-files into the folder that the request names. What it makes does not depend on what it made before.
+Requests are lines of JSON on standard input. For each, the process prints lines of JSON:
+`{"epoch", "loss", "validation"}` after each epoch, the last key only with validation data; and at
+the end `{"measured": {...}}`, or `{"refused": text}` if the request is wrong. It writes files into
+the folder that the request names. Its results don't depend on earlier requests.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def say(message: dict[str, Any]) -> None:
-    """Print a message for the process that reads us."""
+    """Print a message for the parent process."""
     print(json.dumps(message), flush=True)
 
 
 def make_data(request: dict[str, Any]) -> dict[str, Any]:
-    """Load a model's data and keep it."""
+    """Load a model's data and save it."""
     module = load_model_module(Path(request["model_file"]))
     arrays = load_arrays(
         module, request["arguments"], request["input_precision"], request["validation"]
@@ -65,7 +65,7 @@ def make_data(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_model(request: dict[str, Any]) -> dict[str, Any]:
-    """Do a step: make its model, keep it, and measure it."""
+    """Run a step: make its model, save it, and measure it."""
     training = Training.model_construct(**request["training"])
     devices = use_devices(training.cpu_devices)
     import tf_keras
@@ -81,14 +81,14 @@ def make_model(request: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Making:
-    """A step at work on a model.
+    """A step and the model that it works on.
 
     Attributes:
-        model: What is made so far, of tf-keras.
-        masks: False where a weight is held at zero, by layer.
-        notes: What a person should know.
-        fitted: How the fitting went, if there was any.
-        found: Bits by layer, if they were to be found.
+        model: The tf-keras model so far.
+        masks: Masks by layer, False for weights held at zero.
+        notes: Lines for the user.
+        fitted: The course of the fit, if there was one.
+        found: Bits by layer, if the step has searched for them.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class _Making:
                 self.masks = _load(parent / MASKS)
 
     def do(self) -> None:
-        """Do the step."""
+        """Run the step."""
         step = STEPS[self.request["step"]].model_validate(self.request["settings"])
         from tf_keras.callbacks import LambdaCallback
 
@@ -136,11 +136,11 @@ class _Making:
         self._check_pruned()
 
     def _bits(self, step: Quantize | Calibrate, ranges: NDArray[Any]) -> BitsByLayer:
-        """The bits of a step, found on the validation data if it says what they may cost.
+        """The bits of a step; with `max_loss` they are found on the validation data.
 
         Args:
-            step: What is asked for.
-            ranges: Samples that ranges are measured on.
+            step: The step.
+            ranges: Samples on which ranges are measured.
         """
         assert step.bits is not None
         if step.max_loss is None:
@@ -157,7 +157,7 @@ class _Making:
         return self.found
 
     def _take_weights(self) -> None:
-        """Take the weights of layers of the same name and shapes from another model."""
+        """Take over the weights of layers with the same name and shapes from another model."""
         origin = {layer.name: layer for layer in load_model(Path(self.request["origin"])).layers}
         taken, fresh = [], []
         for layer in self.model.layers:
@@ -179,7 +179,7 @@ class _Making:
             self.notes.append(f"new weights: {', '.join(fresh)}")
 
     def _prune(self, step: Prune) -> None:
-        """Raise what is pruned over the first half of the epochs, and recover in the second."""
+        """Prune more and more over the first half of the epochs, and recover in the second."""
         loss = self.module.loss()
         scores = {
             "magnitude": magnitude,
@@ -233,7 +233,11 @@ class _Making:
         return Teaching(outputs, step.temperature, step.weight)
 
     def _check_pruned(self) -> None:
-        """What is pruned has to be zero in what the model multiplies by."""
+        """Check that pruned weights are zero after quantization.
+
+        Raises:
+            InputError: if a quantizer has no zero.
+        """
         layers = kernels(self.model)
         for name, mask in self.masks.items():
             if np.any(quantized_kernel(layers[name])[~mask]):
@@ -243,7 +247,7 @@ class _Making:
                 )
 
     def measure(self) -> dict[str, Any]:
-        """Keep the model and say how good and how big it is."""
+        """Save the model, and measure its accuracy and cost."""
         directory = Path(self.request["output_dir"])
         self.model.save(directory / MODEL, include_optimizer=False, save_format="h5")
         if self.masks:
@@ -279,14 +283,14 @@ def _load(file: Path) -> Arrays:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when the one that started it is gone, however that came about."""
+    """End this process as soon as its parent is gone, for whatever reason."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
 
 
 def main() -> None:
-    """Do what the lines of standard input ask for, until it ends."""
+    """Answer requests until standard input ends."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     for line in sys.stdin:
         request = json.loads(line)

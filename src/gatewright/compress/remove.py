@@ -1,4 +1,4 @@
-"""Takes neurons and filters that are pruned whole out of a model: its layers get smaller."""
+"""Removes neurons and filters that are pruned as a whole, so that layers get smaller."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 def remove(model: Any, masks: Masks) -> tuple[Any, Masks]:
     """A smaller model that computes the same as the masked one.
 
-    Neurons and filters without a weight that stays leave the graph, and the layers that read them
-    lose their weights for them. What such a neuron would still have given, say the sigmoid of zero,
-    is added to the biases of its readers. Where that can't be exact it stays in the model, pruned:
-    where a reader pads its input, has no bias, or a bias quantizer that can't hold the sum. So does
-    the last neuron of a layer.
+    Neurons and filters without any weight left are removed, and so are the weights of their
+    readers for them. If such a neuron has a constant result other than zero, such as the sigmoid of
+    zero, it is added to its readers' biases. If that can't be exact, the neuron stays, pruned: if a
+    reader pads its input, has no bias, or has a bias quantizer that can't hold the sum. The last
+    neuron of a layer stays too.
 
-    The results differ from the masked model's by the order in which floats are added; where sums
-    are exact, as in a QKeras model on grids, not at all.
+    The results differ from the masked model's only by the order in which floats are added. They are
+    equal if sums are exact, as in a QKeras model with quantized inputs.
 
     Args:
-        model: a Keras or QKeras model, Sequential or functional; it stays as it is.
-        masks: by layer, of the shape of its kernel; False where a weight is pruned.
+        model: A Keras or QKeras model, Sequential or Functional; it doesn't change.
+        masks: Masks by layer, bool of the kernel's shape; False for pruned weights.
 
     Returns:
-        The smaller model, its layers named as before, and the masks of what is left of them.
+        The smaller model with the same names of layers, and the masks of its layers.
 
     Raises:
-        InputError: if a mask is of no layer's kernel, or the model can't be looked into: its layers
-            are not told by its configuration, or an input has an axis of unknown length.
-        UnsupportedError: if a quantizer would give other weights in a smaller layer.
+        InputError: if a mask fits no layer's kernel, the model is neither Sequential nor
+            Functional, or an input has an axis of unknown length.
+        UnsupportedError: if a quantizer would change the weights of a smaller layer.
     """
     keras = import_keras("tf_keras")
     masked = keras.models.clone_model(model, clone_function=_clone)
@@ -64,18 +64,19 @@ def _clone(layer: Any) -> Any:
     return type(layer).from_config(layer.get_config())
 
 
-#: Which indices along axes of an array stay.
+#: For axes of an array, which indices stay.
 _Axes = dict[int, "NDArray[np.bool_]"]
 
 
 @dataclass(frozen=True)
 class _Removal:
-    """What leaves a model.
+    """What is removed from a model.
 
     Attributes:
-        channels: the model's.
-        gone: which classes of them leave, bool of shape (channels.count,).
-        constants: by layer, float64: what its sums lose with what it no longer reads.
+        channels: The classes of the model's channels.
+        gone: Which classes are removed, bool of shape (channels.count,).
+        constants: For layers by name, what their sums lose with the inputs that are removed,
+            float64 [channels]; it goes into their biases.
     """
 
     channels: Channels
@@ -89,7 +90,7 @@ class _Removal:
         return ~self.gone[self.channels.gives[name]]
 
     def shrunk(self, node: Node) -> Any:
-        """A new layer, as wide as what is left of it."""
+        """A new layer with the width that is left."""
         config = node.layer.get_config()
         if node.name in self.channels.gives:
             width = int(self._given(node.name).sum())
@@ -100,7 +101,7 @@ class _Removal:
         return type(node.layer).from_config(config)
 
     def stays(self, node: Node) -> list[_Axes]:
-        """What is left of each of a layer's weights, which are in Keras' order."""
+        """What stays of each of a layer's weights, in Keras' order."""
         layer, count = node.layer, len(node.layer.weights)
         if node.name not in self.channels.reads:
             return [{}] * count
@@ -110,11 +111,15 @@ class _Removal:
         if node.kind in KERNELS:
             kernel = {-2: read} if is_depthwise(layer) else {-2: read, -1: given}
             return [kernel, {-1: given}][:count]
-        # One per channel, as of a batch normalization, or of all channels.
+        # One for each channel, as in a batch normalization, or one for all channels.
         return [{-1: given} if weight.shape[-1] > 1 else {} for weight in layer.weights]
 
     def fill(self, node: Node, layer: Any) -> None:
-        """Give a layer what is left of the weights of the one that it stands for."""
+        """Give a new layer what stays of the weights of its original.
+
+        Raises:
+            UnsupportedError: if its quantizers would change these weights.
+        """
         stays = self.stays(node)
         weights = node.layer.get_weights()
         if node.name in self.constants:
@@ -142,18 +147,18 @@ def _take(array: NDArray[Any], axes: _Axes) -> NDArray[Any]:
 
 
 def _quantizer(layer: Any) -> Any:
-    """QKeras' quantizer of a layer's bias, None if it has none."""
+    """QKeras' quantizer of a layer's bias; None if it has none."""
     return layer.bias_quantizer_internal if getattr(layer, "bias_quantizer", None) else None
 
 
 def _bias(layer: Any) -> NDArray[np.float64]:
-    """The bias that a layer adds."""
+    """The bias that a layer adds: quantized if it has a quantizer."""
     quantizer = _quantizer(layer)
     return np.asarray(layer.bias if quantizer is None else quantizer(layer.bias), np.float64)
 
 
 def _plan(model: Any, channels: Channels, gone: NDArray[np.bool_]) -> _Removal:
-    """Which of the classes that depend on no input can leave, and what their readers lose."""
+    """Which of the classes that depend on no input can be removed, and what their readers lose."""
     dead, gone = gone, gone.copy()
     readers = [
         node
@@ -187,18 +192,18 @@ def _plan(model: Any, channels: Channels, gone: NDArray[np.bool_]) -> _Removal:
 def _is_held(
     classes: NDArray[np.int64], lost: NDArray[np.float64], pruned: NDArray[np.bool_]
 ) -> bool:
-    """Whether a pruned neuron would need a bias: `hold` keeps that at zero.
+    """Whether a pruned neuron that stays would need a bias, which `hold` keeps at zero.
 
     Args:
-        classes: of a layer's neurons.
-        lost: what their biases have to make up for.
-        pruned: which classes are pruned but stay.
+        classes: The classes of a layer's neurons.
+        lost: What must be added to their biases.
+        pruned: Which classes are pruned but stay.
     """
     return bool(lost[pruned[classes]].any())
 
 
 def _values(model: Any, layers: list[Any]) -> dict[str, NDArray[np.float64]]:
-    """What layers read when the model's inputs are zero, as pixels of channels."""
+    """The inputs of layers by name, [pixels, channels], if the model's inputs are zero."""
     if not layers:
         return {}
     zeros = []
@@ -220,16 +225,16 @@ def _values(model: Any, layers: list[Any]) -> dict[str, NDArray[np.float64]]:
 def _constant(
     node: Node, values: NDArray[np.float64], going: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.intp]]:
-    """What a layer's sums lose with channels that it no longer reads.
+    """What a layer's sums lose with channels of its input that are removed.
 
     Args:
-        node: the layer.
-        values: of its input's channels, [pixels, channels].
-        going: which channels leave.
+        node: The layer.
+        values: The constant input [pixels, channels].
+        going: Which channels are removed.
 
     Returns:
-        What is to be added to its bias, None if nothing is; and the channels that have to stay,
-        because it can't.
+        What must be added to its bias, float64 [channels of the result], or None for nothing; and
+        the input channels that must stay because their part can't be added to the bias.
     """
     layer = node.layer
     nothing = np.zeros(0, np.intp)

@@ -1,4 +1,4 @@
-"""Which layer costs how much accuracy per bit, and mixed precision found from that."""
+"""Sensitivity analysis: the accuracy that each layer's precision costs; and mixed precision."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from gatewright.compress.quantize import activation_bits, check_names
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
 
-#: Widths that are tried where nothing else is asked for.
+#: Widths in bits that are tried by default.
 CHOICES = (8, 6, 5, 4, 3, 2)
 
-#: Shares of samples that are the same may differ by this after a subtraction.
+#: Rounding error of differences between accuracies.
 _EQUAL = 1e-9
 
 Choice = int | LayerBits
@@ -33,9 +33,10 @@ class Cell:
 
     Attributes:
         layer: Its name.
-        bits: Of its weights, its bias and the activations that are its.
-        accuracy: Of the model, from 0 to 1, all other layers float.
-        ebops: Effective bit operations of the model, see `Cost`, all other layers at their widest.
+        bits: The bits of its weights, its bias and its activations.
+        accuracy: Accuracy of the model, from 0 to 1, with all other layers float.
+        ebops: Effective bit operations of the model, see `Cost`, with all other layers at their
+            widest.
     """
 
     layer: str
@@ -46,11 +47,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What precision of single layers costs.
+    """The accuracy that the precision of single layers costs.
 
     Attributes:
-        accuracy: Of the float model, from 0 to 1.
-        cells: By layer in the model's order, then from most EBOPs to fewest.
+        accuracy: Accuracy of the float model, from 0 to 1.
+        cells: Layers at different precisions, in the model's order, then by falling EBOPs.
     """
 
     accuracy: float
@@ -65,9 +66,9 @@ class Sensitivity:
         return found
 
     def loss(self, cell: Cell) -> float:
-        """Accuracy that a layer's precision costs by itself, and at least what a wider one does.
+        """The accuracy that a layer's precision costs, from 0 to 1: at least that of a wider one.
 
-        A narrower type that does better does so by luck, on which nothing should be built.
+        If a narrower type does better than a wider one, that is chance.
         """
         wider = self.layers[cell.layer]
         wider = wider[: wider.index(cell) + 1]
@@ -83,21 +84,21 @@ def sensitivity(
     ranges: Any = None,
     input_type: FixedType | None = None,
 ) -> Sensitivity:
-    """Measure what it costs to quantize one layer at a time, after training.
+    """Measure the accuracy that quantizing one layer at a time costs, without training.
 
     Args:
-        model: A float tf-keras model that classifies, as `calibrate` takes it.
+        model: A float tf-keras model that classifies, as for `calibrate`.
         x: Samples, float [n, ...].
         y: Their classes, int [n].
-        choices: Precisions to try, a number standing for weights and activations; or bits by
-            layer, as `calibrate` takes them, of which those are tried and `narrower` ones.
-        ranges: Samples that ranges are measured on, by default `x`.
-        input_type: Of an element of the model's inputs; None counts them as float.
+        choices: Precisions to try, where a number counts for weights and activations; or bits by
+            layer, as for `calibrate`, which are tried together with `narrower` ones.
+        ranges: Samples on which ranges are measured; by default `x`.
+        input_type: The type of the model's inputs; None counts them as float.
 
     Raises:
-        InputError: if there are no choices, or one for a layer that there isn't, or `x`, `y` or
-            `ranges` don't fit the model.
-        UnsupportedError: naming the layer, if one can't be quantized, or its cost isn't known.
+        InputError: if there is nothing to try, `choices` names a layer that doesn't exist, or `x`,
+            `y` or `ranges` don't fit the model.
+        UnsupportedError: if a layer can't be quantized, or its cost isn't known.
     """
     calibration = Calibration(model, x if ranges is None else ranges)
     samples, network = read_samples(model, x), calibration.network
@@ -123,7 +124,7 @@ def sensitivity(
 
 
 def _precisions(choices: Sequence[Choice] | Mapping[str, LayerBits], layer: str) -> list[LayerBits]:
-    """The precisions to try of a layer, from wide to narrow."""
+    """The precisions to try for a layer, from wide to narrow."""
     if isinstance(choices, Mapping):
         widest = bits_of(choices, layer)
         return narrower(widest) if widest is not None else []
@@ -132,12 +133,13 @@ def _precisions(choices: Sequence[Choice] | Mapping[str, LayerBits], layer: str)
 
 
 def _joined(wide: Network, layer: Network, widths: Mapping[str, int]) -> Network:
-    """A quantized network with one layer as another has it.
+    """A quantized network with one layer taken from another network.
 
     Args:
-        wide: All layers quantized.
-        layer: One layer quantized, with its activations.
-        widths: Of the activations of both together: one that has bits of two layers has the more.
+        wide: The network with all layers quantized.
+        layer: The network with one layer and its activations quantized.
+        widths: Bits of the activations for both together: the greater ones if two layers share an
+            activation.
     """
     joined = wide.copy()
     for node in layer:
@@ -148,7 +150,7 @@ def _joined(wide: Network, layer: Network, widths: Mapping[str, int]) -> Network
 
 
 def _placed(network: Network) -> Iterator[Placed]:
-    """The layers of a network; to build it would take far longer than to measure it."""
+    """The layers of a network, without building it, which would take longer than measuring."""
     for node in network:
         read = network[node.inputs[0]] if node.inputs else node
         layer = network.layer_of(node)
@@ -156,16 +158,17 @@ def _placed(network: Network) -> Iterator[Placed]:
 
 
 def kernel_bits(bits: LayerBits) -> int:
-    """Bits of a weight."""
+    """The bits of a weight, including the sign."""
     if isinstance(bits.weights, int):
         return bits.weights
     return bits.po2 or {"binary": 1, "ternary": 2}[bits.weights]
 
 
 def narrower(bits: LayerBits, widths: Sequence[int] = CHOICES) -> list[LayerBits]:
-    """Bits, and what becomes of them where no weight and no activation is wider than a width.
+    """The given bits, and for each width the bits with weights and activations limited to it.
 
-    Weights that are no numbers of bits, and biases that are given, stay as they are.
+    Weights whose bits aren't a number, and given bits of biases, stay as they are. Each result
+    occurs once.
     """
     found = [bits]
     for width in widths:
@@ -182,19 +185,18 @@ def assign(
     loss: float,
     measure: Callable[[Mapping[str, LayerBits]], float] | None = None,
 ) -> dict[str, LayerBits]:
-    """Choose the bits of each layer: as few bit operations as `loss` of accuracy pays for.
+    """Choose the bits of each layer, with few bit operations within a loss of accuracy.
 
-    Greedy: all layers start at their widest; the next step narrows the layer that saves most EBOPs
-    per accuracy lost, in its own multiplications and in those that read its activations, while the
-    losses of single layers sum to at most `loss`. That sum is a guess about a model of which
-    everything is quantized. So, given `measure`, the last steps are taken back, as many as it takes
-    until what it says of the whole is within `loss`; bisection finds how many. From there each
-    layer is narrowed on, until its next step would cost the whole too much.
+    A greedy search: all layers start at their widest. Each step narrows the layer that saves most
+    EBOPs per accuracy lost, as long as the losses of the single layers add up to at most `loss`.
+    This sum only estimates the loss of a completely quantized model. So with `measure`, the last
+    steps are undone until the measured loss is within `loss`; bisection finds how many. Then each
+    layer is narrowed further until its next step would exceed `loss`.
 
     Args:
-        table: What `sensitivity` measured.
+        table: The result of `sensitivity`.
         loss: Accuracy that may be lost, from 0 to 1.
-        measure: Gives the accuracy of the model with these bits.
+        measure: Returns the accuracy of the model with given bits by layer.
 
     Returns:
         Bits by layer.
@@ -241,10 +243,10 @@ def _best_step(
     """The layer whose next step saves most EBOPs per accuracy lost; None if there is no step.
 
     Args:
-        table: What single layers lose.
-        at: Places of the layers.
+        table: The result of `sensitivity`.
+        at: For each layer, the index of its current cell.
         names: Layers that may be narrowed.
-        most: What all layers together may lose by the table.
+        most: Accuracy that all layers together may lose according to the table; None for no limit.
     """
     layers = table.layers
 
@@ -259,7 +261,7 @@ def _best_step(
             costs = spent(name, place + 1) - spent(name, place)
             saves = layers[name][place].ebops - layers[name][place + 1].ebops
             if most is None or total + costs <= most:
-                # Of steps that cost nothing, the one that saves most.
+                # Among steps that cost nothing, the one that saves most is chosen.
                 open_to.append((saves / (costs + 1e-6), name))
     return max(open_to)[1] if open_to else None
 
@@ -275,21 +277,24 @@ def find_bits(
     ranges: Any = None,
     input_type: FixedType | None = None,
 ) -> dict[str, LayerBits]:
-    """Mixed precision for a float model: the bits that `assign` finds, measured as a whole.
+    """Find mixed precision for a float model: `assign` with measurements of the whole model.
 
     Args:
-        model: As `sensitivity` takes it, and so `x`, `y`, `ranges` and `input_type`.
-        x: Samples.
-        y: Their classes.
+        model: As for `sensitivity`.
+        x: Samples, float [n, ...].
+        y: Their classes, int [n].
         loss: Accuracy on these samples that may be lost, from 0 to 1.
-        bits: By layer, as `calibrate` takes it: what to start from, see `narrower`. By default all
-            layers have `CHOICES`.
-        table: What `sensitivity` found for these bits, if it has been asked.
-        ranges: Samples that ranges are measured on, by default `x`.
-        input_type: Of an element of the model's inputs.
+        bits: Bits by layer to start from, as for `calibrate`; see `narrower`. By default `CHOICES`
+            are tried for all layers.
+        table: The result of `sensitivity` for these bits, if it is known already.
+        ranges: Samples on which ranges are measured; by default `x`.
+        input_type: The type of the model's inputs; None counts them as float.
 
     Returns:
-        `bits`, with those that were found in place of a layer's own or the default's.
+        `bits`, with the found bits of each layer.
+
+    Raises:
+        InputError, UnsupportedError: as `sensitivity`.
     """
     calibration = Calibration(model, x if ranges is None else ranges)
     samples, kept = read_samples(model, x), dict(bits or {})
@@ -301,15 +306,15 @@ def find_bits(
 
 
 def accuracy(network: Network, samples: Samples, y: NDArray[np.integer[Any]]) -> float:
-    """Share of samples whose largest output stands at the label.
+    """The share of samples whose largest output is at the label's index, from 0 to 1.
 
     Args:
-        network: Quantized or not.
-        samples: An array per input.
+        network: A network, quantized or not.
+        samples: An array [n, ...] for each input.
         y: Classes of the samples, int [n].
 
     Raises:
-        InputError: if the network gives no scores of classes, or `y` isn't their numbers.
+        InputError: if the network's output isn't [n, classes], or `y` aren't indices of classes.
     """
     found = outputs(network, samples)
     labels = np.asarray(y)
@@ -321,8 +326,10 @@ def accuracy(network: Network, samples: Samples, y: NDArray[np.integer[Any]]) ->
     count, classes = found[0].shape
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
         raise InputError(
-            f"labels are {labels.dtype} {list(labels.shape)}; they have to be integers [{count}]"
+            f"labels are {labels.dtype} {list(labels.shape)}; they must be integers [{count}]"
         )
     if labels.min() < 0 or labels.max() >= classes:
-        raise InputError(f"labels are from {labels.min()} to {labels.max()}, of {classes} classes")
+        raise InputError(
+            f"labels are from {labels.min()} to {labels.max()}, but there are {classes} classes"
+        )
     return float(np.mean(found[0].argmax(axis=1) == labels))

@@ -1,4 +1,4 @@
-"""What quantization made of a model, as tables and as JSON."""
+"""Shows the outcome of quantizing a model as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _plain(bits: LayerBits) -> dict[str, Any]:
 
 
 def _sensitivity(table: Sensitivity) -> Table:
-    """A row per layer, a column per precision: accuracy lost, in percent."""
+    """A table of the accuracy lost in percent, with a row per layer and a column per precision."""
     widths = list(dict.fromkeys(_label(cell.bits) for cell in table.cells))
     shown = Table("layer", *widths, title="accuracy lost in %, one layer quantized")
     for layer, cells in table.layers.items():
