@@ -338,7 +338,7 @@ def test_an_input_that_rounds_too_much_is_named_and_mended(converted):
         return fidelity.results([expected[tensor.name] for tensor in design.outputs])
 
     before = found(input_precision="fixed<4,3>")
-    assert before.blame.layer == "x" and "rounds what it is given" in before.warning
+    assert before.blame.layer == "x" and "rounds its values" in before.warning
     key, _, value = before.blame.setting.partition("=")
     after = found(input_precision="fixed<4,3>", settings=((key, value),))
     assert after.outputs[0].close

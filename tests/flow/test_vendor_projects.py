@@ -51,7 +51,7 @@ def test_one_tool_leaves_the_others_as_they_are(project):
 @pytest.mark.parametrize(
     ("tools", "options", "words"),
     [
-        (["vivado", "quartus"], {"part": "xcku5p"}, "--part and --board are of one tool"),
+        (["vivado", "quartus"], {"part": "xcku5p"}, "--part and --board apply to one tool"),
         (["quartus"], {"board": "basys3"}, "Digilent Basys 3 is built with vivado, not with quart"),
         (["vivado"], {"board": "basys3", "part": "xcku5p"}, "the Digilent Basys 3 has xc7a35tcpg2"),
     ],

@@ -1,1 +1,1 @@
-"""The flow over a project directory: convert, verify, synthesize, summarize."""
+"""The steps of the flow on a project directory: convert, verify, synthesize, summarize."""

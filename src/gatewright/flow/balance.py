@@ -1,4 +1,4 @@
-"""Reuse factors by throughput: what a design is held up by, and what an interval costs."""
+"""Finds a design's bottleneck, and the cheapest reuse factors for an initiation interval."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ class Bottleneck:
     """The layer that decides a design's initiation interval.
 
     Attributes:
-        layer: its name.
-        interval: clock cycles per tensor.
-        reuse: its reuse factor, where it multiplies by weights.
-        multipliers: what it multiplies with now.
-        faster_reuse: the greatest reuse factor at which it takes half the cycles, or less.
-        faster_multipliers: what it would multiply with then.
-        extra_area: what that would cost more, in the unit of the target's fabric; estimated.
+        layer: Its name.
+        interval: Clock cycles per tensor.
+        reuse: Its reuse factor; None if it doesn't multiply by weights.
+        multipliers: The number of its multipliers, likewise.
+        faster_reuse: The greatest reuse factor with at most half the interval; None if there is
+            none.
+        faster_multipliers: The number of multipliers at that reuse factor.
+        extra_area: The estimated additional area at that reuse factor, in the unit of the target's
+            fabric.
     """
 
     layer: str
@@ -41,9 +43,9 @@ def bottleneck(design: Design, rtl: RtlProject, target: Target) -> Bottleneck | 
     """The layer whose module takes the most cycles per tensor; None if none takes more than one.
 
     Args:
-        design: the model.
-        rtl: what was emitted for it.
-        target: what it is built for.
+        design: The design.
+        rtl: Its RTL project.
+        target: Its target.
     """
     slowest = max((m for m in rtl.modules if m.layer), key=lambda m: m.interval, default=None)
     if slowest is None or slowest.interval == 1:
@@ -70,15 +72,15 @@ def bottleneck(design: Design, rtl: RtlProject, target: Target) -> Bottleneck | 
 
 
 def balanced(design: Design, interval: int, target: Target) -> dict[str, int]:
-    """The cheapest reuse factor of each layer that takes no more than `interval` cycles a tensor.
+    """The cheapest reuse factor of each layer with at most `interval` cycles per tensor.
 
     Args:
-        design: the model, at any reuse factors.
-        interval: clock cycles per tensor that the whole design may take.
-        target: what it is built for.
+        design: The design, with any reuse factors.
+        interval: Greatest initiation interval of the design in clock cycles.
+        target: Its target.
 
     Returns:
-        Reuse factor by layer, for those that multiply by weights.
+        Reuse factors by layer, for layers that multiply by weights.
 
     Raises:
         DesignFailure: if a layer can't be that fast.
@@ -99,10 +101,10 @@ def balanced(design: Design, interval: int, target: Target) -> dict[str, int]:
 
 
 def check_interval(rtl: RtlProject, interval: int) -> None:
-    """Check that a design is as fast as it should be.
+    """Check that a design has at most a given initiation interval in clock cycles.
 
     Raises:
-        DesignFailure: if it isn't; names the layer that holds it up.
+        DesignFailure: if it hasn't, naming its slowest layer.
     """
     if rtl.interval > interval:
         slowest = max((m for m in rtl.modules if m.layer), key=lambda m: m.interval)

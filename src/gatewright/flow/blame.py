@@ -1,4 +1,4 @@
-"""Why a layer of hardware gives other values than the model: which type, and what mends it."""
+"""Finds the type that makes a layer's values in hardware differ from the model's, and a remedy."""
 
 from __future__ import annotations
 
@@ -29,23 +29,26 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-#: Bits that a type is widened by at most, and that a table's size grows by.
+#: Most bits by which a proposed type or a table's index is wider.
 _MOST_BITS = 16
 _MOST_ENTRIES = 1 << 16
-#: What an error is brought to, as a share of the greatest value.
+#: The error that a proposed type aims at, as a fraction of the greatest value.
 _FINE = 2.0**-11
-#: Coarser steps of an index are nobody's choice but the user's.
+#: Steps of a table's index that are coarser than this can only be the user's choice.
 _COARSE = 2.0**-6
 
 
 def explain(stage: Stage, wanted: Floats, got: Floats, reach: tuple[float, float]) -> Cause:
-    """Why a stage gives other values than the model does of the same inputs.
+    """Why a stage's values differ from the model's on the same inputs.
 
     Args:
         stage: The stage.
-        wanted: What the model gives, any shape.
-        got: What the hardware gives, as many elements.
-        reach: Least and greatest value that the model itself has here.
+        wanted: The model's values, of any shape.
+        got: The hardware's values, with as many elements.
+        reach: Least and greatest value of the model here, on its own inputs.
+
+    Returns:
+        The most probable cause, with a setting that removes it if there is one.
     """
     wanted, got = wanted.reshape(-1), got.reshape(-1)
     worst = int(np.abs(wanted - got).argmax())
@@ -80,12 +83,21 @@ def explain(stage: Stage, wanted: Floats, got: Floats, reach: tuple[float, float
         reason = f"its results are rounded to steps of {2.0**-kernel.output.type.frac:.3g}"
         return _cause(kernel, "result", kernel.output.type, reason, wider)
     kernel = stage.kernels[-1]
-    reason = "computes something else than the model's layer"
+    reason = "computes something other than the model's layer"
     return _blamed(kernel, kernel.output.type, reason)
 
 
 def wide_enough(of: FixedType, low: float, high: float) -> FixedType | None:
-    """The type with as many integer bits more as hold an interval; None if no word is so wide."""
+    """The type with enough more integer bits to hold an interval.
+
+    Args:
+        of: The type.
+        low: The interval's least value.
+        high: The interval's greatest value.
+
+    Returns:
+        The type; None if it would be wider than `WORD_BITS`.
+    """
     signed = of.signed or low < 0
     step = 2.0**-of.frac
     bits = max(of.integer - of.signed, 1 - of.frac)
@@ -98,7 +110,7 @@ def wide_enough(of: FixedType, low: float, high: float) -> FixedType | None:
 
 
 def beyond(values: Floats, of: FixedType) -> NDArray[np.bool_]:
-    """Which values lie outside of what a type holds, by more than it rounds."""
+    """Which values lie outside a type's range by at least one unit of its last place."""
     step = 2.0**-of.frac
     return (values >= (of.max + 1) * step) | (values <= (of.lowest - 1) * step)
 
@@ -127,7 +139,7 @@ def _range(
 
 
 def _inside(stage: Stage, kernel: Kernel, error: float, scale: float) -> Cause | None:
-    """What inside a kernel makes the error: weights, sums or tables, whichever makes most."""
+    """The cause within a kernel with the greatest error: weights, sums or tables; else None."""
     found: list[tuple[float, Cause]] = []
     if isinstance(kernel, Weighted | BatchNorm | LeakyRelu):
         found += _of_weights(stage, kernel, error, scale)
@@ -157,12 +169,12 @@ def _inside(stage: Stage, kernel: Kernel, error: float, scale: float) -> Cause |
 
 
 def _missing_bits(error: float) -> int:
-    """Bits that bring an error of a function with results of about 1 to 2^-10."""
+    """The bits that reduce an error to 2^-10, for functions with results of about 1."""
     return min(_MOST_BITS, max(1, math.ceil(math.log2(error)) + 10))
 
 
 def _of_softmax(kernel: Softmax, error: float) -> Iterator[tuple[float, Cause]]:
-    """What tables of a softmax, and what indexes them, make of the error at most."""
+    """Possible causes in a softmax, its tables and their indices, each with its largest error."""
     for what, of in (("exp_table", kernel.exp_type), ("inv_table", kernel.inv_type)):
         step = 2.0**-of.frac
         reason = f"its {what} has values in steps of {step:.3g}"
@@ -188,17 +200,17 @@ def _of_softmax(kernel: Softmax, error: float) -> Iterator[tuple[float, Cause]]:
 def _of_weights(
     stage: Stage, kernel: Any, error: float, scale: float
 ) -> Iterator[tuple[float, Cause]]:
-    """What types of weights and of biases make of the error at most, and what mends that."""
+    """Possible causes in the types of weights and biases, each with its largest error."""
     x = kernel.inputs[0].type
     reach = max(-x.min, x.max) * 2.0**-x.frac
     for what, values, of, multiplies in _factors(stage, kernel):
         try:
             lost = np.abs(values - to_float(from_float(values, of), of.frac))
         except GatewrightError:
-            continue  # wider than what floats are cast to
+            continue  # floats can't be cast to such a wide type
         if not lost.any():
             continue
-        # Of the sum with most of it, each input at its end.
+        # The largest error of a sum, with each input at an end of its range.
         share = float(lost.sum(axis=0).max() * reach if multiplies else lost.max())
         wider: FixedType | None
         if beyond(values, of).any():
@@ -215,7 +227,7 @@ def _of_weights(
 
 
 def _factors(stage: Stage, kernel: Any) -> Iterator[tuple[str, Floats, FixedType, bool]]:
-    """Constants as the model has them: what, values, type in hardware, whether they multiply."""
+    """The model's constants: name, values, type in hardware, and whether they are factors."""
     layers = [each for each in (*stage.chain, stage.layer) if each.weights]
     if isinstance(kernel, BatchNorm):
         for layer in layers:
@@ -246,7 +258,7 @@ def _factors(stage: Stage, kernel: Any) -> Iterator[tuple[str, Floats, FixedType
 
 
 def _normalization(layer: Layer) -> tuple[Floats, Floats]:
-    """Factor and summand that a batch normalization is."""
+    """The factor and the offset of a batch normalization, float64 [channels] each."""
     found = {name: np.asarray(array, np.float64) for name, array in layer.weights.items()}
     epsilon: Any = layer.arguments["epsilon"]
     scale = found.get("gamma", 1.0) / np.sqrt(found["moving_variance"] + epsilon)

@@ -1,4 +1,4 @@
-"""Timing closure: a pipeline is cut again until a router meets the clock that was asked for."""
+"""Timing closure: a pipeline is cut again until the routed design meets the requested clock."""
 
 from __future__ import annotations
 
@@ -26,22 +26,25 @@ def close_timing(
     progress: Progress = silent,
     notice: Progress = silent,
 ) -> Stamp[PlaceResults]:
-    """Place and route a project; where the clock is missed, cut its pipeline again and repeat.
+    """Place and route a project; if it misses the clock, cut its pipeline again and repeat.
 
-    How much longer the longest path became than the delay model had said is the factor that the
-    model's times are multiplied by in the next round. The RTL of the last round stays.
+    In the next round the delay model's times are multiplied by the ratio of the routed longest path
+    to the predicted one. The RTL of the last round stays.
 
     Args:
-        directory: a converted project, cut for the target's family.
-        target_name: a device, see `place`.
-        rounds: how often it is placed at most.
-        seeds: of the placer, see `place`; the worst one must meet the clock.
-        progress: is told what is being done.
-        notice: is told what each round has found.
+        directory: A converted project, cut for the target's family.
+        target_name: A device, see `place`.
+        rounds: Most rounds of placement.
+        seeds: The number of the placer's seeds, see `place`; the worst one must meet the clock.
+        progress: Called with a line before each phase.
+        notice: Called with a line after each round that missed the clock.
+
+    Returns:
+        The stamp of the last placement, which may have missed the clock.
 
     Raises:
-        DesignFailure, InputError, UnsupportedError: as `place` does; an InputError too if the
-            project was cut for another family.
+        DesignFailure, InputError, UnsupportedError: as `place`; also InputError if the project was
+            cut for another family.
     """
     for number in range(1, rounds + 1):
         stamp = place(directory, target_name, seeds=seeds, progress=progress)
@@ -66,7 +69,7 @@ def close_timing(
 
 
 def _finest(found: Routed, derate: float, target_name: str) -> str | None:
-    """Why no pipeline can be cut finer than one that was routed; None if one can."""
+    """Why a routed pipeline can't be cut any finer; None if it can."""
     asked = f"more than {found.clock_ns:.4g} ns"
     if found.predicted_ns is not None and found.predicted_ns > found.clock_ns:
         return f"a path takes {found.predicted_ns:.4g} ns by the delay model, {asked}"
@@ -77,9 +80,9 @@ def _finest(found: Routed, derate: float, target_name: str) -> str | None:
 
 
 def next_derate(found: Routed) -> float | None:
-    """What the delay model's times must be multiplied by to say what the router found.
+    """The factor for the delay model's times with which it would predict the routed path.
 
-    None if the model said nothing of the design.
+    None if the model made no prediction for this design.
     """
     if found.path_ratio is None or found.derate is None:
         return None

@@ -1,4 +1,4 @@
-"""Holding results against one another: the first difference, in the order of the network."""
+"""Compares values of tensors: the differing vectors, and the first difference."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def difference_of(
     reference: str,
     subject: str,
 ) -> Difference | None:
-    """The first difference of a tensor's values, (vectors, ...); None if there is none.
+    """The first difference between a tensor's values; None if there is none.
 
     Args:
-        layer: which puts it out, as reports name it.
-        tensor: the tensor.
-        expected: its values by `reference`.
-        got: its values by `subject`.
-        reference: what computed the expected ones, in words.
-        subject: what computed the others.
+        layer: The layer that computes it, by its name in reports.
+        tensor: The tensor.
+        expected: The expected values, int64 (vectors, ...).
+        got: The actual values, of the same shape.
+        reference: What computed the expected values, in words.
+        subject: What computed the actual values, in words.
     """
     found = first_difference(expected, got)
     if found is None:
@@ -54,13 +54,13 @@ def difference_of(
 def differing_in_any(
     expected: Sequence[NDArray[np.int64]], got: Sequence[NDArray[np.int64]]
 ) -> NDArray[np.int64]:
-    """Indices of vectors that differ in any of several tensors, each (vectors, ...)."""
+    """Indices of the vectors that differ in any of several tensors, each (vectors, ...)."""
     found = [differing_vectors(a, b.reshape(a.shape)) for a, b in zip(expected, got, strict=True)]
     return np.unique(np.concatenate(found))
 
 
 def differing_vectors(expected: NDArray[np.int64], got: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Indices of the vectors with an element that differs; both arrays are (vectors, ...)."""
+    """Indices of the vectors with a differing element; both arrays are (vectors, ...)."""
     flat = (expected != got).reshape(len(expected), -1)
     return np.flatnonzero(flat.any(axis=1))
 
@@ -68,7 +68,7 @@ def differing_vectors(expected: NDArray[np.int64], got: NDArray[np.int64]) -> ND
 def first_difference(
     expected: NDArray[np.int64], got: NDArray[np.int64]
 ) -> tuple[int, int, int, int] | None:
-    """Vector, element, expected and actual value of the first difference; None if there is none."""
+    """Vector, element, expected and actual value of the first difference; None without one."""
     vectors = differing_vectors(expected, got)
     if not len(vectors):
         return None

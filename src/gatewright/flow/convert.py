@@ -1,4 +1,4 @@
-"""From a model to a project directory: HLS project, design, RTL."""
+"""Converts a model to a project directory with HLS project, design and RTL."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ if TYPE_CHECKING:
     from gatewright.frontend.network import Network
     from gatewright.rtl.manifest import RtlProject
 
-#: What a conversion makes, all of which later steps, or people, read.
+#: Folders that a conversion makes.
 _MADE = ("hls", "model", "rtl")
 
-#: The network as it was read, below "model": absent where hls4ml had read the model before us.
+#: Stem of the network's files in "model"; absent if the model was a graph of hls4ml.
 NETWORK = "network"
 
-#: What a conversion makes of a directory, and what the steps after it put there.
+#: Folders that a conversion and later steps make.
 _FOLDERS = ("hls", "model", "place", "rtl", "sim", "steps", "synth", "vendor")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a conversion was asked for, as `convert.json` tells it."""
+    """The request of a conversion, as saved in `convert.json`."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -79,25 +79,27 @@ def convert(
     name: str | None = None,
     progress: Progress = silent,
 ) -> Stamp[ConvertResults]:
-    """Make, or bring up to date, the project directory of a model.
+    """Make the project directory of a model, or bring it up to date.
 
-    If it fails, what stood there stays as it was. Files that it made and that are missing or have
-    changed are made again, with all others.
+    If it fails, the directory stays as it was. If files of an earlier conversion are missing or
+    have changed, all its files are made again.
 
     Args:
-        model: a model file, or a live Keras model (which is converted anew each time).
-        weights: weights file where the model file holds the architecture alone.
-        options: what to make of it.
-        directory: the project directory.
-        name: of the top module; default the model file's.
-        progress: is told what is being done.
+        model: A model file, or a live Keras model, which is always converted again.
+        weights: Weights file if the model file holds the architecture only.
+        options: Options of the conversion.
+        directory: The project directory.
+        name: Name of the top module; by default the model file's name.
+        progress: Called with a line before each phase.
 
     Returns:
-        The stamp of the step "convert"; its `cause` says which file was not what it had made.
+        The stamp of the step "convert"; its `cause` names a file that was missing or had changed.
 
     Raises:
         InputError: if the model, the weights or an option is wrong, or the directory holds
             something else.
+        UnsupportedError: if the model can't be built.
+        DesignFailure: if the requested interval can't be reached.
     """
     options = resolve(options)
     target = target_of(options)
@@ -132,18 +134,21 @@ def convert(
 
 
 def recut(directory: Path, derate: float, *, progress: Progress = silent) -> Stamp[ConvertResults]:
-    """Cut the pipeline of a converted project anew, with other times of the delay model.
+    """Cut the pipeline of a converted project again, with scaled times of the delay model.
 
-    The RTL is written again from the design, which stays as it is, as do reuse factors. FIFOs get
-    the depths that they have before these are measured.
+    The RTL is written again; the design and its reuse factors stay. FIFOs get their default depths
+    again, as before they are measured.
 
     Args:
-        directory: a converted project.
-        derate: what times of the target's delay model are multiplied by.
-        progress: is told what is being done.
+        directory: A converted project.
+        derate: Factor for the times of the target's delay model.
+        progress: Called with a line before each phase.
+
+    Returns:
+        The new stamp of the step "convert".
 
     Raises:
-        InputError: if the directory is none, or its design has changed.
+        InputError: if the directory isn't a converted project, or its design has changed.
     """
     with held(directory, progress):
         if changed := changed_files(directory, ["model"]):
@@ -170,10 +175,10 @@ def recut(directory: Path, derate: float, *, progress: Progress = silent) -> Sta
 
 
 def target_of(options: ConvertOptions) -> Target:
-    """The target that a pipeline is cut for, with the times of its delay model as asked for.
+    """The target for which a pipeline is cut, its delay model scaled by the options' derate.
 
     Raises:
-        InputError: if it does not exist.
+        InputError: if the target doesn't exist.
     """
     return load_target(options.target).derated(options.derate)
 
@@ -182,7 +187,7 @@ def load_design(directory: Path) -> Design:
     """The design of a converted project directory.
 
     Raises:
-        InputError: if the directory is none.
+        InputError: if the directory isn't a converted project.
     """
     from gatewright.design.dataflow import Design
 
@@ -191,10 +196,10 @@ def load_design(directory: Path) -> Design:
 
 
 def load_read_network(directory: Path) -> Network | None:
-    """The network as it was read; None if the model came as a graph that hls4ml had made of it.
+    """The network of a project as it was read; None if the model was a graph of hls4ml.
 
     Raises:
-        InputError: if the directory is none, or its record of the network is damaged.
+        InputError: if the directory isn't a converted project, or its network is damaged.
     """
     from gatewright.frontend.record import load_network
 
@@ -209,7 +214,7 @@ def load_rtl(directory: Path) -> RtlProject:
     """The RTL project of a converted project directory.
 
     Raises:
-        InputError: if the directory is none, or a file of the project is missing.
+        InputError: if the directory isn't a converted project, or an RTL file can't be read.
     """
     from gatewright.rtl.manifest import RtlProject
 
@@ -228,10 +233,10 @@ def load_rtl(directory: Path) -> RtlProject:
 
 
 def load_request(directory: Path) -> Request:
-    """What a conversion was asked for.
+    """The request of a project's conversion.
 
     Raises:
-        InputError: if the directory has no readable record of it.
+        InputError: if the directory has no readable `convert.json`.
     """
     path = directory / "convert.json"
     try:
@@ -243,17 +248,17 @@ def load_request(directory: Path) -> Request:
 
 
 def changed_files(directory: Path, folders: Sequence[str] = _MADE) -> list[str]:
-    """What in a project directory is not as its conversion, or the sizing of its FIFOs, made it.
+    """The files that differ from those that the conversion, or the sizing of FIFOs, has made.
 
     Args:
-        directory: a converted project.
-        folders: those of "hls", "model" and "rtl" that are looked at.
+        directory: A converted project.
+        folders: Those of "hls", "model" and "rtl" that are checked.
 
     Returns:
         For each such file its path in the directory, and what is wrong with it.
 
     Raises:
-        InputError: if the directory is none.
+        InputError: if the directory isn't a converted project.
     """
     return _unlike(directory, conversion_of(directory), folders)
 
@@ -280,15 +285,15 @@ def _made(directory: Path) -> list[Path]:
 
 
 def design_files(directory: Path) -> list[Path]:
-    """The files of a converted project directory that hold its design."""
+    """The files with the design of a converted project directory."""
     return [directory / "model" / f"design{suffix}" for suffix in (".json", ".npz")]
 
 
 def require_project(directory: Path) -> None:
-    """Check that a directory is there, whose conversion may still be going on.
+    """Check that a project directory exists. Its conversion may still be running.
 
     Raises:
-        InputError: if there is none.
+        InputError: if it doesn't exist, or isn't a directory.
     """
     if not directory.is_dir():
         what = "is not a directory" if directory.exists() else "does not exist"
@@ -299,7 +304,7 @@ def conversion_of(directory: Path) -> Stamp[ConvertResults]:
     """The stamp of the conversion of a project directory.
 
     Raises:
-        InputError: if it is none, or its conversion was interrupted.
+        InputError: if it isn't a converted project, or its conversion was interrupted.
     """
     require_project(directory)
     if not (directory / "rtl").is_dir() or not (directory / "model").is_dir():
@@ -313,7 +318,7 @@ def conversion_of(directory: Path) -> Stamp[ConvertResults]:
             "that was interrupted; run 'gatewright convert' again"
         )
     for name in stamp.files:
-        # Who opens a pipe or reads a device may wait for ever.
+        # Opening a pipe or reading a device may block for ever.
         with suppress(FileNotFoundError, NotADirectoryError):
             if not stat.S_ISREG((directory / name).lstat().st_mode):
                 raise InputError(
@@ -324,7 +329,7 @@ def conversion_of(directory: Path) -> Stamp[ConvertResults]:
 
 
 def _check_directory(directory: Path) -> None:
-    """Refuse to overwrite what isn't ours."""
+    """Refuse a directory that holds files that Gatewright hasn't made."""
     if str(directory) == "":
         raise InputError("--output: names no directory")
     if directory.is_symlink() and not directory.exists():
@@ -339,26 +344,26 @@ def _check_directory(directory: Path) -> None:
 
 
 def _remove_empty(directory: Path) -> None:
-    """Remove what a failed conversion has made of directories."""
+    """Remove the empty directories that a failed conversion has made."""
     for folder in (directory / "steps", directory):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
 def _content(model: Path | Any, *others: Path | None) -> str:
-    """Hash of the files of a model and of its data; of a live model, one never found again."""
+    """A hash of the files of a model and its data; for a live model a value that never recurs."""
     files = model_files(*(path for path in (model, *others) if isinstance(path, Path)))
     return hash_files(files) if isinstance(model, Path) else uuid4().hex
 
 
 def model_files(*paths: Path) -> list[Path]:
-    """The files that a model and its data are in.
+    """The files of a model and its data.
 
     Args:
-        paths: files, and directories of saved models.
+        paths: Files, and directories of SavedModels.
 
     Raises:
-        InputError: if one is neither.
+        InputError: if a path is neither.
     """
     files: list[Path] = []
     for path in paths:
@@ -407,14 +412,14 @@ def _convert(
 
 @dataclass(frozen=True)
 class ReadDesign:
-    """A model as a design, before any RTL.
+    """A model as a design, before its RTL.
 
     Attributes:
-        source: the model as the frontend holds it.
-        graph: what hls4ml made of it.
-        design: the same, lowered to kernels.
-        options: those asked for, with the reuse factors that a requested interval decided.
-        notes: requests not honoured.
+        source: The model as `frontend.load` returned it.
+        graph: hls4ml's ModelGraph.
+        design: The graph lowered to kernels.
+        options: The requested options, with the reuse factors for a requested interval.
+        notes: Requests not honoured, and other lines for the user.
     """
 
     source: Any
@@ -434,20 +439,22 @@ def read_design(
     clock_ns: float,
     progress: Progress = silent,
 ) -> ReadDesign:
-    """Read a model and make a design of it.
+    """Read a model and lower it to a design.
 
     Args:
-        model: a model file, or a live Keras model.
-        weights: weights file where the model file holds the architecture alone.
-        options: what to make of it, resolved.
-        hls: an empty directory for hls4ml.
-        name: of the top module.
-        target: the target of these options.
-        clock_ns: clock period.
-        progress: is told what is being done.
+        model: A model file, or a live Keras model.
+        weights: Weights file if the model file holds the architecture only.
+        options: Resolved options of the conversion.
+        hls: An empty directory for hls4ml.
+        name: Name of the top module.
+        target: The target of these options.
+        clock_ns: Clock period in ns.
+        progress: Called with a line before each phase.
 
     Raises:
         InputError: if the model, the weights or an option is wrong.
+        UnsupportedError: if the model can't be built.
+        DesignFailure: if a layer can't reach the requested interval.
     """
     from gatewright import frontend
     from gatewright.lower import lower
@@ -478,7 +485,7 @@ def read_design(
 
 
 def clock_of(options: ConvertOptions, target: Target) -> float:
-    """Clock period in ns that options ask for, or the target's.
+    """The requested clock period in ns, or the target's.
 
     Raises:
         InputError: if registers alone take longer.
@@ -500,15 +507,15 @@ def write_rtl(
     rtl: Path,
     depths: Mapping[str, int] | None = None,
 ) -> RtlProject:
-    """Write a design's RTL as the options of its conversion say.
+    """Write a design's RTL with the options of its conversion.
 
     Args:
-        design: the model.
-        options: what was requested.
-        target: the target of these options.
-        clock_ns: clock period.
-        rtl: an empty directory.
-        depths: beats that FIFOs hold, by instance name, where they are known.
+        design: The design.
+        options: Options of the conversion.
+        target: The target of these options.
+        clock_ns: Clock period in ns.
+        rtl: An empty directory.
+        depths: Depths of FIFOs in beats, by instance name; others have their default depths.
     """
     from gatewright.emit import emit
 
@@ -532,7 +539,7 @@ def _write_request(directory: Path, request: Request) -> None:
 
 
 def _interval(options: ConvertOptions, clock_ns: float) -> int | None:
-    """Clock cycles per sample that are asked for."""
+    """The requested initiation interval in clock cycles, or None."""
     if options.fps is not None:
         return max(1, math.floor(1e9 / (options.fps * clock_ns)))
     return options.target_ii
@@ -541,7 +548,7 @@ def _interval(options: ConvertOptions, clock_ns: float) -> int | None:
 def _balanced(
     options: ConvertOptions, design: Design, interval: int, target: Target
 ) -> ConvertOptions:
-    """Options with the cheapest reuse factors; those that the user set for a layer stay."""
+    """The options with the cheapest reuse factors; the user's settings of layers override them."""
     chosen = balanced(design, interval, target)
     settings = tuple((f"{layer}.reuse_factor", str(r)) for layer, r in chosen.items())
     return replace(options, settings=(*settings, *options.settings))

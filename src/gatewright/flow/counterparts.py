@@ -1,7 +1,7 @@
-"""Which tensors of a design are results of the layers that a model was read with.
+"""Finds the tensors of a design that are results of the model's layers.
 
-Passes and hls4ml rename, split, merge and leave out layers. What is compared is found by what reads
-it: the result of a layer is what the first kernel of the layer behind it takes.
+Passes and hls4ml rename, split, merge and drop layers. So the result of a layer is found by its
+reader: it is the input of the first kernel of the next layer.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ if TYPE_CHECKING:
     from gatewright.design.dataflow import Design
     from gatewright.kernels import Kernel, Tensor
 
-#: What hls4ml puts before and behind a layer's name for the nodes that it makes of it.
+#: Prefixes and suffixes of the nodes that hls4ml and the passes make of a layer.
 _STARTS = ("", "repack_", "bnbt_", "zp1d_", "zp2d_")
 _ENDS = ("", "_depthwise", "_pointwise", "_alpha", "_scale")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the network between tensors that the design has, too.
+    """A part of the network between tensors that the design has as well.
 
     Attributes:
         layer: The layer whose result, or whose result before its activation, ends the stage.
-        part: "whole" for all of the layer; "linear" without its activation, "activation" that
-            alone.
+        part: "whole" for the whole layer, "linear" for it without its activation, "activation" for
+            its activation only.
         chain: Layers before it whose results the design doesn't have, in order.
-        sources: Layers whose results come in, in the order of the network.
-        inputs: Their tensors; of an activation the layer's own, before it.
-        kernels: What computes the stage in hardware, in order.
-        result: What comes out.
+        sources: Names of the layers whose results are the inputs, in the network's order. Empty for
+            an activation.
+        inputs: The tensors of these; for an activation the layer's result before it.
+        kernels: The kernels that compute the stage in hardware, in order.
+        result: The tensor of the result.
     """
 
     layer: Layer
@@ -46,7 +47,10 @@ class Stage:
 
 
 def stages(network: Network, design: Design) -> list[Stage]:
-    """The stages of a network, in its order; layers without a counterpart are in chains, or out."""
+    """The stages of a network, in its order.
+
+    Layers whose results the design doesn't have are parts of chains, or are left out.
+    """
     return _Search(network, design).run()
 
 
@@ -79,19 +83,19 @@ class _Search:
                 continue
             names = {name for each in (*chain, layer) for name in self._own(each)}
             if layer.name not in ends and any(kernel.layer not in names for kernel in kernels):
-                continue  # something stands between that is no part of these layers
+                continue  # a kernel in between belongs to none of these layers
             self._found[layer.name] = result
             found += self._split(Stage(layer, "whole", chain, sources, read, kernels, result))
         return found
 
     def _seen(self, name: str) -> str:
-        """The layer whose result a layer's is, where that does nothing."""
+        """The layer whose result this layer passes on; the layer itself if it computes anything."""
         while (layer := self._layers[name]).kind in IDENTITY:
             name = layer.inputs[0]
         return name
 
     def _own(self, layer: Layer) -> list[str]:
-        """Names that kernels of a layer can have."""
+        """The names that kernels of a layer can have."""
         activation = layer.arguments.get("activation")
         word = activation.kind if isinstance(activation, Object) else activation
         name = self._named[layer.name]
@@ -99,7 +103,7 @@ class _Search:
         return [*own, f"{name}_{word}"] if isinstance(word, str) else own
 
     def _read_as(self, name: str) -> Tensor | None:
-        """The tensor in which the kernels of a layer's readers find its result."""
+        """The tensor from which the kernels of a layer's readers read its result; or None."""
         for reader in self._network.layers:
             read = [self._seen(each) for each in reader.inputs]
             if name not in read or reader.kind in IDENTITY:
@@ -111,7 +115,7 @@ class _Search:
         return None
 
     def _behind(self, layer: Layer) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
-        """What has to be computed before a layer, and of whose results."""
+        """The layers to compute before a layer, and the names of those that they start from."""
         chain: set[str] = set()
         sources: set[str] = set()
         waiting = [self._seen(name) for name in layer.inputs]
@@ -126,7 +130,7 @@ class _Search:
         return tuple(ordered), tuple(n for n in self._layers if n in sources)
 
     def _between(self, read: tuple[Tensor, ...], result: Tensor) -> tuple[Kernel, ...] | None:
-        """The kernels that make a tensor of others; None if they read more than these."""
+        """The kernels that compute a tensor from others; None if they need further tensors."""
         known = {tensor.name for tensor in read}
         found: dict[str, Kernel] = {}
         waiting = [result.name]
@@ -141,7 +145,7 @@ class _Search:
         return tuple(sorted(found.values(), key=lambda kernel: self._order[kernel.layer]))
 
     def _split(self, stage: Stage) -> list[Stage]:
-        """The stage in two, where the activation of its layer has a kernel of its own."""
+        """The stage, split in two if its layer's activation has a separate kernel."""
         layer = stage.layer
         activation = layer.arguments.get("activation")
         word = activation.kind if isinstance(activation, Object) else activation
@@ -159,7 +163,7 @@ class _Search:
 
 
 def hardware_names(network: Network, design: Design) -> dict[str, str]:
-    """What each layer is called in hardware; some names can't be had there."""
+    """The name of each layer in hardware; some layers had to be renamed."""
     instead = {label: name for name, label in design.labels.items()}
     return {
         layer.name: instead.get(layer.label or layer.name, layer.name) for layer in network.layers
@@ -175,7 +179,7 @@ def inputs(network: Network, design: Design) -> dict[str, Tensor]:
 
 
 def skips(network: Network) -> dict[str, str]:
-    """By each layer that does nothing, the one whose result it passes on."""
+    """For each layer that does nothing, the layer whose result it passes on."""
     found: dict[str, str] = {}
     for layer in network.layers:
         if layer.kind in IDENTITY:

@@ -1,4 +1,4 @@
-"""Golden outputs against hls4ml's C++, compiled and run beside the rest of a verification."""
+"""Compares golden outputs with hls4ml's C++, which is compiled and run in parallel."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-#: Vectors that are compared at every layer; the outputs are compared on all.
+#: Number of vectors that are compared at every layer. Outputs are compared for all vectors.
 TRACED: Final = 1000
 
 _NAMES = ("C++ emulation", "NumPy golden")
@@ -39,13 +39,13 @@ _NAMES = ("C++ emulation", "NumPy golden")
 
 @dataclass(frozen=True)
 class Agreement:
-    """How golden outputs compare with hls4ml's C++.
+    """The comparison of golden outputs with hls4ml's C++.
 
     Attributes:
-        missing: Why they were not compared; None where they were.
-        mismatches: Vectors whose outputs differ; None where they were not compared.
-        layers: Per traced layer its name, and how many vectors were compared and differ.
-        difference: The first in the order of the network.
+        missing: Why there was no comparison; None if there was one.
+        mismatches: The number of vectors whose outputs differ; None without a comparison.
+        layers: For each traced layer the numbers of compared and of differing vectors.
+        difference: The first difference in the order of the network; None if there is none.
     """
 
     missing: str | None = None
@@ -55,13 +55,13 @@ class Agreement:
 
 
 class Emulated:
-    """hls4ml's C++ at work on samples, in a thread of its own; as a context it ends that.
+    """Runs hls4ml's C++ on samples in a separate thread, which ends with this context.
 
     Args:
         hls: The HLS project.
-        design: Of the same network.
-        words: Raw words per input of the design, (samples, *shape).
-        seconds: What the compiler may take.
+        design: The design of the same network.
+        words: Raw words for each input of the design, int64 (samples, *shape).
+        seconds: Limit of time for the compiler.
 
     Raises:
         InputError: if there is no such project.
@@ -89,11 +89,11 @@ class Emulated:
 
     @property
     def done(self) -> bool:
-        """Whether `against` has not to wait."""
+        """Whether the C++ has finished, so that `against` doesn't wait."""
         return self._work.done()
 
     def check(self) -> None:
-        """Raise what has failed by now, as `against` will."""
+        """Raise the error of the C++ if it has failed already; as `against` would."""
         if self.done:
             self._work.result()
 
@@ -101,10 +101,10 @@ class Emulated:
         """Wait for the C++, and compare.
 
         Args:
-            expected: Golden values by tensor, (samples, *shape).
+            expected: Golden values by tensor, int64 (samples, *shape).
 
         Raises:
-            InputError: if the C++ can't be compiled, or fails, other than by its limits.
+            InputError: if the C++ can't be compiled or fails, unless it exceeds a limit.
         """
         missing = self._work.result()
         if missing is not None:
@@ -126,7 +126,7 @@ class Emulated:
         return Agreement(None, mismatches, tuple(layers), difference)
 
     def _run(self) -> str | None:
-        """Compile, and run the samples; what comes to its limits is told, else None."""
+        """Compile the C++ and run it. Returns the limit that was exceeded, in words, or None."""
         try:
             self._emulation.compile(self._seconds)
         except TimeLimitError as error:

@@ -1,4 +1,4 @@
-"""The estimate of a model, or of a converted project, without synthesis."""
+"""Estimates a model, or a converted project, without synthesis."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
 def estimate_model(
     model: Path, weights: Path | None, options: ConvertOptions, progress: Progress = silent
 ) -> DesignEstimate:
-    """Estimate what a model file would become; nothing is kept.
+    """Estimate the design of a model file, without keeping any files.
 
     Args:
-        model: a model file.
-        weights: weights file where the model file holds the architecture alone.
-        options: what to make of it.
-        progress: is told what is being done.
+        model: A model file.
+        weights: Weights file if the model file holds the architecture only.
+        options: Options of the conversion.
+        progress: Called with a line before each phase.
 
     Raises:
         InputError: if the model, the weights or an option is wrong.
-        UnsupportedError: if the target's devices have no cost model.
+        UnsupportedError: if the model can't be built, or the target's devices have no cost model.
     """
     options = resolve(options)
     target = target_of(options)
-    load_cost_model(target)  # refused before the model is read
+    load_cost_model(target)  # refuse a wrong target before the model is read,
     clock_ns = clock_of(options, target)
-    model_files(model, *([weights] if weights else []))  # these, too
+    model_files(model, *([weights] if weights else []))  # and missing files
     with TemporaryDirectory() as scratch:
         name = identifier(model.stem)
         read = read_design(model, weights, options, Path(scratch), name, target, clock_ns, progress)
@@ -59,15 +59,16 @@ def estimate_model(
 def estimate_project(
     directory: Path, target: str | None = None, clock_ns: float | None = None
 ) -> DesignEstimate:
-    """Estimate a converted project, its FIFOs as deep as they were built.
+    """Estimate a converted project with the depths of its FIFOs.
 
     Args:
-        directory: a converted project.
-        target: another target than the project's.
-        clock_ns: another clock period than the project's; with another target, that target's.
+        directory: A converted project.
+        target: Another target; None for the project's.
+        clock_ns: Another clock period in ns; None for the project's or, with another target, for
+            that target's.
 
     Raises:
-        InputError: if the directory is none, or the target does not exist.
+        InputError: if the directory isn't a converted project, or the target doesn't exist.
         UnsupportedError: if the target's devices have no cost model.
     """
     require_project(directory)

@@ -1,7 +1,8 @@
-"""Whether hardware does what the model does: its values against the model's own framework.
+"""Compares the hardware's values with those of the model in its own framework.
 
-The framework works in a child process beside the build of the simulation. What it says is no matter
-of right or wrong RTL, so nothing here fails a verification; what can't be compared is said.
+The framework runs in a child process while the simulation is built. A difference here comes from
+the types, not from wrong RTL, so it doesn't fail a verification. If there is no comparison, the
+results say why.
 """
 
 from __future__ import annotations
@@ -37,45 +38,46 @@ if TYPE_CHECKING:
     Values = NDArray[np.int64]
     Floats = NDArray[np.float64]
 
-#: Vectors that are compared; fewer where the network is large, and of single layers.
+#: Number of compared vectors; fewer for large networks, and for single layers.
 VECTORS: Final = 1000
 LARGE: Final = 200
 _LARGE_MACS = 10_000_000
 _MOST_ELEMENTS = 1 << 28
 _LAYER_ELEMENTS = 1 << 22
 _LEAST = 16
-#: Agreement of classes that is thought good.
+#: Least agreement of classes without a warning.
 AGREEMENT: Final = 0.99
-#: Steps of an output's type, and share of the largest prediction, that are its last bits.
+#: Largest difference of an output without a warning: steps of its type, or a fraction of its
+#: greatest prediction, whichever is greater.
 STEPS: Final = 4
 SHARE: Final = 1 / 32
-#: What float32 may lose, of the largest value of a layer.
+#: Rounding error of float32, as a fraction of a layer's greatest value.
 _FLOAT32 = 2.0**-20
 _MOST_CLASSES = 1000
 
-#: Packages that the model's own prediction depends on, beside those of every step.
+#: Packages that the model's own prediction depends on, besides those of every step.
 _PACKAGES = ("keras", "tensorflow", "tf-keras")
 
-#: What a warning of random words ends with.
+#: End of a warning about random words.
 _RANDOM = ". Random words may reach further than real data; use --inputs to check yours"
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of the packages that predict; None where one isn't installed."""
+    """Versions of the packages that predict, by name; None if one isn't installed."""
     return versions_of(_PACKAGES)
 
 
 @dataclass(frozen=True)
 class Departure:
-    """What a stage of hardware gives, against the model's layer on the same inputs.
+    """The difference between a stage of the hardware and the model's layer on the same inputs.
 
     Attributes:
         stage: The stage.
-        wanted: What the model's layer gives, (vectors, *shape).
-        got: What the hardware gives.
+        wanted: The model's values, float64 (vectors, *shape).
+        got: The hardware's values, of the same shape.
         largest: Greatest absolute difference.
-        explained: How much of it the steps of its types can make.
-        share: The difference, of the greatest value that is wanted.
+        explained: Greatest difference that rounding to the types' steps explains.
+        share: `largest` as a fraction of the model's greatest value.
     """
 
     stage: Stage
@@ -87,36 +89,36 @@ class Departure:
 
     @property
     def name(self) -> str:
-        """The layer of hardware that ends the stage."""
+        """The name of the hardware layer that ends the stage."""
         kernels = self.stage.kernels
         return kernels[-1].layer if kernels else self.stage.layer.name
 
     @property
     def departs(self) -> bool:
-        """Whether it is further away than the steps of its types explain."""
+        """Whether the difference is larger than rounding to its types' steps explains."""
         return self.largest > self.explained
 
 
 @dataclass(frozen=True)
 class _Ends:
-    """What was found of each output, and whether all are equal on the hardware's inputs."""
+    """The comparison of each output, and whether all are equal on the hardware's inputs."""
 
     outputs: tuple[MeasuredOutput, ...]
     equal: bool
 
 
 class Fidelity:
-    """The model itself at work, for comparison with the hardware's values.
+    """Runs the model in its own framework, and compares it with the hardware's values.
 
     Attributes:
-        departures: Of each stage, in the order of the network, once `look` has been at it.
+        departures: The difference of each stage, in the order of the network, after `look`.
 
     Args:
-        network: The network as it was read; or why it can't be compared.
+        network: The network as it was read; or why there is none, in words.
         design: Its design.
-        words: Raw values per input of the design.
-        given: What the user gave in their place, floats, where that is not the same.
-        source: Where they are from, in words.
+        words: Raw words for each input of the design, int64 (samples, *shape).
+        given: The user's values before rounding, float64, for each input; None without such.
+        source: The origin of the samples, in words.
     """
 
     def __init__(
@@ -168,10 +170,12 @@ class Fidelity:
         return min(count, most, max(_LEAST, _MOST_ELEMENTS // max(1, elements)))
 
     def look(self, expected: dict[str, Values]) -> None:
-        """Have the model predict, and hold each layer of hardware against the model's.
+        """Run the model, and compare each layer of the hardware with the model's.
+
+        If the framework fails, the results say why.
 
         Args:
-            expected: The hardware's values by tensor, as `golden.run` gives them.
+            expected: The hardware's values by tensor, as `golden.run` returns them.
         """
         if self._reference is None:
             return
@@ -206,7 +210,7 @@ class Fidelity:
     def _measured(
         self, reference: Reference, inputs: list[NDArray[np.float32]], expected: dict[str, Values]
     ) -> list[float]:
-        """What each departure does to the outputs, where that is what someone must be told."""
+        """The effect of each departure on the outputs; empty if there is nothing to warn of."""
         outputs = [expected[tensor.name] for tensor in self._design.outputs]
         if self._trouble(self._of_outputs(outputs)) is None or not self.departures:
             return []
@@ -221,17 +225,17 @@ class Fidelity:
         return reference.effects([each[: len(values[0])] for each in inputs], layers, values)
 
     def _in_order(self, network: Network, values: list[Floats]) -> list[NDArray[np.float32]]:
-        """Inputs in the order of the network, which names them; the design may rename them."""
+        """The inputs in the network's order, from the design's order and names."""
         pairs = zip(self._design.inputs, values, strict=True)
         by_tensor = {tensor.name: array.astype(np.float32) for tensor, array in pairs}
         tensors = counterparts.inputs(network, self._design).values()
         return [by_tensor[tensor.name] for tensor in tensors]
 
     def results(self, outputs: list[Values]) -> FidelityResults:
-        """What was found.
+        """The results of the comparison.
 
         Args:
-            outputs: The hardware's outputs, raw, in the order of the design's.
+            outputs: Raw words of the hardware's outputs, in the design's order.
         """
         nothing = FidelityResults(
             method=self._method,
@@ -275,7 +279,7 @@ class Fidelity:
         )
 
     def _of_outputs(self, outputs: list[Values]) -> _Ends:
-        """What was found of the outputs alone."""
+        """The comparison of the outputs."""
         pairs = list(zip(self._design.outputs, outputs, self._predicted, strict=True))
         equal = all(
             bool((_floats(values, tensor, len(exact)) == exact.reshape(len(exact), -1)).all())
@@ -284,7 +288,7 @@ class Fidelity:
         return _Ends(tuple(self._of_output(*pair) for pair in pairs), equal)
 
     def _of_output(self, tensor: Tensor, values: Values, predicted: Floats) -> MeasuredOutput:
-        """How far an output is from what the model predicts."""
+        """The comparison of one output with the model's prediction."""
         wanted = predicted.reshape(len(predicted), -1)
         got = _floats(values, tensor, len(wanted))
         away = np.abs(got - wanted)
@@ -305,10 +309,10 @@ class Fidelity:
         )
 
     def _classifies(self, output: int, elements: int) -> bool:
-        """Whether the greatest element of an output is what it says.
+        """Whether an output is a classification, so that its greatest element counts.
 
-        So it is for a softmax, and for a vector of up to 1,000 sums of a layer with weights, but
-        not where it has as many elements as an input, which it then reconstructs.
+        It is for a softmax, and for a vector of at most 1,000 elements without an activation. A
+        vector with as many elements as an input is taken for a reconstruction instead.
         """
         name = self._network.outputs[output]
         layer = self._network.layer(skips(self._network).get(name, name))
@@ -325,7 +329,7 @@ class Fidelity:
         return plain and all(tensor.size != elements for tensor in self._design.inputs)
 
     def _trouble(self, ends: _Ends) -> str | None:
-        """What an owner of the model should know, in words."""
+        """The difference that the user must be warned of, in words; None if there is none."""
         where = f"on {len(self._words[0]):,} vectors of {self._source}"
         for each in ends.outputs:
             if each.agreement is not None and each.agreement < AGREEMENT:
@@ -344,10 +348,10 @@ class Fidelity:
         return None
 
     def _of_inputs(self, outputs: list[Values]) -> Cause | None:
-        """An input that doesn't hold what it is given, or whose rounding does most of the harm."""
+        """An input as the cause: its type doesn't hold its values, or its rounding matters most."""
         for each in self._beyond:
             reason = (
-                f"does not hold what it is given: {each.samples:,} of {each.of:,} samples "
+                f"does not hold its values: {each.samples:,} of {each.of:,} samples "
                 f"reach beyond, up to {each.largest:.6g}"
             )
             setting = each.wider and f"{each.input}.precision.result={each.wider}"
@@ -371,12 +375,12 @@ class Fidelity:
         bits = max(1, math.ceil(math.log2(rounding / SHARE)) + 1)
         finer = replace(tensor.type, width=tensor.type.width + bits)
         label = self._design.labels.get(tensor.name, tensor.name)
-        reason = f"rounds what it is given to steps of {2.0**-tensor.type.frac:.3g}, by {lost:.3g}"
+        reason = f"rounds its values to steps of {2.0**-tensor.type.frac:.3g}, by {lost:.3g}"
         setting = f"{label}.precision.result={finer}"
         return Cause(layer=label, type=str(tensor.type), reason=reason, setting=setting)
 
     def _blame(self, *, exactly: bool) -> Cause | None:
-        """The layer that does most harm: of one that should be exact the first that isn't."""
+        """The cause in the layer with the greatest effect; if `exactly`, in the first unequal."""
         if exactly:
             first = next((each for each in self.departures if each.largest), None)
             return None if first is None else self.cause(first)
@@ -385,7 +389,7 @@ class Fidelity:
         return None if worst is None or not worst[1].largest else self.cause(worst[1])
 
     def cause(self, departure: Departure) -> Cause:
-        """Why a stage departs, and what mends it."""
+        """Why a stage departs from the model, and a setting that removes the cause."""
         stage = departure.stage
         layers, linear = self._ranges
         name = stage.layer.name
@@ -399,7 +403,7 @@ class Fidelity:
 
 
 def read_network(directory: Path) -> Network | str:
-    """The network that a project's model was read as; or why there is none, in words."""
+    """The network of a project as it was read; or why there is none, in words."""
     try:
         network = load_read_network(directory)
     except InputError as error:
@@ -408,14 +412,17 @@ def read_network(directory: Path) -> Network | str:
 
 
 class _Layers:
-    """Layers of the model on the inputs that the hardware's have."""
+    """Runs layers of the model on the hardware's inputs of these layers."""
 
     def __init__(self, network: Network, reference: Reference, expected: dict[str, Values]) -> None:
         self._network, self._reference, self._expected = network, reference, expected
         self._skips = skips(network)
 
     def departure(self, stage: Stage) -> Departure | None:
-        """How far a stage is from the model's, of the hardware's own inputs; None where unlike."""
+        """The difference of a stage from the model on the hardware's inputs.
+
+        None if the shapes of the two don't fit.
+        """
         tensors = (*stage.inputs, stage.result)
         each = max(1, sum(tensor.size for tensor in tensors))
         count = max(_LEAST, min(LARGE, _LAYER_ELEMENTS // each))
@@ -429,7 +436,7 @@ class _Layers:
             else:
                 wanted = self._of_chain(stage, given)
         except InputError:
-            return None  # a layer that takes other shapes than the hardware has
+            return None  # the layer takes tensors of other shapes than the hardware's
         got = self._floats(stage.result, count).astype(np.float64)
         if wanted.size != got.size:
             return None
@@ -468,7 +475,7 @@ def _floats(values: Values, tensor: Tensor, count: int) -> Floats:
 
 
 def _outside(design: Design, given: list[Floats] | None) -> tuple[Beyond, ...]:
-    """What of the user's values the inputs' types don't hold."""
+    """The inputs whose types don't hold the user's values."""
     found = []
     for tensor, values in zip(design.inputs, given or (), strict=False):
         outside = beyond(values, tensor.type).reshape(len(values), -1).any(axis=1)

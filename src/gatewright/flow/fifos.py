@@ -1,4 +1,4 @@
-"""FIFO depths by measurement: no deeper than the design fills them at its own throughput."""
+"""Sizes FIFOs by measurement: only as deep as the design fills them at its own throughput."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from gatewright.rtl.manifest import RtlProject
     from gatewright.simulate import SimulationResult, StallPattern
 
-#: Tensors that are passed through to measure: enough for a steady state.
+#: Number of tensors to simulate: enough for a steady state.
 SAMPLES = 8
 
-#: The fewest of them where a design is slow.
+#: Least number of tensors, for slow designs.
 _LEAST = 4
 
-#: Times that depths grow by half, where the interval is longer with those that were measured.
+#: Number of trials of depths. After each but the last, depths that are too small grow by half.
 _ATTEMPTS = 4
 
 
@@ -56,30 +56,30 @@ def size_fifos(
     notice: Progress = silent,
     share: Callable[[float], None] | None = None,
 ) -> Stamp[FifosResults]:
-    """Set the depths of a project's FIFOs to what simulation shows that they need.
+    """Set the depths of a project's FIFOs to those that simulation shows to be needed.
 
-    The design is simulated with FIFOs that hold two tensors, with inputs paced at its own
-    interval, alone and under each stall pattern; the high-water marks become the depths. A second
-    simulation, with inputs at full rate and under the stalls, must keep the interval. The RTL is
-    written again.
+    The design is first simulated with FIFOs for two tensors, with inputs paced at its own interval,
+    without stalls and with each stall pattern. The high-water marks become the depths. A second
+    simulation, with inputs at full rate and the stall patterns, must reach the same interval. Then
+    the RTL is written again.
 
     Args:
-        directory: a converted project.
-        inputs: samples as of `verify`; random words if None. Throughput doesn't depend on them.
-        samples: number of tensors passed; by default 8, or as many as are simulated in a few
-            minutes.
-        stalls: patterns of idle cycles and backpressure.
-        progress: is told what is being done.
-        notice: is told where it will take long, or the default number of samples was lowered.
-        share: is told what share of each simulation is done.
+        directory: A converted project.
+        inputs: Samples, as for `verify`; None for random words. Throughput doesn't depend on them.
+        samples: Number of tensors; by default 8, or as many as can be simulated in a few minutes.
+        stalls: Patterns of idle cycles and backpressure.
+        progress: Called with a line before each phase.
+        notice: Called with a line if it will take long, or the default number of samples was
+            lowered.
+        share: Called with the finished share of each simulation, from 0 to 1.
 
     Returns:
-        The stamp of the step "fifos": per FIFO its depth and high-water mark, and the interval
-        before and after; without FIFOs, no depths.
+        The stamp of the step "fifos": the depth and the high-water mark of each FIFO, and the
+        interval before and after; without FIFOs, no depths.
 
     Raises:
-        DesignFailure: if no depths keep the interval, or the design comes to a deadlock.
-        InputError: if the directory or the inputs are not what they should be.
+        DesignFailure: if no depths keep the interval, or the design deadlocks.
+        InputError: if the directory isn't a converted project, or the inputs are wrong.
     """
     if inputs is not None:
         require_file(inputs)
@@ -131,7 +131,7 @@ def size_fifos(
 
 
 def _seconds(project: RtlProject, samples: int, stalls: Sequence[StallPattern]) -> float:
-    """Wall time of the simulations that set depths, where the first depths will do."""
+    """The estimated wall time of the simulations in seconds, if the first depths suffice."""
 
     def one(patterns: Sequence[StallPattern]) -> float:
         phases = simulate.plan(project, samples, stalls=patterns, resets=0, driver_vectors=0)
@@ -162,7 +162,7 @@ class _Sizing:
         self.names = [m.instance for m in project.modules if m.kind == "fifo"]
 
     def run(self) -> FifosResults:
-        """Measure, write the RTL anew, and show that nothing is lost."""
+        """Measure depths, check that they keep the interval, and write the RTL again."""
         if not self.names:
             return FifosResults(depths={}, levels={}, interval=self.project.interval)
         self.progress("simulating with deep FIFOs, to see how full they get")
@@ -184,7 +184,7 @@ class _Sizing:
         for attempt in range(_ATTEMPTS):
             self.progress(f"simulating with the measured depths ({attempt + 1})")
             try:
-                # Where a verification will find it built.
+                # Build it where a verification will find it.
                 after = self._simulate(depths, self.stalls, self.directory / "sim")
             except DesignFailure:
                 if attempt == _ATTEMPTS - 1:
@@ -210,11 +210,11 @@ class _Sizing:
         )
 
     def _depth(self, name: str, level: int) -> int:
-        """Beats that a FIFO should hold, given how many it held at most.
+        """The depth of a FIFO in beats, from its high-water mark.
 
-        A beat that is read as it comes shows as one that was held: wires will do. But two cut the
-        path of the handshake from module to module, at the price of a LUT per two bits of a pixel;
-        of whole tensors that is too much.
+        A beat that is read as soon as it arrives counts as held, so a FIFO with a mark of 1 can be
+        wires. But a depth of 2 cuts the ready path between modules and costs one LUT for two bits
+        of a beat. That is worth it unless a beat is a whole tensor.
         """
         (fifo,) = (m for m in self.project.modules if m.instance == name)
         return max(level, 2) if fifo.beats != 1 else level if level > 1 else 0
@@ -236,7 +236,7 @@ class _Sizing:
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
-        """A folder for a while, where the next command removes what a killed one has left."""
+        """A temporary folder in the project. After a kill, the next command removes it."""
         place = self.directory / "sim"
         place.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place, prefix="job-") as folder:

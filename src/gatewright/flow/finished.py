@@ -1,4 +1,4 @@
-"""The finished steps of a project directory whose results are about its current files."""
+"""The finished steps of a project directory whose results are still valid for its files."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class Finished:
     """Results of finished steps.
 
     Attributes:
-        verify: of the verification; None where there was none.
-        fifos: of the measurement of FIFOs; None where there was none.
-        synth: of syntheses, by target.
-        place: of placing and routing, by target.
-        silicon: of static timing of netlists of standard cells, by target.
-        power: of runs of such netlists, by target.
-        software: of the model as software; None where it was not measured.
-        vendor: of reports of vendor tools, by tool and step.
-        seconds: wall time by step, in s.
+        verify: Of the verification; None without one.
+        fifos: Of the sizing of FIFOs; None without one.
+        synth: Of syntheses, by target.
+        place: Of placement and routing, by target.
+        silicon: Of static timing analysis of netlists of standard cells, by target.
+        power: Of power measurements of such netlists, by target.
+        software: Of the model in software; None if it wasn't measured.
+        vendor: From reports of vendor tools, by "tool-stage".
+        seconds: Wall time of each step in seconds.
     """
 
     verify: VerifyResults | None
@@ -54,11 +54,11 @@ class Finished:
 
 
 def finished_steps(directory: Path, rtl: RtlProject) -> Finished:
-    """Results of the finished steps of a project directory, but for those of other RTL.
+    """The results of the finished steps of a project directory, without those for other RTL.
 
     Args:
-        directory: a converted project.
-        rtl: its RTL.
+        directory: A converted project.
+        rtl: Its RTL project.
     """
     synthesized = synthesized_content(rtl)
     subjects = {
@@ -86,7 +86,7 @@ def finished_steps(directory: Path, rtl: RtlProject) -> Finished:
 
 
 def _of_kind(kind: str, results: dict[str, Any]) -> dict[str, Any]:
-    """The results of the steps of a kind, by what follows it in their names."""
+    """The results of the steps named "kind-...", by the rest of their names."""
     prefix = f"{kind}-"
     return {
         name.removeprefix(prefix): found

@@ -1,4 +1,4 @@
-"""The highest clock that a design can be cut for on a device, and the latency at it."""
+"""Searches for the highest clock frequency of a design on a device, and its latency there."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from gatewright.targets import Target
 
-#: A round asks for this much less than the best period so far.
+#: A round is cut for the last round's routed period times this.
 _STEP = 0.85
-#: A round that gains less than this share ends the search.
+#: The search ends with a round whose relative gain in frequency is less than this.
 _GAIN = 0.02
 
 
@@ -43,25 +43,26 @@ def find_fmax(
     progress: Progress = silent,
     notice: Progress = silent,
 ) -> Stamp[FmaxResults]:
-    """Cut a design for ever shorter clock periods, place and route each, until nothing is gained.
+    """Cut a design for shorter and shorter clock periods, and place and route each cut.
 
-    The project stays as it is. Each round corrects the delay model by what the last one showed.
+    The search ends when a round gains almost nothing. Each round corrects the delay model with the
+    routed path of the last one. The project doesn't change.
 
     Args:
-        directory: a converted project; the first round is cut for its clock.
-        target_name: a device, of the family that the project was cut for.
-        rounds: how many at most.
-        seeds: of the placer, see `place`; the worst one counts.
-        progress: is told what is being done.
-        notice: is told what each round has found.
+        directory: A converted project; the first round is cut for its clock.
+        target_name: A device of the family for which the project was cut.
+        rounds: Most rounds.
+        seeds: The number of the placer's seeds, see `place`; the worst one counts.
+        progress: Called with a line before each phase.
+        notice: Called with a line after each round.
 
     Returns:
         The stamp of the step "fmax-<target>", with all rounds.
 
     Raises:
         DesignFailure: if a round can't be placed and routed.
-        InputError: if the directory is none or was cut for another family, the target is no
-            device, or the router is not installed.
+        InputError: if the directory isn't a converted project or was cut for another family, the
+            target isn't a device, or the router isn't installed.
         UnsupportedError: if there is no open router for the target.
     """
     router, version = find_router(target_name)
@@ -108,7 +109,7 @@ class _Search:
         self.clock_ns = load_rtl(directory).clock_ns
 
     def rounds(self, most: int) -> Iterator[FmaxRound]:
-        """The rounds, until one gains next to nothing."""
+        """The rounds, at most `most`, until one gains almost nothing."""
         clock_ns, derate, best = self.clock_ns, self.options.derate, 0.0
         for number in range(1, most + 1):
             self.progress(f"round {number}: cutting for {clock_ns:.4g} ns")

@@ -1,4 +1,4 @@
-"""What a comparison with the model itself comes to: in lines for people, as a gate for scripts."""
+"""The comparison with the model itself, as lines for people and as a gate for scripts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from gatewright.errors import InputError
 if TYPE_CHECKING:
     from gatewright.flow.results import Beyond, FidelityResults
 
-#: As `--fidelity` takes it: `exact`, or a share in percent.
+#: A value of `--fidelity`; others are percentages.
 EXACT = "exact"
 
 
 def parse_gate(text: str) -> float | None:
-    """What `--fidelity` asks for: a share from 0 to 1, or None for `exact`.
+    """Parse a value of `--fidelity`: a share from 0 to 1, or None for `exact`.
 
     Raises:
         InputError: if it is neither.
@@ -31,16 +31,16 @@ def parse_gate(text: str) -> float | None:
 
 
 def missed(found: FidelityResults | None, least: float | None) -> str | None:
-    """What of a gate a comparison misses, in words; None if nothing.
+    """How a comparison fails a gate, in words; None if it passes.
 
     Args:
-        found: The results of the comparison.
-        least: Share of vectors in which each output that classifies must agree with the model's
-            class, and others be within their last bits; None if all must be equal, on the inputs
-            as the hardware has them.
+        found: The results of the comparison; None if it wasn't requested.
+        least: The least share of vectors, from 0 to 1, in which outputs that classify agree with
+            the model's class; other outputs must be within their last bits. None if all outputs
+            must be equal on the hardware's inputs.
     """
     if found is None or found.reason is not None:
-        reason = "not asked" if found is None else found.reason
+        reason = "not requested" if found is None else found.reason
         return f"not compared with the model itself: {reason}"
     if least is None:
         if found.equal:
@@ -63,7 +63,7 @@ def missed(found: FidelityResults | None, least: float | None) -> str | None:
 
 
 def lines(found: FidelityResults | None) -> list[str]:
-    """What a comparison found, for people."""
+    """The results of a comparison, as lines for people."""
     if found is None:
         return []
     told = [
@@ -83,7 +83,7 @@ def lines(found: FidelityResults | None) -> list[str]:
 
 
 def figures(found: FidelityResults) -> str:
-    """The figures of a comparison in a few words."""
+    """The figures of a comparison, in a few words."""
     if all(each.equal == 1 for each in found.outputs):
         return "equal"
     parts = (

@@ -1,4 +1,4 @@
-"""Reports of vendor tools, attached to the project directory that they are about."""
+"""Attaches reports of vendor tools to the project directory that they describe."""
 
 from __future__ import annotations
 
@@ -29,21 +29,22 @@ def attach_reports(
 ) -> list[Stamp[Imported]]:
     """Attach reports of vendor tools to a project directory.
 
-    What an earlier import knew of a tool and step goes: figures of two runs are never mixed.
+    An import replaces earlier figures of the same tool and stage: figures of two runs are never
+    mixed.
 
     Args:
-        directory: a converted project.
-        files: the reports.
-        stage: after which step timing summaries were written that don't say so.
-        design: what the reports call the design, where that is not the name of its top.
-        progress: is told what is being done.
+        directory: A converted project.
+        files: The reports.
+        stage: The stage of timing summaries that don't name theirs.
+        design: The design's name in the reports, if it isn't the name of the top module.
+        progress: Called with a line if it has to wait.
 
     Returns:
-        A stamp of a step "vendor-<tool>-<stage>" for each tool and step.
+        A stamp of a step "vendor-<tool>-<stage>" for each tool and stage.
 
     Raises:
-        InputError: if the directory is no project, a report can't be read, or is about another
-            design.
+        InputError: if the directory isn't a converted project, or a report can't be read or
+            describes another design.
     """
     require_project(directory)
     found = read_reports(files, stage)
@@ -54,16 +55,19 @@ def attach_reports(
 def attach(
     directory: Path, rtl: RtlProject, found: Mapping[str, Imported], *, design: str | None = None
 ) -> list[Stamp[Imported]]:
-    """Attach what reports say to a project directory that is held.
+    """Attach the contents of reports to a project directory that is held.
 
     Args:
-        directory: the project directory.
-        rtl: its RTL.
-        found: by tool and step.
-        design: what the reports call the design, where that is not the name of its top.
+        directory: The project directory.
+        rtl: Its RTL project.
+        found: The contents by "tool-stage".
+        design: The design's name in the reports, if it isn't the name of the top module.
+
+    Returns:
+        A stamp for each tool and stage.
 
     Raises:
-        InputError: if a report is about another design.
+        InputError: if a report describes another design.
     """
     for one in found.values():
         if one.design not in (None, design or rtl.top):

@@ -1,4 +1,4 @@
-"""The samples that a design is simulated with."""
+"""Samples for simulating a design: random words, or from a file."""
 
 from __future__ import annotations
 
@@ -23,16 +23,25 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.int64]
 
-_COPIES = 2  # of each value, one of them in another type
-_EXACT = 2.0**53  # integers up to here are floats
+_COPIES = 2  # of each value in memory, one of them in another type
+_EXACT = 2.0**53  # floats hold all integers up to here
 
 
 def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
-    """Random words of the inputs' types, (samples, *shape) each; the first three are extremes.
+    """Random words of the inputs' types, int64 (samples, *shape) for each input.
 
-    Of the others every second vector takes the type's whole range. Sums of such words saturate
-    what follows, which hides most errors; so the rest have a magnitude drawn per vector, and of
-    them every second one is mostly zeros. What indexes a table stays within it.
+    The first three vectors are zeros, least and greatest words. Of the others, every second one
+    uses the whole range of the type. Sums of such words saturate later layers, which hides most
+    errors. So the rest have a random magnitude for each vector, and every second of these is mostly
+    zeros. Words that index a table stay within it.
+
+    Args:
+        design: The design.
+        samples: The number of vectors.
+        seed: The seed of the random numbers.
+
+    Raises:
+        InputError: if there isn't enough memory.
     """
     _require_memory(design, samples)
     rng = np.random.default_rng(seed)
@@ -52,7 +61,7 @@ def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
 
 
 def _require_memory(design: Design, samples: int) -> None:
-    """Check that the values of all tensors, which golden outputs are compared with, find room.
+    """Check that the values of all tensors fit into memory: golden outputs need them.
 
     Raises:
         InputError: if they don't.
@@ -72,7 +81,7 @@ def _amount(size: int) -> str:
 
 
 def _highest(design: Design, tensor: Tensor) -> int:
-    """The greatest word that an input may be: the C++ reads tables beyond their end."""
+    """The greatest word of an input. It limits indices: the C++ would read beyond a table's end."""
     tables = [k.table for k in design.readers(tensor) if isinstance(k, Embedding)]
     return min([tensor.type.max, *(len(table) - 1 for table in tables)])
 
@@ -82,8 +91,8 @@ class Given:
     """Samples of a file.
 
     Attributes:
-        words: Raw words, (samples, *shape) per input.
-        values: The numbers of the file that they were cast from, float64.
+        words: Raw words, int64 (samples, *shape) for each input.
+        values: The values in the file, float64, of the same shapes.
     """
 
     words: list[Values]
@@ -91,15 +100,17 @@ class Given:
 
 
 def read_inputs(path: Path, design: Design) -> Given:
-    """Samples from a `.npy` or `.npz` file.
+    """Read samples from a `.npy` or `.npz` file.
 
     Raises:
-        InputError: if the file can't be read or doesn't fit the model's inputs.
+        InputError: if the file can't be read, doesn't fit the model's inputs, or needs too much
+            memory.
+        UnsupportedError: if an input's type is too wide for a cast from floats.
     """
     arrays = read_arrays(path, alone=design.inputs[0].name)
     for tensor in design.inputs:
         label = design.labels.get(tensor.name)
-        if label in arrays:  # the model's own name of it
+        if label in arrays:  # the model's own name of the input
             arrays[tensor.name] = arrays.pop(label)
     missing = [tensor.name for tensor in design.inputs if tensor.name not in arrays]
     if missing:

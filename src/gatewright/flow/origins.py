@@ -1,4 +1,4 @@
-"""Where the figures of a project's report come from, by group."""
+"""The origins of the figures in a project's report, by group."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 def origins_of(finished: Finished, target: str) -> dict[str, Origin]:
-    """Origin per group of what the finished steps found and of what the design itself tells.
+    """The origin of each group of figures, from the finished steps and from the design itself.
 
     Args:
-        finished: the steps.
-        target: by whose delay model and costs the design was made.
+        finished: The results of the steps.
+        target: The name of the target whose delay model and costs were used for the design.
     """
     origins = {
         "timing.predicted": _estimated(f"schedule by the delay model of target {target}"),
@@ -63,12 +63,12 @@ def origins_of(finished: Finished, target: str) -> dict[str, Origin]:
 
 
 def of_bottleneck(target: str) -> Origin:
-    """Origin of what is said of the slowest layer, by the costs of a target."""
+    """The origin of the figures about the slowest layer, from the costs of a target."""
     return _estimated(f"schedule, and circuit costs on target {target}")
 
 
 def of_fidelity(found: FidelityResults) -> Origin:
-    """Origin of what verification found against the model itself."""
+    """The origin of the comparison with the model itself."""
     details = f"its predictions against the RTL's outputs, {found.vectors} vectors: {found.source}"
     tool = found.method or "the model's own framework"
     return Origin(method="simulated", tool=tool, details=details)

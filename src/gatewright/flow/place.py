@@ -1,4 +1,4 @@
-"""Placing and routing of a project directory on a device."""
+"""Places and routes a project directory on a device."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 def place(
     directory: Path, target_name: str, *, seeds: int = 1, progress: Progress = silent
 ) -> Stamp[PlaceResults]:
-    """Place and route the RTL of a project directory, at the clock that it was cut for.
+    """Place and route the RTL of a project directory at the clock for which it was cut.
 
     Args:
-        directory: a converted project.
-        target_name: a device: a part of a target, see `load_target`.
-        seeds: how many runs, with the seeds 1, 2, ...: the worst one counts.
-        progress: is told what is being done.
+        directory: A converted project.
+        target_name: A device: a part of a target, see `load_target`.
+        seeds: The number of runs, with seeds 1, 2, ...; the worst one counts.
+        progress: Called with a line before each phase.
 
     Returns:
-        The stamp of the step "place-<target>": what the router found, and what of the RTL was not
-        as it had been made (`changed`).
+        The stamp of the step "place-<target>": the router's results, and the RTL files that had
+        changed since the conversion (`changed`).
 
     Raises:
-        DesignFailure: if the RTL does not synthesize, or can't be placed and routed.
-        InputError: if the directory is none, the target is no device, the router is not installed,
-            or what it reports can't be read.
+        DesignFailure: if the RTL can't be synthesized, placed or routed.
+        InputError: if the directory isn't a converted project, the target isn't a device, the
+            router isn't installed, or its report can't be read.
         UnsupportedError: if there is no open router for the target.
     """
     require_project(directory)
@@ -88,10 +88,10 @@ def place(
 
 
 def find_router(target_name: str) -> tuple[Router, str]:
-    """What places and routes for a device, and the version of it that is installed.
+    """The router for a device, and its installed version.
 
     Raises:
-        InputError: if the target is no device, or the router is not installed.
+        InputError: if the target isn't a device, or the router isn't installed.
         UnsupportedError: if there is no open router for the target.
     """
     router = router_of(load_target(target_name))
@@ -99,9 +99,9 @@ def find_router(target_name: str) -> tuple[Router, str]:
 
 
 def prediction(directory: Path, project: RtlProject, target: Target) -> Prediction | None:
-    """What the delay model of a target says of a project.
+    """The prediction of a target's delay model for a project.
 
-    None if the project was cut for another family, or for one whose file says something else now.
+    None if the project was cut for another family, or if the family's file has changed since.
     """
     options = load_request(directory).options
     try:

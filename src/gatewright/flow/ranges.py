@@ -1,4 +1,4 @@
-"""Ranges of a design's weights and activations, held against the types that they have."""
+"""Ranges of a design's weights and activations, compared with their types."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def weight_ranges(design: Design) -> tuple[TypeRange, ...]:
-    """Ranges of all arrays that a design stores with a type of their own, layer by layer."""
+    """The ranges of all arrays of a design that have a type, layer by layer."""
     return tuple(
         range_of(design.called(kernel.layer), role, kind, values)
         for kernel in design.kernels
@@ -32,12 +32,11 @@ def weight_ranges(design: Design) -> tuple[TypeRange, ...]:
 def activation_ranges(
     design: Design, values: Mapping[str, NDArray[np.int64]]
 ) -> tuple[TypeRange, ...]:
-    """Ranges of a design's inputs and of its layers' results.
+    """The ranges of a design's inputs and of its layers' results.
 
     Args:
-        design: the design.
-        values: raw values by tensor name, each of shape (batch, *shape), int64, as
-            `golden.run` gives them.
+        design: The design.
+        values: Raw values by tensor's name, int64 (batch, *shape), as `golden.run` returns them.
     """
     inputs = [(tensor.name, "input", tensor) for tensor in design.inputs]
     results = [(design.called(kernel.layer), "result", kernel.output) for kernel in design.kernels]
@@ -49,13 +48,13 @@ def activation_ranges(
 
 
 def range_of(layer: str, role: str, kind: FixedType, raw: NDArray[np.int64]) -> TypeRange:
-    """The range of some values of a type.
+    """The range of values with a type.
 
     Args:
-        layer: whose they are.
-        role: what of the layer they are.
-        kind: their type.
-        raw: the values in units of 2^-frac of the type, int64, at least one.
+        layer: The layer that they belong to.
+        role: What they are in that layer.
+        kind: Their type.
+        raw: The values in units of 2^-frac of the type, int64 of any shape, not empty.
     """
     least, greatest = int(raw.min()), int(raw.max())
     used = int(np.bitwise_or.reduce(raw, axis=None)) & ((1 << kind.width) - 1)
@@ -76,7 +75,7 @@ def range_of(layer: str, role: str, kind: FixedType, raw: NDArray[np.int64]) -> 
 
 
 def _stored(kernel: Kernel) -> Iterator[tuple[str, FixedType, NDArray[np.int64]]]:
-    """The arrays of a kernel that have a type: field `weights` that of `weight_type`, say."""
+    """The arrays of a kernel that have a type, as field `weights` has field `weight_type`."""
     held = {item.name: getattr(kernel, item.name) for item in fields(kernel)}
     for name, values in held.items():
         role = name if f"{name}_type" in held else name.removesuffix("s")

@@ -1,4 +1,4 @@
-"""Whether fixed-point hardware can hold exactly what a quantized model computes."""
+"""Decides whether fixed-point hardware can compute exactly what a quantized model computes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gatewright.fixed import FixedType
     from gatewright.flow.counterparts import Stage
 
-#: Layers that give some of their inputs, and zeros, unchanged.
+#: Layers whose results are unchanged elements of their inputs, or zeros.
 _MOVES: Final = (
     *("Concatenate", "Cropping1D", "Cropping2D", "Flatten", "GlobalMaxPooling1D"),
     *("GlobalMaxPooling2D", "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum", "Permute"),
@@ -28,20 +28,25 @@ _WEIGHTED: Final = (
     *("QConv1D", "QConv2D", "QConv2DBatchnorm", "QDense", "QDepthwiseConv2D"),
     *("QSeparableConv1D", "QSeparableConv2D"),
 )
-#: Quantizers whose results are values of a type, or signs.
+#: Quantizers whose results are values of a fixed-point type, or signs.
 _QUANTIZERS: Final = ("binary", "quantized_bits", "quantized_relu", "ternary")
-#: Bits of a sum in float32 beyond which Keras itself rounds.
+#: Bits of a float32 sum; Keras itself rounds sums with more.
 FLOAT_BITS: Final = 24
 
 
 def inexact(network: Network, stages: list[Stage]) -> str | None:
-    """Why hardware can't be expected to equal the model bit for bit: the first reason.
+    """The first reason why hardware can't be expected to equal the model bit for bit.
 
-    It can where each layer moves values, or sums products of quantized constants in types that
-    hold the sum, or quantizes, and no sum passes 24 bits, from where QKeras' float32 rounds.
+    There is none if each layer moves values, quantizes, or sums products of quantized constants
+    with types that hold the sum, and no sum has more than 24 bits, beyond which QKeras' float32
+    rounds.
+
+    Args:
+        network: The network as it was read.
+        stages: Its stages in the design.
 
     Returns:
-        The reason, with the layer, or None.
+        The reason, with the layer; or None.
     """
     of_layer: dict[str, list[Stage]] = {}
     for stage in stages:
@@ -73,7 +78,7 @@ def _of_layer(layer: Layer, stages: list[Stage]) -> str | None:
     if not stages:
         return "has no counterpart in hardware to compare with"
     for stage in stages:
-        # What an activation quantizes away need not be held.
+        # A result need not hold the bits that an activation then removes.
         quantizes = layer.kind == "QActivation" or stage.part == "activation"
         for kernel in stage.kernels:
             reason = None
@@ -126,7 +131,7 @@ def _of_scale(quantizer: Object) -> str | None:
 
 
 def _of_sum(kernel: Any) -> str | None:
-    """Whether the types of a kernel hold its sums of products."""
+    """Why the types of a kernel don't hold its sums of products; None if they do."""
     x = kernel.inputs[0].type
     frac = x.frac + _fraction(kernel.weights, kernel.weight_type.frac)
     bias_frac = _fraction(kernel.bias, kernel.bias_type.frac)
@@ -165,6 +170,6 @@ def _end(of: FixedType) -> float:
 
 
 def _fraction(raw: NDArray[np.int64], frac: int) -> int:
-    """Fractional bits that values have, zeros at their end left out."""
+    """The number of fraction bits of values, without trailing zeros; 0 if all values are 0."""
     used = int(np.bitwise_or.reduce(np.abs(raw), axis=None)) if raw.size else 0
     return frac - ((used & -used).bit_length() - 1) if used else 0

@@ -1,4 +1,4 @@
-"""What the stamps of the steps say: the results of each step, and their JSON."""
+"""The results of each step, as its stamp holds them, and their JSON."""
 
 from __future__ import annotations
 
@@ -20,51 +20,51 @@ from gatewright.results.verification import Verification, reference_of
 
 
 class ConvertResults(Part):
-    """Of a conversion."""
+    """Results of a conversion."""
 
     layers: Count
     latency: Count
     notes: tuple[Text, ...] = ()
-    """Lines about what was replaced by something else."""
+    """Lines for the user, such as about layers that were replaced by others."""
 
 
 class MeasuredOutput(OutputFidelity):
-    """How far an output is from the model's, and what that is to be judged by."""
+    """How much an output differs from the model's, with the scale to judge it by."""
 
     type: Text
     """Fixed-point type of an element."""
     scale: Finite
-    """Greatest magnitude that the model predicts, in the unit of the output."""
+    """Greatest magnitude of the model's predictions, in the unit of the output."""
     close: bool
-    """Whether it is within its last bits."""
+    """Whether it differs in its last bits only."""
 
 
 class MeasuredLayer(LayerFidelity):
-    """How far a layer is from the model's."""
+    """How much a layer differs from the model's."""
 
     type: Text
     """Fixed-point type of its result."""
 
 
 class Beyond(Part):
-    """An input that does not hold what it was given."""
+    """An input whose type doesn't hold the given values."""
 
     input: Text
     type: Text
     samples: Count
-    """Samples that reach beyond the type."""
+    """Number of samples with values beyond the type."""
     of: Count
-    """Samples given."""
+    """Number of all samples."""
     largest: Finite
-    """The value that reaches furthest."""
+    """The value with the greatest magnitude."""
     wider: Text | None
-    """A type that holds them all; None if no word is so wide."""
+    """A type that holds them all; None if it would be too wide."""
     alone: bool
     """Whether it is the only input."""
 
 
 class FidelityResults(Part):
-    """Of the comparison with the model itself, in its own framework."""
+    """Results of the comparison with the model itself, in its own framework."""
 
     method: Text | None = None
     """The framework, with its version."""
@@ -74,66 +74,66 @@ class FidelityResults(Part):
     """Why there is no comparison."""
     outputs: tuple[MeasuredOutput, ...] = ()
     layers: tuple[MeasuredLayer, ...] = ()
-    """On the hardware's own inputs of each, so that a difference is that layer's alone."""
+    """Layers on the hardware's own inputs, so that each shows only the difference that it makes."""
     inexact: Text | None = None
-    """Why outputs can't be expected to be equal; None where they must be."""
+    """Why outputs can't be expected to be equal; None if they must be."""
     equal: bool | None = None
-    """Whether they are, on inputs as the hardware has them."""
+    """Whether the outputs are equal on the hardware's inputs."""
     first: Cause | None = None
-    """The first layer that departs by more than the steps of its types explain."""
+    """The first layer that differs by more than rounding to its types' steps explains."""
     blame: Cause | None = None
-    """What does most harm, where a warning is due."""
+    """The cause with the greatest effect, if there is a warning."""
     beyond: tuple[Beyond, ...] = ()
     warning: Text | None = None
 
 
 class VerifyResults(Part):
-    """Of a verification."""
+    """Results of a verification."""
 
     verification: Verification
     timing: Timing
-    """As simulated, without stalls."""
+    """Simulated timing without stalls."""
     fidelity: FidelityResults | None = None
     ranges: tuple[TypeRange, ...] = ()
-    """Of inputs and layers' results, in the golden outputs."""
+    """Ranges of inputs and of layers' results in the golden outputs."""
     source: Text
-    """Where the vectors are from, in words."""
+    """The origin of the vectors, in words."""
     seed: int | None
-    """Of random vectors."""
+    """Seed of random vectors; None for vectors from a file."""
     emulation_mismatches: Count | None
-    """Vectors whose golden outputs differ from hls4ml's C++; None where that was not run."""
+    """Vectors whose golden outputs differ from hls4ml's C++; None if that wasn't run."""
     interval: Finite | None
-    """Mean number of cycles between two tensors at full rate; None of a single one."""
+    """Mean number of cycles between two tensors at full rate; None with a single tensor."""
     cycles: Count
-    """Clock cycles that were simulated."""
+    """Number of simulated clock cycles."""
     cycles_per_second: Count
     simulator: Text
     changed: tuple[Text, ...]
-    """Files that are not what the conversion made, each with what is wrong with it."""
+    """Files that differ from those that the conversion made, each with what is wrong with it."""
 
     @property
     def mismatches(self) -> int:
-        """Vectors whose outputs differ, of the comparison in which more do."""
+        """Number of vectors whose outputs differ, in the comparison with more of them."""
         return max(self.verification.mismatches, self.emulation_mismatches or 0)
 
 
 class FifosResults(Part):
-    """Of a measurement of FIFOs; without any, nothing is simulated."""
+    """Results of sizing FIFOs; without FIFOs, nothing is simulated."""
 
     depths: dict[Text, Count]
-    """Beats that each holds, as built."""
+    """Depth of each FIFO in beats, as built."""
     levels: dict[Text, Count]
-    """Beats that each held at most."""
+    """High-water mark of each FIFO in beats."""
     interval: Finite
     """Cycles between two tensors with deep FIFOs."""
     interval_after: Finite | None = None
-    """Cycles between two tensors with those that were built."""
+    """Cycles between two tensors with the built FIFOs."""
     simulator: Text | None = None
     stalls: tuple[Text, ...] = ()
 
 
 class SynthResults(Part):
-    """Of a synthesis."""
+    """Results of a synthesis."""
 
     total: Resources
     modules: dict[Text, Resources]
@@ -141,22 +141,22 @@ class SynthResults(Part):
     version: Text
     details: Text
     changed: tuple[Text, ...]
-    """Files of the RTL that are not what was made, each with what is wrong with it."""
+    """RTL files that differ from those that were made, each with what is wrong with it."""
 
 
 class PlaceResults(Part):
-    """Of placing and routing."""
+    """Results of placement and routing."""
 
     routed: Routed
     tool: Text
     version: Text
     details: Text
     changed: tuple[Text, ...]
-    """Files of the RTL that are not what was made, each with what is wrong with it."""
+    """RTL files that differ from those that were made, each with what is wrong with it."""
 
 
 class FmaxRound(Part):
-    """A pipeline that was cut for a clock period, placed and routed."""
+    """A round of the search: a pipeline cut for a clock period, placed and routed."""
 
     latency: Count
     """Predicted cycles from the first input transfer to the first output transfer."""
@@ -166,7 +166,7 @@ class FmaxRound(Part):
 
     @property
     def latency_ns(self) -> float:
-        """Latency at the frequency that was reached, in ns."""
+        """Latency in ns at the reached frequency."""
         return self.latency * self.routed.path_ns
 
     @property
@@ -180,7 +180,7 @@ class FmaxRound(Part):
 
 
 class FmaxResults(Part):
-    """Of a search for the highest clock."""
+    """Results of a search for the highest clock."""
 
     rounds: tuple[FmaxRound, ...]
     tool: Text
@@ -198,7 +198,7 @@ class FmaxResults(Part):
 
 
 class SiliconResults(Part):
-    """Of static timing of a netlist of standard cells."""
+    """Results of static timing analysis of a netlist of standard cells."""
 
     analyzed: Analyzed
     tool: Text
@@ -207,7 +207,7 @@ class SiliconResults(Part):
 
 
 class PowerResults(Part):
-    """Of a run of a netlist of standard cells."""
+    """Results of a power measurement of a netlist of standard cells."""
 
     power: Power
     tool: Text
@@ -240,9 +240,9 @@ _WITHOUT_UNKNOWN = (PlaceResults, FmaxResults, SiliconResults, PowerResults, Sof
 
 
 def plain(results: Any) -> dict[str, Any]:
-    """Results of a step as JSON has them, in the form of Gatewright 0.1.
+    """The JSON of a step's results, in the form of Gatewright 0.1.
 
-    In those of a verification the fields of its parts are among the others.
+    The fields of a verification's parts are merged into its other fields.
     """
     if not isinstance(results, Part):
         return dict(results)
@@ -261,14 +261,14 @@ def plain(results: Any) -> dict[str, Any]:
 
 
 def parse_results(step: str, fields: Any) -> Any:
-    """Results of a step, of their JSON, see `plain`.
+    """Read a step's results from their JSON, see `plain`.
 
     Args:
-        step: name of the step; one named a-b has results of the kind a.
-        fields: of any type.
+        step: The name of the step; a step "a-b" has results of kind "a".
+        fields: The JSON's value, of any type.
 
     Raises:
-        ValueError: in one line, if they are not results of that step.
+        ValueError: if it isn't the results of that step; the text is one line.
     """
     kind: Any = _KINDS.get(step.partition("-")[0], dict[str, Any])
     if kind is VerifyResults and isinstance(fields, dict):
@@ -277,7 +277,7 @@ def parse_results(step: str, fields: Any) -> Any:
 
 
 def _gathered(fields: dict[str, Any]) -> dict[str, Any]:
-    """The JSON of a verification with the fields of its parts in these."""
+    """The JSON of a verification with the fields of its parts moved into these."""
     rest = {"first_difference" if key == "difference" else key: fields[key] for key in fields}
     interval = rest.get("interval")
     if "ii" not in rest and isinstance(interval, int | float) and math.isfinite(interval):

@@ -1,4 +1,4 @@
-"""Timing, power and energy of a project directory on standard cells."""
+"""Timing, power and energy of a project directory on standard cells, from its netlist."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def require_cells(target_name: str) -> StandardCells:
     """The standard cells of a target.
 
     Raises:
-        InputError: if the target, or its library, does not exist.
-        UnsupportedError: if it is a device.
+        InputError: if the target or its library doesn't exist.
+        UnsupportedError: if the target is a device.
     """
     target = load_target(target_name)
     cells = target.family.standard_cells
@@ -62,21 +62,22 @@ def require_cells(target_name: str) -> StandardCells:
 def analyze_timing(
     directory: Path, target_name: str, *, jobs: int = 2, progress: Progress = silent
 ) -> Stamp[SiliconResults]:
-    """Time the netlist of a project directory on standard cells, at the clock it was cut for.
+    """Run static timing analysis of a project's netlist of standard cells, at the project's clock.
 
     Args:
-        directory: a converted project; it is synthesized if it wasn't.
-        target_name: a target of standard cells.
-        jobs: modules synthesized at a time.
-        progress: is told what is being done.
+        directory: A converted project; it is synthesized first if necessary.
+        target_name: A target of standard cells.
+        jobs: Number of modules synthesized in parallel.
+        progress: Called with a line before each phase.
 
     Returns:
-        The stamp of the step "silicon-<target>". The netlist, its constraints and delays, and a
-        configuration of LibreLane stand in `silicon/<target>`.
+        The stamp of the step "silicon-<target>". The folder `silicon/<target>` gets the netlist,
+        its constraints and delays, and a configuration of LibreLane.
 
     Raises:
-        DesignFailure: if it does not synthesize, or can't be timed.
-        InputError: if the directory is none, or the target, its library or OpenSTA isn't there.
+        DesignFailure: if the RTL can't be synthesized, or the netlist can't be analyzed.
+        InputError: if the directory isn't a converted project, or the target, its library or
+            OpenSTA is missing.
         UnsupportedError: if the target is a device.
     """
     require_project(directory)
@@ -115,24 +116,24 @@ def measure_power(
     jobs: int = 2,
     progress: Progress = silent,
 ) -> Stamp[PowerResults]:
-    """Count transitions in a run of the netlist at full rate, and what they take.
+    """Count the transitions in a simulation of the netlist at full rate, and their energy.
 
     Args:
-        directory: a converted project; it is synthesized if it wasn't.
-        target_name: a target of standard cells.
-        inputs: samples, as `verify` takes them; random words if None, those that the project was
-            verified with, if it was with random ones.
-        samples: number of vectors, the first ones; by default as many as run in a few minutes.
-        jobs: modules synthesized at a time.
-        progress: is told what is being done.
+        directory: A converted project; it is synthesized first if necessary.
+        target_name: A target of standard cells.
+        inputs: Samples, as for `verify`; None for random words, which are those of the project's
+            verification if it used random words.
+        samples: Number of vectors, from the first on; by default as many as run in a few minutes.
+        jobs: Number of modules synthesized in parallel.
+        progress: Called with a line before each phase.
 
     Returns:
         The stamp of the step "power-<target>".
 
     Raises:
-        DesignFailure: if an output of the netlist is not the golden one, or as `analyze_timing`.
-        InputError: as `analyze_timing`, or if the inputs are not what they should be, or Icarus
-            Verilog isn't there.
+        DesignFailure: if an output of the netlist differs from the golden one; or as
+            `analyze_timing`.
+        InputError: as `analyze_timing`; or if the inputs are wrong, or Icarus Verilog is missing.
         UnsupportedError: if the target is a device.
     """
     if inputs is not None:
@@ -181,7 +182,7 @@ def measure_power(
 
 @dataclass(frozen=True)
 class _Vectors:
-    """What a run is given: a file's samples, or random words."""
+    """The vectors of a simulation: a file's samples, or random words."""
 
     inputs: Path | None
     count: int
@@ -189,7 +190,7 @@ class _Vectors:
 
     @classmethod
     def of(cls, directory: Path, inputs: Path | None) -> _Vectors:
-        """A file's, or those of the project's verification."""
+        """The vectors of a file if there is one, else like those of the project's verification."""
         verified = read_stamp(directory, "verify")
         results = verified.results if verified is not None else None
         if isinstance(results, VerifyResults) and results.seed is not None:
@@ -198,11 +199,11 @@ class _Vectors:
 
     @property
     def key(self) -> object:
-        """What they depend on."""
+        """What the vectors depend on, for the key of a step."""
         return hash_files([self.inputs]) if self.inputs else [self.count, self.seed]
 
     def words(self, directory: Path) -> tuple[list[Values], str]:
-        """The words of each input, and in words where they are from."""
+        """Raw words for each input, int64 (vectors, *shape), and their origin as text."""
         design = load_design(directory)
         if self.inputs is not None:
             return read_inputs(self.inputs, design).words, written(Path(self.inputs.name))
@@ -217,7 +218,7 @@ def _first(words: Values, count: int) -> Values:
 def _timed(
     project: RtlProject, cells: StandardCells, mapped: Path, workspace: Path
 ) -> tuple[Netlist, Analyzed, Constraints]:
-    """The flat netlist of a project, timed; its files are in the workspace."""
+    """The flat netlist of a project, its timing and constraints; files go to the workspace."""
     constraints = Constraints(project.clock_ns, cells.driving_cell, cells.load_ff)
     netlist = join(project, cells.library, mapped, workspace)
     return netlist, analyze(netlist, cells.library, constraints), constraints

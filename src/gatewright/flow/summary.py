@@ -38,7 +38,7 @@ P = TypeVar("P", bound=Part)
 
 @dataclass(frozen=True)
 class Labels:
-    """What a report says of its model and configuration beyond what the directory tells."""
+    """Names and descriptions for a report that the project directory doesn't have."""
 
     model: str | None = None
     config: str | None = None
@@ -49,7 +49,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Training:
-    """What a report says of how the model was made, which the directory does not tell."""
+    """How the model was trained, which the project directory doesn't know."""
 
     steps: tuple[schema.Step, ...] = ()
     seed: int | None = None
@@ -66,20 +66,20 @@ def summarize(
     fidelity: tuple[schema.Fidelity, schema.Origin] | None = None,
     training: Training | None = None,
 ) -> schema.Report:
-    """The report of a project directory: what its finished steps found, and nothing else.
+    """The report of a project directory: the results of its finished steps, and nothing else.
 
     Args:
-        directory: a converted project.
-        labels: names to show; by default those of the conversion.
-        accuracy: of the model on its test set, where known.
-        accuracy_origins: origin per group of `accuracy`, and of the steps of `training`.
-        keras: Keras' own predictions against the RTL's outputs, where they are known.
-        fidelity: how far the RTL's outputs are from these, and the origin of that; by default what
-            verification found.
-        training: steps of the recipe that made the model, and what other seeds made of it.
+        directory: A converted project.
+        labels: Names to show; by default those of the conversion.
+        accuracy: Accuracies of the model on its test set, if known.
+        accuracy_origins: Origins of the groups of `accuracy` and of the steps of `training`.
+        keras: Comparison of Keras' own predictions with the RTL's outputs, if known.
+        fidelity: How much the RTL's outputs differ from these, and the origin of that; by default
+            the verification's result.
+        training: Steps of the recipe that made the model, and results with other seeds.
 
     Raises:
-        InputError: if the directory is no converted project.
+        InputError: if the directory isn't a converted project.
     """
     labels, training = labels or Labels(), training or Training()
     design, rtl = load_design(directory), load_rtl(directory)
@@ -130,15 +130,15 @@ def summarize(
 def refresh(directory: Path) -> Path:
     """Bring `report.json` of a project directory up to date with its finished steps.
 
-    What only a sweep knows (names, accuracy, training, the comparison with Keras) is kept from the
-    report that stands there, as long as it is about the same design and, of the comparison, about
-    the same run of the verification.
+    The parts that only a sweep knows (names, accuracy, training, the comparison with Keras) are
+    kept from the existing report if it describes the same design; the comparison only if it also
+    describes the same run of the verification.
 
     Returns:
         The report's path.
 
     Raises:
-        InputError: if the directory is no converted project.
+        InputError: if the directory isn't a converted project.
     """
     path = directory / REPORT
     make_way(path)
@@ -175,7 +175,7 @@ def refresh(directory: Path) -> Path:
 
 
 def _same_verification(old: schema.Report, new: schema.Report) -> bool:
-    """Whether two reports are about one run of the verification: same vectors, same wall time."""
+    """Whether two reports have the same run of the verification: same origin, same wall time."""
     runs = [
         (report.provenance.groups.get("verification"), report.provenance.seconds.get("verify"))
         for report in (old, new)
@@ -222,7 +222,7 @@ def _verification(
 
 
 def _fidelity(found: FidelityResults) -> schema.Fidelity:
-    """What verification found against the model itself."""
+    """A report's section on the comparison with the model itself."""
     return schema.Fidelity(
         vectors=found.vectors,
         outputs=tuple(_narrow(schema.OutputFidelity, each) for each in found.outputs),
@@ -236,7 +236,7 @@ def _fidelity(found: FidelityResults) -> schema.Fidelity:
 
 
 def _narrow(kind: type[P], value: P) -> P:
-    """The fields that a value has from a base class."""
+    """A value reduced to the fields of a base class."""
     return kind(**{name: getattr(value, name) for name in kind.model_fields})
 
 
@@ -251,10 +251,7 @@ def _timing(rtl: RtlProject, verified: VerifyResults | None) -> schema.Timing:
 
 
 def _bottleneck(design: Design, rtl: RtlProject, target: str) -> schema.Bottleneck | None:
-    """The slowest layer, unless the ports take as long to pass a tensor.
-
-    It is not known where the target's description is no longer there.
-    """
+    """The slowest layer; None if a port takes as long, or the target doesn't exist any more."""
     try:
         known = load_target(target)
     except InputError:
@@ -350,7 +347,7 @@ def _layers(
 def _layer(
     design: Design, kernel: Kernel, module: Module | None, synthesized: dict[str, SynthResults]
 ) -> schema.Layer:
-    """A layer that shares the module of the one before it has no resources of its own."""
+    """A report's layer. One that shares the module of the layer before it has no resources."""
     work = kernel.operation_counts()
     resources = {}
     if module is not None:

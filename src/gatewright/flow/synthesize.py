@@ -1,4 +1,4 @@
-"""Synthesis of a project directory for a target."""
+"""Synthesizes a project directory for a target."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def synthesize(
     """Synthesize the RTL of a project directory.
 
     Args:
-        directory: a converted project.
-        target_name: a target of hls/targets, or a YAML file.
-        jobs: modules synthesized at a time.
-        progress: is told what is being done.
+        directory: A converted project.
+        target_name: The name of a target in hls/targets, or a YAML file.
+        jobs: Number of modules synthesized in parallel.
+        progress: Called with a line before each phase.
 
     Returns:
-        The stamp of the step "synth-<target>": resources of the design and of each module, and
-        what of the RTL was not as it had been made (`changed`).
+        The stamp of the step "synth-<target>": resources of the design and of each module, and the
+        RTL files that had changed since the conversion (`changed`).
 
     Raises:
-        DesignFailure: if the RTL does not synthesize.
-        InputError: if the directory is none, or the target does not exist.
+        DesignFailure: if the RTL can't be synthesized.
+        InputError: if the directory isn't a converted project, or the target doesn't exist.
     """
     require_project(directory)
     target = load_target(target_name)
@@ -77,5 +77,5 @@ def synthesize(
 
 
 def synthesized_content(project: RtlProject) -> str:
-    """Hash of the RTL that a synthesis is about."""
+    """A hash of the RTL files and the manifest, on which a synthesis depends."""
     return hash_files([project.directory / file for file in (*project.files, MANIFEST)])

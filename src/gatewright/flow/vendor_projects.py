@@ -1,4 +1,4 @@
-"""Projects for vendor tools, written beside the RTL of a project directory."""
+"""Writes projects for vendor tools into a project directory, and runs these tools."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gatewright.vendor.projects.boards import Board
     from gatewright.vendor.projects.devices import ProjectTool
 
-#: Where the projects are in a project directory.
+#: Folder of the vendor projects in a project directory.
 VENDOR = "vendor"
 
 
@@ -39,22 +39,24 @@ def write_vendor_projects(
     board: Board | None = None,
     progress: Progress = silent,
 ) -> dict[ProjectTool, VendorProject]:
-    """Write projects for vendor tools, `vendor/<tool>/`, and a FuseSoC core beside `rtl/`.
+    """Write projects for vendor tools to `vendor/<tool>/`, and a FuseSoC core beside `rtl/`.
 
-    A project of an earlier time goes, with the reports in it; those of other tools stay.
+    An earlier project of the same tool is replaced, including its reports. Projects of other tools
+    stay.
 
     Args:
-        directory: a converted project.
-        tools: for which.
-        part: the device; by default the board's, the one of the target's family, or a large one.
-        board: to give the wrapper its pins and its clock; of the only one of `tools`.
-        progress: is told what is being done.
+        directory: A converted project.
+        tools: The tools.
+        part: The device; by default the board's, that of the target's family, or a large one.
+        board: A board that gives the wrapper its pins and its clock; only with a single tool.
+        progress: Called with a line if it has to wait.
 
     Returns:
         The projects by tool.
 
     Raises:
-        InputError: if the directory is no project, or the device or board does not suit the tools.
+        InputError: if the directory isn't a converted project, or the device or the board doesn't
+            suit the tools.
     """
     require_project(directory)
     _check_choices(tools, part, board)
@@ -71,23 +73,23 @@ def run_vendor_tools(
     seconds: float = SECONDS,
     progress: Progress = silent,
 ) -> list[Stamp[Imported]]:
-    """Write projects for vendor tools, run these out of context, and attach their reports.
+    """Write projects for vendor tools, run the tools out of context, and attach their reports.
 
     Args:
-        directory: a converted project.
-        tools: which; each must be on PATH.
-        part: the device; of the only one of `tools`.
-        until: the last step; by default routing, of Vitis HLS C synthesis.
-        seconds: wall time that each may take.
-        progress: is told what is being done.
+        directory: A converted project.
+        tools: The tools; each must be on PATH.
+        part: The device; only with a single tool.
+        until: The last stage; by default routing, or C synthesis for Vitis HLS.
+        seconds: Limit of wall time for each tool, in seconds.
+        progress: Called with a line before each phase.
 
     Returns:
-        A stamp of a step "vendor-<tool>-<stage>" for each tool and step.
+        A stamp of a step "vendor-<tool>-<stage>" for each tool and stage.
 
     Raises:
         DesignFailure: if a tool fails.
-        InputError: as `write_vendor_projects`; if a tool is not on PATH, takes longer, or wrote a
-            report that can't be read.
+        InputError: as `write_vendor_projects`; or if a tool isn't on PATH, exceeds its time, or
+            wrote a report that can't be read.
     """
     require_project(directory)
     _check_choices(tools, part, None)
@@ -99,14 +101,14 @@ def run_vendor_tools(
         for driver, step in runs:
             _write(directory, rtl, [driver.tool], part, None)
             folder = directory / VENDOR / driver.tool
-            progress(f"{driver.tool} is at work; it says in {folder / LOG}")
+            progress(f"running {driver.tool}; its log is {folder / LOG}")
             stamps += attach(directory, rtl, run(driver, folder, rtl.top, step, seconds))
     return stamps
 
 
 def _check_choices(tools: Sequence[ProjectTool], part: str | None, board: Board | None) -> None:
     if (part is not None or board is not None) and len(tools) != 1:
-        raise InputError("--part and --board are of one tool; add --tool")
+        raise InputError("--part and --board apply to one tool; add --tool")
 
 
 def _write(
@@ -117,7 +119,7 @@ def _write(
     board: Board | None,
 ) -> dict[ProjectTool, VendorProject]:
     """Write projects into a project directory that is held."""
-    if (directory / VENDOR).is_symlink():  # nothing is written elsewhere
+    if (directory / VENDOR).is_symlink():  # never write outside the project
         remove(directory / VENDOR)
     projects = {tool: _project(rtl, tool, part, board) for tool in tools}
     if "vitis_hls" in tools:
@@ -151,7 +153,7 @@ def _project(
 
 
 def _default_part(rtl: RtlProject, tool: ProjectTool) -> str:
-    """The device of the target's family, if it is the tool's vendor's and is still known."""
+    """The device of the target's family if the tool supports it, else the tool's default."""
     with suppress(InputError):
         known = load_target(rtl.target).family.hls_part
         if known is not None and tool in ("vivado", "vitis_hls"):

@@ -1,4 +1,4 @@
-"""Verification: RTL = NumPy golden = C++ emulation, and where it first is not so."""
+"""Verification: RTL = NumPy golden = C++ emulation, or the first difference between them."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ if TYPE_CHECKING:
 #: The RTL's outputs, beside the simulation.
 OUTPUTS = "outputs.npz"
 
-#: Random vectors by default, and how few of them at least where a design is slow.
+#: Default number of random vectors, and least number for slow designs.
 VECTORS = 1000
 _LEAST = 10
 
-#: Vectors that a module is simulated with alone, to find the one that differs.
+#: Most vectors with which single modules are simulated, to find the one that differs.
 _ISOLATED = 256
 
 
@@ -78,40 +78,42 @@ def verify(
     fidelity: bool = True,
     emulation_seconds: float | None = None,
 ) -> Stamp[VerifyResults]:
-    """Hold the RTL of a project directory against the golden outputs and the C++ emulation.
+    """Compare the RTL of a project directory with the golden outputs and the C++ emulation.
 
-    The C++ is compiled here, if it isn't, beside all else. Where that takes more time or memory
-    than it may have, the rest is verified, and the results say so.
+    The C++ is compiled in parallel, if necessary. If that exceeds its limit of time or memory, the
+    rest is verified, and the results say so.
 
-    And hold what it gives against what the model itself predicts, in its own framework: this says
-    how well the hardware does what was meant, and fails nothing.
+    The RTL's outputs are also compared with the predictions of the model itself, in its own
+    framework. This shows how well the hardware does what the model means, and never fails the
+    verification.
 
     Args:
-        directory: a converted project.
-        inputs: `.npy` with the samples of the only input, or `.npz` with an array per input, each
-            (samples, *shape); floats are cast as the C++ casts them. Random words if None.
-        samples: number of random vectors; each input's extremes and zero are among them. By
-            default 1,000, or as many as are simulated in a few minutes.
-        seed: of the random vectors.
-        stalls: patterns of idle cycles and backpressure that the outputs must not depend on.
-        waves: record a waveform.
-        jobs: compiler processes at a time; all cores unless given.
-        progress: is told what is being done.
-        notice: is told, before the simulation starts, where it will take long or the default
+        directory: A converted project.
+        inputs: `.npy` with the samples of the only input, or `.npz` with an array for each input,
+            each (samples, *shape); floats are cast as in the C++. None for random words.
+        samples: Number of random vectors, including each input's extremes and zero. By default
+            1,000, or as many as can be simulated in a few minutes.
+        seed: Seed of the random vectors.
+        stalls: Patterns of idle cycles and backpressure, on which the outputs must not depend.
+        waves: Whether to record a waveform.
+        jobs: Number of parallel compiler processes; None for all cores.
+        progress: Called with a line before each phase.
+        notice: Called with a line before the simulation if it will take long, or if the default
             number of vectors was lowered.
-        share: is told what share of the simulation is done.
-        fidelity: whether the model itself is asked, too; it takes TensorFlow, in another process.
-        emulation_seconds: what the compiler may take for hls4ml's C++; 15 minutes unless given.
+        share: Called with the finished share of the simulation, from 0 to 1.
+        fidelity: Whether to compare with the model itself, which needs TensorFlow in a child
+            process.
+        emulation_seconds: Limit of time for compiling hls4ml's C++ in seconds; None for 15 minutes.
 
     Returns:
-        The stamp of the step "verify"; its results say how many vectors differ, where the first
-        difference is (None if all are equal), why hls4ml's C++ was not compared
-        (`emulation_missing`, None where it was), and which files are not what the conversion made
-        (`changed`): they are verified as they are.
+        The stamp of the step "verify". Its results have the number of differing vectors, the first
+        difference (None if all are equal), why hls4ml's C++ wasn't compared (`emulation_missing`,
+        None if it was), and the files that differ from the conversion's (`changed`), which are
+        verified as they are.
 
     Raises:
-        DesignFailure: if the RTL does not pass lint, breaks the stream protocol, or hangs.
-        InputError: if the directory or the inputs are not what they should be.
+        DesignFailure: if the RTL doesn't pass lint, breaks the stream protocol, or hangs.
+        InputError: if the directory isn't a converted project, or the inputs are wrong.
     """
     if inputs is not None:
         require_file(inputs)
@@ -122,7 +124,7 @@ def verify(
         vectors = samples or _bearable(project, stalls)
         subject = verified_content(directory, project)
         if not Emulation(directory / "hls").is_compiled:
-            # Results that are there are somebody else's, or lack the comparison.
+            # Existing results come from other C++, or lack this comparison.
             (directory / "steps" / "verify.json").unlink(missing_ok=True)
         key = key_of(
             subject,
@@ -159,7 +161,7 @@ def verify(
 
 
 def verified_content(directory: Path, project: RtlProject) -> str:
-    """Hash of the network, the design, the RTL and the C++ that a verification is about."""
+    """A hash of the network, the design, the RTL and the C++, on which a verification depends."""
     rtl = [project.directory / file for file in (*project.files, MANIFEST)]
     firmware = directory / "hls" / "firmware"
     cpp = sorted(path for path in firmware.glob("*") if path.suffix in (".cpp", ".h"))
@@ -170,10 +172,10 @@ def verified_content(directory: Path, project: RtlProject) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Verifier:
-    """A verification; the fields are as `verify` is given them.
+    """A verification; the fields are arguments of `verify`.
 
     Attributes:
-        foretell: is told how many vectors there are, before they are simulated.
+        foretell: Called with the number of vectors before they are simulated.
     """
 
     directory: Path
@@ -196,11 +198,11 @@ class _Verifier:
 
     @property
     def _source(self) -> str:
-        """Where the vectors come from."""
+        """The origin of the vectors, in words."""
         return written(Path(self.inputs.name)) if self.inputs else "random words of the input types"
 
     def verify(self) -> VerifyResults:
-        """Simulate, and compare what comes out with all that there is to compare with."""
+        """Simulate, and compare the outputs with all references."""
         design = load_design(self.directory)
         given = read_inputs(self.inputs, design) if self.inputs else None
         words = given.words if given else random_inputs(design, self.samples, self.seed)
@@ -211,13 +213,13 @@ class _Verifier:
                 Emulated(self.directory / "hls", design, words, self.emulation_seconds)
             )
             model = None
-            if self.fidelity:  # it gets ready beside all else
+            if self.fidelity:  # its child process starts in parallel
                 values = given.values if given else None
                 network = read_network(self.directory)
                 model = Fidelity(network, design, words, values, self._source)
                 open_.enter_context(model)
             pool = open_.enter_context(ThreadPoolExecutor(1))
-            # Verilator's build takes longest; the software comparison runs beside it.
+            # Verilator's build takes longest; the golden outputs are computed in parallel.
             linted = pool.submit(_lint_and_build, self.project, self._sim, self.waves, self.jobs)
             expected = golden.run(design, words)
             if model is not None:
@@ -266,13 +268,13 @@ class _Verifier:
         got: list[Values],
         reference: Agreement,
     ) -> Verification:
-        """Which vectors differ, and where the first difference is.
+        """The differing vectors, and the first difference.
 
         Args:
-            design: the model.
-            expected: golden values of every tensor.
-            got: the RTL's outputs.
-            reference: what the comparison with hls4ml's C++ found.
+            design: The design.
+            expected: Golden values of every tensor, int64 (vectors, *shape).
+            got: The RTL's outputs, int64 (vectors, elements).
+            reference: The comparison with hls4ml's C++.
         """
         count = len(got[0])
         outputs = [expected[tensor.name].reshape(count, -1) for tensor in design.outputs]
@@ -302,7 +304,7 @@ class _Verifier:
 
 
 def _bearable(project: RtlProject, stalls: Sequence[simulate.StallPattern]) -> int:
-    """The number of random vectors where nobody asked for one."""
+    """The default number of random vectors for a project."""
 
     def seconds(vectors: int) -> float:
         return simulate.seconds_of(project, simulate.plan(project, vectors, stalls=stalls))
@@ -318,7 +320,7 @@ def _foretell(
     given: bool,
     notice: Progress,
 ) -> None:
-    """Say what will take long, or was made shorter than it would be by default."""
+    """Notify the user if the simulation will take long, or the number of vectors was lowered."""
     seconds = simulate.seconds_of(project, simulate.plan(project, count, stalls=stalls))
     if not given and count < VECTORS:
         notice(
@@ -347,9 +349,9 @@ def _locate(
     differing: Values,
     sim: Path,
 ) -> Difference:
-    """Simulate each module alone on golden inputs: the first that differs names the layer.
+    """Find the first difference: simulate each module separately on golden inputs.
 
-    What a killed command has left in `sim`, the next one removes.
+    If this process is killed, the next command removes its files in `sim`.
     """
     chosen = differing[:_ISOLATED]
     kernels = {kernel.layer: kernel for kernel in design.kernels}
@@ -373,7 +375,7 @@ def _locate(
         found = difference_of(name, tensor, reference, run.outputs[0], "golden", "RTL")
         if found is not None:
             return found.model_copy(update={"vector": int(chosen[found.vector])})
-    # Every module is right by itself: the top that joins them is not.
+    # Every module is right on its own, so the top that connects them is wrong.
     for tensor, reference, values in zip(design.outputs, outputs, got, strict=True):
         difference = difference_of("(top)", tensor, reference, values, "golden", "RTL")
         if difference is not None:
