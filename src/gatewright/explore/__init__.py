@@ -1,1 +1,1 @@
-"""Searches: which configurations to try, on which workers, and what is the front."""
+"""Searches for the Pareto front over configurations: samplers, workers, early stopping."""

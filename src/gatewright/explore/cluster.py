@@ -1,4 +1,4 @@
-"""Tasks on a Ray cluster."""
+"""Runs tasks on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-_CONNECTING = 5  # seconds that a cluster has to answer
-_ENDING = 5  # seconds that interrupted tasks have to clean up
+_CONNECTING = 5  # seconds for a cluster to answer
+_ENDING = 5  # seconds for interrupted tasks to clean up
 
 
 class ClusterEngine:
-    """Tasks on a Ray cluster, each with a core and its memory to itself.
+    """Runs tasks on a Ray cluster, each with its own core and memory.
 
     Args:
-        address: of an existing cluster, "HOST:PORT" or "auto"; by default one is started on this
-            machine, and ends with the engine. Every machine of a cluster needs this version of
-            Gatewright, and the folders of store and model under the same paths.
-        jobs: tasks at a time, at most; by default as many as the cluster has cores.
-        memory: what a task takes, in bytes; the cluster runs no more of them than fit.
+        address: Address of an existing cluster, "HOST:PORT" or "auto"; None starts one on this
+            machine, which ends with the engine. Every machine of a cluster needs this version of
+            Gatewright, and the folders of the store and the model under the same paths.
+        jobs: Most parallel tasks; None for the number of the cluster's cores.
+        memory: Memory of a task in bytes; the cluster only runs as many tasks as fit.
 
     Raises:
-        InputError: if Ray is not installed, or there is no cluster at the address.
+        InputError: if Ray isn't installed, there is no cluster at the address, or it is too small
+            for a task.
     """
 
     def __init__(
@@ -55,30 +56,30 @@ class ClusterEngine:
         if min(cores, fitting) < 1:
             self._ray.shutdown()
             raise InputError(
-                f"the Ray cluster has {cores} cores and room for {fitting} tasks of "
-                f"{memory >> 20:,} MiB; a search needs one of each"
+                f"the Ray cluster has {cores} cores and memory for {fitting} tasks of "
+                f"{memory >> 20:,} MiB; a search needs at least one of each"
             )
         self._workers = min(cores, fitting, jobs or cores)
-        # A death is the task's own failure; it is not tried elsewhere behind our back.
+        # If a task's process dies, the task has failed: Ray must not retry it.
         self._remote = self._ray.remote(num_cpus=1, memory=memory, max_retries=0)(_attempt)
         self._threads = ThreadPoolExecutor(self._workers, "task")
         self._running: set[Any] = set()
 
     @property
     def workers(self) -> int:
-        """How many tasks run at a time."""
+        """The number of tasks that run in parallel."""
         return self._workers
 
     def submit(self, function: Callable[..., Result], /, *arguments: Any) -> Future[Result]:
-        """Have a task run when a worker is free; see `Engine.submit`."""
+        """Run a task as soon as a worker is free; see `Engine.submit`."""
         return self._threads.submit(self._run, function, arguments)
 
     def close(self) -> None:
-        """End every task, and the cluster if it was started here."""
+        """End all tasks, and the cluster if this engine started it."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         running = list(self._running)
         for reference in running:
-            self._ray.cancel(reference, force=False)  # interrupts it, so that it cleans up
+            self._ray.cancel(reference, force=False)  # an interrupted task can clean up
         if running:
             self._ray.wait(running, num_returns=len(running), timeout=_ENDING)
         self._ray.shutdown()
@@ -102,10 +103,10 @@ class ClusterEngine:
 
 
 def _knock(address: str) -> None:
-    """Whether something listens at an address; Ray by itself tries for minutes.
+    """Check that something listens at an address: Ray itself would try for minutes.
 
     Raises:
-        InputError: if not.
+        InputError: if nothing does.
     """
     host, colon, port = address.rpartition("://")[2].rpartition(":")
     if not colon or not port.isdecimal():  # "auto", which Ray resolves
@@ -118,9 +119,9 @@ def _knock(address: str) -> None:
 
 
 def _hint() -> str:
-    """What may be wrong with an address where something listens.
+    """A hint for a failed connection to an address where something listens.
 
-    Ray 2.59 has clusters ask for a token, and finds it by itself only for those on this machine.
+    Clusters of Ray 2.59 require a token by default. Ray finds it by itself on this machine only.
     """
     if "RAY_AUTH_MODE" in os.environ:
         return ""
@@ -130,7 +131,7 @@ def _hint() -> str:
 def _attempt(
     function: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> tuple[Any, Exception | None]:
-    """The task: its own errors are results, so that what Ray raises is about processes."""
+    """Run a task and return its result or its error: Ray then only raises errors of processes."""
     try:
         return function(*arguments), None
     except Exception as error:
@@ -147,6 +148,6 @@ def _import_ray() -> ModuleType:
             from ray._private import worker
     except ModuleNotFoundError:
         raise InputError("the engine 'ray' needs Ray: pip install 'gatewright[cluster]'") from None
-    # What becomes of tasks is ours to say; Ray has no other way to keep it off standard output.
+    # Keep Ray's messages about tasks off standard output; there is no public way.
     worker._worker_logs_enabled = False
     return ray

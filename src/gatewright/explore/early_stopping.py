@@ -1,8 +1,8 @@
-"""Which trials are stopped early, by what other trials have shown.
+"""Early stopping: the limits for a trial, from the results of earlier trials.
 
-Everything here follows from trials that were told to the sampler, in their order, so it is the
-same however many workers there are. EBOPs (Sun et al., 2024) track the LUTs of networks that are
-built alike; what differs in its conversion, in a reuse factor say, is not compared.
+Limits depend only on the trials that the sampler was told of, in their order, and so not on the
+number of workers. EBOPs (Sun et al., 2024) predict LUTs among networks with the same settings of
+the conversion. Trials with different ones, such as other reuse factors, are never compared.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 _ACCURACY = "accuracy_validation"
 _EBOPS = "ebops"
-# Trials before anything is said of others.
+# Number of trials before others are judged by them.
 _ENOUGH = 6
-# A constraint is missed by far if a fit misses it by this factor, and three standard deviations.
+# A constraint is missed by far if the fitted figure exceeds its limit by this factor, and by three
+# standard deviations of the fit.
 _FAR = 1.5
-# One that has no more than this part of another's EBOPs is smaller for sure.
+# A trial is surely smaller than another if it has at most this fraction of its EBOPs.
 _SMALLER = 0.9
-# A trial may gain more in its last epochs than any before: by this factor, and this much on top.
+# A trial may gain more accuracy in its last epochs than earlier trials: this factor, plus a margin.
 _GAIN_FACTOR = 1.25
 _GAIN_MARGIN = 0.01
 
@@ -51,7 +52,13 @@ class _Fit:
 
 
 def limits(search: Search, told: Sequence[Trial], point: Point) -> Limits:
-    """What stops a trial at a point early."""
+    """The limits that stop a trial at a point early.
+
+    Args:
+        search: The search.
+        told: The trials that the sampler was told of.
+        point: The point of the new trial.
+    """
     done = [trial.outcome for trial in told if trial.outcome.state == "done"]
     alike = [
         trial.outcome
@@ -69,11 +76,14 @@ def limits(search: Search, told: Sequence[Trial], point: Point) -> Limits:
 
 
 def floor(found: Limits, ebops: float | None) -> tuple[float, ...]:
-    """The least validation accuracy after each epoch; below it a trial comes to nothing.
+    """The least validation accuracy after each epoch, below which a trial is stopped.
 
     Args:
-        found: the trial's limits.
-        ebops: of the trial before training, where that was looked at.
+        found: The trial's limits.
+        ebops: The trial's EBOPs before training; None if they are not known.
+
+    Returns:
+        Accuracies from 0 to 1, one for each epoch; empty for no limit.
     """
     least = found.accuracy
     if ebops is not None and set(found.proxies) <= {_ACCURACY, _EBOPS}:
@@ -89,7 +99,7 @@ def floor(found: Limits, ebops: float | None) -> tuple[float, ...]:
 
 
 def dominated(found: Limits, figures: Mapping[str, float]) -> bool:
-    """Whether another trial is surely no worse, by figures known before synthesis."""
+    """Whether another trial is surely no worse, according to figures known before synthesis."""
     if not found.proxies or any(name not in figures for name in found.proxies):
         return False
     return any(
@@ -102,9 +112,9 @@ def dominated(found: Limits, figures: Mapping[str, float]) -> bool:
 
 
 def estimate(search: Search, told: Sequence[Trial], trial: Trial) -> dict[str, float]:
-    """What a stopped trial's figures would likely have been: for the sampler, for nobody else.
+    """Estimates of a stopped trial's figures, for the sampler only.
 
-    Figures of which nothing can be said are not there.
+    Figures that can't be estimated are left out.
     """
     done = [other.outcome for other in told if other.outcome.state == "done"]
     alike = [
@@ -130,7 +140,7 @@ def estimate(search: Search, told: Sequence[Trial], trial: Trial) -> dict[str, f
 
 
 def _hardware(point: Point) -> str:
-    """What a point says of the hardware beside the clock."""
+    """A point's settings of the conversion except the clock, as a key for comparisons."""
     said = {
         path: value
         for path, value in point.items()
@@ -179,7 +189,10 @@ def _fit(outcomes: Sequence[Outcome], name: str) -> _Fit | None:
 
 
 def _gains(done: Sequence[Outcome]) -> tuple[float, ...]:
-    """Per epoch, the most that accuracy rose from there to the end; of curves of one length."""
+    """For each epoch the greatest rise of accuracy from there to the end.
+
+    Empty if there are too few curves, or they differ in length.
+    """
     curves = [outcome.curve for outcome in done if outcome.curve]
     if len(curves) < _ENOUGH or len({len(curve) for curve in curves}) > 1:
         return ()
@@ -190,7 +203,7 @@ def _gains(done: Sequence[Outcome]) -> tuple[float, ...]:
 
 
 def _proxies(search: Search) -> tuple[str, ...]:
-    """What stands for the objectives before synthesis, each once; none if one has nothing."""
+    """The figures that predict the objectives before synthesis; empty if an objective has none."""
     found: dict[str, None] = {}
     for name in search.objectives:
         figure = find_quantity(name).figure
@@ -198,7 +211,7 @@ def _proxies(search: Search) -> tuple[str, ...]:
             return ()
         found[figure.foretold_by] = None
         if figure.part == "timing":
-            # In ns or per second, so that both of the clock and the cycles must be no worse.
+            # These figures depend on clock and cycles, so neither may be worse.
             found["clock"] = None
     return tuple(found)
 

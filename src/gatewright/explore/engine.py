@@ -1,4 +1,4 @@
-"""What runs the tasks of a search: an interface that the engines share."""
+"""The interface of engines, which run the tasks of a search."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-#: Memory that a task takes, in bytes: TensorFlow and hls4ml, and one tool that either waits for.
+#: Memory of a task in bytes: TensorFlow and hls4ml, and one tool for which they wait.
 TASK_MEMORY = 2 << 30
 
 
 class WorkerDied(GatewrightError):
-    """The process of a task ended before the task did: killed, or out of memory."""
+    """The process of a task died before the task ended: it was killed, or out of memory."""
 
 
 class Engine(Protocol):
-    """Runs tasks in other processes, some at a time."""
+    """Runs tasks in other processes, several in parallel."""
 
     @property
     def workers(self) -> int:
-        """How many tasks run at a time."""
+        """The number of tasks that run in parallel."""
         ...
 
     def submit(self, function: Callable[..., Result], /, *arguments: Any) -> Future[Result]:
-        """Have a task run when a worker is free.
+        """Run a task as soon as a worker is free.
 
         Args:
-            function: a function of a module; it runs in another process.
-            arguments: what pickles, and what the result is made of alone.
+            function: A function at the top level of a module; it runs in another process.
+            arguments: Its arguments, which must pickle. The result depends on nothing else.
 
         Returns:
-            Its result, or the error that it raised; `WorkerDied` if its process died, which
-            touches no other task.
+            A future with the result, or with the error that the task raised; `WorkerDied` if its
+            process died, which affects no other task.
         """
         ...
 
     def close(self) -> None:
-        """End every task, and whatever they started. Tasks that have not ended are lost."""
+        """End all tasks and the processes that they started. Unfinished tasks are lost."""
         ...

@@ -1,4 +1,4 @@
-"""A trained model of the zoo through the hardware flow: its project directory, its report."""
+"""Runs a trained model of the zoo through the hardware flow to its report."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _SAMPLES = "test_set.npy"
 
 
 class HardwareFlow:
-    """The project directory of a trained model; every step runs once per content.
+    """The steps of the flow for a trained model; each runs again only if its inputs change.
 
-    Its tools keep to one core each: others have their projects made beside it.
+    Its tools use one core each, because several projects are made in parallel.
 
     Args:
-        sweep: where the model is from.
-        config: of the sweep.
-        trained: what the config's recipe made.
-        directory: the project directory.
-        say: is told what is being done.
+        sweep: The model's sweep.
+        config: A configuration of the sweep.
+        trained: The model that the configuration's recipe made.
+        directory: The project directory.
+        say: Called with the name of each step.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class HardwareFlow:
         self._directory, self._say = directory, say
 
     def convert(self) -> None:
-        """Make the RTL."""
+        """Convert the model to RTL, and write the test set for later steps."""
         self._say("conversion")
         convert(
             self._trained.path,
@@ -68,23 +68,23 @@ class HardwareFlow:
             np.save(file, self._trained.x, allow_pickle=False)
 
     def size_fifos(self) -> None:
-        """Set the depths of FIFOs, on which resources depend."""
+        """Size the FIFOs, on which resources depend."""
         self._say("FIFOs")
         size_fifos(self._directory, inputs=self._directory / _SAMPLES)
 
     def verify(self) -> None:
-        """Prove the RTL exact on the whole test set, and time it."""
+        """Verify the RTL on the whole test set, and measure its timing."""
         self._say("verification")
         verify(self._directory, inputs=self._directory / _SAMPLES, jobs=1, fidelity=False)
 
     def synthesize(self, targets: Iterable[str]) -> None:
-        """Count resources on each of some targets."""
+        """Synthesize for each of the targets."""
         for target in targets:
             self._say(f"synthesis for {target}")
             synthesize(self._directory, target, jobs=1)
 
     def report(self) -> schema.Report:
-        """What the steps so far have found."""
+        """The report with the results of the steps so far."""
         verified = read_stamp(self._directory, "verify") is not None
         return summarize(
             self._directory,
@@ -104,7 +104,7 @@ class HardwareFlow:
         )
 
     def _rtl_outputs(self) -> NDArray[np.float64]:
-        """What the simulated RTL gave for the test set, (samples, elements)."""
+        """The simulated RTL's outputs for the test set, float64 (samples, elements)."""
         design = load_design(self._directory)
         with np.load(self._directory / "sim" / "outputs.npz", allow_pickle=False) as outputs:
             return to_float(outputs["output0"], design.outputs[0].type.frac)
@@ -116,7 +116,7 @@ class HardwareFlow:
         return schema.Comparison(vectors=len(outputs), mismatches=differing)
 
     def _fidelity(self) -> tuple[schema.Fidelity, schema.Origin]:
-        """The RTL's outputs against what Keras predicted of the test set when it was trained."""
+        """The RTL's outputs compared with Keras' predictions for the test set after training."""
         outputs = self._rtl_outputs()
         keras = self._trained.outputs.astype(np.float64).reshape(outputs.shape)
         away = np.abs(outputs - keras)

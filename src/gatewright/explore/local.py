@@ -1,4 +1,4 @@
-"""Tasks in processes of this machine."""
+"""Runs tasks in processes on this machine."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from gatewright.system import processes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What leaks in a process that converts one model after the other has an end.
+# A new process after so many tasks limits memory leaks.
 _TASKS_PER_PROCESS = 25
 
 
 class LocalEngine:
-    """Tasks in processes of their own, as many at a time as cores and memory allow.
+    """Runs tasks in child processes, as many in parallel as cores and memory allow.
 
-    A process takes one task after the other, because importing TensorFlow takes longer than many a
-    task. If this process ends, however it ends, the others do, too.
+    A process runs many tasks one after another, because importing TensorFlow takes longer than many
+    tasks. The child processes end with this process, however it ends.
 
     Args:
-        jobs: tasks at a time, at most; by default one per core.
-        memory: what a task takes, in bytes.
+        jobs: Most parallel tasks; None for one per core.
+        memory: Memory of a task in bytes.
     """
 
     def __init__(self, jobs: int | None = None, memory: int = TASK_MEMORY) -> None:
@@ -42,46 +42,46 @@ class LocalEngine:
 
     @property
     def workers(self) -> int:
-        """How many tasks run at a time."""
+        """The number of tasks that run in parallel."""
         return self._workers
 
     @property
     def short_of_memory(self) -> bool:
-        """Whether memory, not the number of cores or jobs, limits the workers."""
+        """Whether memory limits the number of workers, and not cores or jobs."""
         return self._workers < self._wanted
 
     def submit(self, function: Callable[..., Result], /, *arguments: Any) -> Future[Result]:
-        """Have a task run when a worker is free; see `Engine.submit`."""
+        """Run a task as soon as a worker is free; see `Engine.submit`."""
         result: Future[Result] = Future()
         try:
             task = self._pool.schedule(_work, (function, *arguments))
-        except RuntimeError:  # the pool gives up when a process dies while none has a task
+        except RuntimeError:  # the pool stops if a process dies while no task runs
             self._pool = self._new_pool()
             task = self._pool.schedule(_work, (function, *arguments))
         task.add_done_callback(lambda done: _hand_over(done, result))
         return result
 
     def close(self) -> None:
-        """End every task, and whatever they started."""
+        """End all tasks, and the processes that they started."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
     def _new_pool(self) -> ProcessPool:
-        # Processes start afresh: a fork of a process with threads may hang.
+        # Spawn and don't fork: a fork of a process with threads may hang.
         return ProcessPool(
             self._workers, _TASKS_PER_PROCESS, _become_worker, context=get_context("spawn")
         )
 
 
 def usable_cores() -> int:
-    """The cores that this process may use."""
+    """The number of cores that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _hand_over(done: Future[Result], result: Future[Result]) -> None:
-    """Pass on what a task of the pool gave, in the terms of `Engine`."""
+    """Copy the result or the error of the pool's future to one that behaves as in `Engine`."""
     if done.cancelled():
         result.cancel()
         return
@@ -106,7 +106,7 @@ _working = False
 
 
 def _become_worker() -> None:
-    """Leave the keyboard to the process that started us, do as it says, and end when it does."""
+    """Ignore Ctrl+C, which the parent handles; end on SIGTERM, and when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_follow_parent, daemon=True).start()
@@ -124,7 +124,7 @@ def _end(*_: object) -> None:
     processes.stop()
     if not _working:
         os._exit(1)
-    raise KeyboardInterrupt  # undoes what is half done; then _work ends this process
+    raise KeyboardInterrupt  # lets the task clean up; then _work ends this process
 
 
 def _work(function: Callable[..., Result], *arguments: Any) -> Result:

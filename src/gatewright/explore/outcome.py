@@ -1,4 +1,4 @@
-"""Trials of a search: parameters and outcomes."""
+"""Trials of a search, their outcomes and limits, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Reason = Literal["compute cost", "training curve", "dominated"]
 
 
 class Outcome(BaseModel):
-    """What came of a trial.
+    """The outcome of a trial.
 
     Attributes:
-        state: "done", with every figure that the search weighs; "stopped" early, for
-            `reason`; or "failed".
-        figures: What was found, by the names of quantities ("TARGET.lut"); nothing estimated.
-        expected: What was expected before training; not what the trial would have given.
-        curve: Accuracy on the validation data after each epoch of training.
-        reason: Why it was stopped.
-        error: Why it failed, in a line.
-        lasting: Whether the same would come of it again: it is remembered. A process that died or a
-            full disk says nothing of the trial.
+        state: "done" with all figures that the search needs; "stopped" early for `reason`; or
+            "failed".
+        figures: Its figures by the names of quantities, such as "TARGET.lut"; none is estimated.
+        expected: Figures that were estimated before training.
+        curve: Accuracy on the validation data after each epoch of training, from 0 to 1.
+        reason: Why it was stopped; None if it wasn't.
+        error: Why it failed, in one line; None if it didn't.
+        lasting: Whether the same trial would have the same outcome again, so that the store keeps
+            it. False for a process that died or a full disk.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,16 +47,16 @@ class Outcome(BaseModel):
 
 @dataclass(frozen=True)
 class Limits:
-    """What stops a trial early, by the trials told before it was asked for.
+    """The limits that stop a trial early, from the trials that ended before it was chosen.
 
     Attributes:
-        ebops: EBOPs above which a constraint would be missed by far; None if that can't be said.
-        accuracy: Least validation accuracy that a result must have; 0 if it need not have any.
-        gains: Per epoch of training, the most that validation accuracy rose from there to the end;
-            empty if that can't be said.
-        rivals: Of results told, the figures that `proxies` names.
-        proxies: Figures known before synthesis that stand for the objectives; empty if an objective
-            has none.
+        ebops: EBOPs above which a constraint would be missed by far; None if not known.
+        accuracy: Least validation accuracy that the constraints require, from 0 to 1; 0 for none.
+        gains: For each epoch the greatest rise of validation accuracy from there to the end; empty
+            if not known.
+        rivals: The figures of other results, each in the order of `proxies`.
+        proxies: Names of figures known before synthesis that predict the objectives; empty if an
+            objective has none.
     """
 
     ebops: float | None = None
@@ -68,7 +68,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial of a search; trials are numbered from 0 in the order they were asked for."""
+    """A trial of a search. Trials are numbered from 0 in the order in which they are chosen."""
 
     number: int
     point: Point
@@ -76,24 +76,28 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """Of its configuration."""
+        """The name of its configuration."""
         return trial_name(self.number)
 
 
 def trial_name(number: int) -> str:
-    """Name of the configuration of the trial of a number."""
+    """The name of the configuration of the trial with this number."""
     return f"trial{number}"
 
 
 def values(search: Search, figures: Mapping[str, float]) -> tuple[float, ...]:
-    """The objectives' values; KeyError if one is not there."""
+    """The values of the objectives, in order.
+
+    Raises:
+        KeyError: if a figure is missing.
+    """
     return tuple(figures[name] for name in search.objectives)
 
 
 def violations(search: Search, figures: Mapping[str, float]) -> dict[str, float]:
-    """By how much each constraint is missed, relative to its limit; not above 0 if it is met.
+    """How much each constraint is violated, as a fraction of its limit; 0 or less if it is met.
 
-    A figure that is not there misses nothing.
+    Constraints on missing figures are left out.
     """
     found = {}
     for text in search.constraints:
@@ -106,9 +110,9 @@ def violations(search: Search, figures: Mapping[str, float]) -> dict[str, float]
 
 
 def front(search: Search, trials: Sequence[Trial]) -> list[Trial]:
-    """The results that keep all constraints and that no other betters, by number.
+    """The Pareto front: results that meet all constraints and that no other dominates, by number.
 
-    Of results that are equal in all objectives the first counts.
+    Among results that are equal in all objectives, the first counts.
     """
     signs = [1 if find_quantity(name).figure.better == "less" else -1 for name in search.objectives]
     costs: dict[tuple[float, ...], Trial] = {}

@@ -1,7 +1,7 @@
-"""What a search is doing, for people to watch.
+"""Shows the progress of a search.
 
-A worker notes what it does in a small file, which works for processes and machines alike that share
-the store's folder; the search reads the files of the trials that run.
+A worker writes what it does to a small file in the store's folder, which all processes and machines
+share. The search reads the files of the running trials.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
 
 
 class Note:
-    """What a worker is doing, in a file. Nothing depends on it: what can't be written is left out.
+    """A file that says what a worker is doing. Errors of writing are ignored.
 
     Args:
-        path: the file; None if nobody looks.
+        path: The file; None for no file.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
     def say(self, step: str) -> None:
-        """Note the step."""
+        """Write the current step."""
         self._write({"step": step})
 
     def count(self, step: str, done: int, total: int) -> None:
-        """Note how far a step is."""
+        """Write the progress of the current step."""
         self._write({"step": step, "done": done, "total": total})
 
     def remove(self) -> None:
-        """Nothing is being done."""
+        """Remove the file when the work is done."""
         if self._path is not None:
             with contextlib.suppress(OSError):
                 self._path.unlink(missing_ok=True)
@@ -62,9 +62,9 @@ class Note:
 
 @contextmanager
 def notes_folder(store: Path) -> Iterator[Path]:
-    """A folder in a store for the notes of a search; those of killed searches go.
+    """A folder in a store for the notes of a search; removes folders of killed searches.
 
-    A search holds its folder. A folder that nobody holds is left from one that was killed.
+    A search locks its folder, so an unlocked folder belongs to a search that was killed.
     """
     above = store / "progress"
     above.mkdir(parents=True, exist_ok=True)
@@ -81,12 +81,12 @@ def notes_folder(store: Path) -> Iterator[Path]:
 
 
 class Watch:
-    """Tells how a search goes: bars on a terminal, elsewhere a line per trial, on stderr.
+    """Shows a search on stderr: bars on a terminal, else a line for each trial.
 
     Args:
-        search: the search.
-        title: what is searched.
-        folder: where workers put their notes, each in a file of the name of what they do.
+        search: The search.
+        title: The name to show for it.
+        folder: The folder of the workers' notes, each in a file named after the task.
     """
 
     def __init__(self, search: Search, title: str, folder: Path) -> None:
@@ -111,18 +111,18 @@ class Watch:
             self._live.stop()
 
     def note(self, name: str) -> Path:
-        """The file for what is being done under a name, such as that of a trial which starts."""
+        """Start a task with this name, such as a trial, and return the file for its note."""
         self._running.append(name)
         return self._folder / f"{name}.json"
 
     def finished(self, done: int, total: int) -> None:
-        """So many networks of the front are verified and synthesized, out of so many."""
+        """Show how many networks of the front are verified and synthesized."""
         self._finished = (done, total)
         if self._live is None and done:
             self.say(f"front: {done} of {total} verified and synthesized")
 
     def ended(self, told: list[Trial]) -> None:
-        """Another trial has been told."""
+        """Show that another trial has ended; `told` are all trials so far, in order."""
         self._told = list(told)
         trial = told[-1]
         ran = trial.name in self._running
@@ -134,7 +134,7 @@ class Watch:
             self.say(f"trial {trial.number}: {describe(self._search, trial.outcome)}{known}")
 
     def say(self, what: str) -> None:
-        """A line."""
+        """Show a line."""
         if self._live is not None:
             from rich.text import Text
 
@@ -145,7 +145,7 @@ class Watch:
         say(f"{count} {elapsed:4.0f} s  {self._title}: {what}{self._left()}")
 
     def _left(self) -> str:
-        """How long it will take, by how long trials took that were not in the store."""
+        """The estimated time left, from the trials that were not in the store."""
         left = self._search.trials - len(self._told)
         if not self._ran or not left:
             return ""
@@ -197,7 +197,7 @@ class Watch:
 
 
 def describe(search: Search, outcome: Outcome) -> str:
-    """What came of a trial, in a line."""
+    """The outcome of a trial in one line."""
     if outcome.state == "failed":
         return f"failed: {outcome.error}"
     if outcome.state == "stopped":

@@ -1,4 +1,4 @@
-"""A model of the zoo through the configurations of its sweep, or through a search over a space."""
+"""Runs the configurations of a zoo model's sweep, or a search over its space, and reports."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _SAMPLERS = {
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep gave: its reports, the page, and the configurations that failed."""
+    """The result of a sweep: its reports, the page, and the errors of failed configurations."""
 
     reports: schema.SweepReport
     page: Path
@@ -78,7 +78,7 @@ class SweepResult:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search gave: the reports of its front, the page, and all trials."""
+    """The result of a search: the reports of its front, the page, and all trials."""
 
     reports: schema.SweepReport
     page: Path
@@ -104,23 +104,23 @@ def run_sweep(
     """Train, convert, verify and synthesize configurations of a model, and report on them.
 
     Args:
-        model: a model folder of the zoo, or a sweep file.
-        names: configurations to run; all if empty.
-        output: build directory; `<output>/<model>/<config>` is a project directory each, and
-            `<output>/<model>/report` takes the page and `report.json`.
-        make_engine: makes what runs the configurations.
-        force: forget what was done before.
-        baselines: whether to measure the first configuration's network as software, too.
-        publish: folder for `report.json` (without wall times) and `README.md`.
-        say: takes lines of progress.
+        model: A model folder of the zoo, or a sweep file.
+        names: Configurations to run; all if empty.
+        output: Build directory. Each `<output>/<model>/<config>` is a project directory;
+            `<output>/<model>/report` gets the page and `report.json`.
+        make_engine: Makes the engine that runs the configurations.
+        force: Whether to discard the project directories of earlier runs.
+        baselines: Whether to measure the first configuration's network in software too.
+        publish: Folder for `report.json` (without wall times) and `README.md`.
+        say: Called with lines of progress.
 
     Returns:
-        The reports of the configurations that came through.
+        The reports of the configurations that didn't fail.
 
     Raises:
         InputError: if the sweep or a name is wrong.
-        DataError: if the model's data can't be had.
-        GatewrightError: if no configuration came through.
+        DataError: if the model's data can't be loaded.
+        GatewrightError: if all configurations fail.
     """
     sweep = load_sweep(model)
     for place in filter(None, (output, publish)):
@@ -169,7 +169,7 @@ def run_sweep(
 
 
 def _publish(found: schema.SweepReport, folder: Path) -> None:
-    """Write what a repository keeps of reports: no wall times, so that it changes with figures."""
+    """Write reports for a repository: without wall times, which change with every run."""
     write_json(found, folder / REPORT, wall_times=False)
     write_markdown(found, folder / "README.md")
 
@@ -184,24 +184,24 @@ def run_search(
     baselines: bool = True,
     publish: Path | None = None,
 ) -> SearchResult:
-    """Search the space of a sweep file, and report on the front; run again, it goes on.
+    """Search the space of a sweep file, and report on the front. A repeated run continues.
 
     Args:
-        model: a model folder of the zoo, or a sweep file with a section `search`.
-        output: build directory; `<output>/<model>/explore` takes the front's project directories,
+        model: A model folder of the zoo, or a sweep file with a section `search`.
+        output: Build directory. `<output>/<model>/explore` gets the front's project directories,
             its reports and `trials.json`.
-        make_engine: makes what runs the trials; not called if the store knows all of them.
-        store: folder of the store.
-        trials: how many, if not as many as the file says.
-        baselines: whether to measure the network of the front's first trial as software, too.
-        publish: folder for `report.json` (without wall times) and `README.md`.
+        make_engine: Makes the engine that runs the trials; not called if the store has all trials.
+        store: Folder of the store.
+        trials: Number of trials; None for the file's.
+        baselines: Whether to measure the network of the front's first trial in software too.
+        publish: Folder for `report.json` (without wall times) and `README.md`.
 
     Returns:
-        The reports of the front, verified on the whole test set and synthesized.
+        The reports of the front, verified on the whole test set and synthesized; and all trials.
 
     Raises:
         InputError: if the file or the store is wrong, or the disk is full.
-        DataError: if the model's data can't be had.
+        DataError: if the model's data can't be loaded.
         DesignFailure: if no trial meets the constraints.
     """
     plan = load_search(model, trials)
@@ -235,7 +235,7 @@ def run_search(
 
 
 class _Late:
-    """An engine that is made when the first task comes: a repeated search has none."""
+    """An engine that is made with its first task: a repeated search may have none."""
 
     def __init__(self, make: Callable[[], Engine]) -> None:
         self._make = make
@@ -252,7 +252,7 @@ class _Late:
 
 
 class _Run:
-    """A search on its way."""
+    """A running search."""
 
     def __init__(self, plan: Plan, engine: _Late, store: Path, folder: Path, watch: Watch) -> None:
         self._plan, self._engine, self._store = plan, engine, store
@@ -260,17 +260,17 @@ class _Run:
         self._tasks: dict[int, Task] = {}
 
     def run(self) -> list[Trial]:
-        """All trials, in the order of their numbers."""
+        """Run all trials, and return them in the order of their numbers."""
         search = self._plan.search
         return run_trials(search, make_sampler(search), self._start, self._ended)
 
     def finish(self, trials: list[Trial]) -> tuple[schema.Report, ...]:
-        """Reports of the front, once all of it is verified and synthesized, with every seed.
+        """Verify and synthesize the front, with every seed, and return its reports.
 
-        A trial that turns out not to be exact fails, and what it had been better than comes up.
+        A trial that isn't bit-exact fails, and the trials that it dominated may join the front.
 
         Args:
-            trials: all of them; the outcomes of those that fail change.
+            trials: All trials; the outcomes of those that fail change.
 
         Raises:
             DesignFailure: if no trial meets the constraints.
@@ -280,13 +280,13 @@ class _Run:
         if not reports:
             raise DesignFailure(_nothing_found(self._plan, trials))
         names = {report.config.name for report in reports}
-        for directory in self._folder.iterdir():  # of a search before this one
+        for directory in self._folder.iterdir():  # left by an earlier search
             if re.fullmatch(r"trial\d+", directory.name) and directory.name not in names:
                 shutil.rmtree(directory)
         return reports
 
     def config(self, report: schema.Report) -> Config:
-        """The configuration that a report of the front is about."""
+        """The configuration of a report of the front."""
         configs = (task.config for task in self._tasks.values())
         return next(config for config in configs if config.name == report.config.name)
 
@@ -321,7 +321,7 @@ class _Run:
         self._refuse_full_disk(told[-1].outcome.error)
 
     def _refuse_full_disk(self, error: str | None) -> None:
-        """A disk that is full fails every trial to come, too: the search ends here."""
+        """End the search if the disk is full: all later trials would fail too."""
         causes = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full")
         if error is not None and any(cause in error for cause in causes):
             raise InputError(
@@ -352,7 +352,7 @@ class _Run:
         return tuple(reports[trial.number] for trial in front(search, trials))
 
     def _finish_one(self, trial: Trial) -> list[Future[schema.Report]]:
-        """What is to come of a trial of the front, and of the same from other seeds."""
+        """Start to finish a trial of the front, and the same with other seeds."""
         task = self._tasks[trial.number]
         directory = self._folder / trial.name
         tasks: list[tuple[Task, Path | None, str]] = [(task, directory, trial.name)]
@@ -384,7 +384,7 @@ class _Run:
 
 
 def _stands(report: schema.Report, directory: Path) -> bool:
-    """Whether a directory holds the project that a report is about."""
+    """Whether a directory holds the project of a report."""
     try:
         (there,) = load_reports([directory / REPORT]).reports
     except InputError:
@@ -393,7 +393,7 @@ def _stands(report: schema.Report, directory: Path) -> bool:
 
 
 def _nothing_found(plan: Plan, trials: Sequence[Trial]) -> str:
-    """Why there is no front, in a line."""
+    """Why there is no front, in one line."""
     search, where = plan.search, plan.sweep.file
     done = [trial for trial in trials if trial.outcome.state == "done"]
     if not done:
@@ -433,7 +433,7 @@ def _summary(plan: Plan, trials: Sequence[Trial]) -> schema.Search:
                 figures={
                     name: value
                     for name, value in trial.outcome.figures.items()
-                    # What a resource without a target is, is said with its target, too.
+                    # A resource without a target is listed with its target already.
                     if name in weighed or not find_quantity(name).anywhere
                 },
                 reason=trial.outcome.reason,
@@ -448,7 +448,7 @@ def _summary(plan: Plan, trials: Sequence[Trial]) -> schema.Search:
 
 
 def _written(value: Any) -> str:
-    """A value as a sweep file has it, on one line."""
+    """A value in the notation of a sweep file, on one line."""
     text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=math.inf)
     return text.removesuffix("\n").removesuffix("\n...")
 

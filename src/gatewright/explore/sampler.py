@@ -1,4 +1,4 @@
-"""What chooses the points of a search: a list, a grid, or a sampler of Optuna."""
+"""Samplers, which choose the points of a search: a list, a grid, or a sampler of Optuna."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ if TYPE_CHECKING:
 
     from gatewright.explore.space import Dimension, Search
 
-# How often a sampler may repeat itself before a point that is new is drawn at random.
+# After so many repeated points in a row, a new one is drawn at random.
 _PATIENCE = 20
-# Where no new point turns up in as many draws there hardly is one.
+# If so many draws give no new point, the space counts as exhausted.
 _DRAWS = 10_000
 
 
 class Sampler(Protocol):
-    """Chooses points, one after the other, from what it was told of those before."""
+    """Chooses points one after another, from the results of earlier points."""
 
     def ask(self) -> Point | None:
-        """The next point, never one given before; None if there are no more."""
+        """The next point, which is always a new one; None if there are no more."""
         ...
 
     def tell(
         self, number: int, values: Sequence[float] | None, violations: Mapping[str, float]
     ) -> None:
-        """Learn what became of a point.
+        """Take in the result of a point.
 
         Args:
-            number: which one, counted from 0 in the order they were asked for.
-            values: of the objectives; None if nothing is known.
-            violations: of every constraint, by how much it is missed; not above 0 if it is met.
+            number: The number of the point, from 0 in the order of `ask`.
+            values: The values of the objectives; None if not known.
+            violations: For each constraint how much it is violated; 0 or less if it is met.
         """
         ...
 
 
 def make_sampler(search: Search) -> Sampler:
-    """The sampler that a search asks for.
+    """The sampler that a search names.
 
     Raises:
-        InputError: if Optuna is needed and not installed, or a point is not in the space.
+        InputError: if it needs Optuna, which isn't installed, or a point isn't in the space.
     """
     if search.sampler == "list":
         return _Listed(search.points)
@@ -58,7 +58,7 @@ def make_sampler(search: Search) -> Sampler:
 
 
 class _Listed:
-    """Points that are known beforehand."""
+    """A sampler of points that are known beforehand."""
 
     def __init__(self, points: Iterable[Point]) -> None:
         self._points = iter({_identity(point): point for point in points}.values())
@@ -73,7 +73,7 @@ class _Listed:
 
 
 class _Optuna:
-    """A sampler of Optuna on a study in memory: the same answers get the same questions."""
+    """A sampler of Optuna with a study in memory: the same results lead to the same points."""
 
     def __init__(self, search: Search) -> None:
         self._optuna = _import_optuna()
@@ -150,7 +150,7 @@ def _sampler(module: Any, search: Search) -> Any:
     if search.sampler == "random":
         return module.samplers.RandomSampler(seed=search.seed)
     if search.sampler == "nsga2":
-        # Optuna's 50 to a generation would leave a search of 50 trials none to learn from.
+        # With Optuna's population of 50, a search of 50 trials would have only one generation.
         population = max(8, search.trials // 5)
         return module.samplers.NSGAIISampler(population_size=population, seed=search.seed)
     return module.samplers.TPESampler(
@@ -159,7 +159,7 @@ def _sampler(module: Any, search: Search) -> Any:
 
 
 def _distribution(module: Any, dimension: Dimension) -> Any:
-    """Numbers for Optuna: of the n-th value, n, so that what is ordered stays ordered."""
+    """Optuna's distribution of a dimension. Listed values are numbered, which keeps their order."""
     kinds = module.distributions
     if isinstance(dimension, Choices):
         count = len(dimension.values)
@@ -173,7 +173,7 @@ def _distribution(module: Any, dimension: Dimension) -> Any:
 
 
 def _counted(dimension: Dimension) -> tuple[Any, ...] | None:
-    """The values that Optuna knows by their number; None where it knows the values themselves."""
+    """The values that Optuna gets as numbers; None if it gets the values themselves."""
     return None if isinstance(dimension, Range) and dimension.log else dimension.values
 
 

@@ -1,8 +1,8 @@
-"""The order of a search: what is asked when, the same however many workers there are.
+"""The order of a search, which doesn't depend on the number of workers.
 
-Trial n is asked for when trials 0 to n - window have been told, and they are told in the order of
-their numbers, whichever ends first. So all that the sampler and the rules of early stopping know at
-any question follows from the search alone.
+The sampler chooses trial n once it was told the results of trials 0 to n - window. It is told in
+the order of their numbers, whichever ends first. So the knowledge of the sampler and of early
+stopping at each choice depends on the search only.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Start(Protocol):
-    """Has a trial run somewhere."""
+    """Starts a trial."""
 
     def __call__(self, number: int, point: Point, limits: Limits, /) -> Future[Outcome]:
-        """Start a trial at a point, to be ended early by limits."""
+        """Start a trial at a point, with limits for early stopping."""
         ...
 
 
@@ -39,16 +39,16 @@ def run_trials(
     """Run the trials of a search.
 
     Args:
-        search: what to search.
-        sampler: a fresh one.
-        start: runs a trial; its future may raise a `GatewrightError`, which fails the trial.
-        ended: is given all trials told so far whenever there is one more.
+        search: The search.
+        sampler: A new sampler.
+        start: Starts a trial. If its future raises a `GatewrightError`, the trial has failed.
+        ended: Called after each trial with all trials so far, in the order of their numbers.
 
     Returns:
         All trials, in the order of their numbers.
 
     Raises:
-        DataError: if the first trial finds no data.
+        DataError: if the first trial can't load the data.
     """
     told: list[Trial] = []
     started: list[tuple[Point, Future[Outcome]]] = []
@@ -73,7 +73,7 @@ def _outcome(future: Future[Outcome], first: bool) -> Outcome:
     try:
         return future.result()
     except GatewrightError as error:
-        # What a point asks of the data may be wrong; at the first nothing says that others can.
+        # A later point may have wrong settings of the data; if the first fails, all may.
         if first and isinstance(error, DataError):
             raise
         return Outcome(state="failed", error=str(error), lasting=False)

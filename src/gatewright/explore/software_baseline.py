@@ -1,4 +1,4 @@
-"""What software on this machine's processor makes of a configuration's float network."""
+"""Software baselines of a configuration's float network on this machine's processor."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _CALIBRATION = 500
 
 
 def software_baselines(sweep: Sweep, config: Config, store: Store) -> tuple[Baseline, ...]:
-    """Baselines of the network that a configuration's recipe starts with.
+    """Measure the network after the first step of a configuration's recipe, in software.
 
-    To be measured when nothing else runs. What the store has is not measured again.
+    Nothing else should run at the same time. Baselines in the store aren't measured again.
 
     Args:
-        sweep: of the config.
-        config: whose recipe has been gone through.
-        store: has the recipe's steps, and takes the baselines.
+        sweep: The sweep of the configuration.
+        config: The configuration, whose recipe has been run.
+        store: Has the recipe's steps, and receives the baselines.
 
     Returns:
         The baselines; a single one with a `problem` if the network can't be measured.

@@ -1,4 +1,4 @@
-"""What a search may vary, what it weighs and when it ends: the section `search` of a sweep file.
+"""The section `search` of a sweep file: its space, objectives, constraints and budget of trials.
 
 ```yaml
 search:
@@ -40,20 +40,20 @@ from gatewright.report.figures import find_quantity
 from gatewright.zoo import Config, Sweep, load_sweep
 
 MOST_TRIALS = 100_000
-"""Trials that a search may have."""
+"""Most trials of a search."""
 
-_MOST_VALUES = 100_000  # of a range, if they can be counted
+_MOST_VALUES = 100_000  # most values of a range with steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-#: A value for every place that varies.
+#: A value for each path of the space.
 Point = dict[str, Any]
 
 
 class Choices(Strict):
-    """Some values; those that are all numbers are taken in their order."""
+    """A list of values."""
 
     values: Annotated[tuple[Any, ...], Field(min_length=1)]
 
@@ -65,22 +65,24 @@ class Choices(Strict):
 
     @property
     def first(self) -> Any:
-        """Any of them."""
+        """The first value."""
         return self.values[0]
 
     @property
     def ordered(self) -> bool:
-        """Whether they are numbers that rise."""
+        """Whether the values are numbers in rising order."""
         numbers = all(type(value) in (int, float) for value in self.values)
         return numbers and list(self.values) == sorted(self.values)
 
 
 class Range(Strict):
-    """Numbers from `low` to `high`, both included; whole ones where both ends are whole.
+    """Numbers from `low` to `high`, both included; integers if both ends are.
 
     Attributes:
-        step: From one number to the next; without it whole numbers go by 1, and others by nothing.
-        log: Whether to draw the logarithm evenly, not the number.
+        low: The least number.
+        high: The greatest number.
+        step: The difference between numbers; None for 1 if they are integers, else for any number.
+        log: Whether the logarithm is distributed evenly, instead of the number.
     """
 
     low: int | float
@@ -107,17 +109,17 @@ class Range(Strict):
 
     @property
     def first(self) -> Any:
-        """Any of its numbers."""
+        """The least number."""
         return self.low
 
     @property
     def whole(self) -> bool:
-        """Whether its numbers are whole."""
+        """Whether its numbers are integers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     @property
     def values(self) -> tuple[Any, ...] | None:
-        """Its numbers, rising; None if there is no end of them."""
+        """Its numbers in rising order; None if it has no step."""
         step = self.step or (1 if self.whole else None)
         if step is None:
             return None
@@ -141,7 +143,7 @@ def _tuple(value: Any) -> Any:
 
 
 def _quantity(name: str) -> str:
-    """Check the name of a figure; accuracy is decided on by the validation data."""
+    """Check and complete the name of a figure; "accuracy" means that on the validation data."""
     try:
         quantity = find_quantity(name)
     except InputError as error:
@@ -150,7 +152,7 @@ def _quantity(name: str) -> str:
 
 
 def _budgets(texts: Any) -> tuple[str, ...]:
-    """Constraints as written, each a limit on one figure: a part that is to fit limits several."""
+    """Expand constraints, so that each limits one figure: "fits=PART" limits several."""
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise ValueError('write a list of limits, ["lut<=20000"]')
     try:
@@ -168,12 +170,14 @@ _Objective = Annotated[str, AfterValidator(_quantity)]
 
 
 class Rules(Strict):
-    """Which rules stop trials early; all of them unless told otherwise.
+    """The rules that stop trials early; all are on by default.
 
     Attributes:
-        ebops: Before training, where the compute cost says that a constraint will be missed by far.
-        curve: While training, where the accuracy falls behind beyond what later epochs mend.
-        dominated: Before synthesis, where a trial is no more accurate than one of lower cost.
+        ebops: Stop before training if the compute cost shows that a constraint will be missed by
+            far.
+        curve: Stop during training if the accuracy is so low that later epochs can't make up for
+            it.
+        dominated: Stop before synthesis if another trial is at least as good in all respects.
     """
 
     ebops: bool = True
@@ -185,27 +189,27 @@ class Search(Strict):
     """The section `search` of a sweep file.
 
     Attributes:
-        base: What is the same in all trials: the name of a config, or the keys of one, which are
-            laid over the sweep's defaults.
-        space: What varies: dotted paths into a config, each with choices or a range.
-        points: Points to try first, each with a value for some or all of the paths; the others keep
-            the base's.
-        objectives: Figures to weigh, by the names of the report; which way is better follows from
-            the figure.
-        constraints: Limits that a result must keep, written like budgets: "lut<=20000"; "fits=PART"
-            stands for one per resource.
-        trials: How many to run.
-        sampler: What chooses them: "tpe" (tree-structured Parzen estimator, for several objectives:
-            Ozaki et al., 2022) or "nsga2" (Deb et al., 2002) of Optuna; "random"; "grid", every
-            combination in order; "list", `points` alone.
-        window: How many trials are asked for before the first of them has ended. Trial n is chosen
-            knowing trials 0 to n - window, whatever the number of workers: more of them than
-            `window` find nothing to do.
-        seed: Of the sampler.
-        seeds: With how many seeds each configuration of the front is made: its own, and those that
-            follow it.
-        validation: Fraction of the training data that is set apart; its accuracy decides.
-        stop: Which rules stop trials early.
+        base: The part that is the same in all trials: the name of a config, or the keys of one,
+            which override the sweep's defaults.
+        space: The part that varies: dotted paths into a config, each with choices or a range.
+        points: Points to try first, each with values for some or all paths; other paths keep the
+            base's value.
+        objectives: Figures to optimize, by their names in reports; each figure knows whether more
+            or less is better.
+        constraints: Limits that results must meet, written as budgets: "lut<=20000"; "fits=PART"
+            is one for each resource.
+        trials: Number of trials.
+        sampler: How points are chosen: "tpe" (tree-structured Parzen estimator, for several
+            objectives: Ozaki et al., 2022) or "nsga2" (Deb et al., 2002) of Optuna; "random";
+            "grid" for all combinations in order; "list" for `points` only.
+        window: Number of trials that may run in parallel. Trial n is chosen with the results of
+            trials 0 to n - window, whatever the number of workers; more workers than `window` are
+            idle.
+        seed: Seed of the sampler.
+        seeds: Number of seeds with which each configuration of the front is made: its own, and
+            those that follow it.
+        validation: Fraction of the training data for validation, whose accuracy is the objective.
+        stop: Rules for early stopping.
     """
 
     base: str | dict[str, Any]
@@ -244,12 +248,12 @@ class Search(Strict):
 
 @dataclass(frozen=True)
 class Plan:
-    """A search, and the configurations that its points stand for.
+    """A search in a sweep, which makes a configuration from each point.
 
     Attributes:
-        sweep: what the search is in.
-        search: what to do.
-        base: keys of a config, the same in all trials.
+        sweep: The sweep.
+        search: The search.
+        base: The keys of a config that are the same in all trials.
     """
 
     sweep: Sweep
@@ -257,10 +261,10 @@ class Plan:
     base: Mapping[str, Any]
 
     def config(self, name: str, point: Point) -> Config:
-        """The configuration that a point stands for.
+        """The configuration of a point.
 
         Raises:
-            InputError: if a path leads nowhere, or the configuration is wrong.
+            InputError: if a path doesn't exist, or the configuration is wrong.
         """
         where = f"{name} of the search"
         try:
@@ -274,14 +278,14 @@ class Plan:
 
 
 def load_search(path: Path, trials: int | None = None) -> Plan:
-    """Read and check a sweep file with a section `search`, given itself or the model's folder.
+    """Read and check a sweep file with a section `search`.
 
     Args:
-        path: of the file or the folder.
-        trials: how many, if not as many as the file says.
+        path: The file, or the model's folder.
+        trials: Number of trials; None for the file's.
 
     Raises:
-        InputError: if the file or a key of it is wrong; names both.
+        InputError: if the file or one of its keys is wrong.
     """
     sweep = load_sweep(path)
     if sweep.search is None:
@@ -292,7 +296,7 @@ def load_search(path: Path, trials: int | None = None) -> Plan:
     except ValidationError as error:
         raise InputError(f"{sweep.file}: search: {first_problem(error)}") from None
     plan = Plan(sweep, search, _base(sweep, search))
-    # One point stands for all: what is wrong with it is likely wrong with every trial.
+    # Check one point: an error in it is likely in every trial.
     first = {path: dimension.first for path, dimension in search.space.items()}
     for point in search.points or (first,):
         plan.config("trial0", first | point)
@@ -300,7 +304,7 @@ def load_search(path: Path, trials: int | None = None) -> Plan:
 
 
 def _base(sweep: Sweep, search: Search) -> dict[str, Any]:
-    """All keys of the config that trials start from, as a sweep file would have them."""
+    """All keys of the config from which trials start, in the form of a sweep file."""
     if isinstance(search.base, str):
         config = sweep.config(search.base)
     else:
@@ -309,7 +313,7 @@ def _base(sweep: Sweep, search: Search) -> dict[str, Any]:
 
 
 def as_written(config: Config) -> dict[str, Any]:
-    """All keys of a config but its name, as a sweep file would have them."""
+    """All keys of a config except its name, in the form of a sweep file."""
     fields = config.model_dump(mode="json", exclude_none=True, exclude={"name", "recipe"})
     recipe = [
         {step.name: step.model_dump(mode="json", exclude_none=True)} for step in config.recipe
@@ -318,27 +322,27 @@ def as_written(config: Config) -> dict[str, Any]:
 
 
 def grid(search: Search) -> Iterator[Point]:
-    """Every combination of the space's values, the last path varying fastest."""
+    """All combinations of the space's values; the last path varies fastest."""
     values = [dimension.values or () for dimension in search.space.values()]
     for combination in itertools.product(*values):
         yield dict(zip(search.space, combination, strict=True))
 
 
 def size(search: Search) -> float:
-    """How many points the space has; infinite where a range has no steps."""
+    """The number of points in the space; infinite if a range has no steps."""
     found = [dimension.values for dimension in search.space.values()]
     return math.inf if None in found else math.prod(len(values or ()) for values in found)
 
 
 def lay_over(fields: Mapping[str, Any], point: Point) -> dict[str, Any]:
-    """The keys of a config with the values of a point at their places.
+    """The keys of a config with the values of a point at their paths.
 
-    Where a path goes deeper than the config is written, a number of bits is written out as that of
-    weights and activations, or as the default of all layers, and a step of a recipe as its name
-    with settings.
+    If a path goes deeper than the config does, short forms are expanded: a number of bits to that
+    of weights and activations, or to the default of all layers; a step of a recipe to its name with
+    settings.
 
     Raises:
-        InputError: if a path leads nowhere.
+        InputError: if a path doesn't exist.
     """
     laid = copy.deepcopy(dict(fields))
     for path, value in point.items():
@@ -354,7 +358,7 @@ def lay_over(fields: Mapping[str, Any], point: Point) -> dict[str, Any]:
 
 
 def _parts(path: str) -> list[str]:
-    """The keys on the way; the settings of a conversion have points in their names."""
+    """The keys of a path; settings of a conversion have dots in their names."""
     settings = "conversion.settings."
     if path.startswith(settings):
         return ["conversion", "settings", path.removeprefix(settings)]
@@ -362,7 +366,7 @@ def _parts(path: str) -> list[str]:
 
 
 def _step_into(place: Any, way: list[str], path: str) -> Any:
-    """What stands in a place under the last key of the way, written out if need be."""
+    """The value under the last key of `way`, with a short form expanded in place."""
     key, above = way[-1], way[-2] if len(way) > 1 else ""
     if isinstance(place, list):
         index = _index(place, key, path)

@@ -1,4 +1,4 @@
-"""What a worker does for a trial: train, convert, synthesize, as far as the trial is worth it."""
+"""Runs a trial in a worker: training, conversion, synthesis, unless it is stopped early."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _TRIAL, _PROJECT, _RESULT = "trial", "trial project", "trial result"
 _LIBRARIES = ("tensorflow", "tf-keras", "scikit-learn", "sktime")
-# Groups of figures that a verification gives, beside those that a schedule does.
+# Groups of figures for which a verification is needed.
 _SIMULATED = {"timing.simulated", "accuracy.rtl", "verification", "fidelity"}
 
 
@@ -50,12 +50,12 @@ class Task:
     """A trial to run, as plain data.
 
     Attributes:
-        sweep: of the model.
-        config: what to train and build.
-        wanted: names of the quantities that the search weighs or limits.
-        limits: what stops the trial early.
-        store: the store's folder.
-        progress: a file for what is being done; None if nobody looks.
+        sweep: The model's sweep.
+        config: The configuration to train and build.
+        wanted: Names of the quantities in the search's objectives and constraints.
+        limits: The limits that stop the trial early.
+        store: The store's folder.
+        progress: The file for its note; None for no note.
     """
 
     sweep: Sweep
@@ -67,13 +67,13 @@ class Task:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """What to synthesize for: the conversion's target, and those of wanted figures."""
+        """The targets to synthesize for: the conversion's, and those of wanted figures."""
         named = [find_quantity(name).target for name in self.wanted]
         found = [self.config.options.target, *(name for name in named if name is not None)]
         return tuple(dict.fromkeys(found))
 
     def content(self) -> dict[str, Any]:
-        """All that the trial's figures depend on, but for its limits."""
+        """Everything that the trial's figures depend on, except its limits."""
         return {
             "model": self.sweep.name,
             "made_of": _made_of(self.sweep, self.config, ()),
@@ -83,17 +83,17 @@ class Task:
         }
 
     def limited_content(self) -> dict[str, Any]:
-        """All that the trial's outcome depends on."""
+        """Everything that the trial's outcome depends on."""
         return self.content() | {"limits": asdict(self.limits)}
 
 
 def _made_of(sweep: Sweep, config: Config, before: tuple[Path, ...]) -> dict[str, Any]:
-    """What a config's model is made of: its keys, the model's Python files, models it starts from.
+    """What a config's model depends on: its keys, the Python files, and the models it starts from.
 
     Args:
-        sweep: of the config.
-        config: the config.
-        before: models that led here.
+        sweep: The sweep of the config.
+        config: The config.
+        before: Models through which the recursion has come, to end it in a cycle.
     """
     origins: dict[str, Any] = {}
     for step in config.recipe:
@@ -115,18 +115,18 @@ def _made_of(sweep: Sweep, config: Config, before: tuple[Path, ...]) -> dict[str
 
 
 def find_outcome(task: Task) -> Outcome | None:
-    """What came of a trial, if the store knows it."""
+    """The outcome of a trial from the store; None if the store doesn't have it."""
     entry = Store(task.store).find(key_of(_TRIAL, task.limited_content()))
     return Outcome.model_validate(entry.record) if entry is not None else None
 
 
 def run_trial(task: Task) -> Outcome:
-    """Run a trial, or find what came of it; the outcome is kept if it would be the same again.
+    """Run a trial, or take its outcome from the store.
 
-    Whatever goes wrong with the trial is in the outcome.
+    The store keeps an outcome that would be the same again. Errors of the trial are in the outcome.
 
     Raises:
-        DataError: if the model's data can't be had, which goes beyond the trial.
+        DataError: if the model's data can't be loaded, which concerns all trials.
     """
     keep_processes()
     note = Note(task.progress)
@@ -150,13 +150,13 @@ def run_trial(task: Task) -> Outcome:
 
 
 def find_result(task: Task) -> Report | None:
-    """The report of a trial that was verified and synthesized, if the store knows it."""
+    """The report of a verified and synthesized trial; None if the store doesn't have it."""
     entry = Store(task.store).find(key_of(_RESULT, task.content()))
     return Report.model_validate(entry.record["report"]) if entry is not None else None
 
 
 def from_other_seeds(task: Task, seeds: int) -> list[Task]:
-    """The same task with the seeds that follow its own, so that there are that many in all."""
+    """The same task with the `seeds` - 1 seeds that follow its own."""
     training = task.config.training
     following = range(training.seed + 1, training.seed + seeds)
     trainings = [training.model_copy(update={"seed": seed}) for seed in following]
@@ -167,7 +167,7 @@ def from_other_seeds(task: Task, seeds: int) -> list[Task]:
 
 
 def with_repetitions(report: Report, others: Sequence[Report]) -> Report:
-    """A report with what came of the same from other seeds."""
+    """A report with the results of other seeds."""
     return report.model_copy(update={"repetitions": tuple(map(_repetition, others))})
 
 
@@ -187,11 +187,11 @@ def finish_trial(task: Task, directory: Path | None) -> Report:
     """Verify a trial of the front on the whole test set, synthesize it, and copy its project.
 
     Args:
-        task: its limits don't matter any more.
-        directory: takes the project directory; None leaves it in the store.
+        task: The trial's task; its limits are ignored.
+        directory: Receives a copy of the project directory; None for no copy.
 
     Raises:
-        DesignFailure: if it is not bit-exact.
+        DesignFailure: if the RTL isn't bit-exact.
         GatewrightError: if a step fails.
     """
     keep_processes()
@@ -216,14 +216,14 @@ def finish_trial(task: Task, directory: Path | None) -> Report:
 
 
 def run_config(sweep: Sweep, config: Config, folder: Path, store: Path, force: bool) -> Report:
-    """Take a configuration of a sweep all the way, in a project directory of its name.
+    """Run a configuration of a sweep through all steps, in a project directory of its name.
 
     Args:
-        sweep: where the model is.
-        config: one of its configurations.
-        folder: of the project directories.
-        store: the store's folder.
-        force: forget what the project directory holds.
+        sweep: The sweep.
+        config: One of its configurations.
+        folder: The folder of the project directories.
+        store: The store's folder.
+        force: Whether to discard the existing project directory.
 
     Raises:
         GatewrightError: if a step fails.
@@ -242,7 +242,7 @@ def run_config(sweep: Sweep, config: Config, folder: Path, store: Path, force: b
 
 
 def _whole(hardware: HardwareFlow, targets: tuple[str, ...]) -> Report:
-    """Every step of the hardware flow."""
+    """Run every step of the hardware flow."""
     hardware.convert()
     hardware.size_fifos()
     hardware.verify()
@@ -251,10 +251,10 @@ def _whole(hardware: HardwareFlow, targets: tuple[str, ...]) -> Report:
 
 
 def _attempt(task: Task, note: Note) -> Outcome:
-    """Go as far as the trial is worth it.
+    """Run a trial until it ends or is stopped early.
 
     Raises:
-        GatewrightError: if it fails in a way that it might not fail another time.
+        GatewrightError: if it fails for a reason that may not recur.
     """
     figures: dict[str, float] = {}
     try:
@@ -265,7 +265,7 @@ def _attempt(task: Task, note: Note) -> Outcome:
 
 def _go(task: Task, note: Note, figures: dict[str, float]) -> Outcome:
     expected = {}
-    # Bits that a recipe finds depend on how accurate training makes the model.
+    # If a recipe finds bits itself, they depend on the trained model's accuracy.
     foreseen = not any(map(finds_bits, task.config.recipe))
     if task.limits.ebops is not None and foreseen:
         note.say("compute cost")
@@ -319,10 +319,10 @@ def _train(
 
 
 def without_fitting(recipe: tuple[Step, ...]) -> tuple[Step, ...]:
-    """A recipe whose model costs about what the recipe's own will, soon made.
+    """A short recipe whose model has about the same compute cost as the recipe's own.
 
-    What a step does to weights beside fitting them is done, and the float model has seen the data
-    once, so that its weights have their sizes.
+    Its steps prune and quantize, but don't fit. Only the float model is trained for one epoch, so
+    that its weights have realistic magnitudes.
     """
     first = Train(epochs=1) if isinstance(recipe[0], Train | Distil) else recipe[0]
     kept = [first, *(step for step in recipe[1:] if not isinstance(step, Distil | Finetune))]
@@ -335,7 +335,7 @@ def without_fitting(recipe: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 def _cost(trained: TrainedModel) -> dict[str, float]:
-    """Figures of the model by itself; none where its cost is not known."""
+    """The figures of a model's compute cost; empty if it isn't known."""
     cost = trained.steps[-1].cost
     if cost is None:
         return {}
@@ -353,7 +353,7 @@ def _project_content(task: Task, trained: TrainedModel) -> Mapping[str, Any]:
 
 
 def _figures(report: Report, task: Task) -> dict[str, float]:
-    """All that a report knows, resources also without a target: those of the conversion's."""
+    """All figures of a report. Those of the conversion's target also have names without target."""
     found = {}
     for quantity in quantities(report.per_target):
         value = quantity.of(report)
