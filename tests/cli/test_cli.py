@@ -174,7 +174,7 @@ def test_an_interrupt_is_one_line_and_leaves_nothing(tmp_path):
     _, err = command.communicate(timeout=20)
     assert time.monotonic() - started < 10
     assert command.returncode == 2
-    assert err == "gatewright: interrupted; run the same command again to go on\n"
+    assert err == "gatewright: interrupted; run the same command again to continue\n"
     assert not (tmp_path / "out").exists()
 
 

@@ -96,4 +96,4 @@ def test_seeds_are_of_the_placer(project, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["synth", str(project), "--target", "ecp5-25k", "--seeds", "2"])
     assert ended.value.code == 2
-    assert "--seeds is of the placer; add --pnr" in capsys.readouterr().err
+    assert "--seeds is for placement; add --pnr" in capsys.readouterr().err

@@ -114,8 +114,8 @@ def test_the_command_takes_several_models_for_one_page(run, tmp_path):
         status, _, err = run("report", "all", option, "file")
         assert status == 2
         assert err == (
-            f"gatewright: {option} holds one model, here are another, digits_mlp; "
-            "--html takes them all\n"
+            f"gatewright: {option} is for one model, not for another, digits_mlp; "
+            "--html takes several\n"
         )
         assert not (tmp_path / "file").exists()
     write_json(SweepReport(reports=(make_report(),)), tmp_path / "one.json")

@@ -1,4 +1,4 @@
-"""The command line: a thin door onto `gatewright.flow`."""
+"""The commands of the command line, which call `gatewright.flow`."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ app = typer.Typer(
 
 _LONGEST_MESSAGE = 600
 _MOST_JOBS = 1024
-_WHILE = 2.0  # seconds that a step takes before a line says so
+_WHILE = 2.0  # seconds after which a line is printed for a running step
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exits with 0 (done), 1 (a check failed) or 2 (wrong input)."""
+    """Run the command line, and exit with 0 (done), 1 (a check failed) or 2 (wrong input)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"] or ["--help"]
@@ -67,9 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _check_arguments(given)
         status = app(given, standalone_mode=False)
         sys.stdout.flush()
-        if processes.stopping():  # Typer keeps the exception to itself
+        if processes.stopping():  # Typer does not pass the exception on
             raise KeyboardInterrupt
-    except (BrokenPipeError, SystemExit):  # the reader of our output is gone; Typer and rich exit
+    except (BrokenPipeError, SystemExit):  # the output was closed; Typer and rich exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 2
     except BaseException as error:
@@ -97,7 +97,7 @@ def _check_arguments(given: Sequence[str]) -> None:
 
 
 def _interrupt(*_: object) -> None:
-    """Stop child processes; the first time, also this process. Cleaning up continues."""
+    """Stop child processes; the first time, interrupt this process as well, which cleans up."""
     first = not processes.stopping()
     processes.stop()
     if first:
@@ -105,11 +105,11 @@ def _interrupt(*_: object) -> None:
 
 
 def _explain(error: BaseException) -> tuple[str, int]:
-    """What to say of an error, and the exit status."""
+    """The message of an error, and the exit status."""
     if isinstance(error, GatewrightError):
         return str(error), error.exit_status
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return "interrupted; run the same command again to go on", 2
+        return "interrupted; run the same command again to continue", 2
     if isinstance(error, typer.TyperException):
         return error.format_message(), 2
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -118,7 +118,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError):
         return system_message(error), 2
     if isinstance(error, MemoryError):
-        return "out of memory; a smaller model or narrower types take less", 2
+        return "out of memory; a smaller model or narrower types need less", 2
     if isinstance(error, RecursionError):
         return "the input is nested too deeply", 2
     kind = type(error).__name__
@@ -127,7 +127,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
 
 def _complain(message: str, status: int) -> int:
     line = " ".join(message.split())
-    if len(line) > _LONGEST_MESSAGE:  # the start says what it is about, the end what is wrong
+    if len(line) > _LONGEST_MESSAGE:  # the beginning names the subject, the end the problem
         half = _LONGEST_MESSAGE // 2
         line = f"{line[:half]} ... {line[-half:]}"
     say(f"gatewright: {line}")
@@ -135,7 +135,7 @@ def _complain(message: str, status: int) -> int:
 
 
 class _Progress:
-    """Shows progress: live on a terminal; elsewhere a line for a step that takes long."""
+    """Shows progress: live on a terminal; elsewhere a line for each long step."""
 
     def __init__(self) -> None:
         self._where = ""
@@ -143,7 +143,7 @@ class _Progress:
         self._timer: threading.Timer | None = None
 
     def begin(self, where: Path) -> Callable[[str], None]:
-        """What takes the progress of a command on a directory."""
+        """A function that shows the progress of a command on a directory."""
         self._where = str(where)
         return self._tell
 
@@ -156,12 +156,12 @@ class _Progress:
         self._timer = self._bar = None
 
     def share(self, done: float) -> None:
-        """Show on a terminal what share of the step is done."""
+        """Show on a terminal which fraction of the step, 0 to 1, is done."""
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[-1], total=1.0, completed=done)
 
     def notice(self, line: str) -> None:
-        """Say a line that stays."""
+        """Print a line that stays."""
         self.end()
         say(line)
 
@@ -207,7 +207,7 @@ def _common(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
 ) -> None:
-    del debug  # main removes it from the arguments, since it needs it before parsing
+    del debug  # main handles it, because it is needed before arguments are parsed
     if version:
         sys.stdout.write(f"gatewright {__version__}\n")
         raise typer.Exit
@@ -276,7 +276,7 @@ def convert(
 
 
 def _conversion(output: Path, rtl: RtlProject, stamp: Stamp[ConvertResults]) -> dict[str, Any]:
-    """What a conversion made, for scripts."""
+    """The results of a conversion, for scripts."""
     return {
         "directory": str(output),
         "top": rtl.top,
@@ -306,7 +306,7 @@ def _conversion(output: Path, rtl: RtlProject, stamp: Stamp[ConvertResults]) -> 
 
 
 def _say_conversion(output: Path, rtl: RtlProject, stamp: Stamp[ConvertResults]) -> None:
-    """What a conversion made, for people."""
+    """Print the results of a conversion."""
     for note in stamp.results.notes:
         say(f"{output}: {note}")
     for module in rtl.modules:
@@ -322,7 +322,7 @@ def _say_conversion(output: Path, rtl: RtlProject, stamp: Stamp[ConvertResults])
 def _clock_remark(rtl: RtlProject) -> str:
     """A remark on handshake and clock, by the delay model."""
     text = f", handshake {rtl.handshake}"
-    for path, what in ((rtl.path_ns, "an operation"), (rtl.ready_ns, "the path of a ready")):
+    for path, what in ((rtl.path_ns, "an operation"), (rtl.ready_ns, "a ready path")):
         if path is not None and path > rtl.clock_ns:
             text += f"; {what} takes {path:g} ns by the delay model, so the clock is not met"
     return text
@@ -376,7 +376,7 @@ def estimate(
     }
     if (model / "convert.json").is_file():
         if weights is not None or any(chosen.values()):
-            raise InputError(f"{model}: is converted; only --target and --clock can differ")
+            raise InputError(f"{model}: is converted; only --target and --clock can be given")
         found = estimate_project(model, target, clock)
     else:
         asked = options_of(None, **chosen, target=target or DEFAULT_TARGET, clock_ns=clock)
@@ -418,7 +418,7 @@ def quantize(
     max_loss: Annotated[
         float | None,
         typer.Option(
-            help="Find bits that lose at most this share of accuracy, starting from --bits, or 8."
+            help="Find bits that lose at most this much accuracy, 0 to 1; starts from --bits or 8."
         ),
     ] = None,
     as_json: options.Json = False,
@@ -460,7 +460,7 @@ def verify(
 
     least = parse_gate(fidelity) if fidelity is not None else None
     if fidelity is not None and no_fidelity:
-        raise InputError("--fidelity and --no-fidelity: give one of the two")
+        raise InputError("--fidelity and --no-fidelity: give only one of the two")
     stamp = run(
         directory,
         inputs=inputs,
@@ -486,16 +486,16 @@ def verify(
 def _say_verified(
     directory: Path, results: VerifyResults, *, quiet: bool, require_emulation: bool
 ) -> None:
-    """What a verification found, for people.
+    """Print the results of a verification.
 
     Args:
-        directory: what was verified.
-        results: of it.
+        directory: the project directory.
+        results: results of its verification.
         quiet: whether the figures are printed elsewhere.
-        require_emulation: whether hls4ml's C++ has to be compared.
+        require_emulation: whether the comparison with hls4ml's C++ is required.
 
     Raises:
-        DesignFailure: if vectors differ, or that comparison is missing.
+        DesignFailure: if vectors differ, or a required comparison is missing.
     """
     from gatewright.flow.gate import lines
     from gatewright.report.sentences import difference_text
@@ -522,7 +522,7 @@ def _say_verified(
 
 
 def _say_changed(directory: Path, stamp: Stamp[VerifyResults] | Stamp[SynthResults]) -> None:
-    """Say which files a step used although they have changed since they were made."""
+    """Print which files a step used although they changed after they were made."""
     for changed in stamp.results.changed:
         say(f"{directory}: {changed}")
 
@@ -567,7 +567,7 @@ def fifos(
     stall: options.Stalls = None,
     as_json: options.Json = False,
 ) -> None:
-    """Measure how full FIFOs get, set their depths, check that throughput stays the same."""
+    """Measure the fill levels of FIFOs, set their depths, check that throughput stays the same."""
     from gatewright.flow.fifos import size_fifos
 
     stamp = size_fifos(
@@ -587,7 +587,7 @@ def fifos(
         return
     depths = stamp.results.depths
     if not depths:
-        say(f"{directory}: no FIFOs; every module takes a sample per clock")
+        say(f"{directory}: no FIFOs; every module takes one sample per clock cycle")
         return
     for name, depth in depths.items():
         say(f"{directory}: {name}: {depth} beats")
@@ -611,7 +611,7 @@ def synth(
 ) -> None:
     """Synthesize with Yosys and count resources; place and route on request.
 
-    Standard cells are timed as well, and run for power on request.
+    For standard cells, also analyze timing; on request, simulate the netlist for power.
     """
     from gatewright.flow.closure import close_timing
     from gatewright.flow.synthesize import synthesize
@@ -619,7 +619,7 @@ def synth(
     _check_synth(pnr, seeds, rounds, power, inputs, samples)
     progress = _progress.begin(directory)
     placed = None
-    if pnr:  # first, as it may cut the pipeline anew
+    if pnr:  # first, because it may schedule the pipeline again
         placed = close_timing(
             directory,
             target,
@@ -649,18 +649,18 @@ def _check_synth(
     inputs: Path | None,
     samples: int | None,
 ) -> None:
-    """Check that options of `synth` go with each other.
+    """Check that the options of `synth` fit together.
 
     Raises:
-        InputError: if one is for something that is not requested.
+        InputError: if an option has no effect without another one.
     """
     from gatewright.system.files import require_file
 
     for name, given in (("seeds", seeds), ("rounds", rounds)):
         if given is not None and not pnr:
-            raise InputError(f"--{name} is of the placer; add --pnr")
+            raise InputError(f"--{name} is for placement; add --pnr")
     if (inputs is not None or samples is not None) and not power:
-        raise InputError("--inputs and --samples are of the run for power; add --power")
+        raise InputError("--inputs and --samples are for the power simulation; add --power")
     if inputs is not None:
         require_file(inputs)
 
@@ -672,7 +672,7 @@ def _say_synthesized(
     placed: Stamp[PlaceResults] | None,
     analyzed: dict[str, Stamp[Any]],
 ) -> None:
-    """What was found, for people."""
+    """Print the results of synthesis, and of placement and timing if there are any."""
     from gatewright.flow.results import plain
     from gatewright.report.capacity import fit_text
     from gatewright.report.sentences import critical_path_text, power_text, timing_text
@@ -698,10 +698,10 @@ def _analyzed(
     samples: int | None,
     progress: Callable[[str], None],
 ) -> dict[str, Stamp[Any]]:
-    """Timing, and power on request, by the name of the step; nothing of devices.
+    """Timing of standard cells, and power on request, by step; empty for FPGAs.
 
     Raises:
-        UnsupportedError: if power is asked for of a device.
+        UnsupportedError: if power is requested for an FPGA.
     """
     from gatewright.flow import silicon
     from gatewright.targets import load_target
@@ -712,7 +712,7 @@ def _analyzed(
     found: dict[str, Stamp[Any]] = {}
     try:
         found["silicon"] = silicon.analyze_timing(directory, target, progress=progress)
-    except MissingToolError as error:  # the rest stands without it
+    except MissingToolError as error:  # the other results don't need it
         if power:
             raise
         _progress.notice(f"{directory}: no timing: {error}")
@@ -749,7 +749,7 @@ def fmax(
             wanted = ConvertOptions(target=target, input_precision=input_precision)
             to_project(model, None, wanted, directory, progress=tell)
         elif input_precision is not None:
-            raise InputError("--input-precision is of a model; this is a converted project")
+            raise InputError("--input-precision is for models; this is a converted project")
         found = find_fmax(
             directory,
             target,
@@ -793,11 +793,11 @@ def report(
             "--figures",
             is_eager=True,
             callback=_list_figures,
-            help="List the figures that budgets and searches may name.",
+            help="List the figures for budgets and searches.",
         ),
     ] = False,
 ) -> None:
-    """Show the results of project directories; write them; gate on budgets and an older report."""
+    """Show or write the results of projects; check them against budgets and an older report."""
     from gatewright.cli.reports import (
         check_one_model,
         gate_regressions,
@@ -817,7 +817,7 @@ def report(
     costs = None if prices is None else read_prices(prices)
     tolerances = [parse_tolerance(text) for text in tolerance or ()]
     if tolerances and against is None:
-        raise InputError("--tolerance says how much worse than in an older report; add --against")
+        raise InputError("--tolerance is for comparing with an older report; add --against")
     to_stdout = json_file == Path("-")
     for file in filter(None, (html, csv, markdown, None if to_stdout else json_file)):
         check_new_file(file)
@@ -882,7 +882,7 @@ def import_report(
 
     known = None if stage is None else parse_stage(stage)
     if design is not None and output is None:
-        raise InputError("--design is of a project that reports are attached to; add -o DIR")
+        raise InputError("--design is for attaching reports to a project; add -o DIR")
     if output is not None:
         stamps = attach_reports(
             output, files, stage=known, design=design, progress=_progress.begin(output)
@@ -915,11 +915,11 @@ def vendor(
     tools = [parse_tool(name) for name in dict.fromkeys(tool or ())]
     if run:
         if board is not None:
-            raise InputError("--run is out of context; run the board's board.tcl yourself")
+            raise InputError("--run is out of context, without --board; run board.tcl yourself")
         _run_vendor_tools(directory, tools, part, until, limit, as_json=as_json)
         return
     if until is not None or limit is not None:
-        raise InputError("--until and --limit are of runs; add --run")
+        raise InputError("--until and --limit are for running tools; add --run")
     found = None if board is None else load_board(board)
     if not tools:
         tools = list(PROJECT_TOOLS) if found is None else [found.tool]
@@ -943,7 +943,7 @@ def _run_vendor_tools(
     *,
     as_json: bool,
 ) -> None:
-    """Run vendor tools, those on PATH by default, and print what their reports say."""
+    """Run vendor tools, by default those on PATH, and print the figures of their reports."""
     from gatewright.flow.vendor_projects import run_vendor_tools
     from gatewright.vendor.drivers import DRIVERS, SECONDS, available
     from gatewright.vendor.readers.reading import parse_stage
@@ -993,7 +993,7 @@ def run(
     publish: options.Publish = None,
     as_json: options.Json = False,
 ) -> None:
-    """Take a model through every configuration of its sweep, then report."""
+    """Train, convert, verify and synthesize every configuration of a sweep, then report."""
     from gatewright.explore.runs import run_sweep
     from gatewright.report.terminal import render_terminal
 
@@ -1037,7 +1037,7 @@ def explore(
         typer.Option(min=0.1, max=1e6, help="GiB that a trial needs; limits --jobs."),
     ] = None,
     store: Annotated[
-        Path | None, typer.Option(help="Folder of results; default: in the cache directory.")
+        Path | None, typer.Option(help="Directory of results; default: in the cache directory.")
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Build directory.")] = Path(
         "build"
@@ -1098,7 +1098,7 @@ def layers(
     as_json: options.Json = False,
     markdown: Annotated[bool, typer.Option(help="Print the page docs/layers.md.")] = False,
 ) -> None:
-    """List the layers, their io types and strategies, and the tests that show it."""
+    """List supported layers, io types and strategies, and the tests that show it."""
     from gatewright.cli import coverage
 
     if as_json:
@@ -1121,7 +1121,7 @@ def cache(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show or remove what is kept between runs."""
+    """Show or remove cached data."""
     from rich.filesize import decimal
 
     from gatewright.system import cache as kept

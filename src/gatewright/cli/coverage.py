@@ -28,22 +28,22 @@ the same node of hls4ml's graph. Limits that depend on parameters of a layer are
 [limits.md](limits.md).
 """
 
-#: Where the test of a cell stands.
+#: The file of the tests.
 _TESTS = "tests/flow/test_coverage.py"
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer as Keras or QKeras has it.
+    """A layer of Keras or QKeras.
 
     Attributes:
-        name: of the layer, or of its kind.
-        nodes: hls4ml's class names of what it becomes.
+        name: name of the layer, or of its kind.
+        nodes: hls4ml's class names of the nodes that it becomes.
         kernels: classes of the kernels that these become.
-        also: other layers that become the same.
-        group: which of the models under test it belongs to.
-        refused: by io type, why there is no such layer; part of the message.
-        streams: classes of the kernels in io_stream, where others stand in the layer's place.
+        also: other layers that become the same nodes.
+        group: group of test models that it belongs to.
+        refused: reason why it is refused, by io type; part of the message.
+        streams: classes of the kernels in io_stream, if they are others.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Layer:
 
     @property
     def multiplies(self) -> bool:
-        """Whether it multiplies by weights, so that there are strategies and reuse factors."""
+        """Whether it multiplies by weights, so that strategies and reuse factors apply."""
         return any(issubclass(kernel, Multiplexed) for kernel in self.kernels)
 
     @property
@@ -77,12 +77,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class Mode:
-    """A column of the table: how layers are to be built.
+    """A column of the table: how layers are built.
 
     Attributes:
         io: io type.
-        strategy: hls4ml's.
-        reuse_factor: products per multiplier, as asked.
+        strategy: hls4ml's strategy.
+        reuse_factor: requested reuse factor.
     """
 
     io: str
@@ -91,7 +91,7 @@ class Mode:
 
     @property
     def name(self) -> str:
-        """What identifies the column."""
+        """The identifier of the column."""
         shared = f"-reuse{self.reuse_factor}" if self.reuse_factor > 1 else ""
         return f"{self.io}-{self.strategy}{shared}"
 
@@ -118,7 +118,7 @@ MODES = tuple(
 
 @dataclass(frozen=True)
 class Cell:
-    """A layer in a mode: what becomes of it, and the test that shows it.
+    """A layer in a mode: whether it is supported, and the test that shows it.
 
     Attributes:
         layer: the row.
@@ -135,10 +135,10 @@ class Cell:
 
 _K = kernels
 
-#: Classes of hls4ml's graph that are lowered, and that no layer of Keras comes to by itself here.
+#: Node classes of hls4ml with a lowering that no Keras layer of the table becomes.
 UNREACHED = frozenset({"Conv2DBatchnorm", "UnaryLUT"})
 
-#: Rows. What depends on a layer's parameters, docs/limits.md says.
+#: Rows. Limits that depend on a layer's parameters are in docs/limits.md.
 LAYERS = (
     *(
         Layer(name, nodes, classes, also, "multiplying")
@@ -304,7 +304,7 @@ LAYERS = (
 
 
 def cells() -> Iterator[Cell]:
-    """Every cell of the table; of layers that do not multiply, one per io type."""
+    """Every cell of the table; one per io type for layers that do not multiply."""
     for layer in LAYERS:
         for mode in MODES:
             if not layer.multiplies and mode.name != f"{mode.io}-latency":

@@ -1,4 +1,4 @@
-"""What this installation can do: tools and packages found or missing, and how to get them."""
+"""Checks the installation: tools and packages found or missing, and how to install them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a step needs."""
+    """One tool, package or setting that a step needs."""
 
     name: str
     purpose: str
-    found: str | None  # version or place; None if missing
+    found: str | None  # version or path; None if missing
     remedy: str
     required: bool = True
 
@@ -62,7 +62,7 @@ _TOOLS = (("g++", "C++ emulation and simulation", "apt-get install g++"),)
 
 
 def examine() -> list[Check]:
-    """Look at everything that some step needs; imports none of the heavy packages."""
+    """Check everything that steps need, without importing heavy packages."""
     checks = [_tool(*tool) for tool in _TOOLS]
     checks += [_package(*package) for package in _PACKAGES]
     targets = [load_target(name) for name in target_names()]
@@ -72,7 +72,7 @@ def examine() -> list[Check]:
 
 
 def _routers(targets: list[Target]) -> Iterator[Check]:
-    """A check per nextpnr that places the parts of some target."""
+    """A check per nextpnr program that some target needs."""
     programs: dict[str, list[str]] = {}
     for target in targets:
         for program in sorted(_programs(target)):
@@ -82,7 +82,7 @@ def _routers(targets: list[Target]) -> Iterator[Check]:
         if shutil.which(program):
             native = _answer(find_nextpnr, program)
             found = native.version if native else None
-        else:  # YoWASP's would compile itself, if it were asked before its first use
+        else:  # asking YoWASP's for its version would compile it first
             found = version_of(package)
         purpose = f"placing and routing on {', '.join(served)}"
         yield Check(program, purpose, found, f"pip install {package}", required=False)
@@ -99,15 +99,15 @@ def _programs(target: Target) -> set[str]:
 
 
 def _for_standard_cells(targets: list[Target]) -> Iterator[Check]:
-    """What mapping to gates, timing them and running them take."""
+    """Checks for targets of standard cells: timing, gate-level simulation, libraries."""
     for name, purpose, version, package in (
         ("sta", "static timing of standard cells (OpenSTA)", timing_version, "opensta"),
         ("iverilog", "runs of gate-level netlists, for energy", simulator_version, "iverilog"),
     ):
         yield Check(name, purpose, _answer(version), f"apt-get install {package}", required=False)
     root = next((str(folder) for folder in pdk_roots() if folder.is_dir()), None)
-    remedy = "export PDK_ROOT=DIR, with the folder that PDKs are in"
-    yield Check("PDK_ROOT", "where PDKs are searched for", root, remedy, required=False)
+    remedy = "export PDK_ROOT=DIR, with the directory of the PDKs"
+    yield Check("PDK_ROOT", "directory of PDKs", root, remedy, required=False)
     for target in targets:
         family = target.family
         if isinstance(family, Liberty):
@@ -130,7 +130,7 @@ def _library_of(family: Liberty) -> str:
 
 
 def _answer(ask: Callable[..., _Found], *arguments: object) -> _Found | None:
-    """What a function finds; None where something isn't there, or doesn't run."""
+    """The result of a function; None if it fails."""
     try:
         return ask(*arguments)
     except (GatewrightError, OSError):
@@ -153,7 +153,7 @@ def _cache() -> Check:
     place = next(folder for folder in (directory, *directory.parents) if folder.exists())
     found = str(directory) if place.is_dir() and os.access(place, os.W_OK | os.X_OK) else None
     remedy = "export GATEWRIGHT_CACHE=DIR, with a writable DIR"
-    return Check("cache directory", "what is computed once", found, remedy)
+    return Check("cache directory", "results kept between runs", found, remedy)
 
 
 def _closed_network() -> Check:
@@ -174,7 +174,7 @@ def _tool(name: str, purpose: str, remedy: str) -> Check:
                 errors="replace",
                 check=False,
             )
-        except OSError:  # it exists, but can't be run
+        except OSError:  # it exists but can't be run
             return Check(name, purpose, None, remedy)
         lines = [line for line in done.stdout.splitlines() if line.strip()]
         found = lines[0].strip() if lines and done.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""Estimates on a terminal, and for scripts."""
+"""Estimates as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def estimate_json(found: DesignEstimate) -> dict[str, Any]:
-    """An estimate for scripts; the origin says that nothing was measured."""
+    """An estimate as JSON values; the origin says that nothing was measured."""
     return {
         "origin": "estimated",
         "target": found.target,
@@ -39,7 +39,7 @@ def estimate_json(found: DesignEstimate) -> dict[str, Any]:
 
 
 def estimate_table(found: DesignEstimate) -> Table:
-    """An estimate for a terminal: a row per layer's module."""
+    """An estimate as a table, with a row per layer's module."""
     shown = Table("estimated", title_justify="left")
     for name in ("LUT", "FF", "DSP", "BRAM", "latency", "interval", "path ns"):
         shown.add_column(name, justify="right")
@@ -53,7 +53,7 @@ def estimate_table(found: DesignEstimate) -> Table:
 
 
 def estimate_text(found: DesignEstimate) -> str:
-    """What an estimate was made for, and how fast the design is, in a line."""
+    """One line with the target, clock, handshake and Fmax of an estimate."""
     return (
         f"estimated for {found.target} at {found.clock_ns:g} ns, handshake {found.handshake}: "
         f"{found.fmax_mhz:.0f} MHz by the delay model, nothing synthesized"

@@ -1,4 +1,4 @@
-"""Types of the arguments and options that commands take, with what `--help` says of each."""
+"""Types of the arguments and options of commands, with their text in `--help`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import typer
 MOST_VECTORS = 1_000_000_000
 MOST_SEED = (1 << 32) - 1
 
-# Of several commands
+# Options of several commands
 
 Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A converted project directory.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
 Baselines = Annotated[
-    bool, typer.Option(help="Measure the network as software on this machine, too.")
+    bool, typer.Option(help="Also measure the network as software on this machine.")
 ]
 Publish = Annotated[
-    Path | None, typer.Option(help="Also write JSON and Markdown into this folder.")
+    Path | None, typer.Option(help="Also write JSON and Markdown into this directory.")
 ]
 Weights = Annotated[
     Path | None, typer.Option(help="Weights (.h5), if the model file has only the architecture.")
@@ -26,7 +26,7 @@ Weights = Annotated[
 Inputs = Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")]
 Stalls = Annotated[list[str] | None, typer.Option(help="Stall patterns by name; default all.")]
 
-# Of `convert`
+# Options of `convert`
 
 Model = Annotated[
     Path, typer.Argument(help="Model: .keras, .h5, SavedModel, .json with --weights, .fml.")
@@ -64,15 +64,15 @@ Clock = Annotated[float | None, typer.Option(help="Clock period in ns.")]
 Handshake = Annotated[
     str | None,
     typer.Option(
-        help="How pipelines wait: stall, slice or credit; by default what the clock asks."
+        help="Backpressure in pipelines: stall, slice or credit; default: what the clock needs."
     ),
 ]
 RegisterPorts = Annotated[
-    bool, typer.Option("--register-ports", help="Registers at all ports of the top.")
+    bool, typer.Option("--register-ports", help="Add registers at all ports of the top.")
 ]
 CheckFrames = Annotated[
     bool,
-    typer.Option("--check-frames", help="Drop frames that tlast ends too early or too late."),
+    typer.Option("--check-frames", help="Drop frames with tlast too early or too late."),
 ]
 Derate = Annotated[
     float | None,
@@ -80,7 +80,7 @@ Derate = Annotated[
 ]
 TopName = Annotated[str | None, typer.Option(help="Name of the top module.")]
 
-# Of `verify`
+# Options of `verify`
 
 RandomVectors = Annotated[
     int | None,
@@ -96,8 +96,8 @@ FidelityGate = Annotated[
     str | None,
     typer.Option(
         metavar="exact|PERCENT",
-        help="Gate: exit 1 unless outputs equal the model's predictions, or its class does in "
-        "this many percent.",
+        help="Exit 1 unless outputs equal the model's predictions, or classes agree in this many "
+        "percent.",
     ),
 ]
 NoFidelity = Annotated[
@@ -112,38 +112,40 @@ EmulationLimit = Annotated[
 ]
 RequireEmulation = Annotated[
     bool,
-    typer.Option("--require-emulation", help="Gate: exit 1 if hls4ml's C++ could not be compared."),
+    typer.Option("--require-emulation", help="Exit 1 if hls4ml's C++ could not be compared."),
 ]
 
-# Of `import-report`
+# Options of `import-report`
 
 ReportFiles = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="Reports of vendor tools.")
 ]
 AttachTo = Annotated[
     Path | None,
-    typer.Option("-o", "--output", help="Project directory that they are about, to attach to."),
+    typer.Option("-o", "--output", help="Project directory to attach them to."),
 ]
 ReportStage = Annotated[
     str | None,
-    typer.Option(help="synthesized, placed or routed, of timing reports that don't say."),
+    typer.Option(help="synthesized, placed or routed, if a timing report doesn't say."),
 ]
 ReportDesign = Annotated[
-    str | None, typer.Option(help="Name of the design in the reports, if not its top's.")
+    str | None, typer.Option(help="Name of the design in the reports, if not that of its top.")
 ]
 
-# Of `vendor`
+# Options of `vendor`
 
 VendorTools = Annotated[
     list[str] | None,
-    typer.Option("--tool", help="vivado, quartus, vitis_hls or radiant; may be repeated; all."),
+    typer.Option(
+        "--tool", help="vivado, quartus, vitis_hls or radiant; may be repeated; default: all."
+    ),
 ]
 Part = Annotated[
     str | None,
-    typer.Option(help="Device of the one --tool; default: the target's, or a large one."),
+    typer.Option(help="Device for a single --tool; default: the target's, or a large one."),
 ]
 BoardName = Annotated[
-    str | None, typer.Option("--board", help="Board of hls/boards, or a YAML file: gives pins.")
+    str | None, typer.Option("--board", help="Board of hls/boards, or a YAML file, for the pins.")
 ]
 RunTools = Annotated[
     bool,
@@ -155,23 +157,23 @@ Until = Annotated[
 RunLimit = Annotated[
     float | None,
     typer.Option(
-        min=1, max=10_000_000, metavar="SECONDS", help="What each tool may take; default 28800."
+        min=1, max=10_000_000, metavar="SECONDS", help="Time limit for each tool; default 28800."
     ),
 ]
 
-# Of `synth` and `fmax`
+# Options of `synth` and `fmax`
 
 Device = Annotated[str, typer.Option("--target", help="A device, for example ecp5-85k.")]
 
 GatePower = Annotated[
     bool,
-    typer.Option("--power", help="Run the netlist of standard cells: power, energy per inference."),
+    typer.Option("--power", help="Simulate standard cells for power and energy per inference."),
 ]
 PowerInputs = Annotated[
-    Path | None, typer.Option("--inputs", help="Samples for --power; default: random words.")
+    Path | None, typer.Option("--inputs", help="Samples for --power; default: random values.")
 ]
 PowerSamples = Annotated[
-    int | None, typer.Option("--samples", min=1, help="Vectors of --power; default: up to 200.")
+    int | None, typer.Option("--samples", min=1, help="Vectors for --power; default: up to 200.")
 ]
 
 PlaceAndRoute = Annotated[
@@ -187,15 +189,15 @@ CutRounds = Annotated[
         "--rounds",
         min=1,
         max=20,
-        help="Where the clock is missed, cut the pipeline anew by what routing showed, and place "
-        "again, so often in all. Default: 1.",
+        help="Most runs of placement; if the clock is missed, the pipeline is scheduled again with "
+        "what routing showed. Default: 1.",
     ),
 ]
 SearchRounds = Annotated[
-    int, typer.Option("--rounds", min=1, max=20, help="Pipelines that are tried at most.")
+    int, typer.Option("--rounds", min=1, max=20, help="Most pipelines to try.")
 ]
 
-# Of `report`
+# Options of `report`
 
 Reported = Annotated[
     list[Path], typer.Argument(metavar="DIR...", help="Project directories, or report files.")
@@ -206,16 +208,18 @@ JsonFile = Annotated[
 ]
 CsvFile = Annotated[Path | None, typer.Option(help="Write CSV.")]
 MarkdownFile = Annotated[Path | None, typer.Option(help="Write Markdown.")]
-Budgets = Annotated[list[str] | None, typer.Option(help="Gate, e.g. lut=20000; exit 1 if missed.")]
+Budgets = Annotated[list[str] | None, typer.Option(help="E.g. lut=20000; exit 1 if missed.")]
 Against = Annotated[
-    Path | None, typer.Option(help="Older report; exit 1 if figures are worse than there.")
+    Path | None, typer.Option(help="Older report; exit 1 if figures are now worse.")
 ]
 Tolerances = Annotated[
     list[str] | None,
-    typer.Option(help="With --against: how much worse, e.g. 5%, lut=10%, slack=0.1; usual 2%."),
+    typer.Option(
+        help="With --against: how much worse is allowed, e.g. 5%, lut=10%, slack=0.1; default 2%."
+    ),
 ]
 
-# Of `report` and `cost`
+# Options of `report` and `cost`
 
 PriceFile = Annotated[
     Path | None,
@@ -224,7 +228,7 @@ PriceFile = Annotated[
     ),
 ]
 
-# Of `cost`
+# Options of `cost`
 
 Projects = Annotated[
     list[Path], typer.Argument(metavar="DIR...", help="Converted project directories.")

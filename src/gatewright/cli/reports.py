@@ -1,4 +1,4 @@
-"""What the command `report` does with reports: refresh, judge, write, gate."""
+"""The parts of the command `report`: refresh, judge and write reports, and check regressions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def refresh_reports(directories: Sequence[Path]) -> None:
-    """Bring the reports of converted projects up to date, in these folders and one below."""
+    """Update the reports of converted projects in these directories and one level below."""
     for directory in directories:
         folders = [directory, *sorted(directory.iterdir())] if directory.is_dir() else []
         for folder in folders:
@@ -39,10 +39,10 @@ def judge(
     against: Path | None,
     prices: Prices | None = None,
 ) -> list[Judged]:
-    """Hold the reports of each model against budgets, older reports and prices."""
+    """Check the reports of each model against budgets, older reports and prices."""
     old = {sweep.model: sweep for sweep in (load_models([against]) if against else [])}
     if old and not any(sweep.model in old for sweep in found):
-        compare(found[0], next(iter(old.values())))  # it says what is wrong
+        compare(found[0], next(iter(old.values())))  # raises, as the models differ
     return [
         Judged(
             sweep,
@@ -55,25 +55,25 @@ def judge(
 
 
 def check_one_model(models: Sequence[Judged], files: Mapping[str, Path | None]) -> None:
-    """Check that nothing which holds one model is requested of several.
+    """Check that no file for one model is requested for several models.
 
     Args:
-        models: what is shown.
-        files: by option, the file that it writes.
+        models: the models.
+        files: requested file, by option.
 
     Raises:
-        InputError: if it is.
+        InputError: if there are several models and such a file.
     """
     for option, file in files.items():
         if file is not None and len(models) > 1:
             names = ", ".join(model.sweep.model for model in models)
-            raise InputError(f"{option} holds one model, here are {names}; --html takes them all")
+            raise InputError(f"{option} is for one model, not for {names}; --html takes several")
 
 
 def write_one_model(
     model: Judged, json_file: Path | None, csv: Path | None, markdown: Path | None
 ) -> None:
-    """Write the files that hold one model, those that are asked for."""
+    """Write the requested files for one model."""
     if json_file:
         write_json(model.sweep, json_file)
     if csv:
@@ -92,7 +92,7 @@ def gate_regressions(models: Sequence[Judged], tolerances: Sequence[Tolerance]) 
     """Fail if a figure is worse than in the older report by more than is tolerated.
 
     Raises:
-        DesignFailure: if so; it names all such figures.
+        DesignFailure: names all such figures.
     """
     worse = [
         text
