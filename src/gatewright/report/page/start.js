@@ -170,7 +170,7 @@ function showLayerChoices() {
   if (area) byId("layer-figure").value = area.heading;
 }
 
-async function start() {
+function start() {
   showStatus();
   showRemarks();
   showShared();
@@ -189,25 +189,14 @@ async function start() {
     byId("filters").hidden = true;
   }
   refresh();
-  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-  performance.mark("tables");
-  await loadPlotly();
-  refresh();
   for (const place of document.querySelectorAll("[data-plot]")) {
-    const { data: traces, layout } = JSON.parse(byId(place.dataset.plot).textContent);
-    draw(place, traces, layout);
+    drawChart(place, JSON.parse(byId(place.dataset.plot).textContent));
   }
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaint(false));
-  addEventListener("beforeprint", () => repaint(true));
-  addEventListener("afterprint", () => repaint(false));
-  document.documentElement.dataset.ready = "yes";
+  const drawn = () => setTimeout(() => (document.documentElement.dataset.ready = "yes"));
+  requestAnimationFrame(drawn);
 }
 
-start().catch((error) => {
-  for (const place of document.querySelectorAll(".plot")) {
-    place.textContent = `No plot (${error.message}); the tables hold the same figures.`;
-  }
-});
+start();
 
 // On paper everything is open.
 addEventListener("beforeprint", () => {
