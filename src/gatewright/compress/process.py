@@ -53,7 +53,7 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
-            _put_by(self._process)
+            _keep_or_close(self._process)
 
     def start(self) -> _Process:
         """Start the process if it isn't running, so that it loads in the background; return it."""
@@ -164,7 +164,7 @@ class _Process:
         return (said[-1] if said else f"its process ended with status {status}"), log
 
     def close(self) -> None:
-        """End the process: at once if it is still busy, else after it has cleaned up."""
+        """End the process: at once if it is still busy, else by closing its input."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -190,7 +190,7 @@ def _take(loads: Hashable) -> _Process | None:
     return None
 
 
-def _put_by(process: _Process) -> None:
+def _keep_or_close(process: _Process) -> None:
     """Keep a process for the next recipe, or end it."""
     global _spare
     with _lock:

@@ -41,7 +41,7 @@ class ClusterEngine:
         self._ray = _import_ray()
         quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
         if address is not None:
-            _knock(address)
+            _check_listening(address)
         try:
             if address is None:
                 self._ray.init(address="local", num_cpus=jobs, include_dashboard=False, **quiet)
@@ -102,7 +102,7 @@ class ClusterEngine:
         return result
 
 
-def _knock(address: str) -> None:
+def _check_listening(address: str) -> None:
     """Check that something listens at an address: Ray itself would try for minutes.
 
     Raises:

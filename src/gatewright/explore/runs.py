@@ -208,7 +208,7 @@ def run_search(
     for place in filter(None, (output, publish, store)):
         check_folder(place)
     folder = output.resolve() / plan.sweep.name / "explore"
-    engine = _Late(make_engine)
+    engine = _LazyEngine(make_engine)
     try:
         with (
             notes_folder(store) as notes,
@@ -234,7 +234,7 @@ def run_search(
     return SearchResult(found, page, tuple(done))
 
 
-class _Late:
+class _LazyEngine:
     """An engine that is made with its first task: a repeated search may have none."""
 
     def __init__(self, make: Callable[[], Engine]) -> None:
@@ -254,7 +254,9 @@ class _Late:
 class _Run:
     """A running search."""
 
-    def __init__(self, plan: Plan, engine: _Late, store: Path, folder: Path, watch: Watch) -> None:
+    def __init__(
+        self, plan: Plan, engine: _LazyEngine, store: Path, folder: Path, watch: Watch
+    ) -> None:
         self._plan, self._engine, self._store = plan, engine, store
         self._folder, self._watch = folder, watch
         self._tasks: dict[int, Task] = {}
@@ -362,7 +364,7 @@ class _Run:
 
     def _finish_task(self, task: Task, directory: Path | None, name: str) -> Future[schema.Report]:
         known = find_result(task)
-        if known is not None and (directory is None or _stands(known, directory)):
+        if known is not None and (directory is None or _has_project_of(directory, known)):
             future: Future[schema.Report] = Future()
             future.set_result(known)
             return future
@@ -383,7 +385,7 @@ class _Run:
         write_text(self._folder / TRIALS, json.dumps(rows, indent=1) + "\n")
 
 
-def _stands(report: schema.Report, directory: Path) -> bool:
+def _has_project_of(directory: Path, report: schema.Report) -> bool:
     """Whether a directory holds the project of a report."""
     try:
         (there,) = load_reports([directory / REPORT]).reports

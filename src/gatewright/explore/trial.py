@@ -258,12 +258,12 @@ def _attempt(task: Task, note: Note) -> Outcome:
     """
     figures: dict[str, float] = {}
     try:
-        return _go(task, note, figures)
+        return _run_until_stopped(task, note, figures)
     except (UnsupportedError, DesignFailure) as error:
         return Outcome(state="failed", error=str(error), figures=figures)
 
 
-def _go(task: Task, note: Note, figures: dict[str, float]) -> Outcome:
+def _run_until_stopped(task: Task, note: Note, figures: dict[str, float]) -> Outcome:
     expected = {}
     # If a recipe finds bits itself, they depend on the trained model's accuracy.
     foreseen = not any(map(finds_bits, task.config.recipe))

@@ -1,7 +1,7 @@
 """Compares the hardware's values with those of the model in its own framework.
 
-The framework runs in a child process while the simulation is built. A difference here comes from
-the types, not from wrong RTL, so it doesn't fail a verification. If there is no comparison, the
+The framework runs in a child process while the simulation is built. A difference here is a matter
+of types, not of wrong RTL, so it doesn't fail a verification. If there is no comparison, the
 results say why.
 """
 
@@ -140,7 +140,7 @@ class Fidelity:
         self.departures: list[Departure] = []
         self._effects: list[float] = []
         self._ranges: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-        count = self._bearable(len(words[0]))
+        count = self._affordable_vectors(len(words[0]))
         self._words = [
             to_float(word[:count], tensor.type.frac)
             for word, tensor in zip(words, design.inputs, strict=True)
@@ -162,7 +162,7 @@ class Fidelity:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def _bearable(self, count: int) -> int:
+    def _affordable_vectors(self, count: int) -> int:
         tensors = (*self._design.inputs, *(kernel.output for kernel in self._design.kernels))
         macs = sum(kernel.operation_counts().macs for kernel in self._design.kernels)
         elements = sum(tensor.size for tensor in tensors)

@@ -42,7 +42,7 @@ SAMPLES = 8
 #: Least number of tensors, for slow designs.
 _LEAST = 4
 
-#: Number of trials of depths. After each but the last, depths that are too small grow by half.
+#: Number of trials of depths. After each one that fails, all depths grow by half.
 _ATTEMPTS = 4
 
 

@@ -216,7 +216,7 @@ class PowerResults(Part):
 
 
 class SoftwareResults(Part):
-    """Of a measurement of the model as software."""
+    """Results of a measurement of the model as software."""
 
     software: Software
 
@@ -235,7 +235,7 @@ _KINDS: dict[str, type[Part]] = {
 }
 
 
-#: Results whose JSON leaves out what is not known.
+#: Results whose JSON leaves out unknown figures.
 _WITHOUT_UNKNOWN = (PlaceResults, FmaxResults, SiliconResults, PowerResults, SoftwareResults)
 
 

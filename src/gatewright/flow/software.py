@@ -1,4 +1,4 @@
-"""The model of a project directory as software on this machine: how fast it is."""
+"""Measures how fast the model of a project directory runs as software on this machine."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _COMPILED = (
 
 
 def software_content(directory: Path) -> str:
-    """Hash of the model that a measurement is about: the network and its design."""
+    """A hash of the network and its design, on which a measurement depends."""
     network = sorted((directory / "model").glob(f"{NETWORK}.*"))
     return hash_files([*design_files(directory), *network])
 
@@ -59,23 +59,23 @@ def measure_software(
     seconds: float = SECONDS,
     progress: Progress = silent,
 ) -> Stamp[SoftwareResults]:
-    """Time the model of a project directory on this machine, one sample and a batch at a time.
+    """Time the model of a project directory on this machine, with one sample and with a batch.
 
-    The model's own framework runs on the processor with all cores, and on each GPU that it sees.
-    hls4ml's C++ emulation is timed, too, where verification has compiled it. What can't be run is
-    a run with a `problem`. Other work on the machine disturbs the figures.
+    The model's own framework runs on the processor with all cores, and on each GPU that it finds.
+    hls4ml's C++ emulation is timed too if a verification has compiled it. A run that fails has a
+    `problem`. Other work on the machine disturbs the figures.
 
     Args:
-        directory: a converted project.
-        batch: samples that are handed over at once, besides one.
-        seconds: time to measure each for, after a warm-up.
-        progress: is told what is being done.
+        directory: A converted project.
+        batch: Number of samples in a batch; single samples are timed as well.
+        seconds: Time of each measurement in seconds, after a warm-up.
+        progress: Called with a line before each phase.
 
     Returns:
         The stamp of the step "software".
 
     Raises:
-        InputError: if the directory is no converted project.
+        InputError: if the directory isn't a converted project.
     """
     require_project(directory)
     processor = this_processor()
@@ -107,7 +107,7 @@ def measure_software(
 
 
 def _compiled_emulation(directory: Path) -> Emulation | None:
-    """The emulation, where this user's verification has compiled it; None elsewhere."""
+    """The emulation if this user's verification has compiled it, else None."""
     try:
         found = Emulation(directory / "hls")
     except InputError:
@@ -136,7 +136,7 @@ def _by_framework(
                 yield from _timed(reference, inputs, f"/GPU:{index}", seconds, processor, name)
             if not gpus:
                 yield from _timed(reference, inputs, "/CPU:0", seconds, processor)
-        if gpus:  # weights would stand in a GPU's memory
+        if gpus:  # a separate process, because the first one has its weights in a GPU's memory
             with Reference(network, environment=ON_PROCESSOR) as reference:
                 yield from _timed(reference, inputs, "/CPU:0", seconds, processor)
     except InputError as error:
@@ -196,7 +196,7 @@ def _by_emulation(
 
 
 def _repeated(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """So many samples, from the start again where there are fewer."""
+    """This number of samples; they are repeated if there are fewer."""
     return np.resize(values, (count, *values.shape[1:]))
 
 

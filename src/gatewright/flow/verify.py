@@ -121,10 +121,10 @@ def verify(
     requested = inputs is not None or samples is not None
     with held(directory, progress):
         project = load_rtl(directory)
-        vectors = samples or _bearable(project, stalls)
+        vectors = samples or _default_vectors(project, stalls)
         subject = verified_content(directory, project)
         if not Emulation(directory / "hls").is_compiled:
-            # Existing results come from other C++, or lack this comparison.
+            # Existing results are another user's, or lack the comparison with the C++.
             (directory / "steps" / "verify.json").unlink(missing_ok=True)
         key = key_of(
             subject,
@@ -148,7 +148,7 @@ def verify(
                 waves=waves,
                 jobs=jobs,
                 progress=progress,
-                foretell=lambda count: _foretell(
+                announce=lambda count: _announce_duration(
                     directory, project, stalls, count, requested, notice
                 ),
                 share=share,
@@ -175,7 +175,7 @@ class _Verifier:
     """A verification; the fields are arguments of `verify`.
 
     Attributes:
-        foretell: Called with the number of vectors before they are simulated.
+        announce: Called with the number of vectors before they are simulated.
     """
 
     directory: Path
@@ -187,7 +187,7 @@ class _Verifier:
     waves: bool
     jobs: int | None
     progress: Progress
-    foretell: Callable[[int], None]
+    announce: Callable[[int], None]
     share: Callable[[float], None] | None
     fidelity: bool
     emulation_seconds: float
@@ -206,7 +206,7 @@ class _Verifier:
         design = load_design(self.directory)
         given = read_inputs(self.inputs, design) if self.inputs else None
         words = given.words if given else random_inputs(design, self.samples, self.seed)
-        self.foretell(len(words[0]))
+        self.announce(len(words[0]))
         with contextlib.ExitStack() as open_:
             self.progress("building the simulation, and compiling hls4ml's C++")
             emulated = open_.enter_context(
@@ -303,7 +303,7 @@ class _Verifier:
             np.savez(file, allow_pickle=False, **named)
 
 
-def _bearable(project: RtlProject, stalls: Sequence[simulate.StallPattern]) -> int:
+def _default_vectors(project: RtlProject, stalls: Sequence[simulate.StallPattern]) -> int:
     """The default number of random vectors for a project."""
 
     def seconds(vectors: int) -> float:
@@ -312,7 +312,7 @@ def _bearable(project: RtlProject, stalls: Sequence[simulate.StallPattern]) -> i
     return simulate.bearable(seconds, VECTORS, _LEAST)
 
 
-def _foretell(
+def _announce_duration(
     directory: Path,
     project: RtlProject,
     stalls: Sequence[simulate.StallPattern],

@@ -100,6 +100,6 @@ def _to_convolution(layer: Layer, shape: list[int | None]) -> None:
     layer["weight_data"] = layer["weight_data"].reshape(*ones, *layer["weight_data"].shape)
     quantizer = layer.get("weight_quantizer")
     if quantizer is not None:
-        layer["weight_quantizer"] = quantizer.behind(len(ones))
+        layer["weight_quantizer"] = quantizer.with_leading_axes(len(ones))
     prefix = "Q" if layer["class_name"].startswith("Q") else ""
     layer["class_name"] = f"{prefix}Conv{len(inner)}D"

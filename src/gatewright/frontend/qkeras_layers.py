@@ -84,7 +84,7 @@ class WeightQuantizer(Quantizer):  # type: ignore[misc]  # hls4ml has no types
         """The same quantizer with a scale of 1."""
         return self._with(alpha=1)
 
-    def behind(self, axes: int) -> WeightQuantizer:
+    def with_leading_axes(self, axes: int) -> WeightQuantizer:
         """The same quantizer for arrays with this many further axes in front."""
         axis: Any = self.quantizer.arguments.get("scale_axis")
         return self if axis is None else self._with(scale_axis=axis + axes)

@@ -35,43 +35,43 @@ from gatewright.frontend.passes.softmax_activation import reword_softmax
 Pass = Callable[[Network, str], Network]
 
 
-def _of_both(apply: Callable[[Network], Network]) -> Pass:
+def _for_any_io(apply: Callable[[Network], Network]) -> Pass:
     return lambda network, io: apply(network)
 
 
 PASSES: Final[tuple[Pass, ...]] = (
     check_sizes,
     remove_identities,
-    _of_both(refuse_masks),
-    _of_both(rescale),
-    _of_both(quantizers.settle_learned),
-    _of_both(quantized_activations.reword_activations),
-    _of_both(reshapes.write_out_sizes),
-    _of_both(layouts.channels_last),
-    _of_both(layouts.normalize_last),
-    _of_both(layouts.keep_dimensions),
-    _of_both(layouts.rows_of_dense),
-    _of_both(layouts.repeat_vectors),
-    _of_both(layouts.share_slopes),
-    _of_both(merges.merge_by_two),
+    _for_any_io(refuse_masks),
+    _for_any_io(rescale),
+    _for_any_io(quantizers.settle_learned),
+    _for_any_io(quantized_activations.reword_activations),
+    _for_any_io(reshapes.write_out_sizes),
+    _for_any_io(layouts.channels_last),
+    _for_any_io(layouts.normalize_last),
+    _for_any_io(layouts.keep_dimensions),
+    _for_any_io(layouts.rows_of_dense),
+    _for_any_io(layouts.repeat_vectors),
+    _for_any_io(layouts.share_slopes),
+    _for_any_io(merges.merge_by_two),
     merges.repeat_before_merging,
-    _of_both(reword_softmax),
-    _of_both(paddings.pad_causally),
-    _of_both(kernels.expand_kernels),
+    _for_any_io(reword_softmax),
+    _for_any_io(paddings.pad_causally),
+    _for_any_io(kernels.expand_kernels),
     poolings.pad_before_pooling,
     average_in_streams,
     select_before_pooling,
     poolings.stride_as_windows,
-    _of_both(interpolate),
+    _for_any_io(interpolate),
     paddings.heighten_windows,
     split_activations,
     reword_activations,
     reshapes.reshape_by_whole_pixels,
     reshapes.pack_before_flattening,
-    _of_both(quantizers.check_quantizers),
+    _for_any_io(quantizers.check_quantizers),
     check_sizes,
-    _of_both(refuse),
-    _of_both(quantized_activations.split_activations),
+    _for_any_io(refuse),
+    _for_any_io(quantized_activations.split_activations),
 )
 
 

@@ -24,7 +24,7 @@ from gatewright.frontend.readers.outline import Outline, Part, Path
 Weights = Mapping[Path, Mapping[str, NDArray[Any]]]
 
 #: Keras 3's name of the kernel of a depthwise convolution.
-_OTHERWISE = {"depthwise_kernel": "kernel"}
+_KERAS3_NAMES = {"depthwise_kernel": "kernel"}
 _NUMBERED = re.compile(r"(?P<stem>\w+?)(?:_(?P<number>\d{1,6}))?")
 _RECURRENT: Final = ("SimpleRNN", "LSTM", "GRU")
 #: Groups of a `.keras` archive that hold the layers of a model; version 2.13 writes the second.
@@ -120,7 +120,7 @@ def _with_arrays(origin: str, layer: Layer, arrays: Mapping[str, NDArray[Any]]) 
     common: dict[str, int] = {}
     where = f"{origin}: layer '{layer.name}'"
     for key, shape in KINDS[layer.kind].arrays(layer.arguments).items():
-        array = arrays.get(key, arrays.get(_OTHERWISE.get(key, key)))
+        array = arrays.get(key, arrays.get(_KERAS3_NAMES.get(key, key)))
         if array is None:
             raise InputError(f"{where} lacks its weight '{key}'")
         if array.dtype.kind not in "fiub":

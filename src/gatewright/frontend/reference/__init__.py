@@ -48,14 +48,14 @@ _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "PYTHONHASHSEED": "0",
 }
-#: As fast as it goes on the processor: nothing of the above, but what GPUs would do.
+#: Environment for the fastest execution on the processor, without GPUs.
 ON_PROCESSOR = {
     "TF_USE_LEGACY_KERAS": "1",
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "CUDA_VISIBLE_DEVICES": "-1",
 }
-#: The same with the GPUs that there are.
+#: The same with all GPUs.
 ON_ANY_DEVICE = {name: text for name, text in ON_PROCESSOR.items() if not name.startswith("CUDA")}
 _CALLS = 8
 #: Most characters of a reason in a message.
@@ -79,13 +79,13 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Times:
-    """Wall times of a call with some samples, in us.
+    """Wall times of a call in us.
 
     Attributes:
-        low: That one of twenty calls stays below.
+        low: The 5th percentile.
         median: The median.
-        high: That one of twenty calls exceeds.
-        count: Calls that were timed, after a warm-up.
+        high: The 95th percentile.
+        count: The number of timed calls, after a warm-up.
     """
 
     low: float
@@ -117,7 +117,7 @@ class Reference:
         network: The network as a reader returned it, before any pass.
         progress: Called with a line when TensorFlow is being loaded.
         seconds: Limit of time for each call.
-        environment: Variables of the child; by default those that give the same results anywhere.
+        environment: Environment variables of the child; by default those for reproducible results.
 
     Raises (all methods):
         InputError: if the framework can't be imported, can't build the network, fails, or exceeds a
@@ -205,17 +205,17 @@ class Reference:
         return Ranges(layers, linear)
 
     def gpus(self) -> list[str]:
-        """Names of the GPUs that the framework sees."""
+        """The names of the GPUs that the framework finds."""
         found: list[str] = self._ask({"do": "gpus"}, ())["gpus"]
         return [shown(name, _LONGEST) for name in found]
 
     def time(self, inputs: Sequence[NDArray[Any]], device: str, seconds: float) -> Times:
-        """Time the network as one graph, on all samples at once, results fetched.
+        """Time the network as one graph on a batch, including the transfer of its results.
 
         Args:
-            inputs: As for `predict`.
-            device: Where, for example "/CPU:0" or "/GPU:0".
-            seconds: How long to go on, after a warm-up.
+            inputs: As for `predict`; all samples are one batch.
+            device: TensorFlow's device, for example "/CPU:0" or "/GPU:0".
+            seconds: Time of the measurement in seconds, after a warm-up.
         """
         found = self._ask({"do": "time", "device": device, "seconds": seconds}, inputs)
         return Times(found["low"], found["median"], found["high"], found["count"])

@@ -123,13 +123,13 @@ class Model:
         return (None, result) if built.layer.kind == "Activation" else (before, result)
 
     def compiled(self, inputs: list[NDArray[Any]], device: str) -> Callable[[], list[NDArray[Any]]]:
-        """A call that computes the outputs as a graph that TensorFlow optimizes, and fetches them.
+        """A function that computes the outputs as one graph of TensorFlow, and fetches them.
 
         Args:
-            inputs: Per input of the network; in the memory of the host.
-            device: Where, for example "/CPU:0".
+            inputs: An array (samples, *shape) for each input of the network.
+            device: TensorFlow's device, for example "/CPU:0".
         """
-        first, _ = self.run([array[:1] for array in inputs])  # layers have their weights then
+        first, _ = self.run([array[:1] for array in inputs])  # gives the layers their weights
         network = self.network
         shaped = [
             array.reshape(len(array), *first[name].shape[1:]).astype(first[name].dtype)
@@ -239,7 +239,7 @@ def _effects(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) 
 
 
 def _time(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
-    """Wall time of the whole network on all samples at once."""
+    """Wall times of the whole network on a batch."""
     call = model.compiled(inputs, request["device"])
     low, median, high, count = time_calls(call, request["seconds"])
     answer = _Answer()
@@ -248,7 +248,7 @@ def _time(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> 
 
 
 def _gpus(model: Model, request: dict[str, Any], inputs: list[NDArray[Any]]) -> _Answer:
-    """Names of the GPUs that the framework sees."""
+    """The names of the GPUs that the framework finds."""
     answer = _Answer()
     answer.fields = {"gpus": model.framework.gpus()}
     return answer

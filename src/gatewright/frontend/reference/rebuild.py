@@ -69,7 +69,7 @@ class Framework:
         return self._tensorflow.constant(array)
 
     def gpus(self) -> list[str]:
-        """Names of the GPUs that TensorFlow sees."""
+        """The names of the GPUs that TensorFlow finds."""
         config = self._tensorflow.config
         details = config.experimental.get_device_details
         return [
@@ -80,12 +80,12 @@ class Framework:
     def graph(
         self, compute: Callable[..., list[Any]], inputs: list[NDArray[Any]], device: str
     ) -> Callable[[], list[NDArray[Any]]]:
-        """A call of a function of tensors as one graph; it ends when the results are fetched.
+        """A function that runs a computation as one graph, and returns when it has the results.
 
         Args:
-            compute: of tensors, one per input, a list of tensors.
-            inputs: what it is called with, as NumPy has them.
-            device: of TensorFlow, for example "/CPU:0".
+            compute: A function from tensors, one for each input, to a list of tensors.
+            inputs: The inputs as arrays.
+            device: TensorFlow's device, for example "/CPU:0".
         """
         tf = self._tensorflow
         with tf.device("/CPU:0"):
