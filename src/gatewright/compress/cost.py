@@ -187,8 +187,8 @@ def _separable(placed: Placed, x: FixedType | None) -> tuple[Cost, FixedType | N
     )
     between = (*shape[:-1], math.prod(first.shape[-2:]))
     before, x = _multiplied(x, first, of_first, between, np.zeros(0), _NO_BIAS)
-    behind, total = _multiplied(x, second, of_second, shape, *_bias(layer))
-    return before + behind, _activation_type(layer.activation, total)
+    after, total = _multiplied(x, second, of_second, shape, *_bias(layer))
+    return before + after, _activation_type(layer.activation, total)
 
 
 def _bias(layer: Any) -> tuple[NDArray[Any], FixedType | None]:

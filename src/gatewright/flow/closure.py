@@ -70,12 +70,12 @@ def close_timing(
 
 def _finest(found: Routed, derate: float, target_name: str) -> str | None:
     """Why a routed pipeline can't be cut any finer; None if it can."""
-    asked = f"more than {found.clock_ns:.4g} ns"
+    limit = f"more than {found.clock_ns:.4g} ns"
     if found.predicted_ns is not None and found.predicted_ns > found.clock_ns:
-        return f"a path takes {found.predicted_ns:.4g} ns by the delay model, {asked}"
+        return f"a path takes {found.predicted_ns:.4g} ns by the delay model, {limit}"
     registers = load_target(target_name).fabric.register_ns * derate
     if registers >= found.clock_ns:
-        return f"registers alone would take {registers:.4g} ns, {asked}"
+        return f"registers alone would take {registers:.4g} ns, {limit}"
     return None
 
 

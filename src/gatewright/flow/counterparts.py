@@ -76,7 +76,7 @@ class _Search:
             result = ends.get(layer.name) or self._read_as(layer.name)
             if result is None:
                 continue
-            chain, sources = self._behind(layer)
+            chain, sources = self._upstream(layer)
             read = tuple(self._found[name] for name in sources)
             kernels = self._between(read, result)
             if kernels is None:
@@ -114,7 +114,7 @@ class _Search:
                 return first.inputs[read.index(name)]
         return None
 
-    def _behind(self, layer: Layer) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
+    def _upstream(self, layer: Layer) -> tuple[tuple[Layer, ...], tuple[str, ...]]:
         """The layers to compute before a layer, and the names of those that they start from."""
         chain: set[str] = set()
         sources: set[str] = set()
@@ -158,8 +158,8 @@ class _Search:
         before = Stage(
             layer, "linear", stage.chain, stage.sources, stage.inputs, stage.kernels[:-1], between
         )
-        behind = Stage(layer, "activation", (), (), (between,), (last,), stage.result)
-        return [before, behind]
+        after = Stage(layer, "activation", (), (), (between,), (last,), stage.result)
+        return [before, after]
 
 
 def hardware_names(network: Network, design: Design) -> dict[str, str]:

@@ -195,7 +195,7 @@ def _ternary(a: Arguments, x: Floats) -> Quantized:
     scale: Any
     if isinstance(alpha, str):
         if threshold is not None:
-            raise ValueError(f"takes no threshold beside alpha={alpha}, in QKeras either")
+            raise ValueError(f"takes no threshold together with alpha={alpha}, in QKeras either")
         scale = np.float32(2) * _largest(x) / np.float32(3)
         if alpha == "auto_po2":
             scale = _power(_exponents(scale + _EPSILON))
@@ -205,7 +205,7 @@ def _ternary(a: Arguments, x: Floats) -> Quantized:
             scale = _scale(alpha, x, q)
     else:
         if a.get("use_stochastic_rounding"):
-            raise ValueError("takes no use_stochastic_rounding beside such an alpha, in QKeras too")
+            raise ValueError("takes no use_stochastic_rounding with this alpha, in QKeras either")
         least = np.float32(_TERNARY_THRESHOLD if threshold is None else threshold)
         scale = _given_scale(alpha)
         q = np.where(np.abs(x) >= least, np.sign(x), np.float32(0))
@@ -306,7 +306,7 @@ def _quantized_sigmoid(a: Arguments, x: Floats) -> Quantized:
 
 
 def _bernoulli(a: Arguments, x: Floats) -> Quantized:
-    raise ValueError("draws at random at inference, too, which hardware does not do")
+    raise ValueError("draws at random even at inference, which hardware does not do")
 
 
 def _binary_tanh(a: Arguments, x: Floats) -> Quantized:

@@ -60,14 +60,14 @@ def _is_power(number: int) -> bool:
 
 def _spans(size: int, window: int) -> list[Span]:
     """The parts of an axis in which all windows have the same number of elements."""
-    before, behind = same_padding(size, window, window)
-    first, last = window - before, size - (window - behind)
+    before, after = same_padding(size, window, window)
+    first, last = window - before, size - (window - after)
     if size <= window:
         return [(0, size, size)]
-    start, end = (first if before else 0), (last if behind else size)
+    start, end = (first if before else 0), (last if after else size)
     spans = [(0, first, first)] if before else []
     spans += [(start, end, window)] if end > start else []
-    return spans + ([(last, size, size - last)] if behind else [])
+    return spans + ([(last, size, size - last)] if after else [])
 
 
 def _pool_spans(

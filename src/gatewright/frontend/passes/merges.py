@@ -52,15 +52,15 @@ def _repeated(parts: Parts, name: str, shape: Shape, target: Shape) -> str:
         axis -= 1
         if not spread[axis]:
             continue
-        behind = axis + 1
+        after = axis + 1
         while axis and spread[axis - 1]:
             axis -= 1
-        times = math.prod(target[axis:behind])
-        rows = math.prod(current[:axis]), math.prod(current[behind:])
+        times = math.prod(target[axis:after])
+        rows = math.prod(current[:axis]), math.prod(current[after:])
         if parts.shape(name) != rows:
             name = parts.add("Reshape", "rows", name, target_shape=rows)
         name = parts.add("UpSampling1D", "repeated", name, size=times)
-        current[axis:behind] = target[axis:behind]
+        current[axis:after] = target[axis:after]
     if parts.shape(name) != target:
         name = parts.add("Reshape", "whole", name, target_shape=target)
     return name

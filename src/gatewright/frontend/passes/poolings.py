@@ -58,14 +58,14 @@ def pad_before_pooling(network: Network, io: str) -> Network:
     return rewritten(network, rule, _POOLINGS, io)
 
 
-def repeat_edges(parts: Parts, source: str, axis: int, before: int, behind: int) -> str:
-    """Repeat the first pixel of an axis `before` times, and the last pixel `behind` times."""
+def repeat_edges(parts: Parts, source: str, axis: int, before: int, after: int) -> str:
+    """Repeat the first pixel of an axis `before` times, and the last pixel `after` times."""
     size = parts.shape(source)[axis]
     axes = len(parts.shape(source)) - 1
     edges: list[list[str]] = []
     for what, count, cropping in (
         ("first", before, (0, size - 1)),
-        ("last", behind, (size - 1, 0)),
+        ("last", after, (size - 1, 0)),
     ):
         if not count:
             edges.append([])

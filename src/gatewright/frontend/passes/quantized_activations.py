@@ -56,7 +56,7 @@ def reword_activations(network: Network) -> Network:
         given: Any = layer.arguments.get("activation")
         if given == "hard_sigmoid" and layer.kind in _QKERAS:
             parts.note("hard_sigmoid of QKeras, 0.5 x + 0.5 from 0 to 1, as relus")
-            _hard_sigmoid(parts, _behind(parts))
+            _hard_sigmoid(parts, _activation_input(parts))
             return
         if given == "binary_tanh" and layer.kind in _QKERAS:
             given = Object(given, MappingProxyType({}))
@@ -66,7 +66,7 @@ def reword_activations(network: Network) -> Network:
         meaning = _meaning(where, given)
         if meaning.why:
             parts.note(meaning.why)
-            _around(parts, _behind(parts), meaning)
+            _around(parts, _activation_input(parts), meaning)
         elif meaning.quantizer != given:
             parts.keep(activation=meaning.quantizer)
 
@@ -82,7 +82,7 @@ def _of_keras(layer: Layer) -> Layer:
     return replace(layer, kind="Activation")
 
 
-def _behind(parts: Parts) -> str:
+def _activation_input(parts: Parts) -> str:
     """The input of the activation: a QActivation's input, or the layer without its activation."""
     return parts.source if parts.layer.kind == "QActivation" else parts.keep(activation=None)
 
@@ -115,7 +115,7 @@ def _meaning(where: str, quantizer: Object) -> _Meaning:
         return UnsupportedError(f"{where}: {reason}")
 
     if kind == "bernoulli":
-        raise refusal("bernoulli draws at random at inference, too, which hardware does not do")
+        raise refusal("bernoulli draws at random even at inference, which hardware does not do")
     if kind == "ternary_tanh":
         raise refusal("ternary_tanh is not a function of QKeras 0.9; use ternary")
     if kind in ("quantized_po2", "quantized_relu_po2", "quantized_ulaw"):
@@ -182,15 +182,15 @@ def split_activations(network: Network) -> Network:
     """The network with quantized activations as separate layers, with hls4ml's names for them."""
     layers: list[Layer] = []
     taken = {layer.name for layer in network.layers}
-    behind: dict[str, str] = {}
+    activated: dict[str, str] = {}
     for layer in network.layers:
-        inputs = tuple(behind.get(name, name) for name in layer.inputs)
+        inputs = tuple(activated.get(name, name) for name in layer.inputs)
         activation: Any = layer.arguments.get("activation")
         if isinstance(activation, Object) and layer.kind != "QActivation":
             name = f"{layer.name}_{activation.kind}"
             if name in taken:
                 name = identifier_of(name, taken)
-            behind[layer.name] = name
+            activated[layer.name] = name
             taken.add(name)
             own = MappingProxyType({"activation": activation})
             arguments = MappingProxyType({**layer.arguments, "activation": None})
@@ -198,5 +198,5 @@ def split_activations(network: Network) -> Network:
             layers.append(Layer(name, "QActivation", (layer.name,), own))
         else:
             layers.append(replace(layer, inputs=inputs))
-    outputs = tuple(behind.get(name, name) for name in network.outputs)
+    outputs = tuple(activated.get(name, name) for name in network.outputs)
     return replace(network, layers=tuple(layers), outputs=outputs)

@@ -343,12 +343,12 @@ def _cropped(operation: _Operation, source: str, axis: int, low: int, high: int)
     size = shape[axis]
     if (low, high) == (0, size):
         return source
-    before, behind = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+    before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
     if before == 1:
-        flat = operation.reshaped(source, (size, behind)).name
+        flat = operation.reshaped(source, (size, after)).name
         cut = operation.add("Cropping1D", flat, cropping=[low, size - high]).name
     else:
-        flat = operation.reshaped(source, (before, size, behind)).name
+        flat = operation.reshaped(source, (before, size, after)).name
         sides = [[0, 0], [low, size - high]]
         cut = operation.add("Cropping2D", flat, cropping=sides).name
     return operation.reshaped(cut, (*shape[:axis], high - low, *shape[axis + 1 :])).name
