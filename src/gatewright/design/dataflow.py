@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-#: Bytes of all weights of a design, each of which takes 8.
+#: Limit on the size of all weights of a design, in bytes; each takes 8.
 _WEIGHTS_BYTES = 1 << 30
 
-#: Elements of all tensors up to which a design that is read is tried on a sample of zeros.
+#: Up to this number of elements of all tensors, a design from a file is tried on zeros.
 _TRIED_ELEMENTS = 1 << 22
 
-#: What kernels raise whose fields contradict each other.
+#: Exceptions of kernels whose fields contradict each other.
 _UNFIT = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 _UNFIT_TEXT = "its fields contradict each other"
 
@@ -45,11 +45,10 @@ _LONGEST_REASON = 300  # characters
 
 @dataclass(frozen=True)
 class Design:
-    """Kernels in topological order; every tensor is a design input or one kernel's output.
+    """Kernels in topological order; every tensor is an input of the design or of one kernel.
 
-    `io` says what a beat at the ports carries: "parallel", a tensor; "stream", a pixel, which is
-    the last axis. `labels` says what the model calls layers and inputs that are named
-    otherwise here.
+    `io` is what a beat at the ports carries: "parallel", a tensor; "stream", a pixel, i.e. the last
+    axis. `labels` has the names in the model of layers and inputs that had to be renamed.
     """
 
     name: str
@@ -60,11 +59,11 @@ class Design:
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def called(self, layer: str) -> str:
-        """What people read of a layer's name: the model's own one first, where it is another."""
+        """The name of a layer for people, preceded by its name in the model if that differs."""
         return f"{self.labels[layer]} ({layer})" if layer in self.labels else layer
 
     def readers(self, tensor: Tensor) -> list[Kernel]:
-        """Kernels that read a tensor, once per input that does."""
+        """Kernels that read a tensor, once for each of their inputs that does."""
         return [k for k in self.kernels for t in k.inputs if t.name == tensor.name]
 
     def save(self, stem: Path) -> None:
@@ -90,7 +89,7 @@ class Design:
         """Read a saved design.
 
         Raises:
-            InputError: if the files are missing, or a field is not what it can be.
+            InputError: if the files are missing, or a field is not valid.
         """
         path, weights = stem.with_suffix(".json"), stem.with_suffix(".npz")
         try:
@@ -144,7 +143,7 @@ class Design:
         return design
 
     def _try(self) -> None:
-        """Pass zeros through, to see that the fields of each kernel fit together.
+        """Compute the outputs for zeros, to check that the fields of each kernel fit together.
 
         Raises:
             ValueError: if they don't.
@@ -161,7 +160,7 @@ class Design:
 
 
 def _labels(value: Any) -> Mapping[str, str]:
-    """What layers are called, by name."""
+    """Check the labels of a file and return them."""
     texts = [*value, *value.values()] if isinstance(value, dict) else [None]
     if not all(isinstance(t, str) and t.isprintable() and len(t) <= _LONGEST_LABEL for t in texts):
         raise ValueError("labels: must be printable texts")
@@ -185,10 +184,10 @@ def _encode(value: Any, stem: str, arrays: dict[str, np.ndarray[Any, Any]]) -> A
 
 
 def _decode(hint: Any, value: Any, arrays: Mapping[str, NDArray[Any]], where: str) -> Any:
-    """A value of the type that a hint names.
+    """Decode a value of the type of a type hint.
 
     Raises:
-        ValueError: if it is another one.
+        ValueError: if it has another type.
         KeyError: if a field is missing.
     """
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
@@ -251,13 +250,13 @@ def _kernel(entry: dict[str, Any], arrays: Mapping[str, NDArray[Any]], where: st
 @functools.cache
 def _hints(kind: type[Kernel]) -> dict[str, Any]:
     """Types of the fields of a kernel."""
-    # Some modules import these for the type checker alone.
+    # Some modules import these for type checking only.
     known = {"NDArray": NDArray, "np": np, "FixedType": FixedType, "Tensor": Tensor}
     hints = typing.get_type_hints(kind, localns=known)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong, in one line."""
+    """The message of an error in one line."""
     text = " ".join(str(error).split())[:_LONGEST_REASON]
     return f"{text} is missing" if isinstance(error, KeyError) else text

@@ -1,4 +1,4 @@
-"""The Python golden outputs: exact integers, layer by layer."""
+"""The golden outputs in Python: exact integers, layer by layer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(design: Design, inputs: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
-    """Value of every tensor of a design.
+    """Compute the values of all tensors of a design.
 
     Args:
         design: the model.

@@ -1,9 +1,9 @@
-"""From hls4ml's ModelGraph to a Design: a kernel for each layer.
+"""Lowers hls4ml's ModelGraph to a Design, with a kernel for each layer.
 
-The graph is one that hls4ml's Vitis backend has finished: its flow has run, so that every type is
-chosen and every layer is the one whose C++ is called. docs/semantics.md states what each means.
-`hlsgraph` reads it. A module here is a family of layers; each of its functions makes a kernel of a
-layer, and is registered under hls4ml's class names.
+The flow of hls4ml's Vitis backend has been applied to the graph, so all types are chosen, and each
+layer is the one whose C++ is called. docs/semantics.md defines their meaning.
+`hlsgraph` reads the graph. Each module here is a family of layers; each of its functions makes a
+kernel of a layer, and is registered under hls4ml's class names.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _NAMES = ("Input", "Clone")
 
 
 def lower(graph: Any) -> Design:
-    """The Design of a ModelGraph.
+    """Make the Design of a ModelGraph.
 
-    A tensor has the name of the hls4ml output it is, which is that of its layer; a kernel's `layer`
-    is the name under which hls4ml traces the layer.
+    A tensor has the name of hls4ml's output, which is that of its layer; a kernel's `layer` is the
+    name of the layer in hls4ml's traces.
 
     Args:
-        graph: hls4ml's ModelGraph for its Vitis backend, its flow applied.
+        graph: hls4ml's ModelGraph for its Vitis backend, after its flow was applied.
 
     Raises:
-        UnsupportedError: if a layer, or what it asks for, can't be built exactly; names the layer
-            and the reason.
+        UnsupportedError: if a layer, or one of its settings, can't be built exactly; names the
+            layer and the reason.
         InputError: if weights are not numbers.
     """
     labels = marks.labels(graph)

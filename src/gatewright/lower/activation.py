@@ -1,4 +1,4 @@
-"""Activations: a function of each element."""
+"""Activations: functions of single elements."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HARD: dict[str, Callable[..., Kernel]] = {
     "hard_sigmoid": kernels.HardSigmoid,
     "hard_tanh": kernels.HardTanh,
 }
-#: Tables around zero and the width of the interval they cover.
+#: Functions with a table around zero, and the width of the interval that it covers.
 _CURVES: dict[str, tuple[Callable[[int, FixedType], NDArray[np.int64]], int]] = {
     "sigmoid": (curves.sigmoid, 16),
     "tanh": (curves.tanh, 8),
@@ -94,7 +94,7 @@ def hard(layer: Layer) -> Kernel:
 
 @lowers("UnaryLUT")
 def unary_lut(layer: Layer) -> Kernel:
-    """A table with an entry for each value."""
+    """A table with one entry per input value."""
     table, _ = weights.raw_weights(layer.node, "table")
     to = words(layer.node, "table")
     return kernels.UnaryLut(**place(layer), table=table.ravel(), table_type=to)

@@ -47,7 +47,7 @@ def cropping(layer: Layer) -> Kernel:
 
 @lowers("Resize")
 def up_sampling(layer: Layer) -> Kernel:
-    """Each pixel several times."""
+    """Each pixel repeated in both directions."""
     sizes = (kernels.image_shape(each)[:2] for each in (layer.inputs[0], layer.output))
     height, width = (to // source for source, to in zip(*sizes, strict=True))
     return kernels.UpSampling(**place(layer), factors=(height, width), **rows(layer))

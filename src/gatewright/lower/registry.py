@@ -1,4 +1,4 @@
-"""What makes a kernel of a layer, by hls4ml's class name; and the fields that many kernels have."""
+"""The registry of lowering functions by hls4ml's class name, and fields that kernels share."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LOWERINGS: dict[str, Lowering] = {}
 
 
 def lowers(*kinds: str) -> Callable[[Lowering], Lowering]:
-    """Register a function as what makes a kernel of layers.
+    """Register the decorated function to lower layers.
 
     Args:
-        kinds: hls4ml's names of their classes.
+        kinds: class names of the layers in hls4ml.
     """
 
     def register(lowering: Lowering) -> Lowering:
@@ -37,9 +37,9 @@ def place(layer: Layer) -> dict[str, Any]:
 
 
 def multiplication(layer: Layer) -> dict[str, Any]:
-    """The fields of a kernel that say how it multiplies.
+    """The fields of a kernel for its multiplication.
 
-    They are what the user asked for, which hls4ml's own may say less of; see `frontend`.
+    They are the user's settings, of which hls4ml's own attributes may have less; see `frontend`.
     """
     node = layer.node
     return {
@@ -51,5 +51,5 @@ def multiplication(layer: Layer) -> dict[str, Any]:
 
 
 def rows(layer: Layer) -> dict[str, Any]:
-    """The field of a kernel that says where rows of an image stand."""
+    """The field of a kernel for the memory of image rows."""
     return {"ram_style": str(marked(layer.node, "ram_style", "auto"))}

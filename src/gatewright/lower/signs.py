@@ -1,7 +1,6 @@
-"""Products of bits that stand for -1 and +1, put as products of numbers.
+"""Products of bits that mean -1 and +1, expressed as products of numbers.
 
-`nnet_mult.h` has a C++ function for each pair of operands; what it returns is said in
-docs/semantics.md.
+`nnet_mult.h` has a C++ function for each pair of operands; docs/semantics.md defines its result.
 """
 
 from __future__ import annotations
@@ -18,10 +17,20 @@ Raw = NDArray[np.int64]
 def of_sign_inputs(
     weights: Raw, weight_frac: int, bias: Raw, bias_frac: int, accum: FixedType
 ) -> tuple[Raw, Raw]:
-    """Weights and biases for bits 0 and 1 in place of -1 and +1: `data_binary` of nnet_mult.h.
+    """Weights and biases for inputs 0 and 1 instead of -1 and +1: `data_binary` of nnet_mult.h.
 
-    A product is w or -w in the unit of the accumulator; a bit b so adds -w, and b times the
-    difference of the two. The results are in that unit, too.
+    A product is w or -w, cast to the unit of the accumulator. So a bit b contributes -w, plus b
+    times the difference of the two.
+
+    Args:
+        weights: raw weights, int64 of shape (n_in, n_out).
+        weight_frac: fractional bits of `weights`.
+        bias: raw biases, int64 of shape (n_out,).
+        bias_frac: fractional bits of `bias`.
+        accum: type of the accumulator.
+
+    Returns:
+        Weights and biases in the unit of the accumulator, in the same shapes.
     """
     wide = FixedType(WORD_BITS, WORD_BITS - accum.frac, True, accum.rounding)
     minus = cast(-weights, weight_frac, wide)
@@ -32,10 +41,13 @@ def of_sign_inputs(
 def agreements(
     layer: Layer, n_in: int, bias: Raw, bias_type: FixedType, accum: FixedType
 ) -> tuple[FixedType, Raw]:
-    """The type in which `both_binary` and `cast` of nnet_mult.h return agreements, and the biases.
+    """The type of sums of products of signs (`both_binary`, `cast` of nnet_mult.h), and the biases.
 
-    The C++ adds the bias to the number c of bits that agree and returns twice that less n, which
-    is the sum of the products of signs and twice the bias, as an integer just wide enough.
+    The C++ adds the bias to the number c of bits that agree, and returns 2 (c + bias) - n. That is
+    the sum of the products of signs plus twice the bias, in the narrowest integer type.
+
+    Raises:
+        UnsupportedError: if a bias is fractional, or the accumulator can't hold the count.
     """
     if (bias % (1 << max(bias_type.frac, 0))).any():
         raise layer.refuse("binary weights on binary inputs can't have a fractional bias")
@@ -52,5 +64,5 @@ def agreements(
 
 
 def narrowest_type_of(raw: Raw, frac: int) -> FixedType:
-    """The narrowest type with `frac` fractional bits that holds raw values."""
+    """The narrowest signed type with `frac` fractional bits that can hold raw values."""
     return narrowest_type(int(raw.min(initial=0)), int(raw.max(initial=0)), frac, signed=True)

@@ -1,4 +1,4 @@
-"""Softmax, of which hls4ml has four."""
+"""The four implementations of softmax in hls4ml."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gatewright.hlsgraph.node import words
 from gatewright.kernels import Kernel, curves
 from gatewright.lower.registry import lowers, place
 
-#: `table_t` of the legacy one: hls4ml's template leaves it at that of the struct it derives from.
+#: `table_t` of the legacy implementation, which hls4ml's template does not override.
 _LEGACY_TABLE = FixedType(18, 8)
 
 
 @lowers("Softmax")
 def softmax(layer: Layer) -> Kernel:
-    """exp(x) over the sum of all, by tables; or the place of the greatest."""
+    """exp(x) divided by the sum of all, by tables; or the index of the greatest element."""
     given = activation.softmax(layer.node)
     slices: Any = {"n_outer": given.outer, "n_inner": given.inner}
     if given.implementation == "argmax":

@@ -1,4 +1,4 @@
-"""Layers that join tensors or move elements."""
+"""Layers that merge tensors or rearrange elements."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def dot(layer: Layer) -> Kernel:
 
 @lowers("Concatenate")
 def concatenate(layer: Layer) -> Kernel:
-    """Two tensors, one after the other along an axis."""
+    """Two tensors joined along an axis."""
     axis = tensor.axis(layer.node, len(layer.output.shape))
     return kernels.Concatenate(**place(layer), axis=axis)
 
 
 @lowers("Reshape", "Repack")
 def reshape(layer: Layer) -> Kernel:
-    """The same elements in another shape; a Repack is one of a stream."""
+    """The same elements in another shape; Repack does this to a stream."""
     return kernels.Reshape(**place(layer))
 
 

@@ -1,4 +1,4 @@
-"""Layers that multiply by weights, and the thresholds that hls4ml makes of some."""
+"""Layers that multiply by weights, and the thresholds that hls4ml replaces some of them by."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gatewright.lower.windows import windows
 
 @lowers("Dense")
 def dense(layer: Layer) -> Kernel:
-    """Dense; also pointwise convolutions, which hls4ml makes of Dense on tensors of higher rank."""
+    """Dense, also as the pointwise convolution that hls4ml makes of it for higher ranks."""
     factors = _factors(layer, layer.inputs[0].shape[-1])
     return kernels.Dense(**place(layer), **factors, **_multiplication(layer))
 
@@ -38,7 +38,7 @@ def convolution(layer: Layer) -> Kernel:
 
 @lowers("DepthwiseConv1D", "DepthwiseConv2D")
 def depthwise(layer: Layer) -> Kernel:
-    """A convolution of each channel by itself."""
+    """A separate convolution of each channel."""
     window, channels = image.window(layer.node), layer.inputs[0].shape[-1]
     factors = _factors(layer, math.prod(window))
     factors["weights"] = factors["weights"].reshape(*window, channels)
@@ -49,7 +49,7 @@ def depthwise(layer: Layer) -> Kernel:
 
 @lowers("PointwiseConv1D", "PointwiseConv2D")
 def pointwise(layer: Layer) -> Kernel:
-    """A convolution of single pixels: a Dense on each, unless it leaves pixels out or pads."""
+    """A convolution of single pixels: a Dense on each pixel, unless it has strides or padding."""
     moves = image.strides(layer.node) != (1, 1) or any(image.pads(layer.node))
     return convolution(layer) if moves else dense(layer)
 
@@ -63,7 +63,7 @@ def batchnorm(layer: Layer) -> Kernel:
     if layer.operands[0].is_sign:
         if is_sign(layer.node.weights["scale"].type.precision):
             raise layer.refuse("a one-bit scale of one-bit inputs is not supported")
-        # 2 b - 1 in place of b.
+        # The input is 2 b - 1 instead of b.
         frac = max(scale_type.frac, bias_type.frac)
         bias = (bias << (frac - bias_type.frac)) - (scale << (frac - scale_type.frac))
         bias_type, scale = narrowest_type_of(bias, frac), 2 * scale
@@ -80,7 +80,7 @@ def batchnorm(layer: Layer) -> Kernel:
 
 @lowers("BatchNormalizationQuantizedTanh")
 def thresholds(layer: Layer) -> Kernel:
-    """A batch normalization with a binary or ternary activation behind it."""
+    """A batch normalization followed by a binary or ternary activation."""
     limits = []
     for name in weights.threshold_names(layer.node):
         raw, to = weights.raw_weights(layer.node, name)
@@ -91,13 +91,13 @@ def thresholds(layer: Layer) -> Kernel:
 
 
 def _multiplication(layer: Layer) -> dict[str, Any]:
-    """The fields of a kernel that say how it multiplies, and how many pixels at once."""
+    """The fields of a kernel for its multiplication, and the number of pixels at once."""
     at_once = weights.pixels_at_once(layer.node, layer.pixels)
     return {**multiplication(layer), "parallel": at_once}
 
 
 def _factors(layer: Layer, n_in: int) -> dict[str, Any]:
-    """The fields of a kernel that multiplies by weights; these of shape (n_in, n_out)."""
+    """The fields of a kernel for weights, of shape (n_in, n_out), biases and their types."""
     node, read = layer.node, layer.operands[0]
     matrix, weight_type = weights.factors(node, "weight")
     if weights.is_transposed(node):

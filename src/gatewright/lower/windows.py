@@ -1,4 +1,4 @@
-"""The fields of a kernel that slides a window over an image or a sequence."""
+"""The fields of a kernel with a sliding window over an image or a sequence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gatewright.hlsgraph.layers import Layer
 
 
 def windows(layer: Layer) -> dict[str, Any]:
-    """Sizes in pixels, (height, width); a sequence has the height 1."""
+    """Window, strides, padding and dilation, (height, width) in pixels; sequences have height 1."""
     return {
         "window": image.window(layer.node),
         "strides": image.strides(layer.node),

@@ -1,1 +1,1 @@
-"""What users hand over, read within bounds into typed values: nothing is guessed, nothing runs."""
+"""Reads users' files within limits into typed values; no type is guessed, no code is run."""

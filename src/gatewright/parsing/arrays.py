@@ -1,4 +1,4 @@
-"""Files of arrays, `.npy` and `.npz`, read within a bound; nothing in them is unpickled."""
+"""Reads files of arrays, `.npy` and `.npz`, within a size limit and without unpickling."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from gatewright.system.files import opened
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Bytes of the header of an array; NumPy writes some hundred.
+#: Longest header of an array, in bytes; NumPy writes about a hundred.
 _LONGEST_HEADER = 10_000
 
-#: Axes of an array; NumPy 1 knows no more.
+#: Most axes of an array; the limit of NumPy 1.
 _MOST_AXES = 32
 
-#: What NumPy raises at a header that is none.
+#: Exceptions of NumPy for an invalid header.
 _NO_HEADER = (
     *(ValueError, TypeError, AttributeError, LookupError, OverflowError),
     *(SyntaxError, tokenize.TokenError, RecursionError, MemoryError),
 )
 
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ENCRYPTED = 1  # of a member's flag bits
+_ENCRYPTED = 1  # flag bit of a member
 
-#: What the libraries raise at a file that is not as it should be.
+#: Exceptions of the libraries for an invalid file.
 DAMAGED = (
     OSError,
-    ValueError,  # UnicodeDecodeError, too
+    ValueError,  # includes UnicodeDecodeError
     TypeError,
     EOFError,
     OverflowError,
-    RuntimeError,  # NotImplementedError, too: a compression that is not known
+    RuntimeError,  # includes NotImplementedError, for an unknown compression
     LookupError,
     struct.error,
     zipfile.BadZipFile,
@@ -52,17 +52,18 @@ DAMAGED = (
 
 
 def load_npz(path: Path, limit_bytes: int, *, alone: str = "x") -> dict[str, NDArray[Any]]:
-    """The arrays of a `.npy` or `.npz` file by name, of numbers or truth values.
+    """The arrays of a `.npy` or `.npz` file by name; their elements are numbers or booleans.
 
-    Sizes are checked before memory is taken for them: what headers say, what the file holds.
+    Sizes in headers and of the file are checked before memory is allocated.
 
     Args:
         path: the file.
-        limit_bytes: of all arrays together, and of the file.
-        alone: what the only array of a `.npy` is called.
+        limit_bytes: limit on the size of all arrays together, and of the file.
+        alone: name for the single array of a `.npy`.
 
     Raises:
-        InputError: if it can't be read, holds what is no array of numbers, or more than the limit.
+        InputError: if it can't be read, contains anything but arrays of numbers, or exceeds the
+            limit.
     """
     try:
         with opened(path, limit_bytes) as file:
@@ -106,12 +107,12 @@ def read_array(file: IO[bytes], size: int, limit_bytes: int) -> NDArray[Any]:
     """Read an array of numbers in NumPy's format.
 
     Args:
-        file: where it stands, up to the end.
-        size: bytes that it takes up there, header included.
-        limit_bytes: of its elements.
+        file: open file at the beginning of the array, which extends to its end.
+        size: size of the array in the file, in bytes, including the header.
+        limit_bytes: limit on the size of its elements, in bytes.
 
     Raises:
-        ValueError: saying what is wrong with it, as the libraries underneath do (`DAMAGED`).
+        ValueError: if it is invalid or too large; the libraries used raise others of `DAMAGED`.
     """
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
@@ -127,7 +128,7 @@ def read_array(file: IO[bytes], size: int, limit_bytes: int) -> NDArray[Any]:
         else np.lib.format.read_array_header_2_0
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # headers that Python 2 wrote
+        warnings.simplefilter("ignore")  # on headers from Python 2
         try:
             shape, by_columns, dtype = read(io.BytesIO(header))
         except _NO_HEADER:
@@ -136,7 +137,7 @@ def read_array(file: IO[bytes], size: int, limit_bytes: int) -> NDArray[Any]:
         raise ValueError(f"elements of type {dtype}, not numbers")
     if len(shape) > _MOST_AXES or any(extent < 0 for extent in shape):
         raise ValueError("an invalid shape")
-    # An array without elements must not have absurd extents, either.
+    # The extents of an array without elements are limited as well.
     if math.prod(max(1, extent) for extent in shape) * dtype.itemsize > limit_bytes:
         raise ValueError(f"more than the limit of {_amount(limit_bytes)}")
     wanted = math.prod(shape) * dtype.itemsize
@@ -147,12 +148,12 @@ def read_array(file: IO[bytes], size: int, limit_bytes: int) -> NDArray[Any]:
     place = values.view(np.uint8).data
     filled = 0
     while filled < wanted:
-        # Every binary file has it; the type of files in general doesn't say so.
+        # Every binary file has readinto, but typing.IO doesn't.
         got = file.readinto(place[filled:])  # type: ignore[attr-defined]
         if not got:
             raise EOFError("it ends too early")
         filled += got
-    if file.read(1):  # at its end a member of an archive is checked against its checksum
+    if file.read(1):  # reading to the end checks the checksum of an archive's member
         raise ValueError("more data than its header says")
     return values.reshape(shape[::-1]).transpose() if by_columns else values.reshape(shape)
 

@@ -1,4 +1,4 @@
-"""Documents that users hand over, YAML and JSON: read within bounds, refused in one line."""
+"""Reads users' YAML and JSON documents within limits; errors are one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gatewright.system.files import read_bytes
 
 _YAML_BYTES = 1 << 20
 _YAML_DEPTH = 64
-_YAML_VALUES = 20_000  # aliases written out
+_YAML_VALUES = 20_000  # with aliases expanded
 _JSON_BYTES = 32 << 20
 _WHOLE_NUMBERS = 1 << 63
 _DIGITS = 64  # characters of a number
@@ -24,20 +24,20 @@ _DIGITS = 64  # characters of a number
 def read_yaml(
     path: Path, what: str, passed_over: Collection[str] = (), most: int = _YAML_BYTES
 ) -> dict[str, Any]:
-    """The mapping that a YAML file holds, of text, numbers, booleans, null, lists and mappings.
+    """The mapping in a YAML file, of text, numbers, booleans, null, lists and mappings.
 
     Dates are text. A key that is given twice, or is not text, is an error.
 
     Args:
         path: The file, in UTF-8.
         what: What it should be, with its article, for messages.
-        passed_over: Keys whose values are left out unread, whatever their tags say.
-        most: Bytes that it may have.
+        passed_over: Top-level keys whose values are left out, whatever their tags.
+        most: Largest size, in bytes.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        InputError: if it can't be read, is no such document, or is too large or too deep; names
-            the file, and the line where one is to blame.
+        InputError: if it can't be read, is not such a document, or is too large or too deep; names
+            the file and, if possible, the line.
     """
     text = _read_text(path, most, what)
     try:
@@ -62,7 +62,7 @@ def read_yaml(
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
-    """The object that a JSON file holds.
+    """The object in a JSON file.
 
     Args:
         path: The file, in UTF-8.
@@ -70,7 +70,7 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        InputError: if it can't be read, is no JSON object, or is too large or too deep.
+        InputError: if it can't be read, is not a JSON object, or is too large or too deep.
     """
     text = _read_text(path, _JSON_BYTES, what)
     try:
@@ -85,7 +85,7 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 
 
 def _in_bounds(content: Any) -> bool:
-    """Whether all numbers fit in 64 bits; what is written as 1e999 is infinite when it is read."""
+    """Whether all numbers fit in 64 bits; 1e999 is read as infinity and does not."""
     left = [content]
     while left:
         match left.pop():
@@ -108,28 +108,28 @@ def _read_text(path: Path, limit: int, what: str) -> str:
 
 
 class _Refused(Exception):
-    """What a document may not hold, though YAML allows it."""
+    """Content that is valid YAML but not allowed."""
 
     def __init__(self, mark: yaml.Mark, problem: str) -> None:
         super().__init__(f"line {mark.line + 1}: {problem}")
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader without dates, tags and surprises.
+    """PyYAML's safe loader without dates and custom tags.
 
-    PyYAML composes a tree of nodes first, of which values are made; so sizes are known before
-    anything of a size is made.
+    PyYAML first composes a tree of nodes and then makes values of it, so sizes are checked before
+    values are made.
     """
 
     def __init__(self, text: str, passed_over: Collection[str] = ()) -> None:
         super().__init__(text)
         self._passed_over = passed_over
         self._depth = 0
-        self._sizes: dict[int, int] = {}  # values in a node whose end was met, by its id
+        self._sizes: dict[int, int] = {}  # number of values in each complete node, by its id
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Hold the depth and the number of values against their bounds as the tree grows."""
-        # PyYAML's stubs leave this method without types.
+        """Check the depth and the number of values while the tree grows."""
+        # PyYAML's stubs have no types for this method.
         mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         alias = self.check_event(yaml.AliasEvent)
         self._depth += 1
@@ -148,7 +148,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """Refuse keys that are no text, or that are given twice."""
+        """Refuse keys that are not text, or that are given twice."""
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
@@ -165,7 +165,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Refuse tags of other kinds, and text that its tag denies."""
+        """Refuse unknown tags, and text that does not match its tag."""
         if node.tag not in _TAGS:
             raise _Refused(node.start_mark, f"the tag {node.tag} is not known")
         try:
@@ -175,7 +175,7 @@ class _Loader(yaml.SafeLoader):
             raise _Refused(node.start_mark, f"{str(node.value)[:_DIGITS]!r} is no {kind}") from None
 
     def whole_number(self, node: yaml.ScalarNode) -> int:
-        """An integer of 64 bits."""
+        """A 64-bit integer."""
         if len(node.value) > _DIGITS:
             raise _Refused(node.start_mark, f"a number of {len(node.value):,} digits")
         number = self.construct_yaml_int(node)
@@ -194,7 +194,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _parts(node: yaml.Node) -> list[yaml.Node]:
-    """The nodes that stand in one: items, or keys and values."""
+    """The nodes in a node: items, or keys and values."""
     if isinstance(node, yaml.MappingNode):
         return [part for pair in node.value for part in pair]
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
@@ -213,7 +213,7 @@ _TAGS = {
 }
 _Loader.add_constructor(f"{_PREFIX}int", _Loader.whole_number)
 _Loader.add_constructor(f"{_PREFIX}float", _Loader.real_number)
-# Nothing that users write is a date: such text stays text, whatever it says.
+# Text that looks like a date stays text.
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag in _TAGS or tag == _MERGE]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()

@@ -1,4 +1,4 @@
-"""Files of samples, as users hand them over."""
+"""Reads users' files of samples."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from gatewright.errors import InputError
 from gatewright.parsing.arrays import load_npz
 
-#: Bytes of the arrays of a file; what is made of them takes several times that.
+#: Limit on the arrays of a file, in bytes; processing them takes several times as much memory.
 LIMIT_BYTES = 1 << 30
 
 
 def read_arrays(path: Path, alone: str) -> dict[str, NDArray[Any]]:
-    """The arrays of a `.npy` or `.npz` file by name, of numbers; nothing in it is unpickled.
+    """The arrays of a `.npy` or `.npz` file by name, all of finite numbers.
 
     Args:
         path: The file.
-        alone: What the only array of a `.npy` is called.
+        alone: Name for the single array of a `.npy`.
 
     Raises:
-        InputError: if the file can't be read, is too large, or holds NaN or infinite numbers.
+        InputError: if the file can't be read, is too large, or contains NaN or infinite numbers.
     """
     arrays = load_npz(path, LIMIT_BYTES, alone=alone)
     for name, array in arrays.items():
@@ -32,15 +32,15 @@ def read_arrays(path: Path, alone: str) -> dict[str, NDArray[Any]]:
 
 
 def require_finite(origin: str, name: str, array: NDArray[Any]) -> None:
-    """Refuse arrays with values that are no numbers.
+    """Refuse arrays with values that are NaN or infinite.
 
     Args:
-        origin: Where the array is from.
-        name: What it is called there.
-        array: Of numbers, any shape.
+        origin: Source of the array, for messages.
+        name: Name of the array there.
+        array: Array of numbers, of any shape.
 
     Raises:
-        InputError: if a value is NaN or infinite; names the place of the first.
+        InputError: if a value is NaN or infinite; names the index of the first.
     """
     if np.isfinite(array).all():
         return

@@ -1,4 +1,4 @@
-"""The base of what users write: settings of which nothing is guessed."""
+"""The base class of users' settings, with strict types."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-#: The greatest reuse factor and interval, in clock cycles; hls4ml's C++ has 32 bits for the former.
+#: Largest reuse factor and initiation interval; hls4ml's C++ has 32 bits for the former.
 MOST_CYCLES = (1 << 31) - 1
 
-_LONGEST = 80  # characters of a value in a message
+_LONGEST = 80  # most characters of a value in a message
 
 
 class Strict(BaseModel):
-    """Fields of exactly their types, no others, and none that changes afterwards."""
+    """Immutable fields of exactly their types, and no others."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first problem of a validation: 'key.key: what is wrong, not what was given'."""
+    """The first problem of a validation, "key.key: what is wrong, not <the value>"."""
     problem = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in problem["loc"])
     prefix = f"{key}: " if key else ""
@@ -29,14 +29,14 @@ def first_problem(error: ValidationError) -> str:
         return f"{prefix}is not a known key"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    # The whole of a mapping says nothing of which of its keys is wrong.
+    # A whole mapping would not show which of its keys is wrong.
     whole = isinstance(problem["input"], dict | list | tuple) or problem["type"] == "json_invalid"
     given = "" if whole else f", not {_shown(problem['input'])}"
     return f"{prefix}{message}{given}"
 
 
 def _shown(value: Any) -> str:
-    """A value as a message shows it: not all of what may be very long."""
+    """A value as text for a message, shortened if it is long."""
     try:
         text = repr(value)
     except ValueError:  # Python does not print integers of thousands of digits

@@ -1,4 +1,4 @@
-"""Data in files, read into typed values: what is of another type, or too large, is refused."""
+"""Reads JSON files into typed values; other types and too large values are refused."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from gatewright.system.files import opened
 
 T = TypeVar("T")
 
-#: Bytes of a file that describes a project; the largest that are known have some 10 MB.
+#: Largest file that describes a project, in bytes; known ones have up to about 10 MB.
 LARGEST = 256 << 20
 
-#: A name in SystemVerilog and C++, which becomes part of paths, too.
+#: A name in SystemVerilog and C++, also used in paths.
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=250)]
 
-#: Text of any kind, as names of layers and files are.
+#: Any text, such as names of layers and files.
 Text = Annotated[str, StringConstraints(max_length=10_000)]
 
-#: A line of text that we wrote.
+#: One line of text without control characters.
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=2000)]
 
 #: A SHA-256.
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
-#: A number of things of which there may be none.
+#: A number of things, 0 or more.
 Count = Annotated[int, Field(ge=0, le=2**53)]
 
-#: A number that has digits.
+#: A finite number.
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
-#: They take a while to make.
+#: Adapters by type, since creating them is slow.
 _adapters: dict[Any, TypeAdapter[Any]] = {}
 
 
 def decode(kind: type[T], data: bytes | str) -> T:
-    """A value of a type (a dataclass, a typed dictionary, ...) of its JSON; nothing is converted.
+    """Decode JSON to a value of a type (a dataclass, a typed dictionary, ...), without conversions.
 
     Raises:
-        ValueError: in one line, if it is no such value.
+        ValueError: if it is not such a value; in one line.
     """
     try:
         if kind not in _adapters:
@@ -55,16 +55,16 @@ def decode(kind: type[T], data: bytes | str) -> T:
 
 
 def read(path: Path, kind: type[T], what: str) -> T:
-    """The value of a type that a JSON file holds.
+    """Read a value of a type from a JSON file.
 
     Args:
         path: the file.
         kind: the type.
-        what: what the file should be, for messages.
+        what: what the file should be, with its article, for messages.
 
     Raises:
-        FileNotFoundError: if there is none.
-        InputError: if it can't be read, or holds something else.
+        FileNotFoundError: if there is no such file.
+        InputError: if it can't be read, or its content has another type.
     """
     try:
         with opened(path, LARGEST) as file:
@@ -78,5 +78,5 @@ def read(path: Path, kind: type[T], what: str) -> T:
 
 
 def written(path: Path | str) -> str:
-    """A path as text that JSON can hold: bytes that are no UTF-8 are spelled out."""
+    """A path as text for JSON; bytes that are not UTF-8 become escapes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,13 +1,12 @@
 """Gatewright as a backend of hls4ml: `backend="Gatewright"`.
 
-hls4ml calls `register` when it is imported, so nothing heavy is imported here before it is needed.
-The C++, and so the types and the flow of a conversion, are those of hls4ml's Vitis backend; but the
-types between the tables of a softmax, whose defaults wrap, follow from what it reads.
+hls4ml calls `register` when it is imported, so heavy modules are imported here only when needed.
+C++, types and flow of a conversion are those of hls4ml's Vitis backend, except the types between
+the tables of a softmax. Their defaults wrap, so they are derived from its inputs.
 
-hls4ml 1.3 sends every model to its Keras 3 parser where Keras 3 is installed, which it always is
-beside a current TensorFlow. That parser fails on any tf-keras model, and offers no hook; `register`
-wraps it (`_Keras2Router`) so that a tf-keras model reaches the parser for it. No other model is
-touched.
+hls4ml 1.3 passes every model to its Keras 3 parser if Keras 3 is installed, as it always is with a
+current TensorFlow. That parser fails on any tf-keras model and has no hook. So `register` wraps it
+(`_Keras2Router`) to pass tf-keras models to the Keras 2 parser. Other models are not affected.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def register(register_backend: Callable[..., None], register_writer: Callable[..
     """Register backend and writer; hls4ml finds this through the entry point `hls4ml.backends`."""
     from gatewright.plugin.backend import GatewrightBackend, GatewrightWriter
 
-    # hls4ml looks the writer up while it makes the backend.
+    # hls4ml looks up the writer while it creates the backend.
     register_writer(NAME, GatewrightWriter)
     register_backend(NAME, GatewrightBackend)
     if _PARSER not in sys.modules:  # hls4ml imports its backends first
@@ -36,7 +35,7 @@ def register(register_backend: Callable[..., None], register_writer: Callable[..
 
 
 class _Keras2Router(MetaPathFinder):
-    """Wraps hls4ml's Keras 3 parser when it is imported, then withdraws."""
+    """Wraps hls4ml's Keras 3 parser when it is imported, then removes itself."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -58,7 +57,7 @@ class _Keras2Router(MetaPathFinder):
 
 
 def _routed(parse: Callable[..., Any]) -> Callable[..., Any]:
-    """hls4ml's Keras 3 parser, but for tf-keras models, which it can't read, the Keras 2 one."""
+    """hls4ml's Keras 3 parser, replaced by the Keras 2 parser for tf-keras models."""
 
     @functools.wraps(parse)
     def routed(model: Any, *args: Any, **options: Any) -> Any:
@@ -72,7 +71,7 @@ def _routed(parse: Callable[..., Any]) -> Callable[..., Any]:
         from gatewright.frontend.passes import supported
 
         network = load(model)
-        assert isinstance(network, Network)  # which is what live models of Keras are read as
+        assert isinstance(network, Network)  # live Keras models are read as this
         source = Model(supported(network), with_qkeras=True)
         return parse_keras_model(source, KerasModelReader(source))
 

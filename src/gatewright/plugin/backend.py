@@ -1,4 +1,4 @@
-"""The backend itself and its writer; hls4ml is imported by now."""
+"""The backend and its writer, which import hls4ml."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from gatewright.system.package_data import DEFAULT_TARGET
 
 
 class GatewrightWriter(VitisWriter):  # type: ignore[misc]  # hls4ml has no types
-    """Writes what Vitis' writer writes."""
+    """Writes the same files as the Vitis writer."""
 
 
 class GatewrightBackend(VitisBackend):  # type: ignore[misc]  # hls4ml has no types
-    """Converts as Vitis does; writes, compiles, predicts and builds with Gatewright."""
+    """Converts like the Vitis backend; writes, compiles, predicts and builds with Gatewright."""
 
     def __init__(self) -> None:
         FPGABackend.__init__(self, NAME)
@@ -28,16 +28,16 @@ class GatewrightBackend(VitisBackend):  # type: ignore[misc]  # hls4ml has no ty
         self._writer_flow = "vitis:write"
 
     def _init_optimizers(self) -> None:
-        """Register no passes: the flows are those of Vitis, with its passes."""
+        """Register no passes, because the flows and passes are those of Vitis."""
 
     def create_initial_config(
         self, part: str | None = None, clock_period: float | None = None, **options: Any
     ) -> dict[str, Any]:
-        """The configuration of Vitis, every layer traced.
+        """The configuration of Vitis, with traces of all layers.
 
         Args:
-            part: FPGA part; default that of Gatewright's default target.
-            clock_period: Clock period in ns; default the target's.
+            part: FPGA part; by default that of Gatewright's default target.
+            clock_period: Clock period in ns; by default the target's.
             options: As for the Vitis backend.
         """
         from gatewright.targets import load_target
@@ -54,7 +54,7 @@ class GatewrightBackend(VitisBackend):  # type: ignore[misc]  # hls4ml has no ty
     def write(self, model: Any) -> None:
         """Write the HLS project into `hls/` of the output directory.
 
-        Every weight gets the value that it has in hardware.
+        Weights are written with their values in hardware.
         """
         from gatewright.frontend import convert, write_hls
 
@@ -74,7 +74,7 @@ class GatewrightBackend(VitisBackend):  # type: ignore[misc]  # hls4ml has no ty
         return str(directory / "firmware" / LIBRARY)
 
     def predict(self, model: Any, x: Any) -> Any:
-        """Outputs for a batch, in the shapes and the float type that hls4ml gives them."""
+        """Outputs for a batch, with the shapes and the float type that hls4ml uses."""
         import numpy as np
 
         from gatewright.emulation import Emulation
@@ -94,20 +94,20 @@ class GatewrightBackend(VitisBackend):  # type: ignore[misc]  # hls4ml has no ty
         samples: int = 1000,
         synth: bool = True,
     ) -> Any:
-        """Emit RTL, verify it and synthesize it, in the output directory of the model.
+        """Emit, verify and synthesize RTL in the output directory of the model.
 
         Args:
             model: The ModelGraph.
             target: Synthesis target, see `gatewright.targets`.
-            samples: Random vectors to verify on.
-            synth: Synthesize too.
+            samples: Number of random vectors for verification.
+            synth: Whether to synthesize.
 
         Returns:
             The report, a `gatewright.report.schema.Report`.
 
         Raises:
-            UnsupportedError: if a layer can't be done exactly.
-            DesignFailure: if the RTL is wrong.
+            UnsupportedError: if a layer can't be built exactly.
+            DesignFailure: if verification or synthesis fails.
         """
         from gatewright.flow.convert import convert
         from gatewright.flow.fifos import size_fifos
@@ -129,6 +129,6 @@ class GatewrightBackend(VitisBackend):  # type: ignore[misc]  # hls4ml has no ty
 
 
 def _project_directory(model: Any) -> Path:
-    """The output directory that the user named; hls4ml is given `hls/` in it as its own."""
+    """The user's output directory; hls4ml's own output directory becomes `hls/` in it."""
     config = model.config.config
     return Path(config.setdefault("GatewrightDirectory", config["OutputDir"]))

@@ -1,4 +1,4 @@
-"""hls4ml's flow of Vitis with types for softmax, before types become those of C++."""
+"""hls4ml's Vitis flow, extended by a pass that sets types of softmax before C++ types are made."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from hls4ml.utils.string_utils import convert_to_snake_case
 from gatewright.hlsgraph.marks import mark, marked
 from gatewright.plugin import NAME
 
-#: Mark on a softmax that has its types.
+#: Mark on a softmax that was processed.
 _SETTLED = "settled"
 
 
 class SettleSoftmax(OptimizerPass):  # type: ignore[misc]  # hls4ml has no types
-    """Gives a softmax the types that the command line gives it, where none are set."""
+    """Sets those types of a softmax that the user did not set, as the command line does."""
 
     def match(self, node: Any) -> bool:
-        """Whether a node is a softmax that hasn't got them."""
+        """Whether a node is a softmax that was not processed."""
         return isinstance(node, Softmax) and not marked(node, _SETTLED, False)
 
     def transform(self, model: Any, node: Any) -> bool:
-        """Give it them; the graph stays as it is."""
+        """Set the types; returns False, because the structure of the graph does not change."""
         from gatewright.frontend.precision import Choices
         from gatewright.frontend.softmax_types import refine_softmax
 
@@ -46,7 +46,7 @@ class SettleSoftmax(OptimizerPass):  # type: ignore[misc]  # hls4ml has no types
 
 
 def register_ip_flow() -> str:
-    """Register the flow; its name."""
+    """Register the flow, and return its name."""
     requires = get_flow("vitis:ip").requires.copy()
     tables = register_pass("settle_softmax", SettleSoftmax, backend=NAME)
     flow = register_flow("softmax", [tables], requires=["vivado:init_layers"], backend=NAME)

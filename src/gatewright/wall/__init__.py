@@ -1,5 +1,5 @@
-"""Walls before the compilers: what text may hold that is about to be compiled or elaborated.
+"""Checks of generated source text before it is compiled or elaborated.
 
-Generated files are scanned before use, no matter who wrote them: a model's text that found its
-way into them, or a project's folder that came by mail, is refused before anything of it runs.
+Generated files are scanned before each use, no matter who wrote them. So text of a model that got
+into them, or a project directory from somebody else, is refused before any of it runs.
 """

@@ -1,10 +1,10 @@
-r"""The wall before the C++ compiler: every line is one that hls4ml writes, or nothing is compiled.
+r"""Checks C++ before it is compiled: every line must be one that hls4ml writes.
 
-hls4ml prints much of a model as it is into its C++: attributes, names, types, code. So generated
-files are read line by line: a line stands in hls4ml's template of the file, in the template's
-order, or has one of the forms below, which are those that hls4ml's writers fill in. No form has
-room for more than numbers, names and types; none can call anything but the functions of hls4ml's
-own headers. Whatever else there is is a refusal that names the file and the line.
+hls4ml prints much of a model unchanged into its C++: attributes, names, types, code. So generated
+files are checked line by line. Each line must be the next line of hls4ml's template of the file, or
+have one of the forms below, which hls4ml's writers fill in. A form allows only numbers, names and
+types, and only calls of functions in hls4ml's own headers. Any other line is refused; the error
+names the file and the line.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from gatewright.errors import InputError
 from gatewright.system.files import read_bytes
 
 STAMP = "gatewright"
-"""Name part of the library that hls4ml's own script builds; it would draw a random one."""
+"""Name part of the library that hls4ml's own script builds, instead of a random one."""
 
-#: Of a file: weights of the largest networks, as text, have some 100 MB.
+#: Largest file, in bytes; weights of the largest networks, as text, have about 100 MB.
 _MOST_BYTES = 1 << 30
 
-# What forms are made of.
+# Parts of forms.
 _NAME = r"(?!__)[A-Za-z_]\w{0,254}"
 _NUMBER = r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?"
 _SIZE = r"\d+(?:\*\d+)*"
@@ -33,7 +33,7 @@ _TYPE = rf"(?:{_ELEMENT}|nnet::array<{_ELEMENT}, {_SIZE}>)"
 _NUMBERS = rf"{_NUMBER}(?:, {_NUMBER})*"
 _STREAM = rf"hls::stream<{_NAME}>"
 _NAMES = rf"{_NAME}(?:, ?{_NAME})*"
-# Of an expression of constants: names, numbers, and what hls4ml's templates put between them.
+# Expressions of constants: names, numbers, and the operators in hls4ml's templates.
 _TERM = rf"(?:{_NAME}|{_NUMBER})"
 _SUM = rf"{_TERM}(?: ?[-+*/] ?{_TERM})*"
 _VALUE = (
@@ -50,7 +50,7 @@ _COMMON = (
     r"\};",
 )
 
-#: Forms of lines, by kind of file; comments, and space at both ends, are gone.
+#: Forms of lines by kind of file, without comments and without space at both ends.
 _FORMS: dict[str, tuple[str, ...]] = {
     "source": (
         rf"{_STREAM} &{_NAME}(?:, {_STREAM} &{_NAME})*,?",
@@ -144,10 +144,10 @@ _CALLS = ("bridge", "test")
 
 @functools.cache
 def templates() -> Path:
-    """Where the installed hls4ml has its templates; it's not imported for that.
+    """Directory of the templates of the installed hls4ml, which is not imported.
 
     Raises:
-        InputError: if it's not installed.
+        InputError: if hls4ml is not installed.
     """
     package = importlib.util.find_spec("hls4ml")
     if package is None or not package.submodule_search_locations:
@@ -156,14 +156,15 @@ def templates() -> Path:
 
 
 def checked_sources(directory: Path, project: str) -> dict[str, str]:
-    """Read the generated C++ of an HLS project that its emulation is compiled of.
+    """Read and check the generated C++ of an HLS project that its emulation is compiled from.
 
     Args:
         directory: the HLS project.
         project: its name, an identifier.
 
     Returns:
-        Text by path relative to the directory: what was read, and so what is to be compiled.
+        The checked text, which must be compiled instead of the files; by path relative to the
+        directory.
 
     Raises:
         InputError: if a file is missing, or has a line that hls4ml doesn't write; names both.
@@ -188,24 +189,24 @@ def checked_sources(directory: Path, project: str) -> dict[str, str]:
 
 
 def check_name(project: str) -> None:
-    """Check the name of an HLS project, which is one of files and of a function.
+    """Check the name of an HLS project, which is used for files and for a function.
 
     Raises:
-        InputError: if it is none.
+        InputError: if it is not an identifier.
     """
     if not re.fullmatch(_NAME, project, re.ASCII):
         raise InputError(f"{project[:80]!a} is not a name for a project; use letters, digits and _")
 
 
 def check_project(directory: Path, project: str) -> None:
-    """Check an HLS project as hls4ml has written it, with what is there for other tools to run.
+    """Check a whole HLS project that hls4ml wrote, including files that other tools run.
 
     Args:
         directory: the HLS project.
         project: its name, an identifier.
 
     Raises:
-        InputError: as for `checked_sources`.
+        InputError: as `checked_sources`.
     """
     checked_sources(directory, project)
     lines = _template("myproject_test.cpp", project)
@@ -226,14 +227,14 @@ def check_project(directory: Path, project: str) -> None:
 
 
 def check_weights(directory: Path, project: str) -> None:
-    """Check that the weights an emulation reads when it runs are there, all of them, and numbers.
+    """Check that the files of weights that an emulation reads are complete and contain numbers.
 
     Args:
         directory: the HLS project.
         project: its name.
 
     Raises:
-        InputError: names the first file that isn't so.
+        InputError: if not; names the first such file.
     """
     firmware = directory / "firmware"
     source = _read(firmware / f"{project}.cpp")
@@ -263,19 +264,19 @@ def _pattern(kind: str) -> re.Pattern[str]:
 
 
 def _template(name: str, project: str) -> list[str]:
-    """Lines of a template of hls4ml's, without the comments; those that are lost are comments."""
+    """Lines of a template of hls4ml, without comments and empty lines."""
     text = (templates() / "vivado" / name).read_text(encoding="utf-8")
     text = text.replace("MYPROJECT", project.upper()).replace("myproject", project)
     return [line for line in map(_stripped, text.splitlines()) if line]
 
 
 def _stripped(line: str) -> str:
-    """A line without its comment, and without the space at its ends."""
+    """A line without its comment and without space at both ends."""
     return line.partition("//")[0].strip(" \t")
 
 
 def _check(path: Path, kind: str, template: list[str], project: str) -> str:
-    """The text of a file, each line of which is the template's next, or has a form."""
+    """The text of a file; each line is checked to be the template's next line or to have a form."""
     text = _read(path)
     pattern = _pattern(kind)
     rest = iter(template)
@@ -283,7 +284,7 @@ def _check(path: Path, kind: str, template: list[str], project: str) -> str:
     call = re.compile(rf"{re.escape(project)}\({_NAME}(?:,{_NAME})*\);", re.ASCII)
     for number, line in enumerate(text.split("\n"), 1):
         bare = _stripped(line)
-        # A backslash at its end would make the next line part of a comment, or end one.
+        # A backslash at the end would join the next line to a comment.
         if not re.fullmatch(r"[ -~\t]*", line) or line.endswith("\\"):
             _refuse(path, number, line)
         if not bare:

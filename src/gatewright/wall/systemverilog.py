@@ -1,9 +1,9 @@
-"""The wall before Verilator and Yosys: RTL is logic, and reaches nothing outside of the design.
+"""Checks SystemVerilog before Verilator and Yosys read it: it must not access anything outside.
 
-A project's SystemVerilog may be edited by hand, or come from anybody, and Verilator makes C++ of
-it that is compiled and run. So what reaches out of the design is refused: system tasks and
-functions but for a few, compiler directives, foreign functions, comments that tools obey. The
-language's logic stays free.
+A project's SystemVerilog can be edited by hand or come from anybody, and Verilator turns it into
+C++ that is compiled and run. So everything that reaches outside of the design is refused: most
+system tasks and functions, compiler directives, foreign functions, and comments that are commands
+to tools. Logic is not restricted.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
     from gatewright.rtl.manifest import RtlProject
 
-#: Of a file: memories of the largest networks, as text, have some 100 MB.
+#: Largest file, in bytes; memories of the largest networks, as text, have about 100 MB.
 _MOST_BYTES = 1 << 30
 
-#: System tasks and functions that compute, or that end build or simulation with a message.
+#: Allowed system tasks and functions: they compute, or end a build or simulation with a message.
 _SYSTEM = frozenset(("$bits", "$clog2", "$error", "$fatal", "$signed", "$unsigned"))
-#: These read a file, which must be one of the project.
+#: System tasks that read a file, which must belong to the project.
 _READS = ("$readmemb", "$readmemh")
 
-#: Keywords that reach out of the module that they stand in, or that only a test bench needs.
+#: Refused keywords: they reach outside of their module, or only a test bench needs them.
 _REFUSED = frozenset((
     "bind", "chandle", "checker", "class", "config", "context", "endconfig", "export", "extern",
     "force", "import", "include", "library", "liblist", "new", "program", "pure", "release", "use",
     "virtual",
 ))  # fmt: skip
 
-#: Attributes, `(* name = value *)`: wishes of how logic is to be built.
+#: Allowed attributes, `(* name = value *)`, which control the mapping of logic.
 _ATTRIBUTES = frozenset((
     "dont_touch", "full_case", "keep", "keep_hierarchy", "max_fanout", "no_rw_check",
     "parallel_case", "ram_style", "rom_style", "shreg_extract", "use_dsp",
@@ -44,17 +44,17 @@ _ATTRIBUTES = frozenset((
 
 _PATH = re.compile(r"(?:[A-Za-z_][\w-]*/)*[A-Za-z_][\w-]*\.s?vh?", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,254}", re.ASCII)
-# A carriage return alone ends a line for some readers, and a comment with it.
+# Some readers end a line, and so a comment, at a carriage return.
 _UNUSUAL = re.compile(r"[^ -~\t\r\n]|\r(?!\n)")
-# Comments and strings; an open one runs to the end of the file and is refused there.
+# Comments and strings; an unterminated one extends to the end of the file and is refused.
 _TEXTS = re.compile(r'//[^\n]*|/\*.*?(?:\*/|\Z)|"[^"\\\n]*(?:"|\\|\n|\Z)', re.ASCII | re.DOTALL)
 _ORDER = re.compile(
     r"[/*!\s]*(?:verilator|(?:synopsys|synthesis|pragma|ambit|cadence)\s+\w+_\w+)", re.IGNORECASE
 )
 _LINT = re.compile(r"/[/*]\s*verilator lint_o(?:n|ff) [A-Z0-9_]+\s*(?:\*/)?", re.ASCII)
-# Elaboration checks are out of reach of Icarus 11. Tools that see them see all of the text, too.
+# Icarus 11 does not support elaboration checks. The text in such a guard is checked as well.
 _GUARD = re.compile(r"^`ifndef __ICARUS__$((?:\n[^`\n]*)*?)\n`endif$", re.MULTILINE)
-# What a simulator's directory may hold: nothing that Python, which runs in it, would import.
+# Names of files in the simulator's directory: not importable by Python, which runs there.
 _READ = re.compile(
     r'\$readmem[bh]\s*\(\s*"((?:[A-Za-z_][\w-]*/)*[A-Za-z_][\w-]*\.(?:hex|mem|bin|dat|txt))"',
     re.ASCII,
@@ -74,8 +74,7 @@ def check(project: RtlProject) -> None:
         project: the project.
 
     Raises:
-        InputError: names the file, the line, and what is refused; or what is wrong with the
-            manifest.
+        InputError: if something is refused, with file and line; or if the manifest is invalid.
     """
     manifest = f"{project.directory}: the manifest"
     parts = [file for module in project.modules for file in (module.file, *module.parts)]
@@ -101,7 +100,7 @@ def check_file(path: Path) -> None:
     """Check one file.
 
     Raises:
-        InputError: names the line, and what is refused.
+        InputError: if something in it is refused; names the line.
     """
     try:
         text = read_bytes(path, _MOST_BYTES).decode("latin-1")
@@ -116,14 +115,14 @@ def check_file(path: Path) -> None:
 
 
 def copy_memories(source: Path, directory: Path) -> None:
-    """Copy the files that a module reads into its memories to where a tool will look for them.
+    """Copy the memory files ($readmemh) of a module to the working directory of a tool.
 
     Args:
-        source: a file of SystemVerilog; what it reads is relative to its directory.
+        source: a SystemVerilog file; paths in it are relative to its directory.
         directory: the tool's working directory.
 
     Raises:
-        InputError: if there is no such file.
+        InputError: if a file can't be read.
     """
     for name in _READ.findall(source.read_bytes().decode("latin-1")):
         target = directory / name
@@ -135,7 +134,7 @@ def copy_memories(source: Path, directory: Path) -> None:
 
 
 def _refusals(text: str) -> Iterator[tuple[int, str]]:
-    """What is refused of a text, and where."""
+    """Positions and texts of everything that is refused."""
     for found in _UNUSUAL.finditer(text):
         yield found.start(), found.group()
     for found in _TEXTS.finditer(text):
@@ -147,7 +146,7 @@ def _refusals(text: str) -> Iterator[tuple[int, str]]:
             wrong = open_end or bool(_ORDER.match(part) and not _LINT.fullmatch(part.strip()))
         if wrong:
             yield found.start(), part
-    # In the same places: a string stays a word, a comment is space.
+    # Replace comments and strings by space; positions stay the same.
     code = _TEXTS.sub(lambda found: _blank(found.group()), text)
     code = _GUARD.sub(lambda found: f"{' ' * 18}{found.group(1)}\n{' ' * 6}", code)
     unknown = {word for word in set(_WORDS.findall(code)) if not _is_logic(word)}
@@ -171,5 +170,5 @@ def _is_logic(word: str) -> bool:
 
 
 def _blank(part: str) -> str:
-    """Space of the same length, with the same lines."""
+    """Space of the same length, with the same line breaks."""
     return re.sub(r"[^\n]", " ", part)
