@@ -7,7 +7,7 @@ from gatewright.design import golden
 from gatewright.fixed import FixedType
 from gatewright.flow.convert import load_design
 from gatewright.flow.inputs import random_inputs
-from gatewright.flow.ranges import activation_ranges, range_of, weight_ranges
+from gatewright.flow.ranges import ACCUMULATED, activation_ranges, range_of, weight_ranges
 from gatewright.results.ranges import TypeRange
 
 BITS = 6
@@ -72,8 +72,29 @@ def test_a_design(converted):
     inputs, *results = activation_ranges(design, values)
     assert (inputs.layer, inputs.role) == (design.inputs[0].name, "input")
     assert (inputs.least, inputs.greatest, inputs.at_limits) == (-2.0, 1.9375, 2 * 3)
-    assert [each.role for each in results] == ["result"] * len(design.kernels)
+    roles = [each.role for each in results]
+    assert roles == ["accumulator", "result", "result", "accumulator", "result"]
     assert results[-1].values == values[design.outputs[0].name].size
+
+
+def test_accumulators_of_a_design(converted):
+    """Sums of products by NumPy, wrapped by hand to the accumulator's width."""
+    design = load_design(converted / "project")
+    values = golden.run(design, random_inputs(design, ACCUMULATED + 50, 1))
+    found = {e.layer: e for e in activation_ranges(design, values) if e.role == "accumulator"}
+    layers = [kernel for kernel in design.kernels if hasattr(kernel, "weights")]
+    assert len(found) == len(layers) == 2
+    for kernel in layers:
+        x = values[kernel.inputs[0].name][:ACCUMULATED].astype(object)
+        frac = kernel.inputs[0].type.frac + kernel.weight_type.frac
+        bias = [int(each) << (frac - kernel.bias_type.frac) for each in kernel.bias]
+        sums = (x @ kernel.weights.astype(object) + bias).astype(float) * 2.0**-frac
+        least, span = kernel.accum.min * 2.0**-kernel.accum.frac, 2.0**kernel.accum.integer
+        steps = np.floor(sums * 2.0**kernel.accum.frac) * 2.0**-kernel.accum.frac
+        wrapped = (steps - least) % span + least
+        own = found[design.called(kernel.layer)]
+        assert own.type == str(kernel.accum) and own.values == sums.size
+        assert (own.least, own.greatest) == (wrapped.min(), wrapped.max())
 
 
 @pytest.mark.parametrize(

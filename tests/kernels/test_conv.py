@@ -12,7 +12,7 @@ from images import Draw, Trial, Trials, ports, random_images, streamed, struct, 
 from judge import Array, Call, cpp
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, Overflow
+from gatewright.fixed import FixedType, Overflow, cast
 from gatewright.kernels import Conv, DepthwiseConv, Tensor, windowed
 
 if TYPE_CHECKING:
@@ -192,3 +192,14 @@ def test_an_output_of_another_size_is_refused() -> None:
         UnsupportedError, match=r"layer 'c': its output of \(2, 2\) pixels doesn't match"
     ):
         replace(CASE, pads=(1, 1, 0, 0))
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_results_are_accumulators_cast(seed: int, depthwise: bool) -> None:
+    kernel = random_kernel(seed, depthwise=depthwise, rank=2, streams=False)
+    images = random_images(kernel, 20, seed)
+    held = kernel.accumulated(images)
+    assert held.min() >= kernel.accum.min and held.max() <= kernel.accum.max
+    results = cast(held, kernel.accum.frac, kernel.output.type)
+    np.testing.assert_array_equal(results, kernel.golden(images))

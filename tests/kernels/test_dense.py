@@ -265,3 +265,23 @@ def test_work_is_counted_on_the_model() -> None:
         parameters=8,
         weight_bits=6 * 6 + 2 * 7,
     )
+
+
+@pytest.mark.parametrize("accum", ["fixed<36,16>", "fixed<11,1>", "fixed<12,8,RND>"])
+def test_accumulators_are_sums_of_cast_products(accum: str) -> None:
+    """With Python's integers: products rounded one by one where the accumulator is coarser."""
+    kernel = dense("fixed<8,3>", "fixed<6,1>", "fixed<8,3>", accum, "fixed<5,2>")
+    x = raw(t("fixed<8,3>"), 40, 5, zeros=0)
+    to, frac = kernel.accum, 5 + 5
+
+    def held(value: int, own: int) -> int:
+        if to.frac >= own:
+            return value << (to.frac - own)
+        half = 1 << (own - to.frac - 1) if accum.endswith("RND>") else 0
+        return (value + half) >> (own - to.frac)
+
+    for row, sums in zip(x.tolist(), kernel.accumulated(x).tolist(), strict=True):
+        for column, found in enumerate(sums):
+            products = [a * int(w) for a, w in zip(row, kernel.weights[:, column], strict=True)]
+            total = sum(held(one, frac) for one in products) + held(int(kernel.bias[column]), 5)
+            assert found == (total - to.min) % (1 << to.width) + to.min

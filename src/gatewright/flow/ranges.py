@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from gatewright.fixed import FixedType
+from gatewright.kernels.weighted import Weighted
 from gatewright.results.ranges import TypeRange
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from gatewright.design.dataflow import Design
     from gatewright.kernels import Kernel
+
+#: Samples whose accumulators are computed again for their ranges: golden outputs hold none.
+ACCUMULATED: Final = 1000
 
 
 def weight_ranges(design: Design) -> tuple[TypeRange, ...]:
@@ -32,19 +36,22 @@ def weight_ranges(design: Design) -> tuple[TypeRange, ...]:
 def activation_ranges(
     design: Design, values: Mapping[str, NDArray[np.int64]]
 ) -> tuple[TypeRange, ...]:
-    """The ranges of a design's inputs and of its layers' results.
+    """The ranges of a design's inputs, of its layers' accumulators and of their results.
+
+    Accumulators are those of layers that sum products, over the first `ACCUMULATED` samples.
 
     Args:
         design: The design.
         values: Raw values by tensor's name, int64 (batch, *shape), as `golden.run` returns them.
     """
-    inputs = [(tensor.name, "input", tensor) for tensor in design.inputs]
-    results = [(design.called(kernel.layer), "result", kernel.output) for kernel in design.kernels]
-    return tuple(
-        range_of(name, role, tensor.type, values[tensor.name])
-        for name, role, tensor in (*inputs, *results)
-        if values[tensor.name].size
-    )
+    held = [(tensor.name, "input", tensor.type, values[tensor.name]) for tensor in design.inputs]
+    for kernel in design.kernels:
+        name, output = design.called(kernel.layer), kernel.output
+        if isinstance(kernel, Weighted):
+            given = [values[tensor.name][:ACCUMULATED] for tensor in kernel.inputs]
+            held.append((name, "accumulator", kernel.accum, kernel.accumulated(*given)))
+        held.append((name, "result", output.type, values[output.name]))
+    return tuple(range_of(*each) for each in held if each[-1].size)
 
 
 def range_of(layer: str, role: str, kind: FixedType, raw: NDArray[np.int64]) -> TypeRange:

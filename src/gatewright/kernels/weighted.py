@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gatewright.kernels.multiplexed import Multiplexed
@@ -31,3 +31,18 @@ class Weighted(Multiplexed):
     weight_type: FixedType
     bias_type: FixedType
     accum: FixedType
+
+    def accumulated(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What the accumulators hold at the end of each sum.
+
+        The result is the accumulator's value, cast; if it has the accumulator's type, that cast
+        changes nothing.
+
+        Args:
+            inputs: Raw inputs, as for `golden`.
+
+        Returns:
+            Raw values of `accum`, int64, in the shape of the result.
+        """
+        same = replace(self, output=replace(self.output, type=self.accum))
+        return same.golden(*inputs)
