@@ -382,7 +382,7 @@ def test_a_board_that_there_is_not():
     [
         ("vivado", "xc7a35t; exit", "letters, digits"),
         ("vivado", "5CSEBA6U23I7", "a device of AMD is expected"),
-        ("quartus", "xc7a35t", "of no family that is known for Quartus; choose from Agilex 5, "),
+        ("quartus", "xc7a35t", "its Quartus family is not known; choose from Agilex 5, "),
         ("radiant", "LFE5U-25F-6BG256C", "a full name of a Nexus or iCE40 UltraPlus device"),
     ],
 )

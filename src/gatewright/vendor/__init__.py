@@ -1,1 +1,1 @@
-"""Tools of vendors: reports that they wrote are read, and projects for them are written."""
+"""Vendor tools: reads their reports, and writes and runs projects for them."""

@@ -1,7 +1,7 @@
-"""Drivers of vendor tools: they run a project's script under limits and read its reports.
+"""Drivers of vendor tools: run a project's script under limits, and read its reports.
 
-A tool's status is not believed: some end with 0 after they failed. A run counts only if the script
-left its mark at its end, the log has no error, and every report is there and can be read.
+A tool's exit status is not trusted, because some exit with 0 after a failure. A run is successful
+only if the script wrote its mark at the end, the log has no error, and every report can be read.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from gatewright.results.imported import Imported, Stage
     from gatewright.vendor.projects.devices import ProjectTool
 
-#: Wall time of a run unless the user says otherwise; large devices take hours.
+#: Default limit on the wall time of a run, in s; large devices take hours.
 SECONDS = 8 * 3600
 
-#: What the tool says, in the folder of its project.
+#: Name of the file with the tool's output, in the directory of its project.
 LOG = "run.log"
 
-#: Bytes of the largest file that a tool may write.
+#: Size of the largest file that a tool may write, in bytes.
 _FILE = 64 << 30
 
-#: Bytes of a log that are searched for errors, at its end.
+#: Number of bytes at the end of a log that are searched for errors.
 _TAIL = 4 << 20
 
-#: How tools begin the lines of errors: AMD's, Intel's.
+#: Lines with errors, of AMD's and of Intel's tools.
 _ERROR = re.compile(r"^\s*(ERROR:|ERROR \[|Error( \(\d+\))?:).*", re.MULTILINE)
 
 
@@ -43,11 +43,10 @@ class Driver:
     """How a tool is run.
 
     Attributes:
-        tool: which.
-        commands: programs with their arguments, the first of them that is on PATH; {until} stands
-            for the last step.
-        reports: names of the reports that each step leaves, {top} standing for the design; steps in
-            their order.
+        tool: the tool.
+        commands: alternative programs with their arguments, of which the first on PATH is used;
+            {until} is the last step.
+        reports: names of the reports of each step, in the order of steps; {top} is the design.
     """
 
     tool: ProjectTool
@@ -56,7 +55,7 @@ class Driver:
 
     @property
     def command(self) -> tuple[str, ...] | None:
-        """The program that is on PATH, with its arguments; None if there is none."""
+        """The first program on PATH, with its arguments; None if there is none."""
         return next((one for one in self.commands if shutil.which(one[0])), None)
 
 
@@ -93,17 +92,17 @@ DRIVERS: dict[ProjectTool, Driver] = {
         ),
     )
 }
-"""The tools that can be run; of others no reports are read."""
+"""The tools that can be run; there are no readers for reports of others."""
 
 
 def find_driver(tool: ProjectTool) -> Driver:
-    """The driver of a tool whose program is on PATH.
+    """The driver of a tool.
 
     Raises:
-        InputError: if the tool can't be run from here, or is not on PATH.
+        InputError: if the tool has no driver, or is not on PATH.
     """
     if tool not in DRIVERS:
-        raise InputError(f"--run: no reports of {tool} are read; run its board.tcl yourself")
+        raise InputError(f"--run: reports of {tool} can't be read; run its board.tcl yourself")
     driver = DRIVERS[tool]
     if driver.command is None:
         names = " or ".join(command[0] for command in driver.commands)
@@ -117,7 +116,7 @@ def available() -> list[ProjectTool]:
 
 
 def last_step(driver: Driver, until: Stage | None) -> Stage:
-    """The last step of a run: the one asked for, or all.
+    """The last step of a run: the requested one, or the tool's last one.
 
     Raises:
         InputError: if the tool's script has no such step.
@@ -133,22 +132,23 @@ def last_step(driver: Driver, until: Stage | None) -> Stage:
 def run(
     driver: Driver, folder: Path, top: str, until: Stage, seconds: float = SECONDS
 ) -> dict[str, Imported]:
-    """Run a tool on its project, which was just written, and read the reports.
+    """Run a tool on its newly written project, and read the reports.
 
     Args:
-        driver: the tool's.
-        folder: the project.
+        driver: the driver of the tool.
+        folder: the directory of the project.
         top: name of the design.
         until: the last step.
-        seconds: wall time that it may take.
+        seconds: limit on the wall time, in s.
 
     Returns:
-        What the reports say, by tool and step.
+        The figures of the reports, by tool and step.
 
     Raises:
-        DesignFailure: if the tool failed, whatever its status: with its first error and its log.
+        DesignFailure: if the tool failed, whatever its exit status; with its first error and the
+            path of its log.
         InputError: if it is not on PATH, or a report can't be read.
-        TimeLimitError: if it takes longer.
+        TimeLimitError: if it exceeds its time limit.
     """
     command = find_driver(driver.tool).command or ()
     status = _run(driver.tool, [word.format(until=until) for word in command], folder, seconds)
@@ -159,8 +159,7 @@ def run(
         for file in files:
             if not file.is_file():
                 raise DesignFailure(
-                    f"{driver.tool}: says that it ended, but left no {file.name}; see "
-                    f"{folder / LOG}"
+                    f"{driver.tool}: finished without writing {file.name}; see {folder / LOG}"
                 )
         found |= read_reports(files, None if stage == "estimated" else stage)
         if stage == until:
@@ -169,14 +168,14 @@ def run(
 
 
 def _run(tool: str, command: list[str], folder: Path, seconds: float) -> int:
-    """Run a command in a folder, what it says into the log; gives its status."""
+    """Run a command in a directory, with its output in the log, and return its exit status."""
     limits = processes.Limits(
         what=tool,
         seconds=seconds,
-        # They reserve more addresses than they use memory.
+        # They reserve more address space than the memory they use.
         memory=4 * processes.most_memory(),
         file=_FILE,
-        network=True,  # for the server of their licenses
+        network=True,  # for license servers
     )
     with (folder / LOG).open("w", encoding="utf-8") as log:
         done = processes.run(
@@ -186,10 +185,10 @@ def _run(tool: str, command: list[str], folder: Path, seconds: float) -> int:
 
 
 def _check(tool: str, folder: Path, status: int, until: Stage) -> None:
-    """Check that a run came to its end.
+    """Check that a run finished.
 
     Raises:
-        DesignFailure: if not: with the first error in its log.
+        DesignFailure: if it did not; with the first error in its log.
     """
     log, mark = folder / LOG, folder / "reports" / "finished"
     with log.open("rb") as file:

@@ -1,1 +1,1 @@
-"""Projects for the tools of vendors: scripts, constraints, lists of files, a wrapper for boards."""
+"""Projects for vendor tools: scripts, constraints, file lists, a wrapper for boards."""

@@ -1,4 +1,4 @@
-"""Boards as data: the device, its clock and the three pins that the wrapper needs."""
+"""Boards as data: the device, the clock, and the three pins that the wrapper needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gatewright.parsing.documents import read_yaml
 from gatewright.parsing.strict import Strict, first_problem
 from gatewright.system.package_data import data_dir
 
-#: A device as tools name it; it becomes a word of Tcl.
+#: Name of a device in vendor tools; it is used as a word in Tcl.
 PartName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=64)
 ]
@@ -22,7 +22,7 @@ _Standard = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._
 
 
 class Pin(Strict):
-    """Where a port of the wrapper is, and its electrical standard, as the tool names them."""
+    """The pin of a port of the wrapper and its I/O standard, as the tool names them."""
 
     pin: _Pin
     standard: _Standard
@@ -40,12 +40,12 @@ class Board(Strict):
     """A board.
 
     Attributes:
-        description: what it is.
-        tool: what its device is built with.
+        description: a description in one line.
+        tool: the vendor tool for its device.
         part: the device.
-        clock_ns: period of its oscillator, in ns; the design runs at it.
+        clock_ns: period of its oscillator, in ns, which is the clock of the design.
         reset_active: level of the reset pin while the button is pressed.
-        pins: where the wrapper's ports are.
+        pins: pins of the wrapper's ports.
     """
 
     description: str
@@ -57,7 +57,7 @@ class Board(Strict):
 
 
 def board_names() -> list[str]:
-    """The boards there are, sorted."""
+    """Names of all boards, sorted."""
     return sorted(path.stem for path in (data_dir("hls") / "boards").glob("*.yaml"))
 
 
@@ -65,7 +65,7 @@ def load_board(name: str) -> Board:
     """Load a board by name (a file of hls/boards) or by the path of a YAML file.
 
     Raises:
-        InputError: if it doesn't exist, or a field is missing, unknown or no such value.
+        InputError: if it doesn't exist, or a field is missing, unknown or not valid.
     """
     is_path = name.endswith(".yaml")
     if not is_path and name not in board_names():

@@ -1,4 +1,4 @@
-"""Devices of vendors: those that are taken where none is named, and what tools want to know."""
+"""Devices of vendors: defaults, and settings of devices that tools need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ProjectTool = Literal["quartus", "radiant", "vitis_hls", "vivado"]
 
 PROJECT_TOOLS: tuple[ProjectTool, ...] = get_args(ProjectTool)
 
-#: Large devices, so that a design fits that was not cut for another.
+#: Large devices, which designs for another vendor's target are likely to fit.
 DEFAULT_PARTS: dict[ProjectTool, str] = {
     "quartus": "5CGXFC9E7F35C8",
     "radiant": "LFCPNX-100-9LFG672C",
@@ -23,7 +23,7 @@ DEFAULT_PARTS: dict[ProjectTool, str] = {
     "vivado": "xcvu13p-flga2577-2-e",
 }
 
-#: Families of Quartus by what names of their devices begin with.
+#: Families in Quartus by the prefix of device names.
 _QUARTUS_FAMILIES = {
     "10AS": "Arria 10",
     "10AX": "Arria 10",
@@ -47,10 +47,10 @@ _ICE40_ULTRA_PLUS = re.compile(r"iCE40UP\d+K-[A-Z]+\d+I?")
 
 
 def parse_tool(text: str) -> ProjectTool:
-    """A tool by name.
+    """Parse the name of a tool.
 
     Raises:
-        InputError: if no projects are written for it.
+        InputError: if projects can't be written for it.
     """
     for tool in PROJECT_TOOLS:
         if text == tool:
@@ -59,10 +59,10 @@ def parse_tool(text: str) -> ProjectTool:
 
 
 def check_part(tool: ProjectTool, part: str) -> None:
-    """Check that a tool may have such a device.
+    """Check that a tool supports a device.
 
     Raises:
-        InputError: if its name is none, or of a family that the tool's scripts don't know.
+        InputError: if the name is not valid, or the family is not supported by the tool's scripts.
     """
     try:
         TypeAdapter(PartName).validate_python(part)
@@ -82,20 +82,20 @@ def quartus_family(part: str) -> str:
     """The family of an Intel device, as Quartus calls it.
 
     Raises:
-        InputError: if it is of none that is known.
+        InputError: if the family is not known.
     """
     for prefix, family in _QUARTUS_FAMILIES.items():
         if part.upper().startswith(prefix):
             return family
     known = ", ".join(sorted(set(_QUARTUS_FAMILIES.values())))
-    raise InputError(f"part {part}: of no family that is known for Quartus; choose from {known}")
+    raise InputError(f"part {part}: its Quartus family is not known; choose from {known}")
 
 
 def radiant_performance(part: str) -> str:
     """The performance grade of a Lattice device, as Radiant calls it.
 
     Raises:
-        InputError: if it is of no family that is known.
+        InputError: if the family is not known.
     """
     if (match := _NEXUS.fullmatch(part)) is not None:
         return f"{match['grade']}_High-Performance_1.0V"

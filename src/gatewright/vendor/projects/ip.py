@@ -1,4 +1,4 @@
-"""The design as an IP for block designs: Arm's clock and reset, interfaces by attributes."""
+"""The design as an IP for block designs: `aclk`, `aresetn`, and attributes for interfaces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIGNALS = ("tvalid", "tready", "tlast", "tdata")
 
 
 def ip_name(project: RtlProject) -> str:
-    """Name of the IP's module: none that the project has."""
+    """Name of the IP's module, different from all modules of the project."""
     taken = {project.top, *(module.name for module in project.modules)}
     name = f"{project.top}_ip"
     while name in taken:
@@ -24,8 +24,9 @@ def ip_name(project: RtlProject) -> str:
 def ip_module(project: RtlProject) -> str:
     """Verilog of the design with ports `aclk`, `aresetn` and AXI4-Stream interfaces.
 
-    Verilog, as Vivado's block designs take a module of SystemVerilog only below one. The attributes
-    are those of its IP packager (AMD UG1118); other tools ignore them.
+    It is in Verilog, because Vivado's block designs don't accept SystemVerilog at the top of a
+    module reference. The attributes are those of the IP packager (AMD UG1118); other tools ignore
+    them.
     """
     buses = [port.prefix for port in (*project.inputs, *project.outputs)]
     associated = f"ASSOCIATED_BUSIF {':'.join(buses)}, ASSOCIATED_RESET aresetn"
@@ -69,7 +70,7 @@ def _bus(port: Port, forward: str, backward: str) -> Iterator[str]:
     """The ports of an interface.
 
     Args:
-        port: of the design.
+        port: the port of the design.
         forward: direction of data.
         backward: direction of tready.
     """

@@ -1,4 +1,4 @@
-"""The board wrapper: a design behind three pins, that feeds itself and shows that it works."""
+"""The board wrapper: a design with three pins, random inputs, and its outputs on an LED."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def wrapper_name(project: RtlProject) -> str:
-    """Name of the wrapper's module: none that the project has."""
+    """Name of the wrapper's module, different from all modules of the project."""
     taken = {project.top, *(module.name for module in project.modules)}
     name = f"{project.top}_board"
     while name in taken:
@@ -18,14 +18,14 @@ def wrapper_name(project: RtlProject) -> str:
 
 
 def wrapper(project: RtlProject, *, reset_active_high: bool) -> str:
-    """SystemVerilog of the wrapper; its ports: clk, reset, led.
+    """SystemVerilog of the wrapper, with ports clk, reset and led.
 
-    Inputs are pseudo-random beats with pauses; outputs are taken with pauses. So neither data nor
-    handshakes can be optimized away. All bits of the outputs are folded into the light.
+    Inputs are pseudo-random beats with pauses, and outputs are accepted with pauses, so neither
+    data nor handshakes can be optimized away. All bits of the outputs are XORed onto the LED.
 
     Args:
         project: the design.
-        reset_active_high: level of the reset while its button is pressed.
+        reset_active_high: whether the reset is high while its button is pressed.
     """
     level = "high" if reset_active_high else "low"
     pressed = "reset" if reset_active_high else "~reset"
@@ -57,7 +57,7 @@ def wrapper(project: RtlProject, *, reset_active_high: bool) -> str:
 
 
 def _bits(port: Port) -> int:
-    """Bits of a beat that carry something; the rest pads the bus to whole bytes."""
+    """Number of data bits of a beat; the rest pads the bus to whole bytes."""
     return port.lanes * port.width
 
 
@@ -66,7 +66,7 @@ def _beats(port: Port) -> str:
 
 
 def _source(port: Port, number: int) -> list[str]:
-    """A register per bit of an input, shifted by every transfer; valid stays until it is taken."""
+    """A shift register of an input's bits that shifts at every transfer; valid waits for ready."""
     name, bits = port.prefix, _bits(port)
     padding = port.tdata_width - bits
     data = f"{{{padding}'b0, {name}_bits}}" if padding else f"{name}_bits"
@@ -94,7 +94,7 @@ def _source(port: Port, number: int) -> list[str]:
 
 
 def _sink(port: Port, number: int) -> list[str]:
-    """A register per bit of an output, folded into a shift register: no gate deeper than one."""
+    """A register per bit of an output, XORed into a shift register, with one gate per path."""
     name, bits = port.prefix, _bits(port)
     return [
         "",

@@ -1,5 +1,5 @@
 """Readers of the reports of vendor tools.
 
-A report is a stranger's text: it is data, of bounded size, and what is not as the format has it is
-refused by file and line.
+A report is untrusted text. Its size is limited, and anything that does not follow the format is
+refused with file and line.
 """

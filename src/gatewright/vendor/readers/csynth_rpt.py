@@ -17,7 +17,7 @@ TITLE: Final = r"== (Vivado|Vitis) HLS Report for '(?P<top>[^']+)'"
 
 _TOOLS: dict[str, Tool] = {"Vivado": "vivado_hls", "Vitis": "vitis_hls"}
 
-#: What tools write for what they do not know, or do not count.
+#: Texts of tools for unknown or uncounted values.
 _UNKNOWN = ("-", "?", "undef", "N/A", "")
 
 
@@ -25,7 +25,7 @@ def read(report: ReportText) -> Imported:
     """Read a report of C synthesis.
 
     Raises:
-        InputError: if it isn't one, or contradicts itself.
+        InputError: if it isn't one, or is inconsistent.
     """
     _, match = report.find(TITLE, "== Vitis HLS Report for 'TOP'")
     version, _ = _header(report, "Version")
@@ -46,12 +46,12 @@ def read(report: ReportText) -> Imported:
 
 
 def estimated(report: ReportText, line: Line, texts: dict[str, str | None]) -> Figures:
-    """Resources as C synthesis calls them, block RAM in units of 36 Kb.
+    """Resources by field of `Imported`, from the names of C synthesis; block RAM in 36 Kb.
 
     Args:
         report: the report.
-        line: where they stand.
-        texts: numbers by name; None, or a dash, of what is not counted.
+        line: their line.
+        texts: numbers by name; None or a dash if not counted.
     """
     known = {
         name: report.count(line, name, text)
@@ -69,7 +69,7 @@ def estimated(report: ReportText, line: Line, texts: dict[str, str | None]) -> F
 
 
 def cycles(report: ReportText, line: Line, name: str, text: str | None) -> int | None:
-    """Clock cycles; None where the tool does not know them."""
+    """A number of clock cycles; None if the tool does not know it."""
     return None if text is None or text in _UNKNOWN else report.count(line, name, text)
 
 
@@ -84,7 +84,7 @@ def _section(report: ReportText, name: str, after: Line) -> Line:
 
 
 def _timing(report: ReportText, performance: Line, end: Line) -> Figures:
-    """Clock, latency and interval; releases before 2019.2 give units in headings."""
+    """Clock, latency and initiation interval; before 2019.2 units are in headings."""
     pattern = r"\+ Timing( \((?P<unit>\w+)\))?:"
     timing, match = report.find(pattern, "'+ Timing:'", performance.number)
     latency, _ = report.find(r"\+ Latency", "'+ Latency:'", timing.number)
@@ -134,7 +134,7 @@ def _bounds(report: ReportText, row: Row, prefix: str) -> tuple[int | None, int 
 
 
 def _resources(report: ReportText, table: Table) -> Figures:
-    """The row of totals; the rows above it must add up to it."""
+    """The resources in the row of totals, which must be the sums of the rows above."""
     total = table.row("Total")
     if total is None:
         raise report.error(table.line, "a row 'Total' is expected in this table")

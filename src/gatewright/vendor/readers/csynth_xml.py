@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from gatewright.results.imported import Imported, Tool
     from gatewright.vendor.readers.text import ReportText
 
-_DEEPEST = 64  # elements within elements
-_MOST = 1_000_000  # elements
+_DEEPEST = 64  # most nested elements
+_MOST = 1_000_000  # most elements
 
 _RESOURCES = "AreaEstimates/Resources"
 _LATENCY = "PerformanceEstimates/SummaryOfOverallLatency"
@@ -25,7 +25,7 @@ def read(report: ReportText) -> Imported:
     """Read a report of C synthesis.
 
     Raises:
-        InputError: if it isn't one, or holds a document type, as no tool writes it.
+        InputError: if it isn't one, or has a document type, which no tool writes.
     """
     texts = _Texts(report)
     version = texts.one("ReportVersion/Version")
@@ -70,16 +70,16 @@ def read(report: ReportText) -> Imported:
 
 
 def _tool(version: str, resources: dict[str, Line]) -> Tool:
-    """Which tool: the file doesn't say it, but Vitis HLS followed Vivado HLS after 2020.1."""
+    """The tool, which is not in the file; Vitis HLS replaced Vivado HLS after 2020.1."""
     if version > "2020.1" or "DSP48E" not in resources:
         return "vitis_hls"
     return "vivado_hls"
 
 
 class _Texts:
-    """The texts of a document by the path of their elements; the first of each.
+    """The text of the first element with each path in a document, with its line.
 
-    Expat reads it, without a tree and without entities; it knows the lines of elements.
+    The document is read by Expat, without building a tree and without entities.
     """
 
     def __init__(self, report: ReportText) -> None:
@@ -100,13 +100,13 @@ class _Texts:
             raise report.error(Line(error.lineno, ""), reason) from None
 
     def one(self, path: str) -> Line:
-        """The text of an element, which must be there."""
+        """The text of an element, which must exist."""
         if path not in self._found:
             raise self._report.error(None, f"an element <{path}> is expected, and there is none")
         return self._found[path]
 
     def cycles(self, path: str) -> int | None:
-        """Clock cycles that an element holds; None where the tool does not know them."""
+        """A number of clock cycles in an element; None if the tool does not know it."""
         line = self.one(path)
         return cycles(self._report, line, path.rpartition("/")[2], line.text)
 

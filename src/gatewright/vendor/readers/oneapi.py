@@ -1,4 +1,4 @@
-"""oneAPI's reports as lines of JSON: `summary.ndjson`, `loop_attr.ndjson`, `quartus.ndjson`."""
+"""Reports of oneAPI, lines of JSON: `summary.ndjson`, `loop_attr.ndjson`, `quartus.ndjson`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from gatewright.results.imported import Imported
     from gatewright.vendor.readers.text import Figures, ReportText
 
-_DEEPEST = 32  # values within values
-_MOST = 100_000  # lines
+_DEEPEST = 32  # most nested values
+_MOST = 100_000  # most lines
 
-#: Columns of `summary.ndjson` by the field that they are read into.
+#: Columns of `summary.ndjson` by field of `Imported`.
 _COLUMNS = {"alut": "ALUTs", "ff": "FFs", "ram_blocks": "RAMs", "dsp": "DSPs", "mlab": "MLABs"}
 
 
@@ -24,7 +24,7 @@ def read(report: ReportText) -> Imported:
     """Read one of the three files.
 
     Raises:
-        InputError: if it is none of them, is cut off, or contradicts itself.
+        InputError: if it is none of them, is truncated, or is inconsistent.
     """
     records = _records(report)
     for line, record in records:
@@ -60,7 +60,7 @@ def _records(report: ReportText) -> list[tuple[Line, dict[str, Any]]]:
 
 
 def _depth(text: str) -> int:
-    """How deep brackets stand in one another; those in texts count, too."""
+    """The nesting depth of brackets, including those in texts."""
     depth = deepest = 0
     for character in re.findall(r"[\[{}\]]", text):
         depth += 1 if character in "[{" else -1
@@ -69,7 +69,7 @@ def _depth(text: str) -> int:
 
 
 def _quartus(report: ReportText, line: Line, record: dict[str, Any]) -> Imported:
-    """What Quartus' fitter made of it."""
+    """The results of Quartus' fitter."""
     used = _system(report, line, record, "quartusFitResourceUsageSummary")
     clock = _system(report, line, record, "quartusFitClockSummary")
     counts: Figures = {
@@ -166,7 +166,7 @@ def _values(report: ReportText, line: Line, data: Any, columns: list[str]) -> di
 def _check_totals(
     report: ReportText, line: Line, rows: dict[str, dict[str, int]], total: dict[str, int]
 ) -> None:
-    """The kernels make their subtotal; that and what is beside the kernels make the total."""
+    """Check that kernels add up to their subtotal, and that and the other rows to the total."""
     names = list(rows)
     at = names.index("Kernel Subtotal") if "Kernel Subtotal" in names else 0
     for column, said in total.items():
@@ -181,10 +181,10 @@ def _check_totals(
 
 
 def _loops(report: ReportText, records: list[tuple[Line, dict[str, Any]]]) -> Imported:
-    """The clock that the compiler schedules for: the least that any block allows.
+    """The clock that the compiler schedules for: the lowest of all blocks.
 
-    Latencies and intervals are those of loops in kernels that run beside one another; the file
-    does not say what they make for the whole, so nothing is said of it here.
+    Latencies and initiation intervals in the file are those of single loops in parallel kernels.
+    They don't give those of the whole design, so they are not read.
     """
     rates = [
         report.real(line, "af", _text(report, line, record, "af"))

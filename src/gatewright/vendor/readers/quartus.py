@@ -18,7 +18,7 @@ BEGINS: Final = (
     r"(Fitter|Timing Analyzer|TimeQuest Timing Analyzer|TimeQuest) report for (?P<name>.+)"
 )
 
-#: What releases and families call the figures of the fitter, Standard and Pro.
+#: Names of the fitter's figures in releases and families, Standard and Pro.
 _FIT = {
     "alm": ("Logic utilization (in ALMs)",),
     "le": ("Total logic elements",),
@@ -37,7 +37,7 @@ def read_fit(report: ReportText) -> Imported:
     """Read a report of the fitter, which places and routes.
 
     Raises:
-        InputError: if it isn't one, the fitter failed, or the file is cut off.
+        InputError: if it isn't one, the fitter failed, or the file is truncated.
     """
     summary = _panel(report, r"Fitter Summary")
     status = _said(report, summary, "Fitter Status")
@@ -65,10 +65,10 @@ def read_fit(report: ReportText) -> Imported:
 
 
 def read_sta(report: ReportText) -> Imported:
-    """Read a report of static timing, of all corners.
+    """Read a report of static timing analysis, with the worst of all corners.
 
     Raises:
-        InputError: if it isn't one, is cut off, or has several clocks.
+        InputError: if it isn't one, is truncated, or has several clocks.
     """
     summary = _panel(report, r"(TimeQuest )?Timing Analyzer Summary")
     clock = _clock(report, _panel(report, r"Clocks"))
@@ -115,11 +115,11 @@ def _version(report: ReportText, summary: Table) -> str:
 
 
 def _used(report: ReportText, row: Row, *, halves: bool) -> float:
-    """The number used, of a cell such as "31,584 / 56,480 ( 56 % )".
+    """The used number in a cell such as "31,584 / 56,480 ( 56 % )".
 
     Args:
         report: the report.
-        row: of that cell.
+        row: the row of the cell.
         halves: whether the tool counts halves.
     """
     match = _USAGE.fullmatch(row.cells[1])
@@ -133,7 +133,7 @@ def _used(report: ReportText, row: Row, *, halves: bool) -> float:
 
 
 def _clock(report: ReportText, clocks: Table) -> Row:
-    """The row of the only clock that is no other clock's."""
+    """The row of the only clock that is not derived from another."""
     base = [row for row in clocks.rows if row.get("Type") == "Base"]
     if len(base) != 1:
         names = ", ".join(row.name[:40] for row in base[:4])
@@ -152,7 +152,7 @@ def _period(report: ReportText, clock: Row) -> float:
 
 
 def _slack(report: ReportText, check: str) -> float | None:
-    """The worst slack of a check, in ns, of all corners; None where there are no paths."""
+    """The worst slack of a check over all corners, in ns; None if there are no paths."""
     corners = "Multicorner Timing Analysis Summary"
     if next(report.search(rf"; {corners}\s+;"), None) is not None:
         rows, column = [_said(report, _panel(report, corners), "Worst-case Slack")], check
@@ -169,7 +169,7 @@ def _slack(report: ReportText, check: str) -> float | None:
 
 
 def _fmax(report: ReportText, clock: str) -> float | None:
-    """The least that any corner allows, limits of the device included, in MHz."""
+    """The lowest Fmax over all corners, in MHz, including limits of the device."""
     found = []
     for line, _ in report.search(r"; (.+ )?Fmax Summary\s+;"):
         for block in blocks(report, ";", line.number - 1):

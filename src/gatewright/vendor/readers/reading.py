@@ -1,4 +1,4 @@
-"""A report of any kind, told by what it says of itself; several of them, put together."""
+"""Reads reports of any kind, recognized by their content, and merges those of one run."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _KNOWN = (
 
 
 def parse_stage(text: str, option: str = "--stage") -> Stage:
-    """A step that a user names: after which a report was written, or a run ends.
+    """Parse a step from a user: the step after which a report was written, or a run's last one.
 
     Args:
         text: the step.
-        option: that it was given by.
+        option: the command line option, for messages.
 
     Raises:
-        InputError: if it is none.
+        InputError: if it is not a step.
     """
     for stage in _MEASURED:
         if text == stage:
@@ -50,18 +50,18 @@ def parse_stage(text: str, option: str = "--stage") -> Stage:
 
 
 def read_reports(paths: Iterable[Path], stage: Stage | None = None) -> dict[str, Imported]:
-    """Read reports of vendor tools, and put together those of one tool after one step.
+    """Read reports of vendor tools, and merge those of one tool after one step.
 
     Args:
         paths: the files.
-        stage: after which step timing summaries were written that don't say so.
+        stage: the step of timing summaries that don't name it.
 
     Returns:
-        What they say, by tool and step, for example "vivado-routed".
+        Their figures, by tool and step, for example "vivado-routed".
 
     Raises:
-        InputError: if a file is missing, is not a known report, contradicts itself, or two
-            contradict one another.
+        InputError: if a file is missing, not a known report or inconsistent, or if two contradict
+            each other.
     """
     found: dict[str, tuple[Path, Imported]] = {}
     for path in paths:
@@ -91,7 +91,7 @@ def read_report(path: Path, stage: Stage | None = None) -> Imported:
         read = quartus.read_fit if match[1] == "Fitter" else quartus.read_sta
         return read(report)
     if "Synthesis Summary Report of" in head:
-        raise report.error(None, "is a synthesis summary; give <top>_csynth.rpt beside it")
+        raise report.error(None, "is a synthesis summary; give <top>_csynth.rpt instead")
     raise report.error(None, f"is not a known report; known are {_KNOWN}")
 
 
@@ -110,10 +110,10 @@ def _read_vivado(report: ReportText, head: str, stage: Stage | None) -> Imported
 
 
 def _joined(first: Path, one: Imported, second: Path, other: Imported) -> Imported:
-    """What two reports of one tool after one step say together.
+    """Merge the figures of two reports of one tool after one step.
 
     Raises:
-        InputError: if they contradict one another.
+        InputError: if they contradict each other.
     """
     fields = one.model_dump(include={"tool", "stage"})
     fields["reports"] = (*one.reports, *other.reports)
@@ -134,7 +134,7 @@ def _joined(first: Path, one: Imported, second: Path, other: Imported) -> Import
 
 
 def _part(first: Path, ours: str | None, second: Path, theirs: str | None) -> str | None:
-    """The device in full: reports of one run leave out package or speed grade."""
+    """The longer of two names of a device; some reports leave out package or speed grade."""
     if ours is None or theirs is None:
         return ours or theirs
     plain = [re.sub(r"[-_.]", "", name.lower()).removeprefix("xc") for name in (ours, theirs)]

@@ -1,4 +1,4 @@
-"""Tables that tools draw with plus signs, dashes and bars or semicolons."""
+"""Tables drawn with plus signs, dashes, and bars or semicolons."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Row:
     """A row of a table.
 
     Attributes:
-        line: where it stands.
-        cells: texts in the order of columns, without the blanks around them.
-        columns: what the columns are called.
+        line: its line.
+        cells: texts in the order of columns, without surrounding blanks.
+        columns: headings of the columns.
     """
 
     line: Line
@@ -43,9 +43,9 @@ class Table:
     """A table.
 
     Attributes:
-        line: where it begins.
-        title: the line above its heading, as tables of Quartus have it; "" without one.
-        columns: headings, those of several lines joined by a blank; empty without a heading.
+        line: its first line.
+        title: the line above its heading, as in tables of Quartus; "" without one.
+        columns: headings, with several lines joined by blanks; empty without a heading.
         rows: its rows.
     """
 
@@ -55,17 +55,17 @@ class Table:
     rows: tuple[Row, ...]
 
     def row(self, *names: str) -> Row | None:
-        """The row of the first of these names that there is; None if there is none."""
+        """The row with the first of these names that exists; None if none does."""
         found = {row.name: row for row in reversed(self.rows)}
         return next((found[name] for name in names if name in found), None)
 
 
 def blocks(report: ReportText, separator: str, start: int = 1) -> Iterator[list[Line]]:
-    """The lines that draw tables, table by table, from a line on.
+    """The lines of each table, from a line on.
 
     Args:
         report: the report.
-        separator: between cells.
+        separator: separator of cells.
         start: number of the first line.
     """
     block: list[Line] = []
@@ -84,7 +84,7 @@ def first_table(report: ReportText, line: Line, separator: str) -> Table:
     """The first table after a line.
 
     Raises:
-        InputError: if the report ends before the table does, or if it is none.
+        InputError: if there is none, or it is incomplete.
     """
     for block in blocks(report, separator, line.number + 1):
         return parse_table(report, block, separator)
@@ -92,10 +92,10 @@ def first_table(report: ReportText, line: Line, separator: str) -> Table:
 
 
 def parse_table(report: ReportText, block: list[Line], separator: str) -> Table:
-    """The table that lines draw: a title or none, a heading or none, rows, with borders between.
+    """Parse a table: optional title, optional heading, rows, with borders between them.
 
     Raises:
-        InputError: if it has no end, or a row has other cells than its border has columns.
+        InputError: if it has no end, or a row has another number of cells than its border.
     """
     if not _is_border(block[-1].text.lstrip()) or len(block) == 1:
         raise report.error(
@@ -137,11 +137,11 @@ def _split(line: Line, separator: str) -> list[str]:
 
 
 def _headings(head: list[Line], separator: str) -> tuple[str, ...]:
-    """The columns' headings; a cell of one line may stand above several cells of the next.
+    """The columns' headings; a cell in one line may span several cells in the next.
 
     Args:
-        head: the border, whose plus signs say where columns begin, and the heading's lines.
-        separator: between cells.
+        head: the border, whose plus signs separate columns, and the lines of the heading.
+        separator: separator of cells.
     """
     border, *lines = head
     starts = [i for i, character in enumerate(border.text) if character == "+"]

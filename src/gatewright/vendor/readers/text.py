@@ -1,4 +1,4 @@
-"""The text of a report, with its lines numbered, and the numbers in it."""
+"""The text of a report with numbered lines, and parsing of numbers in it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from gatewright.results.imported import Stage, Tool
 
-#: Bytes of a report; timing reports of many paths have some ten megabytes.
+#: Largest report, in bytes; timing reports of many paths have about ten megabytes.
 LARGEST = 64 << 20
 
-_SHOWN = 60  # characters of a report's text in a message
+_SHOWN = 60  # most characters of a report's text in a message
 
 _COUNT = re.compile(r"\d{1,15}")
 _GROUPED = re.compile(r"\d{1,3}(,\d{3}){0,4}")
@@ -32,7 +32,7 @@ _GROUPED_REAL = re.compile(rf"{_GROUPED.pattern}(\.\d{{1,15}})?")
 _REAL = re.compile(r"[-+]?\d{1,15}(\.\d{1,15})?")
 _VALUE = re.compile(r"(?P<number>\S+?)\s*(?P<unit>[A-Za-zµ]+)")
 
-#: What a unit is in ns, MHz or W.
+#: Factors of units, by the unit they convert to.
 _UNITS = {
     "ns": {"fs": 1e-6, "ps": 1e-3, "ns": 1.0, "us": 1e3, "ms": 1e6, "sec": 1e9, "s": 1e9},
     "MHz": {"Hz": 1e-6, "kHz": 1e-3, "KHz": 1e-3, "MHz": 1.0, "GHz": 1e3},
@@ -41,12 +41,12 @@ _UNITS = {
 
 
 Figures = dict[str, float | None]
-"""Figures of a report, by field of `Imported`; None where it does not say."""
+"""Figures of a report, by field of `Imported`; None for an unknown one."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A text of a report, and the number of its line."""
+    """A line of a report, or a text in it, with the line number."""
 
     number: int
     text: str
@@ -58,8 +58,8 @@ class ReportText:
 
     Attributes:
         path: its file, for messages.
-        text: all of it.
-        sha256: of its bytes.
+        text: the whole text.
+        sha256: hash of its bytes.
     """
 
     path: Path
@@ -72,17 +72,17 @@ class ReportText:
 
         Raises:
             FileNotFoundError: if there is no such file.
-            InputError: if it can't be read, is too large or holds no text.
+            InputError: if it can't be read, is too large or is not text.
         """
         data = read_bytes(path, LARGEST)
         if b"\0" in data:
             raise InputError(f"{path}: holds NUL bytes; the text of a report is expected")
-        text = data.decode("utf-8-sig", "replace")  # names of hosts may be of any encoding
+        text = data.decode("utf-8-sig", "replace")  # host names may have any encoding
         return cls(path, text, hashlib.sha256(data).hexdigest())
 
     @cached_property
     def lines(self) -> list[Line]:
-        """Its lines, numbered from 1, without blanks at their ends."""
+        """Its lines, numbered from 1, without trailing blanks."""
         found = self.text.replace("\r\n", "\n").split("\n")
         return [Line(number, text.rstrip()) for number, text in enumerate(found, 1)]
 
@@ -97,43 +97,43 @@ class ReportText:
         """The first line that begins with a pattern.
 
         Raises:
-            InputError: if there is none: says what is expected.
+            InputError: if there is none; says what is expected.
         """
         for found in self.search(pattern, start):
             return found
         raise self.error(None, f"{expected} is expected, and the file ends without it")
 
     def error(self, line: Line | None, problem: str) -> InputError:
-        """What is wrong with the report, to raise.
+        """An error about the report, to be raised.
 
         Args:
-            line: where; None for the whole of it.
+            line: the line; None for the whole report.
             problem: what is wrong, and what is expected.
         """
         where = f"{self.path}:{line.number}" if line is not None else str(self.path)
         return InputError(f"{where}: {problem}")
 
     def count(self, line: Line, name: str, text: str, *, grouped: bool = False) -> int:
-        """A whole number.
+        """Parse a whole number.
 
         Args:
-            line: where it stands.
-            name: what it is a number of.
-            text: as the report has it.
+            line: its line.
+            name: its name, for messages.
+            text: its text in the report.
             grouped: whether the tool separates thousands by commas.
 
         Raises:
-            InputError: if it is none, or is written as a locale has it.
+            InputError: if it is not such a number, or has the format of a locale.
         """
         if not (_COUNT.fullmatch(text) or (grouped and _GROUPED.fullmatch(text))):
             raise self.error(line, f"{name}: a whole number is expected, not {shown(text)}")
         return int(text.replace(",", ""))
 
     def real(self, line: Line, name: str, text: str, *, grouped: bool = False) -> float:
-        """A number with a decimal point; see `count`.
+        """Parse a number with a decimal point; for the arguments see `count`.
 
         Raises:
-            InputError: if it is none, or is written as a locale has it.
+            InputError: if it is not such a number, or has the format of a locale.
         """
         if not (_REAL.fullmatch(text) or (grouped and _GROUPED_REAL.fullmatch(text))):
             raise self.error(
@@ -142,10 +142,10 @@ class ReportText:
         return float(text.replace(",", ""))
 
     def value(self, line: Line, name: str, text: str, unit: str) -> float:
-        """A number with its unit, in another unit of the same kind: ns, MHz or W.
+        """Parse a number with its unit, and convert it to `unit`: ns, MHz or W.
 
         Raises:
-            InputError: if it is none, or its unit is of another kind.
+            InputError: if it is not such a number, or can't be converted.
         """
         match = _VALUE.fullmatch(text)
         if match is None or match["unit"] not in _UNITS[unit]:
@@ -156,7 +156,7 @@ class ReportText:
         return self.scaled(line, name, match["number"], match["unit"], unit)
 
     def scaled(self, line: Line, name: str, number: str, given: str, unit: str) -> float:
-        """A number in a unit that stands elsewhere, in another unit of the same kind."""
+        """Parse a number whose unit is elsewhere, and convert it from `given` to `unit`."""
         if given not in _UNITS[unit]:
             units = ", ".join(_UNITS[unit])
             raise self.error(line, f"{name}: a unit ({units}) is expected, not {shown(given)}")
@@ -173,19 +173,19 @@ class ReportText:
         part: str | None = None,
         design: str | None = None,
     ) -> Imported:
-        """What was read of the report.
+        """The typed content of the report.
 
         Args:
-            kind: what it is a report of.
-            tool: that wrote it.
-            stage: after which step.
-            figures: by field of `Imported`; None where it does not say.
-            version: of the tool.
+            kind: kind of report.
+            tool: the tool that wrote it.
+            stage: the step after which it was written.
+            figures: figures by field of `Imported`; None for an unknown one.
+            version: version of the tool.
             part: the device.
             design: name of the top.
 
         Raises:
-            InputError: if a name is none that tools give, or figures contradict one another.
+            InputError: if a name is not valid, figures contradict each other, or there are none.
         """
         source = SourceReport(name=_file_name(self.path), kind=kind, sha256=self.sha256)
         said = {"version": version, "part": part, "design": design, **figures}
@@ -201,7 +201,7 @@ class ReportText:
 
 
 def shown(text: str) -> str:
-    """Text of a report in a message, in quotes and not all of what is long."""
+    """Text of a report for a message, in quotes and shortened if it is long."""
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
 

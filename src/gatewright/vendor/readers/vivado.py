@@ -1,4 +1,4 @@
-"""What all reports of Vivado begin with: tool, device, design, and the step that they are about."""
+"""The header of all reports of Vivado: tool, device, design, and step."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _STAGES: dict[str, Stage] = {
 
 @dataclass(frozen=True)
 class Header:
-    """What a report's first lines say.
+    """The header of a report.
 
     Attributes:
-        version: of Vivado.
+        version: version of Vivado.
         part: the device.
         design: name of the top.
-        stage: after which step; None where the report does not say.
+        stage: the step after which it was written; None if the report does not name it.
     """
 
     version: str
@@ -45,10 +45,10 @@ class Header:
 
 
 def header(report: ReportText) -> Header:
-    """Read the first lines of a report.
+    """Read the header of a report.
 
     Raises:
-        InputError: if they aren't a report's, or are there twice.
+        InputError: if it is not complete, or there are two.
     """
     first, *others = report.search(BEGINS)
     if others:
@@ -65,10 +65,10 @@ def header(report: ReportText) -> Header:
 
 
 def check_contents(report: ReportText) -> None:
-    """Check that all sections that the table of contents lists are there.
+    """Check that all sections in the table of contents exist.
 
     Raises:
-        InputError: if one is missing, as in a file that is cut off.
+        InputError: if one is missing, as in a truncated file.
     """
     start, _ = report.find("Table of Contents", "'Table of Contents'")
     listed = []

@@ -22,7 +22,7 @@ def read(report: ReportText) -> Imported:
     """Read a report of power.
 
     Raises:
-        InputError: if it isn't one, is cut off, or contradicts itself.
+        InputError: if it isn't one, is truncated, or is inconsistent.
     """
     head = header(report)
     check_contents(report)
@@ -56,11 +56,11 @@ def _power(report: ReportText, table: Table, name: str) -> float:
 
 
 def _number(row: Row) -> str:
-    """The number of a row, without the remark that the device would get too hot."""
+    """The number of a row, without the warning about the junction temperature."""
     return row.cells[1].removesuffix("(Junction temp exceeded!)").rstrip()
 
 
 def _last_digit(table: Table) -> float:
-    """What the last digit of the most coarsely rounded number is worth, in its unit."""
+    """The unit of the last digit of the most coarsely rounded number."""
     texts = [_number(row) for row in table.rows if row.name.startswith((_TOTAL, _DYNAMIC, _STATIC))]
     return max(10.0 ** -len(text.partition(".")[2]) for text in texts)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TITLE = "Timing Summary Report"
 
-#: How paths call nets, those first that say of the whole design how far it is.
+#: Kinds of nets in paths with the step that they imply, the earliest step first.
 _NETS: tuple[tuple[str, Stage], ...] = (
     ("unplaced", "synthesized"),
     ("estimated", "placed"),
@@ -33,11 +33,11 @@ def read(report: ReportText, stage: Stage | None) -> Imported:
 
     Args:
         report: the report.
-        stage: after which step it was written, where it does not say so itself; older releases
-            say it only of the nets of paths.
+        stage: the step after which it was written, if it does not name it; in older releases only
+            the nets of paths show it.
 
     Raises:
-        InputError: if it isn't one, is cut off, contradicts itself, or nobody knows its step.
+        InputError: if it isn't one, is truncated or inconsistent, or its step is unknown.
     """
     head = header(report)
     names, values = _summary(report)
@@ -60,7 +60,7 @@ def read(report: ReportText, stage: Stage | None) -> Imported:
 
 
 def _summary(report: ReportText) -> tuple[Line, Line]:
-    """The headings and the values of the summary of the whole design."""
+    """The line of headings and the line of values in the design's summary."""
     title, _ = report.find(r"\| Design Timing Summary", "'| Design Timing Summary'")
     names, _ = report.find(r"\s*WNS\((ns|ps)\)", "'WNS(ns)'", title.number)
     if names.number + 2 > len(report.lines):
@@ -78,7 +78,7 @@ def _headings(line: Line) -> list[str]:
 
 
 def _slack(report: ReportText, names: Line, values: Line, name: str) -> float | None:
-    """A slack in ns; None where there are no paths."""
+    """A slack, in ns; None if there are no paths."""
     for heading, text in zip(_headings(names), values.text.split(), strict=True):
         match = re.fullmatch(rf"{name}\((?P<unit>\w+)\)", heading)
         if match is not None:
@@ -88,7 +88,7 @@ def _slack(report: ReportText, names: Line, values: Line, name: str) -> float | 
 
 
 def _check_verdict(report: ReportText, values: Line, slacks: list[float]) -> None:
-    """What the report says of all constraints must be what the slacks say."""
+    """Check that the report's statement on timing constraints agrees with the slacks."""
     for line, _ in report.search(_UNCONSTRAINED, values.number):
         raise report.error(line, "no timing without constraints: create a clock, run it again")
     line, match = report.find(_MET, "whether timing constraints are met", values.number)
@@ -99,7 +99,7 @@ def _check_verdict(report: ReportText, values: Line, slacks: list[float]) -> Non
 
 
 def _clocks(report: ReportText) -> list[float]:
-    """Periods of the clocks that no other clock is made of, in ns."""
+    """Periods of the clocks that are not derived from another clock, in ns."""
     title, _ = report.find(r"\| Clock Summary", "'| Clock Summary'")
     end, _ = report.find(r"\| Intra Clock Table", "'| Intra Clock Table'", title.number)
     _, unit = report.find(
@@ -121,7 +121,7 @@ def _clocks(report: ReportText) -> list[float]:
 
 
 def _stage(report: ReportText, said: Stage | None, asked: Stage | None) -> Stage:
-    """After which step the report is: it says so, or its nets do, or the user does."""
+    """The step of the report: from its header, from its nets, or from the user."""
     if said is None:
         nets = {
             match["kind"]
@@ -129,7 +129,7 @@ def _stage(report: ReportText, said: Stage | None, asked: Stage | None) -> Stage
         }
         said = next((stage for kind, stage in _NETS if kind in nets), None)
     if said is None and asked is None:
-        raise report.error(None, "says not after which step it is; give --stage placed, say")
+        raise report.error(None, "does not name its step; give --stage, for example --stage placed")
     if said is not None and asked is not None and said != asked:
         raise report.error(None, f"is of a design that is {said}, not {asked} as --stage says")
     return said or asked or "synthesized"

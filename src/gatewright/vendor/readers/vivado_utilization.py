@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 TITLE = "Utilization Design Information"
 
-#: What families call it: 7 series, UltraScale and UltraScale+, Versal.
+#: Names in families: 7 series, UltraScale and UltraScale+, Versal.
 _LUT = ("Slice LUTs", "CLB LUTs")
 _FF = ("Slice Registers", "CLB Registers", "Registers")
 _DSP = ("DSPs", "DSP Slices")
 _BRAM = ("Block RAM Tile",)
 
-#: Rows that add up to another one, each with what one of it counts.
+#: Rows that add up to another row, each with its weight.
 _SUMS = (
     (_LUT, {"LUT as Logic": 1.0, "LUT as Memory": 1.0}),
     (_FF, {"Register as Flip Flop": 1.0, "Register as Latch": 1.0}),
@@ -30,7 +30,7 @@ _SUMS = (
 )
 
 
-#: Kinds of which only one number may be said.
+#: Kinds for which all tables must give the same number.
 _READ = {*_LUT, *_FF, *_DSP, *_BRAM, *(name for _, parts in _SUMS for name in parts)}
 
 
@@ -38,7 +38,7 @@ def read(report: ReportText) -> Imported:
     """Read a report of utilization.
 
     Raises:
-        InputError: if it isn't one, is cut off, or contradicts itself.
+        InputError: if it isn't one, is truncated, or is inconsistent.
     """
     head = header(report)
     check_contents(report)
@@ -72,9 +72,9 @@ def read(report: ReportText) -> Imported:
 
 
 def _used(report: ReportText) -> dict[str, Row]:
-    """The rows of all tables that say how much of each kind of site is used, by kind.
+    """The rows of all tables on used sites, by kind of site.
 
-    Tables after the first give some kinds again, and parts of different kinds the same name.
+    Later tables repeat some kinds, and use one name for parts of different kinds; the first counts.
     """
     found: dict[str, Row] = {}
     for block in blocks(report, "|"):
