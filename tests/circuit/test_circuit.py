@@ -181,6 +181,34 @@ def test_a_clock_that_an_operation_cannot_meet_shows_in_the_path():
     assert schedule(circuit, FABRIC, 0.5).path > 0.5
 
 
+def test_a_late_input_shows_in_the_path_and_reaches_a_product_through_a_register():
+    fabric = load_target("ecp5-85k").fabric
+    circuit = Circuit()
+    a, b = (circuit.input(0, i, -128, 127, 0) for i in range(2))
+    circuit.outputs = [circuit.mul(a, b).node]
+    at_once = schedule(circuit, fabric, 10.0)
+    late = schedule(circuit, fabric, 10.0, [[0.0, 5.0]])
+    assert (at_once.latency, late.latency) == (1, 2)
+    assert schedule(circuit, fabric, 4.0, [[0.0, 20.0]]).path == pytest.approx(
+        20.0 + fabric.register_ns
+    )
+
+
+@pytest.mark.parametrize(("target", "stages"), [("xcup", 2), ("ecp5-85k", 1), ("osu018", 1)])
+def test_registers_after_a_product_count_where_tools_move_them_into_it(target, stages):
+    """Elsewhere a product that is slower than the clock is said to be."""
+    fabric = load_target(target).fabric
+    circuit = Circuit()
+    a, b = (circuit.input(0, i, -(2**15), 2**15 - 1, 0) for i in range(2))
+    product = circuit.mul(a, b)
+    circuit.outputs = [product.node]
+    delay = fabric.delay(circuit.nodes[product.node], circuit.nodes)
+    clock = fabric.register_ns + delay / 1.5
+    plan = schedule(circuit, fabric, clock)
+    assert plan.latency == stages
+    assert (plan.path <= clock) == (stages == 2)
+
+
 def test_a_product_of_constants_is_a_constant():
     circuit = Circuit()
     product = circuit.mul(circuit.constant(0), circuit.constant(-4, 1))

@@ -137,6 +137,18 @@ def test_large_roms_go_to_block_ram_unless_told_otherwise() -> None:
     assert attribute(small, "block") == "block"
 
 
+def test_a_word_of_block_ram_settles_later_than_one_of_logic() -> None:
+    """So that a multiplier after it, which takes its operands from registers, gets one."""
+    fabric = load_target("ecp5-85k").fabric
+    for style, late in (("block", fabric.rom_arrival("block")), ("distributed", 0.0)):
+        rom = Rom(((np.zeros((64, 2), np.int64), FixedType(4, 4)),), style)
+        source = Stream(TYPE, (Element.of(TYPE),) * 4, 1)
+        for unit in (OperandSequencer(1, 16, rom), BeatSequencer((64,), rom)):
+            _, weights = unit.fitted(fabric).result(source)
+            assert {element.arrival for element in weights.elements} == {late}
+    assert fabric.rom_arrival("block") > fabric.delays.lut
+
+
 def test_the_flag_of_the_last_step_counts_where_the_constants_go() -> None:
     """A word of 36 bits fills a block; the flag makes it 37, which would take two."""
     fabric = load_target("xcup").fabric

@@ -42,6 +42,17 @@ class Fabric(Protocol):
     def delay(self, node: Node, nodes: Sequence[Node]) -> float:
         """Time through one node of a circuit in ns, the net to its reader included."""
 
+    def product_stages(self, delay: float, budget: float) -> int:
+        """Registers after a product, among which the tools spread its logic.
+
+        Args:
+            delay: of the product, in ns.
+            budget: what a stage has of a clock period, in ns.
+
+        Returns:
+            At least 1; no more where tools move no registers.
+        """
+
     def enable_delay(self, loads: int) -> float:
         """Time in ns through a gate that enables `loads` registers, the net to them included."""
 
@@ -74,6 +85,9 @@ class Fabric(Protocol):
 
     def rom_style(self, width: int, depth: int) -> Literal["block", "distributed"]:
         """Where a ROM of `depth` words costs less: in memory blocks or in logic."""
+
+    def rom_arrival(self, style: str) -> float:
+        """Time in ns from a clock edge until a ROM's word has settled, beyond a register's."""
 
     def rom_area(self, width: int, depth: int) -> float:
         """Price of that ROM, where it costs less."""

@@ -72,6 +72,11 @@ class GateFabric:
         del width, depth
         return "distributed"
 
+    def rom_arrival(self, style: str) -> float:
+        """Nothing: the words are constants behind registers."""
+        del style
+        return 0.0
+
     def rom_area(self, width: int, depth: int) -> float:
         """Gates for each bit."""
         return _ROM_BIT * width * depth
@@ -83,6 +88,11 @@ class GateFabric:
     def derated(self, factor: float) -> GateFabric:
         """See `Fabric`."""
         return GateFabric(self.gate_ns * factor, self.register_ns * factor)
+
+    def product_stages(self, delay: float, budget: float) -> int:
+        """One: nothing moves registers into logic."""
+        del delay, budget
+        return 1
 
     def enable_delay(self, loads: int) -> float:
         """A gate, and a tree of buffers with `_TREE` loads each."""

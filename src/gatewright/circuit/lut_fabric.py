@@ -34,6 +34,8 @@ class LutDelays:
     dsp: _Nanoseconds  # through a DSP block, from registered operands to a register
     # Of a net that enables registers, per doubling of their number; a quarter of a LUT if unknown.
     fanout: _Nanoseconds | None = None
+    # From a clock edge until a block memory's word has settled, beyond `register`; 0 if unknown.
+    memory: _Nanoseconds | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class LutFabric:
         product_luts: LUTs of a product of logic per pair of operand bits.
         logic_products: whether products that cost less in logic are mapped to logic; otherwise
             the synthesis tool decides, and every product is given the time of a DSP block.
+        pipelined_products: whether the synthesis tool moves registers that follow a product into
+            its DSP block.
     """
 
     unit: ClassVar[str] = "LUT"
@@ -73,6 +77,7 @@ class LutFabric:
     distributed_ram: bool = True
     product_luts: float = 1.0
     logic_products: bool = False
+    pipelined_products: bool = False
 
     @property
     def register_ns(self) -> float:
@@ -118,6 +123,10 @@ class LutFabric:
         in_blocks = self._block_area(width, depth)
         return "block" if self._rom_luts(width, depth) > in_blocks else "distributed"
 
+    def rom_arrival(self, style: str) -> float:
+        """See `Fabric`."""
+        return self.delays.memory or 0.0 if style == "block" else 0.0
+
     def rom_area(self, width: int, depth: int) -> float:
         """See `Fabric`."""
         return min(self._rom_luts(width, depth), self._block_area(width, depth))
@@ -156,6 +165,10 @@ class LutFabric:
             case Op.MUL:
                 return self._product_delay(*(nodes[arg].width for arg in node.args))
         return 0.0
+
+    def product_stages(self, delay: float, budget: float) -> int:
+        """See `Fabric`."""
+        return max(1, math.ceil(delay / budget)) if self.pipelined_products else 1
 
     def enable_delay(self, loads: int) -> float:
         """See `Fabric`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,7 +63,9 @@ def schedule(
     for index, node in enumerate(nodes):
         if node.op is Op.INPUT:
             port, element = node.attr
-            ready.append((0, arrival[port][element] if arrival else 0.0))
+            settled = arrival[port][element] if arrival else 0.0
+            slowest = max(slowest, settled)
+            ready.append((0, settled))
             continue
         start, time = max((ready[arg] for arg in node.args), default=(0, 0.0))
         delay = fabric.delay(node, nodes)
@@ -72,7 +73,7 @@ def schedule(
             # A multiplier takes its operands from registers and gives its product to one.
             start += time > 0
             stage[index] = start
-            stages = max(1, math.ceil(delay / budget))
+            stages = fabric.product_stages(delay, budget)
             slowest = max(slowest, delay / stages)
             ready.append((start + stages, 0.0))
             continue

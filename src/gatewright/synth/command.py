@@ -97,7 +97,7 @@ class CommandMapper(Mapper):
             # Booth recoding takes 2.0 LUT4 per pair of bits, rows of compressors 2.9. It leaves
             # operands of less than 4 bits to the next two commands.
             f"booth {products}",
-            f"alumacc -macc-only {products}",
+            f"alumacc {products}",
             "maccmap t:$macc t:$macc_v2",
             f"{self.flow} -top {top}",
         ]

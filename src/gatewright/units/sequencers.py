@@ -21,15 +21,17 @@ class Rom:
     Attributes:
         columns: raw values per lane, int64 of shape (steps, lanes), with their type.
         style: "auto", "block" or "distributed"; once a `Unit` is fitted, no more "auto".
+        arrival: ns after the clock edge at which a word has settled, beyond a register's.
     """
 
     columns: tuple[tuple[NDArray[np.int64], FixedType], ...]
     style: str = "auto"
+    arrival: float = 0.0
 
     def fitted(self, fabric: Fabric) -> Rom:
-        """The same with the cheaper style, if the style is "auto"."""
+        """The same on a fabric: with the cheaper style, if the style is "auto"."""
         style = fabric.rom_style(self.width, self.depth) if self.style == "auto" else self.style
-        return replace(self, style=style)
+        return replace(self, style=style, arrival=fabric.rom_arrival(style))
 
     @property
     def attribute(self) -> str:
@@ -55,7 +57,7 @@ class Rom:
             Stream(
                 to,
                 tuple(
-                    Element(int(low), int(high), to.frac)
+                    Element(int(low), int(high), to.frac, self.arrival)
                     for low, high in zip(values.min(axis=0), values.max(axis=0), strict=True)
                 ),
                 beats,
@@ -150,11 +152,13 @@ class BeatSequencer(Unit):
         last = np.zeros((sum(self.rounds), 1), np.int64)
         last[np.cumsum(self.rounds) - 1] = 1
         flag = FixedType(1, 1, signed=False)
-        return Rom((*self.constants.columns, (last, flag)), self.constants.style)
+        return replace(self.constants, columns=(*self.constants.columns, (last, flag)))
 
     @override
     def fitted(self, fabric: Fabric, *sources: Stream) -> BeatSequencer:
-        return replace(self, constants=replace(self.constants, style=self.rom.fitted(fabric).style))
+        whole = self.rom.fitted(fabric)
+        constants = replace(self.constants, style=whole.style, arrival=whole.arrival)
+        return replace(self, constants=constants)
 
     def busy(self, *sources: Stream) -> int:
         """See `Unit.busy`: the steps of the beat with the most."""

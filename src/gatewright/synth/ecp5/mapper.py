@@ -30,7 +30,8 @@ class Ecp5Mapper(CommandMapper):
     @property
     @override
     def flow(self) -> str:
-        return "synth_lattice -family ecp5 -noiopad"
+        # abc makes tables of up to seven inputs where it may, at twice the LUT4s for a product.
+        return "synth_lattice -family ecp5 -noiopad -nowidelut"
 
     @override
     def models(self) -> tuple[Path, ...]:

@@ -47,6 +47,7 @@ class Xilinx(Family):
             dsp_luts=self.dsp_price,
             # Half a block RAM: 18 Kb.
             block_ram=BlockRam(width=36, depth=512, luts=60),
+            pipelined_products=True,
         )
 
     @property
