@@ -48,10 +48,10 @@ def many(count: int) -> list[SweepReport]:
 
 
 def run() -> dict[str, Any]:
-    """Size in MiB; median seconds until all is drawn and the page answers.
+    """Size in MiB; median seconds until the tables are shown, and until the plots are drawn.
 
-    Beside this wall time stands the processor time of the page's main thread, which says what
-    it is on a machine that has nothing else to do.
+    Beside these wall times stands the processor time of the page's main thread, which says what
+    they are on a machine that has nothing else to do.
     """
     from playwright.sync_api import sync_playwright
 
@@ -63,7 +63,7 @@ def run() -> dict[str, Any]:
         start = time.monotonic()
         write_html([Judged(model) for model in many(CONFIGURATIONS)], file)
         written = time.monotonic() - start
-        usable, busy = [], []
+        shown, ready, busy = [], [], []
         for _ in range(REPEATS):
             browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
             page = browser.new_page()
@@ -73,7 +73,10 @@ def run() -> dict[str, Any]:
             start = time.monotonic()
             page.goto(file.as_uri(), wait_until="commit")
             page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
-            usable.append(time.monotonic() - start)
+            ready.append(time.monotonic() - start)
+            # By the page's own clock: whoever asks it from outside waits for the plots.
+            tables = page.evaluate("performance.getEntriesByName('tables')[0].startTime")
+            shown.append(tables / 1000)
             metrics = session.send("Performance.getMetrics")["metrics"]
             busy.append({each["name"]: each["value"] for each in metrics}["ThreadTime"])
             browser.close()
@@ -81,7 +84,8 @@ def run() -> dict[str, Any]:
             "configurations": CONFIGURATIONS,
             "mib": round(file.stat().st_size / 2**20, 2),
             "written_s": round(written, 1),
-            "usable_s": round(statistics.median(usable), 2),
+            "tables_s": round(statistics.median(shown), 2),
+            "plots_s": round(statistics.median(ready), 2),
             "main_thread_s": round(statistics.median(busy), 2),
         }
 

@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -26,6 +27,8 @@ from made_up import (
     make_sweep,
     make_trial,
 )
+from plotly import graph_objects as go
+from plotly.offline import get_plotlyjs
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -305,28 +308,30 @@ def test_the_page_lists_all_trials_and_shows_those_that_completed():
     places = [attrs["data-plot"] for _, attrs in page.tags if "data-plot" in attrs]
     assert places == ["trials-0"]
     plot = json.loads(page.scripts["trials-0"])
-    assert plot == json.loads(json.dumps(trial_plot(sweep.search)))
-    groups, (line,) = plot["groups"], plot["edges"]
-    found = {group["name"]: len(group["points"]) for group in groups}
+    assert plot == trial_plot(sweep.search)
+    go.Figure(plot)
+    line, *groups = plot["data"]
+    found = {trace["name"]: len(trace["x"]) for trace in groups}
     assert found == {
         "not on the front (14)": 14,
         "misses a constraint (1)": 1,
         f"on the front ({len(FRONT)})": len(FRONT),
     }
     trials = {trial.config: trial for trial in sweep.search.trials}
-    for group in groups:
-        for point in group["points"]:
-            about = point["about"].split("\n")
-            trial = trials[about[0]]
-            assert point["x"] == trial.figures["lut"] and point["y"] == trial.figures["accuracy"]
+    for trace in groups:
+        assert len(trace["x"]) == len(trace["y"]) == len(trace["hovertext"])
+        for lut, accuracy, hover in zip(trace["x"], trace["y"], trace["hovertext"], strict=True):
+            trial = trials[re.search("<b>(.*)</b>", hover)[1]]
+            assert (lut, accuracy) == (trial.figures["lut"], trial.figures["accuracy"])
             for path, value in trial.point.items():
-                assert f"{path}: {value}" in about
-            missed = "misses latency_ns<=100"
-            assert (missed in about) == (trial.number == 22) == (missed[:6] in group["name"])
+                assert f"<br>{path}: {value}" in hover
+            missed = "misses latency_ns&lt;=100"
+            assert (missed in hover) == (trial.number == 22) == (missed[:6] in trace["name"])
     best = sorted(trials[f"trial{number}"].figures["lut"] for number in FRONT)
-    assert [x for x, _ in line["points"]] == best
-    assert line["points"] == sorted(line["points"], key=lambda point: point[1])
-    assert plot["across"]["title"] == "LUT" and plot["up"]["title"] == "accuracy RTL"
+    assert line["x"] == best
+    assert line["y"] == sorted(line["y"])
+    assert plot["layout"]["xaxis"]["title"]["text"] == "LUT"
+    assert plot["layout"]["yaxis"]["title"]["text"] == "accuracy RTL"
     assert [attrs for tag, attrs in page.tags if tag == "details"][-1] == {}  # closed
     text = to_html(sweep)
     (table,) = re.findall("<summary>Table of all trials.*?</details>", text, re.S)
@@ -388,20 +393,23 @@ def test_what_costs_goes_across_and_the_line_goes_round_what_is_worse():
     plot = trial_plot(
         found(["lut", "accuracy"], ("front", 9, 0.8), ("front", 5, 0.7), ("", 9, 0.7))
     )
-    others, best = plot["groups"]
-    assert plot["edges"] == [{"points": [(5, 0.7), (9, 0.8)], "step": "hv"}]
-    assert [(point["x"], point["label"]) for point in others["points"]] == [(9, "")]
-    assert [point["label"] for point in best["points"]] == ["0", "1"]
+    line, others, best = plot["data"]
+    assert (line["x"], line["y"], line["line"]["shape"]) == ([5, 9], [0.7, 0.8], "hv")
+    assert (others["x"], others["text"]) == ([9], [""])
+    assert best["text"] == ["0", "1"]
+    assert plot["layout"]["yaxis"]["tickformat"] == ".3f"
     both_cost = trial_plot(found(["ebops", "lut"], ("front", 100, 5), ("front", 80, 9)))
-    assert both_cost["edges"] == [{"points": [(5, 100), (9, 80)], "step": "hv"}]
+    assert both_cost["data"][0]["x"] == [5, 9] and both_cost["data"][0]["line"]["shape"] == "hv"
+    assert both_cost["layout"]["yaxis"]["tickformat"] == ","
     none_costs = trial_plot(found(["accuracy", "fps"], ("front", 0.8, 5), ("front", 0.7, 9)))
-    assert none_costs["edges"] == [{"points": [(5, 0.8), (9, 0.7)], "step": "vh"}]
+    assert none_costs["data"][0]["y"] == [0.8, 0.7]
+    assert none_costs["data"][0]["line"]["shape"] == "vh"
 
 
 def test_a_front_of_three_objectives_is_no_line():
     search = found(["accuracy", "lut", "ff"], ("front", 0.8, 5, 9), ("front", 0.7, 5, 2))
-    plot = trial_plot(search)
-    assert plot["edges"] == [] and len(plot["groups"]) == 1
+    (points,) = trial_plot(search)["data"]
+    assert points["mode"] == "markers+text"
     page = to_html(make_found_sweep().model_copy(update={"search": search}))
     assert "The line joins the front" not in page
     assert "The front weighs accuracy, lut, ff" in page
@@ -439,9 +447,9 @@ def test_a_long_value_is_cut_where_a_plot_shows_it_alone():
     recipe = "[" + ", ".join(f"{{train: {{epochs: {i}}}}}" for i in range(20)) + "]"
     figures = {"accuracy": 0.5, "lut": 1}
     search = make_search(trials=[make_trial(0, point={"recipe": recipe}, figures=figures)])
-    ((point,),) = (group["points"] for group in trial_plot(search)["groups"])
-    assert "recipe: [{train: {epochs: 0}}" in point["about"] and point["about"].endswith("…")
-    assert len(point["about"]) < 150
+    (hover,) = trial_plot(search)["data"][1]["hovertext"]
+    assert "recipe: [{train: {epochs: 0}}" in hover and hover.endswith("…")
+    assert len(hover) < 150
     sweep = make_found_sweep().model_copy(update={"search": search})
     assert recipe in page_text(sweep)
 
@@ -582,10 +590,14 @@ def test_html_is_well_formed_and_asks_for_nothing():
     assert not {"link", "img", "iframe", "object", "base"} & {tag for tag, _ in page.tags}
     assert not [attrs for _, attrs in page.tags if {"src", "href", "srcset"} & attrs.keys()]
     policies = [attrs["content"] for tag, attrs in page.tags if "http-equiv" in attrs]
+    plotly = gzip.decompress(base64.b64decode(page.scripts["plotly"])).decode()
+    assert plotly == get_plotlyjs()
     own = page.scripts[None]
-    digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+               for text in (own, plotly)]  # fmt: skip
     assert policies == [
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+        "default-src 'none'; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digests[0]}' 'sha256-{digests[1]}'; img-src data: blob:"
     ]
     assert "</script" not in own and "<!--" not in own
     assert "url(" not in "".join(re.findall(r"<style>.*?</style>", to_html(make_sweep()), re.S))
@@ -657,7 +669,13 @@ def test_html_shows_text_as_text():
     assert "img" not in {tag for tag, _ in page.tags}
     assert not [attrs for _, attrs in page.tags if "onerror" in attrs]
     assert EVIL in "".join(page.text)
-    assert not {"<", ">", "&"} & set(page.scripts["trials-0"])
+    for plot in (json.loads(page.scripts["trials-0"]),):
+        # Plotly takes tags and %{...} in its texts for markup.
+        texts = [value for value in strings(plot) if "onerror" in value]
+        assert not any("<img" in value or "</script" in value for value in texts)
+        assert not any("%{x}" in value for trace in plot["data"]
+                       for value in strings(trace.get("hovertemplate", ""))
+                       if "onerror" in value)  # fmt: skip
 
 
 def strings(value):

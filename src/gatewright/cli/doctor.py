@@ -52,6 +52,7 @@ _PACKAGES = (
     ("cocotb", "simulation", "pip install cocotb", True),
     ("pyosys", "synthesis", "pip install pyosys", True),
     ("lln-libparse", "reading cell libraries (Liberty)", "pip install 'gatewright[asic]'", False),
+    ("plotly", "HTML reports", "pip install plotly", True),
     ("scikit-learn", "the model zoo", "pip install 'gatewright[zoo]'", False),
     ("sktime", "the model zoo's time series", "pip install 'gatewright[zoo]'", False),
     ("optuna", "searches", "pip install 'gatewright[explore]'", False),

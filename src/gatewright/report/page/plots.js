@@ -1,4 +1,4 @@
-// What the plots show: the trade-off of two figures, and bars per layer.
+// The plots. Plotly reads texts as markup, so names are escaped.
 
 const GOOD = "#009E73";
 const BAD = "#D55E00";
@@ -7,7 +7,69 @@ const PALETTE = [
   "#0072B2", "#E69F00", "#56B4E9", "#CC79A7", "#B79F00", "#009E73", "#D55E00", "#808080",
   "#7FB8D8", "#F2CF80", "#2F6688", "#80561F", "#E5BCD3", "#5B4F00", "#80CEB9", "#404040",
 ];
-const SYMBOLS = ["circle", "square", "triangle-up", "pentagon", "triangle-down", "hexagon"];
+const SYMBOLS = ["circle", "square", "triangle-up", "pentagon", "star-triangle-down", "hexagon"];
+
+const literal = (text) =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+let plotly = null; // the script, once it is unpacked
+
+/** Unpack Plotly and run it; the content security policy names it. */
+async function loadPlotly() {
+  const text = byId("plotly").textContent;
+  const packed =
+    Uint8Array.fromBase64?.(text) ?? Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(stream).text();
+  document.head.append(script);
+  plotly = Plotly;
+}
+
+/** The colours of the page, or of paper, for a plot's text and grid. */
+function theme(printed) {
+  const page = getComputedStyle(document.documentElement);
+  const colour = (name, paper) => (printed ? paper : page.getPropertyValue(name).trim());
+  const [ink, line, ground] = [colour("--ink", "#000"), colour("--line", "#bbb"), colour("--ground", "#fff")];
+  return { ink, line, ground };
+}
+
+function layoutOf(layout, printed = false) {
+  const { ink, line, ground } = theme(printed);
+  const axis = { gridcolor: line, linecolor: line, zeroline: false };
+  return {
+    ...layout,
+    template: "none",
+    font: { color: ink, family: "system-ui, sans-serif" },
+    paper_bgcolor: ground,
+    plot_bgcolor: ground,
+    hoverlabel: { bgcolor: ground, bordercolor: line, font: { color: ink } },
+    xaxis: { ...axis, ...layout.xaxis },
+    yaxis: { ...axis, ...layout.yaxis },
+  };
+}
+
+const drawn = new Map(); // from element to its traces and layout, to redraw it
+
+/** Draw or redraw a plot. */
+function draw(place, traces, layout, click) {
+  if (plotly === null) return;
+  const { ink } = theme(false);
+  for (const trace of traces) {
+    if (trace.meta === "ink") trace.marker = { ...trace.marker, color: ink };
+  }
+  drawn.set(place, { traces, layout });
+  plotly.react(place, traces, layoutOf(layout), { responsive: true, displayModeBar: false });
+  place.removeAllListeners?.("plotly_click");
+  if (click) place.on("plotly_click", click);
+}
+
+function repaint(printed) {
+  for (const [place, { traces, layout }] of drawn) {
+    const size = printed ? { width: 960 } : { width: undefined, autosize: true };
+    plotly.react(place, traces, { ...layoutOf(layout, printed), ...size });
+  }
+}
 
 /** The rows by their group of points. */
 function groupOf(row, front) {
@@ -17,21 +79,21 @@ function groupOf(row, front) {
 
 function hoverOf(row) {
   const told = columnsOfTable.filter((c) => c.figure && visible.has(c.key)).slice(0, 14);
-  const parts = [fullName(row), row.verdict];
+  const parts = [`<b>${literal(fullName(row))}</b>`, literal(row.verdict)];
   for (const name of new Set([...weighed(), ...told.map((c) => c.key)])) {
     const figure = figures.get(name);
     if (figure.values[row.index] === null) continue;
     const origin = originOf(figure, row.index);
     const how = origin ? `, ${origin.method}` : "";
     const value = shown(figure.values[row.index], figure.digits);
-    parts.push(`${figure.heading}: ${value}${how}`);
+    parts.push(literal(`${figure.heading}: ${value}${how}`));
   }
-  return parts.join("\n");
+  return parts.join("<br>");
 }
 
 function axisTitle(figure) {
   const methods = new Set(rows.map((row) => originOf(figure, row.index)?.method).filter(Boolean));
-  return methods.size ? `${figure.heading}, ${[...methods].join(" or ")}` : figure.heading;
+  return literal(methods.size ? `${figure.heading}, ${[...methods].join(" or ")}` : figure.heading);
 }
 
 /** Points of the two selected figures, and a line along their two-dimensional front. */
@@ -43,75 +105,107 @@ function drawTrade({ view, front }) {
   const known = view.filter(
     (row) => across.values[row.index] !== null && up.values[row.index] !== null,
   );
-  const chart = {
-    across: { title: axisTitle(across), log: byId("across-log").checked },
-    up: { title: axisTitle(up), log: byId("up-log").checked, up: true },
-    groups: [],
-    edges: [],
-    levels: levelsOf(up),
-  };
+  const traces = [];
   for (const [index] of data.models.entries()) {
     const own = known.filter((row) => row.model === index);
-    chart.edges.push(edgeOf(own, across, up));
-    chart.groups.push(...groupsOf(own, index, front, across, up));
+    traces.push(...edgeOf(own, across, up), ...pointsOf(own, index, front, across, up));
   }
-  drawChart(place, chart, (row) => openRow(row, true));
+  draw(place, traces, tradeLayout(across, up), (event) => {
+    const row = event.points[0]?.customdata;
+    if (row !== undefined) openRow(row, true);
+  });
   tellTrade(front);
 }
 
 function edgeOf(own, across, up) {
   const edge = frontOf(own, [across.name, up.name]);
-  const points = own
+  const ends = own
     .filter((row) => edge.has(row.index))
     .map((row) => [across.values[row.index], up.values[row.index]])
     .sort((a, b) => a[0] - b[0]);
-  return { points, step: across.better === "less" ? "hv" : "vh" };
+  if (ends.length < 2) return [];
+  return [
+    {
+      x: ends.map(([x]) => x),
+      y: ends.map(([, y]) => y),
+      mode: "lines",
+      line: { shape: across.better === "less" ? "hv" : "vh", width: 1.5, dash: "dot", color: GOOD },
+      hoverinfo: "skip",
+      showlegend: false,
+    },
+  ];
 }
 
-function groupsOf(own, model, front, across, up) {
-  const held = new Map();
-  for (const row of own) {
-    const name = groupOf(row, front);
-    held.set(name, [...(held.get(name) ?? []), row]);
-  }
+function pointsOf(own, model, front, across, up) {
+  const groups = Map.groupBy ? Map.groupBy(own, (row) => groupOf(row, front)) : grouped(own, front);
   const few = own.filter((row) => front.has(row.index)).length <= 15;
   const all = !several && own.length <= 12;
   const labelled = (row) => few && (front.has(row.index) || all);
-  return [...held].map(([name, group]) => ({
-    name: several ? `${data.models[model].name}: ${name}` : name,
-    colour: colourOf(name, model),
-    faint: name === "not on the front",
-    points: group.map((row) => ({
-      x: across.values[row.index],
-      y: up.values[row.index],
-      row: row.index,
-      symbol: symbolOf(name, model),
-      open: row.state === "open" && name !== "on the front",
-      size: row.index === state.open ? 17 : name === "not on the front" ? 9 : 12,
-      label: labelled(row) ? row.config : "",
-      below: name !== "on the front",
-      about: () => hoverOf(row),
-    })),
+  return [...groups].map(([name, held]) => ({
+    x: held.map((row) => across.values[row.index]),
+    y: held.map((row) => up.values[row.index]),
+    customdata: held.map((row) => row.index),
+    text: held.map((row) => (labelled(row) ? literal(row.config) : "")),
+    hovertext: held.map(hoverOf),
+    hovertemplate: "%{hovertext}<extra></extra>",
+    mode: held.some(labelled) ? "markers+text" : "markers",
+    textposition: name === "on the front" ? "top center" : "bottom center",
+    textfont: { size: 11 },
+    marker: markerOf(name, model, held),
+    name: several ? `${literal(data.models[model].name)}: ${name}` : name,
+    cliponaxis: false,
   }));
 }
 
-function colourOf(group, model) {
+function grouped(own, front) {
+  const groups = new Map();
+  for (const row of own) {
+    const name = groupOf(row, front);
+    groups.set(name, [...(groups.get(name) ?? []), row]);
+  }
+  return groups;
+}
+
+function markerOf(group, model, held) {
   const own = PALETTE[model % PALETTE.length];
-  if (group === "verification failed") return BAD;
-  return several ? own : group === "on the front" ? GOOD : "#808080";
+  const colour = { "on the front": several ? own : GOOD, "verification failed": BAD };
+  const hollow = group === "not on the front";
+  const symbols = held.map((row) => {
+    if (group === "verification failed") return "x";
+    if (group === "on the front") return "diamond";
+    return `${several ? SYMBOLS[model % SYMBOLS.length] : "circle"}${row.state === "open" ? "-open" : ""}`;
+  });
+  const sizes = held.map((row) => (row.index === state.open ? 17 : hollow ? 9 : 12));
+  const line = { width: 1, color: theme(false).ground };
+  const grey = several ? own : "#808080";
+  return { color: colour[group] ?? grey, symbol: symbols, size: sizes, line, opacity: hollow ? 0.75 : 1 };
 }
 
-function symbolOf(group, model) {
-  if (group === "verification failed") return "x";
-  if (group === "on the front") return "diamond";
-  return several ? SYMBOLS[model % SYMBOLS.length] : "circle";
-}
-
-/** The accuracy of the float model, against accuracies of a single model. */
-function levelsOf(up) {
-  const { float } = data.models[0];
-  const compared = up.name.startsWith("accuracy") && up.name !== "accuracy_float";
-  return several || float === null || !compared ? [] : [{ y: float, label: "float model" }];
+function tradeLayout(across, up) {
+  const shapes = [];
+  const annotations = [];
+  for (const model of data.models) {
+    if (model.float === null || !up.name.startsWith("accuracy") || up.name === "accuracy_float") continue;
+    if (several) continue;
+    const line = { width: 1, dash: "dash", color: "#808080" };
+    shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: model.float, y1: model.float, line });
+    const place = { xref: "paper", x: 0, xanchor: "left", y: model.float, yanchor: "bottom" };
+    annotations.push({ ...place, text: "float model", showarrow: false, font: { size: 11 } });
+  }
+  const axis = (figure, log) => ({
+    title: { text: axisTitle(figure), standoff: 12 },
+    type: log.checked ? "log" : "linear",
+    tickformat: figure.digits >= 3 ? ".3f" : log.checked ? "" : ",",
+  });
+  return {
+    height: Math.max(320, Math.min(460, innerHeight * 0.6)),
+    margin: { l: 60, r: 30, t: 40, b: 50 },
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
+    xaxis: axis(across, byId("across-log")),
+    yaxis: axis(up, byId("up-log")),
+    shapes,
+    annotations,
+  };
 }
 
 function tellTrade(front) {
@@ -131,8 +225,7 @@ function tellTrade(front) {
       `all and better in one${each}. A configuration that failed verification or misses a constraint ` +
       "of its search is never on it.";
   byId("trade-caption").textContent =
-    `◆ ${front.size} on the front. ${rule} The dotted line is the front of the two axes alone. ` +
-    "Drag across the plot to zoom, double-click to see all; a click on a point opens the configuration.";
+    `◆ ${front.size} on the front. ${rule} The dotted line is the front of the two axes alone.`;
 }
 
 /** The configurations whose layers are shown: those compared, else the front, else the first. */
@@ -162,6 +255,7 @@ function layerFigures() {
 function drawLayers(found) {
   const heading = byId("layer-figure").value;
   const held = layeredRows(found).filter((row) => layersOf(row));
+  const place = byId("layer-plot");
   const layers = [...new Set(held.flatMap((row) => layersOf(row)[0].cells))];
   const valueOf = (row, layer) => {
     const columns = layersOf(row);
@@ -169,13 +263,33 @@ function drawLayers(found) {
     return column?.values[columns[0].cells.indexOf(layer)] ?? null;
   };
   const used = layers.filter((layer) => held.some((row) => valueOf(row, layer) !== null));
-  const figure = layerFigures().get(heading);
+  const adds = layerFigures().get(heading)?.adds;
+  const labels = held.map((row) => literal(fullName(row)));
   const colours = used.map((layer) => PALETTE[layers.indexOf(layer) % PALETTE.length]);
-  const bars = held.map((row) => ({
-    label: fullName(row),
-    parts: used.map((layer, at) => ({ layer, value: valueOf(row, layer), colour: colours[at] })),
+  const traces = used.map((layer, at) => ({
+    type: "bar",
+    orientation: "h",
+    y: held.map((_, index) => index),
+    x: held.map((row) => valueOf(row, layer)),
+    marker: { color: colours[at] },
+    hovertext: held.map((row) => literal(`${fullName(row)}, ${layer}: ${valueOf(row, layer) ?? "?"} ${heading}`)),
+    hovertemplate: "%{hovertext}<extra></extra>",
+    showlegend: false,
   }));
-  byId("layer-plot").replaceChildren(barsOf(bars, heading, figure?.adds));
+  const perRow = adds ? 34 : Math.max(34, 16 * used.length);
+  draw(place, traces, {
+    barmode: adds ? "stack" : "group",
+    height: 80 + perRow * Math.max(1, held.length),
+    margin: { l: 20, r: 20, t: 10, b: 50 },
+    xaxis: { title: { text: literal(heading) }, rangemode: "tozero", tickformat: "," },
+    yaxis: {
+      tickvals: held.map((_, index) => index),
+      ticktext: labels,
+      automargin: true,
+      autorange: "reversed",
+      showgrid: false,
+    },
+  });
   byId("layer-legend").replaceChildren(
     ...used.map((layer, at) => {
       const dot = make("span", { class: "dot" });
@@ -183,30 +297,8 @@ function drawLayers(found) {
       return make("li", null, dot, layer);
     }),
   );
-  const origin = data.origins[figure?.origin];
+  const origin = data.origins[layerFigures().get(heading)?.origin];
   byId("layer-caption").textContent = `${heading} per layer: ${origin?.text ?? ""}. Shown: ${
     state.compared.length ? "the configurations compared" : state.open !== null ? "the configuration that is open"
       : "the front"}.`;
-}
-
-/** Bars of numbers, a line per label: their parts in a row if they add up, else one below the other. */
-function barsOf(bars, heading, adds) {
-  const sums = bars.map(({ parts }) => parts.reduce((sum, part) => sum + (part.value ?? 0), 0));
-  const most = Math.max(1e-9, ...(adds ? sums : bars.flatMap(({ parts }) => parts.map((part) => part.value ?? 0))));
-  const lines = bars.flatMap(({ label, parts }, at) => {
-    const known = parts.filter((part) => part.value !== null);
-    const strips = known.map((part) => {
-      const strip = make("i", { title: `${label}, ${part.layer}: ${part.value} ${heading}`, "data-value": String(part.value) });
-      strip.style.width = `${(100 * Math.max(0, part.value)) / most}%`;
-      strip.style.background = part.colour;
-      return strip;
-    });
-    const total = adds && known.length ? sums[at].toLocaleString("en", { maximumFractionDigits: 3 }) : "";
-    return [
-      make("span", { class: "bar-label" }, label),
-      make("span", { class: adds ? "bar-parts" : "bar-parts beside" }, ...strips),
-      make("span", { class: "number" }, total),
-    ];
-  });
-  return make("div", { class: "bars" }, ...lines);
 }

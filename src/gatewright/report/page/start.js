@@ -170,7 +170,7 @@ function showLayerChoices() {
   if (area) byId("layer-figure").value = area.heading;
 }
 
-function start() {
+async function start() {
   showStatus();
   showRemarks();
   showShared();
@@ -189,14 +189,25 @@ function start() {
     byId("filters").hidden = true;
   }
   refresh();
+  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  performance.mark("tables");
+  await loadPlotly();
+  refresh();
   for (const place of document.querySelectorAll("[data-plot]")) {
-    drawChart(place, JSON.parse(byId(place.dataset.plot).textContent));
+    const { data: traces, layout } = JSON.parse(byId(place.dataset.plot).textContent);
+    draw(place, traces, layout);
   }
-  const drawn = () => setTimeout(() => (document.documentElement.dataset.ready = "yes"));
-  requestAnimationFrame(drawn);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaint(false));
+  addEventListener("beforeprint", () => repaint(true));
+  addEventListener("afterprint", () => repaint(false));
+  document.documentElement.dataset.ready = "yes";
 }
 
-start();
+start().catch((error) => {
+  for (const place of document.querySelectorAll(".plot")) {
+    place.textContent = `No plot (${error.message}); the tables hold the same figures.`;
+  }
+});
 
 // On paper everything is open.
 addEventListener("beforeprint", () => {
