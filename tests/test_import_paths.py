@@ -10,6 +10,7 @@ PATHS = {
     "gatewright.errors": ("DesignFailure", "InputError", "UnsupportedError"),
     "gatewright.fixed": ("FixedType", "cast", "from_float", "to_float"),
     "gatewright.options": ("ConvertOptions",),
+    "gatewright.simulate.packing": ("pack", "unpack"),
     "gatewright.synth": ("synthesize", "synthesize_files", "export_netlist"),
 }
 

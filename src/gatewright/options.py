@@ -18,6 +18,7 @@ Io = Literal["parallel", "stream"]
 Strategy = Literal["latency", "resource", "distributed_arithmetic"]
 Inference = Literal["safe", "hls4ml"]
 Handshake = Literal["stall", "slice", "credit"]
+BusWidth = Literal[32, 64, 128, 256, 512]
 
 STRATEGIES: tuple[str, ...] = get_args(Strategy)
 #: Hardware settings per layer that hls4ml does not have; the first choice is the default.
@@ -72,6 +73,8 @@ class ConvertOptions:
             cheapest that meets the clock.
         register_ports: Whether all paths from and to ports of the top are registered.
         check_frames: Whether the top drops frames in which tlast comes too early or too late.
+        bus_width: Width of tdata at all ports of the top in bits, 32 to 512: tensors are
+            transferred as words of a bus; by default `tdata` is as wide as a beat.
     """
 
     io: str = "parallel"
@@ -92,6 +95,7 @@ class ConvertOptions:
     handshake: Handshake | None = None
     register_ports: bool = False
     check_frames: bool = False
+    bus_width: BusWidth | None = None
 
 
 class Preset(BaseModel):
@@ -157,9 +161,12 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
         ("strategy", resolved.strategy, STRATEGIES),
         ("inference", resolved.inference, get_args(Inference)),
         ("handshake", resolved.handshake, get_args(Handshake)),
+        ("bus width", resolved.bus_width, get_args(BusWidth)),
     ):
         if value is not None and value not in choices:
-            raise InputError(f"{name} '{value}' does not exist; choose from {', '.join(choices)}")
+            raise InputError(
+                f"{name} '{value}' does not exist; choose from {', '.join(map(str, choices))}"
+            )
     check_clock(resolved.clock_ns)
     low, high = DERATES
     if not low <= resolved.derate <= high:

@@ -114,3 +114,25 @@ def test_all_that_is_built_is_counted(reuse_factor, handshake):
     multipliers = sum(module.multipliers or 0 for module in made.modules.values())
     assert (total["dsp"] > 0) == (reuse_factor > 1)
     assert total["dsp"] <= multipliers or reuse_factor == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "mapped_ff", "mapped_lut"),
+    [
+        ((64, 5, 320, 1), 324, 11),
+        ((32, 2, 40, 1), 42, 5),
+        ((480, 1, 64, 8), 484, 428),
+        ((8, 75, 32, 19), 42, 20),
+        ((32, 19, 8, 75), 40, 40),
+        ((24, 25, 64, 10), 138, 368),
+        ((64, 10, 24, 25), 104, 306),
+        ((64, 38, 96, 25), 201, 438),
+        ((320, 1, 512, 1), 0, 0),
+    ],
+)
+def test_converters_of_a_bus_are_as_yosys_mapped_them(sizes, mapped_ff, mapped_lut):
+    parameters = dict(zip(("InWidth", "InBeats", "OutWidth", "OutBeats"), sizes, strict=True))
+    model = load_cost_model(TARGET)
+    found = model.cost(library_counts("gw_gearbox", parameters, model.rules))
+    assert found.ff == mapped_ff
+    assert abs(found.lut - mapped_lut) <= 2 + 0.15 * mapped_lut

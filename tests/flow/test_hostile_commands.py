@@ -354,6 +354,7 @@ BOUNDS = [
     (("convert", "--clock", "1e-300"), "from 0.01 to 1e+06 ns"),
     (("convert", "--clock", "inf"), "from 0.01 to 1e+06 ns"),
     (("convert", "--target-ii", "9" * 31), "from 1 to 2147483647"),
+    (("convert", "--bus-width", "48"), "choose from 32, 64, 128, 256, 512"),
     (("convert", "--reuse", "9" * 31), "from 1 to 2147483647"),
     (("convert", "--precision", "fixed<99999999999,6>"), "from 1 to 1024 bits"),
     (("convert", "--precision", "fixed<6,99999999999>"), "from -4096 to 4096"),

@@ -237,6 +237,9 @@ def test_ports_in_words():
         "s_axis: image 28x28x1, ufixed<8,0>; 784 beats of 1 element, 8 bits",
         "m_axis: digit 10, fixed<16,6>; a beat of 10 elements, 160 bits",
     ]
+    (port, *_) = make_streamed_report().ports
+    words = port.model_copy(update={"words": 12, "width": 64})
+    assert port_text(words).endswith("784 beats of 1 element, in 12 words of 64 bits")
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ class Unit:
     depth: int = 1
     body: str = "{module} #({parameters}) u_dut ({ports});"
     probe: str = ""  # an internal signal that counts the beats held
+    model: Callable[[Unit], Model] | None = None  # one of its own, if the above does not say it
 
 
 @dataclass
@@ -66,8 +67,11 @@ class Model:
     offers: deque[int] = field(default_factory=deque)
     sets: int = 0
 
-    def look(self, beat: int | None, out_ready: bool) -> tuple[bool, int | None]:
-        """Whether the unit must be ready for `beat`, and which beat it must offer, if any."""
+    def look(self, beat: int | None, out_ready: bool) -> tuple[bool | None, int | None]:
+        """Whether the unit must be ready for `beat`, and which beat it must offer, if any.
+
+        None if it is free to be ready or not.
+        """
         if self.unit.depth == 0:
             return out_ready, beat
         offer = self.offers[0] if self.offers else None
@@ -87,6 +91,22 @@ class Model:
                 self.offers.extend(self.unit.function(self.taken, self.sets))
                 self.sets += 1
                 self.taken = []
+
+    def check_rate(self, came: list[int], left: list[int], rate: int) -> None:
+        """Hold the cycles in which beats came and left at full rate against what theory allows.
+
+        A beat that comes in cycle c of a unit that reduces n beats to m, one of them being 1: the
+        first result leaves in cycle c + n, and then the narrower side moves a beat in every cycle.
+
+        Args:
+            came: cycles since reset.
+            left: cycles since reset.
+            rate: how many cycles those are.
+        """
+        latency = self.unit.beats_in if self.unit.depth else 0
+        sets = np.cumsum(np.resize(np.atleast_1d(self.unit.beats_out), rate))
+        assert came == [0, *sets[sets < rate]]
+        assert left == list(np.arange(rate)[latency :: self.unit.beats_in])
 
 
 def elements(beat: int, lanes: int, width: int) -> list[int]:
@@ -305,7 +325,8 @@ def check(
 
 def _follow(unit: Unit, resets: list[bool], samples: list[list[str]], *, probe: bool) -> None:
     """Compare the trace of one unit with its model, then with what theory allows at full rate."""
-    model = Model(unit)
+    followed = unit.model or Model
+    model = followed(unit)
     came: list[int] = []  # cycles since the first reset
     left: list[int] = []
     start = resets.index(False)
@@ -315,7 +336,7 @@ def _follow(unit: Unit, resets: list[bool], samples: list[list[str]], *, probe: 
         in_data, out_data, held = (int(word, 16) for word in sample[4:])
         if not reset:
             ready, offer = model.look(in_data if in_valid else None, out_ready)
-            got = (in_ready, out_data if out_valid else None)
+            got = (in_ready if ready is not None else None, out_data if out_valid else None)
             where = f"{unit.module} {unit.parameters}, cycle {cycle}"
             assert got == (ready, offer), f"{where}: (in_ready, beat offered)"
             if probe:
@@ -327,17 +348,11 @@ def _follow(unit: Unit, resets: list[bool], samples: list[list[str]], *, probe: 
             empty += out_ready and not out_valid
             model.clock(in_data if taken else None, given)
         if reset:
-            model = Model(unit)
+            model = followed(unit)
     assert full > 10, f"{unit.module} {unit.parameters}: never full"
     assert empty > 10, f"{unit.module} {unit.parameters}: never empty"
 
-    # A beat that comes in cycle c of a unit that reduces n beats to m, one of them being 1: the
-    # first result leaves in cycle c + n, and then the narrower side moves a beat in every cycle.
     rate = resets.index(True, start) - start
-    latency = unit.beats_in if unit.depth else 0
-    steady = np.arange(rate)
-    sets = np.cumsum(np.resize(np.atleast_1d(unit.beats_out), rate))
-    in_cycles = [0, *sets[sets < rate]]
-    out_cycles = steady[latency :: unit.beats_in]
-    assert [cycle for cycle in came if cycle < rate] == in_cycles
-    assert [cycle for cycle in left if cycle < rate] == list(out_cycles)
+    followed(unit).check_rate(
+        [cycle for cycle in came if cycle < rate], [cycle for cycle in left if cycle < rate], rate
+    )

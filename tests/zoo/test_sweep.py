@@ -80,6 +80,7 @@ def test_every_option_of_a_conversion_can_be_set(tmp_path):
         "handshake": "credit",
         "register_ports": True,
         "check_frames": True,
+        "bus_width": 64,
     }
     write(tmp_path, change("configs", 0, to={"name": "x", "bits": 6, "conversion": asked}))
     options = load_sweep(tmp_path).configs[0].options

@@ -234,6 +234,7 @@ def convert(
     handshake: options.Handshake = None,
     register_ports: options.RegisterPorts = False,
     check_frames: options.CheckFrames = False,
+    bus_width: options.BusWidth = None,
     derate: options.Derate = None,
     name: options.TopName = None,
     as_json: options.Json = False,
@@ -262,6 +263,7 @@ def convert(
         handshake=handshake,
         register_ports=register_ports,
         check_frames=check_frames,
+        bus_width=bus_width,
     )
     stamp = run(model, weights, chosen, output, name=name, progress=_progress.begin(output))
     with held(output):
@@ -356,6 +358,7 @@ def estimate(
     ] = None,
     clock: options.Clock = None,
     handshake: options.Handshake = None,
+    bus_width: options.BusWidth = None,
     as_json: options.Json = False,
 ) -> None:
     """Estimate resources, latency and Fmax per layer without synthesis."""
@@ -373,6 +376,7 @@ def estimate(
         "settings": tuple(_setting(text) for text in settings or ()),
         "target_ii": target_ii,
         "handshake": handshake,
+        "bus_width": bus_width,
     }
     if (model / "convert.json").is_file():
         if weights is not None or any(chosen.values()):

@@ -74,6 +74,10 @@ CheckFrames = Annotated[
     bool,
     typer.Option("--check-frames", help="Drop frames with tlast too early or too late."),
 ]
+BusWidth = Annotated[
+    int | None,
+    typer.Option(help="Bits of tdata at all ports: 32, 64, 128, 256 or 512; by default a beat."),
+]
 Derate = Annotated[
     float | None,
     typer.Option(help="Factor on the times of the target's delay model; default 1."),

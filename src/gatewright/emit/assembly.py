@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gatewright.emit.layers import LayerModule
     from gatewright.emit.protocol import Protocol
     from gatewright.kernels import Tensor
-    from gatewright.options import Handshake
+    from gatewright.options import BusWidth, Handshake
     from gatewright.targets import Target
 
 
@@ -68,9 +68,10 @@ def assemble(
     *,
     register_ports: bool = False,
     check_frames: bool = False,
+    bus_width: BusWidth | None = None,
 ) -> Assembly:
     """Build the modules of a design and join them; the arguments are those of `emit`."""
-    protocol = AxiStream(check_frames)
+    protocol = AxiStream(check_frames, bus_width)
     pipeline = build_modules(design, target, clock_ns, handshake)
     layers = identifiers([module.kernels[0].layer for module in pipeline.layers])
     modules = {f"u_{layer}": module for layer, module in zip(layers, pipeline.layers, strict=True)}
@@ -138,7 +139,11 @@ def _balance(
     design: Design, modules: Mapping[str, LayerModule], depths: Mapping[str, int]
 ) -> Balance:
     if not all(module.in_lock_step for module in modules.values()):
-        return Elastic(depths, {instance: module.bursts for instance, module in modules.items()})
+        return Elastic(
+            depths,
+            {instance: module.bursts for instance, module in modules.items()},
+            {instance: module.pauses for instance, module in modules.items()},
+        )
     stages = {instance: module.delays for instance, module in modules.items()}
     if not any(module.free for module in modules.values()):
         return LockStep(stages)

@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from graphlib import TopologicalSorter
 from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from typing_extensions import override
 
 from gatewright.emit.credit import CreditNets
+from gatewright.fixed import FixedType
 from gatewright.rtl.identifiers import identifiers
-from gatewright.units import Fifo, Resize, Stream, resized
+from gatewright.units import Element, Fifo, Gearbox, Resize, Stream, resized
 from gatewright.units.unit import paced
 
 if TYPE_CHECKING:
@@ -241,7 +243,7 @@ class FrameCheck(Glue):
 class Between(Glue):
     """A unit between modules."""
 
-    unit: Fifo | Resize
+    unit: Fifo | Gearbox | Resize
 
     @property
     @override
@@ -341,6 +343,21 @@ class Resizer(Between):
 
 
 @dataclass(frozen=True)
+class Converter(Between):
+    """Makes words of a bus of a stream's beats, or the other way round."""
+
+    kind = "converter"
+    module = Gearbox.module
+
+    unit: Gearbox
+
+    @property
+    @override
+    def latency(self) -> int:
+        return int(self.times(np.arange(self.sources[0].stream.beats))[0])
+
+
+@dataclass(frozen=True)
 class Part:
     """A layer's module to be joined with others.
 
@@ -396,10 +413,12 @@ class Elastic:
     Attributes:
         depths: measured depths of FIFOs in beats, by instance name.
         bursts: by instance, see `LayerModule.bursts`.
+        pauses: by instance, see `LayerModule.pauses`.
     """
 
     depths: Mapping[str, int]
     bursts: Mapping[str, tuple[int, ...]]
+    pauses: Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -499,6 +518,7 @@ class _Joiner:
     ) -> None:
         self.inputs, self.outputs, self.parts, self.balance = inputs, outputs, parts, balance
         self.ports = ports
+        self.transfers = {tensor.name: port.beats for tensor, _, port in inputs}
         carried = {tensor.name: (tensor, stream) for tensor, stream, _ in inputs}
         carried |= {part.output.name: (part.output, part.result) for part in parts}
         names = identifiers(list(carried))
@@ -535,7 +555,7 @@ class _Joiner:
             source = read[tensor.name].pop(0)
             if isinstance(self.balance, Credit):
                 source = self._collected(source, self.balance, number)
-            source = self._sliced(self._resized(source, port.lanes))
+            source = self._sliced(self._converted(self._resized(source, port.lanes), port))
             self.nodes.append(Exit("", (source,), (), port))
         return Interconnect(tuple(self.links), tuple(self.nodes))
 
@@ -550,11 +570,27 @@ class _Joiner:
             stages.append(partial(_frame_check, port))
         if self.ports.registered:
             stages.append(_slice)
-        names = ("port", "whole")[: len(stages)]
-        sources = [self._link(replace(link, name=f"{link.name}_{name}")) for name in names]
+        if port.bus_width:
+            stages.append(partial(_from_bus, port))
+        names = ("port", "whole", "words")[: len(stages)]
+        outside = replace(link, stream=_outside(port, link.stream))
+        sources = [self._link(replace(outside, name=f"{link.name}_{name}")) for name in names]
         links = [*sources, link]
         passed = [stage(*pair) for stage, pair in zip(stages, pairwise(links), strict=True)]
         return [Entry("", (), (links[0],), port), *passed]
+
+    def _converted(self, source: Link, port: Port) -> Link:
+        """What leaves, as a port has it."""
+        if not port.bus_width:
+            return source
+        beats = source.stream.beats
+        if isinstance(self.balance, Elastic) and port.beats > beats > 1:
+            # A bus that takes less than a beat a clock must not stand still while a border passes.
+            source = self._buffered(source, self.balance, beats, forked=False)
+        stream = _outside(port, source.stream)
+        result = self._link(replace(source, name=f"{source.name}_words", stream=stream))
+        self.nodes.append(_to_bus(port, source, result))
+        return result
 
     def _sliced(self, source: Link) -> Link:
         """What leaves, behind a FIFO of two beats if outputs are registered."""
@@ -606,10 +642,14 @@ class _Joiner:
             stages = self.balance.stages.get(part.instance)
             return self._delayed(source, stages[index]) if stages else source
         forked = self.count[source.tensor.name] > 1
-        enters = any(tensor.name == source.tensor.name for tensor, _, _ in self.inputs)
-        if enters and not forked:
-            return source
         burst = self.balance.bursts[part.instance][index]
+        if self.transfers.get(source.tensor.name, 0) > source.stream.beats > 1:
+            # A bus that brings less than a beat a clock must not stand still meanwhile.
+            pause = self.balance.pauses[part.instance][index]
+            pace = self.transfers[source.tensor.name] / source.stream.beats
+            burst = max(burst, ceil(pause / pace))
+        elif source.tensor.name in self.transfers and not forked:
+            return source
         return self._buffered(source, self.balance, burst, forked=forked)
 
     def _delayed(self, source: Link, depth: int) -> Link:
@@ -652,6 +692,24 @@ def _slice(source: Link, result: Link) -> Node:
 
 def _frame_check(port: Port, source: Link, result: Link) -> Node:
     return FrameCheck(f"u_{result.name}_frame", (source,), (result,), port)
+
+
+def _outside(port: Port, stream: Stream) -> Stream:
+    """How a port carries a stream: as it is, or as words of a bus."""
+    if not port.bus_width:
+        return stream
+    word = FixedType(port.bus_width, port.bus_width, signed=False)
+    return Stream(word, (Element.of(word),), port.beats)
+
+
+def _from_bus(port: Port, source: Link, result: Link) -> Node:
+    unit = Gearbox(source.stream.bits, result.stream, port.beat_width)
+    return Converter(f"u_{result.name}_converter", (source,), (result,), unit)
+
+
+def _to_bus(port: Port, source: Link, result: Link) -> Node:
+    unit = Gearbox(port.beat_width, result.stream, result.stream.bits)
+    return Converter(f"u_{result.name}_converter", (source,), (result,), unit)
 
 
 def predict(joined: Interconnect, modules: Mapping[str, LayerModule]) -> tuple[int, int]:

@@ -236,6 +236,12 @@ class LayerModule:
             for source, join in zip(self.sources, self.joins, strict=True)
         )
 
+    @property
+    def pauses(self) -> tuple[int, ...]:
+        """Per input, clock cycles in a row in which nothing is taken, at most, at full rate."""
+        inside = sum(placed.unit.pause() for placed in self.units)
+        return tuple(sum((placed.unit.pause() for placed in join), inside) for join in self.joins)
+
     def measure(self, tensors: int = 4) -> tuple[int, int]:
         """Latency from the first beat offered to the first that leaves, and initiation interval."""
         arrivals = [np.arange(tensors * source.beats) for source in self.sources]

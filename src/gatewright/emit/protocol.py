@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,10 +15,12 @@ from gatewright.emit.netlist import (
     Comment,
     Concat,
     Connections,
+    Expression,
     Instance,
     Item,
     Literal,
     ModulePort,
+    Mux,
     Net,
     Select,
     StreamNets,
@@ -29,6 +31,7 @@ from gatewright.rtl.manifest import Port
 
 if TYPE_CHECKING:
     from gatewright.kernels import Tensor
+    from gatewright.options import BusWidth
 
 
 @dataclass(frozen=True)
@@ -84,40 +87,50 @@ class AxiStream(Protocol):
     Attributes:
         checked: whether tlast is read at inputs, and an output tells of frames that it ends too
             early or too late.
+        bus_width: bits of tdata, if all ports have the same: tensors then pass as words, and tkeep
+            tells at outputs which bytes of one are data.
     """
 
     checked: bool = False
+    bus_width: BusWidth | None = None
 
     title = "AXI4-Stream"
     ready_path = "m_axis_tready to s_axis_tready"
 
     @override
     def inputs(self, tensors: Sequence[tuple[Tensor, int]]) -> tuple[Port, ...]:
-        return tuple(replace(port, checked=self.checked) for port in _ports(tensors, "s_axis"))
+        return tuple(replace(port, checked=self.checked) for port in self._ports(tensors, "s_axis"))
 
     @override
     def outputs(self, tensors: Sequence[tuple[Tensor, int]]) -> tuple[Port, ...]:
-        return _ports(tensors, "m_axis")
+        keep = self.bus_width is not None
+        return tuple(replace(port, keep=keep) for port in self._ports(tensors, "m_axis"))
+
+    def _ports(self, tensors: Sequence[tuple[Tensor, int]], prefix: str) -> Iterator[Port]:
+        for port in _ports(tensors, prefix):
+            width = self.bus_width or port.tdata_width
+            yield replace(port, bus_width=self.bus_width, tdata_width=width)
 
     @override
     def enter(self, port: Port, stream: StreamNets) -> Attached:
         valid, ready, last, data = _nets(port)
         unread = "padding" if port.checked else "padding; tlast is redundant here"
-        width = port.lanes * port.width
+        if port.bus_width:
+            unread = "redundant here"
         error = Net(f"{port.prefix}_frame_error", comment="a frame was dropped, since reset")
         return Attached(
             (
                 ModulePort("input", valid, _carried(port)),
                 ModulePort("output", ready),
                 ModulePort("input", last if port.checked else replace(last, unread=unread)),
-                ModulePort("input", replace(data, unread=unread)),
+                ModulePort("input", data if port.bus_width else replace(data, unread=unread)),
                 *((ModulePort("output", error),) if port.checked else ()),
             ),
             (
                 Comment(f"{port.tensor} enters"),
                 Assign(stream.valid.ref, valid.ref),
                 Assign(ready.ref, stream.ready.ref),
-                Assign(stream.data.ref, Select(data.ref, width - 1, 0)),
+                Assign(stream.data.ref, Select(data.ref, port.data_bits - 1, 0)),
             ),
         )
 
@@ -144,6 +157,7 @@ class AxiStream(Protocol):
                 ModulePort("output", valid, _carried(port)),
                 ModulePort("input", ready),
                 ModulePort("output", last),
+                *((ModulePort("output", _keep(port)),) if port.keep else ()),
                 ModulePort("output", data),
             ),
             (
@@ -152,6 +166,7 @@ class AxiStream(Protocol):
                 Assign(stream.ready.ref, ready.ref),
                 Assign(data.ref, word),
                 marker,
+                *((Assign(_keep(port).ref, _kept(port)),) if port.keep else ()),
             ),
         )
 
@@ -189,6 +204,19 @@ def _nets(port: Port) -> tuple[Net, Net, Net, Net]:
         Net(f"{port.prefix}_tlast"),
         Net(f"{port.prefix}_tdata", port.tdata_width),
     )
+
+
+def _keep(port: Port) -> Net:
+    return Net(f"{port.prefix}_tkeep", port.keep_bits)
+
+
+def _kept(port: Port) -> Expression:
+    """Which bytes of a word are data: all, but in the last one."""
+    every = Literal((1 << port.keep_bits) - 1, port.keep_bits)
+    last = Literal(port.last_keep, port.keep_bits)
+    if port.beats == 1 or last == every:
+        return last
+    return Mux(_nets(port)[2].ref, last, every)
 
 
 def _carried(port: Port) -> str:

@@ -8,6 +8,7 @@ from gatewright.emit.circuit_module import port_names
 from gatewright.emit.credit import CreditNets
 from gatewright.emit.interconnect import (
     Collector,
+    Converter,
     Entry,
     Exit,
     Fork,
@@ -27,7 +28,10 @@ from gatewright.emit.netlist import (
     Instance,
     Item,
     Module,
+    Net,
+    Select,
     StreamNets,
+    Zeros,
     clock_ports,
 )
 
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 
     from gatewright.emit.interconnect import Interconnect, Link
     from gatewright.emit.protocol import Attached, Protocol
+    from gatewright.rtl.manifest import Port
 
 
 def top_module(
@@ -66,10 +71,8 @@ def top_module(
     items = _items(joined, attached, protocol)
     clocked = any(isinstance(i, Instance) and i.connections.get("clk") for i in items)
     outside = [*(e.port for e in joined.entries), *(e.port for e in joined.exits)]
-    whole = all(port.beats == 1 for port in outside)
     header = (
-        f"{name}: {protocol.title} ports, {'a tensor' if whole else 'a pixel'} per beat, "
-        "element 0 lowest.",
+        f"{name}: {protocol.title} ports, {_carried(outside)}, element 0 lowest.",
         rate,
         f"Cuts no path at its inputs{_ready_paths(joined, protocol)}.",
         "Reset clears what is in flight.",
@@ -78,6 +81,13 @@ def top_module(
     clock = clock_ports("synchronous, active high", "" if clocked else "nothing here is clocked")
     ports = (*clock, *(port for each in attached.values() for port in each.ports))
     return Module(name, header, ports, items)
+
+
+def _carried(ports: list[Port]) -> str:
+    """What beats of ports are."""
+    if ports[0].bus_width:
+        return f"tensors in words of {ports[0].bus_width} bits"
+    return f"{'a tensor' if all(port.beats == 1 for port in ports) else 'a pixel'} per beat"
 
 
 def _items(
@@ -107,6 +117,8 @@ def _items(
                 items.append(Instance(node.module, node.instance, connections, node.parameters))
             case Gate():
                 items.extend(_gate(node))
+            case Converter():
+                items.extend(_converter(node))
             case Collector():
                 items.extend(_collector(node))
             case Fork():
@@ -151,6 +163,23 @@ def _gate(node: Gate) -> Iterator[Item]:
         yield Assign(_nets(result).data.ref, _nets(source).data.ref)
 
 
+def _converter(node: Converter) -> Iterator[Item]:
+    """A converter, with beats padded to whole bytes."""
+    source, result = _nets(node.sources[0]), _nets(node.results[0])
+    connections = CLOCK | source.connected("in") | result.connected("out")
+    padding = node.unit.width - source.bits
+    if padding:
+        connections["in_data"] = Concat((Zeros(padding), source.data.ref))
+    padded = node.unit.out_width > result.bits
+    octets = Net(f"{result.name}_octets", node.unit.out_width, unread="padding")
+    if padded:
+        yield Declaration((octets,))
+        connections["out_data"] = octets.ref
+    yield Instance(node.module, node.instance, connections, node.parameters)
+    if padded:
+        yield Assign(result.data.ref, Select(octets.ref, result.bits - 1, 0))
+
+
 def _collector(node: Collector) -> Iterator[Item]:
     return CreditNets("", node.stages).collector(
         node.instance,
@@ -168,7 +197,8 @@ def _nets(link: Link) -> StreamNets:
 def _described(link: Link) -> str:
     """A comment on a stream."""
     tensor, stream = link.tensor, link.stream
-    beats = f", {stream.beats} beats of {stream.lanes}" if stream.beats > 1 else ""
+    size = str(stream.lanes) if stream.type == tensor.type else f"{stream.bits} bits"
+    beats = f", {stream.beats} beats of {size}" if stream.beats > 1 else ""
     return f"{tensor.name}: {'x'.join(map(str, tensor.shape))} {tensor.type}{beats}"
 
 

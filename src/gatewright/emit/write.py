@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gatewright.emit import netlist
     from gatewright.emit.interconnect import Balance
     from gatewright.emit.layers import LayerModule
-    from gatewright.options import Handshake
+    from gatewright.options import BusWidth, Handshake
     from gatewright.rtl.manifest import Module
     from gatewright.targets import Target
 
@@ -44,6 +44,7 @@ def emit(
     *,
     register_ports: bool = False,
     check_frames: bool = False,
+    bus_width: BusWidth | None = None,
 ) -> RtlProject:
     """Write the SystemVerilog of a design into an empty directory.
 
@@ -56,6 +57,7 @@ def emit(
         handshake: how pipelines wait, "stall", "slice" or "credit"; what the clock allows if None.
         register_ports: whether each path from or to a port ends at a register.
         check_frames: whether frames that tlast ends too early or too late are dropped.
+        bus_width: bits of tdata at all ports; by default a beat is a transfer.
 
     Returns:
         The project, its manifest saved.
@@ -68,6 +70,7 @@ def emit(
         handshake,
         register_ports=register_ports,
         check_frames=check_frames,
+        bus_width=bus_width,
     )
     about = _about(target.name, clock_ns)
     written: list[netlist.Module] = []

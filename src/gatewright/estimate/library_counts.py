@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -169,6 +170,32 @@ def _resize(parameters: Parameters, rules: Rules) -> Counts:
     return found
 
 
+def _gearbox(parameters: Parameters, rules: Rules) -> Counts:
+    """See `gw_gearbox`, whose four ways these are."""
+    del rules
+    width, beats, out_width, out_beats = _of(
+        parameters, "InWidth", "InBeats", "OutWidth", "OutBeats"
+    )
+    if beats == out_beats == 1 or width == out_width:
+        return Counter()
+    count = _counter(beats - 1)
+    if out_beats == 1 or out_width % width == 0:
+        parts = beats if out_beats == 1 else out_width // width
+        found = _control(1 + _counter(parts - 1) + (count if beats != parts * out_beats else 0))
+        return found + Counter(ff=min(parts * width, out_width), enables=parts)
+    if beats == 1 or width % out_width == 0:
+        parts = out_beats if beats == 1 else width // out_width
+        found = _control(_counter(parts) + (count if out_beats != parts * beats else 0))
+        held = min(parts * out_width, width)
+        return found + Counter(ff=held, turning=held - out_width)
+    common = math.gcd(width, out_width)
+    coming, going = width // common, out_width // common
+    room = (coming + 2 * going - 2) // going * going
+    found = _control(_counter(room) + count) + Counter(ff=room * common)
+    # A multiplexer of all places to which a beat can go, and one for what moves down.
+    return found + Counter(select=room * common + (room - coming + 1) * width)
+
+
 def _fifo(parameters: Parameters, rules: Rules) -> Counts:
     bits, depth = _of(parameters, "Width", "Depth")
     if depth == 0:
@@ -211,6 +238,7 @@ _MODULES: dict[str, Callable[[Parameters, Rules], Counts]] = {
     "gw_feed": _feed,
     "gw_fifo": _fifo,
     "gw_fork": _fork,
+    "gw_gearbox": _gearbox,
     "gw_maximum": _maximum,
     "gw_pad": _pad,
     "gw_repeat": _repeat,

@@ -104,9 +104,15 @@ def check_interval(rtl: RtlProject, interval: int) -> None:
     """Check that a design has at most a given initiation interval in clock cycles.
 
     Raises:
-        DesignFailure: if it hasn't, naming its slowest layer.
+        DesignFailure: if it hasn't, naming its slowest port or layer.
     """
     if rtl.interval > interval:
+        port = max((*rtl.inputs, *rtl.outputs), key=lambda port: port.beats)
+        if port.beats == rtl.interval:
+            raise DesignFailure(
+                f"port {port.prefix}: takes {port.beats} transfers of {port.tdata_width} bits per "
+                f"sample, not {interval}; ask for a longer interval or wider ports"
+            )
         slowest = max((m for m in rtl.modules if m.layer), key=lambda m: m.interval)
         raise DesignFailure(
             f"layer '{slowest.layer}': takes {slowest.interval} cycles per sample, so the design "

@@ -528,6 +528,7 @@ def write_rtl(
         options.handshake,
         register_ports=options.register_ports,
         check_frames=options.check_frames,
+        bus_width=options.bus_width,
     )
 
 

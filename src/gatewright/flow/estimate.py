@@ -95,5 +95,6 @@ def _estimate(design: Design, options: ConvertOptions, depths: Mapping[str, int]
         options.handshake,
         register_ports=options.register_ports,
         check_frames=options.check_frames,
+        bus_width=options.bus_width,
     )
     return estimate_design(made, target, clock_ns)

@@ -313,8 +313,9 @@ def _ports(rtl: RtlProject) -> tuple[schema.Port, ...]:
             shape=port.shape,
             type=port.type,
             lanes=port.lanes,
-            beats=port.beats,
+            beats=port.stream_beats,
             width=port.tdata_width,
+            words=port.beats if port.bus_width else None,
         )
         for direction, ports in directions
         for port in ports

@@ -58,6 +58,8 @@ def harness(project: RtlProject) -> str:
         driven.append(_Pins(f"{port.prefix}_tready", 1, 1))
         taken += [_Pins(f"{port.prefix}_tvalid", 1, 1), _data(port)]
         taken.append(_Pins(f"{port.prefix}_tlast", 1, 1))
+        if port.keep:
+            taken.append(_Pins(f"{port.prefix}_tkeep", port.keep_bits, port.keep_bits))
     lines = [
         f"/// {project.top} behind three pins: a register for each bit of its ports.",
         f"module {MODULE} (",
@@ -77,7 +79,7 @@ def harness(project: RtlProject) -> str:
 
 
 def _data(port: Port) -> _Pins:
-    return _Pins(f"{port.prefix}_tdata", port.lanes * port.width, port.tdata_width)
+    return _Pins(f"{port.prefix}_tdata", port.data_bits, port.tdata_width)
 
 
 def _driving(driven: Sequence[_Pins]) -> list[str]:

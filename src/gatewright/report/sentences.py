@@ -25,10 +25,10 @@ def port_text(port: Port) -> str:
     beats = f"{port.beats:,} beats" if port.beats > 1 else "a beat"
     elements = f"{port.lanes:,} elements" if port.lanes > 1 else "1 element"
     shape = "x".join(map(str, port.shape))
-    return (
-        f"{port.name}: {port.tensor} {shape}, {port.type}; "
-        f"{beats} of {elements}, {port.width:,} bits"
-    )
+    width = f"{port.width:,} bits"
+    if port.words is not None:
+        width = f"in {port.words:,} word{'s' if port.words > 1 else ''} of {width}"
+    return f"{port.name}: {port.tensor} {shape}, {port.type}; {beats} of {elements}, {width}"
 
 
 def bottleneck_text(found: Bottleneck) -> str:

@@ -110,6 +110,8 @@ def _speed(report: Report) -> tuple[float | None, float | None]:
     if timing is None or timing.clock_ns is None:
         return None, None
     cycles = timing.latency_last_max
-    if cycles is None and all(p.beats == 1 for p in report.ports if p.direction == "output"):
+    if cycles is None and all(
+        (p.words or p.beats) == 1 for p in report.ports if p.direction == "output"
+    ):
         cycles = timing.latency_max
     return None if cycles is None else cycles * timing.clock_ns / 1000, timing.fps

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
-from gatewright.options import Handshake
+from gatewright.options import BusWidth, Handshake
 from gatewright.parsing.typed import LARGEST, Identifier, Text, decode
 from gatewright.system.files import opened
 from gatewright.tensor import MOST_ELEMENTS
@@ -34,8 +34,11 @@ _Nanoseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class Port:
     """An AXI4-Stream port of the top module: one beat carries `lanes` elements of `width` bits.
 
-    Element 0 stands in the least significant bits; `tdata` is padded with zeros to `tdata_width`,
-    a multiple of 8. A tensor of n elements takes n / lanes beats; `tlast` marks the last one.
+    Element 0 stands in the least significant bits; a beat is padded with zeros to whole bytes. A
+    tensor of n elements is n / lanes beats. Without a bus width, `tdata` is such a beat. With one,
+    the bytes of all beats of a tensor stand one after the other, and `tdata` is a word of them, the
+    first in the least significant bits; the last word is padded with zeros. `tlast` marks the last
+    transfer of a tensor.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
@@ -48,6 +51,8 @@ class Port:
     lanes: _Positive  # elements per beat
     tdata_width: _Positive
     checked: bool = False  # whether <prefix>_frame_error tells of frames that were dropped
+    bus_width: BusWidth | None = None  # bits of a word, where tensors pass as words of a bus
+    keep: bool = False  # whether <prefix>_tkeep tells which bytes of a word are data
 
     @property
     def elements(self) -> int:
@@ -56,8 +61,38 @@ class Port:
 
     @property
     def beats(self) -> int:
-        """Beats of the whole tensor."""
+        """Transfers of the whole tensor: beats, or words of a bus."""
+        return -(-8 * self.octets // self.bus_width) if self.bus_width else self.stream_beats
+
+    @property
+    def stream_beats(self) -> int:
+        """Beats of `lanes` elements in the whole tensor."""
         return self.elements // self.lanes
+
+    @property
+    def beat_width(self) -> int:
+        """Bits of a beat of `lanes` elements, padded to whole bytes."""
+        return -(-self.lanes * self.width // 8) * 8
+
+    @property
+    def octets(self) -> int:
+        """Bytes of the whole tensor, each beat padded to whole ones."""
+        return self.stream_beats * self.beat_width // 8
+
+    @property
+    def data_bits(self) -> int:
+        """Bits of `tdata` that carry data in some transfer; those above are zero."""
+        return self.bus_width or self.lanes * self.width
+
+    @property
+    def keep_bits(self) -> int:
+        """Bits of `tkeep`, one per byte of `tdata`; 0 if there is none."""
+        return self.tdata_width // 8 if self.keep else 0
+
+    @property
+    def last_keep(self) -> int:
+        """What `tkeep` is at the last transfer of a tensor; in all others it is all ones."""
+        return (1 << self.octets - (self.beats - 1) * self.tdata_width // 8) - 1
 
 
 @dataclass(frozen=True)
@@ -173,5 +208,5 @@ def _check_port(port: Port) -> None:
         raise ValueError(f"port {port.prefix}: {port.width} bits of type {port.type}")
     if port.elements > MOST_ELEMENTS or port.elements % port.lanes:
         raise ValueError(f"port {port.prefix}: {port.elements} elements in beats of {port.lanes}")
-    if port.tdata_width % 8 or not 0 <= port.tdata_width - port.lanes * port.width < 8:
+    if port.tdata_width != (port.bus_width or port.beat_width) or port.keep > bool(port.bus_width):
         raise ValueError(f"port {port.prefix}: tdata of {port.tdata_width} bits")

@@ -276,11 +276,12 @@ class _Bench:
     def _sink(self, number: int, port: Port, count: int) -> str:
         beats, width = count * port.beats, port.tdata_width
         lane = f"out{number}"
+        keep = f"\n  wire [{port.keep_bits - 1}:0] {lane}_keep;" if port.keep else ""
         told = f"""
       if ({lane}_count % {port.beats} == 0) $display("gatewright:tensor %0d", cycle);"""
         return f"""
   wire [{width - 1}:0] {lane}_data;
-  wire {lane}_valid, {lane}_last;
+  wire {lane}_valid, {lane}_last;{keep}
   integer {lane}_count = 0, {lane}_file;
   initial {lane}_file = $fopen("output{number}.hex");
   always @(posedge {CLOCK}) if (!rst && {lane}_valid === 1'b1 && {lane}_count < {beats}) begin
@@ -325,6 +326,6 @@ class _Bench:
                     continue
                 if signal == "ready":
                     return f"{side}{number}_ready" if side == "in" else "1'b1"
-                if signal in ("valid", "last", "data"):
+                if signal in ("valid", "last", "keep", "data"):
                     return f"{side}{number}_{signal}" + (f"[{bit}]" if bit else "")
         raise DesignFailure(f"{self.run.netlist.top}: port '{name}' belongs to no stream")

@@ -67,7 +67,7 @@ _SIGNALS = """
   logic        {prefix}_tvalid /* verilator public_flat_rd */;
   logic        {prefix}_tready /* verilator public_flat_rd */;
   logic        {prefix}_tlast  /* verilator public_flat_rd */;
-  logic [{msb}:0] {prefix}_tdata /* verilator public_flat_rd */;
+  logic [{msb}:0] {prefix}_tdata /* verilator public_flat_rd */;{keep}
 
   gw_bench_stall #(.Salt({number})) {prefix}_stalls (
     .clk, .rst, .seed, .enter({side}_enter), .leave({side}_leave), .stall({prefix}_stall)
@@ -96,21 +96,24 @@ _SINK = """
   logic external_{prefix}_tvalid /* verilator public_flat_rd */;
   logic external_{prefix}_tready /* verilator public_flat_rw */;
   logic external_{prefix}_tlast  /* verilator public_flat_rd */;
-  logic [{msb}:0] external_{prefix}_tdata /* verilator public_flat_rd */;
+  logic [{recorded_msb}:0] external_{prefix}_tdata /* verilator public_flat_rd */;
 
   assign external_{prefix}_tvalid = {prefix}_tvalid;
   assign external_{prefix}_tlast  = {prefix}_tlast;
-  assign external_{prefix}_tdata  = {prefix}_tdata;
+  assign external_{prefix}_tdata  = {recorded};
 
-  gw_bench_sink #(.Port({number}), .Width({width}), .Beats({beats})) {prefix}_sink (
+  gw_bench_sink #(.Port({number}), .Width({recorded_msb} + 1), .Beats({beats})) {prefix}_sink (
     .clk, .rst, .stall({prefix}_stall), .vectors, .cycle,
     .done(done[{number}]), .moved(moved[{number}]), .taken({prefix}_taken),
     .failed(failed[{sink}]),
     .tvalid({prefix}_tvalid), .tready({prefix}_tready),
-    .tdata({prefix}_tdata), .tlast({prefix}_tlast),
+    .tdata({recorded}), .tlast({prefix}_tlast),
     .external, .external_tready(external_{prefix}_tready)
   );
 """
+
+_KEEP = """
+  logic [{keep_msb}:0] {prefix}_tkeep /* verilator public_flat_rd */;"""
 
 _CONNECTIONS = """\
     .{prefix}_tvalid,
@@ -129,6 +132,7 @@ def bench_top(project: RtlProject) -> str:
     inputs, outputs = project.inputs, project.outputs
 
     def fields(port: Port, number: int, side: str) -> dict[str, object]:
+        data = f"{port.prefix}_tdata"
         return {
             "prefix": port.prefix,
             "number": number,
@@ -137,6 +141,12 @@ def bench_top(project: RtlProject) -> str:
             "width": port.tdata_width,
             "msb": port.tdata_width - 1,
             "beats": port.beats,
+            # What a sink records and holds to be stable: tdata, and tkeep above it.
+            "recorded": f"{{{port.prefix}_tkeep, {data}}}" if port.keep else data,
+            "recorded_msb": port.tdata_width + port.keep_bits - 1,
+            "keep": _KEEP.format(prefix=port.prefix, keep_msb=port.keep_bits - 1)
+            if port.keep
+            else "",
         }
 
     ports = [
@@ -158,6 +168,7 @@ def bench_top(project: RtlProject) -> str:
         connections=",\n".join(
             [
                 *(_CONNECTIONS.format(prefix=port.prefix) for port in (*inputs, *outputs)),
+                *(f"    .{port.prefix}_tkeep" for port in outputs if port.keep),
                 *(f"    .{port.prefix}_frame_error()" for port in inputs if port.checked),
             ]
         ),

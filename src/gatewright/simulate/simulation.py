@@ -20,7 +20,7 @@ import numpy as np
 from gatewright.errors import DesignFailure, InputError
 from gatewright.results.timing import Timing
 from gatewright.simulate.bench import TOP
-from gatewright.simulate.packing import pack, unpack, words_per_beat
+from gatewright.simulate.packing import pack, recorded_words, unpack_recorded
 from gatewright.simulate.stalls import FULL_RATE, STALLS, StallPattern
 from gatewright.simulate.verilator import build, waves_suffix
 from gatewright.system import processes
@@ -126,7 +126,7 @@ def _port(port: Port, kind: str, number: int) -> dict[str, Any]:
     return {
         "prefix": port.prefix,
         "beats": port.beats,
-        "words": words_per_beat(port),
+        "words": recorded_words(port),
         "file": f"{kind}{number}.npy",
     }
 
@@ -288,7 +288,7 @@ def _check_same(
         want = full[: len(got)]
         if np.array_equal(got, want):
             continue
-        values, rights = unpack(got, port), unpack(want, port)
+        values, rights = unpack_recorded(got, port), unpack_recorded(want, port)
         vector, element = np.argwhere(values != rights)[0]
         raise DesignFailure(
             f"{project.top}: output '{port.tensor}' depends on stalls: vector {vector}, "
@@ -465,7 +465,8 @@ def _collect(
         if not phases:
             full_rate, expected = result, words
             outputs = [
-                unpack(beats, port) for beats, port in zip(words, project.outputs, strict=True)
+                unpack_recorded(rows, port)
+                for rows, port in zip(words, project.outputs, strict=True)
             ]
         _check_same(project, name, words, expected)
         phases.append(

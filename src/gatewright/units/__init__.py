@@ -3,6 +3,7 @@
 from gatewright.units.accumulate import Accumulate, Maximum
 from gatewright.units.circuit_unit import CircuitPart, CircuitUnit, Permute
 from gatewright.units.fifo import Fifo
+from gatewright.units.gearbox import Gearbox
 from gatewright.units.image import Concat, Crop, Pad, Upsample, Window
 from gatewright.units.resize import Resize, resized
 from gatewright.units.sequencers import BeatSequencer, OperandSequencer, Rom
@@ -18,6 +19,7 @@ __all__ = [
     "Datapath",
     "Element",
     "Fifo",
+    "Gearbox",
     "Maximum",
     "OperandSequencer",
     "Pad",

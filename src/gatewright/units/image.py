@@ -179,6 +179,11 @@ class Pad(_Image):
         top, _, left, right = self.pads
         return top * (left + self.width + right) + left
 
+    @override
+    def pause(self) -> int:
+        top, bottom, left, right = self.pads
+        return (top + bottom) * (left + self.width + right) + left + right
+
     def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         """See `Unit.times`; the padding before an image waits for its first pixel."""
         del sources
@@ -254,6 +259,11 @@ class Upsample(_Image):
     def parameters(self, *sources: Stream) -> Parameters:
         sides = zip(("FactorHeight", "FactorWidth"), self.factors, strict=True)
         return {**super().parameters(*sources), **dict(sides), "RamStyle": f'"{self.style}"'}
+
+    @override
+    def pause(self) -> int:
+        rows, columns = self.factors
+        return (rows - 1) * self.width * columns + columns
 
     @override
     def times(self, sources: StreamGroup, *arrivals: Times) -> Times:

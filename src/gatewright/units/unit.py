@@ -128,6 +128,10 @@ class Unit(ABC):
         """The most beats that it takes in a row after its reader was busy."""
         return 0
 
+    def pause(self) -> int:
+        """The most clock cycles in a row in which it takes nothing, whatever its reader does."""
+        return 0
+
     def held_times(self, sources: StreamGroup, busy: int, room: int, *arrivals: Times) -> Times:
         """`times` with a reader that takes a beat at most every `busy` clock cycles.
 

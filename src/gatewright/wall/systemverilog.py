@@ -89,7 +89,7 @@ def check(project: RtlProject) -> None:
         if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
             raise InputError(f"{manifest}: {ascii(name)[:80]} is not a name in SystemVerilog")
     for port in ports:
-        numbers = (*port.shape, port.width, port.lanes, port.tdata_width)
+        numbers = (*port.shape, port.width, port.lanes, port.tdata_width, port.bus_width or 1)
         if not all(type(number) is int and 0 < number < 1 << 31 for number in numbers):
             raise InputError(f"{manifest}: port '{port.prefix}' has an invalid size")
     for file in project.files:

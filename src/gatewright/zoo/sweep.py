@@ -62,7 +62,7 @@ from gatewright.compress.recipe import (
     parse_recipe,
 )
 from gatewright.errors import InputError
-from gatewright.options import ConvertOptions, Handshake, Inference, Io, Strategy, resolve
+from gatewright.options import BusWidth, ConvertOptions, Handshake, Inference, Io, Strategy, resolve
 from gatewright.parsing.documents import read_yaml
 from gatewright.parsing.strict import Strict, first_problem
 from gatewright.system.package_data import DEFAULT_TARGET
@@ -90,6 +90,7 @@ class Conversion(Strict):
     handshake: Handshake | None = None
     register_ports: bool = False
     check_frames: bool = False
+    bus_width: BusWidth | None = None
 
 
 def _recipe(value: Any) -> tuple[Step, ...]:

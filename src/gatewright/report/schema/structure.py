@@ -31,6 +31,8 @@ class Port(Part):
     """Beats per tensor (a number)."""
     width: Positive
     """Width of `tdata`, in bits, padded to whole bytes."""
+    words: Positive | None = None
+    """Transfers per tensor (a number) where its beats pass as words of a bus."""
 
 
 class Fifo(Part):

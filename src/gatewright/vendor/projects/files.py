@@ -173,6 +173,7 @@ def _port_names(rtl: RtlProject) -> tuple[list[str], list[str]]:
         outputs.append(f"{port.prefix}_tready")
     for port in rtl.outputs:
         outputs += [f"{port.prefix}_tvalid", f"{port.prefix}_tlast", f"{port.prefix}_tdata[*]"]
+        outputs += [f"{port.prefix}_tkeep[*]"] if port.keep else []
         inputs.append(f"{port.prefix}_tready")
     return inputs, outputs
 

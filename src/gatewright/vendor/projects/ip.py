@@ -9,8 +9,6 @@ if TYPE_CHECKING:
 
     from gatewright.rtl.manifest import Port, RtlProject
 
-_SIGNALS = ("tvalid", "tready", "tlast", "tdata")
-
 
 def ip_name(project: RtlProject) -> str:
     """Name of the IP's module, different from all modules of the project."""
@@ -41,7 +39,7 @@ def ip_module(project: RtlProject) -> str:
     sides += [(port, "output", "input ") for port in project.outputs]
     for port, forward, backward in sides:
         ports += _bus(port, forward, backward)
-        names = [f"{port.prefix}_{signal}" for signal in _SIGNALS]
+        names = [f"{port.prefix}_{signal}" for signal in _signals(port)]
         if port.checked:
             names.append(f"{port.prefix}_frame_error")
         connections += [f"    .{name}({name})" for name in names]
@@ -60,6 +58,10 @@ def ip_module(project: RtlProject) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _signals(port: Port) -> tuple[str, ...]:
+    return ("tvalid", "tready", "tlast", *(["tkeep"] if port.keep else []), "tdata")
+
+
 def _attributes(interface: str, parameter: str = "") -> Iterator[str]:
     yield f'  (* X_INTERFACE_INFO = "xilinx.com:{interface}" *)'
     if parameter:
@@ -74,9 +76,10 @@ def _bus(port: Port, forward: str, backward: str) -> Iterator[str]:
         forward: direction of data.
         backward: direction of tready.
     """
-    for signal in _SIGNALS:
+    widths = {"tdata": port.tdata_width, "tkeep": port.keep_bits}
+    for signal in _signals(port):
         direction = backward if signal == "tready" else forward
-        bits = f" [{port.tdata_width - 1}:0]" if signal == "tdata" else ""
+        bits = f" [{widths[signal] - 1}:0]" if signal in widths else ""
         yield from _attributes(f"interface:axis:1.0 {port.prefix} {signal.upper()}")
         yield f"  {direction} wire{bits} {port.prefix}_{signal},"
     if port.checked:

@@ -51,14 +51,9 @@ def wrapper(project: RtlProject, *, reset_active_high: bool) -> str:
         lines += _source(port, number)
     for number, port in enumerate(project.outputs):
         lines += _sink(port, number)
-    lights = " ^ ".join(f"{port.prefix}_folded[{_bits(port)}]" for port in project.outputs)
+    lights = " ^ ".join(f"{port.prefix}_folded[{port.data_bits}]" for port in project.outputs)
     lines += ["", f"  always_ff @(posedge clk) led <= {lights};", "", *_instance(project)]
     return "\n".join([*lines, "endmodule", ""])
-
-
-def _bits(port: Port) -> int:
-    """Number of data bits of a beat; the rest pads the bus to whole bytes."""
-    return port.lanes * port.width
 
 
 def _beats(port: Port) -> str:
@@ -67,7 +62,7 @@ def _beats(port: Port) -> str:
 
 def _source(port: Port, number: int) -> list[str]:
     """A shift register of an input's bits that shifts at every transfer; valid waits for ready."""
-    name, bits = port.prefix, _bits(port)
+    name, bits = port.prefix, port.data_bits
     padding = port.tdata_width - bits
     data = f"{{{padding}'b0, {name}_bits}}" if padding else f"{name}_bits"
     width = max(1, (port.beats - 1).bit_length())
@@ -95,7 +90,7 @@ def _source(port: Port, number: int) -> list[str]:
 
 def _sink(port: Port, number: int) -> list[str]:
     """A register per bit of an output, XORed into a shift register, with one gate per path."""
-    name, bits = port.prefix, _bits(port)
+    name, bits = port.prefix, port.data_bits
     return [
         "",
         f"  // {name}: {_beats(port)} per tensor",
@@ -118,5 +113,6 @@ def _instance(project: RtlProject) -> list[str]:
     for port in (*project.inputs, *project.outputs):
         signals += [f"{port.prefix}_{name}" for name in ("tvalid", "tready", "tlast", "tdata")]
     connections = [f"    .{signal}({signal})" for signal in signals]
+    connections += [f"    .{port.prefix}_tkeep()" for port in project.outputs if port.keep]
     connections += [f"    .{port.prefix}_frame_error()" for port in project.inputs if port.checked]
     return [f"  {project.top} u_top (", ",\n".join(connections), "  );"]
