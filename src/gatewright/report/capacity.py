@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING
 
@@ -51,14 +52,22 @@ def over_capacity(report: Report) -> list[str]:
     """A sentence for each target whose parts are too small for the design of a report."""
     found = []
     for name, used in report.resources.items():
-        try:
-            target = load_target(name)
-        except InputError:  # a target file of the user's, which may be gone
+        target = _listed(name)
+        if target is None:
             continue
         parts = [name] if target.device else list(target.parts)
         if parts and all(_over(target, part, used) for part in parts):
             found.append(f"{name}: {fit_text(target, used)}")
     return found
+
+
+@functools.cache  # hundreds of reports are about the same few targets
+def _listed(name: str) -> Target | None:
+    """The target of a name; None for a target file of the user's, which may be gone."""
+    try:
+        return load_target(name)
+    except InputError:
+        return None
 
 
 def _shares(target: Target, part: str, used: Resources) -> dict[str, float]:

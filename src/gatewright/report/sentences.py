@@ -146,12 +146,7 @@ def unmet_text(found: Imported) -> str:
     return f"{found.key}: timing is not met, {', '.join(missed)}" if missed else ""
 
 
-def origin_text(origin: Origin, *, details: bool = True) -> str:
-    """For example "synthesized · Yosys 0.70 (synth_ecp5, flat)".
-
-    Args:
-        origin: the origin.
-        details: whether to add its details: command, family, options.
-    """
+def origin_text(origin: Origin) -> str:
+    """For example "synthesized · Yosys 0.70 (synth_ecp5, flat)": method, tool and details."""
     text = f"{origin.method} · {origin.tool}" + (f" {origin.version}" if origin.version else "")
-    return f"{text} ({origin.details})" if details and origin.details else text
+    return f"{text} ({origin.details})" if origin.details else text

@@ -313,8 +313,9 @@ def methods(sweep: SweepReport, groups: Iterable[str]) -> list[tuple[str, str]]:
     Where configurations differ, each origin names those that it applies to.
     """
     lines: dict[str, list[str]] = {}
+    held = [(report, frozenset(report.groups)) for report in sweep.reports]
     for group in dict.fromkeys(groups):
-        if origin := origins(sweep, group):
+        if origin := _origins([report for report, known in held if group in known], group):
             lines.setdefault(origin, []).append(_called(group))
     return [(", ".join(names), origin) for origin, names in lines.items()]
 
@@ -337,18 +338,16 @@ def figure_lines() -> list[str]:
     ]
 
 
-def origins(sweep: SweepReport, group: str, *, details: bool = True) -> str:
-    """The origin of the figures of one group; "" if no report has any.
+def _origins(reports: Sequence[Report], group: str) -> str:
+    """The origin of the figures of one group that these reports have; "" without reports.
 
     Where configurations differ, the commonest origin comes first, and each of the others names its
-    configurations. `details` adds command, family and options.
+    configurations.
     """
     holders: dict[str, list[str]] = {}
-    for report in sweep.reports:
-        if group in report.groups:
-            origin = report.provenance.groups[group]
-            text = origin_text(origin, details=details)
-            holders.setdefault(text, []).append(report.config.name)
+    for report in reports:
+        text = origin_text(report.provenance.groups[group])
+        holders.setdefault(text, []).append(report.config.name)
     commonest, *others = sorted(holders, key=lambda text: -len(holders[text])) or [""]
     named = [f"{origin} [{', '.join(holders[origin])}]" for origin in others]
     return "; but ".join([commonest, *named])
