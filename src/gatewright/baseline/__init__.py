@@ -1,7 +1,7 @@
-"""What software on this machine's processor makes of a model, to hold hardware against.
+"""Measures a model in software on this machine's processor, to compare hardware with.
 
-The float network runs under TensorFlow Lite as it is, in 8-bit integers, and with weights of 8 bits
-and ranges of activations that are measured while it runs, which hardware here refuses to do.
+The float network runs under TensorFlow Lite in float32, in 8-bit integers, and with 8-bit weights
+and activation ranges measured at run time ("dynamic range"), which hardware here does not support.
 """
 
 from gatewright.baseline.measurement import RUNTIME, measure, obtain

@@ -1,7 +1,7 @@
-"""The independent reference: hls4ml's C++, compiled, called without hls4ml.
+"""The independent reference: hls4ml's C++, compiled and called without hls4ml.
 
-It is code that was made of a model, so it never runs in this process, but in one of its own, under
-limits; and only if this user's build made it. A library that came from elsewhere is compiled anew.
+This code was generated from a model, so it runs only in a process of its own, under limits, and
+only if it was built by this user. A library from elsewhere is not used, but compiled again.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ __all__ = [
     "compile_emulation",
 ]
 
-#: Seconds that one sample may take; the largest networks take a few.
+#: Time limit for one sample, in s; the largest networks need a few.
 _SECONDS = 60
-#: Bytes of messages.
+#: Largest size of messages, in bytes.
 _MESSAGES = 1 << 20
 
 
 class Emulation:
-    """The C++ emulation of an HLS project, compiled when it is first needed.
+    """The C++ emulation of an HLS project, compiled at first use.
 
-    Values go in and come out as float64, which holds every value of a type of up to 53 bits; the
-    C++ casts inputs to the input's type.
+    Inputs and outputs are float64, which is exact for types of up to 53 bits; the C++ casts inputs
+    to the input's type.
 
     Attributes:
         inputs: The inputs, in the order that `predict` takes them.
         outputs: The outputs, in the order that `predict` returns them.
-        layers: The layers that `trace` returns, in the order that the data flows.
+        layers: The layers that `trace` returns, in the order of the network.
     """
 
     def __init__(self, directory: str | Path, cancelled: threading.Event | None = None) -> None:
@@ -62,7 +62,7 @@ class Emulation:
 
         Args:
             directory: The HLS project.
-            cancelled: Once it is set, whatever runs here is killed: CancelledError.
+            cancelled: When it is set, running processes are killed, and calls raise CancelledError.
 
         Raises:
             InputError: if there is none.
@@ -78,17 +78,17 @@ class Emulation:
 
     @property
     def is_compiled(self) -> bool:
-        """Whether there is a library, and it is one that we have built."""
+        """Whether a library exists that was built by this user."""
         return built.is_ours(self._library)
 
     def compile(self, seconds: float = SECONDS) -> None:
-        """Compile it, unless that is done.
+        """Compile it, unless it is compiled.
 
         Args:
-            seconds: What the compiler may take, of wall time.
+            seconds: Limit on the wall time of the compiler, in s.
 
         Raises:
-            LimitError: if that or its memory isn't enough.
+            LimitError: if the compiler exceeds its limits on time or memory.
             InputError: as `compile_emulation`.
         """
         if not self.is_compiled:
@@ -98,27 +98,28 @@ class Emulation:
         """Run samples through the network.
 
         Args:
-            inputs: One array of shape (samples, *shape) per input, or the array where there is one.
+            inputs: One array of shape (samples, *shape) per input; or the array itself if there is
+                one input.
 
         Returns:
             One float64 array of shape (samples, *shape) per output, in the order of `outputs`.
 
         Raises:
-            InputError: if number or shape of the arrays is wrong, or a value is not finite; if the
-                C++ can't be compiled, fails, or exceeds its limits of time and memory.
+            InputError: if the number or shape of the arrays is wrong, or a value is not finite; or
+                if the C++ can't be compiled, fails, or exceeds its limits on time and memory.
         """
         return self._run(self._check(inputs), ())
 
     def trace(
         self, inputs: ArrayLike | Sequence[ArrayLike]
     ) -> tuple[list[NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
-        """Run samples through the network and keep what every layer puts out.
+        """Run samples through the network, and return the outputs of all layers as well.
 
         Args:
             inputs: As for `predict`.
 
         Returns:
-            What `predict` returns, and by layer a float64 array of shape (samples, *shape).
+            The result of `predict`, and a float64 array of shape (samples, *shape) by layer.
 
         Raises:
             InputError: as for `predict`.
@@ -129,13 +130,13 @@ class Emulation:
         return found[:number], dict(zip(names, found[number:], strict=True))
 
     def time(self, inputs: ArrayLike | Sequence[ArrayLike]) -> NDArray[np.float64]:
-        """Wall time of each sample in turn, in the call of the C++ alone.
+        """Wall time of the C++ call for each sample.
 
         Args:
             inputs: As for `predict`.
 
         Returns:
-            Seconds, float64 of shape (samples,).
+            Times in s, float64 of shape (samples,).
 
         Raises:
             InputError: as for `predict`.
@@ -173,7 +174,7 @@ class Emulation:
         *,
         timed: bool = False,
     ) -> list[NDArray[np.float64]]:
-        """Outputs, then what `layers` put out, each of shape (samples, *shape), then times."""
+        """Outputs, then results of `layers`, each of shape (samples, *shape), then any times."""
         samples = len(arrays[0])
         shapes = [tensor.shape for tensor in (*self.inputs, *self.outputs, *layers)]
         shapes += [()] if timed else []
@@ -190,7 +191,7 @@ class Emulation:
             "seconds": _SECONDS,
             "timed": timed,
         }
-        # Laid out as the worker has it: the number of finished samples, then the arrays.
+        # The layout in the worker: the number of finished samples, then the arrays.
         size = 8 * (1 + samples * sum(map(math.prod, shapes)))
         descriptor = os.memfd_create("emulation")
         try:
@@ -215,7 +216,7 @@ class Emulation:
         return every[len(arrays) :]
 
     def _work(self, job: dict[str, Any], descriptor: int, memory: mmap.mmap) -> None:
-        """Have a process do a job; what it did is in the memory then."""
+        """Run a job in a process, which writes its results into the memory."""
         what = f"{self._directory}: the C++ emulation"
         samples = job["samples"]
         limits = processes.Limits(

@@ -1,4 +1,4 @@
-"""Compiles the emulation: scanned sources, the installed hls4ml's headers, under limits."""
+"""Compiles the emulation under limits, from checked sources and the installed hls4ml's headers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from gatewright.wall.cpp import checked_sources, templates
 LIBRARY = "emulation.so"
 
 SECONDS = 900.0
-"""Wall time of the compiler by default; the largest networks in parallel take a minute."""
+"""Default limit on the wall time of the compiler, in s; the largest parallel networks need 60."""
 
-# hls4ml compiles the path of the weights into the library, and the library ends the process when
-# they aren't there. This finds them beside the library, wherever that stands.
-#: How the folder begins in which it is compiled.
+# hls4ml compiles the path of the weights into the library, which ends the process if they don't
+# exist. This header finds them beside the library, wherever that is.
+#: Prefix of the directory in which it is compiled.
 STAGE = ".emulation.gatewright-"
 
-# Which pixels make a window, hls4ml writes as an assignment per element and window. To optimize
-# these takes most of the compiler's time, and gains nothing: what runs long are products and sums.
+# hls4ml writes one assignment per element of each window of pixels. Optimizing these takes most of
+# the compiler's time without gain, since products and sums dominate the run time.
 _CODE = "firmware/nnet_utils/nnet_code_gen.h"
 _GENERATED = "// hls4ml insert code\n"
 _NOT_OPTIMIZED = '#pragma GCC push_options\n#pragma GCC optimize("O0")\n'
@@ -49,22 +49,22 @@ static inline std::string gatewright_weights_dir() {
 
 
 def require_compiler() -> None:
-    """Check that there is a C++ compiler.
+    """Check that the C++ compiler is installed.
 
     Raises:
-        InputError: if there is none.
+        InputError: if it is not.
     """
     if shutil.which("g++") is None:
         raise InputError("g++ is not installed; type: apt install g++")
 
 
 def mend_headers(firmware: Path) -> None:
-    """Add a header to hls4ml's in a project's `firmware/`, and mend two."""
+    """Add a header to those of hls4ml in a project's `firmware/`, and fix two of them."""
     (firmware / _WEIGHTS_DIR).write_text(_WEIGHTS_DIR_SOURCE, encoding="utf-8")
     for name, wrong, right in (
-        # It has the include guard of the header for two dimensions, so only one of them is read.
+        # It has the include guard of the header for two dimensions, so only one could be included.
         ("nnet_sepconv1d_latency.h", "CONV2D_LATENCY_H_", "CONV1D_LATENCY_H_"),
-        # It would write what a file of weights has too many behind the end of the array.
+        # It would write surplus weights of a file beyond the end of the array.
         ("nnet_helpers.h", "while (std::getline(iss,", "while (i < SIZE && std::getline(iss,"),
     ):
         header = firmware / "nnet_utils" / name
@@ -81,29 +81,29 @@ def compile_emulation(
 ) -> None:
     """Compile the C++ of an HLS project that `write_hls` wrote.
 
-    Of the project only the generated files are read, each line of which must be one that hls4ml
-    writes; the headers are those of the installed hls4ml, whatever stands in the project.
+    Only the generated files of the project are read, and each line must be one that hls4ml writes.
+    The headers are those of the installed hls4ml, not those in the project.
 
-    Does what hls4ml's build_lib.sh does, in 60 % of its CPU time or less: both files are one
-    translation unit, as most of the work is the headers', and -O1, whose code is nearly as fast as
-    that of -O3 (and 15 to 25 times as fast as that of -O0).
+    This does the same as hls4ml's build_lib.sh in at most 60 % of its CPU time. Both files are one
+    translation unit, because headers take most of the time. -O1 gives code that is nearly as fast
+    as with -O3, and 15 to 25 times as fast as with -O0.
 
     Args:
         directory: The HLS project.
-        seconds: What the compiler may take, of wall time.
-        cancelled: Once it is set the compiler is killed.
+        seconds: Limit on the wall time of the compiler, in s.
+        cancelled: When it is set, the compiler is killed.
 
     Raises:
-        LimitError: if the compiler needs more time, or memory than a child process may have.
+        LimitError: if the compiler exceeds its limits on time or memory.
         CancelledError: if it was cancelled.
-        InputError: if there is no C++ compiler, it rejects what hls4ml wrote, or a file holds what
+        InputError: if there is no C++ compiler, it rejects hls4ml's code, or a file has lines that
             hls4ml doesn't write.
     """
     directory = Path(directory)
     require_compiler()
     project = Description.read(directory).project
     sources = checked_sources(directory, project)
-    # In the project, where what a killed command has left is found.
+    # Compile in the project, where leftovers of a killed command can be found.
     with tempfile.TemporaryDirectory(dir=directory, prefix=STAGE) as scratch:
         stage = Path(scratch)
         _stage_headers(stage / "firmware")
@@ -135,7 +135,7 @@ def compile_emulation(
 
 
 def _sped_up(code: str) -> str:
-    """Generated code that moves elements, so that the compiler takes it as it stands."""
+    """Generated code for windows of pixels, with optimization switched off."""
     head, mark, functions = code.partition(_GENERATED)
     body, end, tail = functions.rpartition("} // namespace nnet")
     if not (mark and end):
@@ -144,8 +144,8 @@ def _sped_up(code: str) -> str:
 
 
 def _stage_headers(firmware: Path) -> None:
-    """The headers of the installed hls4ml as its writer puts them into a project."""
-    for backend in ("vivado", "vitis"):  # what Vitis has of its own replaces the other
+    """Copy the headers of the installed hls4ml, as its writer does."""
+    for backend in ("vivado", "vitis"):  # headers for Vitis replace those for Vivado
         shutil.copytree(
             templates() / backend / "nnet_utils", firmware / "nnet_utils", dirs_exist_ok=True
         )

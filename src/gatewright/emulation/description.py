@@ -1,4 +1,4 @@
-"""What the emulation's caller must know of it: `emulation.json`, which stands in its project."""
+"""The description of an emulation for its caller: `emulation.json` in the HLS project."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gatewright.system.files import read_bytes
 
 EMULATION = "emulation.json"
 
-#: A name in C++. It comes from a file that anybody may have written, and goes into paths, too.
+#: A name in C++. It comes from an untrusted file, and is used in paths.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
 
 _MOST_ELEMENTS = 1 << 31
@@ -22,7 +22,7 @@ _MOST_BYTES = 64 << 20
 
 
 class EmulatedTensor(Strict):
-    """A tensor of the emulation: its name, its shape without the batch, its fixed-point type."""
+    """A tensor of the emulation: name, shape without the batch, fixed-point type."""
 
     name: Name
     shape: tuple[Annotated[int, Field(gt=0)], ...]
@@ -30,7 +30,7 @@ class EmulatedTensor(Strict):
 
     @property
     def size(self) -> int:
-        """Elements of one sample."""
+        """Number of elements per sample."""
         return math.prod(self.shape)
 
     @model_validator(mode="after")
@@ -41,10 +41,10 @@ class EmulatedTensor(Strict):
 
 
 class Description(Strict):
-    """The tensors of an emulation, in the order that its C++ has them.
+    """The tensors of an emulation, in the order of its C++.
 
     Attributes:
-        project: the name that hls4ml's project has, and its top function.
+        project: name of hls4ml's project and of its top function.
         inputs: the inputs.
         outputs: the outputs.
         layers: the layers that can be traced.
@@ -60,7 +60,7 @@ class Description(Strict):
         """Read the description of an HLS project directory.
 
         Raises:
-            InputError: if there is none, or it's not what was written.
+            InputError: if there is none, or it is not valid.
         """
         try:
             return cls.model_validate_json(read_bytes(directory / EMULATION, _MOST_BYTES))

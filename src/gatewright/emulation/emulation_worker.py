@@ -1,8 +1,7 @@
-"""Runs a compiled emulation in a process of its own: whatever it does, this process ends with it.
+"""Runs a compiled emulation in a process of its own, so that a crash affects only this process.
 
-Run as a file by a bare interpreter (`gatewright.emulation` starts it), so it imports nothing of
-Gatewright and no NumPy. Arrays stand in memory that is shared with the process that started it;
-what to do comes as JSON on standard input.
+`gatewright.emulation` runs it as a file with a bare interpreter, so it imports neither Gatewright
+nor NumPy. Arrays are in memory shared with the parent process; the job is JSON on standard input.
 """
 
 import ctypes
@@ -18,7 +17,7 @@ from typing import Any
 _STACK_BYTES = 1 << 28
 
 CANNOT_LOAD = 3
-"""The exit status where the library can't be loaded; standard error says why."""
+"""Exit status if the library can't be loaded; standard error says why."""
 
 
 class _TraceData(ctypes.Structure):
@@ -26,12 +25,12 @@ class _TraceData(ctypes.Structure):
 
 
 def main(descriptor: int) -> int:
-    """Run the samples of a job; returns the exit status.
+    """Run the samples of a job, and return the exit status.
 
     Args:
-        descriptor: open file of the shared memory. It holds the number of finished samples
-            (uint64), then of each input, output and traced layer an array of float64, samples
-            first; where the job is timed, the seconds of each sample, float64.
+        descriptor: file descriptor of the shared memory. It contains the number of finished samples
+            (uint64); an array of float64 of shape (samples, size) for each input, output and traced
+            layer; and, if the job is timed, the time of each sample in s (float64).
     """
     job = json.load(sys.stdin)
     memory = mmap.mmap(descriptor, 0)
@@ -61,7 +60,7 @@ def main(descriptor: int) -> int:
 def _run(job: dict[str, Any], library: Any, top: Any, start: int) -> None:
     samples, seconds = job["samples"], job["seconds"]
     finished = ctypes.c_uint64.from_address(start)
-    # Where the next sample of each array stands, and how far it is from one to the next.
+    # For each array the address of its next sample, and the distance between samples.
     position = start + ctypes.sizeof(finished)
     arrays = []
     for size in (*job["inputs"], *job["outputs"]):

@@ -1,1 +1,1 @@
-"""What an RTL project is: its manifest, the library under it, and names in it."""
+"""RTL projects: their manifest, the library of modules, and names."""

@@ -6,7 +6,7 @@ import re
 
 
 def identifiers(names: list[str]) -> list[str]:
-    """SystemVerilog identifiers for names, distinct as the names are."""
+    """A distinct SystemVerilog identifier for each name, in order; case does not distinguish."""
     result: list[str] = []
     for name in names:
         identifier = re.sub(r"\W", "_", name, flags=re.ASCII)

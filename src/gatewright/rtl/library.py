@@ -1,4 +1,4 @@
-"""The modules of `rtl/`: which of them instantiate which, and their files."""
+"""The library modules of `rtl/`, their dependencies and files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-#: The modules with those that they instantiate.
+#: The modules, each with the modules that it instantiates.
 LIBRARY: dict[str, tuple[str, ...]] = {
     "gw_accumulate": ("gw_reduce",),
     "gw_cast": (),
@@ -38,10 +38,10 @@ LIBRARY: dict[str, tuple[str, ...]] = {
 
 
 def library_files(modules: Iterable[str]) -> tuple[str, ...]:
-    """Files of modules of the library, those first that others instantiate.
+    """Files of library modules in compile order, including those that they instantiate.
 
     Args:
-        modules: names; those that aren't of the library are left out.
+        modules: names of modules; those that are not in the library are ignored.
     """
     files: dict[str, None] = {}
     for module in sorted(set(modules) & LIBRARY.keys()):

@@ -1,4 +1,4 @@
-"""The manifest of an emitted RTL project: all that simulation and synthesis know of a design."""
+"""The manifest of an RTL project, from which simulation and synthesis know the design."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MANIFEST = "project.json"
 
 _FIELDS = ConfigDict(extra="forbid")
 
-#: A file that stands in the project directory itself.
+#: Name of a file directly in the project directory.
 _File = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=250)]
 
 #: Clock cycles, beats, elements, bits.
@@ -32,27 +32,27 @@ _Nanoseconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True)
 class Port:
-    """An AXI4-Stream port of the top module: one beat carries `lanes` elements of `width` bits.
+    """An AXI4-Stream port of the top module; a beat carries `lanes` elements of `width` bits.
 
-    Element 0 stands in the least significant bits; a beat is padded with zeros to whole bytes. A
-    tensor of n elements is n / lanes beats. Without a bus width, `tdata` is such a beat. With one,
-    the bytes of all beats of a tensor stand one after the other, and `tdata` is a word of them, the
-    first in the least significant bits; the last word is padded with zeros. `tlast` marks the last
+    Element 0 is in the least significant bits; a beat is padded with zeros to whole bytes. A tensor
+    of n elements has n / lanes beats. Without a bus width, `tdata` is one beat. With a bus width,
+    the bytes of all beats of a tensor are concatenated, and `tdata` is one word of them, the first
+    byte in the least significant bits; the last word is padded with zeros. `tlast` marks the last
     transfer of a tensor.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _FIELDS
 
     tensor: Text  # name of the tensor in the model
-    prefix: Identifier  # "s_axis", "m_axis", or "s_axis_<tensor>" where there are several
+    prefix: Identifier  # "s_axis", "m_axis", or "s_axis_<tensor>" if there are several
     shape: tuple[_Positive, ...]
     type: Text  # the element's fixed-point type, as FixedType prints it
     width: _Positive  # bits of an element
     lanes: _Positive  # elements per beat
     tdata_width: _Positive
-    checked: bool = False  # whether <prefix>_frame_error tells of frames that were dropped
-    bus_width: BusWidth | None = None  # bits of a word, where tensors pass as words of a bus
-    keep: bool = False  # whether <prefix>_tkeep tells which bytes of a word are data
+    checked: bool = False  # whether <prefix>_frame_error reports dropped frames
+    bus_width: BusWidth | None = None  # bits per word, if tensors pass as words of a bus
+    keep: bool = False  # whether <prefix>_tkeep marks the bytes of a word that are data
 
     @property
     def elements(self) -> int:
@@ -106,25 +106,25 @@ class Module:
     instance: Identifier  # instance name in the top
     layer: Text  # layer of the model that it belongs to; "" for glue
     kind: Text  # kernel class, "fork", "delay"
-    latency: _Number  # predicted cycles from the first beat offered to the first that leaves
-    library: tuple[_File, ...]  # files of the library under it, in compile order
+    latency: _Number  # predicted cycles from the first beat offered to the first output beat
+    library: tuple[_File, ...]  # library files that it needs, in compile order
     layers: tuple[Text, ...] = ()  # all layers in the module, `layer` first
-    strategy: Text = ""  # how it is built where there is a choice
-    reason: Text = ""  # why
+    strategy: Text = ""  # how it is built, if there is a choice
+    reason: Text = ""  # why it is built so
     notes: tuple[Text, ...] = ()  # requests not honoured, and what is done instead
     parts: tuple[_File, ...] = ()  # files of modules that only this one instantiates
     clocked: bool = True  # whether it has ports clk and rst
-    free_running: bool = False  # whether it has no handshake, nor a reset: it never waits
-    interval: _Number = 1  # predicted cycles per tensor, by itself
-    startups: tuple[_Number, ...] = ()  # per input, cycles until the very first beat is taken
+    free_running: bool = False  # whether it never stalls, and has neither handshake nor reset
+    interval: _Number = 1  # predicted initiation interval of this module alone, in cycles
+    startups: tuple[_Number, ...] = ()  # per input, cycles until the very first beat is accepted
     lanes: tuple[_Positive, ...] = ()  # elements per beat, per input
     out_lanes: _Number = 0  # elements per beat of the output
-    reuse_factor: _Positive | None = None  # where multipliers are shared or could be
-    multipliers: _Number | None = None  # shared ones
-    depth: _Number | None = None  # of a FIFO, in beats
-    width: _Number | None = None  # of a FIFO, bits per beat
-    beats: _Number | None = None  # through a FIFO, per tensor
-    room: _Number | None = None  # of a FIFO: beats that are more than it can ever need
+    reuse_factor: _Positive | None = None  # None if multipliers can't be shared
+    multipliers: _Number | None = None  # number of shared multipliers
+    depth: _Number | None = None  # of a FIFO: depth in beats
+    width: _Number | None = None  # of a FIFO: bits per beat
+    beats: _Number | None = None  # of a FIFO: beats per tensor
+    room: _Number | None = None  # of a FIFO: a depth in beats that is always enough
 
 
 @dataclass(frozen=True)
@@ -144,12 +144,12 @@ class RtlProject:
     latency: _Number  # predicted cycles from first input transfer to first output transfer
     interval: _Number  # predicted initiation interval, cycles per tensor
     path_ns: _Nanoseconds | None = None  # longest path between registers, by the delay model
-    handshake: Handshake = "stall"  # how pipelines wait
-    ready_ns: _Nanoseconds | None = None  # longest path of a ready, by the delay model
+    handshake: Handshake = "stall"  # how pipelines handle backpressure
+    ready_ns: _Nanoseconds | None = None  # longest ready path, by the delay model
 
     @property
     def predicted_ns(self) -> float | None:
-        """The longest path between registers by the delay model, in ns; None if it is not known."""
+        """The longest path by the delay model, ready paths included, in ns; None if unknown."""
         return max((ns for ns in (self.path_ns, self.ready_ns) if ns is not None), default=None)
 
     def save(self) -> None:
@@ -165,8 +165,8 @@ class RtlProject:
         """Read the manifest of a project directory.
 
         Raises:
-            InputError: if there is none, or a field of it is not what it can be, or it names files
-                that stand elsewhere.
+            InputError: if there is none, a field is not valid, or it names files outside of the
+                directory.
         """
         path = directory / MANIFEST
         try:
@@ -198,11 +198,11 @@ class RtlProject:
 
 
 def _check_port(port: Port) -> None:
-    """Check that the figures of a port agree.
+    """Check that the fields of a port are consistent.
 
     Raises:
-        ValueError: if they don't.
-        InputError: if its type is none.
+        ValueError: if they are not.
+        InputError: if its type is not a fixed-point type.
     """
     if FixedType.parse(port.type).width != port.width:
         raise ValueError(f"port {port.prefix}: {port.width} bits of type {port.type}")

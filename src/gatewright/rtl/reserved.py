@@ -1,4 +1,4 @@
-"""Names in SystemVerilog and in C++: what is taken, and names of top modules."""
+"""Reserved names in SystemVerilog and C++, and names of top modules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from gatewright.errors import InputError
 
-_LONGEST = 64  # files are named by it and a layer
+_LONGEST = 64  # names of files contain it and the name of a layer
 
 _KEYWORDS = """
 alias alignas alignof always and and_eq asm assert assign auto automatic begin bind bit bitand
@@ -28,11 +28,11 @@ uwire var vectored virtual void volatile wait wand wchar_t weak weak0 weak1 whil
 with within wor xnor xor xor_eq
 """
 
-#: Keywords of both languages: names that nothing of ours can have.
+#: Keywords of both languages, which can't be used as names.
 RESERVED = frozenset(_KEYWORDS.split())
 
 
-#: Variables of hls4ml's C++; inputs of the network and the top function stand beside them.
+#: Variables of hls4ml's C++, in the scope of the network's inputs and the top function.
 _VARIABLES = re.compile(
     r"(br?|wr?|[adepstz]|t[hl])\d+|y|layer\d+(_[a-z]+)?|output_transform_w\d+"
     r"|(bias|kernel|recurrent_kernel)_\w+_\d+"
@@ -40,17 +40,17 @@ _VARIABLES = re.compile(
 
 
 def is_variable(name: str) -> bool:
-    """Whether hls4ml's C++ may have a variable of that name."""
+    """Whether hls4ml's C++ may have a variable with this name."""
     return _VARIABLES.fullmatch(name) is not None
 
 
 def is_taken(name: str) -> bool:
-    """Whether a top module, and the C++ function of its name, can't have a name."""
+    """Whether a name can't be used for a top module and its C++ function."""
     return name in RESERVED or name.startswith("gw_") or is_variable(name)
 
 
 def identifier(text: str) -> str:
-    """A name for a module and a C++ project made of any text."""
+    """Make a name for a module and a C++ project from any text."""
     cleaned = "".join(c if c.isascii() and c.isalnum() else "_" for c in text).strip("_").lower()
     cleaned = cleaned[:_LONGEST].rstrip("_")
     if cleaned[:1].isalpha() and not is_taken(cleaned):
@@ -59,15 +59,15 @@ def identifier(text: str) -> str:
 
 
 def check_name(name: str) -> None:
-    """Check the name that a user gives to a top module.
+    """Check a user's name for a top module.
 
     Raises:
-        InputError: if it can't be one.
+        InputError: if it is not an identifier, or reserved.
     """
     if not (name.isascii() and name.isidentifier() and len(name) <= _LONGEST):
         raise InputError(
-            f"--name '{name[:80]}': a name is up to {_LONGEST} letters, digits and _, "
-            "a letter first"
+            f"--name '{name[:80]}': a name has up to {_LONGEST} letters, digits and _, and begins "
+            "with a letter"
         )
     if is_taken(name):
         raise InputError(f"--name '{name}': is reserved in SystemVerilog or C++; choose another")

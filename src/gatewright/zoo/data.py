@@ -1,4 +1,4 @@
-"""Data that several models of the zoo share; it ships with packages of the `zoo` extra."""
+"""Data for several models of the zoo, from packages of the `zoo` extra."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ if TYPE_CHECKING:
 
 
 def digits(classes: Sequence[int] = range(10)) -> Split:
-    """scikit-learn's digits, in a fixed split of three to one that keeps the classes' shares.
+    """scikit-learn's digits, in a fixed, stratified split of three to one.
 
     1,797 scans of handwritten digits, 8x8 pixels of 17 grey levels (UCI's test set of optical
     recognition of handwritten digits).
 
     Args:
-        classes: The digits that are there; the others are left out.
+        classes: The digits to use.
 
     Returns:
         x_train, y_train, x_test, y_test: x is float32 [n, 8, 8, 1], pixels from 0 to 1 in steps of
-        1/16; y is int64 [n], the digit's
-        place in `classes`.
+        1/16; y is int64 [n], the index of the digit in `classes`.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -41,7 +40,7 @@ def digits(classes: Sequence[int] = range(10)) -> Split:
 def _chosen(
     x: NDArray[np.float32], y: NDArray[np.int64], classes: Sequence[int]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The samples of some classes, numbered by their places."""
+    """The samples of some classes, with the indices of the classes as labels."""
     chosen = np.isin(y, classes)
     places = np.zeros(max(classes) + 1, np.int64)
     places[list(classes)] = np.arange(len(classes))

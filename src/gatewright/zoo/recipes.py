@@ -1,4 +1,4 @@
-"""Trained models of the zoo: the recipes of configurations, walked."""
+"""Trains the models of the zoo by the recipes of their configurations."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def obtain(
     The model's Python files run as code. See `gatewright.compress.recipe_walk.obtain` for the rest.
 
     Args:
-        sweep: Where the model is.
-        config: One of `sweep.configs`, or another that `sweep.make_config` made.
-        store: Default: the one in the user's cache directory.
-        floor: Least validation accuracy after each epoch of the recipe.
-        progress: Called with a step's name, epochs done and epochs to do.
+        sweep: The sweep of the model.
+        config: One of `sweep.configs`, or one made by `sweep.make_config`.
+        store: By default that in the user's cache directory.
+        floor: Least validation accuracy after each epoch of the recipe, 0 to 1.
+        progress: Called with a step's name, the number of finished epochs and that of all epochs.
 
     Raises:
-        InputError: if the recipe names a model that there isn't, a library is missing, or a step
+        InputError: if the recipe names a model that does not exist, a library is missing, or a step
             fails.
         Stopped: if an epoch's accuracy is below the floor.
     """
@@ -52,7 +52,7 @@ def _obtain(
     progress: Progress | None,
     wanted_by: tuple[tuple[Path, str], ...],
 ) -> TrainedModel:
-    """See `obtain`; `wanted_by` are the configs whose recipes led here."""
+    """See `obtain`; `wanted_by` are the configs whose recipes need this model, to find cycles."""
     here = (sweep.model_dir, config.name)
     if here in wanted_by:
         raise InputError(f"{sweep.file}: config '{config.name}': its recipe starts from itself")
@@ -76,7 +76,7 @@ def _obtain(
 
 
 def _models(config: Config) -> list[str]:
-    """What a config's recipe names as models to start from or to learn from."""
+    """The models that a config's recipe starts from or learns from."""
     found = []
     for step in config.recipe:
         if isinstance(step, Transfer):
@@ -87,7 +87,7 @@ def _models(config: Config) -> list[str]:
 
 
 def _find_config(sweep: Sweep, config: Config, name: str) -> tuple[Sweep, Config]:
-    """The config that FOLDER/CONFIG names, the folder as seen from the sweep's own."""
+    """The config that FOLDER/CONFIG names, relative to the sweep's directory."""
     place = sweep.model_dir / name
     if not (place.parent / SWEEP_FILE).is_file():
         raise InputError(

@@ -1,12 +1,12 @@
 """Sweep files: the configurations of one model.
 
-A sweep is a YAML file, `sweep.yaml`, in the model's folder beside its `model.py`:
+A sweep is a YAML file, `sweep.yaml`, in the model's directory, together with `model.py`:
 
 ```yaml
 description: one line for reports
-layers: [hidden1, hidden2, logits]  # the layers that have bits, by their names in model.py
-defaults:                           # keys of every config that doesn't say otherwise
-  input_precision: ufixed<5,1>      # the type of an input element; the data is put on its grid
+layers: [hidden1, hidden2, logits]  # the layers with bits, by their names in model.py
+defaults:                           # defaults of the keys of configs
+  input_precision: ufixed<5,1>      # the type of an input element; the data is rounded to it
   training: {epochs: 40, batch_size: 32, learning_rate: 0.002, seed: 1}
   conversion: {io: parallel}        # options of the conversion, see `Conversion`
 configs:
@@ -16,8 +16,8 @@ configs:
     bits:                           # or layer by layer
       hidden1: {weights: ternary, activations: 4}
       logits: 6
-      default: 4                    # of layers that are not named
-  - name: uniform6_shared           # differs from uniform6 in hardware alone: the same training
+      default: 4                    # for the other layers
+  - name: uniform6_shared           # differs from uniform6 only in hardware: the same training
     bits: 6
     conversion:
       io: stream
@@ -35,9 +35,9 @@ configs:
     relu_integer: 1                 # relus saturate at 2^relu_integer; default 2
 ```
 
-`training`, `conversion`, `architecture` and `data` of a config are laid over those of `defaults`,
-key by key; the other keys replace the default. `search`, beside `configs` or in its place, is what
-`gatewright explore` reads.
+`training`, `conversion`, `architecture` and `data` of a config are merged with those of `defaults`,
+key by key; other keys replace the default. `search`, in addition to `configs` or instead, is for
+`gatewright explore`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ _LAID_OVER = ("training", "conversion", "architecture", "data")
 
 
 class Conversion(Strict):
-    """What a config sets of `ConvertOptions`, by the same names; None leaves it to the tool."""
+    """Settings of a config for `ConvertOptions`, with the same names; None for the default."""
 
     io: Io = "parallel"
     reuse_factor: int | None = None
@@ -97,7 +97,7 @@ def _recipe(value: Any) -> tuple[Step, ...]:
     try:
         recipe = parse_recipe(value)
     except InputError as error:
-        # As it is: the input is the whole recipe, which says nothing of what is wrong with it.
+        # The message alone: pydantic would add the whole recipe, which does not help.
         raise PydanticCustomError("recipe", "{text}", {"text": str(error)}) from None
     if not ends_quantized(recipe):
         raise PydanticCustomError(
@@ -109,7 +109,7 @@ def _recipe(value: Any) -> tuple[Step, ...]:
 class Config(Strict):
     """One configuration of a model."""
 
-    # A config's name becomes a folder.
+    # The name is also that of a directory.
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     bits: BitsByLayer
     input_precision: str
@@ -122,7 +122,7 @@ class Config(Strict):
 
     @property
     def options(self) -> ConvertOptions:
-        """The options that the config's trained model is converted with."""
+        """The options for converting the config's trained model."""
         fields = self.conversion.model_dump()
         settings = tuple((key, str(value)) for key, value in fields.pop("settings").items())
         return ConvertOptions(input_precision=self.input_precision, settings=settings, **fields)
@@ -135,10 +135,10 @@ class Sweep:
     Attributes:
         file: The sweep file.
         description: One line for reports.
-        layers: Those that have bits.
-        configs: The configurations that are written out.
-        search: The key of that name as it is written; None if there is none.
-        defaults: Keys of every config that doesn't say otherwise.
+        layers: Names of the layers with bits.
+        configs: The configurations in the file.
+        search: The key `search` as in the file; None if there is none.
+        defaults: Defaults of the keys of configurations.
     """
 
     file: Path
@@ -150,16 +150,16 @@ class Sweep:
 
     @property
     def model_dir(self) -> Path:
-        """The folder of the sweep's file and of model.py."""
+        """The directory of the sweep's file and of model.py."""
         return self.file.resolve().parent
 
     @property
     def name(self) -> str:
-        """The model's name: that of its folder."""
+        """The model's name, which is that of its directory."""
         return self.model_dir.name
 
     def config(self, name: str) -> Config:
-        """The config of that name.
+        """The config with a name.
 
         Raises:
             InputError: if there is none.
@@ -173,11 +173,11 @@ class Sweep:
         )
 
     def make_config(self, fields: Mapping[str, Any], where: str) -> Config:
-        """Lay the fields of a config over the defaults and check the result.
+        """Merge the fields of a config with the defaults, and check the result.
 
         Args:
-            fields: As the sweep file has them.
-            where: What messages call the config.
+            fields: The fields as in the sweep file.
+            where: The name of the config in messages.
 
         Raises:
             InputError: if a key is missing, unknown or wrong.
@@ -211,7 +211,7 @@ class Sweep:
 
 
 class _File(Strict):
-    """A sweep file as written: a config is whole once the defaults are laid under it."""
+    """The content of a sweep file; configs are not yet merged with the defaults."""
 
     description: str
     layers: list[str] = Field(min_length=1)
@@ -221,7 +221,7 @@ class _File(Strict):
 
 
 def load_sweep(path: Path) -> Sweep:
-    """Read and check a sweep file, given itself or the model's folder.
+    """Read and check a sweep file, given its path or the model's directory.
 
     Raises:
         InputError: if the file can't be read, or a key is missing, unknown or wrong; names the
