@@ -64,7 +64,7 @@ def test_a_clock_that_routing_missed_counts_as_it_was_reached():
     assert found.latency_us.value == pytest.approx(0.1)
     assert found.fps.value == pytest.approx(25e6)
     assert found.latency_us.method == found.fps.method == "placed-and-routed"
-    assert "10 ns reached by placing and routing, 8 ns asked for" in found.latency_us.details
+    assert "10 ns reached by placing and routing, 8 ns requested" in found.latency_us.details
 
 
 def test_a_clock_that_routing_met_counts_as_it_was_asked_for():
@@ -82,7 +82,7 @@ def test_without_routing_the_clock_is_estimated_and_energy_is_absent():
     found = row(report_of(), "xcup")
     assert found.latency_us.value == pytest.approx(0.05) and found.energy_nj is None
     assert found.latency_us.method == found.fps.method == "estimated"
-    assert "5 ns asked for, met by the delay model alone" in found.latency_us.details
+    assert "5 ns requested, met only by the delay model" in found.latency_us.details
 
 
 def test_cycles_that_are_predicted_make_an_estimate_of_a_routed_clock():

@@ -1,4 +1,4 @@
-"""What the command `cost` does: time software, tell what each device takes."""
+"""The parts of the command `cost`: measure software, and print the costs of each device."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def measure_all(
     seconds: float,
     begin: Callable[[Path], Callable[[str], None]],
 ) -> None:
-    """Time the models of project directories as software, one after the other."""
+    """Measure the models of project directories in software, one after the other."""
     for directory in directories:
         measure_software(directory, batch=batch, seconds=seconds, progress=begin(directory))
 
 
 def report_costs(directories: Sequence[Path]) -> list[SweepReport]:
-    """The reports of project directories, by model, brought up to date.
+    """The updated reports of project directories, by model.
 
     Raises:
-        InputError: if one is no converted project.
+        InputError: if one is not a converted project.
     """
     for directory in directories:
         require_project(directory)
@@ -50,14 +50,14 @@ def report_costs(directories: Sequence[Path]) -> list[SweepReport]:
 def print_costs(
     sweeps: Sequence[SweepReport], prices: Prices | None, *, csv: Path | None, as_json: bool
 ) -> None:
-    """Print what each device takes, as tables or as JSON; write it as CSV.
+    """Print the figures of each device, as tables or as JSON; write them as CSV.
 
     Raises:
-        InputError: if a CSV is wanted of several models.
+        InputError: if a CSV is requested for several models.
     """
     if csv is not None:
         if len(sweeps) > 1:
-            raise InputError(f"--csv holds one model, here are {len(sweeps)}")
+            raise InputError(f"--csv is for one model, not for {len(sweeps)}")
         write_text(csv, costs_csv(sweeps[0], prices))
     if as_json:
         rows = [row for one in sweeps for row in cost_rows(one.reports, one.baselines, prices)]
@@ -68,4 +68,4 @@ def print_costs(
     if prices is not None:
         reports = [report for sweep in sweeps for report in sweep.reports]
         for name in unused_prices(reports, prices):
-            say(f"prices: no throughput on '{name}' is known, so nothing follows from its price")
+            say(f"prices: the throughput on '{name}' is unknown, so its price is not used")

@@ -76,7 +76,7 @@ CheckFrames = Annotated[
 ]
 BusWidth = Annotated[
     int | None,
-    typer.Option(help="Bits of tdata at all ports: 32, 64, 128, 256 or 512; by default a beat."),
+    typer.Option(help="Bits of tdata at all ports: 32, 64, 128, 256 or 512; default: a beat."),
 ]
 Derate = Annotated[
     float | None,
@@ -240,13 +240,13 @@ Projects = Annotated[
 SoftwareBatch = Annotated[
     int,
     typer.Option(
-        "--batch", min=1, max=1 << 16, help="Samples at once, for the throughput of software."
+        "--batch", min=1, max=1 << 16, help="Samples per call, for the throughput of software."
     ),
 ]
 SoftwareSeconds = Annotated[
     float,
-    typer.Option("--seconds", min=0.01, max=3600, help="Seconds that each way is timed for."),
+    typer.Option("--seconds", min=0.01, max=3600, help="Time for each measurement, in s."),
 ]
 Measured = Annotated[
-    bool, typer.Option("--measure/--no-measure", help="Time the model as software here.")
+    bool, typer.Option("--measure/--no-measure", help="Measure the model in software here.")
 ]

@@ -171,7 +171,7 @@ def _resize(parameters: Parameters, rules: Rules) -> Counts:
 
 
 def _gearbox(parameters: Parameters, rules: Rules) -> Counts:
-    """See `gw_gearbox`, whose four ways these are."""
+    """Quantities of a `gw_gearbox`; the four cases are those of the module."""
     del rules
     width, beats, out_width, out_beats = _of(
         parameters, "InWidth", "InBeats", "OutWidth", "OutBeats"
@@ -192,7 +192,7 @@ def _gearbox(parameters: Parameters, rules: Rules) -> Counts:
     coming, going = width // common, out_width // common
     room = (coming + 2 * going - 2) // going * going
     found = _control(_counter(room) + count) + Counter(ff=room * common)
-    # A multiplexer of all places to which a beat can go, and one for what moves down.
+    # One multiplexer per place that a beat can go to, and one for the data that moves down.
     return found + Counter(select=room * common + (room - coming + 1) * width)
 
 

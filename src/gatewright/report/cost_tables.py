@@ -1,4 +1,4 @@
-"""Deployments as tables, and in words how each of their figures was obtained."""
+"""Deployments as tables, with the method of each figure."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from gatewright.report.schema import Baseline, Report
 
 METHOD = (
-    "Devices at full rate, without the time that data takes to them and back. Beside each number "
-    "stands how it was obtained; what is not known is left out."
+    "Devices at full rate, without the transfer of data. Each number is followed by how it was "
+    "obtained; unknown figures are left out."
 )
-"""What the figures of `cost_table` mean."""
+"""How the figures of `cost_table` were obtained."""
 
 
 def tells_cost(reports: Iterable[Report], prices: Prices | None) -> bool:
-    """Whether costs are of interest: software was measured for this, or prices were given."""
+    """Whether to show costs: software was measured for them, or prices were given."""
     return prices is not None or any(report.software is not None for report in reports)
 
 
 def cost_table(
     reports: Sequence[Report], baselines: Sequence[Baseline] = (), prices: Prices | None = None
 ) -> list[Entry]:
-    """A row per configuration and device; empty where no device is known.
+    """A row per configuration and device; empty if no device is known.
 
     Args:
-        reports: of configurations of one model.
-        baselines: of that model.
-        prices: by which costs are told.
+        reports: configurations of one model.
+        baselines: baselines of that model.
+        prices: prices for the costs, if any.
     """
     rows = _rows(reports, baselines, prices)
     if not rows:
@@ -51,10 +51,7 @@ def cost_table(
 def cost_methods(
     reports: Sequence[Report], baselines: Sequence[Baseline] = (), prices: Prices | None = None
 ) -> list[tuple[str, str]]:
-    """What each device is, and how its figures were obtained; alike ones together.
-
-    Names, and what is to be said of each.
-    """
+    """Pairs of name and text: each device, and how its figures were obtained."""
     rows = _rows(reports, baselines, prices)
     lines = {(_name(row), row.device): None for _, row in rows if row.device != row.name}
     for _, row in rows:
@@ -72,7 +69,7 @@ def cost_methods(
 def cost_rows(
     reports: Sequence[Report], baselines: Sequence[Baseline] = (), prices: Prices | None = None
 ) -> list[dict[str, Any]]:
-    """The rows as plain data for scripts, each figure with its method; without what is unknown."""
+    """The rows as plain data for scripts, each figure with its method; unknown ones are absent."""
     found = []
     for report, row in _rows(reports, baselines, prices):
         figures = {name: getattr(row, name) for name in FIGURES}
@@ -89,7 +86,7 @@ def cost_rows(
 
 
 def unused_prices(reports: Sequence[Report], prices: Prices) -> list[str]:
-    """Names of devices whose price is given, but of which the reports have no throughput."""
+    """Names of devices with a price but without a throughput in the reports."""
     rows = _rows(reports, (), prices)
     used = {row.key for _, row in rows if row.cost is not None}
     return [name for name in prices.devices if name not in used]
@@ -98,7 +95,7 @@ def unused_prices(reports: Sequence[Report], prices: Prices) -> list[str]:
 def _rows(
     reports: Sequence[Report], baselines: Sequence[Baseline], prices: Prices | None
 ) -> list[tuple[Report, Deployment]]:
-    """Rows of each report; the baselines, which are of all, stand with the first."""
+    """Rows of each report; those of the common baselines are in the first report."""
     return [
         (report, row)
         for index, report in enumerate(reports)

@@ -1,7 +1,7 @@
-"""What an inference takes on each device that a report knows: time, energy, and by prices money.
+"""The time, energy and, with prices, the cost of an inference on each device of a report.
 
-Nothing here is measured: it follows from figures of the report, and says from which. What can't be
-told is absent.
+Nothing is measured here; all figures are computed from those of the report, and name them. Figures
+that can't be computed are absent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Kind = Literal["CPU", "GPU", "FPGA", "ASIC"]
 
 INFERENCES = 1_000_000
-"""Of which the cost is told."""
+"""Number of inferences that a cost is for."""
 
 _JOULES_PER_KWH = 3.6e6
 _SECONDS_PER_HOUR = 3600
@@ -31,8 +31,8 @@ class Told:
 
     Attributes:
         value: the number.
-        method: in a word, as origins of figures have it.
-        details: of what it was made.
+        method: the method, as in origins of figures.
+        details: the figures that it was computed from, in words.
     """
 
     value: float
@@ -42,19 +42,19 @@ class Told:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A device at work on a model, at full rate.
+    """A device that runs a model at full rate.
 
     Attributes:
-        kind: what kind of device it is.
-        key: what files of prices call it.
-        name: what tables call it, with its kind before it.
-        device: what it is, in full.
-        latency_us: from a sample handed over to its result, in us.
+        kind: kind of device.
+        key: its key in files of prices.
+        name: its name in tables, without the kind.
+        device: its full name.
+        latency_us: time from a sample to its result, in us.
         fps: samples per second.
-        energy_nj: of an inference, in nJ.
-        area_um2: of the cells, in um^2.
-        cost: of a million inferences, in `currency`.
-        currency: that of the cost.
+        energy_nj: energy per inference, in nJ.
+        area_um2: cell area, in um^2.
+        cost: cost of a million inferences, in `currency`.
+        currency: currency of the cost.
     """
 
     kind: Kind
@@ -82,12 +82,12 @@ FIGURES = {
 def deployments(
     report: Report, baselines: Sequence[Baseline] = (), prices: Prices | None = None
 ) -> list[Deployment]:
-    """The devices that a report tells something of: processors, GPUs, FPGAs, standard cells.
+    """The devices in a report: processors, GPUs, FPGAs, standard cells.
 
     Args:
-        report: of a configuration.
+        report: the report of a configuration.
         baselines: the float network in other software, measured on a processor.
-        prices: by which costs are told.
+        prices: prices for the costs, if any.
     """
     runs = [*(report.software.runs if report.software else ()), *baselines]
     found = [*_software(runs), *_hardware(report)]
@@ -134,7 +134,7 @@ def _conditions(run: Baseline) -> str:
 
 
 def _hardware(report: Report) -> Iterator[Deployment]:
-    """A row per target, then one per vendor's tool and step that tells of a clock."""
+    """A row per target, then one per vendor tool and step with a clock."""
     latency, interval = _cycles(report)
     for target in report.targets:
         found = report.resources.get(target)
@@ -188,7 +188,7 @@ def _every(cycles: int) -> str:
 
 
 def _clock(report: Report, target: str) -> Told | None:
-    """The clock period that a target is known to meet, in ns, or else the one asked for."""
+    """The clock period, in ns, that a target is known to meet, or else the requested one."""
     routed, analyzed = report.routed.get(target), report.analyzed.get(target)
     if routed is not None:
         return _met(routed.clock_ns, routed.slack_ns, "placed-and-routed", "placing and routing")
@@ -198,15 +198,15 @@ def _clock(report: Report, target: str) -> Told | None:
     asked = report.timing.clock_ns if report.timing else None
     if asked is None:
         return None
-    return Told(asked, "estimated", f"{asked:.4g} ns asked for, met by the delay model alone")
+    return Told(asked, "estimated", f"{asked:.4g} ns requested, met only by the delay model")
 
 
 def _met(asked: float, slack: float, method: Method, tool: str) -> Told:
-    """The clock asked for where it is met, else the one that is."""
+    """The requested clock period if it is met, else the least period that is."""
     if slack >= 0:
         return Told(asked, method, f"{asked:.4g} ns met by {tool}")
     reached = asked - slack
-    text = f"{reached:.4g} ns reached by {tool}, {asked:.4g} ns asked for"
+    text = f"{reached:.4g} ns reached by {tool}, {asked:.4g} ns requested"
     return Told(reached, method, text)
 
 
@@ -214,7 +214,7 @@ def _vendor_clock(imported: Imported) -> Told | None:
     if imported.clock_ns is None:
         return None
     if imported.slack_ns is None:
-        text = f"{imported.clock_ns:.4g} ns asked for"
+        text = f"{imported.clock_ns:.4g} ns requested"
         return Told(imported.clock_ns, "vendor", text)
     return _met(imported.clock_ns, imported.slack_ns, "vendor", imported.key)
 
@@ -222,7 +222,7 @@ def _vendor_clock(imported: Imported) -> Told | None:
 def _clocked(
     row: Deployment, latency: Told | None, interval: Told | None, clock: Told | None
 ) -> Deployment:
-    """The row with cycles as times; what either of the two only estimates is an estimate."""
+    """The row with cycles as times; a time is an estimate if the cycles or the clock are."""
     if clock is None:
         return row
     time, period = _product(latency, clock), _product(interval, clock)
@@ -244,7 +244,7 @@ def _product(cycles: Told | None, clock: Told) -> Told | None:
 def _imported(
     imported: Imported, latency: Told | None, interval: Told | None, clock: Told
 ) -> Deployment:
-    """A row of a vendor's report; cycles that it tells itself go first."""
+    """A row of a vendor's report; its own cycle counts take precedence."""
     if imported.latency_max is not None:
         cycles = imported.latency_max
         latency = Told(cycles, "vendor", f"{cycles:,} cycles by {imported.key}")
@@ -274,7 +274,7 @@ def _energy(report: Report, target: str) -> Told | None:
 
 
 def _priced(row: Deployment, prices: Prices) -> Deployment:
-    """The row with what a million inferences cost at full rate, where its price is given."""
+    """The row with the cost of a million inferences at full rate, if it has a price."""
     price = prices.devices.get(row.key)
     if price is None or row.fps is None:
         return row
@@ -288,6 +288,6 @@ def _priced(row: Deployment, prices: Prices) -> Deployment:
             f"energy {row.energy_nj.method}"
         )
     elif power is not None:
-        text += ", without electricity, as the energy is not known"
+        text += ", without electricity, because the energy is unknown"
     told = Told(cost, row.fps.method, f"{text}; at full rate")
     return replace(row, cost=told, currency=price.currency)

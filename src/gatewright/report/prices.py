@@ -1,4 +1,4 @@
-"""Prices of devices and of electricity: data of a user, never of ours."""
+"""Prices of devices and of electricity, from a user's file; Gatewright has none."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,9
 
 
 class DevicePrice(Strict):
-    """What it costs to have a device: by the hour, or once for its lifetime."""
+    """The price of a device: per hour, or once for its lifetime."""
 
     per_hour: _Price | None = None
-    """Price of an hour, in `currency`."""
+    """Price per hour, in `currency`."""
     price: _Price | None = None
     """Price of the device, in `currency`."""
     lifetime_hours: _Hours | None = None
-    """Hours that it is used for, in h."""
+    """Hours of use, in h."""
     currency: _Currency
     source: _Text
     """Where the price is from."""
@@ -49,7 +49,7 @@ class DevicePrice(Strict):
 
     @property
     def hourly(self) -> float:
-        """Price of an hour, in `currency`."""
+        """Price per hour, in `currency`."""
         if self.price is None or self.lifetime_hours is None:
             return self.per_hour or 0.0
         return self.price / self.lifetime_hours
@@ -64,7 +64,7 @@ class DevicePrice(Strict):
 
 
 class Electricity(Strict):
-    """What electricity costs."""
+    """The price of electricity."""
 
     per_kwh: _Price
     """Price of a kWh, in `currency`."""
@@ -74,7 +74,7 @@ class Electricity(Strict):
 
 
 class Prices(Strict):
-    """Prices by what they are of."""
+    """The content of a file of prices."""
 
     devices: Annotated[dict[_Key, DevicePrice], Field(max_length=1000)]
     """By `cpu`, `gpu`, or the name of a target or of a vendor's tool and step."""
@@ -96,7 +96,7 @@ def read_prices(path: Path) -> Prices:
     """Read a file of prices, YAML; docs/cost.md describes it.
 
     Raises:
-        InputError: if it can't be read, or something in it is missing, unknown or out of range.
+        InputError: if it can't be read, or a field is missing, unknown or out of range.
     """
     try:
         return Prices.model_validate(read_yaml(path, "a file of prices"))

@@ -1,4 +1,4 @@
-"""The same task in software on a processor or a GPU."""
+"""The task of the model in software on a processor or a GPU."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Baseline(Part):
     metric: str = "accuracy"
     """Name of the metric of `accuracy`; it is a fraction, more is better."""
     accuracy: Fraction | None = None
-    """On the test set, as a fraction from 0 to 1."""
+    """Accuracy on the test set, as a fraction from 0 to 1."""
     samples: Positive | None = None
     """Samples that `accuracy` was measured on (a number)."""
     method: str | None = None
@@ -49,7 +49,7 @@ class Baseline(Part):
     problem: str | None = None
     """Why there are no figures, if the model could not be converted or run."""
     gpu: str | None = None
-    """Name of the GPU that computed it; None if the processor did."""
+    """Name of the GPU that ran it; None if the processor did."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Baseline:
@@ -70,23 +70,23 @@ class Baseline(Part):
 
 
 class Software(Part):
-    """The quantized model itself, run as software on the machine that the report was made on."""
+    """The quantized model itself in software on the machine that wrote the report."""
 
     runs: Annotated[tuple[Baseline, ...], Source("software")] = ()
-    """Each way to run it: per runtime, device and batch."""
+    """Measurements, one per runtime, device and batch size."""
 
     @property
     @Figure(
         "CPU latency", "less", "software", name="cpu_latency", unit="µs", digits=1, primary=False
     )
     def latency_us(self) -> float | None:
-        """Median time of a single sample on the processor, in us, the fastest way to run it."""
+        """Median time of a single sample on the processor with the fastest runtime, in us."""
         single = [run for run in self.runs if run.gpu is None and run.batch == 1]
         return min((run.latency_us for run in single if run.latency_us is not None), default=None)
 
     @property
     @Figure("CPU FPS", "more", "software", name="cpu_fps", primary=False)
     def fps(self) -> float | None:
-        """Samples per second on the processor, the fastest way to run it."""
+        """Samples per second on the processor with the fastest runtime."""
         rates = [run.throughput for run in self.runs if run.gpu is None]
         return max((rate for rate in rates if rate is not None), default=None)

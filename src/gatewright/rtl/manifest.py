@@ -76,12 +76,12 @@ class Port:
 
     @property
     def octets(self) -> int:
-        """Bytes of the whole tensor, each beat padded to whole ones."""
+        """Bytes of the whole tensor, with each beat padded to whole bytes."""
         return self.stream_beats * self.beat_width // 8
 
     @property
     def data_bits(self) -> int:
-        """Bits of `tdata` that carry data in some transfer; those above are zero."""
+        """Bits of `tdata` that carry data in at least one transfer; higher ones are always zero."""
         return self.bus_width or self.lanes * self.width
 
     @property
@@ -91,7 +91,7 @@ class Port:
 
     @property
     def last_keep(self) -> int:
-        """What `tkeep` is at the last transfer of a tensor; in all others it is all ones."""
+        """The value of `tkeep` at the last transfer of a tensor; it is all ones at the others."""
         return (1 << self.octets - (self.beats - 1) * self.tdata_width // 8) - 1
 
 

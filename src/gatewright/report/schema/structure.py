@@ -32,7 +32,7 @@ class Port(Part):
     width: Positive
     """Width of `tdata`, in bits, padded to whole bytes."""
     words: Positive | None = None
-    """Transfers per tensor (a number) where its beats pass as words of a bus."""
+    """Transfers per tensor (a number), if its beats pass as words of a bus."""
 
 
 class Fifo(Part):
