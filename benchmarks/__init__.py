@@ -1,1 +1,1 @@
-"""Speed and quality against peers, each measured in one run: `python -m benchmarks`."""
+"""Benchmarks of speed and quality, with peers measured in the same run: `python -m benchmarks`."""

@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    """Train the network unless it is there, measure, print, and keep the results."""
+    """Train the network if necessary, measure, print, and store the results."""
     build = HERE.parent / "build" / "bench"
     network = jet_network(build / "jet.h5")
     results = {

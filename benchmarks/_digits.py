@@ -1,7 +1,7 @@
-"""scikit-learn's digits enlarged to the pictures that larger networks take, and a short training.
+"""scikit-learn's digits enlarged to the image sizes of larger networks, and a short training.
 
-MNIST and CIFAR-10 must be fetched; networks of their shapes trained on these pictures have weights
-as real as theirs: sizes, signs and zeros come from a training.
+MNIST and CIFAR-10 must be downloaded. Networks of the same shapes trained on these images also have
+realistic weights: their sizes, signs and zeros come from training.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def pictures(size: int, channels: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """All digits as float32 [n, size, size, channels] from 0 to 1 in steps of 1/256, and labels.
 
-    Pixels are interpolated linearly. With several channels, each picture has a seeded colour.
+    Pixels are interpolated linearly. With several channels, each image has a random colour from a
+    fixed seed.
     """
     from scipy.ndimage import zoom
     from sklearn.datasets import load_digits
@@ -32,7 +33,7 @@ def pictures(size: int, channels: int) -> tuple[NDArray[np.float32], NDArray[np.
 
 
 def train(model: Any, size: int, channels: int, epochs: int) -> Any:
-    """Train a tf-keras model that ends in logits on three quarters of the pictures; return it."""
+    """Train a tf-keras model that ends in logits on three quarters of the images; return it."""
     import tensorflow as tf
     import tf_keras as keras
 

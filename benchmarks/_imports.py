@@ -1,7 +1,7 @@
-"""Runs a command of Gatewright and writes how long its imports took, and its own work beyond them.
+"""Runs a command of Gatewright, and writes the time of its imports and of its own work.
 
-`python _imports.py FILE COMMAND ...`, with whichever Gatewright is first on PYTHONPATH. FILE gets
-seconds of processor time of this process alone, as JSON: `imports`, and `own` for all of it.
+`python _imports.py FILE COMMAND ...`, with the first Gatewright on PYTHONPATH. The processor time
+of this process alone, in s, is written to FILE as JSON: `imports`, and `own` for the whole.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _seconds = [0.0]
 
 
 def _timed(name: str, run: Any) -> Any:
-    """Import a module that isn't there yet; what it imports in turn counts once."""
+    """Import a module that isn't loaded yet; nested imports count once."""
     if getattr(_depth, "inside", False):
         return find_and_load(name, run)
     _depth.inside, start = True, time.thread_time()

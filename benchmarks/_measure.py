@@ -1,4 +1,4 @@
-"""What a command costs: wall time, processor time, and memory of its processes at their peak."""
+"""Measures a command: wall time, processor time, and peak memory of its processes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-_PERIOD = 0.1  # seconds between two looks at the memory
+_PERIOD = 0.1  # seconds between two samples of the memory
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Cost of a command with all the processes that it starts.
+    """Cost of a command including all processes that it starts.
 
     Attributes:
-        wall_s: seconds that passed.
-        cpu_s: seconds of processor time, user and system.
-        peak_mib: most memory that all of its processes held at one moment, by samples, in MiB; what
-            processes share counts once each.
+        wall_s: wall time, in s.
+        cpu_s: processor time, user and system, in s.
+        peak_mib: peak memory of all its processes together, sampled, in MiB; shared memory counts
+            for each process.
     """
 
     wall_s: float
@@ -40,11 +40,11 @@ def run(
 
     Args:
         command: program and arguments.
-        environment: of the command.
-        look: is given the process' id at each look at the memory.
+        environment: environment of the command.
+        look: called with the process id at each sample of the memory.
 
     Raises:
-        RuntimeError: if it fails; holds what it said.
+        RuntimeError: if it fails; with its output.
     """
     before, start, peak = _cpu(), time.monotonic(), 0
     with subprocess.Popen(
@@ -69,7 +69,7 @@ def _cpu() -> float:
 
 
 def _resident(root: int) -> int:
-    """Bytes that a process and its descendants hold, from Linux' process file system."""
+    """Memory of a process and its descendants, in bytes, from Linux' /proc."""
     parents, sizes = {}, {}
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():

@@ -1,4 +1,4 @@
-"""Weights as training leaves them, from a fixed seed: activations neither grow nor vanish."""
+"""Random weights from a fixed seed, similar to trained ones: activations keep their size."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ def legacy_keras() -> Any:
 def fill(model: Any, seed: int = SEED) -> Any:
     """Give a tf-keras model random weights, and batch normalizations statistics of its own.
 
-    Kernels are normal with variance 2 / fan in (He et al. 2015), which keeps the size of what
-    passes a rectifier. Gamma is uniform in 0.5 to 1.5, beta and bias normal of 0.1.
+    Kernels are normal with variance 2 / fan-in (He et al. 2015), which keeps the size of
+    activations through ReLUs. Gamma is uniform from 0.5 to 1.5; beta and bias are normal with
+    standard deviation 0.1.
 
     Args:
-        model: tf-keras model; its weights change.
-        seed: of the numbers.
+        model: tf-keras model; its weights are changed.
+        seed: seed of the random numbers.
 
     Returns:
         The model.
@@ -56,11 +57,11 @@ def fill(model: Any, seed: int = SEED) -> Any:
 
 
 def saved(path: Path, make: Any) -> Path:
-    """A model's file, made unless it is there.
+    """The file of a model, created if it does not exist.
 
     Args:
-        path: `.h5`.
-        make: gives the tf-keras model.
+        path: the `.h5` file.
+        make: returns the tf-keras model.
     """
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)

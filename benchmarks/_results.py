@@ -1,4 +1,4 @@
-"""The file of figures, `results.json`, one entry per benchmark."""
+"""The file of results, `results.json`, with one entry per benchmark."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ RESULTS = Path(__file__).resolve().parent / "results.json"
 
 
 def keep(name: str, found: Any) -> None:
-    """Put figures into the entry of a benchmark; what was measured at other times stays.
+    """Put figures into the entry of a benchmark; its other figures stay.
 
     Args:
-        name: Of the benchmark.
-        found: A figure, or figures by what they are of.
+        name: Name of the benchmark.
+        found: A figure, or figures by name.
     """
     kept = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     kept[name] = kept.get(name, {}) | found if isinstance(found, dict) else found

@@ -1,7 +1,7 @@
-"""The jet network's RTL against the RTL that da4ml writes for the same weights.
+"""Compares the jet network's RTL with the RTL that da4ml writes for the same weights.
 
-Both go through the same Yosys flow for UltraScale+, inverters counted as LUTs. da4ml has no
-convergent rounding, so its network rounds ties up (RND) and is not exact; ours is.
+Both are synthesized with the same Yosys flow for UltraScale+; inverters count as LUTs. da4ml has no
+convergent rounding, so its network rounds ties up (RND) and is not exact, while ours is.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def da4ml_rtl(design: Design, directory: Path, stages: int) -> tuple[list[Path],
             assert not to.signed, kernel.layer
             x = x.relu().quantize(0, to.integer, to.frac, overflow_mode="SAT", round_mode="RND")
     logic = comb_trace(inputs, x)
-    # The shortest stages that come to no more than ours.
+    # The shortest stages whose number does not exceed ours.
     whole = max(logic.latency)
     cuts = (whole / parts + 1e-6 for parts in np.arange(stages + 1, 0.9, -0.05))
     pipelines = (to_pipeline(logic, cut, verbose=False) for cut in cuts)
@@ -54,7 +54,7 @@ def run(project: Path, clock_ns: float) -> dict[str, Any]:
 
     Args:
         project: the converted jet network.
-        clock_ns: clock period that our pipeline is cut for.
+        clock_ns: clock period that our pipeline is scheduled for, in ns.
     """
     target = load_target("xcup")
     design = Design.load(project / "model" / "design")

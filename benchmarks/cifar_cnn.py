@@ -1,7 +1,7 @@
 """A 6-bit QKeras network of CIFAR-10's shape: 32x32x3, three stages of 32 filters, dense 24-10.
 
-A stage is two 3x3 convolutions with a pooling behind them. CIFAR-10 must be fetched; this network
-is trained on scikit-learn's digits enlarged to 32x32 pixels, each in a colour of its own.
+A stage is two 3x3 convolutions followed by a pooling. CIFAR-10 must be downloaded, so this network
+is trained on scikit-learn's digits enlarged to 32x32 pixels, each in another colour.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ EPOCHS = 2
 
 
 def cifar_cnn(bits: int = 6) -> Any:
-    """The trained tf-keras model of 59,698 parameters; all of its numbers have `bits` bits."""
+    """The trained tf-keras model; its 59,698 parameters and its activations have `bits` bits."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tf_keras as keras

@@ -1,8 +1,8 @@
-"""What searches find, cost and survive: `python -m benchmarks.explore`, by itself.
+"""Measures searches, their cost and their robustness: `python -m benchmarks.explore`, separately.
 
-The zoo's own search for a cheaper digits MLP, from nothing; then one over the bits of a smaller
-one, trained for a few epochs only, since what is measured is the search: undisturbed; with all of
-it done already; with one worker; and killed at random moments.
+First the zoo's own search for a cheaper digits MLP, from empty stores. Then a search over the bits
+of a smaller MLP with few epochs, because only the search is measured: undisturbed, repeated, with
+one worker, and killed at random times.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 MODEL = HERE.parent / "models" / "digits_mlp"
 WORKERS = 2
 KILLS = 20
-SHORT, TURNS = 2, 3  # trials of a short search, and how often it is run alone and beside another
+SHORT, TURNS = 2, 3  # trials of a short search; number of runs alone and in parallel with another
 SEARCH = """
 search:
   base:
@@ -63,13 +63,13 @@ def make_model(folder: Path, trials: int) -> Path:
 
 
 def start(model: Path, place: Path, jobs: int) -> subprocess.Popen[bytes]:
-    """Start a search with a store and a cache of its own; what it says goes to a file."""
+    """Start a search with its own store and cache, and its output in a file."""
     command = ["explore", model, "--store", place / "store", "--jobs", jobs]
     return launch([*command, "--no-baselines"], place)
 
 
 def launch(command: list[Any], place: Path) -> subprocess.Popen[bytes]:
-    """Start a command of Gatewright that builds in a place and has a cache of its own."""
+    """Start a command of Gatewright with its own build directory and cache."""
     place.mkdir(parents=True, exist_ok=True)
     program = Path(sys.executable).with_name("gatewright")
     with (place / "log").open("ab") as log:
@@ -82,13 +82,13 @@ def launch(command: list[Any], place: Path) -> subprocess.Popen[bytes]:
 
 
 def finish(process: subprocess.Popen[bytes], place: Path) -> None:
-    """Wait for a command to end well."""
+    """Wait for a command to end successfully."""
     if process.wait():
         raise RuntimeError(f"a command failed, see {place / 'log'}")
 
 
 def cheaper(place: Path) -> dict[str, Any]:
-    """The zoo's search for a cheaper digits MLP: what its front has, over seeds, against 8 bits."""
+    """The zoo's search for a cheaper digits MLP: its front over seeds, compared with 8 bits."""
     finish(launch(["run", MODEL, "--config", "uniform8", "--no-baselines"], place), place)
     (wide,) = load_reports([place / "build" / MODEL.name / "uniform8"]).reports
     began = time.monotonic()
@@ -132,7 +132,7 @@ def _over_seeds(report: Report, uniform8: int) -> dict[str, Any]:
 
 
 def search(model: Path, place: Path, jobs: int) -> float:
-    """Search to the end; returns the seconds it took."""
+    """Run a search to its end, and return its wall time in s."""
     began = time.monotonic()
     finish(start(model, place, jobs), place)
     return round(time.monotonic() - began, 1)
@@ -146,7 +146,7 @@ def trials_of(model: Path, place: Path) -> list[dict[str, Any]]:
 
 
 def killed(model: Path, place: Path, kills: int, longest: float) -> dict[str, Any]:
-    """Kill a search with all of its processes, or it alone, at random moments; then let it end."""
+    """Kill a search, alone or with all its processes, at random times; then let it finish."""
     moments = random.Random(1)
     at: list[float] = []
     while len(at) < kills:
@@ -154,7 +154,7 @@ def killed(model: Path, place: Path, kills: int, longest: float) -> dict[str, An
         seconds = moments.uniform(0.5, longest)
         try:
             process.wait(seconds)
-            # It came to its end first: forget what it did, since kills were asked for.
+            # It finished first: discard it, because only killed searches count.
             shutil.rmtree(place)
             continue
         except subprocess.TimeoutExpired:
@@ -193,9 +193,9 @@ def steps_of(place: Path) -> float:
 
 
 def side_by_side(build: Path) -> list[float]:
-    """How much longer a short search of one worker takes when another one runs beside it.
+    """The slowdown of a short search with one worker when another search runs in parallel.
 
-    Alone and beside each other by turns, since the speed of a machine may drift.
+    Runs alone and in parallel alternate, because the speed of a machine can drift.
     """
     model = make_model(build / "short" / "digits_mlp", SHORT)
     ratios = []
@@ -211,7 +211,7 @@ def side_by_side(build: Path) -> list[float]:
 
 
 def cost(build: Path, trials: int) -> dict[str, Any]:
-    """What a search takes with two workers, and again."""
+    """The cost of a search with two workers, and of its repetition."""
     model = make_model(build / "digits_mlp", trials)
     took = search(model, build / "two", WORKERS)
     repeat = search(model, build / "two", WORKERS)
@@ -228,7 +228,7 @@ def cost(build: Path, trials: int) -> dict[str, Any]:
 
 
 def one_by_one(build: Path, trials: int) -> dict[str, Any]:
-    """The same with one worker, which is to find what two have found: part `search` goes before."""
+    """The same search with one worker, which must find the same; run part `search` before."""
     model = make_model(build / "digits_mlp", trials)
     expected = trials_of(model, build.parent / "search" / "two")
     took = search(model, build / "one", 1)
@@ -242,7 +242,7 @@ def one_by_one(build: Path, trials: int) -> dict[str, Any]:
 
 
 def survival(build: Path, trials: int, kills: int) -> dict[str, Any]:
-    """What kills do to a search."""
+    """The effect of kills on a search."""
     model = make_model(build / "digits_mlp", trials)
     took = search(model, build / "calm", WORKERS)
     results = killed(model, build / "shot", kills, 2 * took / kills)

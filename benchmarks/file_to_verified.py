@@ -1,7 +1,7 @@
-"""From a model's file to verified RTL on 1,000 vectors, and where the time goes.
+"""Time from a model's file to RTL verified on 1,000 vectors, by part.
 
 `python -m benchmarks.file_to_verified [--before CHECKOUT]`: with a checkout of an older commit, its
-Gatewright does the same in turn, with the same Python.
+Gatewright is measured in turn with the same Python.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def svhn_like() -> Any:
 
 @dataclass(frozen=True)
 class Network:
-    """A network with what `convert` is asked for."""
+    """A network with its options of `convert`."""
 
     make: Callable[[], Any]
     options: tuple[str, ...]
@@ -109,11 +109,11 @@ NETWORKS = {
 
 @dataclass
 class Parts:
-    """Adds up how long each part was at work.
+    """Adds up the time of each part.
 
     Attributes:
-        wall: seconds in which a process of the part was there.
-        cpu: seconds of processor time that its processes used, by process.
+        wall: time in which a process of the part existed, in s.
+        cpu: processor time of its processes, in s, by process.
     """
 
     wall: dict[str, float] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class Parts:
     _known: dict[int, str] = field(default_factory=dict)
 
     def look(self, root: int) -> None:
-        """Take note of what runs now."""
+        """Record the processes that run now."""
         now, present = time.monotonic(), set()
         for process in psutil.Process(root).children(recursive=True):
             try:
@@ -150,11 +150,11 @@ class Parts:
 def measure(
     checkout: Path, network: Path, options: tuple[str, ...], folder: Path
 ) -> dict[str, Any]:
-    """Convert and verify once, with nothing known of the network.
+    """Convert and verify once, without cached results of the network.
 
     Returns:
-        Wall seconds and memory of both commands; `wall_s` and `cpu_s` by part: `start` are
-        imports, `conversion` is what else convert itself does, `own` what else verify does.
+        Wall time in s and memory of both commands; `wall_s` and `cpu_s` by part: `start` is
+        imports, `conversion` the rest of convert's own work, `own` that of verify.
     """
     project, cache = folder / "project", folder / "cache"
     shutil.rmtree(project, ignore_errors=True)
@@ -190,7 +190,7 @@ def measure(
 def run(names: list[str], before: Path | None = None) -> dict[str, Any]:
     """Measure networks, by name; each with both checkouts in turn.
 
-    The simulator's fixed C++ is compiled before, as a user has it once.
+    The simulator's fixed C++ is compiled before, because users need that only once.
     """
     checkouts = {"before": before} if before else {}
     checkouts["after"] = HERE.parent

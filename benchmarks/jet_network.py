@@ -1,7 +1,7 @@
 """A 6-bit QKeras network of the jet taggers' shape, 16-64-32-32-5, half of its weights zero.
 
-The LHC jet data must be fetched; this network is trained on synthetic data of the same shape
-(16 features, 5 classes), which leaves weights of the same size and sparsity.
+The LHC jet data must be downloaded, so this network is trained on synthetic data of the same shape
+(16 features, 5 classes), which gives weights of the same size and sparsity.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ INPUT_PRECISION = "fixed<16,6>"
 
 
 def jet_network(path: Path) -> Path:
-    """The trained network as Keras HDF5 file `path`, trained unless it is there."""
+    """The trained network as Keras HDF5 file `path`, trained if it does not exist."""
     if path.is_file():
         return path
     os.environ["TF_USE_LEGACY_KERAS"] = "1"

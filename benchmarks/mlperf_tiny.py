@@ -108,7 +108,7 @@ def visual_wake_words() -> Any:
 
 @dataclass(frozen=True)
 class Network:
-    """A network, and the samples per second at 200 MHz that it is converted for."""
+    """A network, and its requested samples per second at 200 MHz."""
 
     make: Callable[[], Any]
     fps: int
@@ -123,7 +123,7 @@ NETWORKS = {
 
 
 def measure(projects: Projects, name: str) -> dict[str, Any]:
-    """Convert and verify a network with nothing known of it: costs, mismatches, interval."""
+    """Convert and verify a network without cached results: costs, mismatches, interval."""
     network = NETWORKS[name]
     path = saved(projects.folder / f"{name}.h5", network.make)
     directory = projects.unknown(name)

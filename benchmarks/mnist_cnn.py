@@ -1,6 +1,7 @@
 """A 6-bit QKeras network of MNIST's shape: 28x28x1, two 3x3 convolutions of 16 filters, dense 10.
 
-MNIST must be fetched; this network is trained on scikit-learn's digits enlarged to 28x28 pixels.
+MNIST must be downloaded, so this network is trained on scikit-learn's digits enlarged to 28x28
+pixels.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How large the page of 500 configurations is, and how long Chromium takes to open it.
+"""The size of a page with 500 configurations, and the time that Chromium takes to open it.
 
-The configurations are those published in `reports/`, again and again under other names, one model
-for each model there. Run it as `python -m benchmarks.report_page`.
+The configurations are those published in `reports/`, repeated under other names, with one model for
+each model there. Run it as `python -m benchmarks.report_page`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 
 
 def many(count: int) -> list[SweepReport]:
-    """The published models, with that many configurations in all."""
+    """The published models, with this number of configurations in total."""
     models = load_models(sorted(path.parent for path in REPORTS.glob("*/report.json")))
     total = sum(len(model.reports) for model in models)
     found = []
@@ -50,8 +50,8 @@ def many(count: int) -> list[SweepReport]:
 def run() -> dict[str, Any]:
     """Size in MiB; median seconds until the tables are shown, and until the plots are drawn.
 
-    Beside these wall times stands the processor time of the page's main thread, which says what
-    they are on a machine that has nothing else to do.
+    The result also has the processor time of the page's main thread, which shows what these wall
+    times would be on an idle machine.
     """
     from playwright.sync_api import sync_playwright
 
@@ -74,7 +74,7 @@ def run() -> dict[str, Any]:
             page.goto(file.as_uri(), wait_until="commit")
             page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
             ready.append(time.monotonic() - start)
-            # By the page's own clock: whoever asks it from outside waits for the plots.
+            # By the page's own clock, because a query from outside waits for the plots.
             tables = page.evaluate("performance.getEntriesByName('tables')[0].startTime")
             shown.append(tables / 1000)
             metrics = session.send("Performance.getMetrics")["metrics"]

@@ -1,9 +1,9 @@
-"""What commands survive, and what they leave: `python -m benchmarks.robustness`, by itself.
+"""Measures the robustness of commands: `python -m benchmarks.robustness`, separately.
 
-`kills`: convert, verify, synth, run, quantize and explore are killed at random moments, every other
-time with all of their processes, and run again: what do they leave, is what they make the same?
-`pairs`: two commands at once on one folder. `configurations`: what a run of many leaves. All on
-small networks, since what is measured are the commands.
+`kills`: convert, verify, synth, run, quantize and explore are killed at random times, every other
+time with all their processes, and run again. Are there leftovers, and are the results the same?
+`pairs`: two commands at once on one directory. `configurations`: leftovers of a run of many. All
+use small networks, because the commands are measured.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from benchmarks._results import RESULTS, keep
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE.parent / "models" / "digits_mlp"
-PATIENCE = 60.0  # seconds that what a killed command has started may take to end
+PATIENCE = 60.0  # seconds that processes of a killed command may take to end
 PAIRED = ("convert", "verify", "synth", "fifos")
 
-#: What times and logs stand in; of JSON files, all but these fields is compared.
+#: Fields of JSON files with times and logs, which are not compared.
 _TIMES = {"seconds", "cycles_per_second", "sha256", "files", "key", "creator", "invocation"}
 _UNLIKE = ("simulation.log", "yosys.log", "results.xml", "index.html", "log", "trials.csv")
 _LITTER = ("*gatewright-*", "*.aside", "build-*", "job-*", "tmp*")
 
 _FOREIGN = re.compile(r"temporary/(cc\w+\.\w+|__autograph_generated_file\w+\.py|__pycache__)")
 
-#: Tells the processes that a measurement starts from all others.
+#: Marks the processes that a measurement starts.
 _MARK = "GATEWRIGHT_MEASURED"
 
 _SWEEP = """\
@@ -65,7 +65,7 @@ search:
 
 @dataclass
 class Place:
-    """A folder to work in, with a temporary directory and a cache of its own."""
+    """A working directory with its own temporary directory and cache."""
 
     root: Path
     cache: Path
@@ -80,7 +80,7 @@ class Place:
         return self.root / "temporary"
 
     def start(self, command: list[Any]) -> subprocess.Popen[bytes]:
-        """Start a command of Gatewright; what it says goes to a file."""
+        """Start a command of Gatewright with its output in a file."""
         self.number += 1
         self.environment = os.environ | {
             "GATEWRIGHT_CACHE": str(self.cache),
@@ -98,7 +98,7 @@ class Place:
             )
 
     def run(self, command: list[Any]) -> float:
-        """Run a command to its end; returns seconds."""
+        """Run a command to its end, and return its wall time in s."""
         began = time.monotonic()
         process = self.start(command)
         if process.wait():
@@ -107,7 +107,7 @@ class Place:
         return time.monotonic() - began
 
     def processes(self) -> list[psutil.Process]:
-        """What runs of what was started here."""
+        """The running processes that were started here."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -127,13 +127,13 @@ class Place:
         return 0
 
     def litter(self) -> list[str]:
-        """Temporary files and folders, in the temporary directory or beside results."""
+        """Temporary files and directories, in the temporary directory or beside results."""
         places = [path for path in self.root.iterdir() if path != self.temporary]
         found = list(self.temporary.iterdir())
         for place, pattern in product(places, _LITTER):
             found += place.rglob(pattern)
         names = {path.relative_to(self.root).as_posix() for path in found}
-        # What compilers and TensorFlow leave there when they are killed, they alone know of.
+        # Leftovers of killed compilers and of TensorFlow are not Gatewright's.
         return sorted(name for name in names if not _FOREIGN.fullmatch(name))
 
 
@@ -170,7 +170,7 @@ def write_sweep(folder: Path, configurations: int) -> Path:
 
 
 def commands(place: Path) -> dict[str, list[list[Any]]]:
-    """What is killed, the last of each, and what goes before."""
+    """The commands of each case; the last one is killed, the others prepare it."""
     model, weights = write_network(place / "models")
     sweep = write_sweep(place / "models" / "digits_mlp", 2)
     convert = ["convert", model, "--weights", weights, "-o", "net"]
@@ -196,7 +196,7 @@ def _plain(value: Any) -> Any:
 
 
 def contents(root: Path) -> dict[str, str]:
-    """Hashes of what commands made in a place, without times."""
+    """Hashes of the results of commands in a directory, without times."""
     found = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
@@ -205,7 +205,7 @@ def contents(root: Path) -> dict[str, str]:
             continue
         data = path.read_bytes()
         if path.suffix == ".json":
-            # A search names the models in its store, which is another one in each place.
+            # A search names the models in its store, whose path differs.
             data = data.replace(str(root).encode(), b"PLACE")
             data = json.dumps(_plain(json.loads(data)), sort_keys=True).encode()
         found[name.as_posix()] = hashlib.sha256(data).hexdigest()
@@ -213,7 +213,7 @@ def contents(root: Path) -> dict[str, str]:
 
 
 def kill(process: subprocess.Popen[bytes], *, everybody: bool) -> None:
-    """Kill a command, or it and all that it has started, and wait for its end."""
+    """Kill a command, alone or with all its processes, and wait for its end."""
     others = psutil.Process(process.pid).children(recursive=True) if everybody else []
     process.kill()
     for other in others:
@@ -225,11 +225,11 @@ def kill(process: subprocess.Popen[bytes], *, everybody: bool) -> None:
 
 
 def killed(build: Path, name: str, kills: int, seed: int = 1) -> dict[str, Any]:
-    """Kill a command at random moments, and run it again each time.
+    """Kill a command at random times, and run it again each time.
 
     Returns:
-        How often it was killed, how often what it then made differed from what an undisturbed run
-        makes, what was left running, and what litter was left after it was run again.
+        The number of kills, the number of results that differ from an undisturbed run, the
+        processes left running, and the temporary files left after running it again.
     """
     *before, command = commands(build / name)[name]
     cache = build / "cache"
@@ -237,7 +237,7 @@ def killed(build: Path, name: str, kills: int, seed: int = 1) -> dict[str, Any]:
     for earlier in before:
         calm.run(earlier)
     ready = shutil.copytree(calm.root, build / name / "ready")
-    calm.run(command)  # once more than measured, so that the cache holds what it will hold
+    calm.run(command)  # once more than measured, to fill the cache
     shutil.rmtree(calm.root)
     shutil.copytree(ready, calm.root)
     seconds = calm.run(command)
@@ -252,7 +252,7 @@ def killed(build: Path, name: str, kills: int, seed: int = 1) -> dict[str, Any]:
         process = at.start(command)
         try:
             process.wait(moments.uniform(0.1, seconds))
-            continue  # it came to its end first
+            continue  # it finished first
         except subprocess.TimeoutExpired:
             kill(process, everybody=bool(found["kills"] % 2))
         found["kills"] += 1
@@ -268,7 +268,7 @@ def killed(build: Path, name: str, kills: int, seed: int = 1) -> dict[str, Any]:
 
 
 def pairs(build: Path, names: tuple[str, ...] = PAIRED) -> dict[str, Any]:
-    """Start two commands at once on one folder: how each ends, and whether the folder is right."""
+    """Start two commands at once on one directory: their exits, and whether the result is right."""
     cache = build / "cache"
     given = commands(build / "pairs")
     calm = Place(build / "pairs" / "calm", cache)
@@ -293,7 +293,7 @@ def pairs(build: Path, names: tuple[str, ...] = PAIRED) -> dict[str, Any]:
 
 
 def configurations(build: Path, count: int) -> dict[str, Any]:
-    """Run many configurations with two workers: what it takes, what is left."""
+    """Run many configurations with two workers: cost and leftovers."""
     sweep = write_sweep(build / "models" / "digits_mlp", count)
     at = Place(build / "forty", build / "cache-forty")
     before = _system()
@@ -349,7 +349,7 @@ def _system() -> dict[str, int]:
 
 
 def main() -> None:
-    """Measure what is asked for, print it, and keep it in results.json."""
+    """Measure the requested parts, print them, and store them in results.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=["kills", "pairs", "configurations"])
     parser.add_argument("--kills", type=int, default=100, help="of all commands together")

@@ -1,9 +1,9 @@
-"""Designs of the zoo placed and routed on ECP5: what the delay model said, what routing showed.
+"""Designs of the zoo placed and routed on ECP5: predicted and routed paths.
 
 `python -m benchmarks.routed [CASE ...]` converts each case for its clock, places and routes it
-once, and puts it into results.json before the next. They are what a `derate` of
-hls/targets/ecp5.yaml can follow from. A model that the store doesn't have is trained;
-`--models FOLDER` takes trained ones, named MODEL-CONFIG.h5.
+once, and writes it to results.json before the next. The `derate` of hls/targets/ecp5.yaml can be
+derived from them. Models that are not in the store are trained; `--models FOLDER` is a directory of
+trained ones, named MODEL-CONFIG.h5.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def measure(model: str, config_name: str, clock_ns: float, models: Path | None) 
 
 
 def main() -> None:
-    """Measure the cases that are named, or all."""
+    """Measure the named cases, or all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cases", nargs="*", help="MODEL-CONFIG; default: all")
     parser.add_argument("--models", type=Path, help="folder of trained models")

@@ -1,4 +1,4 @@
-"""How long the flow takes on the jet network, and how fast golden, emulation and simulation are."""
+"""Time of the flow on the jet network, and speed of golden model, emulation and simulation."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ REPEATS = 5
 
 
 def flow(network: Path, project: Path, cache: Path) -> dict[str, Any]:
-    """Wall seconds from file to verified RTL, with an empty cache, then with nothing changed.
+    """Wall time, in s, from file to verified RTL, with an empty cache, then without changes.
 
-    The cache holds adder graphs and the fixed C++ of the simulator; a first run on a machine fills
-    it. The last figures are of a first conversion with the simulator's C++ there already.
+    The cache contains adder graphs and the fixed C++ of the simulator; the first run on a machine
+    fills it. The last figures are for a first conversion with the simulator's C++ in the cache.
     """
     shutil.rmtree(project, ignore_errors=True)
     shutil.rmtree(cache, ignore_errors=True)

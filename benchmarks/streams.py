@@ -1,6 +1,6 @@
 """Streams, convolutions and shared multipliers: exactness, cost, intervals, multipliers.
 
-Every figure is a function here; `python -m benchmarks.streams --only mnist` takes that one alone.
+Every figure is a function here; `python -m benchmarks.streams --only mnist` runs only that one.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build" / "bench"
 
-#: Networks of the zoo that convolve, and the configuration whose training is taken.
+#: Networks of the zoo with convolutions, each with the configuration whose training is used.
 ZOO = dict.fromkeys(("digits_cnn", "digits_separable", "digits_residual", "vowels_conv1d"), "w6_r1")
-#: More than any layer has weights: the greatest reuse factor that each layer has is taken.
+#: More than the weights of any layer, so that each layer gets its largest reuse factor.
 LARGEST = 1 << 30
 REUSE_FACTORS = (1, 2, 4, LARGEST)
 EXACT_SAMPLES = 100
-#: Tensors that a layer by itself is simulated with; intervals do not depend on their values.
+#: Number of tensors for simulating a single layer; intervals do not depend on their values.
 ALONE = 4
 
 
@@ -62,13 +62,13 @@ class Projects:
         return _measure.run([self.program, command, *arguments], self.environment)
 
     def unknown(self, name: str) -> Path:
-        """A project directory of which nothing is known, but the simulator's fixed C++ is there."""
+        """A project directory without cached results, except the simulator's fixed C++."""
         for folder in (self.folder / name, self.cache / "results", self.cache / "synth"):
             shutil.rmtree(folder, ignore_errors=True)
         return self.folder / name
 
     def model(self, name: str, make: Callable[[], Any]) -> Path:
-        """A trained network's file, made unless it is there."""
+        """The file of a trained network, created if it does not exist."""
         path = self.folder / f"{name}.h5"
         if not path.is_file():
             temporary = path.with_suffix(".tmp.h5")
@@ -83,7 +83,7 @@ class Projects:
 
 
 def exact(projects: Projects) -> dict[str, Any]:
-    """The zoo's networks that convolve, on test samples, see `every_reuse`."""
+    """The zoo's networks with convolutions on test samples, see `every_reuse`."""
     results = {}
     for name, configuration in ZOO.items():
         sweep = load_sweep(HERE.parent / "models" / name)
@@ -101,10 +101,10 @@ def every_reuse(
     """Outputs that differ from golden and C++ emulation, and intervals, per io and reuse factor.
 
     Args:
-        projects: where to.
-        name: of the project directories.
-        model: arguments of `convert` that say what is converted.
-        samples: arguments of `verify` that say what is passed.
+        projects: where the project directories are created.
+        name: name of the project directories.
+        model: arguments of `convert` for the model.
+        samples: arguments of `verify` for the samples.
     """
     results = {}
     for io in ("stream", "parallel"):
@@ -135,7 +135,7 @@ def cifar(projects: Projects) -> dict[str, Any]:
 
 
 def dense(projects: Projects) -> dict[str, Any]:
-    """A dense layer of 128 by 128 at reuse factor 128: multipliers, and where its weights stand."""
+    """A dense layer of 128 by 128 at reuse factor 128: multipliers, and memory of its weights."""
     model = projects.model("dense", _dense)
     directory = projects.unknown("dense")
     options = ("--io", "stream", "--reuse", "128", "--strategy", "resource", "-o", directory)
@@ -171,7 +171,7 @@ def _dense() -> Any:
 def _whole_flow(
     projects: Projects, name: str, model: Path, images: Path, options: list[str]
 ) -> dict[str, Any]:
-    """A stream project from model file to cell counts, with what each command costs."""
+    """A stream project from model file to cell counts, with the cost of each command."""
     directory = projects.unknown(name)
     costs = {
         "convert": projects.run("convert", model, "--io", "stream", *options, "-o", directory),
@@ -189,7 +189,7 @@ def _whole_flow(
 
 
 def verified(directory: Path) -> dict[str, Any]:
-    """What a verification said, with the intervals predicted and simulated."""
+    """The results of a verification, with the predicted and simulated intervals."""
     stamp, rtl = read_stamp(directory, "verify"), load_rtl(directory)
     assert stamp is not None
     return {
@@ -209,11 +209,10 @@ def _resources(directory: Path) -> dict[str, Any]:
 
 
 def _layers(directory: Path) -> dict[str, Any]:
-    """Every layer that multiplies by weights, by itself: in theory and as simulated.
+    """The initiation interval of every layer with weights alone, in theory and as simulated.
 
-    A vector takes as many clock cycles as the reuse factor says, an image as many times that as it
-    has windows; between two windows at least the pixels pass that lie between them. A beat takes a
-    clock cycle to come.
+    A vector takes as many clock cycles as the reuse factor, an image that number for each of its
+    windows. Between two windows at least their distance in pixels passes, one beat per clock cycle.
     """
     design, rtl = load_design(directory), load_rtl(directory)
     kernels = {kernel.layer: kernel for kernel in design.kernels}
@@ -236,7 +235,7 @@ def _layers(directory: Path) -> dict[str, Any]:
 
 
 def _alone(directory: Path, design: Design, module: Module) -> float | None:
-    """Clock cycles per tensor of a module of its own, simulated."""
+    """Simulated clock cycles per tensor of a single module."""
     rtl = load_rtl(directory)
     words = random_inputs(design, ALONE, 0)
     expected = golden.run(design, words)
@@ -255,13 +254,13 @@ FIGURES = {"exact": exact, "mnist": mnist, "cifar": cifar, "dense": dense}
 
 
 def run(names: Iterable[str] = FIGURES, cache: Path = BUILD / "cache") -> dict[str, Any]:
-    """Take figures, by name."""
+    """Measure figures by name."""
     projects = Projects(BUILD / "streams", cache)
     return {name: FIGURES[name](projects) for name in names}
 
 
 def main() -> None:
-    """Take, print and keep figures; of a model of one's own, print the one called exact."""
+    """Measure, print and store figures; for a user's model, only print `exact`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.streams", description=__doc__)
     parser.add_argument("--only", choices=FIGURES, action="append", help="may be repeated")
     parser.add_argument("--model", type=Path, help="a model to compare with its C++ emulation")

@@ -1,4 +1,4 @@
-"""Profiles of the property-based tests; the command line, made once."""
+"""Profiles of property-based tests, and a cache of the command line's commands."""
 
 from functools import cache
 
@@ -17,7 +17,7 @@ settings.load_profile("steady")
 
 @pytest.fixture(scope="session", autouse=True)
 def parsed_commands():
-    """Typer makes all commands anew whenever it is called, which takes longer than most calls."""
+    """Cache Typer's commands, since creating them for each call takes longer than most calls."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(typer.main, "get_command", cache(typer.main.get_command))
         yield

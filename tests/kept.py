@@ -1,4 +1,4 @@
-"""The process that does steps of recipes, kept for the next recipe as searches do it."""
+"""Keeps the process that runs steps of recipes for the next recipe, like searches do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from gatewright.compress import process
 
 @contextmanager
 def kept_process() -> Iterator[None]:
-    """Within, recipes of one folder share a process; starting TensorFlow takes most of the time."""
+    """Context in which recipes of one directory share a process, since TensorFlow starts slowly."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(process, "_keeping", True)
         yield
@@ -18,5 +18,5 @@ def kept_process() -> Iterator[None]:
 
 
 def end_kept_process() -> None:
-    """Have the next recipe start a process of its own."""
+    """Make the next recipe start a new process."""
     process._close_spare()

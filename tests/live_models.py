@@ -1,4 +1,4 @@
-"""Live models of Keras, their files, and what Keras makes of what is read of them."""
+"""Live Keras models, their files, and predictions of the networks read from them."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from gatewright.frontend.reference.framework_worker import Model
 
 
 class Layers:
-    """Keras' layers and QKeras' in one namespace."""
+    """Layers of Keras and QKeras in one namespace."""
 
     def __init__(self, keras):
         import qkeras
@@ -19,20 +19,20 @@ class Layers:
 
 
 def shaken(model, seed=1):
-    """The model with weights that tell layers apart."""
+    """The model with random weights, so that layers can be distinguished."""
     rng = np.random.default_rng(seed)
     model.set_weights([rng.uniform(0.2, 1, each.shape) for each in model.get_weights()])
     return model
 
 
 def predicted(network, *inputs):
-    """What Keras makes of a network as it was read."""
+    """Keras' predictions for a network as it was read."""
     parts = [results for _, results, _ in Model(network).batches(list(inputs))]
     return [np.concatenate([part[name] for part in parts]) for name in network.outputs]
 
 
 def files(model, folder, *formats):
-    """The model in files, as `load` takes them."""
+    """Files of the model, as arguments of `load`."""
     legacy = "tf_keras" in type(model).__mro__[-4].__module__ + type(model).__module__
     for suffix in formats or (".h5", ".keras", ".weights.h5", "legacy" if legacy else ".h5"):
         if suffix in (".h5", ".keras"):
@@ -47,7 +47,7 @@ def files(model, folder, *formats):
 
 
 def agree(model, folder, *inputs, formats=()):
-    """Hold what is read of the model, and of its files, against its own prediction."""
+    """Compare the networks read from the model and its files with the model's own prediction."""
     expected = model.predict(list(inputs) if len(inputs) > 1 else inputs[0], verbose=0)
     expected = expected if isinstance(expected, list) else [expected]
     networks = [load(*each) for each in files(model, folder, *formats)]

@@ -1,4 +1,4 @@
-"""Steps of recipes that fit nothing."""
+"""Fake steps of recipes, without training."""
 
 import json
 
@@ -8,15 +8,15 @@ from gatewright.compress import recipe_walk as run
 
 
 def pretend(monkeypatch, answer=lambda request, count: {}):
-    """Replaces the process that does steps.
+    """Replace the process that runs steps.
 
     Args:
-        monkeypatch: of the test.
-        answer: what a request is to have measured, beside what all have; it is told the request,
-            and how many there have been.
+        monkeypatch: the fixture of the test.
+        answer: function of the request and the number of requests so far, which returns
+            measurements in addition to those of all requests.
 
     Returns:
-        The list of requests, which grows.
+        The list of requests, which grows with each request.
     """
     requests = []
 

@@ -1,4 +1,4 @@
-"""Waiting for other processes, and for their end."""
+"""Waits for other processes and for their end."""
 
 from __future__ import annotations
 

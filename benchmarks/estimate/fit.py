@@ -1,10 +1,10 @@
-"""Fits a cost model's coefficients to observations, and judges it on models left out.
+"""Fits a cost model's coefficients to observations, and validates it on models left out.
 
     python -m benchmarks.estimate.fit NAME
 
-Least squares with coefficients that are not negative, by relative error; what observations say
-little of stays near what the structure of the hardware suggests (`PRIOR`). The error is measured on
-each model with coefficients fitted to the others: all configurations of a model are left out.
+Non-negative least squares of the relative error. A coefficient that observations hardly determine
+stays near its value by the structure of the hardware (`PRIOR`). Errors are by cross-validation: all
+configurations of a model are left out of the fit that is tested on them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.estimate.observations import Observation, load
 from gatewright.estimate.cost_model import CostModel, read_cost_model
 from gatewright.system.package_data import data_dir
 
-#: LUTs per unit of each quantity, as its structure suggests: a LUT per bit of a sum, for example.
+#: LUTs per unit of each quantity by its structure, for example one LUT per bit of a sum.
 PRIOR = {
     "sum1": 1.0,
     "sum2": 1.0,
@@ -54,8 +54,8 @@ PRIOR = {
 }
 #: What the rules count exactly.
 EXACT = {"memory": 1.0, "shift_register": 1.0}
-_STIFFNESS = 0.1  # of the prior
-_LEAST = 40  # LUTs of a module below which errors are not relative any more
+_STIFFNESS = 0.1  # weight of the prior
+_LEAST = 40  # LUTs of a module below which errors are absolute
 
 Errors = dict[tuple[str, str], float]
 
@@ -81,7 +81,7 @@ def _known(observation: Observation) -> float:
 
 
 def held_out(observations: Sequence[Observation], figure: str = "lut") -> Errors:
-    """Relative error per design, each by coefficients fitted to all other models."""
+    """Relative error per design, with coefficients fitted to all other models."""
     errors: Errors = {}
     for left_out in sorted({each.model for each in observations}):
         others = [each for each in observations if each.model != left_out]

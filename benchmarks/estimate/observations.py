@@ -1,9 +1,9 @@
-"""What synthesized projects took up beside what they count: a JSON file per cost model.
+"""Resources of synthesized projects, with their counted quantities: a JSON file per cost model.
 
     python -m benchmarks.estimate.observations TARGET FOLDER...
 
-adds every project MODEL/CONFIG of the folders, converted and synthesized for the target, in the
-place of what was there of the same name.
+adds every project MODEL/CONFIG of the directories, converted and synthesized for the target, and
+replaces those with the same name.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FIGURES = ("lut", "ff", "dsp", "bram")
 
 @dataclass(frozen=True)
 class Observation:
-    """A synthesized module, or what stands between modules ("")."""
+    """A synthesized module, or the logic between modules ("")."""
 
     model: str
     config: str
@@ -44,14 +44,14 @@ def path_of(cost_model: str) -> Path:
 
 
 def load(cost_model: str) -> list[Observation]:
-    """The observations that a cost model is fitted to."""
+    """Read the observations that a cost model is fitted to."""
     path = path_of(cost_model)
     listed = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     return [Observation(**fields) for fields in listed]
 
 
 def observe(directory: Path, model: str, config: str, target_name: str) -> list[Observation]:
-    """The observations of a project: one per layer's module, one of the rest."""
+    """The observations of a project: one per module of a layer, and one for the rest."""
     target = load_target(target_name)
     stamp = read_stamp(directory, f"synth-{target_name}")
     if stamp is None:
@@ -82,7 +82,7 @@ def _measured(resources: Any) -> dict[str, float]:
 
 
 def main(target: str, folders: list[str]) -> None:
-    """Bring the observations of a target's cost model up to date."""
+    """Update the observations of a target's cost model."""
     name = load_target(target).family.cost_model
     assert name is not None
     kept = {(each.model, each.config, each.layer): each for each in load(name)}

@@ -1,4 +1,4 @@
-"""Invented reports: plausible figures that nothing measured."""
+"""Invented reports with plausible figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def make_fields(
     dsp_layer: int | None = None,
     mismatches: int = 0,
 ) -> dict[str, Any]:
-    """The fields of a report, to spoil one by one."""
+    """The fields of a valid report, for tests to modify."""
     layers, configs = [], []
     for i, (width, (n_in, n_out)) in enumerate(zip(bits, SHAPES, strict=True)):
         dsp = i == dsp_layer
@@ -167,7 +167,7 @@ def make_fields(
 
 
 def make_imported(**figures: Any) -> dict[str, Any]:
-    """The vendor's figures after routing: all there are, which no single tool knows."""
+    """Vendor figures after routing: all fields, although no single tool has all of them."""
     counts = {name: 100 + i for i, name in enumerate(FIGURE_FIELDS)}
     one = {
         "tool": "vivado",
@@ -180,7 +180,7 @@ def make_imported(**figures: Any) -> dict[str, Any]:
 
 
 def make_fidelity(**changes: Any) -> Any:
-    """The field of a report that a comparison with the model itself fills."""
+    """The field of a report for the comparison with the model itself."""
     blame = {
         "layer": "fc1",
         "type": "fixed<8,3>",
@@ -220,7 +220,7 @@ RECIPE = (
 
 
 def make_recipe_fields(config: str = "w6_p50", steps: Any = RECIPE, **options: Any) -> Any:
-    """The fields of a report on a model that a recipe made."""
+    """The fields of a report on a model made by a recipe."""
     fields = make_fields(config, **options)
     fields["steps"] = [dict(step) for step in steps]
     fields["accuracy"] |= {"validation": 0.9653, "validation_samples": 269}
@@ -255,16 +255,16 @@ def make_baseline(
 
 
 FRONT = (2, 4, 6, 12, 14, 16, 20, 24, 26, 30, 32, 36, 49)
-"""Numbers of the trials that no other betters in accuracy and LUTs, with 22 left out."""
+"""Numbers of the trials on the front of accuracy and LUTs, without trial 22."""
 
 
 def make_trial(number: int, **fields: Any) -> Any:
-    """A trial that completed, unless told otherwise."""
+    """A trial, completed by default."""
     return {"number": number, "config": f"trial{number}", "state": "done"} | fields
 
 
 def make_trials() -> list[Any]:
-    """50 trials: 28 completed, of which 22 misses the constraint; 12 and 9 stopped; 17 failed."""
+    """50 trials: 28 completed (number 22 misses the constraint), 21 stopped, number 17 failed."""
     trials = []
     for number in range(50):
         bits, prune = 2 + number * 7 % 5, number % 8 / 10
@@ -319,7 +319,7 @@ CNN = (  # name, kind, input, output, weights, windows, cycles that a window or 
 
 
 def add_ranges(fields: dict[str, Any]) -> None:
-    """Have the fields of a report say which values types hold."""
+    """Add ranges of values to the fields of a report."""
     whole = {"values": 1000, "least": -1.5, "greatest": 1.5, "at_limits": 0}
     result = {"layer": "fc1", "role": "result", "type": "fixed<8,4,RND,SAT>"}
     weight = {"layer": "fc1", "role": "weight", "type": "fixed<6,1>", "unused_high": 0}
@@ -333,7 +333,7 @@ def add_ranges(fields: dict[str, Any]) -> None:
 
 
 def make_streamed_fields(config: str = "r72", speed: int = 1, *, sized: bool = True) -> Any:
-    """The fields of a report on a convolutional network, `speed` times as fast as can be slow."""
+    """The fields of a report on a convolutional network; `speed` divides its reuse factors."""
     fields = make_fields(config)
     layers, configs = [], []
     for name, kind, shape, result, weights, windows, cycles in CNN:
@@ -424,7 +424,7 @@ def make_recipe_report(*args: Any, **options: Any) -> Report:
 
 
 def make_found_sweep() -> SweepReport:
-    """What a search found, beside software that does the same."""
+    """The reports of a search, with software baselines."""
     reports = [
         make_recipe_fields("plain", (RECIPE[0], RECIPE[2] | {"weights_nonzero": 2500})),
         make_recipe_fields("pruned", bits=(6, 5, 6), accuracy=0.95),
@@ -462,7 +462,7 @@ def make_sweep(**options: Any) -> SweepReport:
 
 
 def add_analyzed(fields: dict[str, Any], target: str = "osu018") -> None:
-    """Have the fields of a report say what analysis of a netlist of standard cells found."""
+    """Add the analysis of a netlist of standard cells to the fields of a report."""
     fields.setdefault("analyzed", {})[target] = {
         "conditions": "osu018_stdcells.lib, 1.8 V, 25 C",
         "clock_ns": 5.0,
@@ -493,7 +493,7 @@ def add_analyzed(fields: dict[str, Any], target: str = "osu018") -> None:
 
 
 def add_routed(fields: dict[str, Any], target: str = "ecp5-85k") -> None:
-    """Have the fields of a report say what a router found on a target."""
+    """Add the results of a router on a target to the fields of a report."""
     path = [
         ("register", 0.5, "fc1", "t3_q1"),
         ("routing", 5.0, "fc1", "t3_q1"),
@@ -526,7 +526,7 @@ def add_routed(fields: dict[str, Any], target: str = "ecp5-85k") -> None:
 
 
 def add_software(fields: dict[str, Any], **changes: Any) -> None:
-    """Have the fields of a report say how fast the model is as software on a processor."""
+    """Add software measurements on a processor to the fields of a report."""
     runs = [make_baseline(us=200.0), make_baseline(us=512.0, batch=256)]
     fields["software"] = {"runs": [run | changes for run in runs]}
     origin = {"method": "measured", "tool": "tf-keras", "version": "2.21.0"}
