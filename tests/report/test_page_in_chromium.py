@@ -50,7 +50,8 @@ def show(browser, tmp_path):
     """Open a page of models; at the end nothing must have gone wrong in it."""
     problems = []
 
-    def opened(*models, **options):
+    def opened(*models, still=False, **options):
+        """A page whose plots were all in view, unless it is to stand still."""
         file = tmp_path / "page.html"
         file.write_text(models_to_html(models), encoding="utf-8")
         page = browser.new_context(**options).new_page()
@@ -62,6 +63,10 @@ def show(browser, tmp_path):
         page.goto(file.as_uri())
         if options.get("java_script_enabled", True):
             page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
+            if not still:
+                for plot in page.locator(".plot:visible").all():
+                    plot.scroll_into_view_if_needed()
+                    plot.locator(".main-svg").first.wait_for(state="attached")
         assert [url for url in requests if not url.startswith(("file:", "blob:", "data:"))] == []
         return page
 
@@ -287,3 +292,26 @@ def test_an_open_configuration_tells_what_each_device_costs(show):
     ]
     assert "0.002 measured" in cells and "<b>EUR</b>" in cells
     assert "3.6 <b>EUR</b> per hour (a shop)" in page.inner_text("#detail")
+
+
+SMALL = {"viewport": {"width": 800, "height": 200}}
+
+
+def test_plots_are_drawn_when_they_come_into_view(show):
+    page = show(Judged(make_found_sweep()), still=True, **SMALL)
+    assert page.locator(".main-svg").count() == 0
+    assert page.evaluate("typeof Plotly") == "undefined"
+    assert configs(page) and page.inner_text("#trade-caption").startswith("◆")
+    page.select_option("#across", "ebops")
+    page.locator("#trade-plot").scroll_into_view_if_needed()
+    page.locator("#trade-plot .main-svg").first.wait_for()
+    title = page.evaluate("document.getElementById('trade-plot').layout.xaxis.title.text")
+    assert title.startswith("EBOPs")
+    assert page.locator("[data-plot] .main-svg").count() == 0
+
+
+def test_on_paper_all_plots_are_drawn(show):
+    page = show(Judged(make_found_sweep()), still=True, **SMALL)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    for plot in page.locator(".plot").all():
+        assert plot.locator(".main-svg").count() > 0

@@ -12,18 +12,25 @@ const SYMBOLS = ["circle", "square", "triangle-up", "pentagon", "star-triangle-d
 const literal = (text) =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
-let plotly = null; // the script, once it is unpacked
+let source = null; // Plotly's script, unpacked; it runs for the first plot that comes into view
 
-/** Unpack Plotly and run it; the content security policy names it. */
-async function loadPlotly() {
+/** Unpack Plotly, and draw the plots that are in view; others wait until they are. */
+async function unpackPlotly() {
   const text = byId("plotly").textContent;
   const packed =
     Uint8Array.fromBase64?.(text) ?? Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  source = await new Response(stream).text();
+  for (const place of waiting.keys()) sight.observe(place);
+  if (waiting.size > 0) await looked;
+}
+
+/** Run Plotly, once; the content security policy names it. It takes a second. */
+function runPlotly() {
+  if (typeof Plotly !== "undefined") return;
   const script = document.createElement("script");
-  script.textContent = await new Response(stream).text();
+  script.textContent = source;
   document.head.append(script);
-  plotly = Plotly;
 }
 
 /** The colours of the page, or of paper, for a plot's text and grid. */
@@ -50,24 +57,57 @@ function layoutOf(layout, printed = false) {
 }
 
 const drawn = new Map(); // from element to its traces and layout, to redraw it
+const waiting = new Map(); // from element that was not in view yet to what will be drawn there
 
-/** Draw or redraw a plot. */
-function draw(place, traces, layout, click) {
-  if (plotly === null) return;
+let haveLooked;
+const looked = new Promise((resolve) => (haveLooked = resolve)); // once it is known what is in view
+const sight = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (isIntersecting) drawWaiting(target);
+  }
+  haveLooked();
+});
+
+/** Draw or redraw a plot, the first time when it is in view; `plot` gives its traces and layout. */
+function draw(place, plot, click) {
+  if (drawn.has(place)) {
+    paint(place, plot, click);
+    return;
+  }
+  waiting.set(place, { plot, click });
+  if (source !== null) sight.observe(place);
+}
+
+function drawWaiting(place) {
+  if (source === null || !waiting.has(place)) return;
+  const { plot, click } = waiting.get(place);
+  waiting.delete(place);
+  sight.unobserve(place);
+  try {
+    runPlotly();
+    paint(place, plot, click);
+  } catch (error) {
+    place.textContent = `No plot (${error.message}); the tables hold the same figures.`;
+  }
+}
+
+function paint(place, plot, click) {
+  const { traces, layout } = plot();
   const { ink } = theme(false);
   for (const trace of traces) {
     if (trace.meta === "ink") trace.marker = { ...trace.marker, color: ink };
   }
   drawn.set(place, { traces, layout });
-  plotly.react(place, traces, layoutOf(layout), { responsive: true, displayModeBar: false });
+  Plotly.react(place, traces, layoutOf(layout), { responsive: true, displayModeBar: false });
   place.removeAllListeners?.("plotly_click");
   if (click) place.on("plotly_click", click);
 }
 
 function repaint(printed) {
+  if (printed) [...waiting.keys()].forEach(drawWaiting);
   for (const [place, { traces, layout }] of drawn) {
     const size = printed ? { width: 960 } : { width: undefined, autosize: true };
-    plotly.react(place, traces, { ...layoutOf(layout, printed), ...size });
+    Plotly.react(place, traces, { ...layoutOf(layout, printed), ...size });
   }
 }
 
@@ -105,12 +145,14 @@ function drawTrade({ view, front }) {
   const known = view.filter(
     (row) => across.values[row.index] !== null && up.values[row.index] !== null,
   );
-  const traces = [];
-  for (const [index] of data.models.entries()) {
-    const own = known.filter((row) => row.model === index);
-    traces.push(...edgeOf(own, across, up), ...pointsOf(own, index, front, across, up));
-  }
-  draw(place, traces, tradeLayout(across, up), (event) => {
+  const plot = () => ({
+    traces: data.models.flatMap((_, index) => {
+      const own = known.filter((row) => row.model === index);
+      return [...edgeOf(own, across, up), ...pointsOf(own, index, front, across, up)];
+    }),
+    layout: tradeLayout(across, up),
+  });
+  draw(place, plot, (event) => {
     const row = event.points[0]?.customdata;
     if (row !== undefined) openRow(row, true);
   });
@@ -277,7 +319,7 @@ function drawLayers(found) {
     showlegend: false,
   }));
   const perRow = adds ? 34 : Math.max(34, 16 * used.length);
-  draw(place, traces, {
+  const layout = {
     barmode: adds ? "stack" : "group",
     height: 80 + perRow * Math.max(1, held.length),
     margin: { l: 20, r: 20, t: 10, b: 50 },
@@ -289,7 +331,8 @@ function drawLayers(found) {
       autorange: "reversed",
       showgrid: false,
     },
-  });
+  };
+  draw(place, () => ({ traces, layout }));
   byId("layer-legend").replaceChildren(
     ...used.map((layer, at) => {
       const dot = make("span", { class: "dot" });

@@ -189,14 +189,13 @@ async function start() {
     byId("filters").hidden = true;
   }
   refresh();
-  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-  performance.mark("tables");
-  await loadPlotly();
-  refresh();
   for (const place of document.querySelectorAll("[data-plot]")) {
     const { data: traces, layout } = JSON.parse(byId(place.dataset.plot).textContent);
-    draw(place, traces, layout);
+    draw(place, () => ({ traces, layout }));
   }
+  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  performance.mark("tables");
+  await unpackPlotly();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaint(false));
   addEventListener("beforeprint", () => repaint(true));
   addEventListener("afterprint", () => repaint(false));
