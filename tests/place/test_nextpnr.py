@@ -10,7 +10,9 @@ from gatewright.errors import DesignFailure, GatewrightError, InputError
 from gatewright.place.critical_path import segments
 from gatewright.place.nextpnr import find_nextpnr, run_nextpnr
 from gatewright.place.nextpnr_report import read_report
+from gatewright.results.signal_origin import SignalOrigin
 from gatewright.rtl.manifest import Module
+from gatewright.rtl.signal_map import Origin, SignalMap
 from gatewright.targets import load_target
 
 ROUTER = load_target("ecp5-25k").family.router("LFE5U-25F")
@@ -125,7 +127,10 @@ def test_a_path_is_named_by_layer_and_signal():
         Module("net_fc1", "net_fc1.sv", "u_fc1", "fc1", "Dense", 1, ()),
         Module("gw_fork", "gw_fork.sv", "u_fork", "", "fork", 0, ()),
     ]
-    found = segments(nextpnr.cells(*cells), modules, ["LUT4", "CCU2C", "TRELLIS_FF"])
+    signals = SignalMap({("u_fc1", "t5_q1"): Origin("fc1", 1, 3)})
+    found = segments(nextpnr.cells(*cells), modules, ["LUT4", "CCU2C", "TRELLIS_FF"], signals)
+    known = SignalOrigin(layer="fc1", stage=1, element=3)
+    assert {each.signal: each.origin for each in found if each.origin} == {"t5_q1": known}
     assert [(each.layer, each.signal) for each in found if each.kind != "routing"] == [
         ("ports", "s_axis_tdata"),
         ("fc1", "t5_q1"),

@@ -12,6 +12,7 @@ from gatewright.report.csv import to_csv
 from gatewright.report.html import to_html
 from gatewright.report.markdown import to_markdown
 from gatewright.report.schema import Report, SweepReport
+from gatewright.report.sentences import critical_path_text
 from gatewright.report.terminal import render_terminal
 
 SENTENCE = (
@@ -61,3 +62,14 @@ def test_json_keeps_every_seed_and_depends_on_no_wall_time():
     assert SweepReport.model_validate_json(sweep.to_json()) == sweep
     runs = json.loads(sweep.to_json(wall_times=False))["reports"][0]["routed"]["ecp5-85k"]["runs"]
     assert runs == [{"seed": 1, "fmax_mhz": 110.0}, {"seed": 2, "fmax_mhz": 100.0}]
+
+
+def test_what_signals_were_made_for_is_said_where_it_is_known():
+    fields = make_fields(targets=("ecp5-85k",))
+    add_routed(fields)
+    path = fields["routed"]["ecp5-85k"]["critical_path"]
+    path[0]["origin"] = {"layer": "fc1_relu", "stage": 3, "element": 12}
+    path[-1]["origin"] = {"layer": "fc2", "stage": 1}
+    text = critical_path_text("ecp5-85k", Report.model_validate(fields).routed["ecp5-85k"])
+    ends = "from fc1.t3_q1 (fc1_relu, element 12, stage 3) to fc2.valid_q (stage 1)."
+    assert text.endswith(ends)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gatewright.errors import DesignFailure, InputError
+from gatewright.rtl.signal_map import SignalMap
 from gatewright.silicon import activity, power
 from gatewright.silicon.activity import GateRun, simulator_version
 from gatewright.silicon.static_timing import Constraints, analyze
@@ -16,6 +17,7 @@ icarus = pytest.mark.skipif(
 )
 opensta = pytest.mark.skipif(shutil.which("sta") is None, reason="OpenSTA is not installed")
 
+NO_NAMES = SignalMap({})
 INPUTS = np.array([[0, 0], [15, 1], [3, 9], [15, 15], [0, 0], [0, 0], [8, 8], [1, 2]])
 
 
@@ -76,7 +78,7 @@ def test_models_that_do_not_compile_are_an_error(run):
 @opensta
 def test_power_with_and_without_glitches(project, netlist, target):
     cells = target.family.standard_cells
-    timed = analyze(netlist, cells.library, Constraints(20.0, "BUF", cells.load_ff))
+    timed = analyze(netlist, cells.library, Constraints(20.0, "BUF", cells.load_ff), NO_NAMES)
     rng = np.random.default_rng(1)
     inputs = rng.integers(0, 16, (40, 2))
     found = power.measure(
@@ -101,7 +103,7 @@ def test_power_with_and_without_glitches(project, netlist, target):
 def test_designs_too_large_for_delays_say_so(project, netlist, target, monkeypatch):
     monkeypatch.setattr(power, "MOST_DELAYED_CELLS", 3)
     cells = target.family.standard_cells
-    timed = analyze(netlist, cells.library, Constraints(20.0, "BUF", cells.load_ff))
+    timed = analyze(netlist, cells.library, Constraints(20.0, "BUF", cells.load_ff), NO_NAMES)
     found = power.measure(
         project,
         netlist,

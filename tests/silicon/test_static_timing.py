@@ -3,14 +3,18 @@
 import shutil
 import stat
 import sys
+from dataclasses import replace
 
 import pytest
 
 from gatewright.errors import DesignFailure, GatewrightError, InputError
+from gatewright.results.signal_origin import SignalOrigin
+from gatewright.rtl.signal_map import Origin, SignalMap
 from gatewright.silicon import static_timing
 from gatewright.silicon.static_timing import Constraints, analyze, timing_version
 
 real = pytest.mark.skipif(shutil.which("sta") is None, reason="OpenSTA is not installed")
+NO_NAMES = SignalMap({})
 ASKED = Constraints(20.0, "BUF", 40.0)
 GOOD = """
 print("gatewright:read\\ngatewright:linked\\ngatewright:cells", CELLS)
@@ -43,7 +47,7 @@ def sta(tmp_path_factory, monkeypatch, netlist):
 
 def failure(netlist, target):
     with pytest.raises(GatewrightError) as caught:
-        analyze(netlist, target.family.standard_cells.library, ASKED)
+        analyze(netlist, target.family.standard_cells.library, ASKED, NO_NAMES)
     assert "\n" not in str(caught.value)
     return caught.value
 
@@ -51,7 +55,7 @@ def failure(netlist, target):
 @real
 def test_the_real_one_finds_slack_and_path(netlist, target):
     timing_version.cache_clear()
-    found = analyze(netlist, target.family.standard_cells.library, ASKED)
+    found = analyze(netlist, target.family.standard_cells.library, ASKED, NO_NAMES)
     assert 0 < found.slack_ns < 20
     assert found.fmax_mhz == pytest.approx(1000 / (20 - found.slack_ns), rel=1e-3)
     assert (found.path.end_layer, found.path.cells > 2) == ("add", True)
@@ -59,6 +63,20 @@ def test_the_real_one_finds_slack_and_path(netlist, target):
         1e-3 * sum({"INV": 1, "BUF": 1, "DFF": 4}.get(each.cell, 2) for each in netlist.instances)
     )
     assert (netlist.directory / static_timing.DELAYS).stat().st_size > 100
+
+
+@real
+def test_an_end_says_what_it_was_made_for(netlist, target):
+    timing_version.cache_clear()
+    names = {
+        net: [*names, "u_add__u_sum__t3_q1_2"] if any("m_axis_tdata" in n for n in names) else names
+        for net, names in netlist.names.items()
+    }
+    signals = SignalMap({("u_add.u_sum", "t3_q1"): Origin("add_relu", 1, 0)})
+    named = replace(netlist, names=names)
+    path = analyze(named, target.family.standard_cells.library, ASKED, signals).path
+    assert path.start_origin is None  # a port
+    assert path.end_origin == SignalOrigin(layer="add_relu", stage=1, element=0)
 
 
 @real
@@ -71,7 +89,7 @@ def test_a_cell_that_it_drops_is_an_error(netlist, target):
 
 def test_one_that_works(sta, netlist, target):
     sta(GOOD)
-    found = analyze(netlist, target.family.standard_cells.library, ASKED)
+    found = analyze(netlist, target.family.standard_cells.library, ASKED, NO_NAMES)
     assert (found.slack_ns, found.fmax_mhz, found.path.start) == (17.5, 400.0, "s_axis_tdata_0")
     assert found.path.end_layer == "add"
     assert timing_version() == "2.0.17"

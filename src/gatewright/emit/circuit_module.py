@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from gatewright.circuit import Cast, Node, Op
@@ -34,6 +35,7 @@ from gatewright.emit.netlist import (
     clock_ports,
     conjunction,
 )
+from gatewright.rtl.signal_map import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +52,12 @@ _PARTLY_READ = "only some bits matter"
 
 
 def circuit_module(
-    module: CircuitModule, name: str, about: tuple[str, ...], multiplier: str = "auto"
+    module: CircuitModule,
+    name: str,
+    about: tuple[str, ...],
+    multiplier: str = "auto",
+    *,
+    last: bool = True,
 ) -> Module:
     """The netlist of a circuit; the same circuit gives the same netlist.
 
@@ -59,14 +66,21 @@ def circuit_module(
         name: of the module.
         about: header lines on how it was made.
         multiplier: what its multipliers are made of: "auto", "dsp" or "lut".
+        last: whether its result is that of the layer.
     """
-    return _Builder(module, name, about, multiplier).build()
+    return _Builder(module, name, about, multiplier, last).build()
 
 
 class _Builder:
     def __init__(
-        self, module: CircuitModule, name: str, about: tuple[str, ...], multiplier: str
+        self,
+        module: CircuitModule,
+        name: str,
+        about: tuple[str, ...],
+        multiplier: str,
+        last: bool,
     ) -> None:
+        self.last = last
         self.module = module
         self.name = name
         self.about = about
@@ -100,7 +114,37 @@ class _Builder:
                 *self._outputs(),
             ),
             {"use_dsp": _USE_DSP[self.multiplier]} if is_steered else {},
+            tuple(self._origins()),
         )
+
+    def _origins(self) -> Iterator[tuple[str, Origin]]:
+        """What each word, and each register of one, was made for."""
+        layers = [each or self.module.parts[0].layer for each in self.circuit.sections]
+        for (index, delay), bits in self._reached().items():
+            element = bits.bit_length() - 1 if bits.bit_count() == 1 else None
+            stage = self.stages[index] + delay
+            yield self._ref(index, stage).name, Origin(layers[index], stage, element)
+
+    def _reached(self) -> dict[tuple[int, int], int]:
+        """Per word and delay, a bit for each element of the layer's result that depends on it."""
+        # Per node, by how many stages later it is read: the elements that depend on that.
+        readers: list[Counter[int]] = [Counter() for _ in self.nodes]
+        for element, word in enumerate(self.module.outputs):
+            readers[word.node][self.latency - self.stages[word.node]] |= self.last << element
+        found = {}
+        for index in range(len(self.nodes) - 1, -1, -1):
+            last = max(self.module.schedule.last_use[index] - self.stages[index], 0)
+            bits = 0
+            for delay in range(last, -1, -1):
+                bits |= readers[index][delay]
+                found[index, delay] = bits
+            for arg in self.nodes[index].args:
+                readers[arg][self.stages[index] - self.stages[arg]] |= bits
+        return {
+            (index, delay): found[index, delay]
+            for index, delay in sorted(found)
+            if self.nodes[index].op is not Op.CONST
+        }
 
     # The frame
 

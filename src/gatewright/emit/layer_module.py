@@ -59,6 +59,8 @@ class _Builder:
         self.children: list[Module] = []
         self.items: list[Item] = []
         self.taken: Counter[str] = Counter()
+        units = [placed for placed in module.units if not isinstance(placed.unit, Fifo)]
+        self.last = units[-1]  # whose result is the layer's
 
     def build(self) -> list[Module]:
         """The modules that it instantiates, and itself."""
@@ -118,7 +120,9 @@ class _Builder:
         circuit = placed.circuit
         assert circuit is not None
         child = f"{self.name}_{label}"
-        self.children.append(circuit_module(circuit, child, self.about, _multiplier(self.module)))
+        multiplier = _multiplier(self.module)
+        last = placed is self.last
+        self.children.append(circuit_module(circuit, child, self.about, multiplier, last=last))
         if circuit.free:
             self._credited(placed, sources, result, label)
             return

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gatewright.rtl.signal_map import Origin
 
 # Expressions
 
@@ -318,6 +322,7 @@ class Module:
         ports: in order.
         items: in order.
         attributes: of the module, by name.
+        origins: what its signals were made for, as far as that is known.
     """
 
     name: str
@@ -325,6 +330,7 @@ class Module:
     ports: tuple[ModulePort, ...]
     items: tuple[Item, ...]
     attributes: Mapping[str, str] = field(default_factory=dict)
+    origins: tuple[tuple[str, Origin], ...] = ()
 
     def instances(self) -> list[Instance]:
         """The instances in it."""

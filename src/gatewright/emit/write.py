@@ -17,9 +17,10 @@ from gatewright.emit.top_module import top_module
 from gatewright.kernels.weighted import Weighted
 from gatewright.rtl.library import copy_library, library_files
 from gatewright.rtl.manifest import RtlProject
+from gatewright.rtl.signal_map import write_signal_map
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gatewright.design.dataflow import Design
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from gatewright.emit.layers import LayerModule
     from gatewright.options import BusWidth, Handshake
     from gatewright.rtl.manifest import Module
+    from gatewright.rtl.signal_map import Origin
     from gatewright.targets import Target
 
 #: Between what stands alone.
@@ -75,10 +77,12 @@ def emit(
     about = _about(target.name, clock_ns)
     written: list[netlist.Module] = []
     entries = []
+    origins: list[tuple[str, str, Origin]] = []
     for instance, module in made.modules.items():
         name = module_name(design, instance)
         netlists = layer_modules(module, name, (*_schedule(module, target), *about))
         written += netlists
+        origins += _origins(instance, netlists)
         entries.append(layer_entry(module, netlists, instance, target))
     joined = made.joined
     rate = _rate(made.latency, made.interval)
@@ -86,6 +90,7 @@ def emit(
     written.append(top)
     library = library_files(i.module for module in written for i in module.instances())
     copy_library(library, directory)
+    write_signal_map(origins, directory)
     project = RtlProject(
         directory=directory,
         top=design.name,
@@ -167,6 +172,22 @@ def _print(modules: Iterable[netlist.Module], directory: Path) -> list[str]:
         (directory / f"{module.name}.sv").write_text(text_of(module), encoding="utf-8")
         files.append(f"{module.name}.sv")
     return files
+
+
+def _origins(
+    instance: str, netlists: Sequence[netlist.Module]
+) -> Iterator[tuple[str, str, Origin]]:
+    """The rows of a layer in the map of signals.
+
+    Args:
+        instance: of the layer in the top.
+        netlists: the layer's modules, its own last.
+    """
+    paths = {i.module: f"{instance}.{i.name}" for i in netlists[-1].instances()}
+    paths[netlists[-1].name] = instance
+    for module in netlists:
+        for signal, origin in module.origins:
+            yield paths[module.name], signal, origin
 
 
 # Headers

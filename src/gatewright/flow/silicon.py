@@ -26,6 +26,7 @@ from gatewright.flow.steps import (
 from gatewright.flow.synthesize import synthesize, synthesized_content
 from gatewright.flow.verify import VECTORS
 from gatewright.parsing.typed import written
+from gatewright.rtl.signal_map import read_signal_map
 from gatewright.silicon.activity import simulator_version
 from gatewright.silicon.librelane import write_configuration
 from gatewright.silicon.netlist import Netlist, join
@@ -221,7 +222,8 @@ def _timed(
     """The flat netlist of a project, its timing and constraints; files go to the workspace."""
     constraints = Constraints(project.clock_ns, cells.driving_cell, cells.load_ff)
     netlist = join(project, cells.library, mapped, workspace)
-    return netlist, analyze(netlist, cells.library, constraints), constraints
+    signals = read_signal_map(project.directory, project.modules)
+    return netlist, analyze(netlist, cells.library, constraints, signals), constraints
 
 
 def _conditions(cells: StandardCells) -> str:

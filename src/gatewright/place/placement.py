@@ -15,6 +15,7 @@ from gatewright.place.nextpnr import find_nextpnr, run_nextpnr
 from gatewright.place.nextpnr_report import read_report
 from gatewright.results.routed import Cells, Routed, Run
 from gatewright.results.utilization import Resources
+from gatewright.rtl.signal_map import read_signal_map
 from gatewright.synth.yosys_worker import STATISTICS
 from gatewright.system.files import write_text
 from gatewright.wall import systemverilog
@@ -101,6 +102,7 @@ def place(
     tell = progress or (lambda _: None)
     router = router_of(target)
     version = find_nextpnr(router.program).version
+    signals = read_signal_map(project.directory, project.modules)
     tell("mapping the whole design")
     netlist, cost = _mapped(project, target, directory, router.pads)
     if router.constraints is not None:
@@ -125,7 +127,9 @@ def place(
             if number["used"]
         },
         harness=cost,
-        critical_path=segments(worst.path, project.modules, _kinds(directory / STATISTICS)),
+        critical_path=segments(
+            worst.path, project.modules, _kinds(directory / STATISTICS), signals
+        ),
         predicted_ns=predicted.path_ns if predicted else None,
         derate=predicted.derate if predicted else None,
         lut=counted.lut,

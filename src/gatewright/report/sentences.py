@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Report,
         Routed,
         Segment,
+        SignalOrigin,
     )
 
 
@@ -78,8 +79,11 @@ def timing_text(target: str, found: Analyzed) -> str:
     asked = f"{found.clock_ns:.4g} ns"
     state = f"{asked} met" if found.slack_ns >= 0 else f"{asked} missed by {-found.slack_ns:.2f} ns"
     ends = [
-        ".".join(filter(None, end))
-        for end in ((path.start_layer, path.start), (path.end_layer, path.end))
+        _place(*end)
+        for end in (
+            (path.start_layer, path.start, path.start_origin),
+            (path.end_layer, path.end, path.end_origin),
+        )
     ]
     return (
         f"Clock on {target}, without wires: {found.fmax_mhz:.1f} MHz ({state}). Longest path "
@@ -101,7 +105,18 @@ def power_text(target: str, found: Power) -> str:
 
 
 def _signal(segment: Segment) -> str:
-    return ".".join(filter(None, (segment.layer, segment.signal))) or "an unnamed cell"
+    return _place(segment.layer, segment.signal, segment.origin)
+
+
+def _place(layer: str | None, signal: str | None, origin: SignalOrigin | None) -> str:
+    """For example "fc1.t184_q1 (fc1_relu, element 12, stage 3)"."""
+    name = ".".join(filter(None, (layer, signal))) or "an unnamed cell"
+    if origin is None:
+        return name
+    about = [] if origin.layer == layer else [origin.layer]
+    if origin.element is not None:
+        about.append(f"element {origin.element}")
+    return f"{name} ({', '.join([*about, f'stage {origin.stage}'])})"
 
 
 def difference_text(found: Difference) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 from gatewright.results.figure import Figure
 from gatewright.results.part import Part
 from gatewright.results.scalars import Amount, ByKey, Count, Fraction, Positive, PositiveReal, Real
+from gatewright.results.signal_origin import SignalOrigin
 
 
 class CriticalPath(Part):
@@ -20,6 +21,10 @@ class CriticalPath(Part):
     """Layer that it ends in; "" for a port or between layers."""
     end: str
     """Signal that it ends at."""
+    start_origin: SignalOrigin | None = None
+    """What the signal was made for that it starts at, if known."""
+    end_origin: SignalOrigin | None = None
+    """What the signal was made for that it ends at, if known."""
     cells: Count
     """Cells on it (a number), without the registers at its ends."""
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from gatewright.results.figure import Figure
 from gatewright.results.part import Part, refuse_duplicates
 from gatewright.results.scalars import Amount, ByKey, Count, Name, PositiveReal, Real
+from gatewright.results.signal_origin import SignalOrigin
 from gatewright.results.utilization import Resources
 
 
@@ -25,6 +26,8 @@ class Segment(Part):
     the registers around the design."""
     signal: str | None = None
     """The RTL signal of its cell or net."""
+    origin: SignalOrigin | None = None
+    """What that signal was made for, if known."""
 
 
 class Run(Part):

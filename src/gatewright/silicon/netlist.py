@@ -79,6 +79,10 @@ class Netlist:
         instance = self._instance(name)
         return name.removeprefix(instance + _WITHIN) if instance else name
 
+    def path(self, name: str) -> tuple[str, str]:
+        """The instance of the top that a net is in, and its name there, below further instances."""
+        return self._instance(name), self.signal(name).replace(_WITHIN, ".")
+
     def _instance(self, name: str) -> str:
         found = (each for each in self.layers if name.startswith(each + _WITHIN))
         return max(found, key=len, default="")

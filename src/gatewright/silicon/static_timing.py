@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from gatewright.errors import DesignFailure, InputError, MissingToolError
 from gatewright.results.analyzed import Analyzed, CriticalPath
+from gatewright.results.signal_origin import SignalOrigin
 from gatewright.system import processes
 
 if TYPE_CHECKING:
     from gatewright.liberty.library import CellLibrary
+    from gatewright.rtl.signal_map import SignalMap
     from gatewright.silicon.netlist import Netlist
 
 _TOOL = "sta"
@@ -78,13 +80,16 @@ def timing_version() -> str:
     return words[0]
 
 
-def analyze(netlist: Netlist, library: CellLibrary, asked: Constraints) -> Analyzed:
+def analyze(
+    netlist: Netlist, library: CellLibrary, asked: Constraints, signals: SignalMap
+) -> Analyzed:
     """Analyze a netlist; constraints, log and delays (SDF) stay in its directory.
 
     Args:
         netlist: the netlist.
         library: its cell library.
         asked: clock and constraints of the ports.
+        signals: what signals were made for.
 
     Raises:
         DesignFailure: if OpenSTA fails, or drops a part of the netlist.
@@ -102,8 +107,8 @@ def analyze(netlist: Netlist, library: CellLibrary, asked: Constraints) -> Analy
         ) from None
     leaks = [library.cell(each.cell).leakage for each in netlist.instances]
     known = [leak for leak in leaks if leak is not None]
-    start_layer, start = _end(netlist, library, points[0])
-    end_layer, end = _end(netlist, library, points[-1])
+    start_layer, start, start_origin = _end(netlist, library, points[0], signals)
+    end_layer, end, end_origin = _end(netlist, library, points[-1], signals)
     return Analyzed(
         conditions=f"{library.path.name}, {library.conditions}",
         clock_ns=asked.clock_ns,
@@ -115,6 +120,8 @@ def analyze(netlist: Netlist, library: CellLibrary, asked: Constraints) -> Analy
             start=start,
             end_layer=end_layer,
             end=end,
+            start_origin=start_origin,
+            end_origin=end_origin,
             cells=max(0, len({point.rpartition("/")[0] for point in points} - {""}) - 2),
         ),
     )
@@ -187,17 +194,21 @@ def _check_whole(netlist: Netlist, lines: dict[str, list[str]]) -> None:
         )
 
 
-def _end(netlist: Netlist, library: CellLibrary, point: str) -> tuple[str, str]:
-    """Layer and signal at an end of a path: a port, or the output of a flip-flop."""
+def _end(
+    netlist: Netlist, library: CellLibrary, point: str, signals: SignalMap
+) -> tuple[str, str, SignalOrigin | None]:
+    """Layer, signal and its origin at an end of a path: a port, or the output of a flip-flop."""
     instance, _, pin = point.rpartition("/")
     found = netlist.by_name.get(instance)
     if found is None:
-        return "", point
+        return "", point, None
     outputs = [each.name for each in library.cell(found.cell).outputs if each.name in found.nets]
     net = found.nets.get(outputs[0] if outputs else pin)
     names = netlist.names[net] if net else [point]
     best = min(names, key=lambda name: (_is_made(name), not netlist.layer(name), len(name), name))
-    return netlist.layer(instance), netlist.signal(best)
+    known = (signals.find(*netlist.path(name)) for name in sorted(names, key=len))
+    origin = next((SignalOrigin(**each._asdict()) for each in known if each), None)
+    return netlist.layer(instance), netlist.signal(best), origin
 
 
 def _is_made(name: str) -> bool:

@@ -16,6 +16,7 @@ from gatewright.results.analyzed import Analyzed, CriticalPath, Power
 from gatewright.results.imported import Imported, SourceReport
 from gatewright.results.ranges import Ranges, TypeRange
 from gatewright.results.routed import Cells, Routed, Run, Segment
+from gatewright.results.signal_origin import SignalOrigin
 from gatewright.results.software import Baseline, Software
 from gatewright.results.timing import Timing
 from gatewright.results.utilization import Resources
@@ -57,6 +58,7 @@ __all__ = [
     "Search",
     "SearchTrial",
     "Segment",
+    "SignalOrigin",
     "Software",
     "SourceReport",
     "Step",
