@@ -13,11 +13,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo reports layers test test-full fuzz bench lint format constraints clean
+.PHONY: help venv demo reports reports-ecp5 reports-osu018 layers test test-full fuzz bench lint format constraints clean
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## set up .venv (the other targets do it when needed)
 
@@ -38,13 +38,27 @@ demo: $(STAMP) ## the digits classifier through every configuration; ends in a t
 	$(BIN)/gatewright run models/digits_mlp -o build --jobs $(JOBS)
 	@echo "Report: build/digits_mlp/report/index.html"
 
-reports: $(STAMP) ## regenerate reports/ from the model zoo
+reports: $(STAMP) ## regenerate reports/ from the model zoo: UltraScale+, searches, ECP5, OSU018
 	set -e; for model in $(MODELS); do \
 	  $(BIN)/gatewright run models/$$model -o build --jobs $(JOBS) --publish reports/$$model; \
 	  if grep -q '^search:' models/$$model/sweep.yaml; then \
 	    $(BIN)/gatewright explore models/$$model -o build --jobs $(JOBS) --publish reports/$$model/search; \
 	  fi; \
 	done
+	$(MAKE) reports-ecp5 reports-osu018
+
+# A configuration that the device has no room for fails by name; all others are reported, and the status is not 0.
+reports-ecp5: $(STAMP) ## the part of reports/ that is placed and routed for ECP5
+	status=0; for model in $(MODELS); do \
+	  $(BIN)/gatewright run models/$$model -o build/ecp5-85k --jobs $(JOBS) --target ecp5-85k \
+	    --pnr --rounds 3 --no-baselines --publish reports/ecp5-85k/$$model || status=1; \
+	done; exit $$status
+
+reports-osu018: $(STAMP) ## the part of reports/ in standard cells of OSU018, with energy
+	status=0; for model in $(MODELS); do \
+	  $(BIN)/gatewright run models/$$model -o build/osu018 --jobs $(JOBS) --target osu018 \
+	    --power --no-baselines --publish reports/osu018/$$model || status=1; \
+	done; exit $$status
 
 layers: $(STAMP) ## regenerate docs/layers.md from the table that the tests run through
 	$(BIN)/gatewright layers --markdown > docs/layers.new

@@ -229,6 +229,7 @@ READ = {
     "report-prices": ("report", ["project", "--prices", None]),
     "cost-prices": ("cost", ["project", "--prices", None]),
     "run": ("run", [None]),
+    "run-target": ("run", [*RIGHT["run"], "--target", None]),
     "explore": ("explore", [None]),
 }
 #: Where it writes a file, or a folder.
@@ -311,7 +312,7 @@ def filled(arguments, path, place):
 def test_what_is_no_file_to_read(run, reached, place, use, kind):
     command, arguments = READ[use]
     yaml = (
-        *("convert-preset", "convert-target", "synth-target", "vendor-board", "run"),
+        *("convert-preset", "convert-target", "synth-target", "run-target", "vendor-board", "run"),
         *("report-prices", "cost-prices"),
     )
     suffix = ".yaml" if use in yaml else ".h5"

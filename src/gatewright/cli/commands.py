@@ -995,12 +995,19 @@ def run(
     force: Annotated[bool, typer.Option(help="Do every step again.")] = False,
     baselines: options.Baselines = True,
     publish: options.Publish = None,
+    target: options.SweepTarget = None,
+    clock: options.SweepClock = None,
+    pnr: options.PlaceAndRoute = False,
+    rounds: options.CutRounds = None,
+    power: options.GatePower = False,
     as_json: options.Json = False,
 ) -> None:
     """Train, convert, verify and synthesize every configuration of a sweep, then report."""
+    from gatewright.explore.hardware import Physical
     from gatewright.explore.runs import run_sweep
     from gatewright.report.terminal import render_terminal
 
+    _check_synth(pnr, None, rounds, power, None, None)
     result = run_sweep(
         model,
         config or [],
@@ -1009,6 +1016,9 @@ def run(
         force=force,
         baselines=baselines,
         publish=publish,
+        target=target,
+        clock_ns=clock,
+        physical=Physical((rounds or 1) if pnr else 0, power),
         say=say,
     )
     if as_json:

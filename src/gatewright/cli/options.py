@@ -17,6 +17,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON on
 Baselines = Annotated[
     bool, typer.Option(help="Also measure the network as software on this machine.")
 ]
+SweepTarget = Annotated[
+    str | None, typer.Option("--target", help="Another target than the sweep's, at its own clock.")
+]
+SweepClock = Annotated[
+    float | None,
+    typer.Option("--clock", min=1e-3, max=1e6, help="Clock period in ns, for all configurations."),
+]
 Publish = Annotated[
     Path | None, typer.Option(help="Also write JSON and Markdown into this directory.")
 ]

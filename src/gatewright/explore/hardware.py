@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gatewright import __version__
+from gatewright.errors import MissingToolError
 from gatewright.fixed import to_float
+from gatewright.flow import silicon
+from gatewright.flow.closure import close_timing
 from gatewright.flow.convert import convert, load_design
 from gatewright.flow.fifos import size_fifos
+from gatewright.flow.place import find_router
 from gatewright.flow.steps import read_stamp
 from gatewright.flow.summary import Labels, Training, summarize
 from gatewright.flow.synthesize import synthesize
 from gatewright.flow.verify import verify
 from gatewright.report import schema
 from gatewright.system.files import replaced_file
+from gatewright.targets import load_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,6 +34,35 @@ if TYPE_CHECKING:
     from gatewright.zoo import Config, Sweep
 
 _SAMPLES = "test_set.npy"
+
+
+@dataclass(frozen=True)
+class Physical:
+    """The steps of physical design that a run was asked for.
+
+    Attributes:
+        rounds: Most runs of placement, see `close_timing`; 0 for none.
+        power: Whether to simulate the netlist of standard cells for power.
+    """
+
+    rounds: int = 0
+    power: bool = False
+
+    def check(self, target: str) -> None:
+        """Check that the steps exist for a target.
+
+        Raises:
+            InputError: if the target or a tool is missing.
+            UnsupportedError: if there is no open router, or the target is no library of cells.
+        """
+        if self.rounds:
+            find_router(target)
+        if self.power:
+            silicon.require_cells(target)
+
+
+MAPPED_ONLY = Physical()
+"""No physical design: what a configuration is mapped to is all that is known."""
 
 
 class HardwareFlow:
@@ -82,6 +117,27 @@ class HardwareFlow:
         for target in targets:
             self._say(f"synthesis for {target}")
             synthesize(self._directory, target, jobs=1)
+
+    def place(self, target: str, rounds: int) -> None:
+        """Place and route; cut the pipeline again while the clock is missed."""
+        self._say(f"placement for {target}")
+        close_timing(self._directory, target, rounds=rounds, notice=self._say)
+
+    def analyze(self, target: str, *, power: bool) -> None:
+        """Analyze the timing of standard cells, and the power of the test set; not of devices."""
+        if load_target(target).family.standard_cells is None:
+            return
+        self._say(f"timing of {target}")
+        try:
+            silicon.analyze_timing(self._directory, target, jobs=1)
+        except MissingToolError as error:
+            if power:
+                raise
+            self._say(f"no timing: {error}")
+        if power:
+            self._say(f"power of {target}")
+            samples = self._directory / _SAMPLES
+            silicon.measure_power(self._directory, target, inputs=samples, jobs=1)
 
     def report(self) -> schema.Report:
         """The report with the results of the steps so far."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from gatewright.errors import DataError, DesignFailure, GatewrightError, InputError
+from gatewright.explore.hardware import MAPPED_ONLY, Physical
 from gatewright.explore.outcome import Outcome, front, trial_name, violations
 from gatewright.explore.progress import Watch, notes_folder
 from gatewright.explore.sampler import make_sampler
@@ -99,6 +100,9 @@ def run_sweep(
     force: bool = False,
     baselines: bool = True,
     publish: Path | None = None,
+    target: str | None = None,
+    clock_ns: float | None = None,
+    physical: Physical = MAPPED_ONLY,
     say: Callable[[str], None],
 ) -> SweepResult:
     """Train, convert, verify and synthesize configurations of a model, and report on them.
@@ -112,6 +116,9 @@ def run_sweep(
         force: Whether to discard the project directories of earlier runs.
         baselines: Whether to measure the first configuration's network in software too.
         publish: Folder for `report.json` (without wall times) and `README.md`.
+        target: Another target than the sweep's, see `Sweep.retargeted`.
+        clock_ns: Another clock period than the sweep's.
+        physical: Steps of physical design, for the target of each configuration.
         say: Called with lines of progress.
 
     Returns:
@@ -122,10 +129,12 @@ def run_sweep(
         DataError: if the model's data can't be loaded.
         GatewrightError: if all configurations fail.
     """
-    sweep = load_sweep(model)
+    sweep = load_sweep(model).retargeted(target, clock_ns)
     for place in filter(None, (output, publish)):
         check_folder(place)
     configs = [sweep.config(name) for name in names] if names else list(sweep.configs)
+    for config in configs:
+        physical.check(config.options.target)
     folder = output / sweep.name
     start = time.monotonic()
     reports: dict[str, schema.Report] = {}
@@ -133,7 +142,9 @@ def run_sweep(
     engine = make_engine()
     try:
         running = {
-            engine.submit(run_config, sweep, config, folder, default_store(), force): config.name
+            engine.submit(
+                run_config, sweep, config, folder, default_store(), force, physical
+            ): config.name
             for config in configs
         }
         for done, future in enumerate(as_completed(running), 1):
@@ -460,5 +471,7 @@ def _headline(report: schema.Report) -> str:
     if report.accuracy and report.accuracy.rtl is not None:
         parts.append(f"accuracy {report.accuracy.rtl:.3f}")
     for target, used in report.resources.items():
-        parts.append(f"{used.lut:,} LUT on {target}")
+        for count, unit in ((used.lut, "LUT"), (used.nand2, "NAND2")):
+            if count is not None:
+                parts.append(f"{count:,.0f} {unit} on {target}")
     return ", ".join(parts)

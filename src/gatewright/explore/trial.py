@@ -19,7 +19,7 @@ from gatewright.errors import (
     system_message,
 )
 from gatewright.explore.early_stopping import dominated, floor
-from gatewright.explore.hardware import HardwareFlow
+from gatewright.explore.hardware import MAPPED_ONLY, HardwareFlow, Physical
 from gatewright.explore.outcome import Limits, Outcome
 from gatewright.explore.progress import Note
 from gatewright.explore.space import as_written
@@ -215,7 +215,9 @@ def finish_trial(task: Task, directory: Path | None) -> Report:
     return report
 
 
-def run_config(sweep: Sweep, config: Config, folder: Path, store: Path, force: bool) -> Report:
+def run_config(
+    sweep: Sweep, config: Config, folder: Path, store: Path, force: bool, physical: Physical
+) -> Report:
     """Run a configuration of a sweep through all steps, in a project directory of its name.
 
     Args:
@@ -224,6 +226,7 @@ def run_config(sweep: Sweep, config: Config, folder: Path, store: Path, force: b
         folder: The folder of the project directories.
         store: The store's folder.
         force: Whether to discard the existing project directory.
+        physical: The steps of physical design, for the conversion's target.
 
     Raises:
         GatewrightError: if a step fails.
@@ -234,19 +237,24 @@ def run_config(sweep: Sweep, config: Config, folder: Path, store: Path, force: b
             shutil.rmtree(directory, ignore_errors=True)
         trained = obtain(sweep, config, store=Store(store))
         hardware = HardwareFlow(sweep, config, trained, directory, lambda _: None)
-        report = _whole(hardware, (config.options.target,))
+        report = _whole(hardware, (config.options.target,), physical)
         write_report(report, directory)
     except OSError as error:
         raise InputError(f"{config.name}: {system_message(error)}") from error
     return report
 
 
-def _whole(hardware: HardwareFlow, targets: tuple[str, ...]) -> Report:
+def _whole(
+    hardware: HardwareFlow, targets: tuple[str, ...], physical: Physical = MAPPED_ONLY
+) -> Report:
     """Run every step of the hardware flow."""
     hardware.convert()
     hardware.size_fifos()
+    if physical.rounds:  # first, because it may cut the pipeline again
+        hardware.place(targets[0], physical.rounds)
     hardware.verify()
     hardware.synthesize(targets)
+    hardware.analyze(targets[0], power=physical.power)
     return hardware.report()
 
 

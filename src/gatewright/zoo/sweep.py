@@ -172,6 +172,29 @@ class Sweep:
             f"choose from {', '.join(config.name for config in self.configs)}"
         )
 
+    def retargeted(self, target: str | None, clock_ns: float | None) -> Sweep:
+        """The same sweep with all configurations cut for another target or clock.
+
+        Args:
+            target: A target, whose usual clock takes the place of the sweep's; None for the
+                sweep's.
+            clock_ns: Clock period in ns; None for the target's usual one, or the sweep's.
+
+        Raises:
+            InputError: if there is no such target.
+        """
+        changed: dict[str, Any] = {} if clock_ns is None else {"clock_ns": clock_ns}
+        if target is not None:
+            load_target(target)
+            changed = {"target": target, "clock_ns": clock_ns}
+        return replace(
+            self,
+            configs=tuple(
+                each.model_copy(update={"conversion": each.conversion.model_copy(update=changed)})
+                for each in self.configs
+            ),
+        )
+
     def make_config(self, fields: Mapping[str, Any], where: str) -> Config:
         """Merge the fields of a config with the defaults, and check the result.
 
