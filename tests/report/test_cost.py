@@ -82,7 +82,7 @@ def test_without_routing_the_clock_is_estimated_and_energy_is_absent():
     found = row(report_of(), "xcup")
     assert found.latency_us.value == pytest.approx(0.05) and found.energy_nj is None
     assert found.latency_us.method == found.fps.method == "estimated"
-    assert "5 ns requested, met only by the delay model" in found.latency_us.details
+    assert "5 ns requested, not timed" in found.latency_us.details
 
 
 def test_cycles_that_are_predicted_make_an_estimate_of_a_routed_clock():
@@ -96,6 +96,20 @@ def test_cycles_that_are_predicted_make_an_estimate_of_a_routed_clock():
     assert found.latency_us.value == pytest.approx(0.07)
     assert found.fps.value == pytest.approx(50e6)
     assert found.latency_us.method == "estimated" and "7 cycles predicted" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("target", "kind"), [("xcup", "FPGA"), ("osu035", "ASIC"), ("a_file_that_is_gone", None)]
+)
+def test_a_design_that_was_only_converted_is_estimated(target, kind):
+    fields = make_fields(targets=())
+    fields["config"]["target"] = target
+    fields["timing"] = {"clock_ns": 4.0, "latency_predicted": 6, "ii_predicted": 1}
+    found = deployments(Report.model_validate(fields))
+    assert [one.kind for one in found] == ([] if kind is None else [kind])
+    for one in found:
+        assert one.latency_us.value == pytest.approx(0.024) and one.fps.value == pytest.approx(25e7)
+        assert one.latency_us.method == "estimated" and one.energy_nj is one.area_um2 is None
 
 
 def test_standard_cells_with_energy_and_area():

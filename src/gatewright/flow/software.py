@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 STEP: Final = "software"
 BATCH: Final = 256
 SECONDS: Final = 1.0
-EMULATION: Final = "hls4ml's C++ emulation"
+EMULATION: Final = "C++ emulation"
 
 _SEED = 0
 _WARM_UP = 20  # samples of the emulation

@@ -52,7 +52,7 @@ def over_capacity(report: Report) -> list[str]:
     """A sentence for each target whose parts are too small for the design of a report."""
     found = []
     for name, used in report.resources.items():
-        target = _listed(name)
+        target = listed_target(name)
         if target is None:
             continue
         parts = [name] if target.device else list(target.parts)
@@ -62,7 +62,7 @@ def over_capacity(report: Report) -> list[str]:
 
 
 @functools.cache  # hundreds of reports are about the same few targets
-def _listed(name: str) -> Target | None:
+def listed_target(name: str) -> Target | None:
     """The target of a name; None for a target file of the user's, which may be gone."""
     try:
         return load_target(name)

@@ -10,6 +10,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from gatewright.report.capacity import listed_target
+from gatewright.synth.liberty.family import Liberty
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -21,6 +24,7 @@ Kind = Literal["CPU", "GPU", "FPGA", "ASIC"]
 INFERENCES = 1_000_000
 """Number of inferences that a cost is for."""
 
+_USUAL = ("float32", "fixed point")  # arithmetic that the name of a runtime tells already
 _JOULES_PER_KWH = 3.6e6
 _SECONDS_PER_HOUR = 3600
 
@@ -109,7 +113,7 @@ def _software(runs: Sequence[Baseline]) -> Iterator[Deployment]:
         yield Deployment(
             kind="CPU" if gpu is None else "GPU",
             key="cpu" if gpu is None else "gpu",
-            name=name if model == "float32" else f"{name}, {model}",
+            name=name if model in _USUAL else f"{name}, {model}",
             device=f"{gpu or cpu or 'processor'}, {full}, {model}",
             latency_us=_timed(min(single, key=lambda run: run.latency_us or 0.0, default=None)),
             fps=_rated(max(known, key=lambda run: run.throughput or 0.0)),
@@ -136,10 +140,12 @@ def _conditions(run: Baseline) -> str:
 def _hardware(report: Report) -> Iterator[Deployment]:
     """A row per target, then one per vendor tool and step with a clock."""
     latency, interval = _cycles(report)
-    for target in report.targets:
+    for target in report.targets or filter(None, [report.config.target]):
         found = report.resources.get(target)
-        gates = target in report.analyzed or (found is not None and found.area_um2 is not None)
-        row = Deployment("ASIC" if gates else "FPGA", target, target, _device(report, target))
+        kind = _kind(report, target)
+        if kind is None:
+            continue
+        row = Deployment(kind, target, target, _device(report, target))
         row = _clocked(row, latency, interval, _clock(report, target))
         area = found.area_um2 if found is not None else None
         yield replace(
@@ -151,6 +157,19 @@ def _hardware(report: Report) -> Iterator[Deployment]:
         clock = _vendor_clock(imported)
         if clock is not None:
             yield _imported(imported, latency, interval, clock)
+
+
+def _kind(report: Report, target: str) -> Kind | None:
+    """What a target is; None if the report does not tell and its file is gone."""
+    found = report.resources.get(target)
+    if target in report.analyzed or (found is not None and found.area_um2 is not None):
+        return "ASIC"
+    if target in report.targets:
+        return "FPGA"
+    listed = listed_target(target)
+    if listed is None:
+        return None
+    return "ASIC" if isinstance(listed.family, Liberty) else "FPGA"
 
 
 def _device(report: Report, target: str) -> str:
@@ -198,7 +217,7 @@ def _clock(report: Report, target: str) -> Told | None:
     asked = report.timing.clock_ns if report.timing else None
     if asked is None:
         return None
-    return Told(asked, "estimated", f"{asked:.4g} ns requested, met only by the delay model")
+    return Told(asked, "estimated", f"{asked:.4g} ns requested, not timed")
 
 
 def _met(asked: float, slack: float, method: Method, tool: str) -> Told:
