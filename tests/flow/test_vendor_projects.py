@@ -160,7 +160,7 @@ def test_cpp_that_hls4ml_does_not_write_is_not_given_to_a_tool(project, mocks):
     [
         (["--run"], "--run: none of quartus, vitis_hls, vivado is on PATH"),
         (["--run", "--board", "basys3"], "--run is out of context"),
-        (["--until", "placed"], "--until and --limit are of runs; add --run"),
+        (["--until", "placed"], "--until and --limit are for running tools; add --run"),
     ],
 )
 def test_runs_refused(project, mocks, capsys, arguments, words):

@@ -102,7 +102,7 @@ def test_what_is_no_library_is_refused_in_a_line(tmp_path, text, message):
         ("area : 1;", "area : 1e400;", "out of range"),
         ("area : 1;", "", "gives no area"),
         ('values ("0.1, 0.2", "0.2, 0.3")', 'values ("1")', "1 values for 4 points"),
-        ('index_2 ("0, 0.1")', 'index_2 ("0.1, 0")', "does not rise"),
+        ('index_2 ("0, 0.1")', 'index_2 ("0.1, 0")', "is not ascending"),
         ("pin (A)", 'pin ("A;exec")', "letters, digits"),
     ],
 )
