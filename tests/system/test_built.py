@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -81,6 +82,18 @@ def test_many_record_at_once(tmp_path, monkeypatch):
     assert sum(map(built.is_ours, files)) <= 20
     built.record(files[0])
     assert built.is_ours(files[0])
+
+
+def test_a_new_record_stays_although_others_are_as_young(tmp_path, monkeypatch):
+    monkeypatch.setattr(built, "_MOST", 20)
+    at_once = time.time_ns()
+    for i in range(60):
+        path = tmp_path / f"file{i}"
+        path.write_text(path.name)
+        built.record(path)
+        assert built.is_ours(path)
+        for kept in built._folder().iterdir():
+            os.utime(kept, ns=(at_once, at_once))
 
 
 def test_a_record_that_cannot_be_kept_is_said(library, cache):

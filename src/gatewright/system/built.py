@@ -35,7 +35,7 @@ def record(path: Path) -> None:
             shutil.rmtree(folder)  # others may have written records
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / name).touch()
-        _forget(folder)
+        _forget(folder, name)
     except OSError as error:
         raise InputError(
             f"{folder}: cannot record what was built ({error.strerror}); set GATEWRIGHT_CACHE "
@@ -70,11 +70,15 @@ def _is_private(folder: Path) -> bool:
     return about.st_uid == os.geteuid() and not writable
 
 
-def _forget(folder: Path) -> None:
-    """Remove the oldest records if there are too many. Other processes may do so as well."""
+def _forget(folder: Path, new: str) -> None:
+    """Remove the oldest records if there are too many, but not the new one.
+
+    Records that were used within one tick of the clock are equally old. Other processes may remove
+    records as well.
+    """
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries]
-    if len(names) <= _MOST:
+        names = [entry.name for entry in entries if entry.name != new]
+    if len(names) < _MOST:
         return
     ages = []
     for name in names:
