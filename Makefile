@@ -34,9 +34,12 @@ $(STAMP): constraints.txt pyproject.toml
 	$(BIN)/python -m compileall -qq -j $(JOBS) -x '/tests/' $(VENV)/lib || :
 	@touch $@
 
-demo: $(STAMP) ## the digits classifier through every configuration; ends in a table and an HTML report
+demo: $(STAMP) ## the digits classifier through every configuration, one of them routed; ends in an HTML report
 	$(BIN)/gatewright run models/digits_mlp -o build --jobs $(JOBS)
-	@echo "Report: build/digits_mlp/report/index.html"
+	$(BIN)/gatewright run models/digits_mlp --config uniform2 -o build/ecp5-85k --target ecp5-85k --pnr \
+	  --no-baselines
+	@echo "Reports: build/digits_mlp/report/index.html, and placed and routed for ECP5:"
+	@echo "  build/ecp5-85k/digits_mlp/report/index.html"
 
 reports: $(STAMP) ## regenerate reports/ from the model zoo: UltraScale+, searches, ECP5, OSU018
 	set -e; for model in $(MODELS); do \
