@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from emit.test_emit import branched_design
 from flow.stream_designs import chain, residual
 from gatewright.design import golden
 from gatewright.emit import emit
@@ -74,6 +75,24 @@ def test_paths_are_as_short_as_the_clock_asks_or_as_one_unit_takes(clock_ns):
         if placed.circuit is None
     )
     assert found.ready_ns <= max(clock_ns, alone) < stalled.ready_ns
+
+
+def test_converters_at_ports_lengthen_the_path(tmp_path):
+    """At outputs the path starts later, at inputs it ends later; a gate at the input cuts it."""
+    design, fabric = branched_design(np.random.default_rng(5)), TARGET.fabric
+    found = {}
+    for bus_width in (None, 32):
+        for handshake in ("stall", "credit"):
+            rtl = tmp_path / f"{bus_width}{handshake}"
+            rtl.mkdir()
+            project = emit(design, TARGET, 5.0, rtl, handshake=handshake, bus_width=bus_width)
+            found[bus_width, handshake] = project.ready_ns
+    # 2 x 14 and 4 x 12 bits leave, 5 x 8 enter in words of 32.
+    least, most = (fabric.enable_delay(bits) for bits in (48, 56))
+    added = found[32, "stall"] - found[None, "stall"] - fabric.enable_delay(32)
+    assert least - 2e-3 <= added <= most + 2e-3
+    assert found[32, "credit"] == pytest.approx(fabric.register_ns + most, abs=1e-3)
+    assert found[None, "credit"] == pytest.approx(fabric.register_ns, abs=1e-3)
 
 
 def test_a_path_is_cut_behind_the_circuit_of_a_sequencer():

@@ -72,7 +72,8 @@ def assemble(
 ) -> Assembly:
     """Build the modules of a design and join them; the arguments are those of `emit`."""
     protocol = AxiStream(check_frames, bus_width)
-    pipeline = build_modules(design, target, clock_ns, handshake)
+    converters = _converters(design, protocol)
+    pipeline = build_modules(design, target, clock_ns, handshake, converters)
     layers = identifiers([module.kernels[0].layer for module in pipeline.layers])
     modules = {f"u_{layer}": module for layer, module in zip(layers, pipeline.layers, strict=True)}
     joined = join_parts(
@@ -121,6 +122,16 @@ def join_parts(
         balance,
         ports,
     )
+
+
+def _converters(design: Design, protocol: Protocol) -> dict[str, int]:
+    """Flip-flops that wait together in the converter at a port, by tensor; FIFOs cut the others."""
+    entering = protocol.inputs([(each, port_lanes(each, design.io)) for each in design.inputs])
+    leaving = protocol.outputs([(each, port_lanes(each, design.io)) for each in design.outputs])
+    found: dict[str, int] = {port.tensor: port.bus_width for port in entering if port.bus_width}
+    found |= {port.tensor: port.beat_width for port in leaving if port.bus_width}
+    slow = {port.tensor for port in (*entering, *leaving) if port.is_slow}
+    return {tensor: bits for tensor, bits in found.items() if tensor not in slow}
 
 
 def _part(module: LayerModule, name: str, instance: str) -> Part:

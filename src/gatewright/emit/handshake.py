@@ -6,14 +6,14 @@ registers in them: each unit that holds something adds a gate and the net to all
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gatewright.emit.layers import Placed
 from gatewright.units import Fifo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gatewright.circuit.fabric import Fabric
     from gatewright.emit.layers import LayerModule
@@ -24,8 +24,46 @@ if TYPE_CHECKING:
 _SLICE = 2
 
 
+@dataclass(frozen=True)
+class PortPaths:
+    """What the converters at ports add to paths of ready.
+
+    Attributes:
+        fabric: its delay model.
+        converters: flip-flops that wait together in a converter, by tensor.
+    """
+
+    fabric: Fabric
+    converters: Mapping[str, int]
+
+    def start(self, tensor: str) -> float:
+        """Time after a clock edge at which the ready of a tensor that leaves is stable, in ns."""
+        return self.end(tensor, self.fabric.register_ns)
+
+    def end(self, tensor: str, at: float) -> float:
+        """When the ready at the port of a tensor is stable, if that behind it is at `at`, in ns."""
+        if tensor not in self.converters:
+            return at
+        return at + self.fabric.enable_delay(self.converters[tensor])
+
+    def longest(self, arrival: Mapping[str, float], modules: Iterable[LayerModule]) -> float:
+        """The longest path to the ready of an input, in ns, by the arrival behind its port."""
+        made = {module.output.name for module in modules}
+        ends = [self.end(tensor, at) for tensor, at in arrival.items() if tensor not in made]
+        return max(ends, default=0.0)
+
+    @property
+    def alone(self) -> float:
+        """The longest path of a ready that runs through nothing but a converter, in ns."""
+        start = self.fabric.register_ns
+        return max((self.start(tensor) for tensor in self.converters), default=start)
+
+
 def lock_step_path(
-    modules: Sequence[LayerModule], outputs: Iterable[Tensor], fabric: Fabric
+    modules: Sequence[LayerModule],
+    outputs: Iterable[Tensor],
+    fabric: Fabric,
+    ports: PortPaths | None = None,
 ) -> float:
     """The longest path of a ready in ns where no module has a pace of its own.
 
@@ -35,9 +73,11 @@ def lock_step_path(
         modules: in topological order, each a circuit that takes a tensor per clock.
         outputs: tensors that leave the design.
         fabric: its delay model.
+        ports: the converters at ports, if any.
     """
-    arrival = {tensor.name: fabric.register_ns for tensor in outputs}
-    longest = fabric.register_ns
+    ports = ports or PortPaths(fabric, {})
+    arrival = {tensor.name: ports.start(tensor.name) for tensor in outputs}
+    longest = ports.alone
     for module in reversed(modules):
         at = arrival.get(module.output.name, fabric.register_ns)
         (placed,) = module.units
@@ -49,11 +89,15 @@ def lock_step_path(
                 entering += fabric.enable_delay(delay * (source.bits + 1))
             arrival[tensor.name] = max(arrival.get(tensor.name, 0.0), entering)
             longest = max(longest, entering)
-    return longest
+    return max(longest, ports.longest(arrival, modules))
 
 
 def paced(
-    modules: Sequence[LayerModule], fabric: Fabric, clock_ns: float, handshake: Handshake | None
+    modules: Sequence[LayerModule],
+    fabric: Fabric,
+    clock_ns: float,
+    handshake: Handshake | None,
+    ports: PortPaths,
 ) -> tuple[list[LayerModule], float, Handshake]:
     """Modules that each have a pace of their own, with what cuts their readies.
 
@@ -63,12 +107,14 @@ def paced(
         clock_ns: what a path may take.
         handshake: "stall" cuts nothing, "credit" has no circuit wait; None and "slice" cut where
             the clock asks for it.
+        ports: the converters at ports.
 
     Returns:
         The modules, the longest path of a ready in ns, and the handshake that they have.
     """
     cutter = _Cutter(fabric, clock_ns, handshake)
-    arrival: dict[str, float] = {}
+    made = {module.output.name for module in modules}
+    arrival = {name: ports.start(name) for name in ports.converters if name in made}
     cut = []
     for module in reversed(modules):
         at = arrival.get(module.output.name, fabric.register_ns)
@@ -81,7 +127,8 @@ def paced(
             entering = entering if source.beats == 1 else fabric.register_ns
             arrival[tensor.name] = max(arrival.get(tensor.name, 0.0), entering)
         cut.append(replace(module, units=units, joins=tuple(joins)))
-    return cut[::-1], cutter.longest, handshake or ("slice" if cutter.cuts else "stall")
+    longest = max(cutter.longest, ports.alone, ports.longest(arrival, modules))
+    return cut[::-1], longest, handshake or ("slice" if cutter.cuts else "stall")
 
 
 class _Cutter:

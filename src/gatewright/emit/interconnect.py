@@ -518,7 +518,7 @@ class _Joiner:
     ) -> None:
         self.inputs, self.outputs, self.parts, self.balance = inputs, outputs, parts, balance
         self.ports = ports
-        self.transfers = {tensor.name: port.beats for tensor, _, port in inputs}
+        self.entering = {tensor.name: port for tensor, _, port in inputs}
         carried = {tensor.name: (tensor, stream) for tensor, stream, _ in inputs}
         carried |= {part.output.name: (part.output, part.result) for part in parts}
         names = identifiers(list(carried))
@@ -583,10 +583,9 @@ class _Joiner:
         """What leaves, as a port has it."""
         if not port.bus_width:
             return source
-        beats = source.stream.beats
-        if isinstance(self.balance, Elastic) and port.beats > beats > 1:
+        if isinstance(self.balance, Elastic) and port.is_slow:
             # A bus that takes less than a beat a clock must not stand still while a border passes.
-            source = self._buffered(source, self.balance, beats, forked=False)
+            source = self._buffered(source, self.balance, port.stream_beats, forked=False)
         stream = _outside(port, source.stream)
         result = self._link(replace(source, name=f"{source.name}_words", stream=stream))
         self.nodes.append(_to_bus(port, source, result))
@@ -643,12 +642,12 @@ class _Joiner:
             return self._delayed(source, stages[index]) if stages else source
         forked = self.count[source.tensor.name] > 1
         burst = self.balance.bursts[part.instance][index]
-        if self.transfers.get(source.tensor.name, 0) > source.stream.beats > 1:
+        port = self.entering.get(source.tensor.name)
+        if port and port.is_slow:
             # A bus that brings less than a beat a clock must not stand still meanwhile.
             pause = self.balance.pauses[part.instance][index]
-            pace = self.transfers[source.tensor.name] / source.stream.beats
-            burst = max(burst, ceil(pause / pace))
-        elif source.tensor.name in self.transfers and not forked:
+            burst = max(burst, ceil(pause * port.stream_beats / port.beats))
+        elif port and not forked:
             return source
         return self._buffered(source, self.balance, burst, forked=forked)
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatewright.circuit import Circuit, Word, optimize, schedule
-from gatewright.emit.handshake import lock_step_path, paced
+from gatewright.emit.handshake import PortPaths, lock_step_path, paced
 from gatewright.emit.layers import CircuitModule, LayerModule, Placed
 from gatewright.errors import InputError
 from gatewright.units import CircuitUnit, Element, Stream, StreamGroup, Unit, resized
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gatewright.design.dataflow import Design
     from gatewright.kernels import Kernel, Tensor
@@ -111,7 +111,11 @@ class Pipeline:
 
 
 def build_modules(
-    design: Design, target: Target, clock_ns: float, handshake: Handshake | None = None
+    design: Design,
+    target: Target,
+    clock_ns: float,
+    handshake: Handshake | None = None,
+    converters: Mapping[str, int] | None = None,
 ) -> Pipeline:
     """All modules of a design, scheduled for a target.
 
@@ -124,6 +128,7 @@ def build_modules(
         target: its delay model and prices shape the hardware.
         clock_ns: clock period that pipelines are cut for.
         handshake: "stall", "slice" or "credit"; the cheapest that the clock allows if None.
+        converters: flip-flops that wait together in the converter at a port, by tensor.
 
     Raises:
         InputError: if the design can't have that handshake.
@@ -131,17 +136,18 @@ def build_modules(
     build = _Build(design, target, clock_ns)
     modules = build.modules(free=False)
     fabric = target.fabric
+    ports = PortPaths(fabric, converters or {})
     if not build.unrolled:
-        layers, path, made = paced(modules, fabric, clock_ns, handshake)
+        layers, path, made = paced(modules, fabric, clock_ns, handshake, ports)
         return Pipeline(layers, made, path)
     if handshake == "slice":
         raise InputError(
             "handshake 'slice': every layer takes a sample per clock, so there is nothing between "
             "layers to slice; 'stall' or 'credit'"
         )
-    path = lock_step_path(modules, design.outputs, fabric)
+    path = lock_step_path(modules, design.outputs, fabric, ports)
     if handshake == "credit" or (handshake is None and path > clock_ns):
-        return Pipeline(build.modules(free=True), "credit", fabric.register_ns)
+        return Pipeline(build.modules(free=True), "credit", ports.alone)
     return Pipeline(modules, "stall", path)
 
 

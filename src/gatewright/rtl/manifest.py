@@ -70,6 +70,11 @@ class Port:
         return self.elements // self.lanes
 
     @property
+    def is_slow(self) -> bool:
+        """Whether a tensor of several beats has even more transfers."""
+        return self.beats > self.stream_beats > 1
+
+    @property
     def beat_width(self) -> int:
         """Bits of a beat of `lanes` elements, padded to whole bytes."""
         return -(-self.lanes * self.width // 8) * 8
