@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 from scipy.optimize import nnls
 
-from benchmarks.estimate.observations import Observation, load
+from benchmarks.estimate.observations import FIGURES, Observation, load
 from gatewright.estimate.cost_model import CostModel, read_cost_model
 from gatewright.system.package_data import data_dir
 
@@ -55,6 +55,7 @@ PRIOR = {
 #: What the rules count exactly.
 EXACT = {"memory": 1.0, "shift_register": 1.0}
 _STIFFNESS = 0.1  # weight of the prior
+_ENOUGH = 10  # designs that have a resource, so that its error is stated
 _LEAST = 40  # LUTs of a module below which errors are absolute
 
 Errors = dict[tuple[str, str], float]
@@ -104,7 +105,18 @@ def _errors(model: CostModel, observations: Sequence[Observation], figure: str) 
 
 def _model(lut: dict[str, float]) -> CostModel:
     rules = read_cost_model(data_dir("hls") / "estimates" / "xcup.yaml").rules
-    return CostModel("", (), rules, lut)
+    return CostModel("", (), rules, lut=lut)
+
+
+def stated_errors(observations: Sequence[Observation]) -> dict[str, float]:
+    """Greatest relative error on models left out, of each resource that enough designs have."""
+    stated = {}
+    for figure in FIGURES:
+        having = {(each.model, each.config) for each in observations if each.measured[figure]}
+        if len(having) >= _ENOUGH:
+            errors = held_out(observations, figure).values()
+            stated[figure] = round(max(map(abs, errors)), 3)
+    return stated
 
 
 def main(name: str) -> None:
@@ -114,9 +126,13 @@ def main(name: str) -> None:
     text = path.read_text(encoding="utf-8")
     head = text[: text.index("\ncalibrated_on:")]
     models = sorted({each.model for each in observations})
-    data = {"calibrated_on": models, "lut": fitted(observations)}
+    data = {
+        "calibrated_on": models,
+        "errors": stated_errors(observations),
+        "lut": fitted(observations),
+    }
     path.write_text(f"{head}\n{yaml.safe_dump(data, sort_keys=False)}", encoding="utf-8")
-    for figure in ("lut", "ff", "dsp", "bram"):
+    for figure in FIGURES:
         _print(figure, held_out(observations, figure))
 
 

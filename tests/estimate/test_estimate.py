@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 import yaml
-from benchmarks.estimate.fit import EXACT, PRIOR, fitted, held_out
+from benchmarks.estimate.fit import EXACT, PRIOR, fitted, held_out, stated_errors
 from benchmarks.estimate.observations import load
 
 from flow.stream_designs import residual, save
@@ -33,6 +33,11 @@ def test_models_left_out_are_estimated_well(figure, median, greatest):
 def test_coefficients_are_those_of_the_observations():
     assert MODEL.lut == pytest.approx(fitted(OBSERVATIONS), abs=2e-3)
     assert set(MODEL.calibrated_on) == {each.model for each in OBSERVATIONS}
+
+
+def test_errors_are_those_of_models_left_out():
+    assert MODEL.errors == stated_errors(OBSERVATIONS)
+    assert set(MODEL.errors) == {"lut", "ff", "dsp"}  # few observations have block RAM
 
 
 def test_every_quantity_has_its_cost():

@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from gatewright.errors import DesignFailure, GatewrightError, system_message
 from gatewright.explore import runs as run
+from gatewright.explore.estimate_limits import hopeless
 from gatewright.explore.local import LocalEngine
-from gatewright.explore.outcome import Outcome
+from gatewright.explore.outcome import Limits, Outcome
 from gatewright.explore.trial import Task
 from gatewright.report import schema
 from gatewright.report.report_files import write_report
@@ -41,7 +43,7 @@ SECONDS = 0.02
 
 def model(folder: Path, text: str = SWEEP) -> Path:
     """A model folder of that sweep file."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (folder / "model.py").write_text("")
     (folder / "sweep.yaml").write_text(text)
     return folder
@@ -86,15 +88,27 @@ def evaluate(task: Task) -> Outcome:
         return Outcome(state="stopped", reason="compute cost", expected={"ebops": ebops})
     if any(theirs >= accuracy and cost <= 0.9 * ebops for theirs, cost in limits.rivals):
         return Outcome(state="stopped", reason="dominated", figures=figures)
-    return Outcome(state="done", figures=figures, curve=(0.5, accuracy))
+    about = round((0.86 + 0.07 * ((7 * weights[0] + 3 * weights[1]) % 5)) * figures["lut"])
+    early = Outcome(
+        state="stopped",
+        reason="estimate",
+        figures={name: value for name, value in figures.items() if name != "lut"},
+        expected={"lut": about},
+        errors={"lut": 0.15},
+        curve=(0.5, accuracy),
+    )
+    if limits.estimate is not None and hopeless(limits.estimate, early):
+        return early
+    return Outcome(state="done", figures=figures, expected=early.expected, curve=(0.5, accuracy))
 
 
 def finish_trial(task: Task, directory: Path | None) -> schema.Report:
     """As `gatewright.explore.trial.finish_trial`."""
     fault = task.store.parent / FAULT
-    if fault.exists() and fault.read_text() == f"inexact {task.config.name}":
+    kind, *names = fault.read_text().split() if fault.exists() else [""]
+    if kind == "inexact" and task.config.name in names:
         raise DesignFailure("vector 3 differs")
-    figures = evaluate(task).figures
+    figures = evaluate(replace(task, limits=Limits())).figures
     seed = task.config.training.seed
     lut, ebops = int(figures["lut"]) + seed, int(figures["ebops"])
     counted = schema.Origin(method="counted", tool="made up")

@@ -48,7 +48,7 @@ def test_most_ebops_is_where_a_fit_misses_the_constraint_by_far():
 
 
 def test_nothing_is_said_too_early_or_of_other_hardware():
-    constrained = search(constraints=["lut<=3000"])
+    constrained = search(constraints=["lut<=3000"], stop={"estimate": False})
     assert limits(constrained, told()[:5], POINT).ebops is None
     assert limits(constrained, told(reuse=4), POINT) == Limits(
         proxies=("accuracy_validation", "ebops")
@@ -60,7 +60,8 @@ def test_nothing_is_said_too_early_or_of_other_hardware():
 
 def test_rules_can_be_turned_off():
     off = search(
-        constraints=["lut<=3000"], stop={"ebops": False, "curve": False, "dominated": False}
+        constraints=["lut<=3000"],
+        stop=dict.fromkeys(["ebops", "curve", "dominated", "estimate"], False),
     )
     assert limits(off, told(curve=(0.1, 0.2)), POINT) == Limits()
 

@@ -8,6 +8,8 @@ import pytest
 from explore import made_up
 from gatewright.cli import main
 from gatewright.explore import runs as run
+from gatewright.explore.outcome import Outcome, Trial, front
+from gatewright.explore.space import load_search
 
 DIGITS = Path(__file__).resolve().parents[2] / "models" / "digits_mlp"
 SEARCH = """
@@ -17,10 +19,11 @@ search:
     training: {epochs: 2}
     architecture: {hidden1: 8, hidden2: 6}
   space:
-    bits.hidden1.weights: [3, 4]
+    bits.hidden1.weights: [3, 6]
     conversion.clock_ns: [4.0, 5.0]
   objectives: [accuracy, lut, latency_ns]
   sampler: grid
+  stop: {estimate: false}
 """
 
 
@@ -105,7 +108,7 @@ def test_a_real_search(tmp_path, capsys):
         (row["point"]["bits.hidden1.weights"], row["point"]["conversion.clock_ns"]): row["figures"]
         for row in rows
     }
-    for bits in (3, 4):
+    for bits in (3, 6):
         slow, fast = by_point[bits, 5.0], by_point[bits, 4.0]
         assert slow["accuracy_validation"] == fast["accuracy_validation"]
         assert slow["latency_predicted"] <= fast["latency_predicted"]
@@ -113,3 +116,19 @@ def test_a_real_search(tmp_path, capsys):
     assert again == 0
     assert json.loads(repeated) == found
     assert said.count("from the store") == 4
+    # Nothing of six bits can meet this limit, which the estimate says before synthesis.
+    most = max(by_point[3, clock]["lut"] for clock in (4.0, 5.0))
+    less = SEARCH.replace("stop: {estimate: false}", f'constraints: ["lut<={most:.0f}"]')
+    (model / "sweep.yaml").write_text(sweep + less)
+    status, out, _ = command(capsys, model, *places)
+    assert status == 0
+    found, known = json.loads(out), rows
+    rows = json.loads((tmp_path / "build" / "digits" / "explore" / run.TRIALS).read_text())
+    assert [row.get("reason") for row in rows] == [None, None, "estimate", "estimate"]
+    every = [Trial(r["number"], r["point"], Outcome(state="done", figures=r["figures"]))
+             for r in known]  # fmt: skip
+    best = front(load_search(model).search, every)
+    assert [row["number"] for row in rows if row["front"]] == [one.number for one in best]
+    for one in best:
+        assert rows[one.number]["figures"] == known[one.number]["figures"]
+    assert all(report["verification"]["mismatches"] == 0 for report in found["reports"])

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -20,8 +21,10 @@ from gatewright.explore.cluster import ClusterEngine
 from gatewright.explore.local import LocalEngine
 from gatewright.explore.outcome import Outcome, Trial
 from gatewright.explore.space import load_search
+from gatewright.report.csv import trials_csv
 from gatewright.report.report_files import load_reports
 from gatewright.report.schema import Baseline
+from gatewright.report.search_tables import search_facts
 from gatewright.store import Check, Store
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -282,6 +285,94 @@ def test_what_is_not_exact_is_not_on_the_front(model, tmp_path):
     assert f"trial{best[0]}" not in names
     assert {f"trial{number}" for number in best[1:]} <= set(names)
     assert trials_of(place)[best[0]]["error"] == "vector 3 differs"
+
+
+# A search of all 18 points, whatever they cost; and one that estimates first.
+ALL = """
+description: nothing to learn
+layers: [a, b]
+defaults:
+  input_precision: ufixed<5,1>
+  training: {epochs: 3, batch_size: 8, learning_rate: 0.01, seed: 1}
+search:
+  base: {bits: 8}
+  space:
+    bits.a.weights: [2, 4, 8]
+    bits.b.weights: [2, 6]
+    bits.b.activations: [2, 4, 8]
+  constraints: ["lut<=25000"]
+  sampler: grid
+  stop: {ebops: false, curve: false, dominated: false, estimate: false}
+"""
+ESTIMATES = ALL.replace("estimate: false", "estimate: true")
+
+
+def in_each(tmp_path, texts):
+    """The results of searches, each in a folder of its own."""
+    found = []
+    for number, text in enumerate(texts):
+        place = tmp_path / f"{number}"
+        place.mkdir()
+        found.append((search(made_up.model(place / "toy", text), place), place))
+    return found
+
+
+def fronts(found):
+    return [(trial.point, trial.figures) for trial in found.reports.search.trials if trial.front]
+
+
+def test_estimates_change_no_front(tmp_path):
+    (every, _), (some, place) = in_each(tmp_path, [ALL, ESTIMATES])
+    assert fronts(some) == fronts(every) != []
+    assert [r.resources for r in some.reports.reports] == [
+        r.resources for r in every.reports.reports
+    ]
+    stopped = [trial for trial in some.reports.search.trials if trial.reason == "estimate"]
+    assert len(stopped) >= 4
+    for trial in stopped:
+        assert (trial.state, trial.front) == ("stopped", False)
+        assert "lut" not in trial.figures
+        assert set(trial.estimated) == {"lut"}
+        assert trial.figures["accuracy_validation"] > 0
+    done = len(some.reports.search.completed)
+    facts = dict(search_facts(some.reports.search))
+    assert facts["synthesis"] == f"{done} trials synthesized, {len(stopped)} estimated only"
+    text = (place / "build" / "toy" / "explore" / "README.md").read_text()
+    assert facts["synthesis"] in text
+    assert f"{stopped[0].estimated['lut']:,.0f} est. |" in text
+    assert "estimated.lut" in trials_csv(some.reports.search).splitlines()[0]
+    row = next(row for row in trials_of(place) if row.get("reason") == "estimate")
+    assert row["errors"] == {"lut": 0.15}
+    assert "lut" not in row["figures"]
+    again = search(place / "toy", place, no_engine)
+    assert again.reports == some.reports
+
+
+def test_who_may_join_the_front_after_all_is_synthesized(tmp_path, capsys):
+    ((calm, place),) = in_each(tmp_path, [ESTIMATES])
+    inexact = " ".join(trial.name for trial in calm.trials if trial.outcome.state == "done")
+    shutil.rmtree(place / "store")
+    other = tmp_path / "other"
+    made_up.model(other / "toy", ALL)
+    for folder in (place, other):
+        (folder / made_up.FAULT).write_text(f"inexact {inexact}")
+    some, every = (search(folder / "toy", folder) for folder in (place, other))
+    assert fronts(some) == fronts(every) != []
+    joined = [
+        trial.number
+        for trial, before in zip(some.trials, calm.trials, strict=True)
+        if before.outcome.reason == "estimate" and trial.outcome.state == "done"
+    ]
+    assert joined
+    assert f"trial {joined[0]}, synthesized: accuracy_validation" in capsys.readouterr().err
+
+
+def test_nothing_meets_the_constraints_by_estimate(tmp_path):
+    """One is synthesized, so that the message has measured figures."""
+    model = made_up.model(tmp_path / "toy", ESTIMATES.replace("lut<=25000", "lut<=10"))
+    with pytest.raises(DesignFailure, match=r"meets lut<=10; the nearest, trial 0, has lut 6840"):
+        search(model, tmp_path)
+    assert [row["number"] for row in trials_of(tmp_path) if row["state"] == "done"] == [0]
 
 
 def test_nothing_found(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from gatewright.targets import Target
 
 _Coefficient = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
+_Error = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+Resource = Literal["lut", "ff", "dsp", "bram"]
+"""Names of the fields of `Estimated`."""
 
 #: Coefficients of resources that follow exactly from the counts.
 COUNTED: dict[str, dict[str, float]] = {
@@ -63,6 +67,8 @@ class CostModel:
         description: how it was obtained.
         calibrated_on: models whose synthesized modules it was fitted to.
         rules: mapping rules of the family.
+        errors: greatest relative error of a design's resources, by name, among models that the
+            coefficients were not fitted to; without resources that few of these models have.
         lut: LUTs per unit of each quantity.
     """
 
@@ -71,6 +77,7 @@ class CostModel:
     description: str
     calibrated_on: tuple[str, ...]
     rules: Rules
+    errors: dict[Resource, _Error] = field(default_factory=dict)
     lut: dict[str, _Coefficient] = field(default_factory=dict)
 
     def cost(self, counts: Mapping[str, int]) -> Estimated:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gatewright.emit.interconnect import FrameCheck, Gate, Glue
 from gatewright.errors import UnsupportedError
-from gatewright.estimate.cost_model import CostModel, Estimated, load_cost_model
+from gatewright.estimate.cost_model import CostModel, Estimated, Resource, load_cost_model
 from gatewright.estimate.layer_counts import gate_counts, layer_counts
 from gatewright.estimate.library_counts import library_counts
 
@@ -57,6 +57,7 @@ class DesignEstimate:
         interval: initiation interval, in cycles.
         path_ns: the longest path, including ready paths, in ns.
         notes: requests not honoured, and what is done instead.
+        errors: greatest relative error of total resources, by name, see `CostModel`.
     """
 
     target: str
@@ -68,6 +69,7 @@ class DesignEstimate:
     interval: int
     path_ns: float
     notes: tuple[str, ...]
+    errors: dict[Resource, float]
 
     @property
     def total(self) -> Estimated:
@@ -118,6 +120,7 @@ def estimate_design(made: Assembly, target: Target, clock_ns: float) -> DesignEs
             for module in made.modules.values()
             for note in module.notes
         ),
+        model.errors,
     )
 
 

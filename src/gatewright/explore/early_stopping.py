@@ -13,6 +13,12 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gatewright.explore.estimate_limits import (
+    estimate_limits,
+    is_estimated,
+    no_worse,
+    proxies_of,
+)
 from gatewright.explore.outcome import Limits, Outcome, Trial
 from gatewright.report.budget import parse_budget
 from gatewright.report.figures import find_quantity
@@ -59,19 +65,20 @@ def limits(search: Search, told: Sequence[Trial], point: Point) -> Limits:
         told: The trials that the sampler was told of.
         point: The point of the new trial.
     """
-    done = [trial.outcome for trial in told if trial.outcome.state == "done"]
     alike = [
         trial.outcome
         for trial in told
         if trial.outcome.state == "done" and _hardware(trial.point) == _hardware(point)
     ]
     proxies = _proxies(search) if search.stop.dominated else ()
+    estimated = search.stop.estimate and any(map(is_estimated, _weighed(search)))
     return Limits(
         ebops=_most_ebops(search, alike) if search.stop.ebops else None,
         accuracy=_least_accuracy(search),
-        gains=_gains(done) if search.stop.curve else (),
+        gains=_gains([trial.outcome for trial in told]) if search.stop.curve else (),
         rivals=_rivals(alike, proxies),
         proxies=proxies,
+        estimate=estimate_limits(search, told) if estimated else None,
     )
 
 
@@ -125,8 +132,7 @@ def estimate(search: Search, told: Sequence[Trial], trial: Trial) -> dict[str, f
     known = trial.outcome.expected | trial.outcome.figures
     if _ACCURACY not in known and trial.outcome.curve:
         known[_ACCURACY] = trial.outcome.curve[-1]
-    wanted = [*search.objectives, *(_limited(text) for text in search.constraints)]
-    for name in wanted:
+    for name in _weighed(search):
         if name in known:
             continue
         others = [outcome.figures[name] for outcome in alike or done if name in outcome.figures]
@@ -149,8 +155,10 @@ def _hardware(point: Point) -> str:
     return json.dumps(said, sort_keys=True)
 
 
-def _limited(text: str) -> str:
-    return parse_budget(text).quantity.name
+def _weighed(search: Search) -> tuple[str, ...]:
+    """The names of figures in objectives and constraints."""
+    limited = (parse_budget(text).quantity.name for text in search.constraints)
+    return (*search.objectives, *limited)
 
 
 def _least_accuracy(search: Search) -> float:
@@ -188,12 +196,13 @@ def _fit(outcomes: Sequence[Outcome], name: str) -> _Fit | None:
     return _Fit(offset, slope, math.sqrt(sum(e * e for e in errors) / (len(errors) - 2)))
 
 
-def _gains(done: Sequence[Outcome]) -> tuple[float, ...]:
-    """For each epoch the greatest rise of accuracy from there to the end.
+def _gains(outcomes: Sequence[Outcome]) -> tuple[float, ...]:
+    """For each epoch the greatest rise of accuracy from there to the end of training.
 
     Empty if there are too few curves, or they differ in length.
     """
-    curves = [outcome.curve for outcome in done if outcome.curve]
+    trained = [one for one in outcomes if one.state == "done" or one.reason == "estimate"]
+    curves = [outcome.curve for outcome in trained if outcome.curve]
     if len(curves) < _ENOUGH or len({len(curve) for curve in curves}) > 1:
         return ()
     return tuple(
@@ -206,13 +215,10 @@ def _proxies(search: Search) -> tuple[str, ...]:
     """The figures that predict the objectives before synthesis; empty if an objective has none."""
     found: dict[str, None] = {}
     for name in search.objectives:
-        figure = find_quantity(name).figure
-        if not figure.foretold_by:
+        proxies = proxies_of(find_quantity(name).figure)
+        if not proxies:
             return ()
-        found[figure.foretold_by] = None
-        if figure.part == "timing":
-            # These figures depend on clock and cycles, so neither may be worse.
-            found["clock"] = None
+        found |= dict.fromkeys(proxies)
     return tuple(found)
 
 
@@ -228,6 +234,4 @@ def _rivals(alike: Sequence[Outcome], proxies: Sequence[str]) -> tuple[tuple[flo
 
 
 def _no_worse(name: str, theirs: float, own: float) -> bool:
-    if name == _EBOPS:
-        return theirs <= _SMALLER * own
-    return theirs >= own if find_quantity(name).figure.better == "more" else theirs <= own
+    return no_worse(name, theirs, _SMALLER * own if name == _EBOPS else own)

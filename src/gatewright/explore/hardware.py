@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright import __version__
-from gatewright.errors import MissingToolError
+from gatewright.errors import MissingToolError, UnsupportedError
 from gatewright.fixed import to_float
 from gatewright.flow import silicon
 from gatewright.flow.closure import close_timing
 from gatewright.flow.convert import convert, load_design
+from gatewright.flow.estimate import estimate_project
 from gatewright.flow.fifos import size_fifos
 from gatewright.flow.place import find_router
 from gatewright.flow.steps import read_stamp
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gatewright.compress.recipe_walk import StepResult, TrainedModel
+    from gatewright.estimate import DesignEstimate
     from gatewright.zoo import Config, Sweep
 
 _SAMPLES = "test_set.npy"
@@ -106,6 +108,14 @@ class HardwareFlow:
         """Size the FIFOs, on which resources depend."""
         self._say("FIFOs")
         size_fifos(self._directory, inputs=self._directory / _SAMPLES)
+
+    def estimate(self) -> DesignEstimate | None:
+        """Estimate the hardware for the conversion's target; None if there is no cost model."""
+        self._say("estimate")
+        try:
+            return estimate_project(self._directory)
+        except UnsupportedError:
+            return None
 
     def verify(self) -> None:
         """Verify the RTL on the whole test set, and measure its timing."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gatewright.explore.space import Point, Search
 
 #: Why a trial was stopped early.
-Reason = Literal["compute cost", "training curve", "dominated"]
+Reason = Literal["compute cost", "training curve", "dominated", "estimate"]
 
 
 class Outcome(BaseModel):
@@ -26,7 +26,8 @@ class Outcome(BaseModel):
         state: "done" with all figures that the search needs; "stopped" early for `reason`; or
             "failed".
         figures: Its figures by the names of quantities, such as "TARGET.lut"; none is estimated.
-        expected: Figures that were estimated before training.
+        expected: Estimates: of EBOPs before training, of resources and timing before synthesis.
+        errors: For each estimated resource the greatest relative error that its cost model states.
         curve: Accuracy on the validation data after each epoch of training, from 0 to 1.
         reason: Why it was stopped; None if it wasn't.
         error: Why it failed, in one line; None if it didn't.
@@ -39,10 +40,31 @@ class Outcome(BaseModel):
     state: Literal["done", "stopped", "failed"]
     figures: dict[str, float] = {}
     expected: dict[str, float] = {}
+    errors: dict[str, float] = {}
     curve: tuple[float, ...] = ()
     reason: Reason | None = None
     error: str | None = None
     lasting: bool = True
+
+
+@dataclass(frozen=True)
+class EstimateLimits:
+    """The limits that stop a trial by the estimate of its hardware.
+
+    Attributes:
+        constraints: The constraints of the search.
+        judged: Names of figures by which the objectives are judged: of the objective itself if it
+            is estimated with a known error, else of a figure that is known before synthesis and
+            predicts it; empty if an objective has neither.
+        rivals: Figures of results that meet all constraints, each in the order of `judged`.
+        overestimated: By name of a figure, the greatest relative excess of an estimate over what
+            synthesis found.
+    """
+
+    constraints: tuple[str, ...] = ()
+    judged: tuple[str, ...] = ()
+    rivals: tuple[tuple[float, ...], ...] = ()
+    overestimated: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +79,7 @@ class Limits:
         rivals: The figures of other results, each in the order of `proxies`.
         proxies: Names of figures known before synthesis that predict the objectives; empty if an
             objective has none.
+        estimate: The limits for the estimate of its hardware; None for no estimate.
     """
 
     ebops: float | None = None
@@ -64,6 +87,7 @@ class Limits:
     gains: tuple[float, ...] = ()
     rivals: tuple[tuple[float, ...], ...] = ()
     proxies: tuple[str, ...] = ()
+    estimate: EstimateLimits | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +133,12 @@ def violations(search: Search, figures: Mapping[str, float]) -> dict[str, float]
     return found
 
 
+def valid(search: Search, outcome: Outcome) -> bool:
+    """Whether a trial has a result that meets all constraints."""
+    amounts = violations(search, outcome.figures).values()
+    return outcome.state == "done" and not any(amount > 0 for amount in amounts)
+
+
 def front(search: Search, trials: Sequence[Trial]) -> list[Trial]:
     """The Pareto front: results that meet all constraints and that no other dominates, by number.
 
@@ -117,9 +147,7 @@ def front(search: Search, trials: Sequence[Trial]) -> list[Trial]:
     signs = [1 if find_quantity(name).figure.better == "less" else -1 for name in search.objectives]
     costs: dict[tuple[float, ...], Trial] = {}
     for trial in trials:
-        if trial.outcome.state == "done" and not any(
-            amount > 0 for amount in violations(search, trial.outcome.figures).values()
-        ):
+        if valid(search, trial.outcome):
             own = values(search, trial.outcome.figures)
             cost = tuple(sign * value for sign, value in zip(signs, own, strict=True))
             costs.setdefault(cost, trial)

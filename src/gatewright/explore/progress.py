@@ -133,6 +133,12 @@ class Watch:
             known = "" if ran else " (from the store)"
             self.say(f"trial {trial.number}: {describe(self._search, trial.outcome)}{known}")
 
+    def synthesized(self, trial: Trial) -> None:
+        """Show that a trial has ended that was stopped by its estimate before."""
+        if trial.name in self._running:
+            self._running.remove(trial.name)
+        self.say(f"trial {trial.number}, synthesized: {describe(self._search, trial.outcome)}")
+
     def say(self, what: str) -> None:
         """Show a line."""
         if self._live is not None:
@@ -201,8 +207,16 @@ def describe(search: Search, outcome: Outcome) -> str:
     if outcome.state == "failed":
         return f"failed: {outcome.error}"
     if outcome.state == "stopped":
-        return f"stopped early: {outcome.reason}"
+        return f"stopped early: {outcome.reason}{_estimates(search, outcome)}"
     return ", ".join(f"{name} {_number(outcome.figures[name])}" for name in search.objectives)
+
+
+def _estimates(search: Search, outcome: Outcome) -> str:
+    """The estimated objectives of a trial that was stopped by its estimate."""
+    if outcome.reason != "estimate":
+        return ""
+    found = [name for name in search.objectives if name in outcome.expected]
+    return "".join(f", {name} about {_number(outcome.expected[name])}" for name in found)
 
 
 def _number(value: float) -> str:

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from gatewright.errors import DataError, DesignFailure, GatewrightError, InputError
+from gatewright.explore.estimate_limits import hopeful
 from gatewright.explore.hardware import MAPPED_ONLY, Physical
-from gatewright.explore.outcome import Outcome, front, trial_name, violations
+from gatewright.explore.outcome import Limits, Outcome, front, trial_name, violations
 from gatewright.explore.progress import Watch, notes_folder
 from gatewright.explore.sampler import make_sampler
-from gatewright.explore.search import run_trials
+from gatewright.explore.search import outcome_of, run_trials
 from gatewright.explore.software_baseline import software_baselines
 from gatewright.explore.space import load_search
 from gatewright.explore.trial import (
@@ -49,10 +50,10 @@ from gatewright.system.files import check_folder, write_text
 from gatewright.zoo import load_sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence, Set
 
     from gatewright.explore.engine import Engine, Result
-    from gatewright.explore.outcome import Limits, Trial
+    from gatewright.explore.outcome import Trial
     from gatewright.explore.space import Plan, Point
     from gatewright.zoo import Config
 
@@ -281,9 +282,10 @@ class _Run:
         """Verify and synthesize the front, with every seed, and return its reports.
 
         A trial that isn't bit-exact fails, and the trials that it dominated may join the front.
+        Trials that were stopped by their estimate and may join it are synthesized first.
 
         Args:
-            trials: All trials; the outcomes of those that fail change.
+            trials: All trials; the outcomes of those that fail or are synthesized change.
 
         Raises:
             DesignFailure: if no trial meets the constraints.
@@ -304,15 +306,20 @@ class _Run:
         return next(config for config in configs if config.name == report.config.name)
 
     def _start(self, number: int, point: Point, limits: Limits) -> Future[Outcome]:
-        future: Future[Outcome] = Future()
         try:
             task = self._task(number, point, limits)
         except InputError as error:
+            future: Future[Outcome] = Future()
             future.set_result(Outcome(state="failed", error=str(error)))
             return future
         self._tasks[number] = task
+        return self._run_task(task)
+
+    def _run_task(self, task: Task) -> Future[Outcome]:
+        """Start a trial, or take its outcome from the store."""
         known = find_outcome(task)
         if known is not None:
+            future: Future[Outcome] = Future()
             future.set_result(known)
             return future
         note = self._watch.note(task.config.name)
@@ -344,7 +351,11 @@ class _Run:
     def _finish(self, trials: list[Trial]) -> tuple[schema.Report, ...]:
         search = self._plan.search
         reports: dict[int, schema.Report] = {}
-        while missing := [t for t in front(search, trials) if t.number not in reports]:
+        while True:
+            self._synthesize_hopeful(trials)
+            missing = [t for t in front(search, trials) if t.number not in reports]
+            if not missing:
+                return tuple(reports[trial.number] for trial in front(search, trials))
             running = {trial.number: self._finish_one(trial) for trial in missing}
             done, total = 0, len(missing) * search.seeds
             self._watch.finished(done, total)
@@ -362,7 +373,19 @@ class _Run:
                     failed = Outcome(state="failed", error=str(error), lasting=False)
                     trials[number] = replace(trials[number], outcome=failed)
                     self._watch.say(f"trial {number}: failed: {error}")
-        return tuple(reports[trial.number] for trial in front(search, trials))
+
+    def _synthesize_hopeful(self, trials: list[Trial]) -> None:
+        """Synthesize trials that were stopped by their estimate, while any may join the front."""
+        while found := hopeful(self._plan.search, trials):
+            running = [
+                self._run_task(replace(self._tasks[trial.number], limits=Limits()))
+                for trial in found
+            ]
+            for trial, future in zip(found, running, strict=True):
+                outcome = outcome_of(future)
+                self._refuse_full_disk(outcome.error)
+                trials[trial.number] = replace(trial, outcome=outcome)
+                self._watch.synthesized(trials[trial.number])
 
     def _finish_one(self, trial: Trial) -> list[Future[schema.Report]]:
         """Start to finish a trial of the front, and the same with other seeds."""
@@ -443,12 +466,10 @@ def _summary(plan: Plan, trials: Sequence[Trial]) -> schema.Search:
                 config=trial.name,
                 state=trial.outcome.state,
                 point={path: _written(value) for path, value in trial.point.items()},
-                figures={
-                    name: value
-                    for name, value in trial.outcome.figures.items()
-                    # A resource without a target is listed with its target already.
-                    if name in weighed or not find_quantity(name).anywhere
-                },
+                figures=_listed(trial.outcome.figures, weighed),
+                estimated=_listed(
+                    trial.outcome.expected if trial.outcome.reason == "estimate" else {}, weighed
+                ),
                 reason=trial.outcome.reason,
                 error=trial.outcome.error,
                 front=trial.number in best,
@@ -458,6 +479,15 @@ def _summary(plan: Plan, trials: Sequence[Trial]) -> schema.Search:
         objectives=search.objectives,
         constraints=search.constraints,
     )
+
+
+def _listed(figures: Mapping[str, float], weighed: Set[str]) -> dict[str, float]:
+    """Figures for a report; a resource without a target only if it is weighed."""
+    return {
+        name: value
+        for name, value in figures.items()
+        if name in weighed or not find_quantity(name).anywhere
+    }
 
 
 def _written(value: Any) -> str:

@@ -63,13 +63,18 @@ def run_trials(
         if len(told) == len(started):
             return told
         point, future = started[len(told)]
-        trial = Trial(len(told), point, _outcome(future, first=not told))
+        trial = Trial(len(told), point, outcome_of(future, first=not told))
         _tell(search, sampler, told, trial)
         told.append(trial)
         ended(told)
 
 
-def _outcome(future: Future[Outcome], first: bool) -> Outcome:
+def outcome_of(future: Future[Outcome], *, first: bool = False) -> Outcome:
+    """The outcome of a trial; a trial that raises a `GatewrightError` has failed.
+
+    Raises:
+        DataError: if this is the first trial, and it can't load the data.
+    """
     try:
         return future.result()
     except GatewrightError as error:

@@ -178,11 +178,14 @@ class Rules(Strict):
         curve: Stop during training if the accuracy is so low that later epochs can't make up for
             it.
         dominated: Stop before synthesis if another trial is at least as good in all respects.
+        estimate: Stop before synthesis if the estimated hardware shows that the trial is surely not
+            on the front.
     """
 
     ebops: bool = True
     curve: bool = True
     dominated: bool = True
+    estimate: bool = True
 
 
 class Search(Strict):

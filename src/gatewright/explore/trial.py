@@ -19,15 +19,16 @@ from gatewright.errors import (
     system_message,
 )
 from gatewright.explore.early_stopping import dominated, floor
+from gatewright.explore.estimate_limits import hopeless
 from gatewright.explore.hardware import MAPPED_ONLY, HardwareFlow, Physical
 from gatewright.explore.outcome import Limits, Outcome
 from gatewright.explore.progress import Note
 from gatewright.explore.space import as_written
 from gatewright.flow.convert import load_rtl
 from gatewright.flow.steps import code_hash, tool_versions
-from gatewright.report.figures import find_quantity, quantities
+from gatewright.report.figures import FIGURES, find_quantity, quantities
 from gatewright.report.report_files import write_report
-from gatewright.report.schema import Comparison, Repetition, Report
+from gatewright.report.schema import Comparison, Repetition, Report, Timing
 from gatewright.store import Store, key_of
 from gatewright.system.files import hash_file, replaced_directory
 from gatewright.system.versions import versions_of
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gatewright.compress.recipe_walk import TrainedModel
+    from gatewright.estimate import DesignEstimate
 
 _TRIAL, _PROJECT, _RESULT = "trial", "trial project", "trial result"
 _LIBRARIES = ("tensorflow", "tf-keras", "scikit-learn", "sktime")
@@ -296,27 +298,63 @@ def _run_until_stopped(task: Task, note: Note, figures: dict[str, float]) -> Out
     content = _project_content(task, trained)
     with Store(task.store).project(_PROJECT, content) as project:
         hardware = HardwareFlow(task.sweep, task.config, trained, project, note.say)
-        hardware.convert()
-        rtl = load_rtl(project)
-        figures["clock"] = rtl.clock_ns
-        if rtl.latency is not None:
-            figures["latency_predicted"] = rtl.latency
-        if rtl.interval is not None:
-            figures["ii_predicted"] = rtl.interval
-        if dominated(task.limits, figures):
-            return Outcome(
-                state="stopped", reason="dominated", figures=figures, curve=trained.curve
-            )
-        hardware.size_fifos()
-        groups = {find_quantity(name).figure.group for name in task.wanted}
-        if groups & _SIMULATED:
-            hardware.verify()
-        if any(find_quantity(name).figure.per_target for name in task.wanted):
-            hardware.synthesize(task.targets)
-        figures |= _figures(hardware.report(), task)
+        outcome = _build_until_stopped(task, hardware, project, figures)
+    return outcome.model_copy(update={"curve": trained.curve})
+
+
+def _build_until_stopped(
+    task: Task, hardware: HardwareFlow, project: Path, figures: dict[str, float]
+) -> Outcome:
+    hardware.convert()
+    rtl = load_rtl(project)
+    figures["clock"] = rtl.clock_ns
+    if rtl.latency is not None:
+        figures["latency_predicted"] = rtl.latency
+    if rtl.interval is not None:
+        figures["ii_predicted"] = rtl.interval
+    if dominated(task.limits, figures):
+        return Outcome(state="stopped", reason="dominated", figures=figures)
+    hardware.size_fifos()
+    expected = {}
+    if task.limits.estimate is not None and (found := hardware.estimate()) is not None:
+        early = _estimated(found, figures)
+        expected = early.expected
+        known = figures.keys() | expected.keys()
+        # The sampler needs a value of every figure.
+        if known >= set(task.wanted) and hopeless(task.limits.estimate, early):
+            return early
+    groups = {find_quantity(name).figure.group for name in task.wanted}
+    if groups & _SIMULATED:
+        hardware.verify()
+    if any(find_quantity(name).figure.per_target for name in task.wanted):
+        hardware.synthesize(task.targets)
+    figures |= _figures(hardware.report(), task)
     if missing := [name for name in task.wanted if name not in figures]:
         raise UnsupportedError(f"{missing[0]}: this configuration doesn't have this figure")
-    return Outcome(state="done", figures=figures, curve=trained.curve)
+    return Outcome(state="done", figures=figures, expected=expected)
+
+
+def _estimated(found: DesignEstimate, figures: dict[str, float]) -> Outcome:
+    """The outcome of a trial that is stopped by its estimate.
+
+    Args:
+        found: The estimate for the conversion's target, whose figures also have names without it.
+        figures: Figures that are known.
+    """
+    timing = Timing(clock_ns=found.clock_ns, latency_max=found.latency, ii=found.interval)
+    scheduled = {
+        figure.name: getattr(timing, figure.field)
+        for figure in FIGURES.values()
+        if figure.part == "timing" and figure.name not in figures
+    }
+    expected = {name: value for name, value in scheduled.items() if value is not None}
+    errors: dict[str, float] = {}
+    for prefix in ("", f"{found.target}."):
+        expected |= {f"{prefix}{name}": value for name, value in asdict(found.total).items()}
+        errors |= {f"{prefix}{name}": value for name, value in found.errors.items()}
+    return Outcome(
+        state="stopped", reason="estimate", figures=figures, expected=expected, errors=errors
+    )
 
 
 def _train(

@@ -104,11 +104,13 @@ def trials_csv(search: Search) -> str:
 
     The columns are number, config, state, front, reason and error (see `SearchTrial`);
     "point.<path>" for each setting that was varied; and every figure that any trial has, with the
-    names that budgets use. The cell of an absent or unknown value is empty.
+    names that budgets use; "estimated.<figure>" for estimates of what was not measured. The cell of
+    an absent or unknown value is empty.
     """
     fields = ["number", "config", "state", "front", "reason", "error"]
     paths = list(dict.fromkeys(path for trial in search.trials for path in trial.point))
     figures = sorted({name for trial in search.trials for name in trial.figures})
+    estimates = sorted({name for trial in search.trials for name in trial.estimated})
     rows = [
         [
             trial.number,
@@ -119,10 +121,12 @@ def trials_csv(search: Search) -> str:
             trial.error,
             *(trial.point.get(path) for path in paths),
             *(trial.figures.get(name) for name in figures),
+            *(trial.estimated.get(name) for name in estimates),
         ]
         for trial in search.trials
     ]
-    return _csv([*fields, *(f"point.{path}" for path in paths), *figures], rows)
+    points = [f"point.{path}" for path in paths]
+    return _csv([*fields, *points, *figures, *(f"estimated.{name}" for name in estimates)], rows)
 
 
 def write_csv(sweep: SweepReport, path: Path, prices: Prices | None = None) -> list[Path]:

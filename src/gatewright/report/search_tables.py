@@ -33,8 +33,21 @@ def search_facts(search: Search) -> list[tuple[str, str]]:
             f"{stopped:,} stopped early, {len(search.failed):,} failed",
         ),
         ("stopped early", reasons),
+        ("synthesis", _synthesis(search)),
     ]
     return [(name, text) for name, text in facts if text]
+
+
+def _synthesis(search: Search) -> str:
+    """Numbers of trials that were synthesized, and that were only estimated; "" for neither."""
+    resources = {
+        name for name, (_, quantity) in weighed(search).items() if quantity.figure.per_target
+    }
+    synthesized = sum(not resources.isdisjoint(trial.figures) for trial in search.completed)
+    estimated = sum(bool(trial.estimated) for trial in search.trials)
+    if not synthesized and not estimated:
+        return ""
+    return f"{synthesized:,} trials synthesized, {estimated:,} estimated only"
 
 
 def failure_table(search: Search) -> list[Entry]:
@@ -69,13 +82,21 @@ def trial_table(search: Search, trials: Sequence[SearchTrial]) -> list[Entry]:
             *(
                 Entry(
                     label,
-                    tuple(quantity.figure.format(trial.figures.get(name)) for trial in trials),
+                    tuple(_cell(quantity, trial) for trial in trials),
                     tuple(trial.figures.get(name) for trial in trials),
                 )
                 for name, (label, quantity) in figures.items()
             ),
         ]
     )
+
+
+def _cell(quantity: Quantity, trial: SearchTrial) -> str:
+    """A figure of a trial as text; an estimate is marked as such."""
+    name = quantity.name
+    if name in trial.figures or name not in trial.estimated:
+        return quantity.figure.format(trial.figures.get(name))
+    return f"{quantity.figure.format(trial.estimated[name])} est."
 
 
 def weighed(search: Search) -> dict[str, tuple[str, Quantity]]:

@@ -28,6 +28,9 @@ class SearchTrial(Part):
     figures: Annotated[dict[str, Real], ByKey] = Field(default_factory=dict)
     """Figures of the trial, by the names that budgets use, in the units that reports use. A
     resource without a target is that on the target of the configuration."""
+    estimated: Annotated[dict[str, Real], ByKey] = Field(default_factory=dict)
+    """Estimates of figures that were not measured, because the trial was stopped before synthesis;
+    with names and units as in `figures`."""
     reason: Name | None = None
     """Why it was stopped."""
     error: Name | None = None
@@ -42,6 +45,8 @@ class SearchTrial(Part):
             if (getattr(self, field) is not None) != (self.state == state):
                 only = f"a trial has a field '{field}' if and only if it {_STATES[state]}"
                 raise ValueError(f"trial {self.number}: {only}")
+        if self.estimated and self.state != "stopped":
+            raise ValueError(f"trial {self.number}: has estimates, but it was not stopped")
         if self.front and self.state != "done":
             raise ValueError(f"trial {self.number}: on the front, but it {_STATES[self.state]}")
         return self
