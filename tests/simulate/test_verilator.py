@@ -111,7 +111,7 @@ def test_a_simulation_that_takes_too_long_is_one_line(adder, tmp_path, monkeypat
     monkeypatch.setattr("gatewright.simulate.simulation._START_SECONDS", 0.01)
     monkeypatch.setattr("gatewright.simulate.simulation._LEAST_CYCLES_PER_SECOND", 1e9)
     vectors = [np.zeros((3, 2), np.int64), np.zeros((3, 1), np.int64)]
-    with pytest.raises(InputError, match=r"adder: the simulation: ended after .* its limit of"):
+    with pytest.raises(InputError, match=r"adder: the simulation: ended after .* its time limit"):
         simulate(adder(), vectors, tmp_path / "sim")
 
 
