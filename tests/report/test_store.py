@@ -104,6 +104,20 @@ def test_missing_paths_and_empty_directories(tmp_path):
         load_reports([])
 
 
+def test_a_configuration_for_two_targets_is_told_apart_by_them(tmp_path):
+    for folder, name, target in (
+        ("a", "w6", "xcup"), ("b", "w6", "ecp5-85k"), ("c", "w4", "xcup"), ("d", "w6", "xcup"),
+    ):  # fmt: skip
+        fields = make_fields(name)
+        fields["config"]["target"] = target
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "report.json").write_text(json.dumps(fields))
+    sweep = load_reports([tmp_path / "a", tmp_path / "b", tmp_path / "c"])
+    assert [report.config.name for report in sweep.reports] == ["w6@xcup", "w6@ecp5-85k", "w4"]
+    with pytest.raises(InputError, match="'w6@xcup' is also in"):
+        load_reports([tmp_path / "a", tmp_path / "b", tmp_path / "d"])
+
+
 def test_two_models_or_one_configuration_twice(tmp_path):
     write_report(make_report("w6"), tmp_path / "a")
     write_report(make_report("w6"), tmp_path / "b")

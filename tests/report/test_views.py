@@ -38,7 +38,7 @@ from gatewright.report.csv import to_csv, write_csv
 from gatewright.report.diff import compare
 from gatewright.report.html import models_to_html, to_html, write_html
 from gatewright.report.markdown import to_markdown, write_markdown
-from gatewright.report.page_data import Judged
+from gatewright.report.page_data import Judged, page_data
 from gatewright.report.plots import trial_plot
 from gatewright.report.schema import Report, SweepReport
 from gatewright.report.search_tables import trial_table
@@ -729,3 +729,14 @@ def test_same_reports_same_bytes(tmp_path):
     first = (tmp_path / "a" / "index.html").read_bytes()
     assert first == (tmp_path / "b.html").read_bytes()
     assert len(first) < 2_500_000
+
+
+def test_the_page_starts_with_the_target_that_most_configurations_are_known_on():
+    sweep = make_sweep()
+    few = sweep.reports[0]
+    area = {**few.resources, "agilex": few.resources["xcup"]}
+    reports = (few.model_copy(update={"resources": area}), *sweep.reports[1:])
+    (model,) = page_data([Judged(SweepReport(reports=reports))])["models"]
+    across = [front["across"] for front in model["fronts"]]
+    assert across[-1] == "agilex.lut"
+    assert "xcup.lut" in across

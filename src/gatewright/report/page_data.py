@@ -106,7 +106,10 @@ def _printable(value: Any) -> Any:
 
 
 def _model(model: Judged) -> dict[str, Any]:
-    """A model, with the axes and the weighed figures of each target's front."""
+    """A model, with the axes and the weighed figures of each target's front.
+
+    The first target is the one that most configurations are known on: the page starts with it.
+    """
     sweep = model.sweep
     floats = {Quantity(FIGURES["accuracy_float"]).of(report) for report in sweep.reports}
     return {
@@ -120,7 +123,7 @@ def _model(model: Judged) -> dict[str, Any]:
                 "weighed": [column.name for column in trade.weighed],
                 "said": trade.explain(sweep.search),
             }
-            for trade in tradeoffs(sweep)
+            for trade in sorted(tradeoffs(sweep), key=lambda one: one.area.values.count(None))
         ],
     }
 

@@ -85,8 +85,11 @@ def _by_model(paths: Sequence[Path]) -> dict[str, list[_Part]]:
 
 
 def _join(loaded: Sequence[_Part]) -> SweepReport:
-    """The reports of one model."""
-    found = [(part.file, report) for part in loaded for report in part.reports]
+    """The reports of one model.
+
+    Configurations of one name that were cut for different targets become "name@target".
+    """
+    found = _told_apart([(part.file, report) for part in loaded for report in part.reports])
     files: dict[str, Path] = {}
     for file, report in found:
         if report.config.name in files:
@@ -107,6 +110,24 @@ def _join(loaded: Sequence[_Part]) -> SweepReport:
         baselines=tuple(baselines),
         search=searches[0].search if searches else None,
     )
+
+
+def _told_apart(found: list[tuple[Path, Report]]) -> list[tuple[Path, Report]]:
+    targets: dict[str, set[str | None]] = {}
+    for _, report in found:
+        targets.setdefault(report.config.name, set()).add(report.config.target)
+    return [
+        (file, _with_target(report) if len(targets[report.config.name]) > 1 else report)
+        for file, report in found
+    ]
+
+
+def _with_target(report: Report) -> Report:
+    config = report.config
+    if config.target is None:
+        return report
+    named = config.model_copy(update={"name": f"{config.name}@{config.target}"})
+    return report.model_copy(update={"config": named})
 
 
 def write_json(sweep: SweepReport, path: Path, *, wall_times: bool = True) -> None:
