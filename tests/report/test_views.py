@@ -732,11 +732,11 @@ def test_same_reports_same_bytes(tmp_path):
 
 
 def test_the_page_starts_with_the_target_that_most_configurations_are_known_on():
-    sweep = make_sweep()
-    few = sweep.reports[0]
-    area = {**few.resources, "agilex": few.resources["xcup"]}
-    reports = (few.model_copy(update={"resources": area}), *sweep.reports[1:])
-    (model,) = page_data([Judged(SweepReport(reports=reports))])["models"]
+    few = make_fields("also")
+    few["resources"]["agilex"] = few["resources"]["xcup"]
+    few["provenance"]["groups"]["resources.agilex"] = {"method": "vendor", "tool": "Tool"}
+    sweep = SweepReport(reports=(*make_sweep().reports, Report.model_validate(few)))
+    (model,) = page_data([Judged(sweep)])["models"]
     across = [front["across"] for front in model["fronts"]]
     assert across[-1] == "agilex.lut"
     assert "xcup.lut" in across
