@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo reports reports-ecp5 reports-osu018 layers test test-full fuzz bench lint format constraints clean
+.PHONY: help venv demo reports reports-ecp5 reports-osu018 estimates layers test test-full fuzz bench lint format constraints clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -41,13 +41,18 @@ demo: $(STAMP) ## the digits classifier through every configuration, one of them
 	@echo "Reports: build/digits_mlp/report/index.html, and placed and routed for ECP5:"
 	@echo "  build/ecp5-85k/digits_mlp/report/index.html"
 
-reports: $(STAMP) ## regenerate reports/ from the model zoo: UltraScale+, searches, ECP5, OSU018
+# The zoo and its searches for UltraScale+; $(1) and $(2) are further options of the two commands.
+define zoo
 	set -e; for model in $(MODELS); do \
-	  $(BIN)/gatewright run models/$$model -o build --jobs $(JOBS) --publish reports/$$model; \
+	  $(BIN)/gatewright run models/$$model -o build --jobs $(JOBS) $(1); \
 	  if grep -q '^search:' models/$$model/sweep.yaml; then \
-	    $(BIN)/gatewright explore models/$$model -o build --jobs $(JOBS) --publish reports/$$model/search; \
+	    $(BIN)/gatewright explore models/$$model -o build --jobs $(JOBS) $(2); \
 	  fi; \
 	done
+endef
+
+reports: $(STAMP) ## regenerate reports/ from the model zoo: UltraScale+, searches, ECP5, OSU018
+	$(call zoo,--publish reports/$$model,--publish reports/$$model/search)
 	$(MAKE) reports-ecp5 reports-osu018
 
 # A configuration that the device has no room for fails by name; all others are reported, and the status is not 0.
@@ -62,6 +67,10 @@ reports-osu018: $(STAMP) ## the part of reports/ in standard cells of OSU018, wi
 	  $(BIN)/gatewright run models/$$model -o build/osu018 --jobs $(JOBS) --target osu018 \
 	    --power --no-baselines --publish reports/osu018/$$model || status=1; \
 	done; exit $$status
+
+estimates: $(STAMP) ## fit hls/estimates/xcup.yaml anew to the zoo for UltraScale+; quick after make reports
+	$(call zoo,--no-baselines,--no-baselines)
+	$(BIN)/python -m benchmarks.estimate xcup build
 
 layers: $(STAMP) ## regenerate docs/layers.md from the table that the tests run through
 	$(BIN)/gatewright layers --markdown > docs/layers.new

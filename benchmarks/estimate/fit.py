@@ -1,7 +1,5 @@
 """Fits a cost model's coefficients to observations, and validates it on models left out.
 
-    python -m benchmarks.estimate.fit NAME
-
 Non-negative least squares of the relative error. A coefficient that observations hardly determine
 stays near its value by the structure of the hardware (`PRIOR`). Errors are by cross-validation: all
 configurations of a model are left out of the fit that is tested on them.
@@ -119,7 +117,7 @@ def stated_errors(observations: Sequence[Observation]) -> dict[str, float]:
     return stated
 
 
-def main(name: str) -> None:
+def refit(name: str) -> None:
     """Fit, write the coefficients into the cost model's file, print errors on models left out."""
     observations = load(name)
     path = data_dir("hls") / "estimates" / f"{name}.yaml"
@@ -147,7 +145,3 @@ def _line(figure: str, what: str, errors: list[float]) -> None:
         f"{figure} {what}: {len(errors)} designs, median {statistics.median(errors):.1%}, "
         f"greatest {max(errors):.1%}\n"
     )
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -1,16 +1,10 @@
-"""Resources of synthesized projects, with their counted quantities: a JSON file per cost model.
-
-    python -m benchmarks.estimate.observations TARGET FOLDER...
-
-adds every project MODEL/CONFIG of the directories, converted and synthesized for the target, and
-replaces those with the same name.
-"""
+"""Resources of synthesized projects, with their counted quantities: a JSON file per cost model."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +13,9 @@ from gatewright.emit.assembly import assemble
 from gatewright.estimate import load_cost_model
 from gatewright.estimate.design_estimate import glue_counts
 from gatewright.estimate.layer_counts import layer_counts
-from gatewright.flow.convert import load_design, load_rtl
+from gatewright.flow.convert import load_design, load_request, load_rtl
 from gatewright.flow.steps import read_stamp
+from gatewright.flow.synthesize import synthesized_content
 from gatewright.targets import load_target
 
 HERE = Path(__file__).resolve().parent
@@ -51,16 +46,30 @@ def load(cost_model: str) -> list[Observation]:
 
 
 def observe(directory: Path, model: str, config: str, target_name: str) -> list[Observation]:
-    """The observations of a project: one per module of a layer, and one for the rest."""
+    """The observations of a project: one per module of a layer, and one for the rest.
+
+    None if its synthesis is missing or stale.
+
+    Raises:
+        ValueError: if another version of Gatewright wrote the project.
+    """
     target = load_target(target_name)
-    stamp = read_stamp(directory, f"synth-{target_name}")
-    if stamp is None:
+    stamp, project = read_stamp(directory, f"synth-{target_name}"), load_rtl(directory)
+    if stamp is None or stamp.subject != synthesized_content(project):
         return []
     found: Any = stamp.results
-    project = load_rtl(directory)
     depths = {m.instance: m.depth for m in project.modules if m.depth is not None}
-    design = load_design(directory)
-    made = assemble(design, target, project.clock_ns, depths, project.handshake)
+    options = load_request(directory).options
+    made = assemble(
+        load_design(directory),
+        target,
+        project.clock_ns,
+        depths,
+        project.handshake,
+        register_ports=options.register_ports,
+        check_frames=options.check_frames,
+        bus_width=options.bus_width,
+    )
     if (made.latency, made.interval) != (project.latency, project.interval):
         raise ValueError(f"{directory}: was made by another Gatewright; convert it again")
     rules = load_cost_model(target).rules
@@ -81,21 +90,34 @@ def _measured(resources: Any) -> dict[str, float]:
     return {name: getattr(resources, name) for name in FIGURES}
 
 
-def main(target: str, folders: list[str]) -> None:
-    """Update the observations of a target's cost model."""
+def update(target: str, folders: Sequence[Path]) -> str:
+    """Replace the observations of models by those of their synthesized projects.
+
+    Models without such projects keep their observations.
+
+    Args:
+        target: name of a target.
+        folders: folders of projects MODEL/CONFIG.
+
+    Returns:
+        The name of the target's cost model.
+    """
     name = load_target(target).family.cost_model
     assert name is not None
-    kept = {(each.model, each.config, each.layer): each for each in load(name)}
-    for folder in map(Path, folders):
-        for stamp in sorted(folder.glob(f"*/**/steps/synth-{target}.json")):
-            directory = stamp.parent.parent
-            model, *config = directory.relative_to(folder).parts
-            new = observe(directory, model, "/".join(config), target)
-            kept |= {(each.model, each.config, each.layer): each for each in new}
-    lines = [json.dumps(asdict(kept[key])) for key in sorted(kept)]
+    new = [
+        observation
+        for folder in folders
+        for stamp in sorted(folder.glob(f"*/**/steps/synth-{target}.json"))
+        for observation in _of_project(folder, stamp.parent.parent, target)
+    ]
+    models = {each.model for each in new}
+    kept = [each for each in load(name) if each.model not in models]
+    ordered = sorted([*kept, *new], key=lambda each: (each.model, each.config, each.layer))
+    lines = [json.dumps(asdict(each)) for each in ordered]
     path_of(name).write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
-    sys.stdout.write(f"{path_of(name)}: {len(lines)} modules\n")
+    return name
 
 
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+def _of_project(folder: Path, directory: Path, target: str) -> list[Observation]:
+    model, *config = directory.relative_to(folder).parts
+    return observe(directory, model, "/".join(config), target)

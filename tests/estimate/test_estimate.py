@@ -1,10 +1,13 @@
 """Estimates against what synthesis found, and what is refused."""
 
 import json
+import shutil
 import statistics
+from dataclasses import asdict
 
 import pytest
 import yaml
+from benchmarks.estimate import observations
 from benchmarks.estimate.fit import EXACT, PRIOR, fitted, held_out, stated_errors
 from benchmarks.estimate.observations import load
 
@@ -14,6 +17,10 @@ from gatewright.errors import InputError, UnsupportedError
 from gatewright.estimate.cost_model import COUNTED, load_cost_model, read_cost_model
 from gatewright.flow.convert import load_rtl
 from gatewright.flow.estimate import estimate_project
+from gatewright.flow.results import SynthResults
+from gatewright.flow.steps import Stamp, write_stamp
+from gatewright.flow.synthesize import synthesized_content
+from gatewright.results.utilization import Resources
 from gatewright.targets import load_target
 
 OBSERVATIONS = load("xcup")
@@ -43,6 +50,42 @@ def test_errors_are_those_of_models_left_out():
 def test_every_quantity_has_its_cost():
     known = {*PRIOR, *EXACT, *(name for costs in COUNTED.values() for name in costs)}
     assert {name for each in OBSERVATIONS for name in each.counts} <= known
+
+
+def synthesized(directory, lut):
+    """A project with a synthesis that found so many LUTs per module, and three between them."""
+    project = load_rtl(save(residual(9), directory))
+    layers = [module.name for module in project.modules if module.layers]
+    each = Resources(lut=lut, ff=2, dsp=0, bram=0.0)
+    total = Resources(lut=lut * len(layers) + 3, ff=2 * len(layers), dsp=0, bram=0.0)
+    results = SynthResults(
+        total=total,
+        modules=dict.fromkeys(layers, each),
+        tool="made up",
+        version="0",
+        details="",
+        changed=(),
+    )
+    subject = synthesized_content(project)
+    write_stamp(directory, Stamp("synth-xcup", "key", results, 1.0, subject=subject))
+    return layers
+
+
+def test_observations_of_a_model_are_replaced_by_its_synthesized_projects(tmp_path, monkeypatch):
+    monkeypatch.setattr(observations, "HERE", tmp_path)
+    old = [observations.Observation(model, "old", "", {"ff": 1}, {}) for model in ("toy", "other")]
+    (tmp_path / "xcup.json").write_text(json.dumps([asdict(one) for one in old]))
+    layers = synthesized(tmp_path / "build" / "toy" / "explore" / "trial3", 40)
+    stale = tmp_path / "build" / "toy" / "stale"
+    synthesized(stale, 50)
+    shutil.rmtree(stale / "rtl")
+    shutil.copytree(save(residual(18), tmp_path / "slower") / "rtl", stale / "rtl")
+    assert observations.update("xcup", [tmp_path / "build"]) == "xcup"
+    other, *found = load("xcup")
+    assert other == old[1]
+    assert {one.config for one in found} == {"explore/trial3"}
+    assert [one.measured["lut"] for one in found] == [3, *[40] * len(layers)]
+    assert all(one.counts for one in found)
 
 
 def test_a_project_is_estimated_as_it_was_built(tmp_path):
