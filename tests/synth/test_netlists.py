@@ -18,6 +18,7 @@ from gatewright.design.dataflow import Design
 from gatewright.emit import emit
 from gatewright.fixed import FixedType
 from gatewright.kernels import Conv, Dense, Relu, Tensor
+from gatewright.options import Handshake
 from gatewright.rtl.manifest import RtlProject
 from gatewright.simulate import lint
 from gatewright.targets import load_target
@@ -51,13 +52,16 @@ def dense(x: Tensor, n_out: int, reuse: int, **options) -> Dense:
     )
 
 
-def check(design: Design, family: str, tmp_path: Path, n: int = 12) -> dict[str, int]:
+def check(
+    design: Design, family: str, tmp_path: Path, n: int = 12, handshake: Handshake | None = None
+) -> dict[str, int]:
     """Hold a design's netlist against golden outputs; what it is made of."""
     directories = [tmp_path / name for name in ("rtl", "netlist", "sim")]
     for directory in directories:
         directory.mkdir()
     target = load_target(family)
-    mapped = map_project(emit(design, target, 5.0, directories[0]), target, directories[1])
+    project = emit(design, target, 5.0, directories[0], handshake=handshake)
+    mapped = map_project(project, target, directories[1])
     (x,) = design.inputs
     values = rng.integers(x.type.min, x.type.max + 1, (n, *x.shape))
     right = golden.run(design, [values])

@@ -37,7 +37,9 @@ class NanoXploreMapper(CommandMapper):
     @property
     @override
     def flow(self) -> str:
-        return f"synth_nanoxplore -family {self.synth_family} -noiopad"
+        # Yosys 0.70 maps register files of NG-Medium to a cell that it doesn't know.
+        files = " -norfram" if self.synth_family == "medium" else ""
+        return f"synth_nanoxplore -family {self.synth_family} -noiopad{files}"
 
     @override
     def models(self) -> tuple[Path, ...]:
