@@ -6,11 +6,15 @@ import pytest
 from emit.test_emit import branched_design
 from flow.stream_designs import chain, residual
 from gatewright.design import golden
+from gatewright.design.dataflow import Design
 from gatewright.emit import emit
 from gatewright.emit.handshake import lock_step_path
 from gatewright.emit.modules import build_modules
+from gatewright.fixed import FixedType, Overflow, Rounding
+from gatewright.kernels import Dense, Tensor
 from gatewright.simulate import StallPattern, lint, simulate
 from gatewright.targets import load_target
+from gatewright.units import Accumulate, CircuitUnit, Fifo
 
 TARGET = load_target("xcup")
 STALLS = (StallPattern("both", 0.4, 0.4, seed=7), StallPattern("output", 0.0, 0.6, seed=8))
@@ -100,6 +104,36 @@ def test_a_path_is_cut_behind_the_circuit_of_a_sequencer():
     target = load_target("ecp5-85k")
     found = build_modules(residual(9), target, 7.0)
     assert found.ready_ns <= 7.0 < build_modules(residual(9), target, 7.0, "stall").ready_ns
+
+
+def multiplexed(n_in: int) -> Design:
+    """A dense layer with a multiplier to an output, whose products are accumulated."""
+    rng = np.random.default_rng(1)
+    x = Tensor("x", (n_in,), FixedType(8, 3))
+    layer = Dense(
+        "fc",
+        (x,),
+        Tensor("fc", (24,), FixedType(12, 8, rounding=Rounding.RND, overflow=Overflow.SAT)),
+        weights=rng.integers(-100, 100, (n_in, 24)),
+        bias=np.zeros(24, np.int64),
+        weight_type=FixedType(8, 1),
+        bias_type=FixedType(8, 3),
+        accum=FixedType(24, 12),
+        strategy="resource",
+        reuse_factor=n_in,
+    )
+    return Design("layer", (x,), (layer.output,), (layer,), io="stream")
+
+
+@pytest.mark.parametrize(("target", "behind"), [("xcup", Accumulate), ("ecp5-85k", CircuitUnit)])
+def test_a_slice_parts_no_accumulator_from_its_product_where_they_share_a_block(target, behind):
+    """Behind the accumulators it holds no less, but they stay in DSP slices."""
+    target = load_target(target)
+    three = target.fabric.register_ns + 3.2 * target.fabric.enable_delay(432)  # units in a row
+    (module,) = build_modules(multiplexed(16), target, three).layers
+    units = [placed.unit for placed in module.units]
+    (cut,) = (index for index, unit in enumerate(units) if isinstance(unit, Fifo))
+    assert isinstance(units[cut - 1], behind)
 
 
 def test_a_path_grows_with_what_it_enables():

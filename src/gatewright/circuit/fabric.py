@@ -39,6 +39,10 @@ class Fabric(Protocol):
     def multiplier_price(self) -> str:
         """The assumed cost of multipliers, for messages: "30 LUT per DSP", for example."""
 
+    @property
+    def packs_accumulators(self) -> bool:
+        """Whether the tools put a product and the accumulator behind it into one DSP block."""
+
     def delay(self, node: Node, nodes: Sequence[Node]) -> float:
         """Time through one node of a circuit in ns, the net to its reader included."""
 

@@ -46,6 +46,11 @@ class GateFabric:
         """See `Fabric`."""
         return f"{_PRODUCT_BIT:g} NAND2 per pair of bits"
 
+    @property
+    def packs_accumulators(self) -> bool:
+        """There are no DSP blocks."""
+        return False
+
     def sum_area(self, bits: int) -> float:
         """See `Fabric`."""
         return _SUM_BIT * bits

@@ -91,6 +91,11 @@ class LutFabric:
             return f"{self.product_luts:g} LUT per pair of bits"
         return f"{self.dsp_luts:g} LUT per DSP"
 
+    @property
+    def packs_accumulators(self) -> bool:
+        """See `Fabric`: the tool that moves registers into DSP blocks moves accumulators, too."""
+        return self.pipelined_products
+
     def sum_area(self, bits: int) -> float:
         """A LUT per bit."""
         return bits

@@ -7,10 +7,12 @@ registers in them: each unit that holds something adds a gate and the net to all
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
+from gatewright.circuit import Op
 from gatewright.emit.layers import Placed
-from gatewright.units import Fifo
+from gatewright.units import Accumulate, Fifo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 #: Beats of the FIFO that cuts a ready: as few as keep up one beat a clock.
 _SLICE = 2
+
+#: What a bit of an accumulator takes outside its DSP block, in bits of a slice: convolutions of
+#: the zoo took 0.65 LUTs for a bit of a slice, and about 2 for a bit of the accumulator.
+_UNPACKED = 3
 
 
 @dataclass(frozen=True)
@@ -147,45 +153,91 @@ class _Cutter:
         Returns:
             The chain, and when the ready of its first input is.
         """
-        start = self.fabric.register_ns
+        gated = [self._gated(units[: index + 1]) for index in range(len(units))]
+        cuts = self._cheapest(units, gated, at)
         found: list[Placed] = []
-        for before, placed in zip([None, *units][-2::-1], reversed(units), strict=True):
-            if self._gated(placed, before):
-                found.append(placed.free_running())
-                self.cuts += 1
+        for index, placed in enumerate(units):
+            found.append(placed.free_running() if gated[index] else placed)
+            if index in cuts:
+                found.append(Placed(Fifo(_SLICE), placed.result, placed.result))
+        self.cuts += sum(gated) + len(cuts)
+        longest, at = self._path(units, gated, cuts, at)
+        self.longest = max(self.longest, longest)
+        return tuple(found), at
+
+    def _cheapest(
+        self, units: Sequence[Placed], gated: Sequence[bool], at: float
+    ) -> frozenset[int]:
+        """The units behind which slices stand: the fewest bits that meet the clock.
+
+        If no slices meet it, those of the shortest path.
+        """
+        spots = [
+            index
+            for index, placed in enumerate(units)
+            if placed.holds and not gated[index] and self._sliceable(placed)
+        ]
+        ways = (
+            frozenset(way) for count in range(len(spots) + 1) for way in combinations(spots, count)
+        )
+        return min(
+            ways,
+            key=lambda cuts: (
+                max(self._path(units, gated, cuts, at)[0], self.clock_ns),
+                sum(self._price(units, index) for index in cuts),
+                sorted(cuts),
+            ),
+        )
+
+    def _price(self, units: Sequence[Placed], index: int) -> float:
+        """Bits that a slice behind a unit holds, and what sums take that it keeps out of blocks."""
+        placed, *behind = units[index : index + 2]
+        unpacked = (self._packed(placed, after) * after.result[0].bits for after in behind)
+        return placed.result[0].bits + _UNPACKED * sum(unpacked)
+
+    def _path(
+        self, units: Sequence[Placed], gated: Sequence[bool], cuts: frozenset[int], at: float
+    ) -> tuple[float, float]:
+        """The longest path of a ready in a chain, and when that of its first input is stable."""
+        start = longest = self.fabric.register_ns
+        for index, placed in reversed(list(enumerate(units))):
+            if gated[index]:
                 # Of one input the gate's ready is a register; of several it waits for the others.
                 at = start if placed.handshakes == 1 else start + self.fabric.enable_delay(1)
             elif placed.holds:
-                late = at + self._share(placed, before) > self.clock_ns
-                if at > start and late and self._sliceable(placed):
-                    found.append(Placed(Fifo(_SLICE), placed.result, placed.result))
-                    at = start
-                    self.cuts += 1
-                found.append(placed)
+                at = start if index in cuts else at
                 at += self.fabric.enable_delay(placed.enabled_bits)
-            else:
-                found.append(placed)
-            self.longest = max(self.longest, at)
-        return tuple(found[::-1]), at
+            longest = max(longest, at)
+        return longest, at
 
-    def _gated(self, placed: Placed, before: Placed | None) -> bool:
-        """Whether a circuit never waits: if that takes too long even behind a slice."""
+    def _gated(self, units: Sequence[Placed]) -> bool:
+        """Whether the last unit is a circuit that never waits: too late even behind a slice."""
+        placed = units[-1]
         if placed.circuit is None or not placed.holds or self.handshake == "stall":
             return False
-        alone = self.fabric.register_ns + self._share(placed, before)
+        alone = self.fabric.register_ns + self._share(units)
         return self.handshake == "credit" or alone > self.clock_ns
 
-    def _share(self, placed: Placed, before: Placed | None) -> float:
-        """What a unit adds to the path, in ns, with all before it that no slice can be put behind.
-
-        Args:
-            placed: the unit.
-            before: the unit before it.
-        """
-        share = self.fabric.enable_delay(placed.enabled_bits)
-        if before is not None and before.holds and not self._sliceable(before):
-            share += self.fabric.enable_delay(before.enabled_bits)
+    def _share(self, units: Sequence[Placed]) -> float:
+        """What the last unit adds to the path, in ns, with all before it that no slice parts."""
+        share = self.fabric.enable_delay(units[-1].enabled_bits)
+        for placed in units[-2::-1]:
+            if self._sliceable(placed):
+                break
+            if placed.holds:
+                share += self.fabric.enable_delay(placed.enabled_bits)
         return share
+
+    def _packed(self, placed: Placed, after: Placed) -> float:
+        """The share of accumulators that share DSP blocks with their products, if not parted.
+
+        A sum of products is made of logic, and so is the accumulator behind it.
+        """
+        if placed.circuit is None or not isinstance(after.unit, Accumulate):
+            return 0.0
+        circuit = placed.circuit.circuit
+        products = sum(circuit.nodes[output].op is Op.MUL for output in circuit.outputs)
+        return products / len(circuit.outputs) if self.fabric.packs_accumulators else 0.0
 
     def _sliceable(self, placed: Placed) -> bool:
         """Whether a FIFO can stand behind a unit: constants would not keep step with it."""
