@@ -430,8 +430,8 @@ def test_a_relu_with_a_slope_whose_input_goes_too_low_is_refused(keras, k):
 @pytest.mark.parametrize(
     ("more", "match"),
     [
-        ({"negative_slope": 0.125}, r"negative_slope=0.125 ends .* from 0.25 to 1"),
-        ({"negative_slope": 2.0}, r"negative_slope=2 ends .* from 0.25 to 1"),
+        ({"negative_slope": 0.125}, r"negative_slope=0.125 saturates .* from 0.25 to 1"),
+        ({"negative_slope": 2.0}, r"negative_slope=2 saturates .* from 0.25 to 1"),
         ({"use_sigmoid": 1}, "hls4ml drops use_sigmoid"),
     ],
 )
