@@ -101,14 +101,9 @@ module gw_gearbox #(
     if (Tail == Parts) begin : gen_whole
       assign frame_ends = 1'b0;
     end else begin : gen_tail
-      localparam int CountBits = $clog2(InBeats);
-      logic [CountBits-1:0] count;
-
-      assign frame_ends = count == CountBits'(InBeats - 1);
-      always_ff @(posedge clk) begin
-        if (rst) count <= '0;
-        else if (push) count <= frame_ends ? '0 : count + 1'b1;
-      end
+      gw_last #(.Beats(InBeats)) u_last (
+        .clk(clk), .rst(rst), .valid(in_valid), .ready(in_ready), .last(frame_ends)
+      );
     end
 
     logic unused;
@@ -145,14 +140,9 @@ module gw_gearbox #(
     if (Tail == Parts) begin : gen_whole
       assign frame_ends = 1'b0;
     end else begin : gen_tail
-      localparam int CountBits = $clog2(InBeats);
-      logic [CountBits-1:0] count;
-
-      assign frame_ends = count == CountBits'(InBeats - 1);
-      always_ff @(posedge clk) begin
-        if (rst) count <= '0;
-        else if (push) count <= frame_ends ? '0 : count + 1'b1;
-      end
+      gw_last #(.Beats(InBeats)) u_last (
+        .clk(clk), .rst(rst), .valid(in_valid), .ready(in_ready), .last(frame_ends)
+      );
     end
 
     logic unused;
@@ -168,15 +158,16 @@ module gw_gearbox #(
     localparam int Room = (In + 2 * Out - 2) / Out * Out;
     localparam int LevelBits = $clog2(Room + 1);
     localparam int HeldBits = Room * UnitBits;
-    localparam int CountBits = $clog2(InBeats);
 
     logic [HeldBits-1:0]  data, kept, coming;  // zeros above what is held
     logic [LevelBits-1:0] level, left;
-    logic [CountBits-1:0] count;
     logic                 frame_ends;
     logic [InWidth-1:0]   used;
 
-    assign frame_ends = count == CountBits'(InBeats - 1);
+    gw_last #(.Beats(InBeats)) u_last (
+      .clk(clk), .rst(rst), .valid(in_valid), .ready(in_ready), .last(frame_ends)
+    );
+
     assign left       = pop ? level - LevelBits'(Out) : level;
     assign in_ready   = left <= (frame_ends ? LevelBits'(Room - Last) : LevelBits'(Room - In));
     assign out_valid  = level >= LevelBits'(Out);
@@ -192,11 +183,9 @@ module gw_gearbox #(
 
     always_ff @(posedge clk) begin
       if (rst) begin
-        count <= '0;
         level <= '0;
         data  <= '0;
       end else begin
-        if (push) count <= frame_ends ? '0 : count + 1'b1;
         level <= left + (push ? (frame_ends ? LevelBits'(Last) : LevelBits'(In)) : '0);
         data  <= kept | (push ? coming : '0);
       end

@@ -288,15 +288,9 @@ def test_what_is_not_exact_is_not_on_the_front(model, tmp_path):
 
 
 # A search of all 18 points, whatever they cost; and one that estimates first.
-ALL = """
-description: nothing to learn
-layers: [a, b]
-defaults:
-  input_precision: ufixed<5,1>
-  training: {epochs: 3, batch_size: 8, learning_rate: 0.01, seed: 1}
-search:
-  base: {bits: 8}
-  space:
+ALL = (
+    made_up.SWEEP.partition("  space:")[0]
+    + """  space:
     bits.a.weights: [2, 4, 8]
     bits.b.weights: [2, 6]
     bits.b.activations: [2, 4, 8]
@@ -304,6 +298,7 @@ search:
   sampler: grid
   stop: {ebops: false, curve: false, dominated: false, estimate: false}
 """
+)
 ESTIMATES = ALL.replace("estimate: false", "estimate: true")
 
 

@@ -23,7 +23,7 @@ LIBRARY: dict[str, tuple[str, ...]] = {
     "gw_fifo": (),
     "gw_fork": (),
     "gw_frame": (),
-    "gw_gearbox": (),
+    "gw_gearbox": ("gw_last",),
     "gw_last": (),
     "gw_line_buffer": (),
     "gw_maximum": ("gw_reduce",),
