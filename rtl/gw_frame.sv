@@ -55,25 +55,24 @@ module gw_frame #(
   end else begin : gen_whole
     localparam int Depth = 2 * Beats;
     localparam int AddressBits = $clog2(Depth);
-    localparam int LevelBits = $clog2(Depth + 1);
     localparam int CountBits = $clog2(Beats);
     localparam logic [AddressBits-1:0] LastAddress = AddressBits'(Depth - 1);
     localparam logic [AddressBits-1:0] Second = AddressBits'(Beats);
 
     logic [AddressBits-1:0] write_address, read_address, next_read;
-    logic [LevelBits-1:0]   held;   // beats of whole frames
+    logic [1:0]             held;   // whole frames, until their last beat has left
     logic [CountBits-1:0]   count;  // beats of the frame that comes in
     logic                   half;   // where that frame goes
-    logic                   push, pop, last, whole;
+    logic                   push, pop, last, whole, gone;
 
-    // Frames go to one half of the memory, and to the other. The half is free if no more beats are
-    // held than the other half has.
-    assign in_ready  = dropping || held <= LevelBits'(Beats);
+    // Frames go to one half of the memory, and to the other. The half is free unless both hold one.
+    assign in_ready  = dropping || !held[1];
     assign push      = moved && !dropping;
     assign last      = count == CountBits'(Beats - 1);
     assign wrong     = !dropping && in_last != last;
     assign whole     = push && last && in_last;
     assign pop       = out_valid && out_ready;
+    assign gone      = pop && (read_address == Second - 1'b1 || read_address == LastAddress);
     assign out_valid = held != '0;
     assign next_read = read_address == LastAddress ? '0 : read_address + 1'b1;
     assign write_address = (half ? Second : '0) + AddressBits'(count);
@@ -88,7 +87,7 @@ module gw_frame #(
         if (push) count <= last || in_last ? '0 : count + 1'b1;
         if (whole) half <= !half;
         if (pop) read_address <= next_read;
-        held <= held + (whole ? LevelBits'(Beats) : '0) - LevelBits'(pop);
+        if (whole != gone) held <= whole ? held + 2'd1 : held - 2'd1;
       end
     end
 

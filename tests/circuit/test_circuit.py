@@ -189,6 +189,8 @@ def test_a_late_input_shows_in_the_path_and_reaches_a_product_through_a_register
     at_once = schedule(circuit, fabric, 10.0)
     late = schedule(circuit, fabric, 10.0, [[0.0, 5.0]])
     assert (at_once.latency, late.latency) == (1, 2)
+    # With time to spare it needs none.
+    assert schedule(circuit, fabric, 15.0, [[0.0, 5.0]]).latency == 1
     assert schedule(circuit, fabric, 4.0, [[0.0, 20.0]]).path == pytest.approx(
         20.0 + fabric.register_ns
     )

@@ -1,5 +1,8 @@
 """Ready paths of designs whose modules have a pace of their own, and what cuts them."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -134,6 +137,47 @@ def test_a_slice_parts_no_accumulator_from_its_product_where_they_share_a_block(
     units = [placed.unit for placed in module.units]
     (cut,) = (index for index, unit in enumerate(units) if isinstance(unit, Fifo))
     assert isinstance(units[cut - 1], behind)
+
+
+def test_what_reads_a_fifo_has_less_of_the_clock():
+    """Between modules and behind slices; the path of a module counts it."""
+    fabric = TARGET.fabric
+    found = build_modules(residual(9), TARGET, 1.2)
+    late = fabric.fifo_arrival(8)
+    made = {module.output.name for module in found.layers}
+    behind = [
+        (after.sources[0], after)
+        for module in found.layers
+        for before, after in pairwise(module.units)
+        if isinstance(before.unit, Fifo) or before.gated
+    ]
+    behind += [
+        (module.sources[0], module.units[0])
+        for module in found.layers
+        if module.inputs[0].name in made
+    ]
+    assert len(behind) > 2
+    for source, placed in behind:
+        assert source.settled == late
+        assert placed.path(fabric) >= fabric.register_ns + late
+
+
+@pytest.mark.parametrize(
+    ("asked", "clock_ns", "made"),
+    [("auto", 9.5, "lut"), ("auto", 10.0, "auto"), ("dsp", 9.5, "dsp"), ("lut", 10.0, "lut")],
+)
+def test_products_are_logic_where_blocks_miss_the_clock(tmp_path, asked, clock_ns, made):
+    """Unless blocks are asked for; the report says why they are logic."""
+    target, design = load_target("ecp5-85k"), multiplexed(16)
+    (layer,) = design.kernels
+    design = replace(design, kernels=(replace(layer, multiplier=asked),))
+    (module,) = build_modules(design, target, clock_ns).layers
+    assert module.multiplier == made
+    assert (module.path(target.fabric) <= clock_ns) == (asked != "dsp")
+    assert any("products are logic" in note for note in module.notes) == (made != asked)
+    emit(design, target, clock_ns, tmp_path)
+    text = "".join(path.read_text() for path in tmp_path.glob("*_fc*.sv"))
+    assert ('use_dsp = "no"' in text) == (made == "lut")
 
 
 def test_a_path_grows_with_what_it_enables():

@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from flow.stream_designs import TARGET, residual
-from gatewright.circuit import Circuit, schedule
+from gatewright.circuit import Circuit
 from gatewright.emit.assembly import assemble
-from gatewright.emit.layers import CircuitModule
+from gatewright.emit.layers import CircuitModule, Cut
 from gatewright.errors import UnsupportedError
 from gatewright.estimate import load_cost_model
 from gatewright.estimate.circuit_counts import circuit_counts
@@ -20,8 +20,9 @@ RULES = load_cost_model(TARGET).rules
 
 def _module(circuit, words, clock_ns=5.0):
     circuit.outputs = [word.node for word in words]
-    plan = schedule(circuit, TARGET.fabric, clock_ns, registered=True)
-    return CircuitModule((), (), False, 1, circuit, plan, tuple(words))
+    cut = Cut(TARGET.fabric, clock_ns, registered=True)
+    plan = cut.schedule(circuit, ())
+    return CircuitModule((), (), False, 1, circuit, plan, tuple(words), cut)
 
 
 def test_bits_of_a_sum():

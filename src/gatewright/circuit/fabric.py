@@ -7,6 +7,9 @@ from typing import Literal, Protocol
 
 from gatewright.circuit.graph import Node, Op
 
+#: Beats of a FIFO that estimates reckon with: its depth is measured when the design is made.
+FIFO_WORDS = 16
+
 
 class Fabric(Protocol):
     """The logic of a family, as far as estimates go.
@@ -93,11 +96,20 @@ class Fabric(Protocol):
     def rom_arrival(self, style: str) -> float:
         """Time in ns from a clock edge until a ROM's word has settled, beyond a register's."""
 
+    def fifo_arrival(self, width: int) -> float:
+        """The same of the beat of `width` bits that a FIFO offers, of up to `FIFO_WORDS` beats."""
+
+    def sum_delay(self, bits: int) -> float:
+        """Time in ns through a sum of two operands with a result of `bits` bits."""
+
     def rom_area(self, width: int, depth: int) -> float:
         """Price of that ROM, where it costs less."""
 
     def derated(self, factor: float) -> Fabric:
         """The same logic with every time multiplied by a factor."""
+
+    def without_blocks(self) -> Fabric:
+        """The same with no multiplier blocks: products are logic."""
 
 
 def adder_bits(terms: Sequence[tuple[int, int, int]], width: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from gatewright.circuit.fabric import adder_bits, is_sign_test, sum_terms
+from gatewright.circuit.fabric import FIFO_WORDS, adder_bits, is_sign_test, sum_terms
 from gatewright.circuit.graph import Cast, Node, Op
 from gatewright.circuit.lut_fabric import INCREMENTING
 from gatewright.fixed import Overflow
@@ -82,6 +82,14 @@ class GateFabric:
         del style
         return 0.0
 
+    def fifo_arrival(self, width: int) -> float:
+        """A tree of multiplexers, and one of buffers from the address to all bits of a word."""
+        return self.gate_ns * (_SELECT * math.log2(FIFO_WORDS) + math.log(max(width, 1), _TREE))
+
+    def sum_delay(self, bits: int) -> float:
+        """See `Fabric`."""
+        return self.gate_ns * _adder(bits)
+
     def rom_area(self, width: int, depth: int) -> float:
         """Gates for each bit."""
         return _ROM_BIT * width * depth
@@ -93,6 +101,10 @@ class GateFabric:
     def derated(self, factor: float) -> GateFabric:
         """See `Fabric`."""
         return GateFabric(self.gate_ns * factor, self.register_ns * factor)
+
+    def without_blocks(self) -> GateFabric:
+        """The same: there are none."""
+        return self
 
     def product_stages(self, delay: float, budget: float) -> int:
         """One: nothing moves registers into logic."""

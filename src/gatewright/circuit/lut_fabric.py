@@ -132,6 +132,15 @@ class LutFabric:
         """See `Fabric`."""
         return self.delays.memory or 0.0 if style == "block" else 0.0
 
+    def fifo_arrival(self, width: int) -> float:
+        """See `Fabric`: look-up tables are memories of as many words, or choose among registers."""
+        del width
+        return self.delays.lut
+
+    def sum_delay(self, bits: int) -> float:
+        """See `Fabric`."""
+        return self._chain_delay(bits)
+
     def rom_area(self, width: int, depth: int) -> float:
         """See `Fabric`."""
         return min(self._rom_luts(width, depth), self._block_area(width, depth))
@@ -140,6 +149,10 @@ class LutFabric:
         """See `Fabric`."""
         times = {name: time and time * factor for name, time in asdict(self.delays).items()}
         return replace(self, delays=LutDelays(**times))
+
+    def without_blocks(self) -> LutFabric:
+        """See `Fabric`."""
+        return replace(self, dsp_luts=None, logic_products=True, pipelined_products=False)
 
     def _rom_luts(self, width: int, depth: int) -> float:
         return width * math.ceil(depth / (1 << self.table_inputs))

@@ -53,7 +53,7 @@ def schedule(
         fabric: its delay model says how long an operation takes.
         clock_ns: clock period to meet.
         arrival: per port and element, ns into stage 0 at which the input is stable; 0 if empty.
-        registered: whether every output must come straight from a register.
+        registered: whether every output that is computed must come straight from a register.
     """
     budget = clock_ns - fabric.register_ns
     nodes = circuit.nodes
@@ -70,11 +70,14 @@ def schedule(
         start, time = max((ready[arg] for arg in node.args), default=(0, 0.0))
         delay = fabric.delay(node, nodes)
         if node.op is Op.MUL:
-            # A multiplier takes its operands from registers and gives its product to one.
-            start += time > 0
-            stage[index] = start
+            # A multiplier gives its product to a register, and takes its operands from registers,
+            # or from memories before the circuit if there is time.
             stages = fabric.product_stages(delay, budget)
-            slowest = max(slowest, delay / stages)
+            enters = all(nodes[arg].op in (Op.INPUT, Op.CONST) for arg in node.args)
+            if time > 0 and not (enters and time + delay / stages <= budget):
+                start, time = start + 1, 0.0
+            stage[index] = start
+            slowest = max(slowest, time + delay / stages)
             ready.append((start + stages, 0.0))
             continue
         if time > 0 and time + delay > budget:
@@ -84,7 +87,9 @@ def schedule(
         slowest = max(slowest, time + delay)
     latency = max((ready[index][0] for index in circuit.outputs), default=0)
     if registered and any(
-        ready[i] > (latency, 0.0) for i in circuit.outputs if nodes[i].op is not Op.CONST
+        ready[i] > (latency, 0.0)
+        for i in circuit.outputs
+        if nodes[i].op not in (Op.CONST, Op.INPUT)
     ):
         latency += 1
     last_use = list(stage)

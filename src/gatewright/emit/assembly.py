@@ -42,6 +42,7 @@ class Assembly:
         latency: clock cycles from input to output.
         interval: clock cycles per tensor.
         handshake: how the modules wait.
+        path_ns: the longest path through operations in ns, by the target's delay model.
         ready_ns: the longest path of a ready in ns, by the target's delay model.
     """
 
@@ -51,12 +52,8 @@ class Assembly:
     latency: int
     interval: int
     handshake: Handshake
+    path_ns: float
     ready_ns: float
-
-    @property
-    def path_ns(self) -> float:
-        """The longest path between registers in ns, by the target's delay model."""
-        return max((module.path for module in self.modules.values()), default=0.0)
 
 
 def assemble(
@@ -73,7 +70,9 @@ def assemble(
     """Build the modules of a design and join them; the arguments are those of `emit`."""
     protocol = AxiStream(check_frames, bus_width)
     converters = _converters(design, protocol)
-    pipeline = build_modules(design, target, clock_ns, handshake, converters)
+    pipeline = build_modules(
+        design, target, clock_ns, handshake, converters, register_ports=register_ports
+    )
     layers = identifiers([module.kernels[0].layer for module in pipeline.layers])
     modules = {f"u_{layer}": module for layer, module in zip(layers, pipeline.layers, strict=True)}
     joined = join_parts(
@@ -86,7 +85,14 @@ def assemble(
     )
     latency, interval = predict(joined, modules)
     return Assembly(
-        modules, joined, protocol, latency, interval, pipeline.handshake, pipeline.ready_ns
+        modules,
+        joined,
+        protocol,
+        latency,
+        interval,
+        pipeline.handshake,
+        max((module.path(target.fabric) for module in pipeline.layers), default=0.0),
+        pipeline.ready_ns,
     )
 
 

@@ -156,10 +156,14 @@ class _Cutter:
         gated = [self._gated(units[: index + 1]) for index in range(len(units))]
         cuts = self._cheapest(units, gated, at)
         found: list[Placed] = []
-        for index, placed in enumerate(units):
-            found.append(placed.free_running() if gated[index] else placed)
+        for index, unit in enumerate(units):
+            parted = index > 0 and (gated[index - 1] or index - 1 in cuts)
+            placed = unit.behind(found[-1].result) if parted else unit
+            found.append(placed.free_running(self.fabric) if gated[index] else placed)
             if index in cuts:
-                found.append(Placed(Fifo(_SLICE), placed.result, placed.result))
+                (result,) = placed.result
+                late = (result.late(self.fabric.fifo_arrival(result.bits)),)
+                found.append(Placed(Fifo(_SLICE), placed.result, late))
         self.cuts += sum(gated) + len(cuts)
         longest, at = self._path(units, gated, cuts, at)
         self.longest = max(self.longest, longest)
@@ -237,7 +241,8 @@ class _Cutter:
             return 0.0
         circuit = placed.circuit.circuit
         products = sum(circuit.nodes[output].op is Op.MUL for output in circuit.outputs)
-        return products / len(circuit.outputs) if self.fabric.packs_accumulators else 0.0
+        packs = placed.circuit.cut.fabric.packs_accumulators
+        return products / len(circuit.outputs) if packs else 0.0
 
     def _sliceable(self, placed: Placed) -> bool:
         """Whether a FIFO can stand behind a unit: constants would not keep step with it."""

@@ -22,7 +22,6 @@ from gatewright.emit.netlist import (
 )
 from gatewright.emit.rom import address_bits, rom_module
 from gatewright.kernels import Kernel
-from gatewright.kernels.multiplexed import Multiplexed
 from gatewright.units import BeatSequencer, Fifo, OperandSequencer
 
 if TYPE_CHECKING:
@@ -39,14 +38,8 @@ def layer_modules(module: LayerModule, name: str, about: tuple[str, ...]) -> lis
         about: header lines on how it was made.
     """
     if module.circuit is not None:
-        return [circuit_module(module.circuit, name, about, _multiplier(module))]
+        return [circuit_module(module.circuit, name, about, module.multiplier)]
     return _Builder(module, name, about).build()
-
-
-def _multiplier(module: LayerModule) -> str:
-    """The requested kind of a layer's multipliers."""
-    kernel = module.kernels[0]
-    return kernel.multiplier if isinstance(kernel, Multiplexed) else "auto"
 
 
 class _Builder:
@@ -120,9 +113,10 @@ class _Builder:
         circuit = placed.circuit
         assert circuit is not None
         child = f"{self.name}_{label}"
-        multiplier = _multiplier(self.module)
         last = placed is self.last
-        self.children.append(circuit_module(circuit, child, self.about, multiplier, last=last))
+        self.children.append(
+            circuit_module(circuit, child, self.about, self.module.multiplier, last=last)
+        )
         if circuit.free:
             self._credited(placed, sources, result, label)
             return

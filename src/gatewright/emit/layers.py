@@ -7,13 +7,40 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gatewright.circuit import Circuit, Schedule, Word
+from gatewright.circuit import Circuit, Op, Schedule, Word, schedule
+from gatewright.kernels.multiplexed import Multiplexed
 from gatewright.units import Element, Fifo, Stream, StreamGroup, Unit
 
 if TYPE_CHECKING:
+    from gatewright.circuit.fabric import Fabric
     from gatewright.kernels import Kernel, Tensor
     from gatewright.units import CircuitPart
     from gatewright.units.unit import Times
+
+
+def multiplier_of(kernel: Kernel) -> str:
+    """What the multipliers of a layer are asked to be made of: "auto", "dsp" or "lut"."""
+    return kernel.multiplier if isinstance(kernel, Multiplexed) else "auto"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a circuit's pipeline stages are made for.
+
+    Attributes:
+        fabric: its delay model.
+        clock_ns: clock period.
+        registered: whether the circuit ends in a register.
+    """
+
+    fabric: Fabric
+    clock_ns: float
+    registered: bool
+
+    def schedule(self, circuit: Circuit, sources: StreamGroup) -> Schedule:
+        """The stages of a circuit of these inputs."""
+        arrival = [[element.arrival for element in source.elements] for source in sources]
+        return schedule(circuit, self.fabric, self.clock_ns, arrival, registered=self.registered)
 
 
 @dataclass(frozen=True)
@@ -27,6 +54,7 @@ class CircuitModule:
         beats: per tensor.
         circuit: the function; its outputs are nodes whose words `outputs` gives.
         outputs: the circuit's output words.
+        cut: what it was scheduled for.
         free: whether it has no handshake: it never waits.
     """
 
@@ -37,7 +65,12 @@ class CircuitModule:
     circuit: Circuit
     schedule: Schedule
     outputs: tuple[Word, ...]
+    cut: Cut
     free: bool = False
+
+    def behind(self, sources: StreamGroup) -> CircuitModule:
+        """The same circuit, scheduled for inputs that arrive at other times."""
+        return replace(self, schedule=self.cut.schedule(self.circuit, sources))
 
     @property
     def enabled_bits(self) -> int:
@@ -104,10 +137,29 @@ class Placed:
         shared = self.circuit is not None and self.circuit.shared_handshake
         return 1 if shared else len(self.sources)
 
-    def free_running(self) -> Placed:
+    def free_running(self, fabric: Fabric) -> Placed:
         """The same circuit behind a gate."""
         assert self.circuit is not None
-        return replace(self, circuit=replace(self.circuit, free=True), gated=True)
+        (result,) = self.result
+        return replace(
+            self,
+            result=(result.late(fabric.fifo_arrival(result.bits)),),
+            circuit=replace(self.circuit, free=True),
+            gated=True,
+        )
+
+    def behind(self, sources: StreamGroup) -> Placed:
+        """The same unit with inputs that arrive at other times."""
+        if self.circuit is None:
+            return replace(self, sources=sources)
+        circuit = self.circuit.behind(sources)
+        return replace(self, sources=sources, circuit=circuit, result=(circuit.result(),))
+
+    def path(self, fabric: Fabric) -> float:
+        """Longest path between its registers in ns."""
+        if self.circuit is not None:
+            return self.circuit.schedule.path
+        return fabric.register_ns + self.unit.settling(fabric, *self.sources)
 
     def times(self, busy: int, room: int, *arrivals: Times) -> Times:
         """When beats are offered, as `Unit.held_times` has it."""
@@ -131,6 +183,8 @@ class LayerModule:
         units: a chain; the first takes all inputs.
         reuse: the reuse factor, where multipliers are shared or could be.
         multipliers: number of shared multipliers.
+        multiplier: what products are made of: "auto" is the choice of the synthesis tool, "dsp" a
+            multiplier block, "lut" logic.
         notes: requests not honoured, and what is done instead.
         delays: per input, register stages to pass before it is level with the latest input, in a
             design whose every module takes a tensor per clock.
@@ -144,6 +198,7 @@ class LayerModule:
     units: tuple[Placed, ...]
     reuse: int | None
     multipliers: int | None
+    multiplier: str
     notes: tuple[str, ...]
     delays: tuple[int, ...]
     start: int
@@ -181,10 +236,15 @@ class LayerModule:
         return self.circuit is not None and all(stream.beats == 1 for stream in streams)
 
     @property
-    def path(self) -> float:
+    def multiplies(self) -> bool:
+        """Whether it has products of two variables or with constants that are no adder graph."""
+        circuits = [placed.circuit.circuit for placed in self.units if placed.circuit]
+        return any(node.op is Op.MUL for circuit in circuits for node in circuit.nodes)
+
+    def path(self, fabric: Fabric) -> float:
         """Longest path between registers in ns, by the target's delay model."""
-        circuits = [placed.circuit for placed in self.units if placed.circuit]
-        return max((circuit.schedule.path for circuit in circuits), default=0.0)
+        units = [placed for chain in (*self.joins, self.units) for placed in chain]
+        return max((placed.path(fabric) for placed in units), default=0.0)
 
     def times(self, *arrivals: Times) -> Times:
         """Cycles in which beats of several tensors in a row are offered at the output.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gatewright.circuit import Circuit, Word, optimize, schedule
+from gatewright.circuit import Circuit, Word, optimize
 from gatewright.emit.handshake import PortPaths, lock_step_path, paced
-from gatewright.emit.layers import CircuitModule, LayerModule, Placed
+from gatewright.emit.layers import CircuitModule, Cut, LayerModule, Placed, multiplier_of
 from gatewright.errors import InputError
 from gatewright.units import CircuitUnit, Element, Stream, StreamGroup, Unit, resized
 
@@ -116,6 +116,8 @@ def build_modules(
     clock_ns: float,
     handshake: Handshake | None = None,
     converters: Mapping[str, int] | None = None,
+    *,
+    register_ports: bool = False,
 ) -> Pipeline:
     """All modules of a design, scheduled for a target.
 
@@ -129,11 +131,12 @@ def build_modules(
         clock_ns: clock period that pipelines are cut for.
         handshake: "stall", "slice" or "credit"; the cheapest that the clock allows if None.
         converters: flip-flops that wait together in the converter at a port, by tensor.
+        register_ports: whether a FIFO stands at each port.
 
     Raises:
         InputError: if the design can't have that handshake.
     """
-    build = _Build(design, target, clock_ns)
+    build = _Build(design, target, clock_ns, registered=register_ports)
     modules = build.modules(free=False)
     fabric = target.fabric
     ports = PortPaths(fabric, converters or {})
@@ -154,8 +157,11 @@ def build_modules(
 class _Build:
     """Schedules the modules of a design; their circuits are built once."""
 
-    def __init__(self, design: Design, target: Target, clock_ns: float) -> None:
+    def __init__(
+        self, design: Design, target: Target, clock_ns: float, *, registered: bool
+    ) -> None:
         self.design, self.target, self.clock_ns = design, target, clock_ns
+        self.registered = registered
         self.drafts = _drafts(design)
         self.unrolled = _fully_unrolled(design, self.drafts)
         self.circuits: dict[CircuitUnit, Built] = {}
@@ -167,15 +173,14 @@ class _Build:
             free: whether they never wait; what leaves them then need not be registered.
         """
         design = self.design
-        known = {tensor.name: _offered(tensor, design.io) for tensor in design.inputs}
+        known = {tensor.name: self._offered(tensor) for tensor in design.inputs}
         stages = {tensor.name: 0 for tensor in design.inputs}
         leaving = {tensor.name for tensor in design.outputs}
         modules = []
         for draft in self.drafts:
             output = draft.kernels[-1].output.name
             last = not self.unrolled or (output in leaving and not free)
-            placer = _Placer(self.target, self.clock_ns, last, free, self.circuits)
-            module = self._module(draft, placer, known, stages)
+            module = self._module(draft, known, stages, last=last, free=free)
             known[output] = module.result
             stages[output] = module.start + module.units[-1].latency
             modules.append(module)
@@ -184,9 +189,39 @@ class _Build:
     def _module(
         self,
         draft: _Draft,
+        known: dict[str, Stream],
+        stages: dict[str, int],
+        *,
+        last: bool,
+        free: bool,
+    ) -> LayerModule:
+        """A module, its multipliers as its layer asks, or else of what meets the clock."""
+        fabric = self.target.fabric
+        asked = multiplier_of(draft.kernels[0])
+
+        def made(multiplier: str) -> LayerModule:
+            own = fabric.without_blocks() if multiplier == "lut" else fabric
+            cut = Cut(own, self.clock_ns, registered=last)
+            placer = _Placer(self.target, cut, free, self.circuits)
+            return self._placed(draft, placer, known, stages, multiplier)
+
+        module = made(asked)
+        slow = module.path(fabric)
+        if asked != "auto" or slow <= self.clock_ns or not module.multiplies:
+            return module
+        logic = made("lut")
+        if logic.path(fabric) > self.clock_ns:
+            return module
+        note = f"products are logic, since in multiplier blocks they would take {slow:.3g} ns"
+        return replace(logic, notes=(*logic.notes, note))
+
+    def _placed(
+        self,
+        draft: _Draft,
         placer: _Placer,
         known: dict[str, Stream],
         stages: dict[str, int],
+        multiplier: str,
     ) -> LayerModule:
         inputs = draft.kernels[0].inputs
         sources = tuple(known[tensor.name] for tensor in inputs)
@@ -199,7 +234,11 @@ class _Build:
                 for source, delay in zip(sources, delays, strict=True)
             )
         else:
-            sources = tuple(source.late() for source in sources)
+            # Between modules stand FIFOs.
+            sources = tuple(
+                source if tensor in self.design.inputs else self._behind_fifo(source)
+                for tensor, source in zip(inputs, sources, strict=True)
+            )
         joins, streams = [], []
         for source, join in zip(sources, draft.joins, strict=True):
             placed = placer.place(join, (source,))
@@ -213,16 +252,20 @@ class _Build:
             placer.place(draft.units, tuple(streams)),
             draft.datapath.reuse,
             draft.datapath.multipliers,
+            multiplier,
             (*(note for kernel in draft.kernels for note in kernel.notes()), *draft.datapath.notes),
             delays,
             start,
         )
 
+    def _offered(self, tensor: Tensor) -> Stream:
+        """A stream of a tensor that enters the design."""
+        lanes = port_lanes(tensor, self.design.io)
+        offered = Stream(tensor.type, (Element.of(tensor.type),) * lanes, tensor.size // lanes)
+        return self._behind_fifo(offered) if self.registered else offered
 
-def _offered(tensor: Tensor, io: str) -> Stream:
-    """A stream of a tensor that enters the design."""
-    lanes = port_lanes(tensor, io)
-    return Stream(tensor.type, (Element.of(tensor.type),) * lanes, tensor.size // lanes)
+    def _behind_fifo(self, stream: Stream) -> Stream:
+        return stream.late(self.target.fabric.fifo_arrival(stream.bits))
 
 
 def _fully_unrolled(design: Design, drafts: Sequence[_Draft]) -> bool:
@@ -247,15 +290,13 @@ class _Placer:
 
     Attributes:
         target: its delay model and prices shape them.
-        clock_ns: clock period that circuits are cut for.
-        registered: whether circuits end in a register.
+        cut: what circuits are scheduled for.
         free: whether circuits never wait.
         circuits: those that have been built, by unit.
     """
 
     target: Target
-    clock_ns: float
-    registered: bool
+    cut: Cut
     free: bool
     circuits: dict[CircuitUnit, Built]
 
@@ -279,13 +320,6 @@ class _Placer:
         if function not in self.circuits:
             self.circuits[function] = self._built(function, sources)
         circuit, outputs = self.circuits[function]
-        plan = schedule(
-            circuit,
-            self.target.fabric,
-            self.clock_ns,
-            [[element.arrival for element in source.elements] for source in sources],
-            registered=self.registered,
-        )
         elements = tuple(source.elements for source in sources)
         return CircuitModule(
             function.parts,
@@ -293,8 +327,9 @@ class _Placer:
             shared_handshake,
             sources[0].beats,
             circuit,
-            plan,
+            self.cut.schedule(circuit, sources),
             outputs,
+            self.cut,
             self.free,
         )
 

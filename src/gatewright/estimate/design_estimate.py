@@ -103,7 +103,7 @@ def estimate_design(made: Assembly, target: Target, clock_ns: float) -> DesignEs
                 model.cost(layer_counts(module, model.rules)),
                 latency,
                 interval,
-                module.path,
+                module.path(target.fabric),
             )
         )
     return DesignEstimate(

@@ -10,7 +10,6 @@ from gatewright.circuit import Op
 from gatewright.estimate.circuit_counts import Counts, circuit_counts, takes_block
 from gatewright.estimate.library_counts import library_counts
 from gatewright.estimate.truth_tables import distinct_bits, luts_of_words
-from gatewright.kernels.multiplexed import Multiplexed
 from gatewright.units import Accumulate, BeatSequencer, Fifo, OperandSequencer
 
 if TYPE_CHECKING:
@@ -25,8 +24,7 @@ def layer_counts(module: LayerModule, rules: Rules) -> Counts:
     Raises:
         UnsupportedError: if there is no estimate of one of its units.
     """
-    kernel = module.kernels[0]
-    multiplier = kernel.multiplier if isinstance(kernel, Multiplexed) else "auto"
+    multiplier = module.multiplier
     found: Counts = Counter()
     for placed in (*(unit for join in module.joins for unit in join), *module.units):
         found += _unit(placed, rules, multiplier)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from gatewright.circuit.fabric import Fabric
 from gatewright.fixed import FixedType
 from gatewright.units.unit import Element, Parameters, Stream, StreamGroup, Times, Unit, paced
 
@@ -56,6 +57,12 @@ class Accumulate(Unit):
         del sources
         return paced(arrivals[0], 1)[self.steps - 1 :: self.steps] + 1
 
+    @override
+    def settling(self, fabric: Fabric, *sources: Stream) -> float:
+        """See `Unit.settling`: the bias or the sum is chosen, and the beat added."""
+        chosen = fabric.enable_delay(1)
+        return super().settling(fabric, *sources) + chosen + fabric.sum_delay(self.type.width)
+
 
 @dataclass(frozen=True, eq=False)
 class Maximum(Unit):
@@ -89,3 +96,10 @@ class Maximum(Unit):
     def times(self, sources: StreamGroup, *arrivals: Times) -> Times:
         del sources
         return paced(arrivals[0], 1)[self.steps - 1 :: self.steps] + 1
+
+    @override
+    def settling(self, fabric: Fabric, *sources: Stream) -> float:
+        """See `Unit.settling`: the beat is compared, and what is greater chosen."""
+        (source,) = sources
+        width = source.type.width
+        return source.settled + fabric.sum_delay(width) + fabric.enable_delay(width)

@@ -70,9 +70,14 @@ class Stream:
         """Width of the bus."""
         return self.lanes * self.type.width
 
-    def late(self) -> Stream:
-        """The same stream out of a register."""
-        return replace(self, elements=tuple(replace(e, arrival=0.0) for e in self.elements))
+    @property
+    def settled(self) -> float:
+        """Time in ns after a clock edge at which the whole beat is stable, a register's aside."""
+        return max((e.arrival for e in self.elements), default=0.0)
+
+    def late(self, arrival: float = 0.0) -> Stream:
+        """The same stream out of a register, or of a memory whose words settle that much later."""
+        return replace(self, elements=tuple(replace(e, arrival=arrival) for e in self.elements))
 
 
 #: Streams that share one handshake.
@@ -114,6 +119,14 @@ class Unit(ABC):
         What a unit holds is a beat of the wider of its sides.
         """
         return max(sum(s.bits for s in sources), sum(s.bits for s in result))
+
+    def settling(self, fabric: Fabric, *sources: Stream) -> float:
+        """Time in ns from a clock edge until what its registers take is stable.
+
+        A register's share is left out.
+        """
+        del fabric
+        return max((source.settled for source in sources), default=0.0)
 
     def busy(self, *sources: Stream) -> int:
         """Clock cycles for which an input beat keeps the unit from taking the next."""
