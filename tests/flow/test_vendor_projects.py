@@ -29,7 +29,7 @@ def test_all_tools_with_default_devices(project):
     assert {
         *("rtl.f", "clock.xdc", "clock.sdc", "vivado/out_of_context.tcl", "vivado/board.tcl"),
         *("vivado/board.xdc", "quartus/out_of_context.tcl", "quartus/board.sdc"),
-        *("vitis_hls/csynth.tcl", "radiant/board.tcl", f"radiant/{top}_board.sv"),
+        *("vitis_hls/csynth.tcl", "radiant/out_of_context.tcl", f"radiant/{top}_board.sv"),
     } < set(files)
     assert "set part xcvu13p-flga2577-2-e" in files["vivado/project.tcl"]  # that of its target
     for line in files["rtl.f"].splitlines():
@@ -158,7 +158,7 @@ def test_cpp_that_hls4ml_does_not_write_is_not_given_to_a_tool(project, mocks):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--run"], "--run: none of quartus, vitis_hls, vivado is on PATH"),
+        (["--run"], "--run: none of quartus, radiant, vitis_hls, vivado is on PATH"),
         (["--run", "--board", "basys3"], "--run is out of context"),
         (["--until", "placed"], "--until and --limit are for running tools; add --run"),
     ],

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import made_up_radiant as radiant
 import made_up_reports as made
 
 
@@ -39,6 +40,15 @@ def quartus_sh(_, behaviour):
     return "routed"
 
 
+def radiantc(_, behaviour):
+    top = project("top")
+    cells = radiant.NEXUS.replace("1270", "1,270") if behaviour == "changed" else radiant.NEXUS
+    write(f"{top}.mrp", radiant.mapped(cells, top=top))
+    if behaviour != "lacking":
+        write(f"{top}.twr", radiant.timed())
+    return "routed"
+
+
 def vitis_run(_, behaviour):
     top = "another" if behaviour == "another" else project("top")
     write(f"{project('top')}_csynth.rpt", made.csynth(top=top))
@@ -58,10 +68,16 @@ def main(name, behaviour, *arguments):
     if behaviour == "dies":
         print("out of licenses")
         return 3
-    until = {"vivado": vivado, "quartus_sh": quartus_sh, "vitis-run": vitis_run}[name](
-        arguments, behaviour
-    )
-    if behaviour == "fails":
+    tools = {
+        "vivado": vivado,
+        "quartus_sh": quartus_sh,
+        "radiantc": radiantc,
+        "vitis-run": vitis_run,
+    }
+    until = tools[name](arguments, behaviour)
+    if behaviour == "fails" and name == "radiantc":
+        print("ERROR <51001035> - map: the design does not fit")
+    elif behaviour == "fails":
         print("ERROR: [Place 30-640] Place Check : it does not fit")
         print("INFO: Exiting")
     elif behaviour != "stops":

@@ -15,7 +15,12 @@ from gatewright.vendor.projects.devices import DEFAULT_PARTS
 from gatewright.vendor.projects.files import VendorProject, project_files
 
 HERE = Path(__file__).parent
-PROGRAMS = {"vivado": "vivado", "quartus": "quartus_sh", "vitis_hls": "vitis-run"}
+PROGRAMS = {
+    "vivado": "vivado",
+    "quartus": "quartus_sh",
+    "radiant": "radiantc",
+    "vitis_hls": "vitis-run",
+}
 
 
 def install(folder, program, behaviour):
@@ -60,6 +65,33 @@ def test_quartus(start):
     assert start("quartus")["quartus-routed"].figures.keys() >= {"alm", "fmax_mhz", "slack_ns"}
 
 
+def test_radiant(start):
+    found = start("radiant")
+    assert list(found) == ["radiant-routed", "radiant-synthesized"]
+    assert found["radiant-synthesized"].figures.keys() >= {"lut", "ff", "dsp", "ram_blocks"}
+    assert found["radiant-routed"].figures.keys() >= {"slack_ns", "hold_slack_ns", "fmax_mhz"}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        ("fails", "failed: ERROR <51001035> - map: the design does not fit; see "),
+        ("stops", "ended without an error, but before its script was routed; see "),
+        ("lacking", "finished without writing net.twr; see "),
+    ],
+)
+def test_a_failure_of_radiant_is_told_whatever_the_status(start, behaviour, words):
+    with pytest.raises(DesignFailure) as caught:
+        start("radiant", behaviour)
+    assert words in str(caught.value)
+
+
+def test_a_report_of_radiant_of_another_format_is_refused_by_name(start):
+    words = r"net\.mrp:\d+: Number of LUT4s: a whole number is expected, not '1,270 out of"
+    with pytest.raises(InputError, match=words):
+        start("radiant", "changed")
+
+
 def test_vitis_hls_by_the_program_of_later_releases(start):
     assert start("vitis_hls")["vitis_hls-estimated"].lut == 590
 
@@ -101,7 +133,7 @@ def test_a_tool_that_is_not_there(monkeypatch, tmp_path):
     words = "--run: vitis_hls or vitis-run is not on PATH; source the settings of vitis_hls first"
     with pytest.raises(InputError, match=words):
         find_driver("vitis_hls")
-    with pytest.raises(InputError, match=r"reports of radiant can't be read"):
+    with pytest.raises(InputError, match="--run: radiantc is not on PATH"):
         find_driver("radiant")
 
 

@@ -32,9 +32,10 @@ COMMANDS = {
     "set_location_assignment execute_flow project_close",
     "vitis_hls": "open_project set_top add_files open_solution config_compile set_part "
     "config_schedule create_clock set_clock_uncertainty csynth_design",
-    "radiant": "prj_create prj_add_source prj_set_impl_opt prj_save prj_run prj_close",
-    "constraints": "create_clock set_input_delay set_output_delay set_false_path set_property "
-    "derive_clock_uncertainty",
+    "radiant": "prj_create prj_add_source prj_set_impl_opt prj_set_strategy_value prj_save prj_run "
+    "prj_close",
+    "constraints": "create_clock set_input_delay set_output_delay set_false_path set_max_delay "
+    "get_clocks set_property derive_clock_uncertainty",
 }
 
 needs_tcl = pytest.mark.skipif(shutil.which("tclsh") is None, reason="tclsh is not installed")
@@ -219,6 +220,62 @@ def test_radiant(project):
         "prj_save",
         *(f"prj_run {step} -impl impl1" for step in ("Synthesis", "Map", "PAR")),
         "prj_close",
+    ]
+
+
+@needs_tcl
+def test_radiant_out_of_context(project):
+    folder = write(project, "radiant")
+    # The run writes its reports beside the project.
+    par = """
+rename prj_run run
+proc prj_run {step args} {
+  run $step {*}$args
+  if {$step eq "PAR"} {
+    file mkdir impl1
+    foreach kind {mrp twr} { close [open impl1/net_impl1.$kind w] }
+  }
+}
+"""
+    calls, errors = run_tcl(folder / "out_of_context.tcl", "radiant", extra=par)
+    assert errors == ""
+    assert calls == [
+        "prj_create -name net -impl impl1 -dev LFCPNX-100-9LFG672C -performance "
+        "9_High-Performance_1.0V -synthesis synplify",
+        "prj_add_source rtl/net.sv",
+        "prj_add_source vendor/radiant/out_of_context.sdc",
+        "prj_set_impl_opt -impl impl1 top net",
+        "prj_set_strategy_value map_set_virtual_io_all_ports=True",
+        "prj_save",
+        *(f"prj_run {step} -impl impl1" for step in ("Synthesis", "Map", "PAR")),
+        "prj_close",
+    ]
+    assert sorted(path.name for path in (folder / "reports").iterdir()) == [
+        *("finished", "net.mrp", "net.twr"),
+    ]
+    assert (folder / "reports" / "finished").read_text() == "routed\n"
+
+
+@needs_tcl
+def test_radiant_leaves_no_mark_without_reports(project):
+    folder = write(project, "radiant")
+    _, errors = run_tcl(folder / "out_of_context.tcl", "radiant")
+    assert "net_impl1.mrp" in errors
+    assert not (folder / "reports" / "finished").exists()
+
+
+@needs_tcl
+def test_radiant_constraints_out_of_context(project):
+    calls, errors = run_tcl(write(project, "radiant") / "out_of_context.sdc", "constraints")
+    assert errors == ""
+    assert calls == [
+        "get_ports clk",
+        "create_clock -name clk -period 5.000 {}",
+        "get_ports {rst s_axis_tvalid s_axis_tlast s_axis_tdata[*] m_axis_tready}",
+        "set_max_delay -from {} -datapath_only 5.000",
+        "get_clocks clk",
+        "get_ports {s_axis_tready m_axis_tvalid m_axis_tlast m_axis_tdata[*]}",
+        "set_max_delay -from {} -to {} -datapath_only 5.000",
     ]
 
 

@@ -5,6 +5,7 @@ import os
 import random
 from pathlib import Path
 
+import made_up_radiant as radiant
 import made_up_reports as made
 import pytest
 
@@ -367,6 +368,178 @@ def test_sta_refused(refusal, text, words):
     assert words in refusal(text)
 
 
+def test_radiant_map_of_nexus(read):
+    found = read(radiant.mapped(), "net.mrp")
+    assert (found.key, found.version, found.part, found.design) == (
+        *("radiant-synthesized", "2025.2.0.50.0"),
+        *("LFCPNX-100-LFG672-9_High-Performance_1.0V", "net"),
+    )
+    assert found.figures == {
+        "lut": 1270,
+        "lutram": 96,
+        "ff": 652,
+        "dsp": 7,
+        "ram_blocks": 5,
+        "large_ram_blocks": 1,
+    }
+
+
+def test_radiant_map_of_ultra_plus(read):
+    assert read(radiant.mapped(radiant.ULTRA_PLUS)).figures == {
+        "lut": 530,
+        "ff": 315,
+        "dsp": 3,
+        "ram_blocks": 6,
+        "large_ram_blocks": 2,
+    }
+
+
+def test_radiant_map_of_2022_names_no_top(read):
+    found = read(radiant.mapped_by_2022())
+    assert (found.version, found.design, found.lut) == ("3.2.1.100.0", None, 1270)
+    assert found.part == "LFCPNX-100LFG672-9_High-Performance_1.0V"
+
+
+def test_what_a_radiant_map_does_not_count_is_absent(read):
+    cells = radiant.NEXUS.partition("   Number of Block RAMs")[0]
+    assert read(radiant.mapped(cells)).figures == {"lut": 1270, "lutram": 96, "ff": 652}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (radiant.mapped(errors="3"), "the mapper had 3 errors"),
+        (radiant.mapped(errors="none"), "Number of errors: a whole number is expected"),
+        (
+            radiant.mapped(radiant.NEXUS.replace("1270", "1271")),
+            "Number of LUT4s: the rows below add up to 1270, not to 1271",
+        ),
+        (
+            radiant.mapped(radiant.ULTRA_PLUS.replace("(100 LUT4s)", "(99 LUT4s)")),
+            "the rows below add up to 529, not to 530",
+        ),
+        (
+            radiant.mapped(radiant.NEXUS.replace("  640 out", "  641 out")),
+            "Number of registers: the rows below add up to 653",
+        ),
+        (radiant.mapped(radiant.NEXUS.replace("1270", "1,270")), "a whole number is expected, not"),
+        (radiant.mapped(radiant.NEXUS.replace("LUT4s", "LUT5s")), "a row 'Number of LUT4s:' is"),
+        (
+            radiant.mapped(radiant.ULTRA_PLUS.replace("I/O reg", "IO reg")),
+            "a row 'Number of I/O registers:' is",
+        ),
+        (radiant.mapped(radiant.NEXUS * 2), "a second row 'Number of registers'"),
+        (radiant.mapped() * 2, "a second report begins here"),
+        (radiant.mapped().partition("   Peak")[0], "'Peak Memory Usage:' at its end is expected"),
+        (radiant.mapped().replace("Radiant Software", "Diamond"), "'version Radiant Software"),
+        (radiant.mapped().replace("Performance", "Speed"), "'Performance: ...' is expected"),
+        (radiant.mapped(top="a\x1bb"), "design: string should match pattern"),
+    ],
+)
+def test_radiant_map_refused(refusal, text, words):
+    assert words in refusal(text, "net.mrp")
+
+
+def test_radiant_timing(read):
+    found = read(radiant.timed(), "net.twr")
+    assert (found.key, found.version, found.part, found.design) == (
+        *("radiant-routed", "2025.2.0.50.0"),
+        *("LFCPNX-100-LFG672-9_High-Performance_1.0V", "net"),
+    )
+    assert found.figures == {
+        "clock_ns": 5.0,
+        "slack_ns": 0.595,
+        "hold_slack_ns": 0.12,
+        "fmax_mhz": 227.015,
+    }
+
+
+def test_radiant_timing_not_met(read):
+    found = read(radiant.timed((("-1.250", "-0.400"), ("-1.100", "0.020")), ("-0.031",)))
+    assert (found.slack_ns, found.hold_slack_ns) == (-1.25, -0.031)
+
+
+def test_radiant_timing_without_paths_has_no_slack(read):
+    found = read(radiant.timed(((), ()), ()))
+    assert found.figures == {"clock_ns": 5.0, "fmax_mhz": 227.015}
+
+
+def test_radiant_timing_tells_its_step_by_its_command(read, refusal):
+    mapped = radiant.timed(names=("net_impl1.tw1", "net_impl1_map.udb"), site="SLICE")
+    assert read(mapped).key == "radiant-synthesized"
+    assert "is of a design that is synthesized, not routed" in refusal(mapped, stage="routed")
+    silent = radiant.timed(names=("report.txt", "net.udb"))
+    assert "give --stage" in refusal(silent)
+    assert read(silent, stage="placed").stage == "placed"
+    unplaced = radiant.timed(names=("report.txt", "net.udb"), site="SLICE")
+    assert "a slice without a place, in a design that is placed" in refusal(
+        unplaced, stage="placed"
+    )
+    assert "in a design that is routed" in refusal(radiant.timed(site="SLICE"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            radiant.timed(clocks=((radiant.clock(), radiant.clock("sck")),) * 2),
+            "one clock is expected, not 2 ('clk', 'sck')",
+        ),
+        (radiant.timed(clocks=((), ())), "no timing without a clock: create one"),
+        (
+            radiant.timed(
+                clocks=((radiant.clock(),), (radiant.clock(target=("8.000", "125.000")),))
+            ),
+            "a clock of 8 ns, but of 5 ns in line",
+        ),
+        (
+            radiant.timed().replace("227.015", "207.015"),
+            "a period of 4.405 ns is no frequency of 207.015 MHz",
+        ),
+        (
+            radiant.timed().replace("           5.000 ns", "            +INF"),
+            "Period: a number and a unit",
+        ),
+        (radiant.timed().replace("Actual (all paths)", "Actual"), "rows 'Target' and"),
+        (radiant.timed(negative=1), "the worst slack is 0.612 ns, of 1 endpoints"),
+        (
+            radiant.timed((("-0.1",), ("0.2",)), negative=0),
+            "the worst slack is -0.1 ns, of 0",
+        ),
+        (radiant.timed((("0,612",), ("0.2",))), "Slack: a number with a decimal point"),
+        (radiant.timed().replace("Listing 2", "Listing 3"), "'Listing ... End Points', as"),
+        (radiant.timed().replace("|    0.612 ns", "|  612.000 ps"), "slacks in ns"),
+        (
+            radiant.timed().replace("Endpoint slacks\n==", "End\n=="),
+            "title 'Endpoint slacks'",
+        ),
+        (radiant.timed()[:-300], "'End of Detailed Report for timing paths' is expected"),
+        (
+            radiant.timed().partition("\n4  Hold")[0],
+            "the 3 corners listed above are expected",
+        ),
+        (radiant.timed().replace("Corner", "Point"), "as Radiant 2023.1 and later write it"),
+        (radiant.timed() * 2, "a second report begins here"),
+    ],
+)
+def test_radiant_timing_refused(refusal, text, words):
+    assert words in refusal(text, "net.twr")
+
+
+@pytest.mark.parametrize(
+    "text", [radiant.mapped(), radiant.mapped(radiant.ULTRA_PLUS), radiant.timed()]
+)
+def test_a_radiant_report_cut_off_anywhere_is_refused_or_says_the_same(read, text):
+    whole = read(text).figures
+    lines, refused = text.splitlines(keepends=True), []
+    for end in range(len(lines)):
+        try:
+            assert read("".join(lines[:end])).figures == whole
+        except InputError as error:
+            refused.append(str(error))
+    assert len(refused) >= len(lines) - 5 and not any("\n" in each for each in refused)
+
+
 def test_oneapi(read):
     assert read(made.SUMMARY).figures == {
         "alut": 115,
@@ -494,6 +667,7 @@ REAL = os.environ.get("GATEWRIGHT_VENDOR_REPORTS")
 def test_real_reports():
     found = sorted(Path(REAL).rglob("*.rpt")) + sorted(Path(REAL).rglob("*.xml"))
     found += sorted(Path(REAL).rglob("*.ndjson"))
+    found += sorted(Path(REAL).rglob("*.mrp")) + sorted(Path(REAL).rglob("*.twr"))
     assert found
     for path in found:
         assert read_report(path).figures, path
@@ -509,6 +683,9 @@ WHOLE = {
     "power.rpt": made.power(),
     "fit.rpt": made.fit(),
     "sta.rpt": made.sta(),
+    "nexus.mrp": radiant.mapped(),
+    "ultra_plus.mrp": radiant.mapped(radiant.ULTRA_PLUS),
+    "net.twr": radiant.timed(),
     "summary.ndjson": made.SUMMARY,
     "loop_attr.ndjson": made.LOOPS,
     "quartus.ndjson": made.QUARTUS,

@@ -880,7 +880,7 @@ def import_report(
     design: options.ReportDesign = None,
     as_json: options.Json = False,
 ) -> None:
-    """Read reports of Vivado, Vitis HLS, Quartus and oneAPI; attach them to a project."""
+    """Read reports of Vivado, Vitis HLS, Quartus, oneAPI and Radiant; attach them to a project."""
     from gatewright.flow.import_reports import attach_reports
     from gatewright.vendor.readers.reading import parse_stage, read_reports
 

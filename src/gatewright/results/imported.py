@@ -92,6 +92,11 @@ class Imported(Part):
         Count | None, Figure("RAM blocks", "less", name="vendor_ram_blocks", primary=False)
     ] = None
     """Block RAMs of an Intel or Lattice device (a number); their size depends on the family."""
+    large_ram_blocks: Annotated[
+        Count | None,
+        Figure("large RAM blocks", "less", name="vendor_large_ram_blocks", primary=False),
+    ] = None
+    """Large RAMs of a Lattice device (a number): LRAM of Nexus, SPRAM of iCE40 UltraPlus."""
     ram_bits: Annotated[
         Count | None, Figure("RAM", "less", name="vendor_ram_bits", unit="bits", primary=False)
     ] = None

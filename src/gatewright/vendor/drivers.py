@@ -34,8 +34,8 @@ _FILE = 64 << 30
 #: Number of bytes at the end of a log that are searched for errors.
 _TAIL = 4 << 20
 
-#: Lines with errors, of AMD's and of Intel's tools.
-_ERROR = re.compile(r"^\s*(ERROR:|ERROR \[|Error( \(\d+\))?:).*", re.MULTILINE)
+#: Lines with errors, of AMD's, Lattice's and Intel's tools.
+_ERROR = re.compile(r"^\s*(ERROR:|ERROR \[|ERROR( <\d+>)? - |Error( \(\d+\))?:).*", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,11 @@ DRIVERS: dict[ProjectTool, Driver] = {
             {"routed": ("{top}.fit.rpt", "{top}.sta.rpt")},
         ),
         Driver(
+            "radiant",
+            (("radiantc", "out_of_context.tcl"),),
+            {"routed": ("{top}.mrp", "{top}.twr")},
+        ),
+        Driver(
             "vitis_hls",
             (
                 ("vitis_hls", "-f", "csynth.tcl"),
@@ -92,17 +97,15 @@ DRIVERS: dict[ProjectTool, Driver] = {
         ),
     )
 }
-"""The tools that can be run; there are no readers for reports of others."""
+"""The tools that can be run."""
 
 
 def find_driver(tool: ProjectTool) -> Driver:
     """The driver of a tool.
 
     Raises:
-        InputError: if the tool has no driver, or is not on PATH.
+        InputError: if the tool is not on PATH.
     """
-    if tool not in DRIVERS:
-        raise InputError(f"--run: reports of {tool} can't be read; run its board.tcl yourself")
     driver = DRIVERS[tool]
     if driver.command is None:
         names = " or ".join(command[0] for command in driver.commands)

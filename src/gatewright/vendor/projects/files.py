@@ -66,6 +66,9 @@ def project_files(project: VendorProject) -> dict[str, str]:
     else:
         jitter = [_UNCERTAINTIES] if project.tool == "quartus" else []
         files["board.sdc"] = _lines(clock, *jitter, *_EXCEPTIONS)
+    if project.tool == "radiant":
+        rtl_clock = _clock(project.rtl.clock_ns)
+        files["out_of_context.sdc"] = _lines(rtl_clock, *_port_paths(project.rtl))
     return dict(sorted(files.items()))
 
 
@@ -184,6 +187,20 @@ def _port_delays(rtl: RtlProject) -> list[str]:
     return [
         f"set_input_delay -clock clk -max 0.000 [get_ports {{{inputs}}}]",
         f"set_output_delay -clock clk -max 0.000 [get_ports {{{outputs}}}]",
+    ]
+
+
+def _port_paths(rtl: RtlProject) -> list[str]:
+    """The same for Radiant: paths from and to ports may take a clock period.
+
+    There the clock comes through a pad and a tree, and virtual ports don't, so that delays at ports
+    would charge the tree's delay to each path; a limit on the data path doesn't.
+    """
+    inputs, outputs = (" ".join(names) for names in _port_names(rtl))
+    limit = f"-datapath_only {rtl.clock_ns:.3f}"
+    return [
+        f"set_max_delay -from [get_ports {{{inputs}}}] {limit}",
+        f"set_max_delay -from [get_clocks clk] -to [get_ports {{{outputs}}}] {limit}",
     ]
 
 

@@ -12,6 +12,9 @@ from gatewright.vendor.readers import (
     csynth_xml,
     oneapi,
     quartus,
+    radiant,
+    radiant_map,
+    radiant_timing,
     vivado,
     vivado_power,
     vivado_timing,
@@ -29,7 +32,8 @@ _FIRST_LINES = 80
 _MEASURED: tuple[Stage, ...] = ("synthesized", "placed", "routed")
 _KNOWN = (
     "Vivado and Vitis HLS csynth (.rpt, .xml); Vivado utilization, timing summary and power; "
-    "Quartus fit and sta; oneAPI summary, loop_attr and quartus (.ndjson)"
+    "Quartus fit and sta; Radiant map (.mrp) and timing (.twr); oneAPI summary, loop_attr and "
+    "quartus (.ndjson)"
 )
 
 
@@ -90,6 +94,9 @@ def read_report(path: Path, stage: Stage | None = None) -> Imported:
     if match := re.search(rf"^{quartus.BEGINS}", head, re.MULTILINE):
         read = quartus.read_fit if match[1] == "Fitter" else quartus.read_sta
         return read(report)
+    if match := re.search(rf"^{radiant.BEGINS}", head, re.MULTILINE):
+        mapped = match["kind"] == "Mapping"
+        return radiant_map.read(report) if mapped else radiant_timing.read(report, stage)
     if "Synthesis Summary Report of" in head:
         raise report.error(None, "is a synthesis summary; give <top>_csynth.rpt instead")
     raise report.error(None, f"is not a known report; known are {_KNOWN}")

@@ -162,6 +162,25 @@ class ReportText:
             raise self.error(line, f"{name}: a unit ({units}) is expected, not {shown(given)}")
         return round(self.real(line, name, number) * _UNITS[unit][given], 9)
 
+    def settled(self, said: Stage | None, asked: Stage | None) -> Stage:
+        """The step after which the report was written.
+
+        Args:
+            said: what the report tells; None if it doesn't.
+            asked: what the user says; None if nothing.
+
+        Raises:
+            InputError: if neither tells, or they contradict each other.
+        """
+        stage = said or asked
+        if stage is None:
+            raise self.error(
+                None, "does not name its step; give --stage, for example --stage placed"
+            )
+        if asked is not None and stage != asked:
+            raise self.error(None, f"is of a design that is {said}, not {asked} as --stage says")
+        return stage
+
     def imported(
         self,
         kind: str,

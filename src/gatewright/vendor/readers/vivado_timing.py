@@ -128,8 +128,4 @@ def _stage(report: ReportText, said: Stage | None, asked: Stage | None) -> Stage
             for _, match in report.search(r"\s+net \(fo=\d+, (?P<kind>unplaced|estimated|routed)\)")
         }
         said = next((stage for kind, stage in _NETS if kind in nets), None)
-    if said is None and asked is None:
-        raise report.error(None, "does not name its step; give --stage, for example --stage placed")
-    if said is not None and asked is not None and said != asked:
-        raise report.error(None, f"is of a design that is {said}, not {asked} as --stage says")
-    return said or asked or "synthesized"
+    return report.settled(said, asked)

@@ -1,5 +1,4 @@
-# Synthesizes, places and routes the design in its board wrapper: Radiant has no virtual pins, and
-# the wrapper needs three.
+# Synthesizes, places and routes the design in its board wrapper.
 #
 #   radiantc board.tcl
 #
