@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -137,8 +137,17 @@ def _target(path: Path, given: dict[str, Any]) -> Target:
     kind = family_type(name)
     own = _own_fields(name)
     common = {key: value for key, value in given.items() if key not in own}
-    family = TypeAdapter(kind).validate_python({k: given[k] for k in own if k in given})
-    return TypeAdapter(Target).validate_python({**common, "name": path.stem, "family": family})
+    family: Family = _adapter(kind).validate_python({k: given[k] for k in own if k in given})
+    target: Target = _adapter(Target).validate_python(
+        {**common, "name": path.stem, "family": family}
+    )
+    return target
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """The checks of a type's fields, which take longer to make than to run."""
+    return TypeAdapter(kind)
 
 
 def _own_fields(family: str) -> list[str]:

@@ -11,7 +11,7 @@ FIXED = {
     "h5": 40, "json": 25, "keras2": 20, "keras3": 35, "fml": 50, "preset": 20, "target": 10,
     "sweep": 20, "report": 12, "samples": 5, "project": 3,
 }  # fmt: skip
-_CHUNK = 25
+_CHUNK = 12
 
 
 def chunks():

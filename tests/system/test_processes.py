@@ -13,23 +13,26 @@ from gatewright.system import launcher, processes
 from gatewright.system.processes import Limits
 from waiting import gone, wait_until
 
+# The main thread waits without locks of Python: an interrupt that comes while one is taken leaves
+# it taken.
 _PROGRAM = """
-import signal, sys, threading
+import os, signal, sys, time
 from concurrent.futures import ThreadPoolExecutor
 from gatewright.system import processes
 def interrupt(*_):
     processes.stop()
     raise KeyboardInterrupt
 signal.signal(signal.SIGTERM, interrupt)
-ready = threading.Event()
-def run():
-    ready.wait()  # until all are there: who reads what this prints interrupts at once
+ready, all_are_there = os.pipe()
+def run(first):
+    if first:
+        os.read(ready, 1)  # who reads what this prints interrupts at once
     processes.run(["sh", "-c", "sleep 61 & echo $!; wait"], stdout=sys.stdout.fileno())
 try:
     with ThreadPoolExecutor(1) as pool:
-        jobs = [pool.submit(run) for _ in range(3)]
-        ready.set()
-        jobs[0].result()
+        jobs = [pool.submit(run, first) for first in (True, False, False)]
+        os.write(all_are_there, b"1")
+        time.sleep(60)
 except KeyboardInterrupt:
     print("stopped", [type(job.exception()).__name__ for job in jobs], flush=True)
 """

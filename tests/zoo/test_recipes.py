@@ -152,6 +152,7 @@ def test_a_recipe_from_start_to_end(line):
     assert obtain(sweep, sweep.config("whole"), store=store).cached
 
 
+@pytest.mark.full
 def test_what_was_made_before_does_not_matter(line):
     """A process that made others before, and one for each step, give the same bytes."""
     sweep, store = line
