@@ -42,17 +42,15 @@ module gw_pad #(
   localparam int RowBits   = $clog2(OutHeight + 1);
   localparam int ColBits   = $clog2(OutWidth + 1);
 
-  // Position of the next output beat.
+  // Position of the next output beat; whether its row and its column meet the image is kept beside
+  // it, as the handshakes wait for that.
   logic [RowBits-1:0] row;
   logic [ColBits-1:0] col;
-  logic               row_end, image_end, image_start, on_image;
+  logic               row_end, image_end, image_start, row_on_image, col_on_image, on_image;
 
-  assign row_end     = col == ColBits'(OutWidth - 1);
-  assign image_end   = row == RowBits'(OutHeight - 1);
-  assign image_start = row == '0 && col == '0;
-  // Above and left of the image the difference wraps to beyond it.
-  assign on_image = RowBits'(row - RowBits'(Top)) < RowBits'(Height) &&
-                  ColBits'(col - ColBits'(Left)) < ColBits'(Width);
+  assign row_end   = col == ColBits'(OutWidth - 1);
+  assign image_end = row == RowBits'(OutHeight - 1);
+  assign on_image  = row_on_image && col_on_image;
 
   logic free, advance;
   assign free     = !out_valid || out_ready;
@@ -61,11 +59,29 @@ module gw_pad #(
 
   always_ff @(posedge clk) begin
     if (rst) begin
-      row <= '0;
-      col <= '0;
+      row          <= '0;
+      col          <= '0;
+      image_start  <= 1'b1;
+      row_on_image <= Top == 0;
+      col_on_image <= Left == 0;
     end else if (advance) begin
-      col <= row_end ? '0 : col + 1'b1;
-      if (row_end) row <= image_end ? '0 : row + 1'b1;
+      image_start <= row_end && image_end;
+      if (row_end) begin
+        col          <= '0;
+        col_on_image <= Left == 0;
+      end else begin
+        col <= col + 1'b1;
+        if (col + 1'b1 == ColBits'(Left)) col_on_image <= 1'b1;
+        else if (col + 1'b1 == ColBits'(Left + Width)) col_on_image <= 1'b0;
+      end
+      if (row_end && image_end) begin
+        row          <= '0;
+        row_on_image <= Top == 0;
+      end else if (row_end) begin
+        row <= row + 1'b1;
+        if (row + 1'b1 == RowBits'(Top)) row_on_image <= 1'b1;
+        else if (row + 1'b1 == RowBits'(Top + Height)) row_on_image <= 1'b0;
+      end
     end
   end
 

@@ -162,22 +162,17 @@ def test_what_reads_a_fifo_has_less_of_the_clock():
         assert placed.path(fabric) >= fabric.register_ns + late
 
 
-@pytest.mark.parametrize(
-    ("asked", "clock_ns", "made"),
-    [("auto", 9.5, "lut"), ("auto", 10.0, "auto"), ("dsp", 9.5, "dsp"), ("lut", 10.0, "lut")],
-)
-def test_products_are_logic_where_blocks_miss_the_clock(tmp_path, asked, clock_ns, made):
-    """Unless blocks are asked for; the report says why they are logic."""
+@pytest.mark.parametrize(("multiplier", "in_a_block"), [("auto", True), ("lut", False)])
+def test_products_of_logic_are_given_the_time_of_logic(tmp_path, multiplier, in_a_block):
     target, design = load_target("ecp5-85k"), multiplexed(16)
     (layer,) = design.kernels
-    design = replace(design, kernels=(replace(layer, multiplier=asked),))
-    (module,) = build_modules(design, target, clock_ns).layers
-    assert module.multiplier == made
-    assert (module.path(target.fabric) <= clock_ns) == (asked != "dsp")
-    assert any("products are logic" in note for note in module.notes) == (made != asked)
-    emit(design, target, clock_ns, tmp_path)
+    design = replace(design, kernels=(replace(layer, multiplier=multiplier),))
+    (module,) = build_modules(design, target, 10.0).layers
+    block = target.fabric.register_ns + target.fabric.delays.dsp
+    assert (module.path(target.fabric) == pytest.approx(block)) == in_a_block
+    emit(design, target, 10.0, tmp_path)
     text = "".join(path.read_text() for path in tmp_path.glob("*_fc*.sv"))
-    assert ('use_dsp = "no"' in text) == (made == "lut")
+    assert ('use_dsp = "no"' in text) != in_a_block
 
 
 def test_a_path_grows_with_what_it_enables():

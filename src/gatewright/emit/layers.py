@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gatewright.circuit import Circuit, Op, Schedule, Word, schedule
+from gatewright.circuit import Circuit, Schedule, Word, schedule
 from gatewright.kernels.multiplexed import Multiplexed
 from gatewright.units import Element, Fifo, Stream, StreamGroup, Unit
 
@@ -234,12 +234,6 @@ class LayerModule:
         """Whether it is a circuit that takes a tensor per clock."""
         streams = (*self.sources, self.result)
         return self.circuit is not None and all(stream.beats == 1 for stream in streams)
-
-    @property
-    def multiplies(self) -> bool:
-        """Whether it has products of two variables or with constants that are no adder graph."""
-        circuits = [placed.circuit.circuit for placed in self.units if placed.circuit]
-        return any(node.op is Op.MUL for circuit in circuits for node in circuit.nodes)
 
     def path(self, fabric: Fabric) -> float:
         """Longest path between registers in ns, by the target's delay model."""

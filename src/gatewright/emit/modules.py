@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gatewright.circuit import Circuit, Word, optimize
@@ -195,34 +195,12 @@ class _Build:
         last: bool,
         free: bool,
     ) -> LayerModule:
-        """A module, its multipliers as its layer asks, or else of what meets the clock."""
+        multiplier = multiplier_of(draft.kernels[0])
         fabric = self.target.fabric
-        asked = multiplier_of(draft.kernels[0])
-
-        def made(multiplier: str) -> LayerModule:
-            own = fabric.without_blocks() if multiplier == "lut" else fabric
-            cut = Cut(own, self.clock_ns, registered=last)
-            placer = _Placer(self.target, cut, free, self.circuits)
-            return self._placed(draft, placer, known, stages, multiplier)
-
-        module = made(asked)
-        slow = module.path(fabric)
-        if asked != "auto" or slow <= self.clock_ns or not module.multiplies:
-            return module
-        logic = made("lut")
-        if logic.path(fabric) > self.clock_ns:
-            return module
-        note = f"products are logic, since in multiplier blocks they would take {slow:.3g} ns"
-        return replace(logic, notes=(*logic.notes, note))
-
-    def _placed(
-        self,
-        draft: _Draft,
-        placer: _Placer,
-        known: dict[str, Stream],
-        stages: dict[str, int],
-        multiplier: str,
-    ) -> LayerModule:
+        if multiplier == "lut":
+            fabric = fabric.without_blocks()
+        cut = Cut(fabric, self.clock_ns, registered=last)
+        placer = _Placer(self.target, cut, free, self.circuits)
         inputs = draft.kernels[0].inputs
         sources = tuple(known[tensor.name] for tensor in inputs)
         start, delays = 0, (0,) * len(inputs)
