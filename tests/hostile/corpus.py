@@ -94,6 +94,23 @@ def _graphs() -> list[Seed]:
     ]
 
 
+def _onnx() -> list[Seed]:
+    """ONNX models, the quantized ones of QONNX too."""
+
+    def write(name: str, folder: Path, _: Path) -> None:
+        import onnx_models
+
+        graph = onnx_models.Graph()
+        shape, output = onnx_models.ALL[name](graph)
+        graph.save(folder / "net.onnx", shape, output)
+
+    command = _convert("net.onnx", "--input-precision", "fixed<9,4>")
+    return [
+        Seed(name, partial(write, name), ("net.onnx",), command, ("out",))
+        for name in ("mlp", "images", "joined")
+    ]
+
+
 #: Networks of which `prepare` makes an `.fml`.
 GRAPHS = ("mlp", "images", "sequence", "merges", "depthwise")
 
@@ -233,6 +250,7 @@ def seeds() -> dict[str, list[Seed]]:
         "keras2": _models(".keras", networks.write_keras2_archive, plain),
         "keras3": _models(".keras", networks.write_keras3_archive, networks.keras3_networks()),
         "fml": _graphs(),
+        "onnx": _onnx(),
         "preset": [
             Seed("preset", partial(_with, _PRESET, "p.yaml"), ("p.yaml",),
                  (*_SMALL, "--preset", "p.yaml"), ("out",)),

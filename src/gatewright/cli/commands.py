@@ -760,7 +760,7 @@ def fmax(
             rounds=rounds,
             seeds=seeds or 1,
             progress=tell,
-            notice=_progress.notice,
+            notice=lambda sentence: _progress.notice(f"{model}: {sentence}"),
         )
     _progress.end()
     if as_json:

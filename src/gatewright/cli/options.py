@@ -36,7 +36,7 @@ Stalls = Annotated[list[str] | None, typer.Option(help="Stall patterns by name; 
 # Options of `convert`
 
 Model = Annotated[
-    Path, typer.Argument(help="Model: .keras, .h5, SavedModel, .json with --weights, .fml.")
+    Path, typer.Argument(help="Model: .keras, .h5, SavedModel, .json with --weights, .onnx, .fml.")
 ]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Project directory to make.")]
 Io = Annotated[

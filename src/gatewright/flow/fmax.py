@@ -54,7 +54,7 @@ def find_fmax(
         rounds: Most rounds.
         seeds: The number of the placer's seeds, see `place`; the worst one counts.
         progress: Called with a line before each phase.
-        notice: Called with a line after each round.
+        notice: Called with a sentence after each round.
 
     Returns:
         The stamp of the step "fmax-<target>", with all rounds.
@@ -83,7 +83,7 @@ def find_fmax(
                 found = []
                 for made in search.rounds(rounds):
                     found.append(made)
-                    notice(f"{directory}: {made.sentence}")
+                    notice(made.sentence)
                 return FmaxResults(rounds=tuple(found), tool=router.program, version=version)
 
         subject = synthesized_content(load_rtl(directory))

@@ -17,6 +17,7 @@ from gatewright.frontend.readers.keras import (
     read_saved,
     read_whole,
 )
+from gatewright.frontend.readers.onnx_model import read_onnx
 from gatewright.system.files import require_file
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -40,8 +41,8 @@ def load(model: Any, weights: str | Path | None = None) -> Network | SavedGraph 
 
     Args:
         model: A tf-keras or Keras 3 model, a ModelGraph of hls4ml, or the path of a model: a whole
-            `.h5` or `.keras`, the folder of a SavedModel, an architecture `.json`, or hls4ml's
-            `.fml`.
+            `.h5` or `.keras`, the folder of a SavedModel, an architecture `.json`, an `.onnx` or
+            hls4ml's `.fml`.
         weights: The `.h5` file of weights if `model` is a `.json`.
 
     Returns:
@@ -77,9 +78,11 @@ def load(model: Any, weights: str | Path | None = None) -> Network | SavedGraph 
         return read_archive(path) if is_archive else read_whole(path)
     if suffix == ".fml":
         return read_fml(path)
+    if suffix == ".onnx":
+        return read_onnx(path)
     raise InputError(
-        f"{path}: unknown kind of model; known are .h5, .keras, .json with weights, .fml, and "
-        "folders of SavedModels"
+        f"{path}: unknown kind of model; known are .h5, .keras, .json with weights, .onnx, .fml, "
+        "and folders of SavedModels"
     )
 
 

@@ -93,6 +93,7 @@ def read_in_child(
     seconds: float,
     *,
     memory: int | None = None,
+    home: str | None = None,
 ) -> Hdf5:
     """Read a model in a child process, because its library may hang or crash on it.
 
@@ -105,6 +106,7 @@ def read_in_child(
         size: The size of the model's files in bytes.
         seconds: Time for the worker to start.
         memory: Limit of address space in bytes; None for the limit of all child processes.
+        home: A directory for the files that the library leaves behind; None for the user's own.
 
     Raises:
         InputError: if the worker refuses the model, or fails.
@@ -116,6 +118,8 @@ def read_in_child(
     # Each thread of NumPy's libraries would reserve address space, which is limited.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    if home is not None:
+        environment |= dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), home)
     # A file without a name: nothing stays if the process is killed.
     with tempfile.TemporaryFile() as scratch:
         given = [*arguments, scratch.fileno()]

@@ -1,0 +1,153 @@
+"""ONNX and QONNX models: read, converted, and compared with qonnx's own executor."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from gatewright.design import golden
+from gatewright.errors import InputError, UnsupportedError
+from gatewright.flow.convert import convert, load_design
+from gatewright.frontend.readers.onnx_model import read_onnx
+from gatewright.options import ConvertOptions
+from hostile import onnx_models
+
+#: Input types that hold each model's inputs exactly, and have more bits than its first quantizer.
+INPUTS = dict.fromkeys(onnx_models.ALL, "fixed<9,4>")
+COUNT = 40
+
+
+def executed(path, samples):
+    """What qonnx computes of the file as it is, sample by sample."""
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.util.cleanup import cleanup_model
+
+    model = cleanup_model(ModelWrapper(str(path)))
+    (name,) = (each.name for each in model.graph.input)
+    shape = model.get_tensor_shape(name)
+    outputs = [
+        next(iter(execute_onnx(model, {name: sample.reshape(shape)}).values())).reshape(-1)
+        for sample in samples
+    ]
+    return np.stack(outputs)
+
+
+def hardware(path, directory, *, io="parallel", to="fixed<9,4>"):
+    """Random samples with the golden outputs of the converted design."""
+    options = ConvertOptions(input_precision=to, io=io)
+    convert(path, None, options, directory, name="net")
+    design = load_design(directory)
+    (x,), (y,) = design.inputs, design.outputs
+    raw = np.random.default_rng(1).integers(x.type.min, x.type.max + 1, (COUNT, *x.shape))
+    found = golden.run(design, [raw])[y.name].reshape(COUNT, -1)
+    samples = (raw * 2.0**-x.type.frac).astype(np.float32)
+    return samples, found * 2.0**-y.type.frac
+
+
+@pytest.mark.parametrize("io", ["parallel", "stream"])
+@pytest.mark.parametrize("name", onnx_models.ALL)
+def test_hardware_is_what_qonnx_computes(tmp_path, name, io):
+    graph = onnx_models.Graph()
+    shape, output = onnx_models.ALL[name](graph)
+    path = tmp_path / f"{name}.onnx"
+    graph.save(path, shape, output)
+    samples, found = hardware(path, tmp_path / "project", io=io)
+    if samples.ndim > 2:  # the hardware takes images with their channels last
+        samples = np.moveaxis(samples, -1, 1)
+    assert np.array_equal(found, executed(path, samples))
+    assert len(np.unique(found)) > 3
+
+
+def saved(path, make):
+    graph = onnx_models.Graph()
+    shape, output = make(graph)
+    graph.save(path, shape, output)
+    return path
+
+
+def _dense(g, x):
+    return (8,), g.dense(x, 8, 4)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda g: _dense(g, g.quant("x", 4, 2, zero=1.0)), "its zero point must be 0"),
+        (lambda g: _dense(g, g.quant("x", 4, 2, mode="FLOOR")), "its rounding mode is FLOOR"),
+        (lambda g: _dense(g, g.quant("x", 4.5, 2)), "its bit width 4.5"),
+        (lambda g: _dense(g, g.quant("x", 4, np.log2(3))), "is no power of two"),
+        (lambda g: _dense(g, g.quant("x", 4, 2, signed=0, narrow=1)), "narrow unsigned"),
+        (lambda g: ((8,), g.node("Erf", ["x"])), "node 'Erf_0': operator Erf has no layer"),
+        (lambda g: ((8,), g.node("Div", ["x", g.constant(3.0)])), "no power of two"),
+        (lambda g: ((8,), g.node("Softmax", [g.node("Reshape", ["x", g.constant(
+            [1, 2, 4], np.int64)])], axis=1)), "along the last axis"),
+    ],
+)  # fmt: skip
+def test_what_has_no_exact_layer_is_refused_by_its_node(tmp_path, make, said):
+    with pytest.raises(UnsupportedError, match=said) as raised:
+        read_onnx(saved(tmp_path / "net.onnx", make))
+    assert str(raised.value).startswith(f"{tmp_path / 'net.onnx'}: node '")
+
+
+def test_a_model_names_no_module_and_no_file(tmp_path):
+    """qonnx imports the module that a domain names, and ONNX opens files that a constant names."""
+    path = tmp_path / "net.onnx"
+    marker = tmp_path / "imported"
+    (tmp_path / "stranger.py").write_text(f"open({str(marker)!r}, 'w')")
+    graph = onnx_models.Graph()
+    graph.save(path, (8,), graph.node("Act", ["x"], domain="stranger"))
+    with pytest.raises(InputError, match="operators of domain 'stranger' are not known"):
+        read_onnx(path)
+    assert not marker.exists()
+    graph = onnx_models.Graph()
+    _, output = _dense(graph, "x")
+    tensor = graph.constants[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/hostname")
+    graph.save(path, (8,), output)
+    with pytest.raises(InputError, match="is in another file"):
+        read_onnx(path)
+
+
+def test_a_graph_within_a_node_is_refused(tmp_path):
+    inner = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "inner",
+        [],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 8])],
+    )
+    graph = onnx_models.Graph()
+    condition = graph.constant(True, bool)
+    output = graph.node("If", [condition], then_branch=inner, else_branch=inner)
+    graph.save(tmp_path / "net.onnx", (8,), output)
+    with pytest.raises(InputError, match="If has a graph of its own"):
+        read_onnx(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08", b"PK\x03\x04", bytes(range(256)) * 4])
+def test_what_is_no_model_is_refused_in_a_line(tmp_path, content):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as raised:
+        read_onnx(path)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert str(raised.value).isprintable()
+
+
+def test_a_batch_of_any_size_is_one_sample(tmp_path):
+    graph = onnx_models.Graph()
+    shape, output = onnx_models.mlp(graph)
+    graph.save(tmp_path / "net.onnx", shape, output, batch="N")
+    network = read_onnx(tmp_path / "net.onnx")
+    assert network.layer(network.inputs[0]).arguments["shape"] == (16,)
+
+
+def test_layers_have_the_names_that_qonnx_gives(tmp_path):
+    """So settings such as --set MatMul_0.reuse_factor=4 are those of hls4ml's users."""
+    network = read_onnx(saved(tmp_path / "net.onnx", onnx_models.mlp))
+    assert [layer.name for layer in network.layers if layer.kind == "QDense"] == [
+        "MatMul_0",
+        "MatMul_1",
+        "MatMul_2",
+    ]

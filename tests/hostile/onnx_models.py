@@ -1,0 +1,134 @@
+"""Small (Q)ONNX models, written node by node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+GENERAL = "qonnx.custom_op.general"
+
+
+@dataclass
+class Graph:
+    """Nodes and constants under construction; each method returns the name of a tensor."""
+
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    nodes: list = field(default_factory=list)
+    constants: list = field(default_factory=list)
+
+    def constant(self, values, kind=np.float32) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(values, kind), name))
+        return name
+
+    def node(self, op, inputs, domain="", **attributes) -> str:
+        name = f"n{len(self.nodes)}"
+        self.nodes.append(
+            helper.make_node(op, inputs, [f"{name}_out"], name=name, domain=domain, **attributes)
+        )
+        return f"{name}_out"
+
+    def quant(self, x, bits, frac, *, signed=1, narrow=0, op="Quant", mode="ROUND", zero=0.0):
+        given = [x, self.constant(2.0**-frac), self.constant(zero), self.constant(float(bits))]
+        return self.node(op, given, GENERAL, signed=signed, narrow=narrow, rounding_mode=mode)
+
+    def bipolar(self, x, scale=1.0) -> str:
+        return self.node("BipolarQuant", [x, self.constant(scale)], GENERAL)
+
+    def weights(self, *shape, bits=4, frac=3) -> str:
+        raw = self.constant(self.rng.normal(0, 0.5, shape))
+        return self.quant(raw, bits, frac, narrow=1)
+
+    def dense(self, x, n_in, n_out, *, bias=True) -> str:
+        x = self.node("MatMul", [x, self.weights(n_in, n_out)])
+        if not bias:
+            return x
+        return self.node("Add", [x, self.quant(self.constant(self.rng.normal(0, 1, n_out)), 8, 5)])
+
+    def relu(self, x, bits=4, frac=2) -> str:
+        return self.quant(self.node("Relu", [x]), bits, frac, signed=0)
+
+    def conv(self, x, n_in, n_out, kernel=(3, 3), *, group=1, pads=None, strides=None, bias=False):
+        axes = len(kernel)
+        given = [x, self.weights(n_out, n_in // group, *kernel)]
+        if bias:
+            given.append(self.constant(np.round(self.rng.normal(0, 8, n_out)) / 8))
+        return self.node(
+            "Conv",
+            given,
+            kernel_shape=kernel,
+            group=group,
+            pads=pads or [0] * 2 * axes,
+            strides=strides or [1] * axes,
+            dilations=[1] * axes,
+        )
+
+    def save(self, path, shape, output, *, inputs=1, batch=1):
+        """Write the model; its inputs are `x`, or `x0` and so on."""
+        names = ["x"] if inputs == 1 else [f"x{i}" for i in range(inputs)]
+        kind = TensorProto.FLOAT
+        graph = helper.make_graph(
+            self.nodes,
+            "graph",
+            [helper.make_tensor_value_info(name, kind, [batch, *shape]) for name in names],
+            [helper.make_tensor_value_info(output, kind, None)],
+            self.constants,
+        )
+        imports = [helper.make_opsetid("", 13), helper.make_opsetid(GENERAL, 1)]
+        onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), path)
+
+
+def mlp(g: Graph) -> tuple[tuple[int, ...], str]:
+    """Weights, biases and activations quantized; the first bias-free layer after a quantizer."""
+    x = g.quant("x", 8, 4)
+    x = g.relu(g.dense(x, 16, 12))
+    x = g.relu(g.dense(x, 12, 8, bias=False), bits=3, frac=1)
+    return (16,), g.dense(x, 8, 5)
+
+
+def tfc(g: Graph) -> tuple[tuple[int, ...], str]:
+    """Signs for weights and activations, with normalizations, as the zoo's fully binarized nets."""
+    x = g.bipolar("x")
+    for n_in, n_out in ((16, 12), (12, 6)):
+        x = g.node("MatMul", [x, g.bipolar(g.constant(g.rng.normal(0, 1, (n_in, n_out))))])
+        gamma, beta, mean = (np.round(g.rng.normal(0, 4, n_out)) / 4 for _ in range(3))
+        given = [gamma + 8, beta, mean, np.full(n_out, 4.0)]
+        x = g.node("BatchNormalization", [x, *map(g.constant, given)], epsilon=0.0)
+        x = g.bipolar(x) if n_out == 12 else x
+    return (16,), x
+
+
+def images(g: Graph) -> tuple[tuple[int, ...], str]:
+    """Padded, strided and depthwise convolutions, pooling, a residual, a flattened end."""
+    x = first = g.relu(g.conv(g.quant("x", 6, 4), 2, 4, pads=[1, 1, 1, 1], bias=True))
+    x = g.relu(g.conv(x, 4, 4, group=4, pads=[1, 1, 1, 1]))
+    x = g.quant(g.node("Add", [x, first]), 5, 2, signed=0)
+    x = g.node("MaxPool", [x], kernel_shape=[2, 2], strides=[2, 2])
+    x = g.relu(g.conv(x, 4, 6, (2, 2), strides=[2, 1]))
+    x = g.node("Flatten", [x], axis=1)
+    return (2, 8, 8), g.dense(x, 6 * 2 * 3, 4)
+
+
+def sequence(g: Graph) -> tuple[tuple[int, ...], str]:
+    """A convolution over time, a mean over time, scaled."""
+    x = g.relu(g.conv(g.quant("x", 6, 3), 3, 4, (3,), pads=[1, 1]))
+    x = g.node("GlobalAveragePool", [x])
+    x = g.node("Flatten", [x], axis=1)
+    x = g.node("Mul", [x, g.constant(0.5)])
+    return (3, 8), g.dense(g.quant(x, 6, 3), 4, 3)
+
+
+def joined(g: Graph) -> tuple[tuple[int, ...], str]:
+    """Two branches, one transposed weight, a Gemm, an IntQuant, concatenated and subtracted."""
+    x = g.quant("x", 8, 4, op="IntQuant")
+    left, right = g.relu(g.dense(x, 8, 4)), g.relu(g.dense(x, 8, 4))
+    x = g.node("Concat", [left, g.node("Sub", [left, right])], axis=1)
+    x = g.quant(x, 6, 2)
+    bias = g.constant(np.arange(5) / 4)
+    return (8,), g.node("Gemm", [x, g.weights(5, 8), bias], transB=1)
+
+
+ALL = {each.__name__: each for each in (mlp, tfc, images, sequence, joined)}
