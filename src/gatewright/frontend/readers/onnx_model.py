@@ -149,9 +149,7 @@ class _Builder:
         images = [name for name in self.graph["inputs"] if len(self._shape(name)) > 2]
         if not images:
             return network
-        note = (
-            f"samples of {', '.join(map(shown, images))} have their channels last, as the ports do"
-        )
+        note = f"{', '.join(map(shown, images))}: samples have their channels last, as the ports do"
         return replace(network, notes=(*network.notes, note))
 
     # Nodes
