@@ -7,6 +7,8 @@ from onnx import TensorProto, helper
 from gatewright.design import golden
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.flow.convert import convert, load_design
+from gatewright.flow.fidelity import Fidelity, read_network
+from gatewright.flow.inputs import random_inputs
 from gatewright.frontend.readers.onnx_model import read_onnx
 from gatewright.options import ConvertOptions
 from hostile import onnx_models
@@ -151,3 +153,26 @@ def test_layers_have_the_names_that_qonnx_gives(tmp_path):
         "MatMul_1",
         "MatMul_2",
     ]
+
+
+def test_the_judge_of_a_project_is_the_file_itself(tmp_path):
+    """Whatever was read of it: against another file's outputs, the hardware's differ."""
+    path = saved(tmp_path / "net.onnx", onnx_models.mlp)
+    convert(path, None, ConvertOptions(input_precision="fixed<9,4>"), tmp_path / "project")
+    kept = tmp_path / "project" / "model" / "network.onnx"
+    assert kept.read_bytes() == path.read_bytes()
+    graph = onnx_models.Graph(np.random.default_rng(5))
+    shape, output = onnx_models.mlp(graph)
+    graph.save(tmp_path / "other.onnx", shape, output)
+    design = load_design(tmp_path / "project")
+    words = random_inputs(design, 20, 1)
+    expected = golden.run(design, words)
+    outputs = [expected[each.name] for each in design.outputs]
+    for original, equal in ((kept, True), (tmp_path / "other.onnx", False)):
+        network = read_network(tmp_path / "project")
+        with Fidelity(network, design, words, None, "random words", original) as fidelity:
+            fidelity.look(expected)
+            found = fidelity.results(outputs)
+        assert found.reason is None
+        assert found.equal is equal
+        assert found.method.startswith("qonnx ")

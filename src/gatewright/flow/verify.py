@@ -23,6 +23,7 @@ from gatewright.flow.compare import (
 )
 from gatewright.flow.convert import (
     NETWORK,
+    ORIGINAL,
     changed_files,
     design_files,
     load_design,
@@ -216,7 +217,9 @@ class _Verifier:
             if self.fidelity:  # its child process starts in parallel
                 values = given.values if given else None
                 network = read_network(self.directory)
-                model = Fidelity(network, design, words, values, self._source)
+                original = self.directory / "model" / ORIGINAL
+                known = original if original.is_file() else None
+                model = Fidelity(network, design, words, values, self._source, known)
                 open_.enter_context(model)
             pool = open_.enter_context(ThreadPoolExecutor(1))
             # Verilator's build takes longest; the golden outputs are computed in parallel.

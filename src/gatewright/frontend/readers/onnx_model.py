@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -87,12 +87,43 @@ def read_onnx(path: Path) -> Network:
         InputError: if it is damaged, too large, or refers to other files.
         UnsupportedError: if an operator has no layer that computes the same.
     """
+    return _Builder(str(path), _answer(path, [])).network()
+
+
+def execute(path: Path, inputs: Sequence[NDArray[Any]]) -> tuple[list[Values], str]:
+    """Run an ONNX file as it is with qonnx's executor.
+
+    Args:
+        path: The file.
+        inputs: An array (samples, *shape) for each input; images have their channels last, as
+            those of `read_onnx`.
+
+    Returns:
+        The outputs, float32 (samples, elements); and the executor's name with its version.
+
+    Raises:
+        InputError: if it can't be run.
+    """
+    first, *others = (np.asarray(each, np.float32) for each in inputs)
+    # qonnx moves the channels of the first input only.
+    arrays = [np.moveaxis(first, -1, 1) if first.ndim > 2 else first, *others]
+    with tempfile.TemporaryFile() as samples:
+        named: dict[str, Any] = {str(index): array for index, array in enumerate(arrays)}
+        np.savez(samples, **named)
+        samples.seek(0)
+        found = _answer(path, [samples.fileno()])
+    outputs = [found.arrays[str(index)] for index in range(len(found.arrays))]
+    return outputs, f"qonnx {found.attributes['qonnx']}"
+
+
+def _answer(path: Path, samples: list[int]) -> Hdf5:
+    """What the worker says of a file."""
     try:
         # The ONNX runtime writes records of its use into the user's home.
         with opened(path, MAX_BYTES) as file, tempfile.TemporaryDirectory() as home:
-            found = read_in_child(
+            return read_in_child(
                 _WORKER,
-                [file.fileno()],
+                [file.fileno(), *samples],
                 str(path),
                 "ONNX model",
                 path.stat().st_size,
@@ -101,7 +132,6 @@ def read_onnx(path: Path) -> Network:
             )
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    return _Builder(str(path), found).network()
 
 
 class _Builder:
@@ -146,7 +176,7 @@ class _Builder:
         architecture = {"class_name": "Functional", "config": config}
         flat = flatten(read_outline(self.origin, architecture))
         network = with_weights(flat, self.weights, self.origin)
-        images = [name for name in self.graph["inputs"] if len(self._shape(name)) > 2]
+        images = [name for name in self.graph["inputs"][:1] if len(self._shape(name)) > 2]
         if not images:
             return network
         note = f"{', '.join(map(shown, images))}: samples have their channels last, as the ports do"

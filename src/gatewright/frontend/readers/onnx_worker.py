@@ -1,9 +1,11 @@
-"""Reads an ONNX model in a separate process, simplified by qonnx.
+"""Reads an ONNX model in a separate process, simplified by qonnx; or runs one.
 
-Arguments: the descriptor of the model's file, that of a file to write arrays to, the most bytes
-that these may have. Prints one line of JSON: `attributes` with the graph as JSON text, and
-`arrays`: for each constant tensor its offset and length in bytes in the written file; or `unfit` or
-`error` with a reason. Imports nothing of Gatewright.
+Arguments: the descriptor of the model's file; to run it, that of an `.npz` file of samples by the
+number of the input; then that of a file to write arrays to, and the most bytes that these may have.
+Prints one line of JSON: `attributes` with the graph as JSON text, or with the
+version of qonnx, and `arrays`: for each constant tensor, or for each output by its number, its
+offset and length in bytes in the written file; or `unfit` or `error` with a reason. Imports nothing
+of Gatewright.
 """
 
 from __future__ import annotations
@@ -79,12 +81,9 @@ def _complete(model: Any) -> None:
             node.attribute.append(helper.make_attribute("group", 1))
 
 
-def _prepared(model: Any) -> Any:
-    """The model with static shapes, constants folded, and images with their channels last."""
+def _clean(model: Any) -> Any:
+    """The model with static shapes and a batch of one, and with constants folded."""
     from qonnx.core.modelwrapper import ModelWrapper
-    from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
-    from qonnx.transformation.extract_conv_bias import ExtractBiasFromConv
-    from qonnx.transformation.gemm_to_matmul import GemmToMatMul
     from qonnx.util.cleanup import cleanup_model
 
     for node in model.graph.node:
@@ -97,7 +96,17 @@ def _prepared(model: Any) -> Any:
         sizes = each.type.tensor_type.shape.dim
         if sizes and not sizes[0].dim_value:
             sizes[0].dim_value = 1  # the batch
-    wrapped = cleanup_model(ModelWrapper(model))
+    return cleanup_model(ModelWrapper(model))
+
+
+def _prepared(model: Any) -> Any:
+    """The same in the terms of Keras: matrices, biases apart, images with their channels last."""
+    from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
+    from qonnx.transformation.extract_conv_bias import ExtractBiasFromConv
+    from qonnx.transformation.gemm_to_matmul import GemmToMatMul
+    from qonnx.util.cleanup import cleanup_model
+
+    wrapped = _clean(model)
     wrapped = wrapped.transform(GemmToMatMul()).transform(ExtractBiasFromConv())
     wrapped = cleanup_model(wrapped)
     wrapped = wrapped.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
@@ -118,15 +127,46 @@ def _attributes(node: Any) -> dict[str, Any]:
     return found
 
 
-def _read(content: bytes, out: IO[bytes], most: int) -> dict[str, Any]:
+def _parsed(content: bytes) -> Any:
     import onnx
-    from onnx import numpy_helper
 
     model = onnx.load_model_from_string(content)
     if not model.graph.node:
         raise _Unfit("has no nodes")
     _check(model)
-    wrapped = _prepared(model)
+    return model
+
+
+def _run(content: bytes, samples: IO[bytes], out: IO[bytes]) -> dict[str, Any]:
+    """The outputs of the model as it is, sample by sample, by qonnx's executor."""
+    from importlib.metadata import version
+
+    from qonnx.core.onnx_exec import execute_onnx
+
+    wrapped = _clean(_parsed(content))
+    constants = {each.name for each in wrapped.graph.initializer}
+    names = [each.name for each in wrapped.graph.input if each.name not in constants]
+    shapes = {name: wrapped.get_tensor_shape(name) for name in names}
+    with np.load(samples, allow_pickle=False) as loaded:
+        given = {name: loaded[str(index)] for index, name in enumerate(names)}
+    ends = [each.name for each in wrapped.graph.output]
+    rows: list[list[Any]] = []
+    for index in range(len(given[names[0]])):
+        sample = {name: values[index].reshape(shapes[name]) for name, values in given.items()}
+        found = execute_onnx(wrapped, sample)
+        rows.append([found[name].reshape(-1) for name in ends])
+    arrays = {}
+    for number, column in enumerate(zip(*rows, strict=True)):
+        begin = out.tell()
+        np.save(out, np.stack(column).astype(np.float32), allow_pickle=False)
+        arrays[str(number)] = [begin, out.tell() - begin]
+    return {"attributes": {"qonnx": version("qonnx")}, "arrays": arrays}
+
+
+def _read(content: bytes, out: IO[bytes], most: int) -> dict[str, Any]:
+    from onnx import numpy_helper
+
+    wrapped = _prepared(_parsed(content))
     graph = wrapped.graph
     constants = {each.name: each for each in graph.initializer}
     total, arrays = 0, {}
@@ -166,14 +206,18 @@ def _read(content: bytes, out: IO[bytes], most: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read the file given on the command line."""
-    source, target, most = map(int, sys.argv[1:])
+    """Read or run the file given on the command line."""
+    source, *samples, target, most = map(int, sys.argv[1:])
     warnings.simplefilter("ignore")
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # libraries print to standard output
     try:
         with os.fdopen(source, "rb", closefd=False) as file, os.fdopen(target, "wb") as out:
-            index = _read(file.read(), out, most)
+            if samples:
+                with os.fdopen(samples[0], "rb", closefd=False) as given:
+                    index = _run(file.read(), given, out)
+            else:
+                index = _read(file.read(), out, most)
     except _Unfit as error:
         index = {"unfit": str(error)}
     except ModuleNotFoundError as error:
