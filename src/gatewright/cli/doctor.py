@@ -56,6 +56,7 @@ _PACKAGES = (
     ("scikit-learn", "the model zoo", "pip install 'gatewright[zoo]'", False),
     ("sktime", "the model zoo's time series", "pip install 'gatewright[zoo]'", False),
     ("optuna", "searches", "pip install 'gatewright[explore]'", False),
+    ("qonnx", "ONNX and QONNX models", "pip install 'gatewright[onnx]'", False),
     ("ray", "searches on a cluster", "pip install 'gatewright[cluster]'", False),
 )
 _TOOLS = (("g++", "C++ emulation and simulation", "apt-get install g++"),)
