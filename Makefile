@@ -68,9 +68,10 @@ reports-osu018: $(STAMP) ## the part of reports/ in standard cells of OSU018, wi
 	    --power --no-baselines --publish reports/osu018/$$model || status=1; \
 	done; exit $$status
 
-estimates: $(STAMP) ## fit hls/estimates/xcup.yaml anew to the zoo for UltraScale+; quick after make reports
+estimates: $(STAMP) ## fit hls/estimates anew: to the zoo for UltraScale+, and what reports-ecp5 left; quick after these
 	$(call zoo,--no-baselines,--no-baselines)
 	$(BIN)/python -m benchmarks.estimate xcup build
+	$(BIN)/python -m benchmarks.estimate ecp5-85k build/ecp5-85k
 
 layers: $(STAMP) ## regenerate docs/layers.md from the table that the tests run through
 	$(BIN)/gatewright layers --markdown > docs/layers.new

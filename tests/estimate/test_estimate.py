@@ -23,33 +23,46 @@ from gatewright.flow.synthesize import synthesized_content
 from gatewright.results.utilization import Resources
 from gatewright.targets import load_target
 
-OBSERVATIONS = load("xcup")
-MODEL = load_cost_model(load_target("xcup"))
+FAMILIES = ("xcup", "ecp5")
+OBSERVATIONS = {name: load(name) for name in FAMILIES}
+MODELS = {name: load_cost_model(load_target(name)) for name in FAMILIES}
 
 
 @pytest.mark.parametrize(
-    ("figure", "median", "greatest"), [("lut", 0.05, 0.2), ("ff", 0.03, 0.15), ("dsp", 0.0, 0.03)]
+    ("family", "figure", "median", "greatest"),
+    [
+        ("xcup", "lut", 0.05, 0.2),
+        ("xcup", "ff", 0.03, 0.15),
+        ("xcup", "dsp", 0.0, 0.03),
+        ("ecp5", "lut", 0.03, 0.15),
+        ("ecp5", "ff", 0.03, 0.1),
+        ("ecp5", "dsp", 0.0, 0.03),
+    ],
 )
-def test_models_left_out_are_estimated_well(figure, median, greatest):
-    errors = [abs(error) for error in held_out(OBSERVATIONS, figure).values()]
+def test_models_left_out_are_estimated_well(family, figure, median, greatest):
+    errors = [abs(error) for error in held_out(OBSERVATIONS[family], family, figure).values()]
     assert len(errors) >= 30
     assert statistics.median(errors) <= median
     assert max(errors) <= greatest
 
 
-def test_coefficients_are_those_of_the_observations():
-    assert MODEL.lut == pytest.approx(fitted(OBSERVATIONS), abs=2e-3)
-    assert set(MODEL.calibrated_on) == {each.model for each in OBSERVATIONS}
+@pytest.mark.parametrize("family", FAMILIES)
+def test_coefficients_are_those_of_the_observations(family):
+    model, observed = MODELS[family], OBSERVATIONS[family]
+    assert model.lut == pytest.approx(fitted(observed, family), abs=2e-3)
+    assert set(model.calibrated_on) == {each.model for each in observed}
 
 
-def test_errors_are_those_of_models_left_out():
-    assert MODEL.errors == stated_errors(OBSERVATIONS)
-    assert set(MODEL.errors) == {"lut", "ff", "dsp"}  # few observations have block RAM
+@pytest.mark.parametrize("family", FAMILIES)
+def test_errors_are_those_of_models_left_out(family):
+    assert MODELS[family].errors == stated_errors(OBSERVATIONS[family], family)
+    assert set(MODELS[family].errors) == {"lut", "ff", "dsp"}  # few have block RAM
 
 
-def test_every_quantity_has_its_cost():
-    known = {*PRIOR, *EXACT, *(name for costs in COUNTED.values() for name in costs)}
-    assert {name for each in OBSERVATIONS for name in each.counts} <= known
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_quantity_has_its_cost(family):
+    known = {*PRIOR[family], *EXACT, *(name for costs in COUNTED.values() for name in costs)}
+    assert {name for each in OBSERVATIONS[family] for name in each.counts} <= known
 
 
 def synthesized(directory, lut):
@@ -101,13 +114,17 @@ def test_a_project_is_estimated_as_it_was_built(tmp_path):
 
 def test_devices_without_a_cost_model_are_refused(tmp_path):
     save(residual(9), tmp_path / "p")
-    with pytest.raises(UnsupportedError, match=r"'ecp5': there is no cost model .* only for xcup"):
-        estimate_project(tmp_path / "p", "ecp5")
+    refused = r"'nexus': there is no cost model .* only for ecp5, xcup"
+    with pytest.raises(UnsupportedError, match=refused):
+        estimate_project(tmp_path / "p", "nexus")
 
 
 def test_a_part_has_the_cost_model_of_its_family(tmp_path):
     save(residual(9), tmp_path / "p")
     assert estimate_project(tmp_path / "p", "xczu3eg").target == "xczu3eg"
+    other = estimate_project(tmp_path / "p", "ecp5-85k")
+    assert other.errors == MODELS["ecp5"].errors
+    assert other.total.lut > estimate_project(tmp_path / "p").total.lut
 
 
 def test_a_damaged_cost_model_is_told_of(tmp_path):
@@ -126,6 +143,15 @@ def test_command(tmp_path, capsys, monkeypatch):
     found = json.loads(capsys.readouterr().out)
     assert found["origin"] == "estimated"
     assert found["total"]["dsp"] == sum(layer["dsp"] for layer in found["layers"]) > 0
+    assert found["by_rules"] == ["ff", "dsp", "bram"]
+    assert found["errors"] == MODELS["xcup"].errors
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["estimate", "p", "--target", "ecp5-85k"])
+    assert not ended.value.code
+    said = " ".join(capsys.readouterr().err.split())
+    error = MODELS["ecp5"].errors["lut"]
+    assert "FF, DSP, BRAM follow from rules, LUT from coefficients; greatest errors on" in said
+    assert f"LUT {error:.1%}" in said
     with pytest.raises(SystemExit) as ended:
         cli.main(["estimate", "p", "--reuse", "4"])
     assert ended.value.code == 2

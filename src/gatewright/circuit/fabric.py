@@ -75,6 +75,9 @@ class Fabric(Protocol):
     def product_area(self, a: int, b: int) -> float:
         """Price of such a product made of whatever costs less, a multiplier block or logic."""
 
+    def product_in_logic(self, a: int, b: int) -> bool:
+        """Whether such a product is made of logic by its price; otherwise the tools decide."""
+
     def ram_style(self, asked: str, width: int, depth: int) -> str:
         """What a delay line of `depth` words stands in.
 

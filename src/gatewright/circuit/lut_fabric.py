@@ -112,6 +112,10 @@ class LutFabric:
         """LUTs for each pair of bits, or a DSP block."""
         return min(self.product_luts * a * b, self.multiplier_area(a, b))
 
+    def product_in_logic(self, a: int, b: int) -> bool:
+        """See `Fabric`."""
+        return self.logic_products and self.product_luts * a * b < (self.dsp_luts or math.inf)
+
     def ram_style(self, asked: str, width: int, depth: int) -> str:
         """See `Fabric`. A bit in registers counts as a LUT, beside which its flip-flop is."""
         if self.distributed_ram or asked == "block":
@@ -197,8 +201,7 @@ class LutFabric:
         return self.delays.carry_start + bits * self.delays.carry_bit
 
     def _product_delay(self, a: int, b: int) -> float:
-        in_logic = self.logic_products and self.product_area(a, b) < (self.dsp_luts or math.inf)
-        if not in_logic:
+        if not self.product_in_logic(a, b):
             return self.delays.dsp
         # Booth's recoding leaves half as many rows; compressors leave two of them for a chain.
         rows = math.ceil((min(a, b) + 1) / 2)

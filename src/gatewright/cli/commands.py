@@ -390,9 +390,8 @@ def estimate(
         _print_json(estimates.estimate_json(found))
         return
     console().print(estimates.estimate_table(found))
-    for note in found.notes:
+    for note in (*found.notes, estimates.origin_text(found), estimates.estimate_text(found)):
         say(f"{model}: {note}")
-    say(f"{model}: {estimates.estimate_text(found)}")
 
 
 @app.command()

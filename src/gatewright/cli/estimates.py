@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from gatewright.estimate.cost_model import COUNTED
+
 if TYPE_CHECKING:
     from gatewright.estimate import DesignEstimate, Estimated
 
@@ -34,6 +36,8 @@ def estimate_json(found: DesignEstimate) -> dict[str, Any]:
             for layer in found.layers
         ],
         "between": asdict(found.between),
+        "by_rules": list(COUNTED),
+        "errors": found.errors,
         "notes": list(found.notes),
     }
 
@@ -50,6 +54,14 @@ def estimate_table(found: DesignEstimate) -> Table:
     figures = f"{found.latency}", f"{found.interval}", f"{found.path_ns:.2f}"
     shown.add_row("design", *_cells(found.total), *figures)
     return shown
+
+
+def origin_text(found: DesignEstimate) -> str:
+    """One line that says how the resources were obtained, and how far off they may be."""
+    errors = ", ".join(f"{name.upper()} {error:.1%}" for name, error in found.errors.items())
+    return f"{', '.join(map(str.upper, COUNTED))} follow from rules, LUT from coefficients" + (
+        f"; greatest errors on models that these were not fitted to: {errors}" if errors else ""
+    )
 
 
 def estimate_text(found: DesignEstimate) -> str:

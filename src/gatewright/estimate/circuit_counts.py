@@ -33,11 +33,24 @@ def circuit_counts(module: CircuitModule, rules: Rules, multiplier: str = "auto"
     return _Counter(module, rules, multiplier).counts()
 
 
-def takes_block(node: Node, nodes: Sequence[Node], rules: Rules, multiplier: str) -> bool:
-    """Whether a MUL node is mapped to DSP blocks."""
-    a, b = (nodes[arg].width for arg in node.args)
-    asked = multiplier == "dsp"
-    return multiplier != "lut" and rules.is_block_product(a, b, node.width, asked=asked)
+def takes_block(node: Node, module: CircuitModule, rules: Rules, multiplier: str) -> bool:
+    """Whether a MUL node of a circuit is mapped to DSP blocks."""
+    operands = [module.circuit.nodes[arg] for arg in node.args]
+    if multiplier == "lut" or min(each.width for each in operands) < 2:
+        return False
+    # An unsigned operand gets a sign bit if the other one is signed.
+    signed = any(each.signed for each in operands)
+    a, b = (each.width + (signed and not each.signed) for each in operands)
+    return multiplier == "dsp" or rules.products.in_block(a, b, node.width, module.cut.fabric)
+
+
+def lanes_read(module: CircuitModule, lanes: int) -> list[bool]:
+    """Which of the `lanes` lanes of its first input a circuit depends on."""
+    read = [False] * lanes
+    for node, live in zip(module.circuit.nodes, _live_widths(module), strict=True):
+        if node.op is Op.INPUT and node.attr[0] == 0 and live:
+            read[node.attr[1]] = True
+    return read
 
 
 class _Counter:
@@ -48,7 +61,7 @@ class _Counter:
         self.in_blocks = {
             index
             for index, node in enumerate(self.nodes)
-            if node.op is Op.MUL and takes_block(node, self.nodes, rules, multiplier)
+            if node.op is Op.MUL and takes_block(node, module, rules, multiplier)
         }
 
     def counts(self) -> Counts:
@@ -68,7 +81,7 @@ class _Counter:
         nodes, width = self.nodes, self.live[index]
         match node.op:
             case Op.SUM:
-                return _sum(node, nodes, width)
+                return _sum(node, nodes, width, self.rules)
             case Op.CAST:
                 return _cast(node, nodes[node.args[0]])
             case Op.ROUND_EVEN:
@@ -81,7 +94,7 @@ class _Counter:
                 fixed = any(nodes[arg].op is Op.CONST for arg in node.args[1:])
                 return Counter({"select_constant" if fixed else "select": width})
             case Op.TABLE:
-                return Counter(table=luts_of_words(node.attr, node.width, self.rules.lut_inputs))
+                return Counter(table=luts_of_words(node.attr, node.width, self.rules.tables))
             case Op.MUL:
                 return self._product(index, node)
         return Counter()
@@ -90,11 +103,13 @@ class _Counter:
         operands = [self.nodes[arg] for arg in node.args]
         a, b = (operand.width for operand in operands)
         if index in self.in_blocks:
-            return Counter(dsp=self.rules.blocks(a, b))
+            return Counter(dsp=self.rules.products.blocks(a, b))
         constants = [operand.lo for operand in operands if operand.op is Op.CONST]
         if constants:
             digits = _signed_digits(constants[0])
             return Counter(product_constant=max(0, digits - 1) * node.width)
+        if min(a, b) < self.rules.products.recoded:
+            return Counter(product_rows=(min(a, b) - 1) * max(a, b))
         return Counter(product_pairs=a * b)
 
     # Registers
@@ -110,7 +125,7 @@ class _Counter:
                     found["shift_register"] += width
                 else:
                     found["ff"] += width * length
-            if index in self.in_blocks and taps:
+            if self.rules.products.block_registers and index in self.in_blocks and taps:
                 found["product_register"] += width
         return found
 
@@ -157,13 +172,15 @@ def _bits_read(node: Node, width: int, nodes: Sequence[Node]) -> list[int]:
     return [nodes[arg].width for arg in node.args]
 
 
-def _sum(node: Node, nodes: Sequence[Node], width: int) -> Counts:
+def _sum(node: Node, nodes: Sequence[Node], width: int, rules: Rules) -> Counts:
     variable = sum(nodes[arg].op is not Op.CONST for arg in node.args)
     if not variable:
         return Counter()
     bits = max(0, adder_bits(sum_terms(node, nodes), width))
+    if bits < rules.chain.least:
+        return Counter(sum_logic=(len(node.args) - 1) * bits)
     kind = f"sum{variable}" + ("_constant" if variable < len(node.args) else "")
-    return Counter({kind: bits})
+    return Counter({kind: rules.chain.bits(bits)})
 
 
 def _signed_digits(value: int) -> int:

@@ -7,12 +7,21 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gatewright.circuit import Op
-from gatewright.estimate.circuit_counts import Counts, circuit_counts, takes_block
+from gatewright.estimate.circuit_counts import Counts, circuit_counts, lanes_read, takes_block
 from gatewright.estimate.library_counts import library_counts
-from gatewright.estimate.truth_tables import distinct_bits, luts_of_words
-from gatewright.units import Accumulate, BeatSequencer, Fifo, OperandSequencer
+from gatewright.estimate.truth_tables import changing_bits, distinct_bits, luts_of_words
+from gatewright.units import (
+    Accumulate,
+    BeatSequencer,
+    Fifo,
+    Maximum,
+    OperandSequencer,
+    Window,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gatewright.emit.layers import LayerModule, Placed
     from gatewright.estimate.rules import Rules
     from gatewright.units import Rom
@@ -26,18 +35,42 @@ def layer_counts(module: LayerModule, rules: Rules) -> Counts:
     """
     multiplier = module.multiplier
     found: Counts = Counter()
-    for placed in (*(unit for join in module.joins for unit in join), *module.units):
-        found += _unit(placed, rules, multiplier)
+    for units in (*module.joins, module.units):
+        for placed, read in zip(units, _lanes_read(units), strict=True):
+            found += _unit(placed, read, rules, multiplier)
     for before, placed in pairwise(module.units):
         if isinstance(placed.unit, Accumulate):
             free = _free_lanes(before, rules, multiplier) * placed.unit.type.width
             found.subtract({"accumulator": free, "ff": free})
-    if found["dsp"]:  # DSP blocks have registers at their operands
+    if found["dsp"] and rules.products.block_registers:  # these are at the blocks' operands, too
         del found["rom_register"]
     return found
 
 
-def _unit(placed: Placed, rules: Rules, multiplier: str) -> Counts:
+def _lanes_read(units: Sequence[Placed]) -> list[list[bool]]:
+    """For each unit of a chain, which lanes of its first input anything depends on."""
+    found: list[list[bool]] = []
+    for placed in reversed(units):
+        after = found[-1] if found else [True] * placed.result[0].lanes
+        found.append(_read_by(placed, after))
+    return found[::-1]
+
+
+def _read_by(placed: Placed, after: list[bool]) -> list[bool]:
+    lanes = placed.sources[0].lanes
+    if placed.circuit is not None:
+        return lanes_read(placed.circuit, lanes)
+    match placed.unit:
+        case OperandSequencer(take=take):
+            return [after[lane % take] for lane in range(lanes)]
+        case Fifo() | BeatSequencer() | Accumulate() | Maximum():
+            return after
+        case Window():
+            return [any(after[lane::lanes]) for lane in range(lanes)]
+    return [True] * lanes
+
+
+def _unit(placed: Placed, read: list[bool], rules: Rules, multiplier: str) -> Counts:
     unit, circuit = placed.unit, placed.circuit
     if circuit is not None:
         found = circuit_counts(circuit, rules, multiplier)
@@ -46,15 +79,20 @@ def _unit(placed: Placed, rules: Rules, multiplier: str) -> Counts:
     if isinstance(unit, OperandSequencer | BeatSequencer):
         found += _rom(unit.rom, rules)
     if not isinstance(unit, Accumulate):
-        found.subtract(_constant(placed, found))
+        found.subtract(_idle(placed, read, found))
     return found
 
 
-def _constant(placed: Placed, found: Counts) -> Counts:
-    """Registers of constant lanes, such as those of pruned channels, which are optimized away."""
+def _idle(placed: Placed, read: list[bool], found: Counts) -> Counts:
+    """What holds lanes that are constant, as those of pruned channels, or that nothing reads.
+
+    It is optimized away.
+    """
     lanes = [element.lo == element.hi for source in placed.sources for element in source.elements]
-    share = sum(lanes) / len(lanes)
-    held = {"ff": found["ff"] - found["control"], "turning": found["turning"]}
+    idle = [*(a or not b for a, b in zip(lanes, read, strict=False)), *lanes[len(read) :]]
+    share = sum(idle) / len(idle)
+    held = {"ff": found["ff"] - found["control"]}
+    held |= {name: found[name] for name in ("turning", "memory", "memory_choice")}
     return Counter({name: round(share * bits) for name, bits in held.items()})
 
 
@@ -62,10 +100,15 @@ def _free_lanes(placed: Placed, rules: Rules, multiplier: str) -> int:
     """Number of lanes whose accumulator is free: it is in a DSP block, or the lane is constant."""
     if placed.circuit is None:
         return 0
-    nodes = placed.circuit.circuit.nodes
-    leaving = [nodes[word.node] for word in placed.circuit.outputs]
+    circuit = placed.circuit
+    leaving = [circuit.circuit.nodes[word.node] for word in circuit.outputs]
     return sum(
-        node.op is Op.CONST or (node.op is Op.MUL and takes_block(node, nodes, rules, multiplier))
+        node.op is Op.CONST
+        or (
+            rules.products.block_registers
+            and node.op is Op.MUL
+            and takes_block(node, circuit, rules, multiplier)
+        )
         for node in leaving
     )
 
@@ -86,10 +129,11 @@ def gate_counts(stages: tuple[int, ...]) -> Counts:
 
 
 def _rom(rom: Rom, rules: Rules) -> Counts:
-    if rom.attribute == "block":
-        return Counter(half_blocks=-(-rom.width // 36) * -(-rom.depth // 512))
     words = rom.words()
+    if rom.attribute == "block":
+        bits = changing_bits(words, rom.width)
+        return Counter(half_blocks=-(-bits // 36) * -(-rom.depth // 512))
     return Counter(
-        rom=luts_of_words(words, rom.width, rules.lut_inputs),
+        rom=luts_of_words(words, rom.width, rules.tables),
         rom_register=distinct_bits(words, rom.width),
     )

@@ -80,7 +80,17 @@ def _line_buffer(bits: int, depth: int, style: str, rules: Rules, addresses: int
     luts = (8 * bits + 6) // 7 * -(-depth // 64)
     if style == "block" or (style == "auto" and luts > 160 * blocks):
         return found + Counter(half_blocks=blocks)
-    return found + Counter(memory=rules.ram(bits, depth, addresses=addresses))
+    return found + _distributed(bits, depth, rules, addresses)
+
+
+def _distributed(bits: int, depth: int, rules: Rules, addresses: int = 2) -> Counts:
+    """Quantities of a memory in LUTs."""
+    ram = rules.ram
+    found = Counter(memory=ram.cost(bits, depth, addresses), memory_choice=ram.choice(bits, depth))
+    if ram.copied_address:
+        copied = _counter(depth - 1)
+        found += Counter(ff=copied, control=copied)
+    return found
 
 
 def _half_blocks(bits: int, depth: int) -> int:
@@ -111,7 +121,7 @@ def _crop(parameters: Parameters, rules: Rules) -> Counts:
 def _upsample(parameters: Parameters, rules: Rules) -> Counts:
     bits, width, *factors = _of(parameters, "Bits", "Width", "FactorHeight", "FactorWidth")
     found = _control(_counter(width) + sum(_counter(factor) for factor in factors) + 1)
-    found += Counter(ff=bits, select=bits)
+    found += Counter(ff=bits, choice=bits)
     if factors[0] > 1:
         found += _line_buffer(bits, width, _style(parameters), rules, 1)
     return found
@@ -122,7 +132,7 @@ def _concat(parameters: Parameters, rules: Rules) -> Counts:
     bits, inputs = _of(parameters, "Bits", "Inputs")
     beats = str(parameters["Beats"]).strip("{}").split(",")
     most = max(int(text.strip().removeprefix("32'd")) for text in beats)
-    return _control(_counter(most - 1) + _counter(inputs - 1)) + Counter(select=bits * (inputs - 1))
+    return _control(_counter(most - 1) + _counter(inputs - 1)) + Counter(choice=bits * (inputs - 1))
 
 
 def _accumulate(parameters: Parameters, rules: Rules) -> Counts:
@@ -132,7 +142,7 @@ def _accumulate(parameters: Parameters, rules: Rules) -> Counts:
         found += Counter(ff=_counter(groups - 1), control=_counter(groups - 1))
         bits, packed = lanes * width, int(str(parameters["Bias"]).partition("'h")[2], 16)
         biases = [packed >> (group * bits) & ((1 << bits) - 1) for group in range(groups)]
-        found["bias_select"] = luts_of_words(biases, bits, rules.lut_inputs)
+        found["bias_select"] = luts_of_words(biases, bits, rules.tables)
     return found
 
 
@@ -193,7 +203,7 @@ def _gearbox(parameters: Parameters, rules: Rules) -> Counts:
     room = (coming + 2 * going - 2) // going * going
     found = _control(_counter(room) + count) + Counter(ff=room * common)
     # One multiplexer per place that a beat can go to, and one for the data that moves down.
-    return found + Counter(select=room * common + (room - coming + 1) * width)
+    return found + Counter(choice=room * common + (room - coming + 1) * width)
 
 
 def _fifo(parameters: Parameters, rules: Rules) -> Counts:
@@ -203,14 +213,19 @@ def _fifo(parameters: Parameters, rules: Rules) -> Counts:
     level = _counter(depth)
     if depth == 1:
         return _control(level) + Counter(ff=bits)
-    found = _control(level + 2 * _counter(depth - 1))
+    address = _counter(depth - 1)
+    found = _control(level + 2 * address)
     style = _style(parameters)
     blocks = _half_blocks(bits, depth)
-    if style == "block" or (style == "auto" and rules.ram(bits, depth) > rules.block_luts * blocks):
-        return found + Counter(ff=bits, select=bits, half_blocks=blocks)
-    if style == "registers" or (style == "auto" and depth * bits <= rules.ram_least):
-        return found + Counter(ff=depth * bits, select=(depth - 1) * bits)
-    return found + Counter(memory=rules.ram(bits, depth))
+    if style == "block" or (
+        style == "auto" and rules.ram.cost(bits, depth, 2) > rules.ram.block * blocks
+    ):
+        # Multiplexers of beats that pass by the memory, and of the address that is fetched from;
+        # the comparison of addresses that says which beats do.
+        return found + Counter(ff=bits, bypass=bits + 2 * address, half_blocks=blocks)
+    if style == "registers" or (style == "auto" and depth * bits <= rules.ram.least):
+        return found + Counter(ff=depth * bits, choice=(depth - 1) * bits)
+    return found + _distributed(bits, depth, rules)
 
 
 def _fork(parameters: Parameters, rules: Rules) -> Counts:

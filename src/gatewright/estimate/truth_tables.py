@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 
-def luts_of_words(words: Iterable[int], width: int, inputs: int) -> int:
+@dataclass(frozen=True)
+class Tables:
+    """The look-up tables of a family.
+
+    Attributes:
+        inputs: inputs of a LUT.
+        free_choice: whether there are multiplexers after LUTs that choose one of two.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    inputs: int
+    free_choice: bool
+
+
+def luts_of_words(words: Iterable[int], width: int, tables: Tables) -> int:
     """LUTs of a ROM in logic, in which each bit of a word is a function of the address.
 
     Bits that are constant, equal to an address bit, or equal to another bit are free. Words after
@@ -14,10 +35,18 @@ def luts_of_words(words: Iterable[int], width: int, inputs: int) -> int:
     Args:
         words: contents from address 0 on.
         width: bits of a word, in two's complement.
-        inputs: inputs of a LUT.
+        tables: the look-up tables of the family.
     """
     listed = list(words)
-    return len(_leaves(_tables(listed, width), max(1, (len(listed) - 1).bit_length()), inputs))
+    variables = max(1, (len(listed) - 1).bit_length())
+    return len(_luts(_tables(listed, width), variables, tables))
+
+
+def changing_bits(words: Iterable[int], width: int) -> int:
+    """Number of bits of the words that are not constant."""
+    listed = list(words)
+    changing = reduce(or_, (word ^ listed[0] for word in listed), 0)
+    return (changing & ((1 << width) - 1)).bit_count()
 
 
 def distinct_bits(words: Iterable[int], width: int) -> int:
@@ -33,15 +62,15 @@ def _tables(words: list[int], width: int) -> set[int]:
     }
 
 
-def _leaves(tables: Iterable[int], variables: int, inputs: int) -> set[tuple[int, int]]:
+def _luts(functions: Iterable[int], variables: int, tables: Tables) -> set[tuple[int, int]]:
     """The distinct LUTs, as (table, variables), of functions of `variables` bits.
 
-    A function with more bits than a LUT has inputs is split into two with one bit less. Their
-    multiplexer is free, because devices have multiplexers after their LUTs.
+    A function with more bits than a LUT has inputs is split into two with one bit less, which a
+    multiplexer chooses from: a LUT if it isn't free.
     """
     found: set[tuple[int, int]] = set()
-    for table in tables:
-        if variables <= inputs:
+    for table in functions:
+        if variables <= tables.inputs:
             if not _is_wire(table, variables):
                 full = (1 << (1 << variables)) - 1
                 found.add((min(table, full ^ table), variables))
@@ -49,7 +78,9 @@ def _leaves(tables: Iterable[int], variables: int, inputs: int) -> set[tuple[int
         half = 1 << (variables - 1)
         low, high = table & ((1 << half) - 1), table >> half
         parts = (low,) if low == high else (low, high)
-        found |= _leaves(parts, variables - 1, inputs)
+        if len(parts) > 1 and not tables.free_choice:
+            found.add((min(table, (1 << 2 * half) - 1 ^ table), variables))
+        found |= _luts(parts, variables - 1, tables)
     return found
 
 

@@ -33,6 +33,11 @@ class Ecp5(LutFamily):
     block_ram: ClassVar[BlockRam] = BlockRam(width=36, depth=512, luts=60)
     distributed_ram: ClassVar[bool] = True
 
+    @property
+    @override
+    def cost_model(self) -> str:
+        return "ecp5"
+
     @override
     def router(self, device: str) -> Router:
         if device not in _SIZES:
