@@ -107,7 +107,7 @@ def _onnx() -> list[Seed]:
     command = _convert("net.onnx", "--input-precision", "fixed<9,4>")
     return [
         Seed(name, partial(write, name), ("net.onnx",), command, ("out",))
-        for name in ("mlp", "images", "joined")
+        for name in ("mlp", "images")
     ]
 
 

@@ -172,6 +172,26 @@ def test_filters_sorting_and_columns(show):
     assert page.locator("#limits li").count() == 0
 
 
+def test_a_long_table_is_complete_soon_after_the_page_opened(show):
+    """Filters, fronts and order hold for rows that are added then, too."""
+    sweep = make_sweep()
+    reports = tuple(
+        report.model_copy(
+            update={"config": report.config.model_copy(update={"name": f"c{number}_{index}"})}
+        )
+        for number in range(20)
+        for index, report in enumerate(sweep.reports)
+    )
+    page = show(Judged(sweep.model_copy(update={"reports": reports})), still=True)
+    count = len(reports)
+    page.wait_for_function(f"document.querySelectorAll('#table tbody tr').length === {count}")
+    assert len(set(configs(page))) == count > 100
+    (trade,) = tradeoffs(sweep.model_copy(update={"reports": reports}))
+    assert set(front(page)) == {reports[row].config.name for row in trade.front}
+    page.fill("#words", "c19_")
+    assert configs(page) == [f"c19_{index}" for index in range(len(sweep.reports))]
+
+
 def test_configurations_side_by_side(show):
     sweep = make_sweep()
     page = show(Judged(sweep))

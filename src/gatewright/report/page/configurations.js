@@ -113,8 +113,27 @@ function cellOfRow(column, row) {
 
 const commonOf = new Map(data.columns.map((column) => [column.name, commonOrigin(column)]));
 
-/** Rebuild the table after its columns changed. */
-function buildTable() {
+/** Rows that are there when the page opens: more than a screen shows. The others follow. */
+const FIRST_ROWS = 100;
+
+function lineOf(row, columns) {
+  const line = make("tr", { "data-row": String(row.index) }, nameCell(row));
+  line.append(...columns.map((column) => cellOfRow(column, row)));
+  lines.set(row.index, line);
+  return line;
+}
+
+/** Append the rows that the table does not have yet. */
+function completeTable() {
+  if (lines.size === rows.length) return;
+  const columns = columnsOfTable.filter((column) => visible.has(column.key));
+  const missing = rows.filter((row) => !lines.has(row.index));
+  byId("table").tBodies[0].append(...missing.map((row) => lineOf(row, columns)));
+  refreshTable(inView());
+}
+
+/** Rebuild the table after its columns changed, with its first rows or with all. */
+function buildTable(count = rows.length) {
   const table = byId("table");
   const sorted = table.querySelector("th[aria-sort]");
   const order = sorted && [sorted.dataset.key, sorted.getAttribute("aria-sort")];
@@ -125,13 +144,7 @@ function buildTable() {
     make("th", { scope: "col", class: "text", "data-key": "config" }, "config"),
     ...columns.map(headingOf),
   );
-  const body = make("tbody");
-  for (const row of rows) {
-    const line = make("tr", { "data-row": String(row.index) }, nameCell(row));
-    line.append(...columns.map((column) => cellOfRow(column, row)));
-    lines.set(row.index, line);
-    body.append(line);
-  }
+  const body = make("tbody", null, ...rows.slice(0, count).map((row) => lineOf(row, columns)));
   table.replaceChildren(make("thead", null, head), body);
   makeSortable(table);
   if (order) {

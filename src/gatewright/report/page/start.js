@@ -177,7 +177,7 @@ async function start() {
   for (const table of document.querySelectorAll("table.sortable")) makeSortable(table);
   startingFront();
   showChoices();
-  buildTable();
+  buildTable(FIRST_ROWS);
   buildPicker();
   showLayerChoices();
   showChanges();
@@ -200,9 +200,11 @@ async function start() {
   addEventListener("beforeprint", () => repaint(true));
   addEventListener("afterprint", () => repaint(false));
   document.documentElement.dataset.ready = "yes";
+  setTimeout(completeTable);
 }
 
 start().catch((error) => {
+  completeTable();
   for (const place of document.querySelectorAll(".plot")) {
     place.textContent = `No plot (${error.message}); the tables hold the same figures.`;
   }
