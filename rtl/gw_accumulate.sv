@@ -51,7 +51,14 @@ module gw_accumulate #(
       if (rst) group <= '0;
       else if (take && first) group <= group == GroupBits'(Groups - 1) ? '0 : group + GroupBits'(1);
     end
-    assign bias = Bias[group*Lanes*Width+:Lanes*Width];
+
+    // An index that is no power of two times a number would become a multiplier.
+    always_comb begin
+      bias = '0;
+      for (int i = 0; i < Groups; i++) begin
+        if (group == GroupBits'(i)) bias = Bias[i*Lanes*Width+:Lanes*Width];
+      end
+    end
   end
 
   for (genvar i = 0; i < Lanes; i++) begin : gen_lane

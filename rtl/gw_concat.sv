@@ -56,7 +56,12 @@ module gw_concat #(
   end
 
   assign out_valid = |(in_valid & chosen);
-  assign out_data  = in_data[turn*Bits+:Bits];
+
+  // An index that is no power of two times a number would become a multiplier.
+  always_comb begin
+    out_data = '0;
+    for (int i = 0; i < Inputs; i++) out_data |= in_data[i*Bits+:Bits] & {Bits{chosen[i]}};
+  end
 
   always_ff @(posedge clk) begin
     if (rst) begin

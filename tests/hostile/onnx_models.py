@@ -35,6 +35,13 @@ class Graph:
         given = [x, self.constant(2.0**-frac), self.constant(zero), self.constant(float(bits))]
         return self.node(op, given, GENERAL, signed=signed, narrow=narrow, rounding_mode=mode)
 
+    def by_channel(self, values, bits, fracs) -> str:
+        """A constant with a scale for each of its last axis' channels."""
+        given = [self.constant(values), self.constant(2.0 ** -np.asarray(fracs, float))]
+        given += [self.constant(0.0), self.constant(float(bits))]
+        attributes = {"signed": 1, "narrow": 1, "rounding_mode": "ROUND"}
+        return self.node("Quant", given, GENERAL, **attributes)
+
     def bipolar(self, x, scale=1.0) -> str:
         return self.node("BipolarQuant", [x, self.constant(scale)], GENERAL)
 
@@ -82,10 +89,11 @@ class Graph:
 
 
 def mlp(g: Graph) -> tuple[tuple[int, ...], str]:
-    """Weights, biases and activations quantized; the first bias-free layer after a quantizer."""
+    """All quantized; the second layer has no bias, and a scale for each unit."""
     x = g.quant("x", 8, 4)
     x = g.relu(g.dense(x, 16, 12))
-    x = g.relu(g.dense(x, 12, 8, bias=False), bits=3, frac=1)
+    weights = g.by_channel(g.rng.normal(0, 0.5, (12, 8)), 3, [0, 1, 2, 3, 1, 2, 4, 2])
+    x = g.relu(g.node("MatMul", [x, weights]), bits=3, frac=1)
     return (16,), g.dense(x, 8, 5)
 
 

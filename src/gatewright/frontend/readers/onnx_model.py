@@ -9,7 +9,6 @@ qonnx/custom_op/general.
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -78,6 +77,40 @@ class _Constant:
 
     values: Values
     quantizer: Quantizer | None = None
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The values that a quantizer rounds to.
+
+    Attributes:
+        scales: The step, for each channel or for all, in the shape of the node's constant.
+        bits: The width of the number of steps.
+        signed: Whether that may be negative.
+        narrow: Whether its least value is the negative of its greatest.
+    """
+
+    scales: Values
+    bits: int
+    signed: bool
+    narrow: bool
+
+    @property
+    def finest(self) -> int:
+        """Fractional bits of the smallest step."""
+        return int(1 - np.frexp(self.scales)[1].min())
+
+
+def _signed_or_not(bits: int, frac: int, *, signed: bool, narrow: bool) -> Quantizer:
+    """`quantized_bits` with this width, and with this number of fractional bits."""
+    config = {
+        "bits": bits,
+        "integer": bits - signed - frac,
+        "symmetric": narrow,
+        "keep_negative": signed,
+        "alpha": 1.0,
+    }
+    return {"class_name": "quantized_bits", "config": config}
 
 
 def read_onnx(path: Path) -> Network:
@@ -219,7 +252,7 @@ class _Builder:
         }
 
     def _quantization(self, node: _NodeText) -> None:
-        quantizer = self._quantizer(node, constant=False)
+        quantizer = self._quantizer(node)
         self._simple(node, "QActivation", {"activation": quantizer})
 
     def _activation(self, node: _NodeText) -> None:
@@ -418,20 +451,27 @@ class _Builder:
 
     # Quantizers
 
-    def _quantizer(self, node: _NodeText, *, constant: bool) -> Quantizer:
-        """QKeras' quantizer that computes what a node does.
-
-        Args:
-            node: A `Quant` or a `BipolarQuant`.
-            constant: Whether it is for a constant, which may be unsigned without a ReLU.
-        """
-        scale = self._number(node, 1, "scale")
-        mantissa, exponent = math.frexp(scale)
-        if mantissa != 0.5:
-            self._refuse(node, f"its scale {scale:g} is no power of two")
+    def _quantizer(self, node: _NodeText) -> Quantizer:
+        """QKeras' quantizer of activations that computes what a node does."""
+        grid = self._grid(node)
+        if grid.scales.size != 1:
+            self._refuse(node, "its scale differs from channel to channel, which has no type")
+        scale = float(grid.scales.reshape(-1)[0])
         if node["op"] == "BipolarQuant":
             return {"class_name": "binary", "config": {"alpha": scale}}
-        frac = 1 - exponent
+        if not grid.signed:
+            config = {"bits": grid.bits, "integer": grid.bits - grid.finest}
+            return {"class_name": "quantized_relu", "config": config}
+        return _signed_or_not(grid.bits, grid.finest, signed=True, narrow=grid.narrow)
+
+    def _grid(self, node: _NodeText) -> _Grid:
+        """What a `Quant` or a `BipolarQuant` rounds to."""
+        scales = self._constant(node, 1, "scale").values.astype(np.float64)
+        if not (scales > 0).all() or (np.frexp(scales)[0] != 0.5).any():
+            wrong = scales.reshape(-1)[np.frexp(scales.reshape(-1))[0] != 0.5]
+            self._refuse(node, f"its scale {wrong[0] if wrong.size else 0:g} is no power of two")
+        if node["op"] == "BipolarQuant":
+            return _Grid(scales, bits=1, signed=True, narrow=True)
         if self._number(node, 2, "zero point"):
             self._refuse(node, "its zero point must be 0")
         bits = self._number(node, 3, "bit width")
@@ -443,30 +483,35 @@ class _Builder:
         signed, narrow = (bool(node["attributes"].get(key)) for key in ("signed", "narrow"))
         if (signed and bits == 1) or (narrow and not signed):
             self._refuse(node, "a signed bit, or a narrow unsigned range, has no quantizer")
-        config: dict[str, Any] = {"bits": int(bits), "integer": int(bits) - frac}
-        if not signed and not constant:
-            return {"class_name": "quantized_relu", "config": config}
-        config |= {
-            "integer": int(bits) - signed - frac,
-            "symmetric": narrow,
-            "keep_negative": signed,
-            "alpha": 1.0,
-        }
-        return {"class_name": "quantized_bits", "config": config}
+        return _Grid(scales, int(bits), signed, narrow)
 
     def _quantized(self, node: _NodeText) -> _Constant:
         """A constant after its quantizer, by that operator's definition."""
-        quantizer = self._quantizer(node, constant=True)
+        grid = self._grid(node)
         values = self.constants[node["inputs"][0]].values.astype(np.float64)
-        scale = self._number(node, 1, "scale")
         if node["op"] == "BipolarQuant":
-            return _Constant(np.where(values >= 0, scale, -scale).astype(np.float32), quantizer)
-        config = quantizer["config"]
-        bits, signed = config["bits"], config["keep_negative"]
-        high = (1 << (bits - signed)) - 1
-        low = -high - (not config["symmetric"]) if signed else 0
-        steps = np.clip(np.round(values / scale), low, high)  # NumPy rounds half to even
-        return _Constant((steps * scale).astype(np.float32), quantizer)
+            steps = np.where(values >= 0, 1.0, -1.0)
+        else:
+            high = (1 << (grid.bits - grid.signed)) - 1
+            low = -high - (not grid.narrow) if grid.signed else 0
+            steps = np.clip(np.round(values / grid.scales), low, high)  # rounds half to even
+        found = steps * grid.scales
+        if found.shape != values.shape:
+            self._refuse(node, "its scale has another shape than the constant")
+        if grid.scales.size == 1 and node["op"] == "BipolarQuant":
+            alpha = float(grid.scales.reshape(-1)[0])
+            quantizer: Quantizer = {"class_name": "binary", "config": {"alpha": alpha}}
+        elif grid.scales.size == 1:
+            quantizer = _signed_or_not(
+                grid.bits, grid.finest, signed=grid.signed, narrow=grid.narrow
+            )
+        else:  # the type that holds the values of all channels, which rounds none of them
+            largest = int(np.abs(np.ldexp(found, grid.finest)).max())
+            bits = largest.bit_length() + grid.signed
+            quantizer = _signed_or_not(
+                max(bits, 1 + grid.signed), grid.finest, signed=grid.signed, narrow=False
+            )
+        return _Constant(found.astype(np.float32), quantizer)
 
     # Values
 
