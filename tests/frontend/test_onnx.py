@@ -80,6 +80,7 @@ def _dense(g, x):
         (lambda g: _dense(g, g.quant("x", 4, np.log2(3))), "is no power of two"),
         (lambda g: _dense(g, g.quant("x", 4, 2, signed=0, narrow=1)), "narrow unsigned"),
         (lambda g: ((8,), g.node("Erf", ["x"])), "node 'Erf_0': operator Erf has no layer"),
+        (lambda g: ((8,), g.node("Sub", [g.constant(3.0), "x"])), "no layer for these inputs"),
         (lambda g: ((8,), g.node("Div", ["x", g.constant(3.0)])), "no power of two"),
         (lambda g: ((8,), g.node("Softmax", [g.node("Reshape", ["x", g.constant(
             [1, 2, 4], np.int64)])], axis=1)), "along the last axis"),

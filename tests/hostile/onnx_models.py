@@ -125,7 +125,7 @@ def sequence(g: Graph) -> tuple[tuple[int, ...], str]:
     x = g.relu(g.conv(g.quant("x", 6, 3), 3, 4, (3,), pads=[1, 1]))
     x = g.node("GlobalAveragePool", [x])
     x = g.node("Flatten", [x], axis=1)
-    x = g.node("Mul", [x, g.constant(0.5)])
+    x = g.node("Add", [g.constant(0.25), g.node("Mul", [x, g.constant(0.5)])])
     return (3, 8), g.dense(g.quant(x, 6, 3), 4, 3)
 
 

@@ -197,8 +197,12 @@ class _Builder:
             shape = [None, *self.graph["shapes"][name][1:]]
             self._layer("InputLayer", self._named(name), {"batch_input_shape": shape}, [], name)
         for node in self.graph["nodes"]:
-            if node["name"] not in self.merged:
+            if node["name"] in self.merged:
+                continue
+            try:
                 self._node(node)
+            except (IndexError, KeyError, TypeError, ValueError) as error:
+                self._refuse(node, f"is not as its operator is defined ({shown(error)})")
         ends = [self._source(name, None) for name in self.graph["outputs"]]
         config = {
             "name": "model",
@@ -332,8 +336,8 @@ class _Builder:
         readers = self.readers.get(output, [])
         if len(readers) != 1 or readers[0]["op"] != "Add" or self._leaves(node):
             return None, output
-        (other,) = [name for name in readers[0]["inputs"] if name != output] or [output]
-        bias = self._settled(other)
+        others = [name for name in readers[0]["inputs"] if name != output]
+        bias = self._settled(others[0]) if len(others) == 1 else None
         if bias is None or bias.values.size != units or bias.values.shape[-1:] != (units,):
             return None, output
         self.merged.add(readers[0]["name"])
@@ -352,7 +356,7 @@ class _Builder:
 
     def _affine(self, node: _NodeText, gamma: Values, beta: Values) -> None:
         """A scale and an offset for each channel, as a normalization that changes nothing else."""
-        channels = self._shape(node["inputs"][0] or node["inputs"][1])[-1]
+        channels = self._shape(node["outputs"][0])[-1]
         arrays = {
             "gamma": gamma,
             "beta": beta,
