@@ -34,47 +34,20 @@ module gw_crop #(
   end
 `endif
 
-  localparam int RowBits = $clog2(Height + 1);
-  localparam int ColBits = $clog2(Width + 1);
+  logic start, passes;  // of the next pixel
 
-  // Position of the next pixel; whether its row and its column stay is kept beside it, as the
-  // handshakes wait for that.
-  logic [RowBits-1:0] row;
-  logic [ColBits-1:0] col;
-  logic               row_end, image_end, row_stays, col_stays, passes;
-
-  assign row_end   = col == ColBits'(Width - 1);
-  assign image_end = row == RowBits'(Height - 1);
-  assign passes    = row_stays && col_stays;
+  gw_within #(
+    .Height(Height), .Width(Width), .Top(Top), .Left(Left),
+    .InnerHeight(Height - Top - Bottom), .InnerWidth(Width - Left - Right)
+  ) u_within (
+    .clk, .rst, .step(in_valid && in_ready), .start, .inner(passes)
+  );
 
   assign in_ready  = out_ready || !passes;
   assign out_valid = in_valid && passes;
   assign out_data  = in_data;
 
-  always_ff @(posedge clk) begin
-    if (rst) begin
-      row       <= '0;
-      col       <= '0;
-      row_stays <= Top == 0;
-      col_stays <= Left == 0;
-    end else if (in_valid && in_ready) begin
-      if (row_end) begin
-        col       <= '0;
-        col_stays <= Left == 0;
-      end else begin
-        col <= col + 1'b1;
-        if (col + 1'b1 == ColBits'(Left)) col_stays <= 1'b1;
-        else if (col + 1'b1 == ColBits'(Width - Right)) col_stays <= 1'b0;
-      end
-      if (row_end && image_end) begin
-        row       <= '0;
-        row_stays <= Top == 0;
-      end else if (row_end) begin
-        row <= row + 1'b1;
-        if (row + 1'b1 == RowBits'(Top)) row_stays <= 1'b1;
-        else if (row + 1'b1 == RowBits'(Height - Bottom)) row_stays <= 1'b0;
-      end
-    end
-  end
+  logic unused;
+  assign unused = start;
 
 endmodule

@@ -37,53 +37,19 @@ module gw_pad #(
   end
 `endif
 
-  localparam int OutHeight = Top + Height + Bottom;
-  localparam int OutWidth  = Left + Width + Right;
-  localparam int RowBits   = $clog2(OutHeight + 1);
-  localparam int ColBits   = $clog2(OutWidth + 1);
-
-  // Position of the next output beat; whether its row and its column meet the image is kept beside
-  // it, as the handshakes wait for that.
-  logic [RowBits-1:0] row;
-  logic [ColBits-1:0] col;
-  logic               row_end, image_end, image_start, row_on_image, col_on_image, on_image;
-
-  assign row_end   = col == ColBits'(OutWidth - 1);
-  assign image_end = row == RowBits'(OutHeight - 1);
-  assign on_image  = row_on_image && col_on_image;
-
+  logic image_start, on_image;  // of the next output beat
   logic free, advance;
+
+  gw_within #(
+    .Height(Top + Height + Bottom), .Width(Left + Width + Right), .Top(Top), .Left(Left),
+    .InnerHeight(Height), .InnerWidth(Width)
+  ) u_within (
+    .clk, .rst, .step(advance), .start(image_start), .inner(on_image)
+  );
+
   assign free     = !out_valid || out_ready;
   assign advance  = free && (in_valid || !(on_image || image_start));
   assign in_ready = free && on_image;
-
-  always_ff @(posedge clk) begin
-    if (rst) begin
-      row          <= '0;
-      col          <= '0;
-      image_start  <= 1'b1;
-      row_on_image <= Top == 0;
-      col_on_image <= Left == 0;
-    end else if (advance) begin
-      image_start <= row_end && image_end;
-      if (row_end) begin
-        col          <= '0;
-        col_on_image <= Left == 0;
-      end else begin
-        col <= col + 1'b1;
-        if (col + 1'b1 == ColBits'(Left)) col_on_image <= 1'b1;
-        else if (col + 1'b1 == ColBits'(Left + Width)) col_on_image <= 1'b0;
-      end
-      if (row_end && image_end) begin
-        row          <= '0;
-        row_on_image <= Top == 0;
-      end else if (row_end) begin
-        row <= row + 1'b1;
-        if (row + 1'b1 == RowBits'(Top)) row_on_image <= 1'b1;
-        else if (row + 1'b1 == RowBits'(Top + Height)) row_on_image <= 1'b0;
-      end
-    end
-  end
 
   always_ff @(posedge clk) begin
     if (rst) out_valid <= 1'b0;

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from transfers import Record, Unit, check, images, lint, rtl
 
-FILES = rtl("gw_crop")
+FILES = rtl("gw_within", "gw_crop")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from transfers import Record, Unit, check, images, lint, rtl
 
-FILES = rtl("gw_pad")
+FILES = rtl("gw_within", "gw_pad")
 
 
 @dataclass(frozen=True)

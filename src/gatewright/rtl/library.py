@@ -17,7 +17,7 @@ LIBRARY: dict[str, tuple[str, ...]] = {
     "gw_cast": (),
     "gw_concat": (),
     "gw_credit": (),
-    "gw_crop": (),
+    "gw_crop": ("gw_within",),
     "gw_delay": (),
     "gw_feed": (),
     "gw_fifo": (),
@@ -27,13 +27,14 @@ LIBRARY: dict[str, tuple[str, ...]] = {
     "gw_last": (),
     "gw_line_buffer": (),
     "gw_maximum": ("gw_reduce",),
-    "gw_pad": (),
+    "gw_pad": ("gw_within",),
     "gw_reduce": (),
     "gw_repeat": (),
     "gw_resize": (),
     "gw_shift": (),
     "gw_upsample": ("gw_line_buffer",),
     "gw_window": ("gw_line_buffer",),
+    "gw_within": (),
 }
 
 
