@@ -186,6 +186,7 @@ class _Builder:
         self.weights: dict[tuple[str, ...], dict[str, Values]] = {}
         self.made: dict[str, str] = {}  # names of layers by tensor
         self.readers: dict[str, list[_NodeText]] = {}
+        self.writers = {name: node for node in self.graph["nodes"] for name in node["outputs"]}
         for node in self.graph["nodes"]:
             for name in node["inputs"]:
                 self.readers.setdefault(name, []).append(node)
@@ -401,7 +402,7 @@ class _Builder:
         if axes not in (1, 2):
             self._refuse(node, "pooling has one or two axes")
         if any(self._integers(node, "pads", 2 * axes, 0)) or self._integer(node, "ceil_mode", 0):
-            self._refuse(node, "pooling with pads or ceil_mode has no layer; pad before it")
+            self._refuse(node, "pooling with pads or ceil_mode has no layer")
         if any(each != 1 for each in self._integers(node, "dilations", axes, 1)):
             self._refuse(node, "pooling with dilation has no layer")
         which = "Max" if node["op"] == "MaxPool" else "Average"
@@ -523,12 +524,12 @@ class _Builder:
         """A constant, quantized if the node that does so comes later in the file; else None."""
         if name in self.constants:
             return self.constants[name]
-        for node in self.graph["nodes"]:
-            is_quantizer = node["op"] in ("Quant", "BipolarQuant")
-            if name in node["outputs"] and is_quantizer and node["inputs"][0] in self.constants:
-                self.constants[name] = self._quantized(node)
-                return self.constants[name]
-        return None
+        node = self.writers.get(name)
+        if node is None or node["op"] not in ("Quant", "BipolarQuant"):
+            return None
+        if node["inputs"][0] in self.constants:
+            self.constants[name] = self._quantized(node)
+        return self.constants.get(name)
 
     def _constant(self, node: _NodeText, index: int, what: str) -> _Constant:
         found = self._settled(node["inputs"][index]) if index < len(node["inputs"]) else None
