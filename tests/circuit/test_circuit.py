@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuit.circuits import random_circuit, random_inputs
-from gatewright.circuit import Circuit, Op, optimize, schedule
+from gatewright.circuit import Circuit, Op, optimize, schedule, split_products
 from gatewright.circuit.fabric import adder_bits, sum_terms
 from gatewright.fixed import FixedType, width_of
 from gatewright.targets import load_target
@@ -216,3 +216,41 @@ def test_a_product_of_constants_is_a_constant():
     product = circuit.mul(circuit.constant(0), circuit.constant(-4, 1))
     assert circuit.value_of(product) == 0
     assert circuit.mul(circuit.constant(3), circuit.constant(-4)) == circuit.constant(-12)
+
+
+@given(seeds, st.sampled_from([1.5, 2.0, 3.0, 5.0]), st.sampled_from(["osu018", "ice40-up5k"]))
+@settings(max_examples=150, deadline=None)
+def test_products_in_parts_keep_every_output(seed, clock_ns, target):
+    rng = np.random.default_rng(seed)
+    circuit = random_circuit(rng, 30)
+    inputs = random_inputs(rng, circuit, 50)
+    fabric = load_target(target).fabric.without_blocks()
+    parts = split_products(circuit, fabric, clock_ns)
+    assert np.array_equal(circuit.evaluate(inputs), parts.evaluate(inputs))
+
+
+@pytest.mark.parametrize("signed", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("clock_ns", [2.5, 3.5, 5.0])
+def test_a_wide_product_of_logic_meets_the_clock_in_parts(signed, clock_ns):
+    fabric = load_target("osu018").fabric
+    whole = Circuit()
+    ranges = [(-(1 << 17), (1 << 17) - 1) if sign else (0, (1 << 18) - 1) for sign in signed]
+    a, b = (whole.input(0, i, *limits, 3) for i, limits in enumerate(ranges))
+    whole.outputs = [whole.mul(a, b).node]
+    before = schedule(whole, fabric, clock_ns)
+    parts = split_products(whole, fabric, clock_ns)
+    after = schedule(parts, fabric, clock_ns)
+    assert before.path > 5.5
+    assert after.path < before.path - 0.5
+    assert clock_ns < 5.0 or after.path <= clock_ns
+    inputs = random_inputs(np.random.default_rng(0), whole, 500)
+    edges = np.array([[x, y] for x in ranges[0] for y in ranges[1]])
+    inputs = np.concatenate([inputs, edges])
+    assert np.array_equal(whole.evaluate(inputs), parts.evaluate(inputs))
+
+
+def test_a_product_for_a_multiplier_block_stays_whole():
+    circuit = Circuit()
+    a, b = (circuit.input(0, i, -(1 << 17), (1 << 17) - 1, 0) for i in range(2))
+    circuit.outputs = [circuit.mul(a, b).node]
+    assert split_products(circuit, FABRIC, 0.5) is circuit

@@ -2,6 +2,17 @@
 
 from gatewright.circuit.graph import Cast, Circuit, Node, Op, Word
 from gatewright.circuit.optimize import optimize
+from gatewright.circuit.products import split_products
 from gatewright.circuit.schedule import Schedule, schedule
 
-__all__ = ["Cast", "Circuit", "Node", "Op", "Schedule", "Word", "optimize", "schedule"]
+__all__ = [
+    "Cast",
+    "Circuit",
+    "Node",
+    "Op",
+    "Schedule",
+    "Word",
+    "optimize",
+    "schedule",
+    "split_products",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gatewright.circuit import Circuit, Word, optimize
+from gatewright.circuit import Circuit, Word, optimize, split_products
 from gatewright.emit.handshake import PortPaths, lock_step_path, paced
 from gatewright.emit.layers import CircuitModule, Cut, LayerModule, Placed, multiplier_of
 from gatewright.errors import InputError
@@ -325,6 +325,7 @@ class _Placer:
             words = [body.build(circuit, self.target, *words)]
         fracs = [word.frac for word in words[0]]
         circuit.outputs = [word.node for word in words[0]]
+        circuit = split_products(circuit, self.cut.fabric, self.cut.clock_ns)
         circuit = optimize(circuit, operands=self.target.fabric.sum_operands)
         return circuit, tuple(
             Word(circuit, node, frac) for node, frac in zip(circuit.outputs, fracs, strict=True)
