@@ -42,6 +42,11 @@ class Graph:
         attributes = {"signed": 1, "narrow": 1, "rounding_mode": "ROUND"}
         return self.node("Quant", given, GENERAL, **attributes)
 
+    def scaled(self, x, bits, scale, *, signed=1, mode="ROUND", zero=0.0):
+        """A quantizer whose scale is any number, or one for each channel."""
+        given = [x, *map(self.constant, (scale, zero, float(bits)))]
+        return self.node("Quant", given, GENERAL, signed=signed, narrow=0, rounding_mode=mode)
+
     def bipolar(self, x, scale=1.0) -> str:
         return self.node("BipolarQuant", [x, self.constant(scale)], GENERAL)
 
@@ -139,4 +144,81 @@ def joined(g: Graph) -> tuple[tuple[int, ...], str]:
     return (8,), g.node("Gemm", [x, g.weights(5, 8), bias], transB=1)
 
 
-ALL = {each.__name__: each for each in (mlp, tfc, images, sequence, joined)}
+def float_scales(g: Graph) -> tuple[tuple[int, ...], str]:
+    """As Brevitas exports: scales and biases of floats, by channel too, and a normalization."""
+    x = g.scaled("x", 8, 0.017329)
+    weights = g.scaled(g.constant(g.rng.normal(0, 0.5, (16, 12))), 4, 0.071347)
+    x = g.node("Add", [g.node("MatMul", [x, weights]), g.constant(g.rng.normal(0, 0.3, 12))])
+    x = g.scaled(g.node("Relu", [x]), 4, 0.117531, signed=0)
+    scales = g.rng.uniform(0.03, 0.3, (1, 8))
+    weights = g.scaled(g.constant(g.rng.normal(0, 0.5, (12, 8))), 4, scales)
+    x = g.node("MatMul", [x, weights])
+    constants = (
+        g.rng.normal(0, 1, 8),
+        *(g.rng.normal(0, 0.3, 8) for _ in range(2)),
+        g.rng.uniform(1, 2, 8),
+    )
+    x = g.node("BatchNormalization", [x, *map(g.constant, constants)], epsilon=1e-5)
+    x = g.scaled(g.node("Relu", [x]), 3, 0.313371, signed=0)
+    weights = g.scaled(g.constant(g.rng.normal(0, 0.5, (8, 5))), 3, 0.211733)
+    return (16,), g.quant(g.node("MatMul", [x, weights]), 8, 4)
+
+
+def float_signs(g: Graph) -> tuple[tuple[int, ...], str]:
+    """A fully binarized net with normalizations of floats, some of them negative."""
+    x = g.bipolar("x", 0.37)
+    for n_in, n_out in ((16, 12), (12, 6)):
+        x = g.node("MatMul", [x, g.bipolar(g.constant(g.rng.normal(0, 1, (n_in, n_out))), 0.23)])
+        constants = [g.rng.normal(0, spread, n_out) for spread in (1, 0.1, 0.1)]
+        constants.append(g.rng.uniform(1, 2, n_out))
+        x = g.node("BatchNormalization", [x, *map(g.constant, constants)], epsilon=1e-3)
+        x = g.bipolar(x, 0.5) if n_out == 6 else g.bipolar(x, 0.71)
+    return (16,), x
+
+
+def float_images(g: Graph) -> tuple[tuple[int, ...], str]:
+    """Pads, a pooling with pads, a residual, a depthwise kernel and a mean, all with odd scales."""
+    x = g.scaled("x", 6, 0.043391)
+
+    def conv(x, n_in, n_out, group=1):
+        weights = g.constant(g.rng.normal(0, 0.5, (n_out, n_in // group, 3, 3)))
+        scales = g.rng.uniform(0.05, 0.2, (n_out, 1, 1, 1))
+        given = [x, g.scaled(weights, 4, scales), g.constant(g.rng.normal(0, 0.2, n_out))]
+        windows = {"kernel_shape": [3, 3], "strides": [1, 1], "dilations": [1, 1]}
+        return g.node("Conv", given, group=group, pads=[1, 1, 1, 1], **windows)
+
+    x = first = g.scaled(g.node("Relu", [conv(x, 2, 4)]), 4, 0.110771, signed=0)
+    x = g.scaled(g.node("Relu", [conv(x, 4, 4, group=4)]), 4, 0.110771, signed=0)
+    x = g.scaled(g.node("Add", [x, first]), 5, 0.131713, signed=0)
+    x = g.node("MaxPool", [x], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
+    x = g.node("GlobalAveragePool", [g.scaled(conv(x, 4, 6), 6, 0.070919)])
+    x = g.node("Flatten", [x], axis=1)
+    return (2, 8, 8), g.quant(x, 7, 3)
+
+
+def truncated(g: Graph) -> tuple[tuple[int, ...], str]:
+    """Sums that lose their last bits, other roundings, a zero point, a constant minus a tensor."""
+    x = g.scaled("x", 6, 0.090371, signed=0, zero=9.0)
+    weights = g.scaled(g.constant(g.rng.normal(0, 0.5, (8, 8))), 4, 0.071317)
+    x = g.node("MatMul", [x, weights])
+    x = g.scaled(x, 6, 0.051731, mode="FLOOR")
+    given = [x, *map(g.constant, (0.051731, 0.0, 6.0, 4.0))]
+    x = g.node("Trunc", given, GENERAL, rounding_mode="FLOOR")
+    x = g.node("Div", [g.node("Sub", [g.constant(0.303717), x]), g.constant(0.717371)])
+    return (8,), g.quant(g.scaled(x, 5, 0.113177, mode="CEIL"), 8, 5)
+
+
+ALL = {
+    each.__name__: each
+    for each in (
+        mlp,
+        tfc,
+        images,
+        sequence,
+        joined,
+        float_scales,
+        float_signs,
+        float_images,
+        truncated,
+    )
+}

@@ -16,6 +16,7 @@ from uuid import uuid4
 from pydantic import ConfigDict
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.flow.balance import balanced, check_interval
 from gatewright.flow.results import ConvertResults
 from gatewright.flow.steps import (
@@ -29,7 +30,7 @@ from gatewright.flow.steps import (
     silent,
     unlike,
 )
-from gatewright.options import ConvertOptions, resolve
+from gatewright.options import DEFAULT_PRECISION, ConvertOptions, resolve
 from gatewright.parsing.typed import Identifier, Text, read, written
 from gatewright.rtl.reserved import check_name, identifier
 from gatewright.system.files import (
@@ -466,7 +467,8 @@ def read_design(
     from gatewright.lower import lower
 
     progress("converting the model with hls4ml")
-    source = frontend.load(model, weights)
+    inputs = FixedType.parse(options.input_precision or DEFAULT_PRECISION)
+    source = frontend.load(model, weights, inputs)
     calibration = None
     if options.data is not None:
         progress(f"measuring the model on {options.data}")

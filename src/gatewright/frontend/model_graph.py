@@ -23,7 +23,7 @@ from gatewright.frontend.folding import types_kept
 from gatewright.frontend.honoured import check_settings
 from gatewright.frontend.keras2 import Model
 from gatewright.frontend.mend import mend
-from gatewright.frontend.messages import first_line
+from gatewright.frontend.messages import first_line, shown
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes import supported
 from gatewright.frontend.passes.renaming import rename
@@ -44,7 +44,7 @@ from gatewright.frontend.thresholds import normalizations_kept, settle_threshold
 from gatewright.hlsgraph import limits
 from gatewright.hlsgraph.layers import read
 from gatewright.hlsgraph.marks import mark, marked
-from gatewright.hlsgraph.node import read_channels
+from gatewright.hlsgraph.node import read_channels, result_type
 from gatewright.hlsgraph.weights import channels_taken, strategy
 from gatewright.options import HARDWARE_CHOICES, ConvertOptions, resolve
 from gatewright.targets import load_target
@@ -162,9 +162,15 @@ def _convert(
     )
     layers = _parse(network)[0]
     inputs: dict[str, FixedType] = {}
-    if calibration is not None:
+    if network.input_type is not None:
+        inputs = dict.fromkeys(network.inputs, network.input_type)
+    elif calibration is not None:
         inputs = dict(zip(network.inputs, calibration.inputs, strict=True))
     choices, requests = configure(config, layers, options, get_backend(BACKEND), labels, inputs)
+    for layer in network.layers:
+        for what, to in layer.types.items():
+            choices.set_precision(layer.name, what, to)
+            choices.user.add((layer.name, what))
     project_config = _project_config(options, directory, project)
     request = Request(FixedType.parse(default), options.precision is not None, set(choices.user))
     for _ in range(_MAX_ROUNDS):
@@ -177,12 +183,24 @@ def _convert(
             break
     else:
         raise InputError(f"{network.origin}: the types of its layers don't settle")
+    _check_inputs(network, graph)
     check_settings(network.origin, graph, requests.settings)
     for node in graph.get_layers():
         _note(node, requests.of(node.name))
         if node.name in labels:
             mark(node, "label", labels[node.name])
     return graph, advise(graph, choices, request)
+
+
+def _check_inputs(network: Network, graph: Any) -> None:
+    """Refuse inputs of another type than the constants were made for."""
+    for name in network.inputs if network.input_type is not None else ():
+        found = result_type(graph.graph[name])
+        if found != network.input_type:
+            raise InputError(
+                f"{network.origin}: its constants are made for inputs of {network.input_type}, but "
+                f"'{shown(name)}' has {found}; set the type of inputs by --input-precision only"
+            )
 
 
 def _labels(network: Network) -> Mapping[str, str]:

@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from gatewright.fixed import FixedType
+
 #: Longest name of a layer, in characters. Files are named after layers.
 MAX_NAME = 128
 
@@ -56,6 +58,8 @@ class Layer:
         weights: Its arrays by name.
         label: The model's own name of the layer if it had to be renamed, else "". Printable text,
             used in messages and to look up settings; never for names of files or in code.
+        types: Types that its weights must have, by hls4ml's names of these. They matter when the
+            network is converted, and are not recorded with it.
     """
 
     name: str
@@ -65,6 +69,7 @@ class Layer:
     training: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
     weights: Arrays = field(default_factory=lambda: MappingProxyType({}))
     label: str = ""
+    types: Mapping[str, FixedType] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class Network:
         name: The network's own name.
         framework: The framework that defines its layers: Keras 2 (tf-keras, QKeras) or Keras 3.
         notes: Lines for the user about the replacements that passes made.
+        input_type: The type of inputs that constants were made for; None if none depends on it.
     """
 
     origin: str
@@ -88,6 +94,7 @@ class Network:
     name: str = "model"
     framework: Framework = "keras2"
     notes: tuple[str, ...] = ()
+    input_type: FixedType | None = None
 
     @property
     def is_quantized(self) -> bool:

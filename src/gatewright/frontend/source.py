@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewright.errors import InputError
+from gatewright.fixed import FixedType
 from gatewright.frontend.messages import shown
 from gatewright.frontend.network import Network
 from gatewright.frontend.readers.fml import SavedGraph, read_fml
@@ -18,9 +19,11 @@ from gatewright.frontend.readers.keras import (
     read_whole,
 )
 from gatewright.frontend.readers.onnx_model import read_onnx
+from gatewright.options import DEFAULT_PRECISION
 from gatewright.system.files import require_file
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_INPUTS = FixedType.parse(DEFAULT_PRECISION)
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,11 @@ class GraphSource:
     graph: Any
 
 
-def load(model: Any, weights: str | Path | None = None) -> Network | SavedGraph | GraphSource:
+def load(
+    model: Any,
+    weights: str | Path | None = None,
+    inputs: FixedType = _INPUTS,
+) -> Network | SavedGraph | GraphSource:
     """Read a model and check it.
 
     Args:
@@ -44,6 +51,7 @@ def load(model: Any, weights: str | Path | None = None) -> Network | SavedGraph 
             `.h5` or `.keras`, the folder of a SavedModel, an architecture `.json`, an `.onnx` or
             hls4ml's `.fml`.
         weights: The `.h5` file of weights if `model` is a `.json`.
+        inputs: Type of the inputs, for which an `.onnx` file's constants may be made.
 
     Returns:
         The network; for a `.fml` file or a ModelGraph, the graph.
@@ -79,7 +87,7 @@ def load(model: Any, weights: str | Path | None = None) -> Network | SavedGraph 
     if suffix == ".fml":
         return read_fml(path)
     if suffix == ".onnx":
-        return read_onnx(path)
+        return read_onnx(path, inputs)
     raise InputError(
         f"{path}: unknown kind of model; known are .h5, .keras, .json with weights, .onnx, .fml, "
         "and folders of SavedModels"

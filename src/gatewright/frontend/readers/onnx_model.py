@@ -3,8 +3,8 @@
 A child process has qonnx simplify the model (`onnx_worker`). What it answers is untrusted: names
 become those of layers only if they are identifiers, numbers are checked by the table of layers as
 those of a Keras file are. `Quant` nodes become QKeras' quantizers, which compute the same: they
-round half to even and saturate. Source of their semantics: the QONNX operators' definitions,
-qonnx/custom_op/general.
+round half to even and saturate. Scales and normalizations that no fixed-point type holds go along
+with a tensor as its `Meaning`, to the next quantizer (`onnx_scales`).
 """
 
 from __future__ import annotations
@@ -13,114 +13,66 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, with_config
-from typing_extensions import TypedDict
 
 from gatewright.errors import InputError, UnsupportedError
+from gatewright.fixed import FixedType
 from gatewright.frontend.messages import shown
-from gatewright.frontend.network import Network, is_name
+from gatewright.frontend.network import Layer, Network, is_name
+from gatewright.frontend.precision import exact_type
 from gatewright.frontend.readers.architecture import read_outline
 from gatewright.frontend.readers.archive import MAX_BYTES
 from gatewright.frontend.readers.flatten import flatten
 from gatewright.frontend.readers.hdf5 import Hdf5, read_in_child
+from gatewright.frontend.readers.onnx_graph import Constant, Graph, Node, Values
+from gatewright.frontend.readers.onnx_quantizers import Grid, grid, settle
+from gatewright.frontend.readers.onnx_scales import (
+    PLAIN,
+    Meaning,
+    NoAffine,
+    Steps,
+    affine_steps,
+    weighted,
+)
 from gatewright.frontend.readers.weights import with_weights
-from gatewright.parsing.typed import decode
 from gatewright.system.files import opened
 
 _WORKER = Path(__file__).with_name("onnx_worker.py")
 #: Seconds for qonnx and the ONNX runtime to start and to fold constants on a busy machine.
 _SECONDS = 120.0
 
-#: Activations that Keras has under another name, by operator.
-_ACTIVATIONS = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus"}
+#: Bits of a constant up to which a type is made for it as it is.
+_SHORT = 16
+#: Activations that Keras has under another name, by operator; looked up in tables.
+_ACTIVATIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus"}
 #: Operators of two tensors, by operator.
 _MERGES = {"Add": "Add", "Sub": "Subtract", "Mul": "Multiply", "Max": "Maximum", "Min": "Minimum"}
 #: Operators that only give elements another shape.
 _RESHAPES = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
 #: What to do about an operator that has no layer.
 _ADVICE = {
-    "Trunc": "hls4ml has no truncation that keeps its input's scale; export a Quant in its place",
     "QuantizeLinear": "QDQ graphs are not read; export from Brevitas with export_qonnx",
     "DequantizeLinear": "QDQ graphs are not read; export from Brevitas with export_qonnx",
     "FloatQuant": "minifloats have no fixed-point type",
 }
 
-Values = NDArray[Any]
-Quantizer = dict[str, Any]
 
-
-@with_config(ConfigDict(extra="forbid"))
-class _NodeText(TypedDict):
-    op: str
-    last: bool
-    name: str
-    inputs: list[str]
-    outputs: list[str]
-    attributes: dict[str, int | float | str | list[int | float]]
-
-
-@with_config(ConfigDict(extra="forbid"))
-class _GraphText(TypedDict):
-    inputs: list[str]
-    outputs: list[str]
-    nodes: list[_NodeText]
-    shapes: dict[str, list[int]]
-
-
-@dataclass(frozen=True)
-class _Constant:
-    """A constant tensor: its values as they are used, and the quantizer that they went through."""
-
-    values: Values
-    quantizer: Quantizer | None = None
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """The values that a quantizer rounds to.
-
-    Attributes:
-        scales: The step, for each channel or for all, in the shape of the node's constant.
-        bits: The width of the number of steps.
-        signed: Whether that may be negative.
-        narrow: Whether its least value is the negative of its greatest.
-    """
-
-    scales: Values
-    bits: int
-    signed: bool
-    narrow: bool
-
-    @property
-    def finest(self) -> int:
-        """Fractional bits of the smallest step."""
-        return int(1 - np.frexp(self.scales)[1].min())
-
-
-def _signed_or_not(bits: int, frac: int, *, signed: bool, narrow: bool) -> Quantizer:
-    """`quantized_bits` with this width, and with this number of fractional bits."""
-    config = {
-        "bits": bits,
-        "integer": bits - signed - frac,
-        "symmetric": narrow,
-        "keep_negative": signed,
-        "alpha": 1.0,
-    }
-    return {"class_name": "quantized_bits", "config": config}
-
-
-def read_onnx(path: Path) -> Network:
+def read_onnx(path: Path, inputs: FixedType) -> Network:
     """Read an ONNX file.
+
+    Args:
+        path: The file.
+        inputs: Type of its inputs, on which the constants of first quantizers may depend.
 
     Raises:
         InputError: if it is damaged, too large, or refers to other files.
         UnsupportedError: if an operator has no layer that computes the same.
     """
-    return _Builder(str(path), _answer(path, [])).network()
+    return _Builder(Graph(str(path), _answer(path, [])), inputs).network()
 
 
 def execute(path: Path, inputs: Sequence[NDArray[Any]]) -> tuple[list[Values], str]:
@@ -171,78 +123,96 @@ class _Builder:
     """Makes layers of nodes, each in the form of Keras' own files.
 
     Args:
-        origin: The model's name in messages.
-        found: The worker's answer.
+        graph: The model.
+        inputs: Type of its inputs.
     """
 
-    def __init__(self, origin: str, found: Hdf5) -> None:
-        self.origin = origin
-        try:
-            self.graph = decode(_GraphText, found.attributes["graph"])
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{origin}: not a readable ONNX model ({shown(error)})") from None
-        self.constants = {name: _Constant(values) for name, values in found.arrays.items()}
+    def __init__(self, graph: Graph, inputs: FixedType) -> None:
+        self.graph, self.inputs = graph, inputs
         self.layers: list[dict[str, Any]] = []
         self.weights: dict[tuple[str, ...], dict[str, Values]] = {}
-        self.made: dict[str, str] = {}  # names of layers by tensor
-        self.readers: dict[str, list[_NodeText]] = {}
-        self.writers = {name: node for node in self.graph["nodes"] for name in node["outputs"]}
-        for node in self.graph["nodes"]:
-            for name in node["inputs"]:
-                self.readers.setdefault(name, []).append(node)
+        self.types: dict[str, dict[str, FixedType]] = {}
+        self.notes: list[str] = []
+        # By tensor: the layer that makes its numbers, what they mean and what they can be, the
+        # layer that makes its values if these differ, and the node that a scale is of.
+        self.made: dict[str, str] = {}
+        self.meanings: dict[str, Meaning] = {}
+        self.steps: dict[str, Steps] = {}
+        self.scaled: dict[str, str] = {}
+        self.scaling: dict[str, str] = {}
         self.merged: set[str] = set()  # names of nodes that are part of the layer before
 
     def network(self) -> Network:
         """The network of the whole graph."""
-        for name in self.graph["inputs"]:
-            shape = [None, *self.graph["shapes"][name][1:]]
+        graph = self.graph
+        settle(graph)
+        for name in graph.inputs:
+            shape = [None, *graph.shape(name)[1:]]
             self._layer("InputLayer", self._named(name), {"batch_input_shape": shape}, [], name)
-        for node in self.graph["nodes"]:
-            if node["name"] in self.merged:
+            least, most = (np.array([each]) for each in (self.inputs.min, self.inputs.max))
+            self.steps[name] = Steps(least, most, self.inputs.frac)
+        for node in graph.nodes:
+            if node["name"] in self.merged or node["outputs"][0] in graph.constants:
                 continue
             try:
                 self._node(node)
             except (IndexError, KeyError, TypeError, ValueError) as error:
-                self._refuse(node, f"is not as its operator is defined ({shown(error)})")
-        ends = [self._source(name, None) for name in self.graph["outputs"]]
+                graph.refuse(node, f"is not as its operator is defined ({shown(error)})")
+        ends = [self._end(name) for name in graph.outputs]
         config = {
             "name": "model",
             "layers": self.layers,
-            "input_layers": [[self.made[name], 0, 0] for name in self.graph["inputs"]],
+            "input_layers": [[self.made[name], 0, 0] for name in graph.inputs],
             "output_layers": [[name, 0, 0] for name in ends],
         }
         architecture = {"class_name": "Functional", "config": config}
-        flat = flatten(read_outline(self.origin, architecture))
-        network = with_weights(flat, self.weights, self.origin)
-        images = [name for name in self.graph["inputs"][:1] if len(self._shape(name)) > 2]
-        if not images:
-            return network
-        note = f"{', '.join(map(shown, images))}: samples have their channels last, as the ports do"
-        return replace(network, notes=(*network.notes, note))
+        flat = flatten(read_outline(graph.origin, architecture))
+        network = with_weights(flat, self.weights, graph.origin)
+        images = [name for name in graph.inputs[:1] if len(graph.shape(name)) > 2]
+        if images:
+            which = ", ".join(map(shown, images))
+            self.notes.append(f"{which}: samples have their channels last, as the ports do")
+        layers = tuple(self._typed(layer) for layer in network.layers)
+        notes = (*network.notes, *self.notes)
+        return replace(
+            network,
+            layers=layers,
+            notes=notes,
+            input_type=self.inputs if self.types else None,
+        )
+
+    def _typed(self, layer: Layer) -> Layer:
+        return replace(layer, types=MappingProxyType(self.types.get(layer.name, {})))
+
+    def _end(self, name: str) -> str:
+        writer = self.graph.writers.get(name)
+        if writer is None:
+            raise UnsupportedError(f"{self.graph.origin}: '{shown(name)}' is made by no layer")
+        return self._plain(name, writer, rounds=True)
 
     # Nodes
 
-    def _node(self, node: _NodeText) -> None:
+    def _node(self, node: Node) -> None:
         op = node["op"]
-        if op in ("Quant", "BipolarQuant") and node["inputs"][0] in self.constants:
-            self.constants[node["outputs"][0]] = self._quantized(node)
-        elif op in ("Identity", "Dropout"):
-            self.made[node["outputs"][0]] = self._source(node["inputs"][0], node)
+        if op in ("Identity", "Dropout"):
+            self._pass(node, self._meaning(node["inputs"][0]))
         elif op in _RESHAPES:
-            target = self._shape(node["outputs"][0])[1:]
-            self._simple(node, "Reshape", {"target_shape": target})
+            target = self.graph.shape(node["outputs"][0])[1:]
+            self._rearranged(node, "Reshape", {"target_shape": target})
         elif op in _ACTIVATIONS:
-            self._activation(node)
+            self._by_table(node, _ACTIVATIONS[op])
         elif (make := self._makers().get(op)) is not None:
             make(node)
         else:
             advice = f": {_ADVICE[op]}" if op in _ADVICE else ""
-            self._refuse(node, f"operator {shown(op)} has no layer{advice}")
+            self.graph.refuse(node, f"operator {shown(op)} has no layer{advice}")
 
-    def _makers(self) -> dict[str, Callable[[_NodeText], None]]:
+    def _makers(self) -> dict[str, Callable[[Node], None]]:
         return {
             "Quant": self._quantization,
             "BipolarQuant": self._quantization,
+            "Trunc": self._quantization,
+            "Relu": self._relu,
             "MatMul": self._dense,
             "Conv": self._convolution,
             "BatchNormalization": self._normalization,
@@ -256,333 +226,511 @@ class _Builder:
             **dict.fromkeys((*_MERGES, "Div"), self._elementwise),
         }
 
-    def _quantization(self, node: _NodeText) -> None:
-        quantizer = self._quantizer(node)
-        self._simple(node, "QActivation", {"activation": quantizer})
+    # Quantizers
 
-    def _activation(self, node: _NodeText) -> None:
-        """An activation; a ReLU before an unsigned quantizer is part of that."""
-        readers = self.readers.get(node["outputs"][0], [])
-        after = readers[0] if len(readers) == 1 and not self._leaves(node) else None
-        unsigned = after and after["op"] == "Quant" and not after["attributes"].get("signed")
-        if node["op"] == "Relu" and unsigned:
-            self.made[node["outputs"][0]] = self._source(node["inputs"][0], node)
+    def _quantization(self, node: Node) -> None:
+        name, to = node["inputs"][0], grid(self.graph, node)
+        meaning, steps = self._meaning(name), self.steps.get(name)
+        typed = to.has_type and to.scales.size == 1
+        if typed and not meaning.of_quantizer and (_is_short(meaning) or steps is None):
+            source = self._plain(name, node)
+            self._quantized(node, to, source, self._named(node["name"]), whole=False)
         else:
-            self._simple(node, "Activation", {"activation": _ACTIVATIONS[node["op"]]})
+            self._by_steps(node, to, meaning, steps)
 
-    def _dense(self, node: _NodeText) -> None:
-        kernel = self._constant(node, 1, "the second factor")
-        if kernel.values.ndim != 2:
-            self._refuse(node, "the second factor must be a matrix")
-        units = int(kernel.values.shape[1])
-        self._weighted(node, "Dense", {"units": units}, kernel, {"kernel": kernel.values}, units)
+    def _quantized(self, node: Node, to: Grid, source: str, layer: str, *, whole: bool) -> None:
+        """The layer of a quantizer; its numbers are whole, or times the quantizer's scale."""
+        output = node["outputs"][0]
+        quantizer = to.quantizer(whole=whole)
+        self._layer("QActivation", layer, {"activation": quantizer}, [source], output)
+        low, high = (-1, 1) if to.bipolar else to.limits
+        self.steps[output] = Steps(np.array([low]), np.array([high]), 0 if whole else to.finest)
+        if whole:
+            scales = _by_channel(to.scales)
+            self.meanings[output] = Meaning(scales, -to.zero * scales, of_quantizer=True)
 
-    def _convolution(self, node: _NodeText) -> None:
-        weights = self._constant(node, 1, "the kernel")
-        values, group = weights.values, self._integer(node, "group", 1)
-        arrays: dict[str, Values]
+    def _by_steps(self, node: Node, to: Grid, meaning: Meaning, steps: Steps | None) -> None:
+        """A quantizer behind scales that no type holds: constants that have its steps."""
+        if steps is None:
+            self.graph.refuse(
+                node,
+                "its scale, or one before it, is no power of two, and what it reads has no known "
+                "range; put a Quant before, too",
+            )
+        scales = _by_channel(to.scales)
+        values = [
+            (meaning.unit * each * 2.0**-steps.frac + meaning.offset) / scales
+            for each in (steps.low, steps.high)
+        ]
+        to = to.fitted(np.concatenate([np.atleast_1d(each) for each in values]))
+        try:
+            found = affine_steps(meaning, steps, to.step, scales, to.limits, to.gain)
+        except NoAffine as error:
+            self.graph.refuse(node, f"its scales can't be folded exactly: {error}")
+        whole = not (to.has_type and to.scales.size == 1)
+        scale, offset = found.scale, found.offset
+        if to.bipolar:
+            offset = offset - 0.5  # its steps are where the sign changes
+        elif not whole:
+            scale, offset = (np.ldexp(each, -to.finest) for each in (scale, offset))
+        if found.near:
+            self.notes.append(
+                f"node '{shown(node['name'])}': values come so near to its rounding limits that "
+                "float32 may round them the other way"
+            )
+        name = self._named(node["name"])
+        source = self._source(node["inputs"][0], node)
+        affine = f"{name}_scale"
+        self._affine(affine, source, affine, scale, offset, self.graph.shape(node["outputs"][0]))
+        self.types[affine] = {
+            what: self._type(node, values) for what, values in (("scale", scale), ("bias", offset))
+        }
+        self._quantized(node, to, affine, name, whole=whole)
+
+    def _type(self, node: Node, values: Values) -> FixedType:
+        to = exact_type(values) if values.any() else FixedType(1, 1, signed=False)
+        if to is None:
+            self.graph.refuse(node, "its scales can't be folded exactly: they are too small")
+        return to
+
+    # Weighted sums
+
+    def _dense(self, node: Node) -> None:
+        constant = self.graph.constant(node, 1, "the second factor")
+        values = constant.values
+        if values.ndim != 2:
+            self.graph.refuse(node, "the second factor must be a matrix")
+        config = {"units": int(values.shape[1])}
+        self._weighted(node, _Kernel("Dense", config, constant, "kernel", values, values, axis=1))
+
+    def _convolution(self, node: Node) -> None:
+        graph = self.graph
+        constant = graph.constant(node, 1, "the kernel")
+        values, group = constant.values, graph.integer(node, "group", 1)
         axes = values.ndim - 2
         if not node["last"] or axes not in (1, 2):
-            self._refuse(node, "convolutions have one or two axes")
-        channels = self._shape(node["inputs"][0])[-1]
+            graph.refuse(node, "convolutions have one or two axes")
+        channels, filters = graph.shape(node["inputs"][0])[-1], int(values.shape[0])
         config: dict[str, Any] = {
             "kernel_size": list(values.shape[1:-1]),
-            "strides": self._integers(node, "strides", axes, 1),
-            "dilation_rate": self._integers(node, "dilations", axes, 1),
+            "strides": graph.integers(node, "strides", axes, 1),
+            "dilation_rate": graph.integers(node, "dilations", axes, 1),
             "padding": "valid",
         }
-        source = self._padded(node, axes)
-        filters = int(values.shape[0])
         if group == channels and group > 1:
             depth = filters // channels
-            kernel = values.reshape(channels, depth, *values.shape[1:-1])
-            order = (*range(2, 2 + axes), 0, 1)
-            arrays = {"depthwise_kernel": kernel.transpose(order)}
+            shaped = values.reshape(channels, depth, *values.shape[1:-1])
+            array = shaped.transpose(*range(2, 2 + axes), 0, 1)
+            kind, name = f"DepthwiseConv{axes}D", "depthwise_kernel"
             config |= {"depth_multiplier": depth}
-            kind = f"DepthwiseConv{axes}D"
         else:
-            arrays = {"kernel": values.transpose(*range(1, axes + 2), 0)}
+            array = values.transpose(*range(1, axes + 2), 0)
+            kind, name = f"Conv{axes}D", "kernel"
             config |= {"filters": filters, "groups": group}
-            kind = f"Conv{axes}D"
-        self._weighted(node, kind, config, weights, arrays, filters, source)
+        matrix = values.reshape(filters, -1).T
+        self._weighted(node, _Kernel(kind, config, constant, name, array, matrix, axis=0))
 
-    def _weighted(
-        self,
-        node: _NodeText,
-        kind: str,
-        config: dict[str, Any],
-        kernel: _Constant,
-        arrays: dict[str, Values],
-        units: int,
-        source: str | None = None,
-    ) -> None:
+    def _weighted(self, node: Node, kernel: _Kernel) -> None:
         """A layer with a kernel, and with the bias that the node after it adds."""
-        bias, output = self._bias(node, units)
-        quantized = kernel.quantizer is not None and kind != "DepthwiseConv1D"
-        which = "depthwise" if "depthwise_kernel" in arrays else "kernel"
-        if quantized:
+        meaning, source, steps = self._summed(node, kernel)
+        axes = kernel.constant.values.ndim - 2
+        if axes and any(self.graph.integers(node, "pads", 2 * axes, 0)):
+            if meaning.offset.any():
+                self.graph.refuse(
+                    node, "it pads what has a zero point; put a Quant without one before"
+                )
+            source = self._padded(node, source, axes)
+            steps = steps and steps.with_zero
+        sums = kernel.sums(steps)
+        depth = kernel.units // max(meaning.unit.size, meaning.offset.size)
+        units, offsets = (
+            np.repeat(each, depth) if each.size > 1 else each
+            for each in (meaning.unit, meaning.offset)
+        )
+        step = self._step(node, kernel)
+        totals = kernel.matrix.astype(np.float64).sum(axis=0)
+        result = Meaning(
+            units * step,
+            offsets * step * totals if offsets.any() else np.zeros(1),
+            meaning.of_quantizer or kernel.constant.unit is not None,
+        )
+        bias, output = self._bias(node, kernel.units, result, sums)
+        quantizer = kernel.constant.quantizer
+        config, kind = dict(kernel.config), kernel.kind
+        if quantizer is not None and kind != "DepthwiseConv1D":
             kind = f"Q{kind}"
-            config |= {f"{which}_quantizer": kernel.quantizer}
+            config[f"{kernel.name.removesuffix('_kernel')}_quantizer"] = quantizer
             if bias is not None:
-                config |= {"bias_quantizer": bias.quantizer}
+                config["bias_quantizer"] = bias.quantizer
+        arrays = {kernel.name: kernel.array}
         if bias is not None:
-            arrays = arrays | {"bias": bias.values.reshape(-1)}
-        config |= {"use_bias": bias is not None}
-        sources = [source or self._source(node["inputs"][0], node)]
-        self._layer(kind, self._named(node["name"]), config, sources, output, arrays)
+            arrays["bias"] = bias.values.reshape(-1)
+            sums = sums and _with_bias(sums, bias)
+        config["use_bias"] = bias is not None
+        self._layer(kind, self._named(node["name"]), config, [source], output, arrays)
+        self._means(output, result, sums)
 
-    def _bias(self, node: _NodeText, units: int) -> tuple[_Constant | None, str]:
-        """What the only reader adds to each unit's results, if that is so; and the tensor then."""
+    def _summed(self, node: Node, kernel: _Kernel) -> tuple[Meaning, str, Steps | None]:
+        """What a weighted sum reads: the meaning of its numbers, their layer, and their range."""
+        name = node["inputs"][0]
+        meaning = self._meaning(name)
+        if not meaning.of_quantizer:  # a normalization before it is a layer of its own
+            steps = self.steps.get(name) if meaning.is_plain else None
+            return PLAIN, self._plain(name, node), steps
+        if kernel.constant.quantizer is None:
+            self.graph.refuse(
+                node, "its weights have no quantizer, and its input's scale is no power of two"
+            )
+        if not (meaning.is_uniform or kernel.name == "depthwise_kernel"):
+            self.graph.refuse(
+                node, "it sums up channels with different scales; put a Quant with one before"
+            )
+        return meaning, self._source(name, node), self.steps.get(name)
+
+    def _step(self, node: Node, kernel: _Kernel) -> Values:
+        """What a step of each result's weights stands for."""
+        unit = kernel.constant.unit
+        if unit is None:
+            return np.ones(1)
+        whole = np.ones(kernel.constant.values.shape) * unit
+        first = np.moveaxis(whole, kernel.axis, 0).reshape(kernel.units, -1)
+        if (first != first[:, :1]).any():
+            self.graph.refuse(node, "the scales of its weights differ within a sum")
+        return first[:, 0] if unit.size > 1 else first[:1, 0]
+
+    def _bias(
+        self, node: Node, units: int, result: Meaning, sums: Steps | None
+    ) -> tuple[Constant | None, str]:
+        """What the only reader adds to each unit's results, if that is so; and the tensor then.
+
+        A bias that no short type holds is an offset of the results' meaning instead.
+        """
         output = node["outputs"][0]
-        readers = self.readers.get(output, [])
-        if len(readers) != 1 or readers[0]["op"] != "Add" or self._leaves(node):
+        after = self.graph.only_reader(node)
+        if after is None or after["op"] != "Add" or not result.is_plain:
             return None, output
-        others = [name for name in readers[0]["inputs"] if name != output]
-        bias = self._settled(others[0]) if len(others) == 1 else None
+        others = [name for name in after["inputs"] if name != output]
+        bias = self.graph.constants.get(others[0]) if len(others) == 1 else None
         if bias is None or bias.values.size != units or bias.values.shape[-1:] != (units,):
             return None, output
-        self.merged.add(readers[0]["name"])
-        return bias, readers[0]["outputs"][0]
+        if bias.unit is not None or (sums is not None and not _has_short_type(bias.values)):
+            return None, output
+        self.merged.add(after["name"])
+        return bias, after["outputs"][0]
 
-    def _normalization(self, node: _NodeText) -> None:
-        if not node["last"] and len(self._shape(node["inputs"][0])) > 2:
-            self._refuse(node, "normalizes an axis that is not the last one")
-        names = ("gamma", "beta", "moving_mean", "moving_variance")
-        arrays = {
-            name: self._constant(node, index, name).values.reshape(-1)
-            for index, name in enumerate(names, 1)
-        }
-        epsilon = node["attributes"].get("epsilon", 1e-5)
-        self._simple(node, "BatchNormalization", {"axis": [-1], "epsilon": epsilon}, arrays)
+    # Scales and offsets of channels
 
-    def _affine(self, node: _NodeText, gamma: Values, beta: Values) -> None:
-        """A scale and an offset for each channel, as a normalization that changes nothing else."""
-        channels = self._shape(node["outputs"][0])[-1]
-        arrays = {
-            "gamma": gamma,
-            "beta": beta,
-            "moving_mean": np.zeros(1),
-            "moving_variance": np.ones(1),
-        }
-        arrays = {
-            name: np.ascontiguousarray(np.broadcast_to(each.reshape(-1), (channels,)), np.float32)
-            for name, each in arrays.items()
-        }
-        config = {"axis": [-1], "epsilon": 0.0}
-        self._simple(node, "BatchNormalization", config, arrays)
+    def _normalization(self, node: Node) -> None:
+        if not node["last"] and len(self.graph.shape(node["inputs"][0])) > 2:
+            self.graph.refuse(node, "normalizes an axis that is not the last one")
+        gamma, beta, mean, variance = (
+            self.graph.constant(node, index, name).real.reshape(-1)
+            for index, name in enumerate(("gamma", "beta", "mean", "variance"), 1)
+        )
+        scale = gamma / np.sqrt(variance + self.graph.real_number(node, "epsilon", 1e-5))
+        meaning = self._meaning(node["inputs"][0]).times(scale).plus(beta - mean * scale)
+        self._scaled(node, node["inputs"][0], meaning)
 
-    def _elementwise(self, node: _NodeText) -> None:
+    def _elementwise(self, node: Node) -> None:
         """An operator of two tensors, or of a tensor and a constant of each channel."""
-        op = node["op"]
-        settled = [self._settled(name) for name in node["inputs"]]
-        if not any(settled) and op in _MERGES:
-            shapes = [self._shape(name) for name in node["inputs"]]
-            if any(shape != shapes[0] for shape in shapes):
-                self._refuse(node, "its inputs must have the same shape")
-            self._simple(node, _MERGES[op])
+        op, constants = node["op"], self.graph.constants
+        if not any(name in constants for name in node["inputs"]) and op in _MERGES:
+            self._merge(node)
             return
-        constant = next((each for each in settled if each is not None), None)
-        channels = self._shape(node["outputs"][0])[-1]
-        second = len(settled) == 2 and settled[0] is None
-        if constant is None or op in ("Max", "Min") or not (second or op in ("Add", "Mul")):
-            self._refuse(node, f"operator {op} has no layer for these inputs")
-        values = constant.values.astype(np.float32)
+        which = [name in constants for name in node["inputs"]]
+        if sum(which) != 1 or len(which) != 2 or op in ("Max", "Min") or (op == "Div" and which[0]):
+            self.graph.refuse(node, f"operator {op} has no layer for these inputs")
+        constant = constants[node["inputs"][which.index(True)]]
+        name = node["inputs"][which.index(False)]
+        values = constant.real
+        channels = self.graph.shape(node["outputs"][0])[-1]
         if values.size != 1 and (values.size != channels or values.shape[-1] != channels):
-            self._refuse(node, "its constant must be a number, or one for each channel")
-        zero, one = np.zeros(1, np.float32), np.ones(1, np.float32)
-        scales = {"Mul": values, "Div": 1 / values if op == "Div" else one}
-        offsets = {"Add": values, "Sub": -values}
-        if op == "Div" and not np.array_equal(np.frexp(values)[0] ** 2, np.full_like(values, 0.25)):
-            self._refuse(node, "divides by a number that is no power of two")
-        self._affine(node, scales.get(op, one), offsets.get(op, zero))
+            self.graph.refuse(node, "its constant must be a number, or one for each channel")
+        values, meaning = values.reshape(-1), self._meaning(name)
+        if op == "Add":
+            meaning = meaning.plus(values)
+        elif op == "Sub":
+            meaning = meaning.times(-np.ones(1)).plus(values) if which[0] else meaning.plus(-values)
+        elif op == "Mul":
+            meaning = meaning.times(values)
+        else:
+            if not values.all():
+                self.graph.refuse(node, "divides by 0")
+            of_two = bool((np.abs(np.frexp(values)[0]) == 0.5).all())
+            meaning = meaning.times(1 / values, of_quantizer=not of_two)
+        self._scaled(node, name, meaning)
 
-    def _pooling(self, node: _NodeText) -> None:
-        shape = self._shape(node["inputs"][0])
+    def _scaled(self, node: Node, name: str, meaning: Meaning) -> None:
+        """A tensor whose values are those of another, scaled and moved."""
+        self._pass(node, meaning, name)
+        self.scaling[node["outputs"][0]] = node["name"]
+
+    def _merge(self, node: Node) -> None:
+        """An operator of two tensors. Units are kept where both have the same."""
+        graph, (first, second) = self.graph, node["inputs"]
+        if graph.shape(first) != graph.shape(second):
+            graph.refuse(node, "its inputs must have the same shape")
+        meanings = [self._meaning(name) for name in (first, second)]
+        adds = node["op"] in ("Add", "Sub")
+        alike = np.array_equal(meanings[0].unit, meanings[1].unit) and node["op"] != "Mul"
+        alike = alike and (adds or meanings[0].same_as(meanings[1]))
+        if not adds and (meanings[0].unit < 0).any():
+            alike = False
+        of_quantizer = any(each.of_quantizer for each in meanings)
+        if not (alike and of_quantizer):
+            sources = [self._plain(name, node) for name in (first, second)]
+            plain = all(each.is_plain for each in meanings)
+            result, steps = PLAIN, self._merged_steps(node) if plain else None
+        else:
+            sources, steps = [self._source(name, node) for name in (first, second)], None
+            sign = -1 if node["op"] == "Sub" else 1
+            offset = meanings[0].offset + sign * meanings[1].offset if adds else meanings[0].offset
+            result = Meaning(meanings[0].unit, offset, of_quantizer)
+            steps = self._merged_steps(node)
+        output = node["outputs"][0]
+        self._layer(_MERGES[node["op"]], self._named(node["name"]), {}, sources, output)
+        self._means(output, result, steps)
+
+    def _merged_steps(self, node: Node) -> Steps | None:
+        """The numbers that an operator of two tensors gives; None if that isn't known."""
+        known = [self.steps.get(name) for name in node["inputs"]]
+        if known[0] is None or known[1] is None or node["op"] == "Mul":
+            return None
+        frac = max(known[0].frac, known[1].frac)
+        a, b = known[0].at(frac), known[1].at(frac)
+        match node["op"]:
+            case "Add":
+                return Steps(a.low + b.low, a.high + b.high, frac)
+            case "Sub":
+                return Steps(a.low - b.high, a.high - b.low, frac)
+            case "Max":
+                return Steps(np.maximum(a.low, b.low), np.maximum(a.high, b.high), frac)
+        return Steps(np.minimum(a.low, b.low), np.minimum(a.high, b.high), frac)
+
+    # Activations
+
+    def _relu(self, node: Node) -> None:
+        """A ReLU; before an unsigned quantizer it is part of that."""
+        name, after = node["inputs"][0], self.graph.only_reader(node)
+        meaning, steps = self._meaning(name), self.steps.get(name)
+        unsigned = after is not None and after["op"] == "Quant"
+        if after is not None and unsigned and not after["attributes"].get("signed"):
+            to = grid(self.graph, after)
+            if not to.zero:
+                self._pass(node, meaning)
+                return
+        config = {"activation": "relu"}
+        positive = steps and Steps(np.maximum(steps.low, 0), np.maximum(steps.high, 0), steps.frac)
+        if meaning.of_quantizer and not meaning.offset.any() and (meaning.unit > 0).all():
+            self._simple(node, "Activation", config, [self._source(name, node)], meaning, positive)
+        else:
+            steps = positive if meaning.is_plain else None
+            self._simple(node, "Activation", config, [self._plain(name, node)], PLAIN, steps)
+
+    def _leaky_relu(self, node: Node) -> None:
+        name = node["inputs"][0]
+        config = {"alpha": node["attributes"].get("alpha", 0.01)}
+        self._simple(node, "LeakyReLU", config, [self._plain(name, node)])
+
+    def _by_table(self, node: Node, activation: str) -> None:
+        """A function that hardware looks up: its input's scale may be rounded as the table is."""
+        source = self._plain(node["inputs"][0], node, rounds=True)
+        self._simple(node, "Activation", {"activation": activation}, [source])
+
+    def _softmax(self, node: Node) -> None:
+        rank = len(self.graph.shape(node["inputs"][0]))
+        if self.graph.integer(node, "axis", -1, least=-rank) not in (-1, rank - 1):
+            self.graph.refuse(node, "Softmax must be along the last axis")
+        self._by_table(node, "softmax")
+
+    # Windows
+
+    def _pooling(self, node: Node) -> None:
+        graph, name = self.graph, node["inputs"][0]
+        shape = graph.shape(name)
         axes = len(shape) - 2
         if axes not in (1, 2):
-            self._refuse(node, "pooling has one or two axes")
-        if any(self._integers(node, "pads", 2 * axes, 0)) or self._integer(node, "ceil_mode", 0):
-            self._refuse(node, "pooling with pads or ceil_mode has no layer")
-        if any(each != 1 for each in self._integers(node, "dilations", axes, 1)):
-            self._refuse(node, "pooling with dilation has no layer")
-        which = "Max" if node["op"] == "MaxPool" else "Average"
+            graph.refuse(node, "pooling has one or two axes")
+        if any(each != 1 for each in graph.integers(node, "dilations", axes, 1)):
+            graph.refuse(node, "pooling with dilation has no layer")
+        size = graph.integers(node, "kernel_shape", axes, 1)
+        strides = graph.integers(node, "strides", axes, 1)
+        pads = graph.integers(node, "pads", 2 * axes, 0)
+        image = shape[1:-1] if node["last"] else shape[2:]
+        lengths = [n + pads[i] + pads[i + axes] for i, n in enumerate(image)]
+        rest = [(n - k) % stride for n, k, stride in zip(lengths, size, strides, strict=True)]
+        if graph.integer(node, "ceil_mode", 0) and any(rest):
+            graph.refuse(node, "pooling with ceil_mode has no layer where windows leave the image")
+        greatest = node["op"] == "MaxPool"
+        pads_count = bool(node["attributes"].get("count_include_pad"))
+        meaning, steps = self._meaning(name), self.steps.get(name)
+        kept = meaning.of_quantizer and (not greatest or bool((meaning.unit > 0).all()))
+        source = self._source(name, node) if kept else self._plain(name, node)
+        if not kept:
+            meaning, steps = PLAIN, steps if meaning.is_plain else None
+        if any(pads):
+            # Zeros around the image are as good as none where nothing is less than they are.
+            zeros = pads_count if not greatest else steps is not None and (steps.low >= 0).all()
+            if not zeros or not node["last"] or meaning.offset.any():
+                graph.refuse(
+                    node,
+                    "pooling with pads has a layer for maxima of numbers of at least 0, and for "
+                    "means that count the pads",
+                )
+            source = self._padded(node, source, axes)
         config = {
-            "pool_size": self._integers(node, "kernel_shape", axes, 1),
-            "strides": self._integers(node, "strides", axes, 1),
+            "pool_size": size,
+            "strides": strides,
             "data_format": "channels_last" if node["last"] else "channels_first",
         }
-        self._simple(node, f"{which}Pooling{axes}D", config)
+        kind = f"{'Max' if greatest else 'Average'}Pooling{axes}D"
+        pooled = steps if greatest else _mean(steps, int(np.prod(size)))
+        self._simple(node, kind, config, [source], meaning, pooled)
 
-    def _global_pooling(self, node: _NodeText) -> None:
-        axes = len(self._shape(node["inputs"][0])) - 2
+    def _global_pooling(self, node: Node) -> None:
+        name = node["inputs"][0]
+        shape = self.graph.shape(name)
+        axes = len(shape) - 2
         if axes not in (1, 2):
-            self._refuse(node, "pooling has one or two axes")
+            self.graph.refuse(node, "pooling has one or two axes")
         config = {"data_format": "channels_first", "keepdims": True}
-        self._simple(node, f"GlobalAveragePooling{axes}D", config)
+        meaning, steps = self._meaning(name), self.steps.get(name)
+        kept = meaning.of_quantizer and meaning.is_uniform
+        source = self._source(name, node) if kept else self._plain(name, node)
+        if not kept:
+            meaning, steps = PLAIN, steps if meaning.is_plain else None
+        pooled = _mean(steps and steps.uniform, int(np.prod(shape[2:])))
+        self._simple(node, f"GlobalAveragePooling{axes}D", config, [source], meaning, pooled)
 
-    def _softmax(self, node: _NodeText) -> None:
-        rank = len(self._shape(node["inputs"][0]))
-        if self._integer(node, "axis", -1, least=-rank) not in (-1, rank - 1):
-            self._refuse(node, "Softmax must be along the last axis")
-        self._simple(node, "Activation", {"activation": "softmax"})
-
-    def _leaky_relu(self, node: _NodeText) -> None:
-        self._simple(node, "LeakyReLU", {"alpha": node["attributes"].get("alpha", 0.01)})
-
-    def _transpose(self, node: _NodeText) -> None:
-        order = self._integers(node, "perm", len(self._shape(node["inputs"][0])), 0)
-        if not order or order[0] != 0:
-            self._refuse(node, "moves the batch")
-        self._simple(node, "Permute", {"dims": order[1:]})
-
-    def _concatenation(self, node: _NodeText) -> None:
-        rank = len(self._shape(node["inputs"][0]))
-        axis = self._integer(node, "axis", 1, least=-rank)
-        if axis % rank == 0:
-            self._refuse(node, "joins batches")
-        self._simple(node, "Concatenate", {"axis": axis})
-
-    def _padded(self, node: _NodeText, axes: int) -> str:
-        """The source of a convolution, with zeros around it if it has pads."""
-        source = self._source(node["inputs"][0], node)
-        pads = self._integers(node, "pads", 2 * axes, 0)
-        if not any(pads):
-            return source
+    def _padded(self, node: Node, source: str, axes: int) -> str:
+        """A layer with zeros around what a node reads."""
+        pads = self.graph.integers(node, "pads", 2 * axes, 0)
         sides = [[pads[axis], pads[axis + axes]] for axis in range(axes)]
         name = f"{self._named(node['name'])}_pad"
         config = {"padding": sides if axes == 2 else sides[0]}
         self._layer(f"ZeroPadding{axes}D", name, config, [source], name)
         return name
 
-    # Quantizers
+    # Shapes
 
-    def _quantizer(self, node: _NodeText) -> Quantizer:
-        """QKeras' quantizer of activations that computes what a node does."""
-        grid = self._grid(node)
-        if grid.scales.size != 1:
-            self._refuse(node, "its scale differs from channel to channel, which has no type")
-        scale = float(grid.scales.reshape(-1)[0])
-        if node["op"] == "BipolarQuant":
-            return {"class_name": "binary", "config": {"alpha": scale}}
-        if not grid.signed:
-            config = {"bits": grid.bits, "integer": grid.bits - grid.finest}
-            return {"class_name": "quantized_relu", "config": config}
-        return _signed_or_not(grid.bits, grid.finest, signed=True, narrow=grid.narrow)
+    def _transpose(self, node: Node) -> None:
+        order = self.graph.integers(node, "perm", len(self.graph.shape(node["inputs"][0])), 0)
+        if not order or order[0] != 0:
+            self.graph.refuse(node, "moves the batch")
+        self._rearranged(node, "Permute", {"dims": order[1:]})
 
-    def _grid(self, node: _NodeText) -> _Grid:
-        """What a `Quant` or a `BipolarQuant` rounds to."""
-        scales = self._constant(node, 1, "scale").values.astype(np.float64)
-        if not (scales > 0).all() or (np.frexp(scales)[0] != 0.5).any():
-            wrong = scales.reshape(-1)[np.frexp(scales.reshape(-1))[0] != 0.5]
-            self._refuse(node, f"its scale {wrong[0] if wrong.size else 0:g} is no power of two")
-        if node["op"] == "BipolarQuant":
-            return _Grid(scales, bits=1, signed=True, narrow=True)
-        if self._number(node, 2, "zero point"):
-            self._refuse(node, "its zero point must be 0")
-        bits = self._number(node, 3, "bit width")
-        if bits != int(bits) or not 1 <= bits <= 64:
-            self._refuse(node, f"its bit width {bits:g} must be a whole number up to 64")
-        mode = node["attributes"].get("rounding_mode", "ROUND")
-        if mode not in ("ROUND", "HALF_EVEN"):
-            self._refuse(node, f"its rounding mode is {shown(mode)}; only ROUND can be exact")
-        signed, narrow = (bool(node["attributes"].get(key)) for key in ("signed", "narrow"))
-        if (signed and bits == 1) or (narrow and not signed):
-            self._refuse(node, "a signed bit, or a narrow unsigned range, has no quantizer")
-        return _Grid(scales, int(bits), signed, narrow)
-
-    def _quantized(self, node: _NodeText) -> _Constant:
-        """A constant after its quantizer, by that operator's definition."""
-        grid = self._grid(node)
-        values = self.constants[node["inputs"][0]].values.astype(np.float64)
-        if node["op"] == "BipolarQuant":
-            steps = np.where(values >= 0, 1.0, -1.0)
+    def _rearranged(self, node: Node, kind: str, config: dict[str, Any]) -> None:
+        """A layer that moves elements: they keep their meaning if all have the same."""
+        name = node["inputs"][0]
+        meaning, steps = self._meaning(name), self.steps.get(name)
+        if meaning.of_quantizer and meaning.is_uniform:
+            source = self._source(name, node)
         else:
-            high = (1 << (grid.bits - grid.signed)) - 1
-            low = -high - (not grid.narrow) if grid.signed else 0
-            steps = np.clip(np.round(values / grid.scales), low, high)  # rounds half to even
-        found = steps * grid.scales
-        if found.shape != values.shape:
-            self._refuse(node, "its scale has another shape than the constant")
-        if grid.scales.size == 1 and node["op"] == "BipolarQuant":
-            alpha = float(grid.scales.reshape(-1)[0])
-            quantizer: Quantizer = {"class_name": "binary", "config": {"alpha": alpha}}
-        elif grid.scales.size == 1:
-            quantizer = _signed_or_not(
-                grid.bits, grid.finest, signed=grid.signed, narrow=grid.narrow
-            )
-        else:  # the type that holds the values of all channels, which rounds none of them
-            largest = int(np.abs(np.ldexp(found, grid.finest)).max())
-            bits = largest.bit_length() + grid.signed
-            quantizer = _signed_or_not(
-                max(bits, 1 + grid.signed), grid.finest, signed=grid.signed, narrow=False
-            )
-        return _Constant(found.astype(np.float32), quantizer)
+            source = self._plain(name, node)
+            meaning, steps = PLAIN, steps if meaning.is_plain else None
+        self._simple(node, kind, config, [source], meaning, steps and steps.uniform)
+
+    def _concatenation(self, node: Node) -> None:
+        rank = len(self.graph.shape(node["inputs"][0]))
+        axis = self.graph.integer(node, "axis", 1, least=-rank)
+        if axis % rank == 0:
+            self.graph.refuse(node, "joins batches")
+        meanings = [self._meaning(name) for name in node["inputs"]]
+        first = meanings[0]
+        alike = first.is_uniform and all(each.same_as(first) for each in meanings)
+        if alike and first.of_quantizer:
+            sources, meaning = [self._source(name, node) for name in node["inputs"]], first
+        else:
+            sources, meaning = [self._plain(name, node) for name in node["inputs"]], PLAIN
+            alike = all(each.is_plain for each in meanings)
+        known = [self.steps.get(name) for name in node["inputs"]]
+        steps = _union([each for each in known if each]) if alike and all(known) else None
+        self._simple(node, "Concatenate", {"axis": axis}, sources, meaning, steps)
 
     # Values
 
-    def _settled(self, name: str) -> _Constant | None:
-        """A constant, quantized if the node that does so comes later in the file; else None."""
-        if name in self.constants:
-            return self.constants[name]
-        node = self.writers.get(name)
-        if node is None or node["op"] not in ("Quant", "BipolarQuant"):
-            return None
-        if node["inputs"][0] in self.constants:
-            self.constants[name] = self._quantized(node)
-        return self.constants.get(name)
+    def _meaning(self, name: str) -> Meaning:
+        return self.meanings.get(name, PLAIN)
 
-    def _constant(self, node: _NodeText, index: int, what: str) -> _Constant:
-        found = self._settled(node["inputs"][index]) if index < len(node["inputs"]) else None
-        if found is None:
-            self._refuse(node, f"{what} must be constant")
-        return found
-
-    def _number(self, node: _NodeText, index: int, what: str) -> float:
-        values = np.unique(self._constant(node, index, what).values)
-        if values.size != 1:
-            self._refuse(node, f"its {what} differs from channel to channel, which has no type")
-        return float(values[0])
-
-    def _integer(self, node: _NodeText, key: str, default: int, *, least: int = 0) -> int:
-        found = node["attributes"].get(key, default)
-        if not isinstance(found, int) or found < least:
-            self._refuse(node, f"{key} must be an integer of at least {least}")
-        return found
-
-    def _integers(self, node: _NodeText, key: str, count: int, default: int) -> list[int]:
-        found = node["attributes"].get(key, [default] * count)
-        if not isinstance(found, list) or len(found) != count:
-            self._refuse(node, f"{key} must be {count} integers")
-        if not all(isinstance(each, int) and each >= 0 for each in found):
-            self._refuse(node, f"{key} must be {count} integers of at least 0")
-        return [int(each) for each in found]
-
-    def _shape(self, name: str) -> list[int]:
-        return self.graph["shapes"].get(name, [])
-
-    def _leaves(self, node: _NodeText) -> bool:
-        return node["outputs"][0] in self.graph["outputs"]
-
-    def _source(self, name: str, node: _NodeText | None) -> str:
-        """The layer that makes a tensor."""
+    def _source(self, name: str, node: Node) -> str:
+        """The layer that makes a tensor's numbers."""
         if name not in self.made:
-            where = f"node '{shown(node['name'])}': " if node else ""
-            raise UnsupportedError(f"{self.origin}: {where}'{shown(name)}' is made by no layer")
+            self.graph.refuse(node, f"'{shown(name)}' is made by no layer")
         return self.made[name]
+
+    def _plain(self, name: str, node: Node, *, rounds: bool = False) -> str:
+        """The layer that makes a tensor's values: where scales are left, a normalization.
+
+        Args:
+            name: The tensor.
+            node: The node that reads it, for messages.
+            rounds: Whether even a quantizer's scale may be rounded, as constants of floats are.
+        """
+        source, meaning = self._source(name, node), self._meaning(name)
+        if meaning.is_plain:
+            return source
+        if meaning.of_quantizer and not (rounds or _is_short(meaning)):
+            self.graph.refuse(
+                node,
+                f"what it reads, '{shown(name)}', has a scale that is no power of two, and no "
+                "Quant comes first that could take it",
+            )
+        if name not in self.scaled:
+            layer = self._named(self.scaling.get(name) or f"{source}_scale")
+            shape = self.graph.shape(name)
+            self._affine(layer, source, layer, meaning.unit, meaning.offset, shape)
+            self.scaled[name] = layer
+            if meaning.of_quantizer and not _is_short(meaning):
+                self.notes.append(f"layer '{layer}': scales that are no powers of two are rounded")
+        return self.scaled[name]
+
+    def _means(self, output: str, meaning: Meaning, steps: Steps | None) -> None:
+        """Keep what is known of a tensor's numbers."""
+        if not meaning.is_plain:
+            self.meanings[output] = meaning
+        if steps is not None:
+            self.steps[output] = steps
+
+    def _pass(self, node: Node, meaning: Meaning, name: str = "") -> None:
+        """A tensor with the numbers of another."""
+        name, output = name or node["inputs"][0], node["outputs"][0]
+        self.made[output] = self._source(name, node)
+        self._means(output, meaning, self.steps.get(name))
+        if name in self.scaling:
+            self.scaling[output] = self.scaling[name]
 
     # Layers
 
     def _simple(
         self,
-        node: _NodeText,
+        node: Node,
         kind: str,
-        config: dict[str, Any] | None = None,
-        arrays: dict[str, Values] | None = None,
+        config: dict[str, Any],
+        sources: list[str],
+        meaning: Meaning = PLAIN,
+        steps: Steps | None = None,
     ) -> None:
-        """A layer of all the node's inputs that aren't constant."""
-        sources = [self._source(name, node) for name in node["inputs"] if not self._settled(name)]
-        name = self._named(node["name"])
-        self._layer(kind, name, config or {}, sources, node["outputs"][0], arrays)
+        """A layer without weights."""
+        output = node["outputs"][0]
+        self._layer(kind, self._named(node["name"]), config, sources, output)
+        self._means(output, meaning, steps)
+
+    def _affine(
+        self, name: str, source: str, output: str, scale: Values, offset: Values, shape: list[int]
+    ) -> None:
+        """A scale and an offset for each channel, as a normalization that changes nothing else."""
+        parts = {
+            "gamma": scale,
+            "beta": offset,
+            "moving_mean": np.zeros(1),
+            "moving_variance": np.ones(1),
+        }
+        arrays = {
+            key: np.ascontiguousarray(np.broadcast_to(each.reshape(-1), (shape[-1],)), np.float32)
+            for key, each in parts.items()
+        }
+        config = {"axis": [-1], "epsilon": 0.0}
+        self._layer("BatchNormalization", name, config, [source], output, arrays)
 
     def _layer(
         self,
@@ -608,8 +756,82 @@ class _Builder:
 
     def _named(self, name: str) -> str:
         if not is_name(name):
-            raise InputError(f"{self.origin}: '{shown(name)}' can't be the name of a layer")
+            raise InputError(f"{self.graph.origin}: '{shown(name)}' can't be the name of a layer")
         return name
 
-    def _refuse(self, node: _NodeText, why: str) -> NoReturn:
-        raise UnsupportedError(f"{self.origin}: node '{shown(node['name'])}': {why}")
+
+@dataclass(frozen=True)
+class _Kernel:
+    """The weights of a node that sums.
+
+    Attributes:
+        kind: Keras' class.
+        config: Its arguments.
+        constant: The weights as the file has them.
+        name: Keras' name of the weights.
+        array: The weights as Keras has them.
+        matrix: The weights as (terms, results).
+        axis: The file's axis of results.
+    """
+
+    kind: str
+    config: dict[str, Any]
+    constant: Constant
+    name: str
+    array: Values
+    matrix: Values
+    axis: int
+
+    @property
+    def units(self) -> int:
+        """Number of results."""
+        return int(self.matrix.shape[1])
+
+    def sums(self, steps: Steps | None) -> Steps | None:
+        """The range of the sums; None if it isn't known."""
+        to = exact_type(self.constant.values)
+        if steps is None or to is None or to.width > _SHORT:
+            return None
+        return weighted(steps.uniform, np.ldexp(self.matrix.astype(np.float64), to.frac), to.frac)
+
+
+def _by_channel(values: Values) -> Values:
+    """Constants of channels as a vector."""
+    return values.reshape(-1).astype(np.float64)
+
+
+def _has_short_type(values: Values) -> bool:
+    to = exact_type(values)
+    return to is not None and to.width <= _SHORT
+
+
+def _is_short(meaning: Meaning) -> bool:
+    """Whether a layer's constants hold a meaning exactly."""
+    return _has_short_type(meaning.unit) and _has_short_type(meaning.offset)
+
+
+def _with_bias(sums: Steps, bias: Constant) -> Steps | None:
+    """The range of sums and a bias; None if that has no type."""
+    to = exact_type(bias.values)
+    if to is None or to.width > _SHORT:
+        return None
+    frac = max(sums.frac, to.frac)
+    raised = sums.at(frac)
+    added = np.ldexp(bias.values.reshape(-1).astype(np.float64), frac).astype(np.int64)
+    return Steps(raised.low + added, raised.high + added, frac)
+
+
+def _mean(steps: Steps | None, count: int) -> Steps | None:
+    """The range of means; None if hardware rounds them."""
+    bits = count.bit_length() - 1
+    if steps is None or count != 1 << bits:
+        return None
+    return Steps(steps.low << bits, steps.high << bits, steps.frac + bits)
+
+
+def _union(known: list[Steps]) -> Steps:
+    frac = max(each.frac for each in known)
+    raised = [each.uniform.at(frac) for each in known]
+    low = np.min([each.low for each in raised], axis=0)
+    high = np.max([each.high for each in raised], axis=0)
+    return Steps(low, high, frac)
