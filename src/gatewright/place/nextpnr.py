@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,7 @@ SECONDS = 2 * 3600
 _RESERVED = 16 << 30
 
 _VERSION = re.compile(r"\(Version (?:nextpnr-)?([A-Za-z0-9][A-Za-z0-9_.+-]{0,60})\)")
+_NUMBERS = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,3}")
 _WITHOUT_TEXT = re.compile(r"[^ -~]")
 
 
@@ -56,26 +58,45 @@ class Routing:
 
 
 @functools.cache
-def find_nextpnr(program: str) -> Nextpnr:
+def find_nextpnr(program: str, oldest: tuple[int, ...] = ()) -> Nextpnr:
     """Find a nextpnr on PATH, else YoWASP's in this Python environment.
 
     Args:
         program: its name, for example "nextpnr-ecp5".
+        oldest: the oldest version that will do; one on PATH that is older is passed over.
 
     Raises:
-        InputError: if it is not installed, or can't be run.
+        InputError: if it is not installed, is too old, or can't be run.
     """
-    native = shutil.which(program)
     package = f"yowasp-{program}"
+    found: Nextpnr | None = None
+    for command in _commands(program, package):
+        found = Nextpnr(command, _version(program, command))
+        if not _is_older(found.version, oldest):
+            return found
+    if found is None:
+        raise InputError(f"{program} is not installed; type: pip install {package}")
+    needed = ".".join(map(str, oldest))
+    raise InputError(
+        f"{program} {found.version} is too old, {needed} or newer is needed; "
+        f"type: pip install --upgrade {package}"
+    )
+
+
+def _commands(program: str, package: str) -> Iterator[tuple[str, ...]]:
+    native = shutil.which(program)
     if native is not None:
-        command: tuple[str, ...] = (native,)
-    elif find_spec(package.replace("-", "_")) is not None:
+        yield (native,)
+    if find_spec(package.replace("-", "_")) is not None:
         runner = f"_run_{program.replace('-', '_')}_argv"
         code = f"from {package.replace('-', '_')} import {runner} as run; run()"
-        command = (sys.executable, "-P", "-c", code)
-    else:
-        raise InputError(f"{program} is not installed; type: pip install {package}")
-    return Nextpnr(command, _version(program, command))
+        yield (sys.executable, "-P", "-c", code)
+
+
+def _is_older(version: str, oldest: tuple[int, ...]) -> bool:
+    """Whether a version is known to be older; those of builds from source may be hashes."""
+    numbers = _NUMBERS.match(version)
+    return numbers is not None and tuple(map(int, numbers[0].split("."))) < oldest
 
 
 def _version(program: str, command: tuple[str, ...]) -> str:
@@ -108,7 +129,7 @@ def run_nextpnr(
         DesignFailure: if the design can't be placed or routed, or there is no report.
         InputError: if nextpnr is not installed, or exceeds its limits on time or memory.
     """
-    found = find_nextpnr(router.program)
+    found = find_nextpnr(router.program, router.oldest)
     folder = netlist.parent
     report, log, printed = (folder / f"seed-{seed}.{end}" for end in ("json", "log", "txt"))
     for file in (report, log, printed):

@@ -101,7 +101,7 @@ def place(
     """
     tell = progress or (lambda _: None)
     router = router_of(target)
-    version = find_nextpnr(router.program).version
+    version = find_nextpnr(router.program, router.oldest).version
     signals = read_signal_map(project.directory, project.modules)
     tell("mapping the whole design")
     netlist, cost = _mapped(project, target, directory, router.pads)

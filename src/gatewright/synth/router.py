@@ -19,6 +19,7 @@ class Router:
         pads: I/O buffers that the ports of the netlist need, as arguments of Yosys' `iopadmap`.
         constraints: name and text of the file with the pins of the harness' ports; None if the
             router chooses pins itself.
+        oldest: the oldest version of the program that knows the options.
     """
 
     program: str
@@ -28,3 +29,4 @@ class Router:
     joint: bool = False
     pads: str = ""
     constraints: tuple[str, str] | None = None
+    oldest: tuple[int, ...] = ()

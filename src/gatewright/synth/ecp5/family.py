@@ -50,8 +50,10 @@ class Ecp5(LutFamily):
             options=(
                 f"--{_SIZES[device]}",
                 *("--package", _PACKAGE, "--speed", speed, "--lpf-allow-unconstrained"),
+                *("--placer", "static"),  # see docs/placement.md
             ),
             device=f"{device}-{speed}{_PACKAGE}",
+            oldest=(0, 8),  # whose static placer knows of timing
             counts={
                 # Includes the cells that connect carry chains to logic.
                 "lut": {"TRELLIS_COMB": 1},
