@@ -1,14 +1,18 @@
 """Placing a project directory: the step, its stamp, its command, its figures."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from gatewright.cli import main
-from gatewright.errors import InputError, UnsupportedError
+from gatewright.errors import DesignFailure, InputError, UnsupportedError
+from gatewright.flow.convert import load_rtl
 from gatewright.flow.place import place
 from gatewright.flow.summary import summarize
 from gatewright.place.nextpnr import find_nextpnr
+from gatewright.place.placement import place as place_project
+from gatewright.targets import load_target
 
 
 @pytest.fixture
@@ -49,8 +53,42 @@ def test_a_project_is_placed_once_and_reported(project, mocked, capsys):
     report = summarize(project)
     assert report.routed == {"ecp5-25k": found}
     assert report.provenance.groups["routed.ecp5-25k"].method == "placed-and-routed"
-    (project / "place" / "ecp5-25k" / "seed-1.json").unlink()
+    (project / "place" / "ecp5-25k" / "seed-1-static.json").unlink()
     assert place(project, "ecp5-25k", seeds=2).fresh
+
+
+@pytest.mark.parametrize(
+    ("clock", "fmax", "used", "placer", "best", "runs"),
+    [
+        (8.5, "100 + 20 * runs", 60, "heap", 120.0, 2),
+        (8.5, "100 - 20 * runs", 60, "static", 100.0, 2),
+        (10, "100 + 20 * runs", 60, "static", 100.0, 1),
+        (8.5, "100 + 20 * runs", 20_000, "static", 100.0, 1),
+    ],
+)
+def test_another_placer_is_tried_where_the_clock_is_missed(
+    project, mocked, tmp_path, clock, fmax, used, placer, best, runs
+):
+    """Unless the device is so full that its router may not end behind that one."""
+    answer = mocked.report()
+    answer["utilization"]["TRELLIS_COMB"]["used"] = used
+    mocked.install(tmp_path / "bin", answer=answer, fmax=fmax)
+    rtl = replace(load_rtl(project), clock_ns=clock)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (run,) = place_project(rtl, load_target("ecp5-25k"), folder).routed.runs
+    assert (run.placer, run.fmax_mhz) == (placer, best)
+    assert (tmp_path / "bin" / "calls").read_text() == "x" * runs
+
+
+def test_a_device_that_is_too_small_is_refused_before_its_router_runs(project, mocked, tmp_path):
+    target = load_target("ecp5-25k")
+    parts = {name: replace(part, lut=part.lut // 10_000) for name, part in target.parts.items()}
+    folder = tmp_path / "work"
+    folder.mkdir()
+    with pytest.raises(DesignFailure, match=r"needs \d+ % of the LUTs of LFE5U-25F; "):
+        place_project(load_rtl(project), replace(target, parts=parts), folder)
+    assert not (tmp_path / "bin" / "calls").exists()
 
 
 def test_a_failure_is_a_line_and_leaves_its_log(project, mocked, capsys):
@@ -58,7 +96,7 @@ def test_a_failure_is_a_line_and_leaves_its_log(project, mocked, capsys):
         main(["synth", str(project), "--target", "ecp5-25k", "--pnr", "--seeds", "3"])
     assert ended.value.code == 1
     (line,) = [each for each in capsys.readouterr().err.splitlines() if "failed" in each]
-    assert f"log: {project}/place/ecp5-25k/seed-3.log" in line
+    assert f"log: {project}/place/ecp5-25k/seed-3-static.log" in line
     assert not (project / "steps" / "place-ecp5-25k.json").exists()
 
 

@@ -3,9 +3,10 @@
 import pytest
 from made_up import make_fields
 
+from gatewright.capacity import fit_text
 from gatewright.report.attention import remarks
 from gatewright.report.budget import check_budgets, parse_budgets
-from gatewright.report.capacity import fit_text, over_capacity
+from gatewright.report.capacity import over_capacity
 from gatewright.report.schema import Report, SweepReport
 from gatewright.results.utilization import Resources
 from gatewright.targets import load_target

@@ -154,7 +154,7 @@ def _whole(models: Path) -> str:
 def map_project(project: RtlProject, target: Target, directory: Path) -> RtlProject:
     """The same project as a mapped netlist; `directory` exists."""
     files = [project.directory / file for file in project.files]
-    netlist = export_netlist(files, project.top, target, directory)
+    netlist, _ = export_netlist(files, project.top, target, directory)
     names = tuple(
         file.name for file in (*write_models(target.family.mapper, netlist, directory), netlist)
     )

@@ -48,7 +48,7 @@ def target(folder, **changes):
 def mapped(folder, text, name):
     source = folder / f"{name}.sv"
     source.write_text(text)
-    netlist = export_netlist([source], name, target(folder), folder).read_text()
+    netlist = export_netlist([source], name, target(folder), folder)[0].read_text()
     return netlist, synthesize_files([source], name, target(folder), folder).total
 
 

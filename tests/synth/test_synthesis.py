@@ -206,7 +206,7 @@ def test_netlist_equals_the_rtl(tmp_path):
         ", output reg [5:0] w, output reg signed [10:0] p",
         f"    unique case (a[3:0])\n{contents}    endcase\n    p <= $signed(a[4:0]) * 6'sd23;\n",
     )
-    netlist = export_netlist([file], "m", load_target("xc7"), tmp_path)
+    netlist, _ = export_netlist([file], "m", load_target("xc7"), tmp_path)
     text = netlist.read_text()
     assert "LUT6_2" in text
     assert "DSP48E1" in text

@@ -676,8 +676,8 @@ def _say_synthesized(
     analyzed: dict[str, Stamp[Any]],
 ) -> None:
     """Print the results of synthesis, and of placement and timing if there are any."""
+    from gatewright.capacity import fit_text
     from gatewright.flow.results import plain
-    from gatewright.report.capacity import fit_text
     from gatewright.report.sentences import critical_path_text, power_text, timing_text
     from gatewright.targets import load_target
 

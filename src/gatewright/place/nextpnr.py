@@ -113,7 +113,14 @@ def _version(program: str, command: tuple[str, ...]) -> str:
 
 
 def run_nextpnr(
-    router: Router, netlist: Path, top: str, *, clock_ns: float, seed: int, seconds: float = SECONDS
+    router: Router,
+    netlist: Path,
+    top: str,
+    *,
+    clock_ns: float,
+    seed: int,
+    placer: str = "",
+    seconds: float = SECONDS,
 ) -> Routing:
     """Place and route a netlist with one seed.
 
@@ -123,6 +130,7 @@ def run_nextpnr(
         top: its top module.
         clock_ns: requested clock period, in ns; not meeting it is not an error.
         seed: seed of the placer.
+        placer: placement algorithm; the default one if empty.
         seconds: limit on the wall time, in s.
 
     Raises:
@@ -131,7 +139,8 @@ def run_nextpnr(
     """
     found = find_nextpnr(router.program, router.oldest)
     folder = netlist.parent
-    report, log, printed = (folder / f"seed-{seed}.{end}" for end in ("json", "log", "txt"))
+    stem = f"seed-{seed}-{placer}" if placer else f"seed-{seed}"
+    report, log, printed = (folder / f"{stem}.{end}" for end in ("json", "log", "txt"))
     for file in (report, log, printed):
         file.unlink(missing_ok=True)
     start = time.monotonic()
@@ -142,6 +151,7 @@ def run_nextpnr(
             [
                 *(*found.command, *router.options, "--json", netlist.name, "--top", top),
                 *("--freq", f"{1000 / clock_ns:.4f}", "--timing-allow-fail", "--seed", str(seed)),
+                *(("--placer", placer) if placer else ()),
                 *("--report", report.name, "--log", log.name, "--quiet"),
             ],
             limits=limits,

@@ -39,6 +39,8 @@ class Run(Part):
     """Highest clock frequency, in MHz."""
     seconds: Amount
     """Wall time of the run, in s."""
+    placer: Literal["", "static", "heap"] = ""
+    """The router's placement algorithm; empty if it is the default one."""
 
 
 class Cells(Part):

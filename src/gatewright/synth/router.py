@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Placer:
+    """A placement algorithm of nextpnr.
+
+    Attributes:
+        name: its name; empty for the default one.
+        fullest: the largest share of the device's cells for logic for which it is tried after
+            another.
+    """
+
+    name: Literal["", "static", "heap"]
+    fullest: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -20,6 +35,7 @@ class Router:
         constraints: name and text of the file with the pins of the harness' ports; None if the
             router chooses pins itself.
         oldest: the oldest version of the program that knows the options.
+        placers: placement algorithms, tried in this order until one meets the clock.
     """
 
     program: str
@@ -30,3 +46,4 @@ class Router:
     pads: str = ""
     constraints: tuple[str, str] | None = None
     oldest: tuple[int, ...] = ()
+    placers: tuple[Placer, ...] = (Placer(""),)

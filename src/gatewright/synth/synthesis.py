@@ -157,7 +157,7 @@ def export_netlist(
     *,
     form: NetlistForm = "v",
     pads: str = "",
-) -> Path:
+) -> tuple[Path, Resources]:
     """Write the mapped netlist of SystemVerilog files, made of the family's primitives.
 
     Args:
@@ -169,7 +169,7 @@ def export_netlist(
         pads: I/O buffers for its ports, as arguments of Yosys' `iopadmap`; none by default.
 
     Returns:
-        The netlist's file; `Mapper.models` of the family define its cells.
+        The netlist's file, whose cells `Mapper.models` of the family define; and their number.
 
     Raises:
         DesignFailure: if the RTL does not synthesize.
@@ -180,8 +180,7 @@ def export_netlist(
     statistics = _execute(
         replace(_job(top, files, [], mapper), netlist=netlist, pads=pads), directory
     )
-    _count(statistics, top, mapper)
-    return directory / netlist
+    return directory / netlist, _count(statistics, top, mapper)
 
 
 def _details(mapper: Mapper, how: str) -> str:
