@@ -23,7 +23,6 @@ _ROUNDINGS: dict[str, Callable[[Values], Values]] = {
     "CEIL": np.ceil,
     "UP": lambda y: np.sign(y) * np.ceil(np.abs(y)),
     "DOWN": np.trunc,
-    "ROUND_TO_ZERO": np.trunc,
     "HALF_UP": lambda y: np.sign(y) * np.floor(np.abs(y) + 0.5),
     "HALF_DOWN": lambda y: np.sign(y) * np.ceil(np.abs(y) - 0.5),
 }
@@ -40,7 +39,9 @@ class Grid:
         signed: Whether they may be negative.
         narrow: Whether the least is the negative of the greatest.
         rounding: Rounding to whole numbers, by qonnx's name.
-        dropped: Bits that a truncation drops after rounding, which is to the nearest then.
+        dropped: Bits that a truncation drops of values that it rounded to the nearest whole number
+            over its input's scale.
+        ratio: The scale over that of a truncation's input.
         bipolar: Whether it gives 1 and -1 only, as the sign of what it reads.
         clamps: Whether whole numbers are cut to their width; else they are known to fit.
     """
@@ -52,6 +53,7 @@ class Grid:
     narrow: bool = False
     rounding: str = "ROUND"
     dropped: int | None = None
+    ratio: float = 1.0
     bipolar: bool = False
     clamps: bool = True
 
@@ -85,13 +87,13 @@ class Grid:
         rounding = _ROUNDINGS[self.rounding]
         if self.dropped is None:
             return np.clip(rounding(values + self.zero), *self.limits)
-        whole = np.round(values) / 2.0**self.dropped
+        whole = np.round(values * self.ratio) / 2.0**self.dropped
         return rounding(np.clip(whole, *self.limits) if self.clamps else whole)
 
     @property
     def gain(self) -> float:
         """How much the whole number grows where the value over the scale does by 1."""
-        return 2.0 ** -(self.dropped or 0)
+        return self.ratio * 2.0 ** -(self.dropped or 0)
 
     def fitted(self, values: Values) -> Grid:
         """The same with a width that holds the whole numbers of all values between these."""
@@ -153,13 +155,14 @@ def grid(graph: Graph, node: Node) -> Grid:
         return _truncation(
             graph, node, Grid(scales, zero, _bits(graph, node, bits), signed, narrow)
         )
-    rounding = str(node["attributes"].get("rounding_mode", "ROUND"))
-    if rounding not in _ROUNDINGS:
-        graph.refuse(node, f"its rounding mode is {shown(rounding)}, which is not known")
-    found = Grid(scales, zero, _bits(graph, node, bits), signed, narrow, rounding)
-    if (signed and found.bits == 1) or (narrow and not signed):
-        graph.refuse(node, "a signed bit, or a narrow unsigned range, has no quantizer")
-    return found
+    found = Grid(scales, zero, _bits(graph, node, bits), signed, narrow)
+    if narrow and not signed:
+        graph.refuse(node, "a narrow unsigned range has no quantizer")
+    if signed and found.bits == 1:  # a sign, whatever the rounding
+        if zero:
+            graph.refuse(node, "the zero point of a signed bit must be 0")
+        return replace(found, narrow=True, bipolar=True)
+    return replace(found, rounding=_rounding(graph, node, "ROUND"))
 
 
 def _bits(graph: Graph, node: Node, bits: float) -> int:
@@ -168,27 +171,33 @@ def _bits(graph: Graph, node: Node, bits: float) -> int:
     return int(bits)
 
 
+def _rounding(graph: Graph, node: Node, default: str) -> str:
+    found = str(node["attributes"].get("rounding_mode", default)).upper()
+    if found not in _ROUNDINGS:
+        graph.refuse(node, f"its rounding mode is {shown(found)}, which is not known")
+    return found
+
+
 def _truncation(graph: Graph, node: Node, source: Grid) -> Grid:
     """A `Trunc` of either version; `source` has the grid of what it reads."""
-    rounding = str(node["attributes"].get("rounding_mode", "FLOOR"))
-    if rounding not in _ROUNDINGS:
-        graph.refuse(node, f"its rounding mode is {shown(rounding)}, which is not known")
+    rounding = _rounding(graph, node, "FLOOR")
     if source.zero:
         graph.refuse(node, "the zero point of a truncation must be 0")
     newer = len(node["inputs"]) > 5
     kept = _bits(graph, node, graph.number(node, 5 if newer else 4, "output bit width"))
     if newer:
-        ratio = graph.constant(node, 4, "output scale").real / source.scales
-        dropped = np.unique(np.round(np.log2(ratio)))
         scales = graph.constant(node, 4, "output scale").real
+        ratios = np.unique(scales / source.scales)
+        if ratios.size != 1:
+            graph.refuse(node, "a truncation drops as many bits of all channels")
+        ratio, bits = float(ratios[0]), round(float(np.log2(ratios[0])))
         signed, narrow = source.signed, source.narrow
-    else:
-        # The first version keeps the scale, and doesn't clamp.
-        dropped = np.array([source.bits - kept])
-        scales, signed, narrow = source.scales, source.signed, False
-    if dropped.size != 1 or not 0 <= dropped[0] <= 64:
-        graph.refuse(node, "a truncation drops 0 to 64 bits, as many of all channels")
-    found = Grid(scales, 0.0, kept, signed, narrow, rounding, int(dropped[0]))
+    else:  # the first version keeps the scale, and doesn't clamp
+        scales, ratio, bits = source.scales, 1.0, source.bits - kept
+        signed, narrow = source.signed, False
+    if not 0 <= bits <= 64:
+        graph.refuse(node, "a truncation drops 0 to 64 bits")
+    found = Grid(scales, 0.0, kept, signed, narrow, rounding, dropped=bits, ratio=ratio)
     return replace(found, clamps=newer)
 
 
