@@ -136,7 +136,7 @@ class Cell:
 _K = kernels
 
 #: Node classes of hls4ml with a lowering that no Keras layer of the table becomes.
-UNREACHED = frozenset({"Conv2DBatchnorm", "UnaryLUT"})
+UNREACHED = frozenset({"Conv2DBatchnorm", "FixedPointQuantizer", "UnaryLUT"})
 
 #: Rows. Limits that depend on a layer's parameters are in docs/limits.md.
 LAYERS = (

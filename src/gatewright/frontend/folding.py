@@ -2,7 +2,10 @@
 
 hls4ml folds batch normalizations into weights and drops linear activations, and then loses the
 types of their results. Here the layer before takes over the type, and a mark on it names the folded
-layers.
+layers. It also folds quantizers into the inputs of the network, which then have another type than
+was asked for, and lose what the quantizer would round; here inputs keep their type. And it narrows
+quantizers to what their inputs need, which takes the least number from a symmetrical one; here the
+C++ of quantizers has their own widths.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from gatewright.hlsgraph.node import quantizer
 #: Mark on a node: names of the layers folded into it, with spaces between.
 _FOLDED = "folded"
 _NORMALIZATIONS, _LINEAR = "fuse_batch_normalization", "merge_linear_activation"
+_QUANTIZERS, _CODE = "fuse_fixed_point_quantizer", "vivado:process_fixed_point_quantizer_layer"
 
 
 def owner(node: Any) -> str:
@@ -32,8 +36,10 @@ def folded(node: Any) -> tuple[str, ...]:
 @contextlib.contextmanager
 def types_kept() -> Iterator[None]:
     """Within this context, hls4ml's conversion keeps the types of folded layers."""
+    from hls4ml.backends.fpga.passes.hgq_proxy_model import ProcessFixedPointQuantizerLayer
     from hls4ml.model.optimizer.optimizer import optimizer_map
     from hls4ml.model.optimizer.passes.bn_fuse import FuseBatchNormalization
+    from hls4ml.model.optimizer.passes.hgq_proxy_model import FuseFixedPointQuantizer
     from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
     from hls4ml.model.types import UnspecifiedPrecisionType
 
@@ -56,7 +62,18 @@ def types_kept() -> Iterator[None]:
                 _note(before, node)
             return done
 
-    former = {name: optimizer_map[name] for name in (_NORMALIZATIONS, _LINEAR)}
+    class KeepingInputs(FuseFixedPointQuantizer):  # type: ignore[misc]  # hls4ml has no types
+        def match(self, node: Any) -> bool:
+            return bool(super().match(node)) and node.get_input_node().class_name != "Input"
+
+    class KeepingWidths(ProcessFixedPointQuantizerLayer):  # type: ignore[misc]  # as above
+        def transform(self, model: Any, node: Any) -> None:
+            node.mask_kbi = node.get_attr("mask_kbi")
+            super().transform(model, node)
+
+    names = (_NORMALIZATIONS, _LINEAR, _QUANTIZERS, _CODE)
+    former = {name: optimizer_map[name] for name in names}
+    optimizer_map[_QUANTIZERS], optimizer_map[_CODE] = KeepingInputs(), KeepingWidths()
     optimizer_map[_NORMALIZATIONS] = KeepingNormalizations()
     optimizer_map[_LINEAR] = KeepingLinear()
     try:

@@ -22,9 +22,12 @@ def mend(layers: list[Layer], shapes: dict[str, list[int | None]], framework: Fr
         shapes: Shape of each layer's output, including the batch.
         framework: The version of Keras that defines the constants of activations.
     """
+    has_quantizers = any(layer["class_name"] == "FixedPointQuantizer" for layer in layers)
     for layer in layers:
         kind = layer["class_name"].removeprefix("Q")
         shape = shapes[layer["name"]]
+        if kind == "InputLayer" and has_quantizers:
+            layer["trusted"] = True  # its type stays what was asked for
         if kind == "Conv2DBatchnorm":
             _fold(layer)
         elif layer["class_name"] == "QBatchNormalization":

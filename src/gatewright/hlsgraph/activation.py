@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gatewright.fixed import FixedType, from_float
+from gatewright.fixed import FixedType, Overflow, Rounding, from_float
 from gatewright.hlsgraph.node import attribute, integer, number, word, words
 
 
@@ -106,3 +107,31 @@ def softmax(node: Any) -> Softmax:
     size = table_size(node)
     exp_size, inv_size = (integer(node, f"{name}_table_size", size) for name in ("exp", "inv"))
     return Softmax(node, which, outer, inner, exp_size, inv_size)
+
+
+def types_of_elements(node: Any) -> tuple[tuple[FixedType, ...], NDArray[np.int64]]:
+    """The types of a `FixedPointQuantizer`.
+
+    Returns:
+        The types that occur, and for each element of the shortest period after which they repeat
+        the index of its type; -1 where it has no bits. C order.
+    """
+    masks = attribute(node, "mask_kbi")
+    shape = tuple(int(size) for size in node.get_input_variable().shape)
+    modes = [word(node, key).upper() for key in ("RND", "SAT")]
+    rounding, overflow = Rounding(modes[0]), Overflow(modes[1])
+    signed, bits, integers = (
+        np.broadcast_to(np.asarray(each)[0] if np.size(each) > 1 else np.ravel(each), shape)
+        for each in masks
+    )
+    kinds: dict[FixedType, int] = {}
+    which = np.full(bits.size, -1, np.int64)
+    for element, (k, b, i) in enumerate(
+        zip(signed.ravel(), bits.ravel(), integers.ravel(), strict=True)
+    ):
+        if b > 0:
+            to = FixedType(int(b), int(i), bool(k), rounding, overflow)
+            which[element] = kinds.setdefault(to, len(kinds))
+    sizes = [int(np.prod(shape[axis:])) for axis in range(len(shape), -1, -1)]
+    period = next(size for size in sizes if (which == np.resize(which[:size], which.size)).all())
+    return tuple(kinds), which[:period]

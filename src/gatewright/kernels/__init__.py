@@ -20,6 +20,7 @@ from gatewright.kernels.kernel import Implementation, Kernel, OperationCounts, T
 from gatewright.kernels.merge import OPERATIONS, Dot, Merge
 from gatewright.kernels.padding import Cropping, ZeroPadding
 from gatewright.kernels.pooling import POOLINGS, GlobalPooling, Pooling, Quotient
+from gatewright.kernels.requantize import Requantize
 from gatewright.kernels.shape import Concatenate, Reshape, Transpose
 from gatewright.kernels.softmax import Argmax, Softmax, SoftmaxLegacy
 from gatewright.kernels.table import Elu, Lookup, Selu, UnaryLut
@@ -55,6 +56,7 @@ __all__ = [
     "Pooling",
     "Quotient",
     "Relu",
+    "Requantize",
     "Reshape",
     "Selu",
     "Softmax",

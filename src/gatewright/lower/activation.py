@@ -139,3 +139,10 @@ def _elu_of_one(layer: Layer) -> Kernel:
 def _elu(layer: Layer, alpha: int, alpha_type: FixedType) -> Kernel:
     table = _table(layer, curves.elu)
     return kernels.Elu(**place(layer), **table, alpha=alpha, alpha_type=alpha_type)
+
+
+@lowers("FixedPointQuantizer")
+def quantizer(layer: Layer) -> Kernel:
+    """A type for each element."""
+    types_of, which = activation.types_of_elements(layer.node)
+    return kernels.Requantize(**place(layer), types_of=types_of, which=which)

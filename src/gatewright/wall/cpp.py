@@ -101,6 +101,12 @@ _FORMS: dict[str, tuple[str, ...]] = {
         rf"{_NAME} {_NAME}\[\d+\] = \{{{_NUMBERS}\}};",
     ),
     "code": (
+        # Quantizers with a type for each element.
+        r"template<typename input_t, typename output_t>",
+        rf"void {_NAME}\(input_t \*inp, output_t \*out\) \{{",
+        r"#pragma HLS INLINE",
+        rf"out\[\d+\] = (?:0|{_ELEMENT}\(inp\[\d+\]\));",
+        # Windows of convolutions.
         r"template<class data_T, typename CONFIG_T>",
         rf"class {_NAME} : public nnet::{_NAME}<data_T, CONFIG_T> \{{",
         r"public:",

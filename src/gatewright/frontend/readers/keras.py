@@ -16,6 +16,7 @@ from gatewright.frontend.readers.architecture import parse_json, read_outline
 from gatewright.frontend.readers.archive import zip_members
 from gatewright.frontend.readers.flatten import Flat, flatten
 from gatewright.frontend.readers.hdf5 import Hdf5, read_content, read_hdf5
+from gatewright.frontend.readers.hgq import is_hgq, without_hgq
 from gatewright.frontend.readers.outline import Part
 from gatewright.frontend.readers.outline import Path as Place
 from gatewright.frontend.readers.saved_model import read_folder
@@ -70,9 +71,12 @@ def read_archive(path: Path) -> Network:
     for name in (_CONFIG, _METADATA, _WEIGHTS):
         if name not in members:
             raise InputError(f"{path}: not a .keras model (it holds no {name})")
-    flat = _flat(str(path), parse_json(str(path), members[_CONFIG]))
+    architecture = parse_json(str(path), members[_CONFIG])
     file = read_content(members[_WEIGHTS], f"{path}: {_WEIGHTS}")
-    return _with_file(flat, file, str(path))
+    if is_hgq(architecture):
+        architecture, weights = without_hgq(str(path), architecture, file.arrays)
+        return with_weights(_flat(str(path), architecture), weights, str(path))
+    return _with_file(_flat(str(path), architecture), file, str(path))
 
 
 def read_saved(folder: Path) -> Network:

@@ -1,0 +1,410 @@
+"""Rewrites models of HGQ2 as layers of Keras with quantizers between them.
+
+A layer of HGQ2 quantizes what it reads, its weights, and its result, each element with a width of
+its own that training chose. Here it becomes a `FixedPointQuantizer` for each input, Keras' layer
+with the quantized weights, and another one for the result. Nothing of HGQ2 is run: its widths are
+arrays of the file. Source of the formulas: hgq/quantizer/internal/fixed_point_quantizer.py of HGQ2
+0.2, and the package `quantizers` 1.2 below it.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright.errors import InputError, UnsupportedError
+from gatewright.frontend.messages import near, shown
+from gatewright.frontend.network import is_name
+
+Values = NDArray[Any]
+Arrays = Mapping[str, Values]
+
+#: Keras' class, by HGQ2's.
+_LAYERS = {
+    "QDense": "Dense",
+    "QBatchNormDense": "Dense",
+    "QConv1D": "Conv1D",
+    "QConv2D": "Conv2D",
+    "QMaxPooling1D": "MaxPooling1D",
+    "QMaxPooling2D": "MaxPooling2D",
+    "QAdd": "Add",
+    "QSubtract": "Subtract",
+    "QMultiply": "Multiply",
+    "QMaximum": "Maximum",
+    "QMinimum": "Minimum",
+}
+_WEIGHTED = ("QDense", "QBatchNormDense", "QConv1D", "QConv2D")
+#: Arguments of HGQ2's layers that Keras' have not; none matters at inference, but for the widths.
+_OWN = re.compile(
+    r"(iq|oq|kq|bq)_confs?|enable_(iq|oq|ebops)|ebops_factor|beta0|parallelization_factor|"
+    r"quantization_config"
+)
+_OF_NORMALIZATION = re.compile(r"scale|momentum|epsilon|synchronized|bn_gamma_.*|moving_.*")
+_ROUNDINGS = ("TRN", "RND", "RND_CONV")
+_OVERFLOWS = {"WRAP": "WRAP", "SAT": "SAT", "SAT_SYM": "SAT_SYM", "SYM": "SAT_SYM"}
+_NUMBERED = re.compile(r"(\w+?)(?:_(\d{1,6}))?")
+
+
+def is_hgq(architecture: Any) -> bool:
+    """Whether an architecture has layers of HGQ2."""
+    return any(_is_hgq(entry) for entry in _entries(architecture))
+
+
+def _entries(architecture: Any) -> list[Any]:
+    config = architecture.get("config") if isinstance(architecture, dict) else None
+    layers = config.get("layers") if isinstance(config, dict) else None
+    return layers if isinstance(layers, list) else []
+
+
+def _is_hgq(entry: Any) -> bool:
+    return isinstance(entry, dict) and str(entry.get("registered_name")).startswith("hgq>")
+
+
+def without_hgq(
+    origin: str, architecture: dict[str, Any], arrays: Arrays
+) -> tuple[dict[str, Any], dict[tuple[str, ...], dict[str, Values]]]:
+    """An architecture of Keras' layers and quantizers, and their weights.
+
+    Args:
+        origin: The model's name in messages.
+        architecture: The architecture as Keras 3 writes it.
+        arrays: The arrays of the archive, such as `layers/q_dense_1/kq/quantizer/vars/0`.
+
+    Raises:
+        InputError: if the file is not as HGQ2 writes it.
+        UnsupportedError: if a layer or a quantizer of HGQ2 has no equivalent.
+    """
+    rewriter = _Rewriter(origin, arrays)
+    config = dict(architecture["config"])
+    try:
+        for entry in _entries(architecture):
+            rewriter.layer(entry)
+        config["layers"] = rewriter.layers
+        if "output_layers" in config:
+            config["output_layers"] = rewriter.redirected(config["output_layers"])
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        where = f"{origin}: layer '{shown(rewriter.place)}'"
+        raise InputError(f"{where} is not as HGQ2 writes it ({shown(error)})") from None
+    return {**architecture, "config": config}, rewriter.weights
+
+
+@dataclass(frozen=True)
+class _Widths:
+    """The widths of a quantizer.
+
+    Attributes:
+        signed: 1 where numbers may be negative; in a shape that broadcasts with the values.
+        integers: Bits before the binary point, without the sign.
+        fraction: Bits after it.
+        rounding: "TRN", "RND" or "RND_CONV".
+        overflow: "WRAP", "SAT" or "SAT_SYM".
+        is_weight: Whether what it quantizes is constant.
+    """
+
+    signed: Values
+    integers: Values
+    fraction: Values
+    rounding: str
+    overflow: str
+    is_weight: bool
+
+    @property
+    def bits(self) -> Values:
+        """All bits of a number, the sign included; 0 where all numbers are 0."""
+        found: Values = np.maximum(self.signed + self.integers + self.fraction, 0)
+        if self.overflow == "SAT_SYM":  # a sign alone has no number but 0
+            found = np.where(self.signed & (found == 1), 0, found)
+        return found
+
+    def quantized(self, values: Values) -> Values:
+        """The values as the quantizer gives them, float32 as HGQ2 computes."""
+        scale = np.exp2(self.fraction, dtype=np.float32)
+        integers = np.maximum(self.integers, -self.fraction).astype(np.float32)
+        unit = np.float32(1) / scale
+        x: Values = values.astype(np.float32)
+        limit = np.exp2(integers)
+        if self.overflow != "WRAP":
+            low = -limit if self.overflow == "SAT" else unit - limit
+            x = np.clip(x, low * self.signed, limit - unit)
+        x = x * scale
+        if self.rounding == "RND":
+            x = np.floor(x + np.float32(0.5))
+        else:
+            x = np.floor(x) if self.rounding == "TRN" else np.round(x)
+        x = x / scale
+        if self.overflow == "WRAP":
+            if self.is_weight:  # trained so that no weight wraps
+                return np.asarray(x, np.float32)
+            wide = np.exp2(integers + self.signed)
+            bias = self.signed * wide / 2
+            x = (x + bias) % wide - bias
+        return np.asarray(np.where(self.bits > 0, x, 0), np.float32)
+
+
+class _Rewriter:
+    """Rewrites layers in order.
+
+    Attributes:
+        layers: The layers that were made.
+        weights: Their arrays.
+        place: The layer that is being read, for messages.
+    """
+
+    def __init__(self, origin: str, arrays: Arrays) -> None:
+        self.origin = origin
+        self.layers: list[dict[str, Any]] = []
+        self.weights: dict[tuple[str, ...], dict[str, Values]] = {}
+        self.place: object = ""
+        self._ends: dict[str, str] = {}  # the layer that gives a layer's result now
+        self._groups = _groups(arrays)
+
+    def layer(self, entry: dict[str, Any]) -> None:
+        """Rewrite a layer."""
+        config = entry["config"]
+        name = self.place = config["name"]
+        entry = copy.deepcopy(entry)
+        if "inbound_nodes" in entry:
+            entry["inbound_nodes"] = self.redirected(entry["inbound_nodes"])
+        if not _is_hgq(entry):
+            self._keras(entry, name)
+            return
+        kind = entry["class_name"]
+        if not is_name(name):
+            raise InputError(f"{self.origin}: '{shown(name)}' can't be the name of a layer")
+        group = self._group(kind)
+        if kind == "Quantizer":
+            widths = self._widths(config["config"], group, "")
+            self._quantizer(name, widths, entry.get("inbound_nodes"))
+            return
+        if kind not in _LAYERS:
+            raise UnsupportedError(
+                f"{self._where()} is of HGQ2's class {shown(kind)}, which is not supported"
+                f"{near(str(kind), sorted(_LAYERS))}"
+            )
+        self._hgq(kind, name, entry, group)
+
+    def redirected(self, nodes: Any) -> Any:
+        """References to layers, to those that give their results now."""
+        if isinstance(nodes, dict):
+            return {key: self.redirected(each) for key, each in nodes.items()}
+        if not isinstance(nodes, list):
+            return nodes
+        if len(nodes) == 3 and isinstance(nodes[0], str) and isinstance(nodes[1], int):
+            return [self._ends.get(nodes[0], nodes[0]), *nodes[1:]]
+        return [self.redirected(each) for each in nodes]
+
+    def _keras(self, entry: dict[str, Any], name: str) -> None:
+        group = self._groups.get(_snake_case(entry["class_name"]))
+        if group and any("vars/" in key for each in group for key in each):
+            raise UnsupportedError(
+                f"{self._where()}: is not quantized, but has weights; use HGQ2's layer"
+            )
+        self.layers.append(entry)
+        self._ends.setdefault(name, name)
+
+    def _hgq(self, kind: str, name: str, entry: dict[str, Any], group: Arrays) -> None:
+        config = entry["config"]
+        nodes = entry.pop("inbound_nodes", None)
+        if config.get("enable_iq", True):
+            nodes = self._inputs(name, config, group, nodes)
+        kept = {key: each for key, each in config.items() if not _OWN.fullmatch(key)}
+        if kind == "QBatchNormDense":
+            kept = {key: each for key, each in kept.items() if not _OF_NORMALIZATION.fullmatch(key)}
+        layer = {"class_name": _LAYERS[kind], "config": kept, "module": "keras.layers"}
+        if nodes is not None:
+            layer["inbound_nodes"] = nodes
+        if "build_config" in entry:
+            layer["build_config"] = entry["build_config"]
+        self.layers.append(layer)
+        if kind in _WEIGHTED:
+            self.weights[name,] = self._weighted(kind, config, group)
+        self._ends[name] = name
+        if config.get("enable_oq", False):
+            widths = self._widths(config["oq_conf"], group, "oq/")
+            self._quantizer(f"{name}_oq", widths, _reference(nodes, name))
+            self._ends[name] = f"{name}_oq"
+
+    def _inputs(self, name: str, config: dict[str, Any], group: Arrays, nodes: Any) -> Any:
+        """Quantizers of all inputs; and the references to their results."""
+        conf = config.get("iq_conf")
+        if conf is not None:
+            self._quantizer(f"{name}_iq", self._widths(conf, group, "iq/"), nodes)
+            return _reference(nodes, f"{name}_iq")
+        confs = config["iq_confs"]
+        tensors = list(_tensors(nodes))
+        confs = confs if isinstance(confs, list) else [confs] * len(tensors)
+        quantizers = _numbered(group, "iq/quantizers/")
+        found = copy.deepcopy(nodes)
+        for index, (conf, widths, tensor) in enumerate(
+            zip(confs, quantizers, tensors, strict=True)
+        ):
+            own = f"{name}_iq{index}"
+            call = [{"args": [copy.deepcopy(tensor)], "kwargs": {}}]
+            self._quantizer(own, self._widths(conf, widths, ""), call)
+            for place, each in enumerate(_tensors(found)):
+                if place == index:
+                    each["config"]["keras_history"] = [own, 0, 0]
+        return found
+
+    def _quantizer(self, name: str, widths: _Widths, nodes: Any) -> None:
+        taken = {layer["config"]["name"] for layer in self.layers}
+        if not is_name(name) or name in taken:
+            raise InputError(f"{self.origin}: '{shown(name)}' can't be the name of a quantizer")
+        masks = {
+            "keep_negative": widths.signed,
+            "bits": widths.bits,
+            "integers": np.where(widths.bits > 0, widths.signed + widths.integers, 0),
+        }
+        uniform = all(np.unique(each).size == 1 for each in masks.values())
+        config = {
+            "name": name,
+            "fusible": uniform,
+            "RND": widths.rounding,
+            "SAT": widths.overflow,
+            "overrides": None,
+        }
+        layer = {
+            "class_name": "HGQ>FixedPointQuantizer",
+            "config": config,
+            "module": "keras.layers",
+        }
+        if nodes is not None:
+            layer["inbound_nodes"] = nodes
+        self.layers.append(layer)
+        shape = np.broadcast_shapes(*(each.shape for each in masks.values()))
+        self.weights[name,] = {
+            key: np.broadcast_to(each, shape or (1,)).astype(np.int16)
+            for key, each in masks.items()
+        }
+        self._ends[name] = name
+
+    def _weighted(self, kind: str, config: dict[str, Any], group: Arrays) -> dict[str, Values]:
+        """The quantized kernel and bias."""
+        kernel: Values = group["vars/0"].astype(np.float32)
+        to = self._widths(config["kq_conf"], group, "kq/")
+        if not config.get("use_bias", True):
+            return {"kernel": to.quantized(kernel)}
+        bias = group["vars/1"].astype(np.float32)
+        if kind == "QBatchNormDense":
+            own = iter([group[f"vars/{i}"] for i in _numbers(group) if group[f"vars/{i}"].ndim][2:])
+            gamma = next(own) if config["scale"] else np.ones(1, np.float32)
+            mean, variance = next(own), next(own)
+            scale = gamma / np.sqrt(variance + np.float32(config["epsilon"]))
+            # In this order HGQ2 computes: the offset is that of the kernel before it is scaled.
+            bias, kernel = bias - mean @ kernel, scale[:, np.newaxis] * kernel
+        of_bias = self._widths(config["bq_conf"], group, "bq/")
+        return {"kernel": to.quantized(kernel), "bias": of_bias.quantized(bias)}
+
+    def _widths(self, conf: dict[str, Any], group: Arrays, prefix: str) -> _Widths:
+        """The widths of a quantizer, by its configuration and its arrays."""
+        settings = conf["config"]
+        if any(settings.get(key) is not None for key in ("scaler", "affine")):
+            raise UnsupportedError(f"{self._where()}: a quantizer with a scaler is not supported")
+        if settings.get("bw_mapper") is not None:
+            raise UnsupportedError(f"{self._where()}: a quantizer has a mapper of its own")
+        rounding = str(settings["round_mode"]).removeprefix("S_")
+        overflow = _OVERFLOWS.get(str(settings["overflow_mode"]))
+        if rounding not in _ROUNDINGS or overflow is None:
+            raise UnsupportedError(
+                f"{self._where()}: quantizers that round by {shown(rounding)} and overflow by "
+                f"{shown(settings['overflow_mode'])} are not supported"
+            )
+        found = {key: group[f"{prefix}quantizer/vars/{key}"] for key in "012"}
+        # Keras stores what is trained first; integer bits are not where numbers wrap.
+        wraps = overflow == "WRAP"
+        match settings["q_type"]:
+            case "kif":
+                f, k, i = (found[key] for key in ("012" if wraps else "120"))
+                fraction, integers = np.round(f), np.round(i)
+            case "kbi":
+                b, i, k = (found[key] for key in ("021" if wraps else "012"))
+                integers = np.round(i)
+                fraction = np.round(b) - integers
+            case other:
+                raise UnsupportedError(
+                    f"{self._where()}: quantizers of type {shown(other)} are not supported; "
+                    "kif and kbi are"
+                )
+        for each in (fraction, integers):
+            if not (np.isfinite(each).all() and np.abs(each).max(initial=0) <= 64):
+                raise InputError(f"{self._where()}: a width is not a number of up to 64 bits")
+        return _Widths(
+            k.astype(np.int64) != 0,
+            integers.astype(np.int64),
+            fraction.astype(np.int64),
+            rounding,
+            overflow,
+            is_weight=settings.get("is_weight") is True,
+        )
+
+    def _group(self, kind: str) -> Arrays:
+        """The arrays of the next layer of a class."""
+        waiting = self._groups.get(_snake_case(kind), [])
+        if not waiting:
+            raise InputError(f"{self._where()} lacks its weights")
+        return waiting.pop(0)
+
+    def _where(self) -> str:
+        return f"{self.origin}: layer '{shown(self.place)}'"
+
+
+def _groups(arrays: Arrays) -> dict[str, list[dict[str, Values]]]:
+    """The arrays of each layer, by the class that Keras numbers it in, in order."""
+    found: dict[str, dict[int, dict[str, Values]]] = {}
+    for path, array in arrays.items():
+        container, _, rest = path.partition("/")
+        name, _, key = rest.partition("/")
+        match = _NUMBERED.fullmatch(name)
+        if container == "layers" and match is not None and key:
+            number = int(match[2] or 0)
+            found.setdefault(match[1], {}).setdefault(number, {})[key] = array
+    return {stem: [each for _, each in sorted(of.items())] for stem, of in found.items()}
+
+
+def _numbered(group: Arrays, prefix: str) -> list[dict[str, Values]]:
+    """The arrays of each of several parts, such as `iq/quantizers/quantizer_1`, in order."""
+    below = {
+        f"layers/{key.removeprefix(prefix)}": each
+        for key, each in group.items()
+        if key.startswith(prefix)
+    }
+    return [each for parts in _groups(below).values() for each in parts]
+
+
+def _numbers(group: Arrays) -> list[int]:
+    return sorted(int(key[5:]) for key in group if re.fullmatch(r"vars/\d{1,4}", key))
+
+
+def _tensors(nodes: Any) -> Iterator[dict[str, Any]]:
+    """References to tensors in calls as Keras 3 writes them, in order."""
+    if isinstance(nodes, dict):
+        if nodes.get("class_name") == "__keras_tensor__":
+            yield nodes
+        else:
+            for each in nodes.values():
+                yield from _tensors(each)
+    elif isinstance(nodes, list):
+        for each in nodes:
+            yield from _tensors(each)
+
+
+def _reference(nodes: Any, name: str) -> Any:
+    """A call with the result of a layer; None in a Sequential model, which has no calls."""
+    if nodes is None:
+        return None
+    tensor = copy.deepcopy(next(_tensors(nodes)))
+    tensor["config"]["keras_history"] = [name, 0, 0]
+    return [{"args": [tensor], "kwargs": {}}]
+
+
+def _snake_case(name: str) -> str:
+    """The name of a class as Keras writes it into `.keras` archives."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -1,0 +1,100 @@
+"""Models of HGQ2: what the hardware computes is what HGQ2 predicts, on every sample."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gatewright.design import golden
+from gatewright.errors import InputError, UnsupportedError
+from gatewright.fixed import from_float
+from gatewright.flow.convert import convert, load_design
+from gatewright.flow.verify import verify
+from gatewright.frontend import load
+from gatewright.options import ConvertOptions
+
+MODELS = Path(__file__).with_name("hgq")
+NAMES = sorted(path.stem for path in MODELS.glob("*.keras"))
+OPTIONS = ConvertOptions(input_precision="fixed<9,3>", io="parallel")
+
+
+def predicted(name):
+    with np.load(MODELS / f"{name}.npz") as file:
+        return file["inputs"], file["outputs"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hardware_is_what_hgq2_predicts(tmp_path, name):
+    inputs, outputs = predicted(name)
+    convert(MODELS / f"{name}.keras", None, OPTIONS, tmp_path / "project")
+    design = load_design(tmp_path / "project")
+    (x,), (y,) = design.inputs, design.outputs
+    assert str(x.type) == "fixed<9,3>"
+    raw = from_float(inputs, x.type)
+    assert np.array_equal(raw * 2.0**-x.type.frac, inputs)
+    found = golden.run(design, [raw])[y.name].reshape(outputs.shape) * 2.0**-y.type.frac
+    assert np.array_equal(found, outputs)
+    assert len(np.unique(found)) > 50
+
+
+@pytest.mark.parametrize(
+    "name", ["saturating", *(pytest.param(n, marks=pytest.mark.full) for n in NAMES)]
+)
+def test_cpp_and_rtl_compute_the_same(tmp_path, name):
+    """In `saturating`, hls4ml narrows symmetrical quantizers, which lose their least number."""
+    convert(MODELS / f"{name}.keras", None, OPTIONS, tmp_path / "project")
+    results = verify(tmp_path / "project", samples=100, fidelity=False).results
+    assert results.verification.passed
+
+
+def test_elements_keep_widths_of_their_own(tmp_path):
+    convert(MODELS / "dense.keras", None, OPTIONS, tmp_path / "project")
+    design = load_design(tmp_path / "project")
+    widths = {to.width for kernel in design.kernels for to in getattr(kernel, "types_of", ())}
+    assert len(widths) > 4
+
+
+def changed(tmp_path, name, change):
+    """A model with another architecture."""
+    path = tmp_path / "net.keras"
+    with zipfile.ZipFile(MODELS / f"{name}.keras") as source, zipfile.ZipFile(path, "w") as to:
+        for member in source.namelist():
+            content = source.read(member)
+            if member == "config.json":
+                config = json.loads(content)
+                change(config["config"]["layers"])
+                content = json.dumps(config).encode()
+            to.writestr(member, content)
+    return path
+
+
+def _quantizer(layers, **changes):
+    layers[1]["config"]["iq_conf"]["config"].update(changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        (lambda layers: layers[1].update(class_name="QGRU"), InputError, "lacks its weights"),
+        (lambda layers: _quantizer(layers, scaler=2.0), UnsupportedError, "with a scaler"),
+        (lambda layers: _quantizer(layers, round_mode="RND_ZERO"), UnsupportedError, "RND_ZERO"),
+        (lambda layers: _quantizer(layers, overflow_mode="WRAP_SM"), UnsupportedError, "WRAP_SM"),
+        (lambda layers: _quantizer(layers, q_type="flt"), UnsupportedError, "of type flt"),
+        (lambda layers: layers[1]["config"].pop("iq_conf"), InputError, "is not as HGQ2 writes it"),
+        (lambda layers: layers[1]["config"].update(name="d 1;"), InputError, "can't be the name"),
+        (lambda layers: layers[1].pop("config"), InputError, "is not as HGQ2 writes it"),
+    ],
+)
+def test_what_has_no_equivalent_is_refused_by_name(tmp_path, change, error, said):
+    with pytest.raises(error, match=said) as raised:
+        load(changed(tmp_path, "dense", change))
+    assert str(raised.value).startswith(f"{tmp_path / 'net.keras'}: ")
+    assert "\n" not in str(raised.value)
+
+
+def test_streams_are_refused_where_widths_differ(tmp_path):
+    options = ConvertOptions(input_precision="fixed<9,3>", io="stream")
+    with pytest.raises(UnsupportedError, match=r"layer .c1_iq. .*; convert with --io parallel"):
+        convert(MODELS / "sequence.keras", None, options, tmp_path / "project")
