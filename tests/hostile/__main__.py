@@ -19,7 +19,7 @@ from runner import Server, Verdict, prepare, serve
 
 #: Shares of the tries: models are what comes from strangers; what runs tools takes long.
 SHARES = {
-    "h5": 20, "json": 12, "keras2": 10, "keras3": 14, "fml": 16, "onnx": 8, "preset": 5,
+    "h5": 20, "json": 12, "keras2": 10, "keras3": 14, "fml": 16, "hgq": 8, "onnx": 8, "preset": 5,
     "target": 4, "sweep": 6, "report": 6, "samples": 4, "project": 3,
 }  # fmt: skip
 

@@ -107,7 +107,21 @@ def _onnx() -> list[Seed]:
     command = _convert("net.onnx", "--input-precision", "fixed<9,4>")
     return [
         Seed(name, partial(write, name), ("net.onnx",), command, ("out",))
-        for name in ("mlp", "images")
+        for name in ("mlp", "images", "float_scales", "truncated")
+    ]
+
+
+def _hgq() -> list[Seed]:
+    """Models of HGQ2."""
+    models = Path(__file__).parents[1] / "frontend" / "hgq"
+
+    def copy(name: str, folder: Path, _: Path) -> None:
+        shutil.copy(models / f"{name}.keras", folder / "net.keras")
+
+    command = _convert("net.keras", "--input-precision", "fixed<9,3>", "--io", "parallel")
+    return [
+        Seed(name, partial(copy, name), ("net.keras",), command, ("out",))
+        for name in ("dense", "merges", "saturating")
     ]
 
 
@@ -250,6 +264,7 @@ def seeds() -> dict[str, list[Seed]]:
         "keras2": _models(".keras", networks.write_keras2_archive, plain),
         "keras3": _models(".keras", networks.write_keras3_archive, networks.keras3_networks()),
         "fml": _graphs(),
+        "hgq": _hgq(),
         "onnx": _onnx(),
         "preset": [
             Seed("preset", partial(_with, _PRESET, "p.yaml"), ("p.yaml",),

@@ -44,7 +44,7 @@ _CPU_SECONDS = 30
 _STILL_SECONDS = 15
 #: Kinds whose accepted tries would each take a compiler for seconds: it is stood in for, and what
 #: it is given is searched for text of the file.
-_WITHOUT_COMPILER = ("h5", "json", "keras2", "keras3", "fml", "preset", "target")
+_WITHOUT_COMPILER = ("h5", "json", "keras2", "keras3", "fml", "hgq", "preset", "target")
 #: Of these, one try in so many has the compiler, and is verified.
 _COMPILED = 40
 

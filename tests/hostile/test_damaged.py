@@ -8,7 +8,7 @@ import pytest
 
 #: Tries of each kind, and how many a test does; the first of these are done by `make test`.
 FIXED = {
-    "h5": 40, "json": 25, "keras2": 20, "keras3": 35, "fml": 50, "onnx": 6, "preset": 20,
+    "h5": 40, "json": 25, "keras2": 20, "keras3": 35, "fml": 50, "hgq": 24, "onnx": 6, "preset": 20,
     "target": 10, "sweep": 20, "report": 12, "samples": 5, "project": 3,
 }  # fmt: skip
 _CHUNK = 12

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -139,6 +141,14 @@ class Graph:
         if found is None:
             self.refuse(node, f"{what} must be constant")
         return found
+
+    @contextmanager
+    def read(self, node: Node) -> Iterator[None]:
+        """Within this context, whatever a node's text makes fail is refused with its name."""
+        try:
+            yield
+        except (ArithmeticError, IndexError, KeyError, TypeError, ValueError) as error:
+            self.refuse(node, f"is not as its operator is defined ({shown(error)})")
 
     def refuse(self, node: Node, why: str) -> NoReturn:
         """Raise an UnsupportedError that names a node."""

@@ -152,12 +152,12 @@ class _Builder:
             least, most = (np.array([each]) for each in (self.inputs.min, self.inputs.max))
             self.steps[name] = Steps(least, most, self.inputs.frac)
         for node in graph.nodes:
-            if node["name"] in self.merged or node["outputs"][0] in graph.constants:
-                continue
-            try:
-                self._node(node)
-            except (IndexError, KeyError, TypeError, ValueError) as error:
-                graph.refuse(node, f"is not as its operator is defined ({shown(error)})")
+            done = node["name"] in self.merged or all(
+                each in graph.constants for each in node["outputs"]
+            )
+            if not done:
+                with graph.read(node):
+                    self._node(node)
         ends = [self._end(name) for name in graph.outputs]
         config = {
             "name": "model",
@@ -482,7 +482,7 @@ class _Builder:
             plain = all(each.is_plain for each in meanings)
             result, steps = PLAIN, self._merged_steps(node) if plain else None
         else:
-            sources, steps = [self._source(name, node) for name in (first, second)], None
+            sources = [self._source(name, node) for name in (first, second)]
             sign = -1 if node["op"] == "Sub" else 1
             offset = meanings[0].offset + sign * meanings[1].offset if adds else meanings[0].offset
             result = Meaning(meanings[0].unit, offset, of_quantizer)

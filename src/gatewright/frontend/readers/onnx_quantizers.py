@@ -207,10 +207,11 @@ def settle(graph: Graph) -> None:
     Raises:
         UnsupportedError: if a quantizer's parameters are not those of its operator.
     """
-    waiting = [node for node in graph.nodes if node["op"] in _OF_CONSTANTS]
+    waiting = [node for node in graph.nodes if node["op"] in _OF_CONSTANTS and node["inputs"]]
     while ready := [node for node in waiting if node["inputs"][0] in graph.constants]:
         for node in ready:
-            graph.constants[node["outputs"][0]] = _quantized(graph, node)
+            with graph.read(node):
+                graph.constants[node["outputs"][0]] = _quantized(graph, node)
         waiting = [node for node in waiting if node not in ready]
 
 
