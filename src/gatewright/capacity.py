@@ -46,7 +46,13 @@ def fit_text(target: Target, used: Resources) -> str | None:
 
 def shortage(target: Target, used: Resources) -> str | None:
     """The same for a device that is too small; None if it isn't, or isn't a device."""
-    return fit_text(target, used) if target.device and _over(target, target.name, used) else None
+    over = _over(target, target.name, used) if target.device else {}
+    if not over:
+        return None
+    text = fit_text(target, used)
+    if over.keys() == {"dsp"}:
+        return f"{text}; --set LAYER.multiplier=lut makes a layer's products of LUTs"
+    return text
 
 
 def fits_none(target: Target, used: Resources) -> bool:
