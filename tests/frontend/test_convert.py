@@ -375,7 +375,8 @@ def test_proxy_models_of_hgq_carry_types_of_other_layers(tmp_path):
     weights = {"q1": first_weights, "fc": fc_weights, "q2": last_weights}
     weights["lut"] = {"lut/table:0": table}
     graph = convert(*write_model(tmp_path, [first, fc, last, lut], weights))
-    assert [node.name for node in graph.get_layers()] == ["x", "fc", "lut"]
+    # The first quantizer stays, so that the port has the type that was asked for.
+    assert [node.name for node in graph.get_layers()] == ["x", "q1", "fc", "lut"]
     assert str(graph.graph["fc"].types["result_t"].precision).startswith("fixed<6,2,RND,SAT")
     np.testing.assert_array_equal(graph.graph["lut"].weights["table"].data, table)
 

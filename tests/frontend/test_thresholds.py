@@ -75,9 +75,28 @@ def test_no_sign_flips(keras, activation, gamma, tmp_path):
     signs = last.inputs[0]
     got = values[signs.name]
     got = 2 * got - 1 if signs.type.width == 1 else got
-    np.testing.assert_array_equal(got, middle.predict(x, verbose=0))
+    known = ~undecided(keras, model, 0.5 if activation.startswith("ternary") else 0.0, x)
+    assert known.mean() > 0.95
+    np.testing.assert_array_equal(got[known], middle.predict(x, verbose=0)[known])
     got = to_float(values[last.output.name], last.output.type.frac)
-    np.testing.assert_array_equal(got, model.predict(x, verbose=0))
+    rows = known.all(axis=1)
+    assert rows.mean() > 0.5
+    np.testing.assert_array_equal(got[rows], model.predict(x, verbose=0)[rows])
+
+
+def undecided(keras, model, level, x):
+    """Which elements lie on a threshold where TensorFlow's normalization is not exact.
+
+    With AVX-512, TensorFlow's reciprocal square roots differ from the true ones in the last bits,
+    even of 1; so of values on a threshold this machine has an opinion of its own.
+    """
+    import tensorflow as tf
+
+    gamma, beta, mean, variance = model.get_layer("norm").get_weights()
+    roots = np.asarray(tf.math.rsqrt(variance))
+    sums = keras.Model(model.inputs, model.get_layer("fc1").output).predict(x, verbose=0)
+    exact = gamma.astype(float) * (sums - mean) / np.sqrt(variance) + beta
+    return (np.abs(np.abs(exact) - level) < 1e-5) & (roots * np.sqrt(variance) != 1)
 
 
 def test_a_falling_ternary_activation_is_refused(keras, tmp_path):
