@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend.messages import near, shown
 from gatewright.frontend.network import is_name
+from gatewright.frontend.readers.weights import NUMBERED, snake_case
 
 Values = NDArray[Any]
 Arrays = Mapping[str, Values]
@@ -48,7 +49,6 @@ _OWN = re.compile(
 _OF_NORMALIZATION = re.compile(r"scale|momentum|epsilon|synchronized|bn_gamma_.*|moving_.*")
 _ROUNDINGS = ("TRN", "RND", "RND_CONV")
 _OVERFLOWS = {"WRAP": "WRAP", "SAT": "SAT", "SAT_SYM": "SAT_SYM", "SYM": "SAT_SYM"}
-_NUMBERED = re.compile(r"(\w+?)(?:_(\d{1,6}))?")
 
 
 def is_hgq(architecture: Any) -> bool:
@@ -200,7 +200,7 @@ class _Rewriter:
         return [self.redirected(each) for each in nodes]
 
     def _keras(self, entry: dict[str, Any], name: str) -> None:
-        group = self._groups.get(_snake_case(entry["class_name"]))
+        group = self._groups.get(snake_case(entry["class_name"]))
         if group and any("vars/" in key for each in group for key in each):
             raise UnsupportedError(
                 f"{self._where()}: is not quantized, but has weights; use HGQ2's layer"
@@ -345,7 +345,7 @@ class _Rewriter:
 
     def _group(self, kind: str) -> Arrays:
         """The arrays of the next layer of a class."""
-        waiting = self._groups.get(_snake_case(kind), [])
+        waiting = self._groups.get(snake_case(kind), [])
         if not waiting:
             raise InputError(f"{self._where()} lacks its weights")
         return waiting.pop(0)
@@ -360,10 +360,10 @@ def _groups(arrays: Arrays) -> dict[str, list[dict[str, Values]]]:
     for path, array in arrays.items():
         container, _, rest = path.partition("/")
         name, _, key = rest.partition("/")
-        match = _NUMBERED.fullmatch(name)
+        match = NUMBERED.fullmatch(name)
         if container == "layers" and match is not None and key:
-            number = int(match[2] or 0)
-            found.setdefault(match[1], {}).setdefault(number, {})[key] = array
+            number = int(match["number"] or 0)
+            found.setdefault(match["stem"], {}).setdefault(number, {})[key] = array
     return {stem: [each for _, each in sorted(of.items())] for stem, of in found.items()}
 
 
@@ -401,10 +401,3 @@ def _reference(nodes: Any, name: str) -> Any:
     tensor = copy.deepcopy(next(_tensors(nodes)))
     tensor["config"]["keras_history"] = [name, 0, 0]
     return [{"args": [tensor], "kwargs": {}}]
-
-
-def _snake_case(name: str) -> str:
-    """The name of a class as Keras writes it into `.keras` archives."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -25,7 +25,8 @@ Weights = Mapping[Path, Mapping[str, NDArray[Any]]]
 
 #: Keras 3's name of the kernel of a depthwise convolution.
 _KERAS3_NAMES = {"depthwise_kernel": "kernel"}
-_NUMBERED = re.compile(r"(?P<stem>\w+?)(?:_(?P<number>\d{1,6}))?")
+#: Names of groups in `.keras` archives: a class, and a number from the second layer of it on.
+NUMBERED = re.compile(r"(?P<stem>\w+?)(?:_(?P<number>\d{1,6}))?")
 _RECURRENT: Final = ("SimpleRNN", "LSTM", "GRU")
 #: Groups of a `.keras` archive that hold the layers of a model; version 2.13 writes the second.
 _CONTAINERS: Final = ("layers", "_layer_checkpoint_dependencies")
@@ -268,17 +269,17 @@ def _number_model(
     groups: dict[str, dict[int, Any]] = {}
     for container in _CONTAINERS:
         for name, each in _group(group, container).items():
-            match = _NUMBERED.fullmatch(name)
+            match = NUMBERED.fullmatch(name)
             if match is not None and _has_variables(each):
                 groups.setdefault(match["stem"], {})[int(match["number"] or 0)] = each
     of_kind: dict[str, list[Part]] = {}
     for part in model.layers:
         if any(_expected(each) for _, each in part.walk()):
-            of_kind.setdefault(_snake_case(part.kind), []).append(part)
+            of_kind.setdefault(snake_case(part.kind), []).append(part)
     for stem, parts in of_kind.items():
         found = [each for _, each in sorted(groups.get(stem, {}).items())]
         # Wrappers around layers without weights may have a group too.
-        every = [part for part in model.layers if _snake_case(part.kind) == stem]
+        every = [part for part in model.layers if snake_case(part.kind) == stem]
         owners = every if len(found) == len(every) else parts
         if not found or len(found) != len(owners):
             first = parts[0]
@@ -355,7 +356,7 @@ def _first_weight(part: Part) -> str:
     return f" '{names[0]}'"
 
 
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
     """The name of a class as Keras writes it into `.keras` archives."""
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
