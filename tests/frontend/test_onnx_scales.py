@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gatewright.frontend.readers.onnx_scales import (
@@ -28,6 +28,7 @@ ROUNDINGS = {"ROUND": np.round, "FLOOR": np.floor, "CEIL": np.ceil}
     st.booleans(),
     st.sampled_from(sorted(ROUNDINGS)),
 )
+@example(0.5, 0.0, False, 0, 3, 0, 2, False, "ROUND")  # ties, some up and some down
 @settings(max_examples=300, deadline=None)
 def test_constants_have_the_quantizers_steps(
     unit, offset, negative, low, length, frac, bits, signed, rounding
@@ -78,7 +79,15 @@ def test_steps_that_no_line_has_are_refused():
     meaning = Meaning(np.array([0.5]), np.zeros(1))
     steps = Steps(np.array([-100]), np.array([100]), 0)
     with pytest.raises(NoAffine, match="no constants of up to 24 bits"):
-        affine_steps(meaning, steps, np.trunc, np.ones(1), (-64, 63))
+        affine_steps(meaning, steps, lambda v: np.trunc(np.cbrt(v)), np.ones(1), (-64, 63))
+
+
+def test_truncation_towards_zero_is_a_line_a_little_less_steep():
+    meaning = Meaning(np.array([0.5]), np.zeros(1))
+    steps = Steps(np.array([-100]), np.array([100]), 0)
+    found = affine_steps(meaning, steps, np.trunc, np.ones(1), (-64, 63))
+    n = np.arange(-100, 101)
+    assert np.array_equal(np.round(found.scale[0] * n + found.offset[0]), np.trunc(0.5 * n))
 
 
 def test_sums_too_large_for_exact_steps_are_refused():

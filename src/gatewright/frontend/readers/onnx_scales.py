@@ -266,7 +266,9 @@ def _constants(
     for bits in range(1, _MOST_BITS + 1):
         p = bits - start  # fractional bits of a factor of so many bits
         whole = np.ldexp(a, p)
-        for factor in dict.fromkeys((round(whole), int(np.floor(whole)), int(np.ceil(whole)))):
+        below, above = int(np.floor(whole)), int(np.ceil(whole))
+        # Where many values lie in the middle between two steps, only a little more or less fits.
+        for factor in dict.fromkeys((round(whole), below, above, below - 1, above + 1)):
             # Twice the sums, in units of 2**-p; p may be negative.
             up, down = max(p, 0), max(-p, 0)
             least = int(((low_k << up) - (2 * factor * low_n << down)).max())
