@@ -117,6 +117,23 @@ class GraphBuilder:
         form |= {"n_filt": channels, "n_in": pixels[-1], "n_out": out[-1]}
         return self.image(f"{kind}Pooling{len(out)}D", name, source, **(form | fields))
 
+    def recurrent(self, name: str, source: str, kind: str, units: int, **fields: Any) -> str:
+        """An LSTM or a GRU."""
+        steps, n_in = self.shapes[source]
+        width = {"LSTM": 4, "GRU": 3}[kind] * units
+        form = {
+            "n_timesteps": steps, "n_in": n_in, "n_out": units,
+            "activation": "tanh", "recurrent_activation": "sigmoid", "direction": "forward",
+            "return_sequences": False, "return_state": False, "time_major": False,
+            "weight_data": self.weights(n_in, width),
+            "recurrent_weight_data": self.weights(units, width),
+            "bias_data": self.weights(width),
+        }  # fmt: skip
+        if kind == "GRU":
+            form |= {"recurrent_bias_data": self.weights(width), "apply_reset_gate": "after"}
+        self.shapes[name] = (steps, units) if fields.get("return_sequences") else (units,)
+        return self.add(kind, name, source, **(form | fields))
+
     def global_pool(self, name: str, source: str, kind: str) -> str:
         """Pooling of all pixels, of the kind Max or Average."""
         *pixels, channels = self.shapes[source]

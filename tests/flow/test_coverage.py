@@ -178,8 +178,12 @@ def heads(k):
             k.ReLU(2, negative_slope=0.5, threshold=0.25, name="the_bent"),
         ),
         "SimpleRNN": (SEQUENCE, k.SimpleRNN(2, name="the_rnn")),
-        "LSTM": (SEQUENCE, k.LSTM(2, name="the_lstm")),
-        "GRU": (SEQUENCE, k.GRU(2, name="the_gru")),
+        "LSTM": (
+            (5, 4),
+            k.QLSTM(4, name="the_lstm", activation="tanh", recurrent_activation="sigmoid",
+                    return_sequences=True, recurrent_quantizer=k.bits(), **k.kernel),
+        ),
+        "GRU": ((5, 4), k.GRU(4, name="the_gru")),
         "Bidirectional": (SEQUENCE, k.Bidirectional(k.LSTM(2), name="the_both")),
         "TimeDistributed of Conv1D": (
             (3, *SEQUENCE),

@@ -26,7 +26,8 @@ MERGES = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Conca
 
 #: By class, the arguments that a layer can't be without.
 NEEDED = {
-    **{kind: {"units": 3} for kind in ("Dense", "QDense")},
+    **{kind: {"units": 3} for kind in ("Dense", "QDense", "SimpleRNN", "LSTM", "GRU")},
+    "QLSTM": {"units": 3, "activation": "tanh", "recurrent_activation": "sigmoid"},
     **{
         f"{prefix}{kind}{axes}D{suffix}": {
             "kernel_size": 3,
@@ -57,6 +58,15 @@ VALUES = {
     "activation": ["relu", "tanh", "softmax", "hard_sigmoid", "gelu", "silu"],
     ("QActivation", "activation"): ["quantized_relu(5, 1)", "binary", "ternary", "relu", "tanh"],
     ("QBatchNormalization", "activation"): ["relu"],
+    "recurrent_activation": ["tanh", "hard_sigmoid"],
+    ("GRU", "recurrent_activation"): ["hard_sigmoid"],  # whose state grows without bounds else
+    "return_sequences": [True],
+    "return_state": [False],  # a layer with several results is refused before it is looked at
+    "go_backwards": [True],
+    "stateful": [True],
+    "time_major": [True],
+    "reset_after": [False],
+    "state_quantizer": ["quantized_bits(3, 0, alpha=1)"],
     "alpha": [0.75],
     "negative_slope": [0.75],
     ("Dot", "axes"): [-1],
@@ -65,7 +75,7 @@ VALUES = {
     "bias_quantizer": [BITS, "quantized_bits(3, 0)", "ternary(alpha=1)"],
     **{
         f"{what}_quantizer": [BITS, "quantized_bits(3, 0)", "binary(alpha=1)", "quantized_po2(3)"]
-        for what in ("kernel", "depthwise", "pointwise")
+        for what in ("kernel", "depthwise", "pointwise", "recurrent")
     },
     **{f"{what}_quantizer": ["quantized_bits(2, 0)"] for what in ("beta", "mean")},
     "gamma_quantizer": ["binary(alpha=1)"],
@@ -127,6 +137,8 @@ SILENT = {
     ("Dot", "axes"),  # of two vectors
     ("Embedding", "mask_zero"),  # before a layer that takes no notice
     ("QBatchNormalization", "activation"),
+    *((kind, "return_state") for kind in RECURRENT),
+    *((kind, "stateful") for kind in RECURRENT),  # which would need to know the batch's size
     ("SpatialDropout2D", "data_format"),
     ("QConv1D", "data_format"),
     *(
@@ -142,12 +154,27 @@ REFUSED = {
     ("", "interpolation", "bicubic"): "interpolation='bicubic'; use interpolation='nearest'",
     ("", "normalize", "True"): "normalize=True is not supported",
     ("AveragePooling2D", "strides", "2", "stream"): "needs equal ones",
+    **{
+        (kind, argument, value): f"functions relu, sigmoid, tanh, not {value}"
+        for kind in ("LSTM", "GRU", "QLSTM")
+        for argument in ("activation", "recurrent_activation")
+        for value in ("softmax", "hard_sigmoid", "silu")
+    },
+    **{
+        (kind, argument, "True"): f"{argument}=True is not supported"
+        for kind in ("LSTM", "GRU", "QLSTM")
+        for argument in ("go_backwards", "time_major")
+    },
+    ("", "reset_after", "False"): "hls4ml's C[+][+] resets after the product with the state",
+    ("QLSTM", "state_quantizer", "quantized_bits(3, 0, alpha=1)"): "one type for the state",
     ("QActivation", "activation", "ternary", "stream"): "on a tensor of rank above 1; use io_par",
 }
 #: By io type and class, what a refusal of all of its arguments says.
 LACKED = {
     ("parallel", "LayerNormalization"): "[(]LayerNormalization[)]: not supported yet",
     ("stream", "LayerNormalization"): "[(]LayerNormalization[)]: not supported yet",
+    ("parallel", "SimpleRNN"): "Vitis backend has no C[+][+] for it; use a GRU or an LSTM",
+    ("stream", "SimpleRNN"): "Vitis backend has no C[+][+] for it; use a GRU or an LSTM",
     ("stream", "Dot"): "hls4ml has no C[+][+] for it in io_stream",
 }
 
@@ -278,7 +305,9 @@ def complaint(case, outcome, reason):
         yield f"{case}: {refused or 'is built'}"
 
 
-CLASSES = [kind for kind in KINDS if kind not in (*RECURRENT, "InputLayer")]
+#: Recurrent layers of QKeras that this TensorFlow can't run.
+DEAD = ("QSimpleRNN", "QGRU")
+CLASSES = [kind for kind in KINDS if kind not in (*DEAD, "InputLayer")]
 #: Each with the modules that may have it.
 PLACES = [
     (name, kind)

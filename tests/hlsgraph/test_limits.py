@@ -293,6 +293,18 @@ CASES: dict[str, Case] = {
         "can't hold the index 8; set x0.precision.result=ufixed<4,4>",
     ),
     "sequences": (P, embedding(4, 4, 2, to="uint<2>"), "takes one sequence of indices, not"),
+    "reset before": (
+        P,
+        lambda b: b.recurrent("r", b.source(4, 2), "GRU", 3, apply_reset_gate="before"),
+        "'r' (GRU): hls4ml's C++ does not have reset_after=False",
+    ),
+    "functions of gates": (
+        S,
+        lambda b: b.recurrent(
+            "r", b.source(4, 2), "LSTM", 3, recurrent_activation="hard_sigmoid"
+        ),
+        "has the functions relu, sigmoid, tanh, not hard_sigmoid",
+    ),
     "clipped": (
         S,
         after("Activation", (4,), activation="relu6"),

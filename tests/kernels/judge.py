@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gatewright.emulation.build import mend_headers
 from gatewright.fixed import FixedType
 
 if TYPE_CHECKING:
@@ -160,3 +161,4 @@ def _lay_headers(include: Path) -> None:
     for backend in ("vivado", "vitis"):
         source = templates / backend / "nnet_utils"
         shutil.copytree(source, include / "nnet_utils", dirs_exist_ok=True)
+    mend_headers(include)

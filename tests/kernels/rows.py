@@ -22,7 +22,7 @@ from gatewright.design.dataflow import Design
 from gatewright.emit import emit, isolate
 from gatewright.fixed import FixedType, Overflow
 from gatewright.flow.inputs import random_inputs
-from gatewright.kernels import Tensor, image_shape
+from gatewright.kernels import Tensor, curves, image_shape
 from gatewright.kernels.softmax import Sliced
 from gatewright.simulate import lint
 
@@ -182,6 +182,35 @@ class Builder(Draw):
         rows = (pads[0] + height + pads[1] - dilation[0] * (window[0] - 1) - 1) // strides[0] + 1
         columns = (pads[2] + width + pads[3] - dilation[1] * (window[1] - 1) - 1) // strides[1] + 1
         return (rows, columns)[3 - len(x.shape) :]
+
+    def recurrent(
+        self,
+        kind: type[kernels.Recurrent],
+        x: Tensor,
+        units: int,
+        reuse: int = 1,
+        *,
+        every: bool = False,
+        functions: tuple[str, str] = ("tanh", "sigmoid"),
+    ) -> Tensor:
+        width, table = kind.gates * units, FixedType(8, 1)
+        outer = self.factors(x, (x.shape[-1], width), width, x.shape[-1])
+        inner = self.factors(x, (units, width), width, units)
+        names = ("weights", "bias", "weight_type", "bias_type")
+        tables = [
+            getattr(curves, name)(64, table) if name != "relu" else np.zeros(0, np.int64)
+            for name in functions
+        ]
+        return self.add(
+            kind, [x], (x.shape[0], units) if every else (units,),
+            to=self.type(3, 8, Overflow.WRAP),
+            **{name: outer[name] for name in names},
+            **{f"recurrent_{name}": inner[name] for name in names},
+            accum=self.type(5, 14, Overflow.WRAP),
+            activation=functions[0], recurrent_activation=functions[1],
+            table=tables[0], recurrent_table=tables[1], table_type=table,
+            strategy=outer["strategy"], rom_style=outer["rom_style"], reuse_factor=reuse,
+        )  # fmt: skip
 
     def batchnorm(self, x: Tensor, reuse: int = 1, entries: int | None = None) -> Tensor:
         scale, bias = self.type(2, 6), self.type(2, 6)

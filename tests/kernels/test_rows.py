@@ -131,7 +131,29 @@ MULTIPLYING: dict[str, Callable[[Builder], object]] = {
     "conv_batchnorm": lambda b: b.batchnorm(b.conv(b.input(4, 4, 2), 4, (2, 2), reuse=2), 4),
 }
 
-#: Layers that do not.
+#: Layers with a state, at every kind of reuse factor of either matrix.
+RECURRENT: dict[str, Callable[[Builder], object]] = {
+    "lstm": lambda b: b.recurrent(kernels.Lstm, b.input(5, 3), 4),
+    "lstm_every": lambda b: b.recurrent(kernels.Lstm, b.input(6, 2), 3, every=True),
+    "lstm_few": lambda b: b.recurrent(kernels.Lstm, b.input(4, 4), 4, 2),
+    "lstm_groups": lambda b: b.recurrent(kernels.Lstm, b.input(3, 2), 4, 8, every=True),
+    "lstm_largest": lambda b: b.recurrent(kernels.Lstm, b.input(3, 2), 3, 36),
+    "lstm_one_step": lambda b: b.recurrent(kernels.Lstm, b.input(1, 3), 2),
+    "lstm_unbounded": lambda b: b.recurrent(
+        kernels.Lstm, b.input(4, 2), 3, functions=("relu", "relu")
+    ),
+    "gru": lambda b: b.recurrent(kernels.Gru, b.input(5, 3), 4),
+    "gru_every": lambda b: b.relu(b.recurrent(kernels.Gru, b.input(6, 2), 3, every=True)),
+    "gru_few": lambda b: b.recurrent(kernels.Gru, b.input(4, 4), 4, 2, every=True),
+    "gru_groups": lambda b: b.recurrent(kernels.Gru, b.input(4, 2), 4, 12),
+    "gru_largest": lambda b: b.dense(b.recurrent(kernels.Gru, b.input(3, 6), 4, 72), 3, 2),
+    "gru_one": lambda b: b.recurrent(kernels.Gru, b.input(4, 1), 1, every=True),
+    "gru_stacked": lambda b: b.recurrent(
+        kernels.Gru, b.recurrent(kernels.Lstm, b.input(5, 2), 3, every=True), 2
+    ),
+}
+
+#: Layers that do not multiply.
 OTHERS: dict[str, Callable[[Builder], object]] = {
     "max_pool": lambda b: b.pool(b.input(4, 6, 2), "max", (2, 2)),
     "max_pool_overlapping": lambda b: b.pool(b.input(5, 6, 2), "max", (3, 2), strides=(1, 2)),
@@ -240,6 +262,10 @@ def test_layers_that_multiply(tmp_path: Path) -> None:
     check(_designs(MULTIPLYING, 0), tmp_path)
 
 
+def test_layers_with_a_state_and_each_of_their_modules(tmp_path: Path) -> None:
+    check(_designs(RECURRENT, 0), tmp_path, isolated=True)
+
+
 def test_layers_that_do_not(tmp_path: Path) -> None:
     check([*_designs(OTHERS, 0), *_activations()], tmp_path)
 
@@ -250,7 +276,7 @@ def test_networks_and_each_of_their_modules(tmp_path: Path) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("seed", range(1, 7))
-@pytest.mark.parametrize("makers", [MULTIPLYING, OTHERS, NETWORKS])
+@pytest.mark.parametrize("makers", [MULTIPLYING, RECURRENT, OTHERS, NETWORKS])
 def test_more_types(
     makers: dict[str, Callable[[Builder], object]], seed: int, tmp_path: Path
 ) -> None:

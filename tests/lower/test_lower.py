@@ -49,6 +49,9 @@ def everything() -> Any:
     b.activation("spread", "turned", "relu6")
     b.add("Reshape", "flat", "spread", target_shape=[8])
     b.add("Merge", "repeated", "flat", "fc2", op="add")
+    # Layers with a state.
+    b.recurrent("memory", "b", "LSTM", 3, return_sequences=True)
+    b.recurrent("gated", "memory", "GRU", 2)
     # Bits that are signs, weights of one and two bits.
     b.batchnorm("bn3", "fc1", 4)
     b.activation("signs", "bn3", "binary_tanh")

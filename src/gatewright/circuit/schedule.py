@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gatewright.circuit.fabric import Fabric
@@ -43,6 +43,8 @@ def schedule(
     arrival: Sequence[Sequence[float]] = (),
     *,
     registered: bool = False,
+    buffered: bool = False,
+    held: Collection[int] = (),
 ) -> Schedule:
     """Place every operation in the earliest stage in which it settles before the clock edge.
 
@@ -54,11 +56,17 @@ def schedule(
         clock_ns: clock period to meet.
         arrival: per port and element, ns into stage 0 at which the input is stable; 0 if empty.
         registered: whether every output that is computed must come straight from a register.
+        buffered: whether there is a register even where outputs are inputs.
+        held: ports whose inputs keep their values until the outputs are taken, so that any stage
+            may read them and no register carries them on.
     """
     budget = clock_ns - fabric.register_ns
     nodes = circuit.nodes
     stage = [0] * len(nodes)
     slowest = 0.0
+    steady = {
+        index for index, node in enumerate(nodes) if node.op is Op.INPUT and node.attr[0] in held
+    }
     ready: list[tuple[int, float]] = []  # stage and time from which a reader may use the value
     for index, node in enumerate(nodes):
         if node.op is Op.INPUT:
@@ -68,6 +76,8 @@ def schedule(
             ready.append((0, settled))
             continue
         start, time = max((ready[arg] for arg in node.args), default=(0, 0.0))
+        late = max((ready[arg][1] for arg in node.args if arg in steady), default=0.0)
+        time = max(time, late)
         delay = fabric.delay(node, nodes)
         if node.op is Op.MUL:
             # A multiplier gives its product to a register, and takes its operands from registers,
@@ -75,13 +85,13 @@ def schedule(
             stages = fabric.product_stages(delay, budget)
             enters = all(nodes[arg].op in (Op.INPUT, Op.CONST) for arg in node.args)
             if time > 0 and not (enters and time + delay / stages <= budget):
-                start, time = start + 1, 0.0
+                start, time = start + 1, late
             stage[index] = start
             slowest = max(slowest, time + delay / stages)
             ready.append((start + stages, 0.0))
             continue
         if time > 0 and time + delay > budget:
-            start, time = start + 1, 0.0
+            start, time = start + 1, late
         stage[index] = start
         ready.append((start, time + delay))
         slowest = max(slowest, time + delay)
@@ -92,6 +102,8 @@ def schedule(
         if nodes[i].op not in (Op.CONST, Op.INPUT)
     ):
         latency += 1
+    if buffered:
+        latency = max(latency, 1)
     last_use = list(stage)
     for index, node in enumerate(nodes):
         for arg in node.args:
@@ -99,7 +111,7 @@ def schedule(
     for index in circuit.outputs:
         last_use[index] = latency
     for index, node in enumerate(nodes):
-        if node.op is Op.CONST:
+        if node.op is Op.CONST or index in steady:
             last_use[index] = stage[index]
     times = tuple(
         ready[index][1] if ready[index][0] == latency else 0.0 for index in circuit.outputs

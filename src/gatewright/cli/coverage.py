@@ -176,6 +176,8 @@ LAYERS = (
                 ("QBatchNormalization",),
             ),
             ("scales of quantizers", ("ApplyAlpha",), (_K.BatchNorm,), ("alpha='auto'",)),
+            ("LSTM", ("LSTM",), (_K.Lstm,), ("QLSTM",)),
+            ("GRU", ("GRU",), (_K.Gru,), ("QGRU",)),
         )
     ),
     *(
@@ -289,9 +291,7 @@ LAYERS = (
     *(
         Layer(name, (), (), (), "", dict.fromkeys(IO_TYPES, reason))
         for name, reason in (
-            ("SimpleRNN", "not supported yet"),
-            ("LSTM", "not supported yet"),
-            ("GRU", "not supported yet"),
+            ("SimpleRNN", "hls4ml's Vitis backend has no C++ for it"),
             ("Bidirectional", "not supported"),
             ("TimeDistributed of Conv1D", "only layers that work on the last axis alone"),
             ("MultiHeadAttention", "not supported"),

@@ -130,7 +130,7 @@ class _Builder:
         # Per node, by how many stages later it is read: the elements that depend on that.
         readers: list[Counter[int]] = [Counter() for _ in self.nodes]
         for element, word in enumerate(self.module.outputs):
-            readers[word.node][self.latency - self.stages[word.node]] |= self.last << element
+            readers[word.node][self._delay(word.node, self.latency)] |= self.last << element
         found = {}
         for index in range(len(self.nodes) - 1, -1, -1):
             last = max(self.module.schedule.last_use[index] - self.stages[index], 0)
@@ -139,7 +139,7 @@ class _Builder:
                 bits |= readers[index][delay]
                 found[index, delay] = bits
             for arg in self.nodes[index].args:
-                readers[arg][self.stages[index] - self.stages[arg]] |= bits
+                readers[arg][self._delay(arg, self.stages[index])] |= bits
         return {
             (index, delay): found[index, delay]
             for index, delay in sorted(found)
@@ -260,11 +260,13 @@ class _Builder:
         high = self.nodes[node.args[0]].width - 1
         if high < dropped:  # less than a unit below zero, or none: its sign
             return (Wire(net, Select(arg, high, high)),)
-        kept = [Select(arg, high, dropped + 1)] if high > dropped else []
+        # Where nothing is left above the last bit, clearing it still leaves the sign.
+        above = max(high - dropped, int(self.nodes[node.args[0]].signed))
+        kept = [Select(arg, high, high - above + 1)] if above else []
         below = Unary("|", Select(arg, dropped - 1, 0))
         last = Binary("&", Select(arg, dropped, dropped), below)
         value = Concat((*kept, last))
-        width = high - dropped + 1
+        width = above + 1
         if width == node.width:
             return (Wire(net, value),)
         # The range after rounding fits fewer bits.
@@ -387,8 +389,12 @@ class _Builder:
 
     def _ref(self, arg: int, stage: int) -> Ref:
         """The signal that carries a node's value in a stage."""
-        delay = stage - self.stages[arg]
+        delay = self._delay(arg, stage)
         return Ref(f"t{arg}_q{delay}" if delay else f"t{arg}")
+
+    def _delay(self, arg: int, stage: int) -> int:
+        """Registers between a node and a stage; none after an input that keeps its value."""
+        return min(stage, self.module.schedule.last_use[arg]) - self.stages[arg]
 
     # Registers and outputs
 

@@ -212,6 +212,7 @@ class _Cutter:
                 at = start if index in cuts else at
                 at += self.fabric.enable_delay(placed.enabled_bits)
             longest = max(longest, at)
+            at = start if placed.unit.cuts_ready else at
         return longest, at
 
     def _gated(self, units: Sequence[Placed]) -> bool:

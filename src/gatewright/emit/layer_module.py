@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatewright.emit.circuit_module import circuit_module, describe, port_names
 from gatewright.emit.credit import CreditNets
+from gatewright.emit.layers import PlacedLoop
 from gatewright.emit.netlist import (
     CLOCK,
     Concat,
@@ -94,6 +95,8 @@ class _Builder:
             self.items.append(Declaration((result.valid, result.ready, result.data)))
         if placed.circuit is not None:
             self._circuit(placed, sources, result, label)
+        elif isinstance(placed, PlacedLoop):
+            self._loop(placed, sources, result, label)
         else:
             self._instance(placed, sources, result, label)
         return result
@@ -122,6 +125,46 @@ class _Builder:
             return
         connections: Connections = dict(CLOCK) if circuit.schedule.latency else {}
         connections |= self._inputs(placed, sources) | result.connected("out")
+        self.items.append(Instance(child, f"u_{label}", connections))
+
+    def _loop(
+        self, placed: PlacedLoop, sources: list[StreamNets], result: StreamNets, label: str
+    ) -> None:
+        """Instantiate a loop, and what makes the next state of a beat and the state."""
+        (entering,) = sources
+        state, made = (_nets(f"{label}_{what}", placed.loop.stream) for what in ("state", "next"))
+        connections: Connections = {
+            **CLOCK,
+            "in_valid": entering.valid.ref,
+            "in_ready": entering.ready.ref,
+            **state.connected("go"),
+            **made.connected("back"),
+            **result.connected("out"),
+        }
+        parameters = placed.unit.parameters(*placed.sources)
+        self.items += [Declaration((net.valid, net.ready, net.data)) for net in (state, made)]
+        self.items.append(Instance(placed.unit.module, f"u_{label}", connections, parameters))
+        *body, cell = placed.body
+        streams = [state]
+        for each in body:
+            streams = [self._unit(each, streams)]
+        self._cell(cell, [*streams, entering, state], made)
+
+    def _cell(self, placed: Placed, sources: list[StreamNets], result: StreamNets) -> None:
+        """Instantiate the last circuit of a loop; only its first input has a handshake."""
+        circuit = placed.circuit
+        assert circuit is not None
+        label = self._label(placed)
+        child = f"{self.name}_{label}"
+        self.children.append(
+            circuit_module(circuit, child, self.about, self.module.multiplier, last=False)
+        )
+        first, *others = port_names(len(sources))
+        connections: Connections = dict(CLOCK) if circuit.schedule.latency else {}
+        connections |= sources[0].connected(first)
+        for port, source in zip(others, sources[1:], strict=True):
+            connections[f"{port}_data"] = source.data.ref
+        connections |= result.connected("out")
         self.items.append(Instance(child, f"u_{label}", connections))
 
     def _credited(

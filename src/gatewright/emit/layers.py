@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from gatewright.circuit import Circuit, Schedule, Word, schedule
 from gatewright.kernels.multiplexed import Multiplexed
-from gatewright.units import Element, Fifo, Stream, StreamGroup, Unit
+from gatewright.units import Element, Fifo, Loop, Stream, StreamGroup, Unit
+from gatewright.units.unit import paced
 
 if TYPE_CHECKING:
     from gatewright.circuit.fabric import Fabric
@@ -31,16 +33,28 @@ class Cut:
         fabric: its delay model.
         clock_ns: clock period.
         registered: whether the circuit ends in a register.
+        buffered: whether it does even where it only names bits.
+        held: ports whose inputs keep their values until the outputs are taken.
     """
 
     fabric: Fabric
     clock_ns: float
     registered: bool
+    buffered: bool = False
+    held: tuple[int, ...] = ()
 
     def schedule(self, circuit: Circuit, sources: StreamGroup) -> Schedule:
         """The stages of a circuit of these inputs."""
         arrival = [[element.arrival for element in source.elements] for source in sources]
-        return schedule(circuit, self.fabric, self.clock_ns, arrival, registered=self.registered)
+        return schedule(
+            circuit,
+            self.fabric,
+            self.clock_ns,
+            arrival,
+            registered=self.registered,
+            buffered=self.buffered,
+            held=self.held,
+        )
 
 
 @dataclass(frozen=True)
@@ -125,6 +139,11 @@ class Placed:
         return self.circuit is None or self.latency > 0
 
     @property
+    def busy(self) -> int:
+        """Clock cycles for which a beat keeps it from taking the next."""
+        return self.unit.busy(*self.sources)
+
+    @property
     def enabled_bits(self) -> int:
         """Flip-flops that wait together for its reader."""
         if self.circuit is not None:
@@ -169,6 +188,50 @@ class Placed:
             np.max(arrivals, axis=0) - np.arange(len(arrivals[0]))
         ) + np.arange(len(arrivals[0]))
         return taken + self.latency
+
+
+@dataclass(frozen=True)
+class PlacedLoop(Placed):
+    """A loop in its place.
+
+    Attributes:
+        body: what the state passes; the last one's result is the next state.
+    """
+
+    body: tuple[Placed, ...] = ()
+
+    @property
+    def loop(self) -> Loop:
+        """The unit."""
+        assert isinstance(self.unit, Loop)
+        return self.unit
+
+    @property
+    @override
+    def busy(self) -> int:
+        """See `Placed.busy`: from one step to the next."""
+        times = np.zeros(1, np.int64)
+        for placed in self.body:
+            times = placed.times(1, 0, times)
+        return int(times[-1]) + 1
+
+    @override
+    def behind(self, sources: StreamGroup) -> Placed:
+        *chain, cell = self.body
+        result, _, state = cell.sources
+        body = (*chain, cell.behind((result, *sources, state)))
+        return replace(self, sources=sources, body=body)
+
+    @override
+    def path(self, fabric: Fabric) -> float:
+        return max(placed.path(fabric) for placed in self.body)
+
+    @override
+    def times(self, busy: int, room: int, *arrivals: Times) -> Times:
+        del busy, room
+        steps = 1 if self.loop.every else self.loop.steps
+        turn = self.busy
+        return paced(arrivals[0], turn)[steps - 1 :: steps] + turn
 
 
 @dataclass(frozen=True)
@@ -237,8 +300,14 @@ class LayerModule:
 
     def path(self, fabric: Fabric) -> float:
         """Longest path between registers in ns, by the target's delay model."""
-        units = [placed for chain in (*self.joins, self.units) for placed in chain]
+        units = [placed for chain in self.chains for placed in chain]
         return max((placed.path(fabric) for placed in units), default=0.0)
+
+    @property
+    def chains(self) -> tuple[tuple[Placed, ...], ...]:
+        """All chains of units: before the inputs, of the layer itself, within its loops."""
+        bodies = (placed.body for placed in self.units if isinstance(placed, PlacedLoop))
+        return (*self.joins, self.units, *bodies)
 
     def times(self, *arrivals: Times) -> Times:
         """Cycles in which beats of several tensors in a row are offered at the output.
@@ -265,7 +334,7 @@ class LayerModule:
             if isinstance(placed.unit, Fifo):
                 room += placed.unit.depth
             elif placed.holds:
-                return placed.unit.busy(*placed.sources), room
+                return placed.busy, room
         return 1, room
 
     @property

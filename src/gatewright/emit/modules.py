@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gatewright.circuit import Circuit, Word, optimize, split_products
 from gatewright.emit.handshake import PortPaths, lock_step_path, paced
-from gatewright.emit.layers import CircuitModule, Cut, LayerModule, Placed, multiplier_of
+from gatewright.emit.layers import (
+    CircuitModule,
+    Cut,
+    LayerModule,
+    Placed,
+    PlacedLoop,
+    multiplier_of,
+)
 from gatewright.errors import InputError
-from gatewright.units import CircuitUnit, Element, Stream, StreamGroup, Unit, resized
+from gatewright.units import CircuitUnit, Element, Loop, Stream, StreamGroup, Unit, resized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,7 +96,8 @@ def _merged(units: Sequence[Unit]) -> tuple[Unit, ...]:
     for unit in units:
         last = result[-1] if result else None
         if isinstance(unit, CircuitUnit) and isinstance(last, CircuitUnit):
-            result[-1] = CircuitUnit((*last.parts, *unit.parts))
+            buffered = last.buffered or unit.buffered
+            result[-1] = CircuitUnit((*last.parts, *unit.parts), buffered)
         else:
             result.append(unit)
     return tuple(result)
@@ -282,19 +290,35 @@ class _Placer:
         """Place a chain of units; the first takes `sources`, each with its own handshake."""
         result: list[Placed] = []
         for original in units:
-            unit, circuit = original.fitted(self.target.fabric, *sources), None
+            unit = original.fitted(self.target.fabric, *sources)
             if isinstance(original, CircuitUnit):
-                circuit = self._scheduled(original, sources, shared_handshake=bool(result))
-                bundle: StreamGroup = (circuit.result(),)
+                result.append(self._circuit(original, sources, shared_handshake=bool(result)))
+            elif isinstance(unit, Loop):
+                result.append(self._loop(unit, sources))
             else:
-                bundle = unit.result(*sources)
-            result.append(Placed(unit, sources, bundle, circuit))
-            sources = bundle
+                result.append(Placed(unit, sources, unit.result(*sources)))
+            sources = result[-1].result
         return tuple(result)
+
+    def _loop(self, loop: Loop, sources: StreamGroup) -> Placed:
+        """Place a loop: what is computed in it ends in the register of its state."""
+        state = loop.stream
+        chain = self.place(loop.body, (state,))
+        inside = (*(chain[-1].result if chain else (state,)), *sources, state)
+        cut = replace(self.cut, registered=False, held=(1, 2))
+        cell = replace(self, cut=cut)._circuit(loop.cell, inside, shared_handshake=True)
+        return PlacedLoop(loop, sources, loop.result(*sources), body=(*chain, cell))
+
+    def _circuit(
+        self, function: CircuitUnit, sources: StreamGroup, *, shared_handshake: bool
+    ) -> Placed:
+        circuit = self._scheduled(function, sources, shared_handshake=shared_handshake)
+        return Placed(function, sources, (circuit.result(),), circuit)
 
     def _scheduled(
         self, function: CircuitUnit, sources: StreamGroup, *, shared_handshake: bool
     ) -> CircuitModule:
+        cut = replace(self.cut, buffered=function.buffered)
         if function not in self.circuits:
             self.circuits[function] = self._built(function, sources)
         circuit, outputs = self.circuits[function]
@@ -305,9 +329,9 @@ class _Placer:
             shared_handshake,
             sources[0].beats,
             circuit,
-            self.cut.schedule(circuit, sources),
+            cut.schedule(circuit, sources),
             outputs,
-            self.cut,
+            cut,
             self.free,
         )
 

@@ -59,13 +59,25 @@ def require_compiler() -> None:
 
 
 def mend_headers(firmware: Path) -> None:
-    """Add a header to those of hls4ml in a project's `firmware/`, and fix two of them."""
+    """Add a header to those of hls4ml in a project's `firmware/`, and fix three of them."""
     (firmware / _WEIGHTS_DIR).write_text(_WEIGHTS_DIR_SOURCE, encoding="utf-8")
     for name, wrong, right in (
         # It has the include guard of the header for two dimensions, so only one could be included.
         ("nnet_sepconv1d_latency.h", "CONV2D_LATENCY_H_", "CONV1D_LATENCY_H_"),
         # It would write surplus weights of a file beyond the end of the array.
         ("nnet_helpers.h", "while (std::getline(iss,", "while (i < SIZE && std::getline(iss,"),
+        # `lstm`, which is compiled even if `lstm_static` runs, takes sums for results: compilers
+        # reject that unless both, and the input, have one type. `lstm_static` has it right.
+        (
+            "nnet_recurrent.h",
+            "nnet::dense<data_T, res_T, typename CONFIG_T::mult_config1>",
+            "nnet::dense<data_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config1>",
+        ),
+        (
+            "nnet_recurrent.h",
+            "nnet::dense<data_T, res_T, typename CONFIG_T::mult_config2>",
+            "nnet::dense<res_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config2>",
+        ),
     ):
         header = firmware / "nnet_utils" / name
         header.write_text(

@@ -35,13 +35,13 @@ def layer_counts(module: LayerModule, rules: Rules) -> Counts:
     """
     multiplier = module.multiplier
     found: Counts = Counter()
-    for units in (*module.joins, module.units):
+    for units in module.chains:
         for placed, read in zip(units, _lanes_read(units), strict=True):
             found += _unit(placed, read, rules, multiplier)
-    for before, placed in pairwise(module.units):
-        if isinstance(placed.unit, Accumulate):
-            free = _free_lanes(before, rules, multiplier) * placed.unit.type.width
-            found.subtract({"accumulator": free, "ff": free})
+        for before, placed in pairwise(units):
+            if isinstance(placed.unit, Accumulate):
+                free = _free_lanes(before, rules, multiplier) * placed.unit.type.width
+                found.subtract({"accumulator": free, "ff": free})
     if found["dsp"] and rules.products.block_registers:  # these are at the blocks' operands, too
         del found["rom_register"]
     return found

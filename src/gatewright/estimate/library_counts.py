@@ -228,6 +228,12 @@ def _fifo(parameters: Parameters, rules: Rules) -> Counts:
     return found + _distributed(bits, depth, rules)
 
 
+def _loop(parameters: Parameters, rules: Rules) -> Counts:
+    del rules
+    state, out, steps = _of(parameters, "StateBits", "OutBits", "Steps")
+    return _control(2 + (_counter(steps - 1) if steps > 1 else 0)) + Counter(ff=state + out)
+
+
 def _fork(parameters: Parameters, rules: Rules) -> Counts:
     del rules
     return Counter(ff=int(parameters["Outputs"]), fork=int(parameters["Outputs"]))
@@ -254,6 +260,7 @@ _MODULES: dict[str, Callable[[Parameters, Rules], Counts]] = {
     "gw_fifo": _fifo,
     "gw_fork": _fork,
     "gw_gearbox": _gearbox,
+    "gw_loop": _loop,
     "gw_maximum": _maximum,
     "gw_pad": _pad,
     "gw_repeat": _repeat,

@@ -13,6 +13,7 @@ from gatewright.fixed import WORD_BITS, FixedType, Overflow, from_float, to_floa
 from gatewright.frontend.network import Object
 from gatewright.kernels.activation import LeakyRelu
 from gatewright.kernels.batchnorm import BatchNorm
+from gatewright.kernels.recurrent import Recurrent
 from gatewright.kernels.softmax import Softmax, SoftmaxLegacy
 from gatewright.kernels.table import Lookup
 from gatewright.kernels.weighted import Weighted
@@ -141,7 +142,7 @@ def _range(
 def _inside(stage: Stage, kernel: Kernel, error: float, scale: float) -> Cause | None:
     """The cause within a kernel with the greatest error: weights, sums or tables; else None."""
     found: list[tuple[float, Cause]] = []
-    if isinstance(kernel, Weighted | BatchNorm | LeakyRelu):
+    if isinstance(kernel, Weighted | BatchNorm | LeakyRelu | Recurrent):
         found += _of_weights(stage, kernel, error, scale)
     if isinstance(kernel, Weighted):
         missing = kernel.inputs[0].type.frac + kernel.weight_type.frac - kernel.accum.frac
@@ -151,13 +152,13 @@ def _inside(stage: Stage, kernel: Kernel, error: float, scale: float) -> Cause |
             wider = _finer(kernel.accum, min(missing, _MOST_BITS))
             cause = _cause(kernel, "accum", kernel.accum, reason, wider)
             found.append((step * kernel.weights.shape[0], cause))
-    if isinstance(kernel, Lookup):
+    if isinstance(kernel, Lookup | Recurrent):
         step = 2.0**-kernel.table_type.frac
         reason = f"its table has values in steps of {step:.3g}"
         finer = _finer(kernel.table_type, _missing_bits(error))
         found.append((step, _cause(kernel, "table", kernel.table_type, reason, finer)))
-    if isinstance(kernel, Lookup | SoftmaxLegacy):
-        size = (kernel.table if isinstance(kernel, Lookup) else kernel.exp_table).size
+    if isinstance(kernel, Lookup | Recurrent | SoftmaxLegacy):
+        size = (kernel.exp_table if isinstance(kernel, SoftmaxLegacy) else kernel.table).size
         entries = min(_MOST_ENTRIES, size << _missing_bits(error))
         reason = f"its table has {size} entries"
         setting = f"{kernel.layer}.table_size={entries}"
@@ -245,13 +246,18 @@ def _factors(stage: Stage, kernel: Any) -> Iterator[tuple[str, Floats, FixedType
             values = np.asarray(slope, np.float64).reshape(1, -1)
             yield "param", values, kernel.alpha_type, True
         return
+    of_state = isinstance(kernel, Recurrent)
     for layer in layers:
         for name, array in layer.weights.items():
             quantizer = layer.arguments.get(f"{name.removesuffix('_kernel')}_quantizer")
             if isinstance(quantizer, Object):
                 continue
             values = np.asarray(array, np.float64)
-            if name == "bias":
+            if name == "recurrent_kernel":
+                yield "recurrent_weight", values, kernel.recurrent_weight_type, True
+            elif name == "bias" and of_state:
+                yield "bias", values.reshape(-1, values.shape[-1])[0], kernel.bias_type, False
+            elif name == "bias":
                 yield "bias", values, kernel.bias_type, False
             elif name.endswith("kernel"):
                 yield "weight", values.reshape(-1, values.shape[-1]), kernel.weight_type, True

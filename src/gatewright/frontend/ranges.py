@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.fixed import FixedType, Overflow, Rounding
-from gatewright.hlsgraph import activation, families, image, tensor, weights
+from gatewright.hlsgraph import activation, families, image, recurrent, tensor, weights
 from gatewright.hlsgraph.node import channels, read_channels, result_type
 
 Floats = NDArray[np.float64]
@@ -155,7 +155,8 @@ def find(graph: Any, typed: Typed, measured: Mapping[str, Interval] | None = Non
         result = rule(node, inputs) if rule is not None and inputs else None
         if result is None:
             result = _result_interval(node)
-        if measured is not None and node.name in measured:
+        # The state of an LSTM's cell is not among its results, but has their type.
+        if measured is not None and node.name in measured and node.class_name != "LSTM":
             result = result.within(measured[node.name].with_room())
         to = typed(node, result)
         free[node.name] = result
@@ -292,6 +293,45 @@ def _dot(node: Any, inputs: list[Interval]) -> Interval:
     return Interval.of(product.low * terms, product.high * terms)
 
 
+# Layers with a state
+
+
+def _recurrent(node: Any, inputs: list[Interval]) -> Interval | None:
+    """The range of the state: what a step adds lies between -1 and 1 unless a function is a ReLU.
+
+    The state of an LSTM's cell grows by that in each step; its result has the type of both.
+    """
+    found = recurrent.functions(node)
+    if (found.state, found.gates) != ("tanh", "sigmoid"):
+        return None
+    reach = recurrent.steps(node) if node.class_name == "LSTM" else 1
+    return Interval.of(-reach, reach)
+
+
+def recurrent_sums(node: Any, x: Interval, state: Interval) -> Interval:
+    """The range of all sums of a recurrent layer.
+
+    Args:
+        node: The layer.
+        x: The range of its input.
+        state: The range of its result.
+    """
+    found = Interval.of(-1, 1)  # what its functions make of sums has the same type
+    whole = Interval.of(0, 0)
+    for prefix, read in (("", x), ("recurrent_", state)):
+        matrix = weights.matrix(node, f"{prefix}weight")
+        if matrix is None:
+            return _result_interval(node)
+        x_of = read.spread(matrix.shape[0])
+        ends = (np.broadcast_to(end, matrix.shape[0])[:, None] for end in (x_of.low, x_of.high))
+        product = _product(matrix, Interval(*ends), 0)
+        bias = weights.values(node, f"{prefix}bias").ravel()
+        each = Interval.of(product.low + bias, product.high + bias)
+        found = found.union(each.hull())
+        whole = Interval.of(whole.low + each.low, whole.high + each.high)
+    return found.union(whole.hull())
+
+
 # Layers that move or select elements
 
 
@@ -409,6 +449,7 @@ _RULES: Final[dict[str, _Rule]] = {
     **dict.fromkeys(families.MATRICES, _dense),
     **dict.fromkeys(families.DEPTHWISE, _depthwise),
     **dict.fromkeys(families.NORMALIZATIONS, _batchnorm),
+    **dict.fromkeys(families.RECURRENT, _recurrent),
     "Merge": _merge,
     "Dot": _dot,
     **dict.fromkeys(("Clone", *families.CROPPINGS, *families.GLOBAL_POOLINGS, "Resize"), _same),

@@ -32,10 +32,20 @@ from gatewright.frontend.ranges import (
     find,
     holds_interval,
     ranged_type,
+    recurrent_sums,
 )
 from gatewright.frontend.softmax_types import refine_softmax
 from gatewright.frontend.wide import narrow, room_for_mean, rounded_type
-from gatewright.hlsgraph import activation, families, fixed_type, image, is_sign, tensor, weights
+from gatewright.hlsgraph import (
+    activation,
+    families,
+    fixed_type,
+    image,
+    is_sign,
+    recurrent,
+    tensor,
+    weights,
+)
 from gatewright.hlsgraph.node import (
     read_channels,
     read_type,
@@ -53,6 +63,8 @@ _OTHERWISE_TYPED = (
 _LEAST_BITS = 12
 #: Greatest width of an activation that is wider than the default: an operand of a DSP.
 _MOST_BITS = 26
+#: Greatest width of the sums of a recurrent layer, which multiply the entries of its tables.
+_MOST_SUM_BITS = 40
 #: Largest relative error of a result from rounding its weights, without and with calibration data.
 _MOST_ERROR, _MEASURED_ERROR = 2.0**-8, 2.0**-10
 #: Largest ratio of the last bit of a bias to the sum that it is added to.
@@ -99,6 +111,8 @@ def refine(graph: Any, choices: Choices, request: Request) -> bool:
             changed |= choices.set_precision(node.name, "result", to)
         if node.class_name == "Softmax":
             changed |= refine_softmax(node, choices)
+        elif node.class_name in families.RECURRENT:
+            changed |= _refine_recurrent(node, ranges, choices)
         elif node.class_name in families.MATRICES:
             changed |= _refine_binary_sum(node, choices)
         elif node.class_name in (*families.POOLINGS, *families.GLOBAL_POOLINGS):
@@ -142,10 +156,13 @@ def ranges_of(graph: Any, choices: Choices, request: Request) -> Ranges:
 def is_open(node: Any, choices: Choices, request: Request) -> bool:
     """Whether the type of a node's result follows from its range.
 
-    That is so for activations whose type neither the user nor a quantizer sets.
+    That is so for activations, and layers with a state, whose type neither the user nor a
+    quantizer sets.
     """
     if request.to_the_letter or (node.name, "result") in choices.user:
         return False
+    if node.class_name in families.RECURRENT:
+        return True
     if activation.quantizer(node) is not None or node.class_name not in families.ACTIVATIONS:
         return False
     return activation.function(node) not in _OTHERWISE_TYPED
@@ -182,7 +199,7 @@ def _refine_weight(
     columns = columns_of(node, what, values)
     if columns is not None and not request.to_the_letter:
         # How fine a bias must be depends on the sum that it is added to.
-        matters = what != "bias" or math.ldexp(1, -to.frac) > _BIAS_ERROR * reach
+        matters = not what.endswith("bias") or math.ldexp(1, -to.frac) > _BIAS_ERROR * reach
         error = _MEASURED_ERROR if request.measured is not None else _MOST_ERROR
         if matters and not is_fine(columns, to, error):
             to = fine_type(columns, default, error)
@@ -191,13 +208,13 @@ def _refine_weight(
 
 def columns_of(node: Any, what: str, values: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Weights in the shape (terms, results); None if their rounding isn't to be checked."""
-    if what in ("bias", "embeddings"):
+    if what.endswith("bias") or what == "embeddings":
         return values.reshape(-1, 1)
-    if what != "weight":
+    if not what.endswith("weight"):
         return None
     if node.class_name in families.DEPTHWISE:
         return values.reshape(-1, read_channels(node))
-    matrix = weights.matrix(node)
+    matrix = weights.matrix(node, what)
     return None if matrix is None else matrix.reshape(-1, matrix.shape[-1])
 
 
@@ -265,6 +282,29 @@ def _refine_embedding(node: Any, choices: Choices) -> bool:
         bits = max((tensor.vocabulary(node) - 1).bit_length(), 1)
         changed |= choices.set_precision(source.name, "result", FixedType(bits, bits, False))
     return changed
+
+
+def _refine_recurrent(node: Any, ranges: Ranges, choices: Choices) -> bool:
+    """Choose the type of a recurrent layer's sums, which hls4ml leaves at the model's default.
+
+    It holds the range of all sums, with the fraction bits of the products and the tables, so that
+    no product is rounded by itself.
+    """
+    inputs, result = read_type(node), result_type(node)
+    factors = [weights.type_of(node, f"{prefix}weight") for prefix in ("", "recurrent_")]
+    biases = [weights.type_of(node, f"{prefix}bias") for prefix in ("", "recurrent_")]
+    if inputs is None or result is None:
+        return False
+    fracs = [recurrent.functions(node).table_type.frac]
+    for operand, factor, bias in zip((inputs, result), factors, biases, strict=True):
+        if factor is None or bias is None:
+            return False
+        fracs += [operand.frac + factor.frac, bias.frac]
+    source = node.get_input_node()
+    reach = recurrent_sums(node, ranges.held[source.name], ranges.held[node.name]).largest
+    integer = math.frexp(reach)[1] + 1
+    width = min(integer + max(fracs), _MOST_SUM_BITS)
+    return choices.set_precision(node.name, "accum", FixedType(width, integer))
 
 
 def _refine_average(node: Any, choices: Choices) -> bool:

@@ -8,6 +8,8 @@ DENSE: Final = ("Dense",)
 CONVOLUTIONS: Final = ("Conv1D", "Conv2D", "Conv2DBatchnorm")
 POINTWISE: Final = ("PointwiseConv1D", "PointwiseConv2D")
 DEPTHWISE: Final = ("DepthwiseConv1D", "DepthwiseConv2D")
+#: Layers with a state.
+RECURRENT: Final = ("LSTM", "GRU")
 #: Layers whose results are sums over all channels.
 MATRICES: Final = (*DENSE, *CONVOLUTIONS, *POINTWISE)
 WEIGHTED: Final = (*MATRICES, *DEPTHWISE)

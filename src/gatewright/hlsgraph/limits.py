@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from gatewright.errors import UnsupportedError
-from gatewright.hlsgraph import activation, image, tensor, weights
+from gatewright.hlsgraph import activation, image, recurrent, tensor, weights
 from gatewright.hlsgraph.families import (
     CONVOLUTIONS,
     DEPTHWISE,
@@ -22,6 +22,7 @@ from gatewright.hlsgraph.families import (
     NORMALIZATIONS,
     PADDINGS,
     POOLINGS,
+    RECURRENT,
     WEIGHTED,
     WINDOWS,
 )
@@ -41,6 +42,17 @@ def interpolation_reason(algorithm: str) -> str | None:
     if algorithm == "nearest":
         return None
     return f"hls4ml has no C++ for interpolation='{algorithm}'; use interpolation='nearest'"
+
+
+def recurrent_reason(*names: str) -> str | None:
+    """Why functions of a recurrent layer are not possible; None if they are."""
+    for name in names:
+        if name not in recurrent.FUNCTIONS:
+            return (
+                f"hls4ml's C++ for recurrent layers has the functions "
+                f"{', '.join(recurrent.FUNCTIONS)}, not {name}"
+            )
+    return None
 
 
 @dataclass(frozen=True)
@@ -311,6 +323,19 @@ def _sequences(layer: Layer) -> str | None:
     return "hls4ml's C++ takes one sequence of indices, not several"
 
 
+# Layers with a state
+
+
+def _recurrent(layer: Layer) -> str | None:
+    reason = recurrent.unlike_keras(layer.node)
+    return None if reason is None else f"hls4ml's C++ does not have {reason}"
+
+
+def _recurrent_functions(layer: Layer) -> str | None:
+    found = recurrent.functions(layer.node)
+    return recurrent_reason(found.state, found.gates)
+
+
 # Activations
 
 
@@ -376,6 +401,8 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit(("Transpose",), "stream", _transposition),
     Limit(("Embedding",), "", _index),
     Limit(("Embedding",), "", _sequences),
+    Limit(RECURRENT, "", _recurrent),
+    Limit(RECURRENT, "", _recurrent_functions),
     Limit(("Activation",), "stream", _clipped),
     Limit(("BatchNormalizationQuantizedTanh",), "stream", _ternary_of_pixels),
     Limit(("Softmax",), "stream", _softmax_axis),

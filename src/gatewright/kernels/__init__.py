@@ -20,6 +20,7 @@ from gatewright.kernels.kernel import Implementation, Kernel, OperationCounts, T
 from gatewright.kernels.merge import OPERATIONS, Dot, Merge
 from gatewright.kernels.padding import Cropping, ZeroPadding
 from gatewright.kernels.pooling import POOLINGS, GlobalPooling, Pooling, Quotient
+from gatewright.kernels.recurrent import Gru, Lstm, Recurrent
 from gatewright.kernels.requantize import Requantize
 from gatewright.kernels.shape import Concatenate, Reshape, Transpose
 from gatewright.kernels.softmax import Argmax, Softmax, SoftmaxLegacy
@@ -44,6 +45,7 @@ __all__ = [
     "Elu",
     "Embedding",
     "GlobalPooling",
+    "Gru",
     "HardSigmoid",
     "HardTanh",
     "Implementation",
@@ -51,10 +53,12 @@ __all__ = [
     "LeakyRelu",
     "Linear",
     "Lookup",
+    "Lstm",
     "Merge",
     "OperationCounts",
     "Pooling",
     "Quotient",
+    "Recurrent",
     "Relu",
     "Requantize",
     "Reshape",

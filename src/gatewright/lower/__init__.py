@@ -18,6 +18,7 @@ from gatewright.kernels import Kernel
 from gatewright.lower import (  # noqa: F401 - they register what they lower
     activation,
     image,
+    recurrent,
     softmax,
     tensor,
     weighted,

@@ -26,6 +26,7 @@ LIBRARY: dict[str, tuple[str, ...]] = {
     "gw_gearbox": ("gw_last",),
     "gw_last": (),
     "gw_line_buffer": (),
+    "gw_loop": (),
     "gw_maximum": ("gw_reduce",),
     "gw_pad": ("gw_within",),
     "gw_reduce": (),

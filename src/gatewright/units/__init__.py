@@ -5,6 +5,7 @@ from gatewright.units.circuit_unit import CircuitPart, CircuitUnit, Permute
 from gatewright.units.fifo import Fifo
 from gatewright.units.gearbox import Gearbox
 from gatewright.units.image import Concat, Crop, Pad, Upsample, Window
+from gatewright.units.loop import Loop
 from gatewright.units.resize import Resize, resized
 from gatewright.units.sequencers import BeatSequencer, OperandSequencer, Rom
 from gatewright.units.unit import Datapath, Element, Stream, StreamGroup, Unit
@@ -20,6 +21,7 @@ __all__ = [
     "Element",
     "Fifo",
     "Gearbox",
+    "Loop",
     "Maximum",
     "OperandSequencer",
     "Pad",

@@ -40,12 +40,15 @@ class CircuitUnit(Unit):
 
     Attributes:
         parts: functions, each of the result of the one before.
+        buffered: whether it ends in a register even if it does nothing but name bits: then what
+            comes before it need not hold a beat that waits.
     """
 
     name: ClassVar[str] = "function"
     module: ClassVar[str] = ""
 
     parts: tuple[CircuitPart, ...]
+    buffered: bool = False
 
     def result(self, *sources: Stream) -> StreamGroup:
         """Not known before the circuit is built."""

@@ -26,8 +26,8 @@ class Fifo(Unit):
     style: str = "auto"
 
     @property
+    @override
     def cuts_ready(self) -> bool:
-        """Whether its input's ready depends on registers alone."""
         return self.depth > 1
 
     @override

@@ -128,6 +128,11 @@ class Unit(ABC):
         del fabric
         return max((source.settled for source in sources), default=0.0)
 
+    @property
+    def cuts_ready(self) -> bool:
+        """Whether its input's ready does not depend on that of its reader."""
+        return False
+
     def busy(self, *sources: Stream) -> int:
         """Clock cycles for which an input beat keeps the unit from taking the next."""
         del sources

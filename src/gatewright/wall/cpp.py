@@ -78,7 +78,7 @@ _FORMS: dict[str, tuple[str, ...]] = {
         r'#include "nnet_utils/nnet_\w+\.h"',
         r'#include "weights/\w+\.h"',
         rf"struct {_NAME}(?: : nnet::{_NAME})? \{{",
-        rf"static const (?:unsigned|int|bool|nnet::{_NAME}) {_NAME} = {_VALUE};",
+        rf"static const (?:unsigned|int|bool|nnet::{_NAME}) {_NAME} +?= {_VALUE};",
         rf"static const unsigned {_NAME} =",
         rf"{_VALUE};",
         rf"static constexpr (?:float|double) {_NAME} = {_NUMBER};",
@@ -92,7 +92,7 @@ _FORMS: dict[str, tuple[str, ...]] = {
         rf"unsigned {_NAME}\[\d+\] = \{{{_NUMBERS}\}};",
         rf"typedef (?:{_NAME}|{_TYPE}) {_NAME};",
         rf"template ?<{_TYPE_PARAMETER}(?:, {_TYPE_PARAMETER})*>",
-        rf"using {_NAME} = nnet::(?:product::)?{_NAME}<{_NAMES}>;",
+        rf"using {_NAME} = nnet::(?:(?:product|activation)::)?{_NAME}<{_NAMES}>;",
     ),
     "weights": (
         rf"#ifndef {_NAME}_H_",

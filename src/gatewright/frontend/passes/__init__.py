@@ -18,6 +18,7 @@ from gatewright.frontend.passes import (
     paddings,
     poolings,
     quantized_activations,
+    recurrent,
     reshapes,
 )
 from gatewright.frontend.passes import weight_quantizers as quantizers
@@ -45,6 +46,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     _for_any_io(refuse_masks),
     _for_any_io(rescale),
     _for_any_io(quantizers.settle_learned),
+    _for_any_io(recurrent.reword),
     _for_any_io(quantized_activations.reword_activations),
     _for_any_io(reshapes.write_out_sizes),
     _for_any_io(layouts.channels_last),

@@ -11,7 +11,7 @@ from gatewright.frontend.shapes import shapes_of
 from gatewright.hlsgraph import limits
 
 #: Layers that can be read but not built.
-_LACKED = (*RECURRENT, "LayerNormalization")
+_LACKED = ("LayerNormalization",)
 #: Layers whose result depends on the mask of a sequence.
 _MASKED = ("GlobalAveragePooling1D", "Softmax", *RECURRENT)
 #: Beginnings of the names of layers that don't pass a mask on.
