@@ -145,7 +145,7 @@ def dense(projects: Projects) -> dict[str, Any]:
     return verified(directory) | {
         "layers": _layers(directory),
         "synthesis": asdict(synthesis),
-        "resources": _resources(directory),
+        "resources": resources(directory),
     }
 
 
@@ -183,7 +183,7 @@ def _whole_flow(
         "file_to_verified_rtl_s": round(costs["convert"].wall_s + costs["verify"].wall_s, 1),
         "costs": {command: asdict(cost) for command, cost in costs.items()},
         "peak_mib": max(cost.peak_mib for cost in costs.values()),
-        "resources": _resources(directory),
+        "resources": resources(directory),
         "layers": _layers(directory),
     }
 
@@ -201,7 +201,7 @@ def verified(directory: Path) -> dict[str, Any]:
     }
 
 
-def _resources(directory: Path) -> dict[str, Any]:
+def resources(directory: Path) -> dict[str, Any]:
     stamp = read_stamp(directory, "synth-xcup")
     assert stamp is not None
     total: dict[str, Any] = stamp.results.total.model_dump(exclude_none=True)

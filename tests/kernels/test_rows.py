@@ -112,6 +112,34 @@ MULTIPLYING: dict[str, Callable[[Builder], object]] = {
     "conv_whole": lambda b: b.conv(b.input(3, 4, 2), 3, (3, 4), reuse=4),
     "conv_parallel": lambda b: b.conv(b.input(4, 3, 2), 2, (2, 2), parallel=99),
     "conv_partly_parallel": lambda b: b.conv(b.input(4, 3, 2), 2, (2, 2), parallel=2),
+    "conv_two_at_once": lambda b: b.conv(b.input(8, 2), 3, (1, 3), pads=(0, 0, 1, 1), parallel=2),
+    "conv_four_at_once": lambda b: b.pool(
+        b.relu(b.conv(b.input(16, 2), 2, (1, 7), pads=(0, 0, 3, 3), parallel=3)), "max", (1, 2)
+    ),
+    "conv_rows_at_once": lambda b: b.conv(
+        b.input(5, 8, 2), 2, (3, 3), pads=(1, 1, 1, 1), parallel=4
+    ),
+    "conv_strides_at_once": lambda b: b.conv(
+        b.input(4, 12, 1), 2, (2, 3), strides=(2, 2), pads=(0, 0, 0, 1), parallel=2
+    ),
+    "conv_dilated_at_once": lambda b: b.conv(
+        b.input(12, 2), 2, (1, 3), pads=(0, 0, 4, 0), dilation=(1, 2), parallel=6
+    ),
+    "conv_valid_at_once": lambda b: b.conv(b.input(12, 2), 2, (1, 5), parallel=4),
+    "conv_far_pads_at_once": lambda b: b.conv(
+        b.input(6, 1), 2, (1, 9), pads=(0, 0, 5, 3), parallel=2
+    ),
+    "conv_at_once_stacked": lambda b: b.conv(
+        b.relu(b.conv(b.input(8, 1), 2, (1, 3), pads=(0, 0, 1, 1), parallel=4)),
+        2,
+        (1, 3),
+        pads=(0, 0, 1, 1),
+        parallel=2,
+    ),
+    "depthwise_at_once": lambda b: b.depthwise(
+        b.input(4, 4, 2), (2, 2), pads=(0, 1, 0, 1), parallel=2
+    ),
+    "dense_vectors_at_once": lambda b: b.dense(b.input(6, 4), 5, 1, 2),
     "conv_uneven_pads": lambda b: b.conv(b.input(4, 5, 2), 2, (2, 3), pads=(0, 1, 2, 0), reuse=2),
     "conv_pointwise": lambda b: b.conv(b.input(4, 3, 4), 3, (1, 1), reuse=2),
     "conv_pointwise_strided": lambda b: b.conv(b.input(4, 5, 4), 3, (1, 1), strides=(2, 2)),

@@ -73,7 +73,10 @@ class Dense(Product):
     @override
     def repeats(self) -> int:
         vectors = self.inputs[0].size // self.period
-        return 1 if self.reuse == 1 and self.parallel >= vectors else vectors
+        if self.reuse > 1:
+            return vectors
+        # As many vectors at a time as requested, or the next number above that divides all.
+        return next(n for n in range(vectors // self.parallel or 1, 0, -1) if vectors % n == 0)
 
     @property
     def _product_frac(self) -> int:
@@ -163,9 +166,10 @@ class Dense(Product):
 
     @override
     def notes(self) -> tuple[str, ...]:
+        vectors = self.inputs[0].size // self.period
         return (
             *super().notes(),
-            *parallel_notes(self.parallel, self.inputs[0].size // self.period, self.repeats),
+            *parallel_notes(min(self.parallel, vectors), vectors // self.repeats, self.reuse),
         )
 
     @override

@@ -123,11 +123,18 @@ def reuse_factors(n_in: int, n_out: int) -> list[int]:
     return few + many
 
 
-def parallel_notes(requested: int, there: int, repeats: int) -> tuple[str, ...]:
-    """The parallelization factor as built: all positions at a time, or one."""
-    if requested == 1 or repeats == 1:
+def parallel_notes(requested: int, built: int, reuse: int) -> tuple[str, ...]:
+    """The parallelization factor as built, if it is another one.
+
+    Args:
+        requested: number of positions worked on at a time.
+        built: that number.
+        reuse: the reuse factor.
+    """
+    if requested == built:
         return ()
-    return (f"parallelization factor moved from {requested} to 1; {there} takes reuse factor 1",)
+    why = "; more than 1 takes reuse factor 1" if reuse > 1 else ""
+    return (f"parallelization factor moved from {requested} to {built}{why}",)
 
 
 def multiplexed_area(

@@ -11,11 +11,12 @@ from typing_extensions import override
 from gatewright.kernels.kernel import Implementation, Kernel, OperationCounts
 from gatewright.kernels.time_multiplexing import parallel_notes
 from gatewright.kernels.weighted import Weighted
-from gatewright.kernels.windowed import Windowed
+from gatewright.kernels.windowed import Windowed, image_shape
 
 if TYPE_CHECKING:
     from gatewright.kernels.product import Product
     from gatewright.targets import Target
+    from gatewright.units import Datapath
 
 # The weights themselves have another shape in the product, and so have its tensors.
 _OTHERS = {"weights", *(field.name for field in fields(Kernel))}
@@ -65,12 +66,37 @@ class Convolution(Weighted, Windowed):
     @override
     def interval(self, reuse: int) -> int:
         # Between two windows, all pixels between them pass.
-        return reuse if self.reused(reuse).whole else self._slider.interval(self.cycles(reuse))
+        reused = self.reused(reuse)
+        if reused.whole:
+            return reuse
+        spread = reused.spread(reused._built) if reused._built > 1 else None
+        slider = self._slider if spread is None else spread.slider
+        return slider.interval(self.cycles(reuse))
+
+    @override
+    def at_once(self, pixels: int) -> int:
+        """See `Windowed.at_once`: as requested, or the next number above that can be, or below."""
+        if self.reuse > 1 or self.parallel == 1:
+            return 0
+        columns, stride = self.positions[1], self.strides[1]
+        above, below = range(self.parallel, columns + 1), range(self.parallel - 1, 1, -1)
+        possible = (
+            count
+            for count in (*above, *below)
+            if pixels % (count * stride) == 0 and self.spread(count)
+        )
+        return next(possible, 0)
+
+    @property
+    def _built(self) -> int:
+        """Windows that are taken at a time, if a beat is an image."""
+        height, width, _ = image_shape(self.inputs[0])
+        return max(self.at_once(height * width), 1)
 
     @property
     @override
     def repeats(self) -> int:
-        return 1 if self.whole else self._count
+        return 1 if self.whole else self._count // self._built
 
     @property
     @override
@@ -88,8 +114,19 @@ class Convolution(Weighted, Windowed):
         return self.positions[0] * self.positions[1]
 
     @override
+    def datapath(self, lanes: tuple[int, ...]) -> Datapath:
+        """See `Kernel.datapath`: no more windows at a time than pixels come in a beat."""
+        found = super().datapath(lanes)
+        windows = max(self.at_once(lanes[0] // self.inputs[0].shape[-1]), 1)
+        if self.whole or windows == self._built:
+            return found
+        note = f"{windows} of {self._built} windows at a time, as a beat has no more pixels"
+        return replace(found, notes=(*found.notes, note))
+
+    @override
     def notes(self) -> tuple[str, ...]:
-        return (*super().notes(), *parallel_notes(self.parallel, self._count, self.repeats))
+        requested, built = min(self.parallel, self._count), self._count // self.repeats
+        return (*super().notes(), *parallel_notes(requested, built, self.reuse))
 
     @override
     def area(self, reuse: int, target: Target) -> float:

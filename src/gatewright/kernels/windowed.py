@@ -12,7 +12,7 @@ from typing_extensions import override
 from gatewright.errors import UnsupportedError
 from gatewright.kernels.kernel import Kernel
 from gatewright.tensor import Tensor
-from gatewright.units import Datapath, Pad, Window
+from gatewright.units import CircuitPart, CircuitUnit, Datapath, Pad, Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,56 @@ def image_shape(tensor: Tensor) -> tuple[int, int, int]:
     *pixels, channels = tensor.shape
     height, width = (1, *pixels)[-2:]
     return height, width, channels
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How several windows of a row are taken at a time.
+
+    Beats of several pixels are then the pixels of a narrower image with more channels.
+
+    Attributes:
+        lanes: elements per beat that arrives.
+        pad: the unit that pads, in beats; None if nothing is padded.
+        slider: the unit that gives the beats which the windows reach.
+        order: for each window of a beat, the positions of its elements among what the slider gives,
+            of shape (windows, window size).
+    """
+
+    lanes: int
+    pad: Pad | None
+    slider: Window
+    order: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Several:
+    """A function of a window, for several windows that overlap.
+
+    Attributes:
+        function: of one window.
+        inputs: what the windows are taken from.
+        output: their results, one after the other.
+        order: as of `Spread`.
+    """
+
+    function: Kernel
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+    order: tuple[tuple[int, ...], ...]
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer that it belongs to."""
+        return self.function.layer
+
+    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+        """Add the function to a circuit, as `Kernel.build` does."""
+        (words,) = inputs
+        found: list[Word] = []
+        for window in self.order:
+            found += self.function.build(circuit, target, [words[place] for place in window])
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,10 +190,70 @@ class Windowed(Kernel):
         if (lanes[0] == source.size and self.whole) or len(self.functions) > 1:
             return super().datapath(lanes)
         height, width, channels = image_shape(source)
+        spread = self.spread(self.at_once(lanes[0] // channels))
+        if spread is not None:
+            part = self.of_several(spread)
+            pad = (spread.pad,) if spread.pad is not None else ()
+            units = (*pad, spread.slider, CircuitUnit((part,)))
+            whole = self.per_window.datapath((self.window_tensor.size,))
+            return replace(whole, lanes=(spread.lanes,), units=units, out_lanes=part.output.size)
         pad = (Pad(height, width, self.pads, self.pad_value),) if any(self.pads) else ()
         product = self.per_window.datapath((self.window_tensor.size,))
         units = (*pad, self._slider, *product.units)
         return replace(product, lanes=(channels,), units=units)
+
+    def at_once(self, pixels: int) -> int:
+        """Number of windows that are taken at a time; 0 if pixels are, one at a time.
+
+        Args:
+            pixels: in a beat that arrives.
+        """
+        return pixels // self.strides[1] if pixels % self.strides[1] == 0 else 0
+
+    def spread(self, count: int) -> Spread | None:
+        """How `count` windows of a row are taken at a time; None if they can't be.
+
+        Rows of the image and of windows must be multiples of what a beat has of them.
+        """
+        height, width, channels = image_shape(self.inputs[0])
+        top, bottom, left, _ = self.pads
+        (rows, reach), (stride, step) = self.window, (self.strides[1], self.dilation[1])
+        pixels, columns = count * stride, self.positions[1]
+        if pixels <= 1 or width % pixels or columns % count:
+            return None
+        # Beats before and after that of the first window's pixels, which the windows reach.
+        before = -(-left // pixels)
+        after = ((count - 1) * stride - left + step * (reach - 1)) // pixels
+        behind = columns // count + after - width // pixels
+        if after < 0 or behind < 0:
+            return None
+        beats = before + 1 + after
+        pads = (top, bottom, before, behind)
+        pad = Pad(height, width // pixels, pads, self.pad_value) if any(pads) else None
+        slider = Window(
+            top + height + bottom,
+            before + width // pixels + behind,
+            (rows, beats),
+            (self.strides[0], 1),
+            (self.dilation[0], 1),
+            self.ram_style,
+        )
+        first = before * pixels - left + stride * np.arange(count)
+        place = np.arange(rows)[:, None] * beats * pixels + step * np.arange(reach)
+        place = first[:, None, None] + place
+        order = (place[..., None] * channels + np.arange(channels)).reshape(count, -1)
+        return Spread(pixels * channels, pad, slider, order)
+
+    def of_several(self, spread: Spread) -> CircuitPart:
+        """The function of the windows that are taken at a time."""
+        function = self.per_window
+        (source,) = self.inputs
+        taps = spread.slider.kernel[0] * spread.slider.kernel[1]
+        reads = Tensor(source.name, (taps * spread.lanes,), source.type)
+        pixel = self.pixel_tensor
+        result = replace(pixel, shape=(len(spread.order) * pixel.size,))
+        order = tuple(tuple(row) for row in spread.order.tolist())
+        return Several(function, (reads,), result, order)
 
     @property
     def _slider(self) -> Window:
