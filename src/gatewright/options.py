@@ -75,6 +75,9 @@ class ConvertOptions:
         check_frames: Whether the top drops frames in which tlast comes too early or too late.
         bus_width: Width of tdata at all ports of the top in bits, 32 to 512: tensors are
             transferred as words of a bus; by default `tdata` is as wide as a beat.
+        pixels_per_clock: Pixels per beat at the ports, and the parallelization factor of layers at
+            reuse factor 1 that have none of their own; by default a beat is a tensor with io
+            "parallel", a pixel with "stream".
     """
 
     io: str = "parallel"
@@ -96,6 +99,7 @@ class ConvertOptions:
     register_ports: bool = False
     check_frames: bool = False
     bus_width: BusWidth | None = None
+    pixels_per_clock: int | None = None
 
 
 class Preset(BaseModel):
@@ -178,6 +182,7 @@ def resolve(options: ConvertOptions) -> ConvertOptions:
     for name, cycles in (
         ("reuse factor", resolved.reuse_factor),
         ("target II", resolved.target_ii),
+        ("pixels per clock", resolved.pixels_per_clock),
     ):
         if cycles is not None and not 1 <= cycles <= MOST_CYCLES:
             raise InputError(f"{name} {cycles}: must be from 1 to {MOST_CYCLES}")

@@ -355,6 +355,7 @@ BOUNDS = [
     (("convert", "--clock", "1e-300"), "from 0.01 to 1e+06 ns"),
     (("convert", "--clock", "inf"), "from 0.01 to 1e+06 ns"),
     (("convert", "--target-ii", "9" * 31), "from 1 to 2147483647"),
+    (("convert", "--pixels-per-clock", "0"), "pixels per clock 0: must be from 1 to"),
     (("convert", "--bus-width", "48"), "choose from 32, 64, 128, 256, 512"),
     (("convert", "--reuse", "9" * 31), "from 1 to 2147483647"),
     (("convert", "--precision", "fixed<99999999999,6>"), "from 1 to 1024 bits"),

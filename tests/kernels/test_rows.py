@@ -5,6 +5,7 @@ The RTL gives the golden outputs whatever stalls or resets, and takes the cycles
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -159,6 +160,36 @@ MULTIPLYING: dict[str, Callable[[Builder], object]] = {
     "conv_batchnorm": lambda b: b.batchnorm(b.conv(b.input(4, 4, 2), 4, (2, 2), reuse=2), 4),
 }
 
+#: Networks whose ports carry four pixels per beat.
+WIDE: dict[str, Callable[[Builder], object]] = {
+    "wide_sequence": lambda b: b.dense(
+        b.reshape(
+            b.pool(
+                b.relu(b.conv(b.input(16, 2), 2, (1, 5), pads=(0, 0, 2, 2), parallel=4)),
+                "max",
+                (1, 2),
+            ),
+            16,
+        ),
+        3,
+        4,
+    ),
+    "wide_image": lambda b: b.conv(
+        b.pool(
+            b.conv(b.input(6, 8, 1), 2, (3, 3), pads=(1, 1, 1, 1), parallel=4), "average", (2, 2)
+        ),
+        3,
+        (2, 3),
+        pads=(0, 1, 1, 1),
+        parallel=2,
+    ),
+    "wide_to_narrow": lambda b: b.relu(
+        b.conv(b.input(4, 8, 2), 2, (3, 3), pads=(1, 1, 1, 1), reuse=6)
+    ),
+    "wide_pixels": lambda b: b.relu(b.dense(b.batchnorm(b.input(8, 3)), 3, 1, 4)),
+    "wide_state": lambda b: b.recurrent(kernels.Gru, b.input(8, 2), 2, every=True),
+}
+
 #: Layers with a state, at every kind of reuse factor of either matrix.
 RECURRENT: dict[str, Callable[[Builder], object]] = {
     "lstm": lambda b: b.recurrent(kernels.Lstm, b.input(5, 3), 4),
@@ -292,6 +323,10 @@ def test_layers_that_multiply(tmp_path: Path) -> None:
 
 def test_layers_with_a_state_and_each_of_their_modules(tmp_path: Path) -> None:
     check(_designs(RECURRENT, 0), tmp_path, isolated=True)
+
+
+def test_several_pixels_per_beat_at_the_ports(tmp_path: Path) -> None:
+    check([replace(each, pixels=4) for each in _designs(WIDE, 0)], tmp_path)
 
 
 def test_layers_that_do_not(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def test_every_option_of_a_conversion_can_be_set(tmp_path):
         "register_ports": True,
         "check_frames": True,
         "bus_width": 64,
+        "pixels_per_clock": 8,
     }
     write(tmp_path, change("configs", 0, to={"name": "x", "bits": 6, "conversion": asked}))
     options = load_sweep(tmp_path).configs[0].options

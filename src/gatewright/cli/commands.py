@@ -235,6 +235,7 @@ def convert(
     register_ports: options.RegisterPorts = False,
     check_frames: options.CheckFrames = False,
     bus_width: options.BusWidth = None,
+    pixels_per_clock: options.PixelsPerClock = None,
     derate: options.Derate = None,
     name: options.TopName = None,
     as_json: options.Json = False,
@@ -264,6 +265,7 @@ def convert(
         register_ports=register_ports,
         check_frames=check_frames,
         bus_width=bus_width,
+        pixels_per_clock=pixels_per_clock,
     )
     stamp = run(model, weights, chosen, output, name=name, progress=_progress.begin(output))
     with held(output):
@@ -359,6 +361,7 @@ def estimate(
     clock: options.Clock = None,
     handshake: options.Handshake = None,
     bus_width: options.BusWidth = None,
+    pixels_per_clock: options.PixelsPerClock = None,
     as_json: options.Json = False,
 ) -> None:
     """Estimate resources, latency and Fmax per layer without synthesis."""
@@ -377,6 +380,7 @@ def estimate(
         "target_ii": target_ii,
         "handshake": handshake,
         "bus_width": bus_width,
+        "pixels_per_clock": pixels_per_clock,
     }
     if (model / "convert.json").is_file():
         if weights is not None or any(chosen.values()):

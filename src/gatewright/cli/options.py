@@ -81,6 +81,12 @@ CheckFrames = Annotated[
     bool,
     typer.Option("--check-frames", help="Drop frames with tlast too early or too late."),
 ]
+PixelsPerClock = Annotated[
+    int | None,
+    typer.Option(
+        help="Pixels per beat at the ports; layers at reuse factor 1 keep up with them.",
+    ),
+]
 BusWidth = Annotated[
     int | None,
     typer.Option(help="Bits of tdata at all ports: 32, 64, 128, 256 or 512; default: a beat."),

@@ -48,7 +48,8 @@ class Design:
     """Kernels in topological order; every tensor is an input of the design or of one kernel.
 
     `io` is what a beat at the ports carries: "parallel", a tensor; "stream", a pixel, i.e. the last
-    axis. `labels` has the names in the model of layers and inputs that had to be renamed.
+    axis. With `pixels` it carries so many pixels of a tensor that has as many, or as many of them
+    as divide it. `labels` has the names in the model of layers and inputs that had to be renamed.
     """
 
     name: str
@@ -57,6 +58,14 @@ class Design:
     kernels: tuple[Kernel, ...]
     io: str = "parallel"
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    pixels: int | None = None
+
+    def beat(self, tensor: Tensor) -> int:
+        """Elements per beat of a tensor at the ports."""
+        channels = tensor.shape[-1]
+        if self.pixels is not None:
+            return channels * math.gcd(self.pixels, tensor.size // channels)
+        return channels if self.io == "stream" else tensor.size
 
     def called(self, layer: str) -> str:
         """The name of a layer for people, preceded by its name in the model if that differs."""
@@ -80,6 +89,8 @@ class Design:
         }
         if self.labels:
             fields["labels"] = dict(self.labels)
+        if self.pixels is not None:
+            fields["pixels"] = self.pixels
         with stem.with_suffix(".npz").open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
         stem.with_suffix(".json").write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
@@ -137,7 +148,11 @@ class Design:
         if not names or not inputs:
             raise ValueError("no inputs, or no outputs")
         outputs = tuple(known[name] for name in names)
-        design = cls(name, inputs, outputs, tuple(kernels), io, _labels(fields.get("labels", {})))
+        pixels = _decode(int, fields["pixels"], arrays, "pixels") if "pixels" in fields else None
+        if pixels is not None and pixels < 1:
+            raise ValueError(f"pixels: {pixels}")
+        labels = _labels(fields.get("labels", {}))
+        design = cls(name, inputs, outputs, tuple(kernels), io, labels, pixels)
         if sum(tensor.size for tensor in known.values()) <= _TRIED_ELEMENTS:
             design._try()
         return design

@@ -14,7 +14,7 @@ from gatewright.emit.interconnect import (
     interconnect,
     predict,
 )
-from gatewright.emit.modules import build_modules, port_lanes
+from gatewright.emit.modules import build_modules
 from gatewright.emit.protocol import AxiStream
 from gatewright.rtl.identifiers import identifiers
 from gatewright.units import Element, Stream
@@ -76,8 +76,8 @@ def assemble(
     layers = identifiers([module.kernels[0].layer for module in pipeline.layers])
     modules = {f"u_{layer}": module for layer, module in zip(layers, pipeline.layers, strict=True)}
     joined = join_parts(
-        [(tensor, any_stream(tensor, port_lanes(tensor, design.io))) for tensor in design.inputs],
-        [(tensor, port_lanes(tensor, design.io)) for tensor in design.outputs],
+        [(tensor, any_stream(tensor, design.beat(tensor))) for tensor in design.inputs],
+        [(tensor, design.beat(tensor)) for tensor in design.outputs],
         [_part(module, module_name(design, name), name) for name, module in modules.items()],
         _balance(design, modules, depths or {}),
         protocol,
@@ -132,8 +132,8 @@ def join_parts(
 
 def _converters(design: Design, protocol: Protocol) -> dict[str, int]:
     """Flip-flops that wait together in the converter at a port, by tensor; FIFOs cut the others."""
-    entering = protocol.inputs([(each, port_lanes(each, design.io)) for each in design.inputs])
-    leaving = protocol.outputs([(each, port_lanes(each, design.io)) for each in design.outputs])
+    entering = protocol.inputs([(each, design.beat(each)) for each in design.inputs])
+    leaving = protocol.outputs([(each, design.beat(each)) for each in design.outputs])
     found: dict[str, int] = {port.tensor: port.bus_width for port in entering if port.bus_width}
     found |= {port.tensor: port.beat_width for port in leaving if port.bus_width}
     slow = {port.tensor for port in (*entering, *leaving) if port.is_slow}

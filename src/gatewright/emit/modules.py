@@ -65,13 +65,8 @@ def group_kernels(design: Design) -> list[tuple[Kernel, ...]]:
     return [tuple(group) for group in groups]
 
 
-def port_lanes(tensor: Tensor, io: str) -> int:
-    """Elements per beat of a tensor at the ports: all of them, or a pixel."""
-    return tensor.shape[-1] if io == "stream" else tensor.size
-
-
 def _drafts(design: Design) -> list[_Draft]:
-    lanes = {tensor.name: port_lanes(tensor, design.io) for tensor in design.inputs}
+    lanes = {tensor.name: design.beat(tensor) for tensor in design.inputs}
     drafts = []
     for group in group_kernels(design):
         offered = tuple(lanes[tensor.name] for tensor in group[0].inputs)
@@ -246,7 +241,7 @@ class _Build:
 
     def _offered(self, tensor: Tensor) -> Stream:
         """A stream of a tensor that enters the design."""
-        lanes = port_lanes(tensor, self.design.io)
+        lanes = self.design.beat(tensor)
         offered = Stream(tensor.type, (Element.of(tensor.type),) * lanes, tensor.size // lanes)
         return self._behind_fifo(offered) if self.registered else offered
 
@@ -256,7 +251,7 @@ class _Build:
 
 def _fully_unrolled(design: Design, drafts: Sequence[_Draft]) -> bool:
     """Whether every module is a circuit that takes a tensor per clock."""
-    whole = all(port_lanes(tensor, design.io) == tensor.size for tensor in design.inputs)
+    whole = all(design.beat(tensor) == tensor.size for tensor in design.inputs)
     return whole and all(
         not any(draft.joins)
         and len(draft.units) == 1

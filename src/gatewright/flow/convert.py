@@ -30,6 +30,8 @@ from gatewright.flow.steps import (
     silent,
     unlike,
 )
+from gatewright.kernels.dense import Dense
+from gatewright.kernels.window_product import Convolution
 from gatewright.options import DEFAULT_PRECISION, ConvertOptions, resolve
 from gatewright.parsing.typed import Identifier, Text, read, written
 from gatewright.rtl.reserved import check_name, identifier
@@ -482,14 +484,42 @@ def read_design(
         )
 
     graph = converted(options)
-    design = lower(graph)
+    design = _widened(lower(graph), options)
     interval = _interval(options, clock_ns)
     if interval is not None:
         progress(f"converting again, for an interval of {interval} cycles")
         options = _balanced(options, design, interval, target)
         graph = converted(options)
-        design = lower(graph)
+        design = _widened(lower(graph), options)
     return ReadDesign(source, graph, design, options, tuple(notes))
+
+
+def _widened(design: Design, options: ConvertOptions) -> Design:
+    """The design for the requested pixels per clock.
+
+    Raises:
+        InputError: if a beat of so many pixels does not divide an input.
+    """
+    pixels = options.pixels_per_clock
+    if pixels is None:
+        return design
+    for tensor in design.inputs:
+        count = tensor.size // tensor.shape[-1]
+        if count % pixels:
+            raise InputError(
+                f"input '{design.called(tensor.name)}': its {count} pixels are not a multiple of "
+                f"{pixels} pixels per clock"
+            )
+    return replace(
+        design,
+        pixels=pixels,
+        kernels=tuple(
+            replace(kernel, parallel=pixels)
+            if isinstance(kernel, Convolution | Dense) and kernel.reuse == kernel.parallel == 1
+            else kernel
+            for kernel in design.kernels
+        ),
+    )
 
 
 def clock_of(options: ConvertOptions, target: Target) -> float:

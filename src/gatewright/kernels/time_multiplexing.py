@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -364,10 +365,10 @@ def multiplexed_datapath(
         output: the result.
     """
     size = fold.n_in * (1 if weights.shared else fold.n_out)
-    # A vector may arrive in parts if every result has all of its steps in a row.
+    # A vector may arrive in parts of whole steps if every result has all of its steps in a row.
     one_after_the_other = weights.shared and fold.groups == 1
-    in_parts = one_after_the_other and size % lanes == 0 and lanes % fold.inputs == 0
-    parts = size // lanes if in_parts else 1
+    part = math.lcm(lanes, fold.inputs)
+    parts = size // part if one_after_the_other and size % part == 0 else 1
     steps = fold.needed(weights.matrix, parts)
     kept = fold.of(steps.shape[1])
     rows = (steps[..., None] * fold.inputs + np.arange(fold.inputs)).reshape(fold.groups, -1)

@@ -91,6 +91,7 @@ class Conversion(Strict):
     register_ports: bool = False
     check_frames: bool = False
     bus_width: BusWidth | None = None
+    pixels_per_clock: int | None = None
 
 
 def _recipe(value: Any) -> tuple[Step, ...]:
