@@ -178,6 +178,10 @@ def heads(k):
             k.ReLU(2, negative_slope=0.5, threshold=0.25, name="the_bent"),
         ),
         "SimpleRNN": (SEQUENCE, k.SimpleRNN(2, name="the_rnn")),
+        "EinsumDense": (
+            (3, 4),
+            k.EinsumDense("abc,cd->abd", output_shape=(None, 3), bias_axes="d", name="the_einsum"),
+        ),
         "LSTM": (
             (5, 4),
             k.QLSTM(4, name="the_lstm", activation="tanh", recurrent_activation="sigmoid",

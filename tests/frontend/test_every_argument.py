@@ -27,6 +27,7 @@ MERGES = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract", "Conca
 #: By class, the arguments that a layer can't be without.
 NEEDED = {
     **{kind: {"units": 3} for kind in ("Dense", "QDense", "SimpleRNN", "LSTM", "GRU")},
+    "EinsumDense": {"equation": "abc,cd->abd", "output_shape": (None, 4)},
     "QLSTM": {"units": 3, "activation": "tanh", "recurrent_activation": "sigmoid"},
     **{
         f"{prefix}{kind}{axes}D{suffix}": {
@@ -60,6 +61,9 @@ VALUES = {
     ("QBatchNormalization", "activation"): ["relu"],
     "recurrent_activation": ["tanh", "hard_sigmoid"],
     ("GRU", "recurrent_activation"): ["hard_sigmoid"],  # whose state grows without bounds else
+    "equation": ["abc,dc->abd", "abc,cd->adb", "abc,cbd->abd"],
+    "output_shape": [(None, 2)],
+    "bias_axes": ["d", "bd"],
     "return_sequences": [True],
     "return_state": [False],  # a layer with several results is refused before it is looked at
     "go_backwards": [True],
@@ -165,6 +169,9 @@ REFUSED = {
         for kind in ("LSTM", "GRU", "QLSTM")
         for argument in ("go_backwards", "time_major")
     },
+    ("EinsumDense", "equation", "abc,cd->adb"): "can't read a tensor",
+    ("EinsumDense", "equation", "abc,cbd->abd"): "other weights for each position along 'b'",
+    ("EinsumDense", "bias_axes", "bd"): "give each position along 'b' a bias of its own",
     ("", "reset_after", "False"): "hls4ml's C[+][+] resets after the product with the state",
     ("QLSTM", "state_quantizer", "quantized_bits(3, 0, alpha=1)"): "one type for the state",
     ("QActivation", "activation", "ternary", "stream"): "on a tensor of rank above 1; use io_par",
@@ -209,6 +216,7 @@ class Framework:
         """The arguments of a class that decide what it computes, if they are set."""
         names = list(inspect.signature(self.class_of(kind).__init__).parameters)[1:]
         rest = ("kwargs", "name", "dtype", "weights", "lora_alpha", "quantization_config")
+        rest += ("gptq_unpacked_column_size",)
         return [name for name in names if name not in rest]
 
     def built(self, kind, given):

@@ -176,6 +176,7 @@ LAYERS = (
                 ("QBatchNormalization",),
             ),
             ("scales of quantizers", ("ApplyAlpha",), (_K.BatchNorm,), ("alpha='auto'",)),
+            ("EinsumDense", ("PointwiseConv1D",), (_K.Dense,), ("HGQ2's QEinsumDense",)),
             ("LSTM", ("LSTM",), (_K.Lstm,), ("QLSTM",)),
             ("GRU", ("GRU",), (_K.Gru,), ("QGRU",)),
         )

@@ -6,6 +6,7 @@ in training only (`TRAINING`), or are refused. `passes` rewrites layers into tho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -53,6 +54,10 @@ class Kind:
     arrays: Callable[[Arguments], Shapes] = _no_arrays
 
 
+_EQUATION: Final = re.compile(
+    r"(?:\.\.\.)?[A-Za-z]{1,8}(?:\.\.\.)?, ?[A-Za-z]{1,8} ?-> ?(?:\.\.\.)?[A-Za-z]{0,8}(?:\.\.\.)?"
+)
+_LONGEST_EQUATION: Final = 64
 #: Most constants that a file can give for the channels of a tensor.
 MAX_CHANNELS: Final = 1 << 16
 
@@ -201,6 +206,38 @@ def _dense(a: Arguments) -> Shapes:
     return {"kernel": (None, a["units"]), **_bias(a, a["units"])}
 
 
+def _einsum(a: Arguments) -> Shapes:
+    return {"kernel": None, **({"bias": None} if a["bias_axes"] else {})}
+
+
+def _equation(value: Any) -> str:
+    """Read the equation of a product with weights."""
+    if isinstance(value, str) and len(value) <= _LONGEST_EQUATION and _EQUATION.fullmatch(value):
+        found = value.replace(" ", "")
+        operands, _, result = found.partition("->")
+        for axes in (*operands.split(","), result):
+            letters = axes.replace("...", "")
+            if len(set(letters)) < len(letters):
+                raise ValueError("an equation in which no axis occurs twice in an operand")
+        return found
+    raise ValueError("an equation such as 'abc,cd->abd' or '...x,xy->...y'")
+
+
+def _letters(value: Any) -> str:
+    """Read names of axes."""
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z]{0,8}", value):
+        return value
+    raise ValueError("letters of the equation")
+
+
+def _output_shape(value: Any) -> Value:
+    """Read the shape of a result; a size that the input has may be null."""
+    values = value if isinstance(value, list | tuple) else [value]
+    if not 0 < len(values) <= MAX_RANK:
+        raise ValueError(f"1 to {MAX_RANK} sizes")
+    return tuple(optional(integer())(each) for each in values)
+
+
 def _conv(a: Arguments) -> Shapes:
     return {"kernel": (*a["kernel_size"], None, a["filters"]), **_bias(a, a["filters"])}
 
@@ -311,6 +348,15 @@ KINDS: Mapping[str, Kind] = {
     "BinaryDense": Kind(_DENSE, _dense),
     "TernaryDense": Kind(_DENSE, _dense),
     "QDense": Kind({**_DENSE, **_quantizers("kernel", "bias")}, _dense),
+    "EinsumDense": Kind(
+        {
+            "equation": Argument(_equation),
+            "output_shape": Argument(_output_shape),
+            "bias_axes": Argument(optional(_letters), None),
+            **_ACTIVATION,
+        },
+        _einsum,
+    ),
     "Conv1D": Kind({**_FILTERS, **_windows(1, causal=True)}, _conv),
     "Conv2D": Kind({**_FILTERS, **_windows(2)}, _conv),
     "QConv1D": Kind(

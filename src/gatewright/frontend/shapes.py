@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gatewright.errors import InputError
@@ -48,6 +49,47 @@ def shape_of(layer: Layer, given: Sequence[Shape]) -> Shape:
     """
     rule = _RULES.get(layer.kind.removeprefix("Q"), _RULES.get(layer.kind))
     return given[0] if rule is None else rule(layer.arguments, given)
+
+
+@dataclass(frozen=True)
+class Einsum:
+    """The axes of an equation, each with a name; the first of the input is the batch's.
+
+    Attributes:
+        reads: Of the input.
+        weights: Of the weights.
+        gives: Of the result.
+        dots: Those that an ellipsis stands for.
+    """
+
+    reads: tuple[str, ...]
+    weights: tuple[str, ...]
+    gives: tuple[str, ...]
+    dots: tuple[str, ...]
+
+
+def einsum_of(equation: str, rank: int) -> Einsum:
+    """The axes of the equation of an EinsumDense, such as "abc,cd->abd" or "...x,xy->...y".
+
+    Args:
+        equation: As Keras takes it.
+        rank: Axes of the input, without the batch's.
+
+    Raises:
+        ValueError: if the input has another number of axes.
+    """
+    operands, _, result = equation.partition("->")
+    first, _, second = operands.partition(",")
+    more = rank + 1 - len(first.replace("...", ""))
+    if more < 0 or ("..." not in first and more):
+        raise ValueError(f"{rank + 1} axes for '{first}'")
+    dots = tuple(f"axis {number}" for number in range(more))
+
+    def axes(text: str) -> tuple[str, ...]:
+        before, ellipsis, after = text.partition("...")
+        return (*before, *(dots if ellipsis else ()), *after)
+
+    return Einsum(axes(first), tuple(second), axes(result), dots)
 
 
 def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:
@@ -167,6 +209,22 @@ def _dot(a: Arguments, given: Sequence[Shape]) -> Shape:
     return (*first, *second) or (1,)
 
 
+def _einsum(a: Arguments, given: Sequence[Shape]) -> Shape:
+    einsum = einsum_of(a["equation"], len(given[0]))
+    sizes = dict(zip(einsum.reads[1:], given[0], strict=True))
+    # The shape that is asked for leaves out the batch, and what an ellipsis stands for.
+    named = [axis for axis in einsum.gives[1:] if axis not in einsum.dots]
+    asked = dict(zip(named, a["output_shape"], strict=True))
+    found = []
+    for axis in einsum.gives[1:]:
+        size = asked.get(axis)
+        extent = sizes.get(axis, size)
+        if extent is None or (size is not None and size != extent):
+            raise ValueError(f"{extent} for axis '{axis}'")
+        found.append(extent)
+    return tuple(found)
+
+
 def _recurrent(a: Arguments, given: Sequence[Shape]) -> Shape:
     return (given[0][0], a["units"]) if a["return_sequences"] else (a["units"],)
 
@@ -177,6 +235,7 @@ _RULES: Mapping[str, Callable[[Arguments, Sequence[Shape]], Shape]] = {
         kind: lambda a, given: (*given[0][:-1], a["units"])
         for kind in ("Dense", "BinaryDense", "TernaryDense")
     },
+    "EinsumDense": _einsum,
     **dict.fromkeys(
         ("Conv1D", "Conv2D", "Conv2DBatchnorm", "SeparableConv1D", "SeparableConv2D"), _conv
     ),

@@ -367,8 +367,8 @@ def multiplexed_datapath(
     size = fold.n_in * (1 if weights.shared else fold.n_out)
     # A vector may arrive in parts of whole steps if every result has all of its steps in a row.
     one_after_the_other = weights.shared and fold.groups == 1
-    part = math.lcm(lanes, fold.inputs)
-    parts = size // part if one_after_the_other and size % part == 0 else 1
+    beat = math.lcm(lanes, fold.inputs)
+    parts = size // beat if one_after_the_other and size % beat == 0 else 1
     steps = fold.needed(weights.matrix, parts)
     kept = fold.of(steps.shape[1])
     rows = (steps[..., None] * fold.inputs + np.arange(fold.inputs)).reshape(fold.groups, -1)

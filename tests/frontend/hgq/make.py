@@ -12,6 +12,7 @@ from hgq.layers import (
     QConv1D,
     QConv2D,
     QDense,
+    QEinsumDense,
     QMaximum,
     QMaxPooling2D,
     QMultiply,
@@ -89,7 +90,14 @@ def sequence():
     return keras.Model(x, QDense(2, name="out")(keras.layers.Flatten()(y)))
 
 
-for number, make in enumerate((dense, saturating, merges, images, sequence)):
+def einsums():
+    x = keras.layers.Input((5, 4))
+    y = QEinsumDense("bnc,cf->bnf", (5, 6), bias_axes="f", activation="relu", name="e1")(x)
+    y = QEinsumDense("bnc,nm->bmc", (3, 6), name="e2", activation="relu", enable_oq=True)(y)
+    return keras.Model(x, QEinsumDense("bnc,ncf->bf", 3, bias_axes="f", name="e3")(y))
+
+
+for number, make in enumerate((dense, saturating, merges, images, sequence, einsums)):
     keras.utils.set_random_seed(number)
     rng = np.random.default_rng(number)
     model = make()

@@ -12,6 +12,7 @@ from typing import Final
 from gatewright.errors import in_own_names
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes import (
+    einsums,
     kernels,
     layouts,
     merges,
@@ -47,6 +48,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     _for_any_io(rescale),
     _for_any_io(quantizers.settle_learned),
     _for_any_io(recurrent.reword),
+    _for_any_io(einsums.reword),
     _for_any_io(quantized_activations.reword_activations),
     _for_any_io(reshapes.write_out_sizes),
     _for_any_io(layouts.channels_last),

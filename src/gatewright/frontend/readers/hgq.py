@@ -30,6 +30,7 @@ Arrays = Mapping[str, Values]
 _LAYERS = {
     "QDense": "Dense",
     "QBatchNormDense": "Dense",
+    "QEinsumDense": "EinsumDense",
     "QConv1D": "Conv1D",
     "QConv2D": "Conv2D",
     "QMaxPooling1D": "MaxPooling1D",
@@ -40,7 +41,7 @@ _LAYERS = {
     "QMaximum": "Maximum",
     "QMinimum": "Minimum",
 }
-_WEIGHTED = ("QDense", "QBatchNormDense", "QConv1D", "QConv2D")
+_WEIGHTED = ("QDense", "QBatchNormDense", "QEinsumDense", "QConv1D", "QConv2D")
 #: Arguments of HGQ2's layers that Keras' have not; none matters at inference, but for the widths.
 _OWN = re.compile(
     r"(iq|oq|kq|bq)_confs?|enable_(iq|oq|ebops)|ebops_factor|beta0|parallelization_factor|"
@@ -288,7 +289,8 @@ class _Rewriter:
         """The quantized kernel and bias."""
         kernel: Values = group["vars/0"].astype(np.float32)
         to = self._widths(config["kq_conf"], group, "kq/")
-        if not config.get("use_bias", True):
+        has_bias = config["bias_axes"] if kind == "QEinsumDense" else config.get("use_bias", True)
+        if not has_bias:
             return {"kernel": to.quantized(kernel)}
         bias = group["vars/1"].astype(np.float32)
         if kind == "QBatchNormDense":
