@@ -2,7 +2,9 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import from_float
 from gatewright.flow.convert import convert, load_design
 from gatewright.flow.verify import verify
+from gatewright.frontend import convert as frontend_convert
 from gatewright.frontend import load
+from gatewright.lower import lower
 from gatewright.options import ConvertOptions
 
 MODELS = Path(__file__).with_name("hgq")
@@ -47,6 +51,36 @@ def test_cpp_and_rtl_compute_the_same(tmp_path, name):
     convert(MODELS / f"{name}.keras", None, OPTIONS, tmp_path / "project")
     results = verify(tmp_path / "project", samples=100, fidelity=False).results
     assert results.verification.passed
+
+
+def test_weights_keep_their_last_bits(tmp_path):
+    """They have no quantizer here: their types follow from their values, not from the default."""
+    network = load(MODELS / "dense.keras")
+    fine = [
+        replace(
+            layer,
+            weights=MappingProxyType(
+                {name: array + np.float32(2.0**-14) for name, array in layer.weights.items()}
+            ),
+        )
+        if layer.kind == "Dense"
+        else layer
+        for layer in network.layers
+    ]
+    network = replace(network, layers=tuple(fine))
+    kernels = {each.layer: each for each in lower(frontend_convert(network, None, OPTIONS)).kernels}
+    for layer in network.layers:
+        if layer.kind == "Dense":
+            raw = kernels[layer.name].weights * 2.0 ** -kernels[layer.name].weight_type.frac
+            assert np.array_equal(raw, layer.weights["kernel"])
+
+
+def test_means_that_float32_rounds_are_refused(tmp_path):
+    def of_three(layers):
+        next(each for each in layers if each["name"] == "mean")["config"]["pool_size"] = [3, 1]
+
+    with pytest.raises(UnsupportedError, match=r"layer .mean.*a mean of 3 numbers"):
+        convert(changed(tmp_path, "sums", of_three), None, OPTIONS, tmp_path / "project")
 
 
 def test_elements_keep_widths_of_their_own(tmp_path):

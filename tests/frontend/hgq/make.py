@@ -8,15 +8,21 @@ import numpy as np
 from hgq.config import QuantizerConfig
 from hgq.layers import (
     QAdd,
+    QAveragePooling2D,
+    QBatchNormalization,
     QBatchNormDense,
     QConv1D,
     QConv2D,
     QDense,
     QEinsumDense,
+    QGlobalAveragePooling1D,
+    QGlobalMaxPooling1D,
     QMaximum,
     QMaxPooling2D,
+    QMeanPow2,
     QMultiply,
     QSubtract,
+    QSum,
 )
 from hgq.quantizer import Quantizer
 from hgq.utils import trace_minmax
@@ -97,7 +103,23 @@ def einsums():
     return keras.Model(x, QEinsumDense("bnc,ncf->bf", 3, bias_axes="f", name="e3")(y))
 
 
-for number, make in enumerate((dense, saturating, merges, images, sequence, einsums)):
+def sums():
+    x = keras.layers.Input((4, 4, 3))
+    y = QBatchNormalization(name="norm")(x)
+    y = QAveragePooling2D((2, 1), name="mean")(y)
+    y = QDense(5, activation="relu", name="d1")(y)
+    y = QSum(axes=(1,), scale=0.5, name="sum")(y)
+    means = QMeanPow2(axes=(1,), name="means")(y)
+    most = QGlobalMaxPooling1D(name="most")(y)
+    y = QAdd(name="add")([means, most])
+    rows = keras.layers.Reshape((16, 3))(x)
+    z = QGlobalAveragePooling1D(name="whole")(QDense(4, name="d2", enable_oq=True)(rows))
+    return keras.Model(x, keras.layers.Concatenate()([QDense(3, name="out")(y), z]))
+
+
+MODELS = (dense, saturating, merges, images, sequence, einsums, sums)
+
+for number, make in enumerate(MODELS):
     keras.utils.set_random_seed(number)
     rng = np.random.default_rng(number)
     model = make()

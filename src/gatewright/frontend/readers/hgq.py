@@ -10,7 +10,9 @@ arrays of the file. Source of the formulas: hgq/quantizer/internal/fixed_point_q
 from __future__ import annotations
 
 import copy
+import math
 import re
+import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,8 +35,14 @@ _LAYERS = {
     "QEinsumDense": "EinsumDense",
     "QConv1D": "Conv1D",
     "QConv2D": "Conv2D",
-    "QMaxPooling1D": "MaxPooling1D",
-    "QMaxPooling2D": "MaxPooling2D",
+    "QBatchNormalization": "BatchNormalization",
+    **{
+        f"Q{which}Pooling{axes}D": f"{which}Pooling{axes}D"
+        for which in ("Max", "Average", "GlobalMax", "GlobalAverage")
+        for axes in (1, 2)
+    },
+    "QSum": "EinsumDense",
+    "QMeanPow2": "EinsumDense",
     "QAdd": "Add",
     "QSubtract": "Subtract",
     "QMultiply": "Multiply",
@@ -42,12 +50,14 @@ _LAYERS = {
     "QMinimum": "Minimum",
 }
 _WEIGHTED = ("QDense", "QBatchNormDense", "QEinsumDense", "QConv1D", "QConv2D")
+_SUMS = ("QSum", "QMeanPow2")
 #: Arguments of HGQ2's layers that Keras' have not; none matters at inference, but for the widths.
 _OWN = re.compile(
     r"(iq|oq|kq|bq)_confs?|enable_(iq|oq|ebops)|ebops_factor|beta0|parallelization_factor|"
     r"quantization_config"
 )
 _OF_NORMALIZATION = re.compile(r"scale|momentum|epsilon|synchronized|bn_gamma_.*|moving_.*")
+_MOST_AXES = 8
 _ROUNDINGS = ("TRN", "RND", "RND_CONV")
 _OVERFLOWS = {"WRAP": "WRAP", "SAT": "SAT", "SAT_SYM": "SAT_SYM", "SYM": "SAT_SYM"}
 
@@ -217,6 +227,12 @@ class _Rewriter:
         kept = {key: each for key, each in config.items() if not _OWN.fullmatch(key)}
         if kind == "QBatchNormDense":
             kept = {key: each for key, each in kept.items() if not _OF_NORMALIZATION.fullmatch(key)}
+        elif kind == "QBatchNormalization":
+            kept |= {"scale": True, "center": True, "epsilon": 0.0}
+        elif kind in _SUMS:
+            kept, self.weights[name,] = self._sum(kind, name, config, entry)
+        elif "Average" in kind:
+            self._check_mean(config, entry)
         layer = {"class_name": _LAYERS[kind], "config": kept, "module": "keras.layers"}
         if nodes is not None:
             layer["inbound_nodes"] = nodes
@@ -225,6 +241,8 @@ class _Rewriter:
         self.layers.append(layer)
         if kind in _WEIGHTED:
             self.weights[name,] = self._weighted(kind, config, group)
+        elif kind == "QBatchNormalization":
+            self.weights[name,] = self._normalization(config, group)
         self._ends[name] = name
         if config.get("enable_oq", False):
             widths = self._widths(config["oq_conf"], group, "oq/")
@@ -303,6 +321,60 @@ class _Rewriter:
         of_bias = self._widths(config["bq_conf"], group, "bq/")
         return {"kernel": to.quantized(kernel), "bias": of_bias.quantized(bias)}
 
+    def _normalization(self, config: dict[str, Any], group: Arrays) -> dict[str, Values]:
+        """The quantized scale and offset, as a normalization of statistics that change nothing."""
+        own = iter([group[f"vars/{i}"].astype(np.float32) for i in _numbers(group)])
+        gamma = next(own) if config["scale"] else np.float32(1)
+        beta = next(own) if config["center"] else np.float32(1)  # as HGQ2 has it
+        mean, variance = next(own), next(own)
+        scale = gamma / np.sqrt(variance + np.float32(config["epsilon"]))
+        of_scale, of_offset = (
+            self._widths(config[f"{what}_conf"], group, f"{what}/") for what in ("kq", "bq")
+        )
+        shape = variance.shape
+        return {
+            "gamma": np.broadcast_to(of_scale.quantized(scale), shape),
+            "beta": np.broadcast_to(of_offset.quantized(beta - mean * scale), shape),
+            "moving_mean": np.zeros(shape, np.float32),
+            "moving_variance": np.ones(shape, np.float32),
+        }
+
+    def _sum(
+        self, kind: str, name: str, config: dict[str, Any], entry: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Values]]:
+        """A sum along axes as a product with a constant: its configuration and that constant."""
+        shape = _input_shape(entry)
+        axes = sorted({axis % len(shape) for axis in config["axes"]})
+        if config["keepdims"] or axes[0] == 0 or len(axes) == len(shape) - 1:
+            raise UnsupportedError(
+                f"{self._where()}: a sum with keepdims, along the batch, or of all elements is not "
+                "supported"
+            )
+        sizes = [shape[axis] for axis in axes]
+        mean = 2.0 ** round(math.log2(1 / math.prod(sizes)))
+        scale = mean if kind == "QMeanPow2" else float(config["scale"])
+        letters = string.ascii_lowercase[: len(shape)]
+        summed = "".join(letters[axis] for axis in axes)
+        rest = [axis for axis in range(len(shape)) if axis not in axes]
+        kept = {
+            "name": name,
+            "equation": f"{letters},{summed}->{''.join(letters[axis] for axis in rest)}",
+            "output_shape": [shape[axis] for axis in rest[1:]],
+            "bias_axes": None,
+            "activation": "linear",
+        }
+        return kept, {"kernel": np.full(sizes, scale, np.float32)}
+
+    def _check_mean(self, config: dict[str, Any], entry: dict[str, Any]) -> None:
+        """Refuse means over numbers that are no powers of two, which float32 rounds."""
+        window = config.get("pool_size", _input_shape(entry)[1:-1])
+        count = math.prod(window if isinstance(window, list | tuple) else [window])
+        if count & (count - 1) or config.get("padding", "valid") != "valid":
+            raise UnsupportedError(
+                f"{self._where()}: a mean of {count} numbers, or with padding, is rounded in "
+                "float32, which hardware has not; only powers of two are exact"
+            )
+
     def _widths(self, conf: dict[str, Any], group: Arrays, prefix: str) -> _Widths:
         """The widths of a quantizer, by its configuration and its arrays."""
         settings = conf["config"]
@@ -367,6 +439,14 @@ def _groups(arrays: Arrays) -> dict[str, list[dict[str, Values]]]:
             number = int(match["number"] or 0)
             found.setdefault(match["stem"], {}).setdefault(number, {})[key] = array
     return {stem: [each for _, each in sorted(of.items())] for stem, of in found.items()}
+
+
+def _input_shape(entry: dict[str, Any]) -> list[int]:
+    """The shape of what a layer reads, the batch's extent being 1."""
+    shape = entry["build_config"]["input_shape"]
+    if not 2 <= len(shape) <= _MOST_AXES or not all(1 <= each < 1 << 24 for each in shape[1:]):
+        raise ValueError(f"input_shape {shape!r:.60}")
+    return [1, *(int(each) for each in shape[1:])]
 
 
 def _numbered(group: Arrays, prefix: str) -> list[dict[str, Values]]:
