@@ -362,7 +362,8 @@ class Recurrent(Multiplexed):
 
     @override
     def notes(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(note for each in self._products for note in each.notes()))
+        of_each = zip(("inputs", "state"), self._products, strict=True)
+        return tuple(f"{note}, of the {what}" for what, each in of_each for note in each.notes())
 
     @override
     def implementation(self, target: Target) -> Implementation:
