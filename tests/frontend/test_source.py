@@ -380,7 +380,7 @@ def signatures(keras):
 #: How a class takes what its file says otherwise, and the name, which all have.
 OTHERWISE = {"name", "kwargs", "input_shape", "input_tensor", "type_spec", "shape", "weights"}
 #: Settings of newer versions that change what a layer computes where they are set: refused then.
-REFUSED = {"lora_rank", "lora_alpha", "quantization_config"}
+REFUSED = {"lora_rank", "lora_alpha", "quantization_config", "gptq_unpacked_column_size"}
 #: QBatchNormalization takes an activation, and has none.
 EXCEPT = {("QBatchNormalization", "activation")}
 

@@ -321,8 +321,8 @@ def test_layers_that_multiply(tmp_path: Path) -> None:
     check(_designs(MULTIPLYING, 0), tmp_path)
 
 
-def test_layers_with_a_state_and_each_of_their_modules(tmp_path: Path) -> None:
-    check(_designs(RECURRENT, 0), tmp_path, isolated=True)
+def test_layers_with_a_state(tmp_path: Path) -> None:
+    check(_designs(RECURRENT, 0), tmp_path)
 
 
 def test_several_pixels_per_beat_at_the_ports(tmp_path: Path) -> None:
@@ -343,4 +343,5 @@ def test_networks_and_each_of_their_modules(tmp_path: Path) -> None:
 def test_more_types(
     makers: dict[str, Callable[[Builder], object]], seed: int, tmp_path: Path
 ) -> None:
-    check(_designs(makers, 100_000 * seed), tmp_path, isolated=makers is NETWORKS)
+    isolated = makers in (NETWORKS, RECURRENT)
+    check(_designs(makers, 100_000 * seed), tmp_path, isolated=isolated)
