@@ -13,7 +13,6 @@ from judge import Array, Call, Judge, cpp
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType
 from gatewright.kernels import Gru, Lstm, Recurrent, Tensor, curves
-from gatewright.kernels.recurrent import FUNCTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,9 +128,11 @@ struct Config : nnet::{name}_config {{
 
 
 def _table(name: str, size: int, to: FixedType) -> np.ndarray:
-    return getattr(curves, name)(size, to) if FUNCTIONS[name] else np.zeros(0, np.int64)
+    return getattr(curves, name)(size, to) if name in curves.CENTRED else np.zeros(0, np.int64)
 
 
+#: Whose widest words have about as many bits as golden outputs hold.
+WIDE = {"accum": "fixed<30,24>", "to": "fixed<33,6>", "activation": "relu"}
 TRIALS = [
     Trial(kind, **more)
     for kind in (Lstm, Gru)
@@ -142,6 +143,7 @@ TRIALS = [
         {"activation": "relu", "accum": "fixed<14,7>", "to": "fixed<10,5,RND_CONV,SAT>"},
         {"recurrent_activation": "relu", "to": "fixed<8,5>", "accum": "fixed<12,5,RND>"},
         {"table": "fixed<6,1>", "to": "fixed<16,2>", "accum": "fixed<20,7>", "steps": 1},
+        WIDE,
         {"table": "fixed<10,3>", "accum": "fixed<9,4>", "every": True, "n_in": 1, "units": 1},
     )
 ]
@@ -202,6 +204,15 @@ def test_bounds_are_tighter_than_the_type() -> None:
 def test_unknown_functions_are_refused() -> None:
     with pytest.raises(UnsupportedError, match="relu, sigmoid, tanh, not 'softsign'"):
         replace(Trial(Gru).kernel(), activation="softsign")
+
+
+@pytest.mark.parametrize("kind", [Lstm, Gru])
+def test_states_too_wide_for_golden_outputs_are_refused(kind: type[Recurrent]) -> None:
+    """A sum has the integer bits of one operand and the fractional bits of the other."""
+    assert 58 <= Trial(kind, **WIDE).kernel().widest <= 62
+    for wide in ({"accum": "fixed<40,40>"}, {"to": "fixed<40,2>"}, {"accum": "fixed<52,8>"}):
+        with pytest.raises(UnsupportedError, match=r"narrow rnn\.precision\.accum or rnn\.prec"):
+            Trial(kind, **WIDE | wide).kernel()
 
 
 def test_reuse_factors_are_those_of_either_matrix() -> None:

@@ -62,11 +62,11 @@ def types_kept() -> Iterator[None]:
                 _note(before, node)
             return done
 
-    class KeepingInputs(FuseFixedPointQuantizer):  # type: ignore[misc]  # untyped base, as all of hls4ml
+    class KeepingInputs(FuseFixedPointQuantizer):  # type: ignore[misc]  # hls4ml has no types
         def match(self, node: Any) -> bool:
             return bool(super().match(node)) and node.get_input_node().class_name != "Input"
 
-    class KeepingWidths(ProcessFixedPointQuantizerLayer):  # type: ignore[misc]  # untyped base
+    class KeepingWidths(ProcessFixedPointQuantizerLayer):  # type: ignore[misc]  # hls4ml has no types
         def transform(self, model: Any, node: Any) -> None:
             node.mask_kbi = node.get_attr("mask_kbi")
             super().transform(model, node)

@@ -11,8 +11,6 @@ from gatewright.hlsgraph.node import integer, word, words
 
 #: Functions that hls4ml's C++ has for recurrent layers.
 FUNCTIONS: Final = ("relu", "sigmoid", "tanh")
-#: Sums per unit.
-GATES: Final = {"LSTM": 4, "GRU": 3}
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,6 @@ def functions(node: Any) -> Functions:
 def steps(node: Any) -> int:
     """Steps of the sequence."""
     return integer(node, "n_timesteps")
-
-
-def units(node: Any) -> int:
-    """Elements of the result of a step."""
-    return integer(node, "n_out")
 
 
 def recurrent_reuse_factor(node: Any) -> int:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, from_float
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
 
 _Float = TypeVar("_Float", np.float32, np.float64)
 
@@ -55,6 +52,15 @@ def softsign(size: int, to: FixedType) -> NDArray[np.int64]:
     """Raw entries of `init_softsign_table`: x / (|x| + 1) for x from -8 to 8; see `sigmoid`."""
     x = _centred(size, 16).astype(np.float64)
     return _entries((x / (np.abs(x) + 1.0)).astype(np.float32), to)
+
+
+#: Functions with a table around zero, and the width of the interval that it covers.
+CENTRED: dict[str, tuple[Callable[[int, FixedType], NDArray[np.int64]], int]] = {
+    "sigmoid": (sigmoid, 16),
+    "tanh": (tanh, 8),
+    "softplus": (softplus, 16),
+    "softsign": (softsign, 16),
+}
 
 
 def elu(size: int, to: FixedType) -> NDArray[np.int64]:

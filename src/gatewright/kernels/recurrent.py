@@ -8,13 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, cast, cast_range, is_lossless, narrowest_type
+from gatewright.fixed import WORD_BITS, FixedType, cast, cast_range, is_lossless, narrowest_type
+from gatewright.kernels import curves
 from gatewright.kernels.activation import Linear, Relu
 from gatewright.kernels.dense import Dense
-from gatewright.kernels.elementwise import check_product
 from gatewright.kernels.kernel import Implementation, OperationCounts
 from gatewright.kernels.multiplexed import Multiplexed
 from gatewright.kernels.table import Lookup
@@ -24,14 +25,16 @@ from gatewright.units import CircuitPart, CircuitUnit, Datapath, Loop, Unit, res
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from gatewright.circuit import Circuit, Word
     from gatewright.kernels.elementwise import Elementwise
     from gatewright.targets import Target
 
-#: Functions that nnet_recr_activations.h has, and the width of the interval of their tables.
-FUNCTIONS = {"relu": 0, "sigmoid": 16, "tanh": 8}
+    Words = Sequence[Word]
+
+Values = NDArray[np.int64]
+
+#: Functions that nnet_recr_activations.h has; all but the first look up a table.
+FUNCTIONS = ("relu", "sigmoid", "tanh")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,19 +64,19 @@ class Recurrent(Multiplexed):
         recurrent_reuse_factor: requested for `recurrent_weights`; 0 for `reuse_factor`.
     """
 
-    weights: NDArray[np.int64]
-    bias: NDArray[np.int64]
+    weights: Values
+    bias: Values
     weight_type: FixedType
     bias_type: FixedType
-    recurrent_weights: NDArray[np.int64]
-    recurrent_bias: NDArray[np.int64]
+    recurrent_weights: Values
+    recurrent_bias: Values
     recurrent_weight_type: FixedType
     recurrent_bias_type: FixedType
     accum: FixedType
     activation: str
     recurrent_activation: str
-    table: NDArray[np.int64]
-    recurrent_table: NDArray[np.int64]
+    table: Values
+    recurrent_table: Values
     table_type: FixedType
     recurrent_reuse_factor: int = 0
 
@@ -89,11 +92,14 @@ class Recurrent(Multiplexed):
                     f"layer '{self.layer}': a recurrent layer's functions are "
                     f"{', '.join(FUNCTIONS)}, not '{name}'"
                 )
-        for operand in (self.accum, self.output.type):
-            check_product(self.layer, operand, self._squashed.type)
-        check_product(self.layer, self.output.type, self._gate.type)
-        check_product(self.layer, self.accum, self._gate.type)
-        _ = self.projection, self.recurrent  # which refuse what can't be exact
+        if max(self.widest, self.accum.width + self._gate.type.width) > WORD_BITS:
+            raise UnsupportedError(
+                f"layer '{self.layer}': its next state needs words of more than {WORD_BITS} bits; "
+                f"narrow {self.layer}.precision.accum or {self.layer}.precision.result"
+            )
+        # These refuse what can't be exact.
+        _ = self.projection, self.recurrent, self._gates_of()
+        _ = self._squash(self.accum), self._squash(self.output.type)
 
     @property
     def units(self) -> int:
@@ -172,14 +178,20 @@ class Recurrent(Multiplexed):
     def _squashed(self) -> Tensor:
         return self._function_of(self.activation, self.table)
 
-    def _function_of(self, name: str, table: NDArray[np.int64]) -> Tensor:
-        """What a function gives: as narrow as its table allows, if no cast changes an entry."""
+    def _function_of(self, name: str, table: Values) -> Tensor:
+        """What a function gives, in the narrowest type of all entries of its table."""
         if name == "relu":
             return Tensor(name, (1,), self.accum)
-        low, high = int(table.min()), int(table.max())
-        lossless = is_lossless(low, high, self.table_type.frac, self.accum)
-        to = narrowest_type(low, high, self.table_type.frac) if lossless else self.accum
+        entries, frac = self._entries(table)
+        to = narrowest_type(int(entries.min()), int(entries.max()), frac)
         return Tensor(name, (1,), to)
+
+    def _entries(self, table: Values) -> tuple[Values, int]:
+        """The entries of a table as sums hold them, and their fractional bits."""
+        frac = self.table_type.frac
+        if is_lossless(int(table.min()), int(table.max()), frac, self.accum):
+            return table, frac
+        return cast(table, frac, self.accum), self.accum.frac
 
     def _gates_of(self) -> Elementwise:
         """The function of the gates."""
@@ -189,17 +201,18 @@ class Recurrent(Multiplexed):
         """The function of what enters the state, or of the state itself."""
         return self._function(self.table, source, self._squashed)
 
-    def _function(self, table: NDArray[np.int64], source: FixedType, output: Tensor) -> Elementwise:
+    def _function(self, table: Values, source: FixedType, output: Tensor) -> Elementwise:
         reads = (Tensor("x", (1,), source),)
         if output.name == "relu":
             return Relu(self.layer, reads, output)
-        return Lookup(self.layer, reads, output, table, self.table_type, FUNCTIONS[output.name])
+        (entries, _), (_, reach) = self._entries(table), curves.CENTRED[output.name]
+        return Lookup(self.layer, reads, output, entries, output.type, reach)
 
-    def _range_of(self, output: Tensor, table: NDArray[np.int64]) -> tuple[int, int]:
+    def _range_of(self, output: Tensor, table: Values) -> tuple[int, int]:
         """Least and greatest value that a function gives, in the unit of its type."""
         if output.name == "relu":
             return 0, self.accum.max
-        entries = cast(table, self.table_type.frac, output.type)
+        entries, _ = self._entries(table)
         return int(entries.min()), int(entries.max())
 
     @property
@@ -218,12 +231,17 @@ class Recurrent(Multiplexed):
 
     @property
     @abstractmethod
+    def widest(self) -> int:
+        """Bits of the widest word of a step, sums of products with weights aside."""
+
+    @property
+    @abstractmethod
     def bounds(self) -> tuple[tuple[int, int], ...]:
         """Least and greatest value of each part of the state, zero included."""
 
     # What it computes
 
-    def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
+    def golden(self, *inputs: Values) -> Values:
         """See `Kernel.golden`."""
         (x,) = inputs
         projected = self.projection.golden(x)
@@ -236,12 +254,7 @@ class Recurrent(Multiplexed):
         return np.stack(after, axis=1) if self.every else after[-1]
 
     @abstractmethod
-    def golden_step(
-        self,
-        sums: NDArray[np.int64],
-        projected: NDArray[np.int64],
-        state: NDArray[np.int64],
-    ) -> NDArray[np.int64]:
+    def golden_step(self, sums: Values, projected: Values, state: Values) -> Values:
         """The next state.
 
         Args:
@@ -251,7 +264,7 @@ class Recurrent(Multiplexed):
         """
 
     @override
-    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+    def build(self, circuit: Circuit, target: Target, *inputs: Words) -> list[Word]:
         width, units = self.gates * self.units, self.units
         projected = self.projection.build(circuit, target, inputs[0])
         state = [circuit.constant(0)] * (self.parts * units)
@@ -265,18 +278,11 @@ class Recurrent(Multiplexed):
 
     @abstractmethod
     def build_step(
-        self,
-        circuit: Circuit,
-        target: Target,
-        sums: Sequence[Word],
-        projected: Sequence[Word],
-        state: Sequence[Word],
+        self, circuit: Circuit, target: Target, sums: Words, projected: Words, state: Words
     ) -> list[Word]:
         """Add a step to a circuit; see `golden_step`."""
 
-    def _build_sums(
-        self, circuit: Circuit, sums: Sequence[Word], projected: Sequence[Word]
-    ) -> list[Word]:
+    def _build_sums(self, circuit: Circuit, sums: Words, projected: Words) -> list[Word]:
         return [
             circuit.cast(circuit.sum(((1, a), (1, b))), self.accum)
             for a, b in zip(sums, projected, strict=True)
@@ -398,6 +404,11 @@ class Lstm(Recurrent):
     gates: ClassVar[int] = 4
     parts: ClassVar[int] = 2
 
+    @property
+    @override
+    def widest(self) -> int:
+        return self._gate.type.width + _sum_width(self._squashed.type, self.output.type)
+
     @cached_property
     @override
     def bounds(self) -> tuple[tuple[int, int], ...]:
@@ -422,12 +433,7 @@ class Lstm(Recurrent):
         return hidden, (low, high)
 
     @override
-    def golden_step(
-        self,
-        sums: NDArray[np.int64],
-        projected: NDArray[np.int64],
-        state: NDArray[np.int64],
-    ) -> NDArray[np.int64]:
+    def golden_step(self, sums: Values, projected: Values, state: Values) -> Values:
         n, to = self.units, self.output.type
         before = cast(sums + projected, self.accum.frac, self.accum)
         gate = self._gates_of()
@@ -444,12 +450,7 @@ class Lstm(Recurrent):
 
     @override
     def build_step(
-        self,
-        circuit: Circuit,
-        target: Target,
-        sums: Sequence[Word],
-        projected: Sequence[Word],
-        state: Sequence[Word],
+        self, circuit: Circuit, target: Target, sums: Words, projected: Words, state: Words
     ) -> list[Word]:
         n, to = self.units, self.output.type
         before = self._build_sums(circuit, sums, projected)
@@ -480,6 +481,11 @@ class Gru(Recurrent):
     gates: ClassVar[int] = 3
     parts: ClassVar[int] = 1
 
+    @property
+    @override
+    def widest(self) -> int:
+        return self._gate.type.width + _sum_width(self._squashed.type, self.output.type) + 1
+
     @cached_property
     @override
     def bounds(self) -> tuple[tuple[int, int], ...]:
@@ -499,12 +505,7 @@ class Gru(Recurrent):
         return ((low, high),)
 
     @override
-    def golden_step(
-        self,
-        sums: NDArray[np.int64],
-        projected: NDArray[np.int64],
-        state: NDArray[np.int64],
-    ) -> NDArray[np.int64]:
+    def golden_step(self, sums: Values, projected: Values, state: Values) -> Values:
         n, to, accum = self.units, self.output.type, self.accum
         before = cast(sums[:, : 2 * n] + projected[:, : 2 * n], accum.frac, accum)
         gates = self._gates_of().golden(before)
@@ -519,12 +520,7 @@ class Gru(Recurrent):
 
     @override
     def build_step(
-        self,
-        circuit: Circuit,
-        target: Target,
-        sums: Sequence[Word],
-        projected: Sequence[Word],
-        state: Sequence[Word],
+        self, circuit: Circuit, target: Target, sums: Words, projected: Words, state: Words
     ) -> list[Word]:
         n, to = self.units, self.output.type
         before = self._build_sums(circuit, sums[: 2 * n], projected[: 2 * n])
@@ -567,7 +563,7 @@ class Hidden:
         """What one beat of each input carries."""
         return (self.source,)
 
-    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+    def build(self, circuit: Circuit, target: Target, *inputs: Words) -> list[Word]:
         """Add the function to a circuit, as `Kernel.build` does."""
         del circuit, target
         return list(inputs[0][: self.output.size])
@@ -603,12 +599,17 @@ class Cell:
         """The next state."""
         return self.kernel.state
 
-    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
+    def build(self, circuit: Circuit, target: Target, *inputs: Words) -> list[Word]:
         """Add the function to a circuit, as `Kernel.build` does."""
         sums, projected, state = inputs
         for part in self.before:
             sums = part.build(circuit, target, sums)
         return self.kernel.build_step(circuit, target, sums, projected, state)
+
+
+def _sum_width(a: FixedType, b: FixedType) -> int:
+    """Bits of a sum of a number of each type, or of their difference."""
+    return max(a.integer, b.integer) + max(a.frac, b.frac) + 2
 
 
 def _product(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:

@@ -24,13 +24,6 @@ _HARD: dict[str, Callable[..., Kernel]] = {
     "hard_sigmoid": kernels.HardSigmoid,
     "hard_tanh": kernels.HardTanh,
 }
-#: Functions with a table around zero, and the width of the interval that it covers.
-_CURVES: dict[str, tuple[Callable[[int, FixedType], NDArray[np.int64]], int]] = {
-    "sigmoid": (curves.sigmoid, 16),
-    "tanh": (curves.tanh, 8),
-    "softplus": (curves.softplus, 16),
-    "softsign": (curves.softsign, 16),
-}
 #: The factor of a SELU, as its C++ for io_stream writes it.
 _SELU = 1.0507009873554804934193349852946
 
@@ -43,8 +36,8 @@ def plain(layer: Layer) -> Kernel:
         return _PLAIN[name](**place(layer))
     if name in _CLIPPED:
         return kernels.ClippedRelu(**place(layer), limit=_CLIPPED[name])
-    if name in _CURVES:
-        curve, reach = _CURVES[name]
+    if name in curves.CENTRED:
+        curve, reach = curves.CENTRED[name]
         return kernels.Lookup(**place(layer), **_table(layer, curve), reach=reach)
     rule = {
         "binary_tanh": _binary_tanh,

@@ -58,6 +58,7 @@ def _fields(layer: Layer) -> dict[str, Any]:
 
 
 def _table(function: str, size: int, to: FixedType) -> NDArray[np.int64]:
-    if function == "sigmoid":
-        return curves.sigmoid(size, to)
-    return curves.tanh(size, to) if function == "tanh" else np.zeros(0, np.int64)
+    if function not in curves.CENTRED:
+        return np.zeros(0, np.int64)
+    curve, _ = curves.CENTRED[function]
+    return curve(size, to)

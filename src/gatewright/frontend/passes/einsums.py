@@ -14,7 +14,7 @@ from gatewright.frontend.passes.layouts import without_detours
 from gatewright.frontend.passes.parts import Parts, rewritten
 from gatewright.frontend.shapes import Einsum, einsum_of
 
-#: Functions of single elements, which may be applied in any order of axes.
+#: The function of slices along the last axis, which comes behind the last permutation.
 _OF_SLICES: Final = "softmax"
 
 
