@@ -171,7 +171,6 @@ REFUSED = {
     },
     ("EinsumDense", "equation", "abc,cd->adb"): "can't read a tensor",
     ("EinsumDense", "equation", "abc,cbd->abd"): "other weights for each position along 'b'",
-    ("EinsumDense", "bias_axes", "bd"): "give each position along 'b' a bias of its own",
     ("", "reset_after", "False"): "hls4ml's C[+][+] resets after the product with the state",
     ("QLSTM", "state_quantizer", "quantized_bits(3, 0, alpha=1)"): "one type for the state",
     ("QActivation", "activation", "ternary", "stream"): "on a tensor of rank above 1; use io_par",

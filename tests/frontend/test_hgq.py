@@ -83,6 +83,16 @@ def test_means_that_float32_rounds_are_refused(tmp_path):
         convert(changed(tmp_path, "sums", of_three), None, OPTIONS, tmp_path / "project")
 
 
+def test_sums_are_of_as_many_numbers_as_can_be_built(tmp_path):
+    def huge(layers):
+        entry = next(each for each in layers if each["name"] == "sum")
+        entry["build_config"]["input_shape"] = [None, 1 << 23, 1 << 23, 5]
+        entry["config"]["axes"] = [1, 2]
+
+    with pytest.raises(UnsupportedError, match=r"layer 'sum'.* a sum of more than 65536 numbers"):
+        load(changed(tmp_path, "sums", huge))
+
+
 def test_elements_keep_widths_of_their_own(tmp_path):
     convert(MODELS / "dense.keras", None, OPTIONS, tmp_path / "project")
     design = load_design(tmp_path / "project")

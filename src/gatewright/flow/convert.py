@@ -507,8 +507,8 @@ def _widened(design: Design, options: ConvertOptions) -> Design:
         count = tensor.size // tensor.shape[-1]
         if count % pixels:
             raise InputError(
-                f"input '{design.called(tensor.name)}': its {count} pixels are not a multiple of "
-                f"{pixels} pixels per clock"
+                f"{pixels} pixels per clock: input '{design.called(tensor.name)}' has {count} "
+                "pixels, which that number must divide"
             )
     return replace(
         design,

@@ -22,6 +22,10 @@ CASES = [
     ("abc,cde->abde", (3, 4), (3, 2, 5), "d"),
     ("abc,cde->adbe", (3, 4), (2, 3, 5), "e"),
     ("abcd,cde->abe", (2, 3, 4), (2, 5), "e"),
+    ("abc,cd->abd", (3, 4), (3, 5), "bd"),
+    ("abc,cd->abd", (3, 4), (3, 5), "b"),
+    ("abc,cd->adb", (3, 4), (5, 3), "d"),
+    ("abc,cd->adb", (3, 4), (5, 3), "b"),
     ("...x,xy->...y", (3, 4), (5,), "y"),
     ("ab...,bc->ac...", (3, 4), (5,), None),
 ]
@@ -55,7 +59,6 @@ def test_results_are_those_of_keras(keras, case, activation):
     ("case", "reason"),
     [
         (("abc,bcd->abd", (3, 4), (3, 5), None), "other weights for each position along 'b'"),
-        (("abc,cd->abd", (3, 4), (3, 5), "bd"), "give each position along 'b' a bias"),
     ],
 )
 def test_what_no_dense_layer_is_is_refused(case, reason):
@@ -69,6 +72,25 @@ def test_equations_are_checked(text):
 
     with pytest.raises(ValueError, match="an equation"):
         KINDS["EinsumDense"].arguments["equation"].read(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "reason"),
+    [
+        ("kernel", (3, 5), r"'kernel' has shape \[3, 5\], which the equation"),
+        ("kernel", (4, 5, 1), r"'kernel' has shape \[4, 5, 1\], which the equation"),
+        ("bias", (4,), r"'bias' has shape \[4\], which bias_axes 'd' does not take"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(name, shape, reason):
+    from dataclasses import replace
+    from types import MappingProxyType
+
+    network = load(model_of("abc,cd->abd", (3, 4), (None, 5), "d"))
+    *others, last = network.layers
+    arrays = MappingProxyType({**last.weights, name: np.ones(shape, np.float32)})
+    with pytest.raises(InputError, match=rf"layer 'sums': weight {reason}"):
+        supported(replace(network, layers=(*others, replace(last, weights=arrays))))
 
 
 def test_sizes_must_agree():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gatewright.errors import UnsupportedError
+from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes.layouts import without_detours
 from gatewright.frontend.passes.parts import Parts, rewritten
@@ -22,6 +24,7 @@ def reword(network: Network) -> Network:
     """EinsumDense layers as Dense layers of the axes that they sum over, moved to the end.
 
     Raises:
+        InputError: if the arrays of a layer don't fit its equation.
         UnsupportedError: if an equation has other weights for each position, or sums without any.
     """
 
@@ -30,23 +33,34 @@ def reword(network: Network) -> Network:
         equation: Any = parts.layer.arguments["equation"]
         einsum = einsum_of(equation, len(parts.given[0]))
         roles = _roles(einsum, f"{where}: its equation '{equation}'")
-        sizes = dict(zip(einsum.reads[1:], parts.given[0], strict=True))
-        kernel = parts.layer.weights["kernel"]
-        sizes |= dict(zip(einsum.weights, kernel.shape, strict=True))
+        sizes = _sizes(parts, einsum, where)
         parts.note(f"EinsumDense '{equation}' as Dense")
-        moved = (*roles.kept, *roles.summed)
-        source = _permuted(parts, "sums_last", parts.source, einsum.reads[1:], moved)
-        rows = math.prod(sizes[axis] for axis in roles.kept)
-        reads = math.prod(sizes[axis] for axis in roles.summed)
-        shape = (rows, reads) if roles.kept else (reads,)
-        source = _reshaped(parts, "rows", source, shape)
-        units = math.prod(sizes[axis] for axis in roles.made)
+
+        def extents(axes: Iterable[str]) -> list[int]:
+            return [sizes[axis] for axis in axes]
+
+        source = _permuted(
+            parts, "sums_last", parts.source, einsum.reads[1:], (*roles.kept, *roles.summed)
+        )
+        reads, units = (math.prod(extents(axes)) for axes in (roles.summed, roles.made))
+        rows = (math.prod(extents(roles.kept)), reads) if roles.kept else (reads,)
+        source = _reshaped(parts, "rows", source, rows)
         order = [einsum.weights.index(axis) for axis in (*roles.summed, *roles.made)]
-        weights = {"kernel": np.transpose(kernel, order).reshape(reads, units)}
-        if "bias" in parts.layer.weights:
-            weights["bias"] = _bias(parts, einsum, roles, sizes, where)
+        kernel = parts.layer.weights["kernel"].transpose(order).reshape(reads, units)
+        weights: dict[str, NDArray[Any]] = {"kernel": kernel}
+        axes = (*roles.kept, *roles.made)
+        bias = _bias(parts, einsum, sizes, where)
+        by_position = None
+        if bias is not None:
+            ordered = bias.transpose([einsum.gives[1:].index(axis) for axis in axes])
+            split = len(roles.kept)
+            if set(ordered.shape[:split]) <= {1}:
+                own = ordered.reshape(ordered.shape[split:])
+                weights["bias"] = np.broadcast_to(own, extents(roles.made)).ravel()
+            else:
+                by_position = np.broadcast_to(bias, extents(einsum.gives[1:])).ravel()
         activation: Any = parts.layer.arguments["activation"]
-        of_slices = activation == _OF_SLICES
+        comes_last = by_position is not None or activation == _OF_SLICES
         result = parts.add(
             "Dense",
             "",
@@ -54,13 +68,16 @@ def reword(network: Network) -> Network:
             weights=weights,
             units=units,
             use_bias="bias" in weights,
-            activation="linear" if of_slices else activation,
+            activation="linear" if comes_last else activation,
         )
-        axes = (*roles.kept, *roles.made)
-        result = _reshaped(parts, "axes", result, tuple(sizes[axis] for axis in axes))
+        result = _reshaped(parts, "axes", result, tuple(extents(axes)))
         result = _permuted(parts, "in_order", result, axes, einsum.gives[1:])
-        if of_slices:
-            parts.add("Activation", "softmax", result, activation=activation)
+        if by_position is not None:
+            result = _reshaped(parts, "row", result, (1, by_position.size))
+            result = parts.affine("bias", result, 1.0, by_position.tolist())
+            result = _reshaped(parts, "back", result, tuple(extents(einsum.gives[1:])))
+        if comes_last and activation != "linear":
+            parts.add("Activation", "function", result, activation=activation)
 
     return without_detours(rewritten(network, rule, ["EinsumDense"]))
 
@@ -98,29 +115,43 @@ def _roles(einsum: Einsum, where: str) -> _Roles:
     )
 
 
-def _bias(parts: Parts, einsum: Einsum, roles: _Roles, sizes: dict[str, int], where: str) -> Any:
-    """The bias of each result of the Dense layer.
+def _sizes(parts: Parts, einsum: Einsum, where: str) -> dict[str, int]:
+    """The size of each axis, of the input or of the weights.
 
     Raises:
-        UnsupportedError: if there is one for each position.
+        InputError: if the two don't agree.
     """
-    axes = str(parts.layer.arguments["bias_axes"])
-    others = [axis for axis in axes if axis not in roles.made]
-    if others:
-        raise UnsupportedError(
-            f"{where}: its bias_axes '{axes}' give each position along '{others[0]}' a bias of its "
-            "own; use a Dense layer and an Add"
+    sizes = dict(zip(einsum.reads[1:], parts.given[0], strict=True))
+    kernel = parts.layer.weights["kernel"].shape
+    wanted = [sizes.get(axis) for axis in einsum.weights]
+    if len(kernel) != len(wanted) or any(
+        want not in (None, size) for want, size in zip(wanted, kernel, strict=True)
+    ):
+        raise InputError(
+            f"{where}: weight 'kernel' has shape {list(kernel)}, which the equation "
+            f"'{parts.layer.arguments['equation']}' does not take"
         )
-    bias = parts.layer.weights["bias"]
-    # Keras stores the axes of the result from the first that has a bias, those without one as 1.
-    behind = einsum.gives[einsum.gives.index(axes[0]) :]
-    named = bias.reshape([sizes[axis] if axis in axes else 1 for axis in behind])
-    kept = [axis for axis in behind if axis in roles.made]
-    named = named.reshape([sizes[axis] if axis in axes else 1 for axis in kept])
-    named = named.reshape((1,) * (len(roles.made) - len(kept)) + named.shape)
-    return np.ascontiguousarray(
-        np.broadcast_to(named, [sizes[axis] for axis in roles.made]).ravel()
-    )
+    return sizes | dict(zip(einsum.weights, kernel, strict=True))
+
+
+def _bias(
+    parts: Parts, einsum: Einsum, sizes: dict[str, int], where: str
+) -> NDArray[np.float32] | None:
+    """The bias in the axes of the result, those along which it is the same having a size of 1.
+
+    Raises:
+        InputError: if its shape is not that of its axes.
+    """
+    if "bias" not in parts.layer.weights:
+        return None
+    array, named = parts.layer.weights["bias"], str(parts.layer.arguments["bias_axes"])
+    shape = [sizes[axis] if axis in named else 1 for axis in einsum.gives[1:]]
+    if not set(named) <= set(einsum.gives[1:]) or array.size != math.prod(shape):
+        raise InputError(
+            f"{where}: weight 'bias' has shape {list(array.shape)}, which bias_axes '{named}' does "
+            "not take"
+        )
+    return array.reshape(shape)
 
 
 def _permuted(

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import InputError, UnsupportedError
+from gatewright.frontend.kinds import MAX_CHANNELS
 from gatewright.frontend.messages import near, shown
 from gatewright.frontend.network import is_name
 from gatewright.frontend.readers.weights import NUMBERED, snake_case
@@ -224,30 +225,37 @@ class _Rewriter:
         nodes = entry.pop("inbound_nodes", None)
         if config.get("enable_iq", True):
             nodes = self._inputs(name, config, group, nodes)
-        kept = {key: each for key, each in config.items() if not _OWN.fullmatch(key)}
-        if kind == "QBatchNormDense":
-            kept = {key: each for key, each in kept.items() if not _OF_NORMALIZATION.fullmatch(key)}
-        elif kind == "QBatchNormalization":
-            kept |= {"scale": True, "center": True, "epsilon": 0.0}
-        elif kind in _SUMS:
-            kept, self.weights[name,] = self._sum(kind, name, config, entry)
-        elif "Average" in kind:
-            self._check_mean(config, entry)
+        kept, weights = self._translated(kind, entry, group)
         layer = {"class_name": _LAYERS[kind], "config": kept, "module": "keras.layers"}
         if nodes is not None:
             layer["inbound_nodes"] = nodes
         if "build_config" in entry:
             layer["build_config"] = entry["build_config"]
         self.layers.append(layer)
-        if kind in _WEIGHTED:
-            self.weights[name,] = self._weighted(kind, config, group)
-        elif kind == "QBatchNormalization":
-            self.weights[name,] = self._normalization(config, group)
+        if weights:
+            self.weights[name,] = weights
         self._ends[name] = name
         if config.get("enable_oq", False):
             widths = self._widths(config["oq_conf"], group, "oq/")
             self._quantizer(f"{name}_oq", widths, _reference(nodes, name))
             self._ends[name] = f"{name}_oq"
+
+    def _translated(
+        self, kind: str, entry: dict[str, Any], group: Arrays
+    ) -> tuple[dict[str, Any], dict[str, Values]]:
+        """The configuration of Keras' layer, and its arrays."""
+        config = entry["config"]
+        kept = {key: each for key, each in config.items() if not _OWN.fullmatch(key)}
+        if kind in _SUMS:
+            return self._sum(kind, config, entry)
+        if kind == "QBatchNormalization":
+            whole = {"scale": True, "center": True, "epsilon": 0.0}
+            return kept | whole, self._normalization(config, group)
+        if kind == "QBatchNormDense":
+            kept = {key: each for key, each in kept.items() if not _OF_NORMALIZATION.fullmatch(key)}
+        if "Average" in kind:
+            self._check_mean(config, entry)
+        return kept, self._weighted(kind, config, group) if kind in _WEIGHTED else {}
 
     def _inputs(self, name: str, config: dict[str, Any], group: Arrays, nodes: Any) -> Any:
         """Quantizers of all inputs; and the references to their results."""
@@ -340,7 +348,7 @@ class _Rewriter:
         }
 
     def _sum(
-        self, kind: str, name: str, config: dict[str, Any], entry: dict[str, Any]
+        self, kind: str, config: dict[str, Any], entry: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Values]]:
         """A sum along axes as a product with a constant: its configuration and that constant."""
         shape = _input_shape(entry)
@@ -348,16 +356,18 @@ class _Rewriter:
         if config["keepdims"] or axes[0] == 0 or len(axes) == len(shape) - 1:
             raise UnsupportedError(
                 f"{self._where()}: a sum with keepdims, along the batch, or of all elements is not "
-                "supported"
+                "supported; sum some axes with keepdims=False, and put a Reshape behind it"
             )
         sizes = [shape[axis] for axis in axes]
+        if math.prod(sizes) > MAX_CHANNELS:
+            raise UnsupportedError(f"{self._where()}: a sum of more than {MAX_CHANNELS} numbers")
         mean = 2.0 ** round(math.log2(1 / math.prod(sizes)))
         scale = mean if kind == "QMeanPow2" else float(config["scale"])
         letters = string.ascii_lowercase[: len(shape)]
         summed = "".join(letters[axis] for axis in axes)
         rest = [axis for axis in range(len(shape)) if axis not in axes]
         kept = {
-            "name": name,
+            "name": config["name"],
             "equation": f"{letters},{summed}->{''.join(letters[axis] for axis in rest)}",
             "output_shape": [shape[axis] for axis in rest[1:]],
             "bias_axes": None,
@@ -372,7 +382,7 @@ class _Rewriter:
         if count & (count - 1) or config.get("padding", "valid") != "valid":
             raise UnsupportedError(
                 f"{self._where()}: a mean of {count} numbers, or with padding, is rounded in "
-                "float32, which hardware has not; only powers of two are exact"
+                "float32, which hardware has not; take a power of two, or QSum with a scale of one"
             )
 
     def _widths(self, conf: dict[str, Any], group: Arrays, prefix: str) -> _Widths:
