@@ -115,6 +115,20 @@ class _Builder:
         shape = (*(n - 1 for n in pixels), filters)
         return self.add(kind, name, source, shape, weights=weights, **args)
 
+    def recurrent(self, kind: str, name: str, source: str, units: int, **args: Any) -> str:
+        steps, channels = self.of(source)
+        gates = {"LSTM": 4, "GRU": 3}[kind] * units
+        args |= {"units": units, "activation": "tanh", "recurrent_activation": "sigmoid"}
+        args |= {"use_bias": True, "return_state": False, "go_backwards": False, "stateful": False}
+        args |= {"reset_after": True} if kind == "GRU" else {"unit_forget_bias": True}
+        weights = {
+            "kernel": self.array(channels, gates),
+            "recurrent_kernel": self.array(units, gates),
+            "bias": self.array(2, gates) if kind == "GRU" else self.array(gates),
+        }
+        shape = (steps, units) if args["return_sequences"] else (units,)
+        return self.add(kind, name, source, shape, weights=weights, **args)
+
     def batchnorm(self, name: str, source: str, **args: Any) -> str:
         n = self.of(source)[-1]
         weights = {what: self.array(n) for what in ("gamma", "beta", "moving_mean")}
@@ -188,6 +202,20 @@ def sequence() -> Network:
     x = b.add("GlobalAveragePooling1D", "gap", x, (2,), keepdims=False, **form)
     b.dense("fc", x, 2, activation="sigmoid")
     return b.network("sequence", "--input-precision", "ufixed<3,3>", "--precision", "fixed<10,5>")
+
+
+def states() -> Network:
+    """Layers with a state, and a sum of products along any axes."""
+    b = _Builder()
+    x = b.input("x", 3, 2)
+    x = b.recurrent("LSTM", "lstm", x, 2, return_sequences=True)
+    weights = {"kernel": b.array(3, 2), "bias": b.array(2)}
+    x = b.add(
+        "EinsumDense", "ein", x, (2, 2), weights=weights,
+        equation="abc,bd->adc", output_shape=[2, 2], bias_axes="c", activation="linear",
+    )  # fmt: skip
+    b.recurrent("GRU", "gru", x, 2, return_sequences=False)
+    return b.network("states", *_NARROW)
 
 
 def merges(*, keras3: bool = False) -> Network:
@@ -292,12 +320,12 @@ def structures() -> Network:
 
 def networks() -> list[Network]:
     """Those of Keras 2."""
-    return [mlp(), images(), sequence(), merges(), depthwise(), quantized()]
+    return [mlp(), images(), sequence(), states(), merges(), depthwise(), quantized()]
 
 
 def keras3_networks() -> list[Network]:
     """Those of layers that Keras 3 has and that are read from its files."""
-    return [mlp(), images(), sequence(), merges(keras3=True)]
+    return [mlp(), images(), sequence(), states(), merges(keras3=True)]
 
 
 # Keras 2: architecture, .h5, .json with weights, the .keras of tf-keras.
@@ -370,7 +398,8 @@ def write_numbered_weights(network: Network, path: Any) -> None:
     with h5py.File(path, "w") as file:
         file.create_group("vars").attrs["name"] = network.name
         for group, node in _numbered(network):
-            variables = file.create_group(f"layers/{group}/vars")
+            inside = "cell/vars" if node.kind in ("LSTM", "GRU") else "vars"
+            variables = file.create_group(f"layers/{group}/{inside}")
             variables.attrs["name"] = node.name
             for index, array in enumerate(node.weights.values()):
                 variables[str(index)] = array
