@@ -213,9 +213,9 @@ def _product(weights: Floats, x: Interval, axis: int | tuple[int, ...]) -> Inter
     )
 
 
-def _moved(interval: Interval, node: Any) -> Interval:
-    """An interval with the node's bias added."""
-    bias = weights.values(node, "bias").ravel()
+def _moved(interval: Interval, node: Any, name: str = "bias") -> Interval:
+    """An interval with a bias of the node added."""
+    bias = weights.values(node, name).ravel()
     return Interval.of(interval.low + bias, interval.high + bias)
 
 
@@ -230,10 +230,14 @@ def _dense(node: Any, inputs: list[Interval]) -> Interval:
         bias = 2 * float(np.abs(weights.values(node, "bias")).max())
         reach = terms * x.largest + bias
         return Interval.of(-reach, reach)
-    flat = matrix.reshape(-1, matrix.shape[-1])
+    return _moved(_weighted(matrix, x), node)
+
+
+def _weighted(matrix: Floats, x: Interval) -> Interval:
+    """The range of sums of products with weights of shape (*window, channels, results)."""
     x = x.spread(matrix.shape[-2])
     low, high = (np.broadcast_to(end, matrix.shape[:-1]).reshape(-1, 1) for end in (x.low, x.high))
-    return _moved(_product(flat, Interval(low, high), 0), node)
+    return _product(matrix.reshape(-1, matrix.shape[-1]), Interval(low, high), 0)
 
 
 def _depthwise(node: Any, inputs: list[Interval]) -> Interval:
@@ -322,11 +326,7 @@ def recurrent_sums(node: Any, x: Interval, state: Interval) -> Interval:
         matrix = weights.matrix(node, f"{prefix}weight")
         if matrix is None:
             return _result_interval(node)
-        x_of = read.spread(matrix.shape[0])
-        ends = (np.broadcast_to(end, matrix.shape[0])[:, None] for end in (x_of.low, x_of.high))
-        product = _product(matrix, Interval(*ends), 0)
-        bias = weights.values(node, f"{prefix}bias").ravel()
-        each = Interval.of(product.low + bias, product.high + bias)
+        each = _moved(_weighted(matrix, read), node, f"{prefix}bias")
         found = found.union(each.hull())
         whole = Interval.of(whole.low + each.low, whole.high + each.high)
     return found.union(whole.hull())
