@@ -4,12 +4,12 @@ import io
 
 import pytest
 from made_up import add_analyzed, make_fields
+from pages import whole_page
 from pydantic import ValidationError
 from rich.console import Console
 
 from gatewright.report.budget import check_budgets, parse_budget
 from gatewright.report.csv import to_csv
-from gatewright.report.html import to_html
 from gatewright.report.markdown import to_markdown
 from gatewright.report.schema import Report, SweepReport
 from gatewright.report.sentences import power_text
@@ -32,7 +32,7 @@ def test_every_view_shows_clock_energy_and_origin():
     sweep = SweepReport(reports=(make_report(),))
     terminal = io.StringIO()
     render_terminal(sweep, Console(file=terminal, width=400))
-    for text in (terminal.getvalue(), to_markdown(sweep), to_html(sweep)):
+    for text in (terminal.getvalue(), to_markdown(sweep), whole_page(sweep)):
         assert SENTENCE in text.replace("\\_", "_")
         for piece in ("energy (pJ)", "802.5", "energy with glitches (pJ)", "1,163.5", "analyzed"):
             assert piece in text

@@ -13,6 +13,7 @@ from made_up import (
     make_fields,
     make_imported,
 )
+from pages import whole_page
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -268,7 +269,7 @@ def test_reports_tell_costs_only_where_asked():
     assert "## Cost" not in to_markdown(plain)
     assert "## Cost" in to_markdown(plain, prices=priced(WHOLE))
     assert "## Cost" in to_markdown(whole())
-    page = models_to_html([Judged(whole(), prices=priced(WHOLE))])
+    page = whole_page(whole(), prices=priced(WHOLE))
     assert "cost per million" in page and "by placing and routing" in page
 
 

@@ -5,11 +5,11 @@ import json
 
 import pytest
 from made_up import add_routed, make_fields
+from pages import whole_page
 from rich.console import Console
 
 from gatewright.report.budget import check_budgets, parse_budget
 from gatewright.report.csv import to_csv
-from gatewright.report.html import to_html
 from gatewright.report.markdown import to_markdown
 from gatewright.report.schema import Report, SweepReport
 from gatewright.report.sentences import critical_path_text
@@ -38,7 +38,7 @@ def test_every_view_shows_them_and_what_limits_the_clock():
     sweep = make_sweep()
     terminal = io.StringIO()
     render_terminal(sweep, Console(file=terminal, width=400))
-    for text in (terminal.getvalue(), to_markdown(sweep), to_html(sweep)):
+    for text in (terminal.getvalue(), to_markdown(sweep), whole_page(sweep)):
         assert SENTENCE in text.replace("\\_", "_")
         for piece in ("Fmax (MHz)", "slack (ns)", "-2.000", "placed-and-routed"):
             assert piece in text

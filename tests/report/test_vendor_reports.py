@@ -5,13 +5,13 @@ import io
 
 import pytest
 from made_up import make_fields, make_imported, make_sweep
+from pages import whole_page
 from rich.console import Console
 
 from gatewright.errors import InputError
 from gatewright.report.budget import check_budgets, parse_budget
 from gatewright.report.csv import to_csv
 from gatewright.report.diff import compare
-from gatewright.report.html import to_html
 from gatewright.report.markdown import to_markdown
 from gatewright.report.pareto import tradeoffs
 from gatewright.report.schema import Report, SweepReport
@@ -40,7 +40,7 @@ def on_terminal(shown):
 
 def test_every_view_has_the_table_and_the_origin():
     shown = sweep(make_report(slack_ns=-0.25, alm=123.5))
-    for text in (to_html(shown), to_markdown(shown), on_terminal(shown)):
+    for text in (whole_page(shown), to_markdown(shown), on_terminal(shown)):
         assert "xczu7ev-ffvc1156-2-e" in text and "123.5" in text
         assert "after routing" in text and "slack -0.250 ns" in text
 

@@ -2,12 +2,10 @@
 
 import base64
 import csv
-import gzip
 import hashlib
 import io
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
 from made_up import (
@@ -27,6 +25,7 @@ from made_up import (
     make_sweep,
     make_trial,
 )
+from pages import Page
 from plotly import graph_objects as go
 from plotly.offline import get_plotlyjs
 from rich.cells import cell_len
@@ -114,13 +113,13 @@ def test_plain_terminal_output_is_whole_lines_without_colour():
 
 
 def page_data_of(sweep):
-    return json.loads(Page(to_html(sweep)).scripts["data"])
+    return Page(to_html(sweep)).data()
 
 
 def page_text(sweep):
     """The texts that the page shows, those that its script shows among them."""
     page = Page(to_html(sweep))
-    return "".join([*page.text, *strings(json.loads(page.scripts["data"]))])
+    return "".join([*page.text, *strings(page.data())])
 
 
 def streamed_sweep():
@@ -560,37 +559,13 @@ def test_markdown_tables_are_rectangular_and_escape_text(tmp_path):
     assert (tmp_path / "r.md").read_text() == to_markdown(make_sweep())
 
 
-class Page(HTMLParser):
-    """What a browser would make of the page."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.scripts, self.text, self.stack = [], {}, [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br", "input"):
-            self.stack.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.stack.pop()[0] == tag
-
-    def handle_data(self, data):
-        tag, attrs = self.stack[-1] if self.stack else ("", {})
-        if tag == "script":
-            self.scripts[attrs.get("id")] = data
-        elif tag != "style":
-            self.text.append(data)
-
-
 def test_html_is_well_formed_and_asks_for_nothing():
     page = Page(to_html(make_sweep(targets=("xcup", "xc7"))))
     assert not page.stack
     assert not {"link", "img", "iframe", "object", "base"} & {tag for tag, _ in page.tags}
     assert not [attrs for _, attrs in page.tags if {"src", "href", "srcset"} & attrs.keys()]
     policies = [attrs["content"] for tag, attrs in page.tags if "http-equiv" in attrs]
-    plotly = gzip.decompress(base64.b64decode(page.scripts["plotly"])).decode()
+    plotly = page.unpacked("plotly")
     assert plotly == get_plotlyjs()
     own = page.scripts[None]
     digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
@@ -654,7 +629,7 @@ def test_several_models_stand_in_one_page():
     other["provenance"]["groups"]["resources.ecp5"] = {"method": "vendor", "tool": "Tool"}
     models = [make_sweep(), SweepReport.model_validate({"reports": [other]})]
     page = Page(models_to_html([Judged(sweep) for sweep in models]))
-    data = json.loads(page.scripts["data"])
+    data = page.data()
     assert [model["name"] for model in data["models"]] == ["digits_mlp", "another"]
     assert [row["model"] for row in data["rows"]] == [0] * 7 + [1]
     (lut,) = (column for column in data["columns"] if column["name"] == "ecp5.lut")

@@ -56,9 +56,10 @@ def to_html(
 def models_to_html(models: Sequence[Judged]) -> str:
     """The reports of several models as one self-contained HTML page.
 
-    The page contains Plotly's script, compressed (2 MB); browsers since 2023 can unpack it. If
-    scripts are disabled, the page shows the tables of configurations only. Its content security
-    policy forbids every request and every script except its own. All text from reports is escaped.
+    The page contains Plotly's script (2 MB) and the details of configurations, compressed;
+    browsers since 2023 can unpack them. If scripts are disabled, the page shows the tables of
+    configurations only. Its content security policy forbids every request and every script except
+    its own. All text from reports is escaped.
 
     Args:
         models: at least one, each of another model, in the order in which to show them.
@@ -74,12 +75,15 @@ def models_to_html(models: Sequence[Judged]) -> str:
         finalize=_printable,
     )
     script = _script()
+    data = page_data(models)
+    details = json.dumps(data.pop("details"), separators=(",", ":"), allow_nan=False)
     page: str = environment.get_template("page.html.j2").render(
         models=[_sections(model) for model in models],
-        data=_embedded(page_data(models)),
+        data=_embedded(data),
+        details=_packed(details),
         css=(_PAGE / "style.css").read_text(encoding="utf-8"),
         script=script,
-        plotly=base64.b64encode(gzip.compress(_plotly().encode(), mtime=0)).decode(),
+        plotly=_packed(_plotly()),
         allowed=[_digest(script), _digest(_plotly())],
         seed_method=SEED_METHOD,
         gain_method=METHOD,
@@ -136,6 +140,11 @@ def _embedded(value: Any) -> Any:
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)  # noqa: S704 (<, > and & are escaped)
+
+
+def _packed(text: str) -> str:
+    """A text as the page's script unpacks it: gzip, in the letters of base64."""
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def _digest(script: str) -> str:

@@ -1,7 +1,7 @@
 // The page's data, and how numbers are formatted. Texts of reports become text nodes only.
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const rows = data.rows.map((row, index) => ({ ...row, index, details: data.details[index] }));
+const rows = data.rows.map((row, index) => ({ ...row, index })); // details follow when unpacked
 const figures = new Map(data.columns.map((column) => [column.name, column]));
 const several = data.models.length > 1;
 
@@ -18,6 +18,15 @@ function make(tag, options, ...children) {
 }
 
 const byId = (id) => document.getElementById(id);
+
+/** The text of a compressed script element. */
+async function unpacked(id) {
+  const text = byId(id).textContent;
+  const packed =
+    Uint8Array.fromBase64?.(text) ?? Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+}
 
 const formats = new Map();
 

@@ -16,11 +16,7 @@ let source = null; // Plotly's script, unpacked; it runs for the first plot that
 
 /** Unpack Plotly, and draw the plots that are in view; others wait until they are. */
 async function unpackPlotly() {
-  const text = byId("plotly").textContent;
-  const packed =
-    Uint8Array.fromBase64?.(text) ?? Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  source = await new Response(stream).text();
+  source = await unpacked("plotly");
   for (const place of waiting.keys()) sight.observe(place);
   if (waiting.size > 0) await looked;
 }

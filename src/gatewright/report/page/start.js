@@ -171,12 +171,14 @@ function showLayerChoices() {
 }
 
 async function start() {
+  const details = unpacked("details");
   showStatus();
   showRemarks();
   showShared();
   for (const table of document.querySelectorAll("table.sortable")) makeSortable(table);
   startingFront();
   showChoices();
+  for (const [index, each] of JSON.parse(await details).entries()) rows[index].details = each;
   buildTable(FIRST_ROWS);
   buildPicker();
   showLayerChoices();
