@@ -188,7 +188,7 @@ def heads(k):
                     return_sequences=True, recurrent_quantizer=k.bits(), **k.kernel),
         ),
         "GRU": ((5, 4), k.GRU(4, name="the_gru")),
-        "Bidirectional": (SEQUENCE, k.Bidirectional(k.LSTM(2), name="the_both")),
+        "Bidirectional": ((5, 4), k.Bidirectional(k.LSTM(4, name="the_both"), name="the_both")),
         "TimeDistributed of Conv1D": (
             (3, *SEQUENCE),
             k.TimeDistributed(k.Conv1D(2, 2), name="the_times"),
@@ -266,8 +266,9 @@ def test_layers_are_bit_exact(k, mode, group, tmp_path, monkeypatch) -> None:
 
 def _belongs(node, layer):
     """Whether hls4ml made a node, of that name, of a layer."""
+    starts = ("", "repack_", "bnbt_", "forward_", "backward_")
     ends = ("", "_depthwise", "_pointwise", "_alpha", "_scale")
-    return node in {f"{start}{layer}{end}" for start in ("", "repack_", "bnbt_") for end in ends}
+    return node in {f"{start}{layer}{end}" for start in starts for end in ends}
 
 
 def _note_graphs(monkeypatch, graphs):

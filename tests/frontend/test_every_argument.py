@@ -16,7 +16,7 @@ from gatewright.design import golden
 from gatewright.errors import InputError
 from gatewright.fixed import from_float, to_float
 from gatewright.frontend import convert
-from gatewright.frontend.kinds import IDENTITY, KINDS, RECURRENT, is_training
+from gatewright.frontend.kinds import IDENTITY, KINDS, MADE_BY_READERS, RECURRENT, is_training
 from gatewright.frontend.quantizers import FUNCTIONS, QUANTIZERS
 from gatewright.lower import lower
 from gatewright.options import ConvertOptions
@@ -167,7 +167,7 @@ REFUSED = {
     **{
         (kind, argument, "True"): f"{argument}=True is not supported"
         for kind in ("LSTM", "GRU", "QLSTM")
-        for argument in ("go_backwards", "time_major")
+        for argument in ("time_major",)
     },
     ("EinsumDense", "equation", "abc,cd->adb"): "can't read a tensor",
     ("EinsumDense", "equation", "abc,cbd->abd"): "other weights for each position along 'b'",
@@ -314,7 +314,7 @@ def complaint(case, outcome, reason):
 
 #: Recurrent layers of QKeras that this TensorFlow can't run.
 DEAD = ("QSimpleRNN", "QGRU")
-CLASSES = [kind for kind in KINDS if kind not in (*DEAD, "InputLayer")]
+CLASSES = [kind for kind in KINDS if kind not in (*DEAD, *MADE_BY_READERS, "InputLayer")]
 #: Each with the modules that may have it.
 PLACES = [
     (name, kind)

@@ -119,7 +119,8 @@ class _Builder:
         steps, channels = self.of(source)
         gates = {"LSTM": 4, "GRU": 3}[kind] * units
         args |= {"units": units, "activation": "tanh", "recurrent_activation": "sigmoid"}
-        args |= {"use_bias": True, "return_state": False, "go_backwards": False, "stateful": False}
+        args = {"go_backwards": False} | args
+        args |= {"use_bias": True, "return_state": False, "stateful": False}
         args |= {"reset_after": True} if kind == "GRU" else {"unit_forget_bias": True}
         weights = {
             "kernel": self.array(channels, gates),
@@ -208,7 +209,7 @@ def states() -> Network:
     """Layers with a state, and a sum of products along any axes."""
     b = _Builder()
     x = b.input("x", 3, 2)
-    x = b.recurrent("LSTM", "lstm", x, 2, return_sequences=True)
+    x = b.recurrent("LSTM", "lstm", x, 2, return_sequences=True, go_backwards=True)
     weights = {"kernel": b.array(3, 2), "bias": b.array(2)}
     x = b.add(
         "EinsumDense", "ein", x, (2, 2), weights=weights,

@@ -179,6 +179,7 @@ LAYERS = (
             ("EinsumDense", ("PointwiseConv1D",), (_K.Dense,), ("HGQ2's QEinsumDense",)),
             ("LSTM", ("LSTM",), (_K.Lstm,), ("QLSTM",)),
             ("GRU", ("GRU",), (_K.Gru,), ("QGRU",)),
+            ("Bidirectional", ("LSTM", "Concatenate"), (_K.Lstm, _K.Concatenate), ()),
         )
     ),
     *(
@@ -293,7 +294,6 @@ LAYERS = (
         Layer(name, (), (), (), "", dict.fromkeys(IO_TYPES, reason))
         for name, reason in (
             ("SimpleRNN", "hls4ml's Vitis backend has no C++ for it"),
-            ("Bidirectional", "not supported"),
             ("TimeDistributed of Conv1D", "only layers that work on the last axis alone"),
             ("MultiHeadAttention", "not supported"),
             ("LayerNormalization", "not supported yet"),

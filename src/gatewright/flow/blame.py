@@ -229,7 +229,13 @@ def _of_weights(
 
 def _factors(stage: Stage, kernel: Any) -> Iterator[tuple[str, Floats, FixedType, bool]]:
     """The model's constants: name, values, type in hardware, and whether they are factors."""
-    layers = [each for each in (*stage.chain, stage.layer) if each.weights]
+    of_state = isinstance(kernel, Recurrent)
+    layers = [
+        each
+        for each in (*stage.chain, stage.layer)
+        if each.weights and ("recurrent_kernel" in each.weights) == of_state
+    ]
+    layers = [each for each in layers if each.name == kernel.layer] or layers
     if isinstance(kernel, BatchNorm):
         for layer in layers:
             if "moving_variance" in layer.weights and layer.kind == "BatchNormalization":
@@ -246,7 +252,6 @@ def _factors(stage: Stage, kernel: Any) -> Iterator[tuple[str, Floats, FixedType
             values = np.asarray(slope, np.float64).reshape(1, -1)
             yield "param", values, kernel.alpha_type, True
         return
-    of_state = isinstance(kernel, Recurrent)
     for layer in layers:
         for name, array in layer.weights.items():
             quantizer = layer.arguments.get(f"{name.removesuffix('_kernel')}_quantizer")

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from gatewright.frontend.kinds import KINDS, RECURRENT
+from gatewright.frontend.kinds import KINDS, MADE_BY_READERS, PACKAGE, RECURRENT
 from gatewright.frontend.network import Layer, Network, Object, Value
 from gatewright.frontend.quantizers import QUANTIZERS
 
@@ -60,8 +60,9 @@ def _entry(layer: Layer, training: bool) -> dict[str, Any]:
             config["activation"] = _text(activation)  # QActivation can't read an object
         config |= {key: plain(value) for key, value in layer.training.items()}
     nodes = [[[name, 0, 0, {}] for name in layer.inputs]] if layer.inputs else []
+    kind = f"{PACKAGE}>{layer.kind}" if layer.kind in MADE_BY_READERS else layer.kind
     return {
-        "class_name": layer.kind,
+        "class_name": kind,
         "name": layer.name,
         "config": config,
         "inbound_nodes": nodes,

@@ -96,6 +96,10 @@ IDENTITY: Final = (
 RECURRENT: Final = ("SimpleRNN", "LSTM", "GRU", "QSimpleRNN", "QLSTM", "QGRU")
 #: Layers that contain layers.
 NESTED: Final = ("Functional", "Model", "Sequential", "TimeDistributed", "Bidirectional")
+#: Layers that only readers make, in the package in which the record of a network has them; a class
+#: of that name in another package is something else.
+MADE_BY_READERS: Final = ("Reverse",)
+PACKAGE: Final = "Gatewright"
 
 ACTIVATIONS: Final = (
     *("binary_tanh", "elu", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "linear"),
@@ -344,6 +348,7 @@ KINDS: Mapping[str, Kind] = {
         }
     ),
     **{kind: Kind({}) for kind in (*IDENTITY, *_MERGES)},
+    "Reverse": Kind({}),  # of the first axis
     "Dense": Kind(_DENSE, _dense),
     "BinaryDense": Kind(_DENSE, _dense),
     "TernaryDense": Kind(_DENSE, _dense),

@@ -85,7 +85,6 @@ def test_types_hold_the_state_and_all_sums(keras, kind):
         ("SimpleRNN", {}, "hls4ml's Vitis backend has no C\\+\\+ for it; use a GRU or an LSTM"),
         ("LSTM", {"stateful": True}, "stateful=True is not supported.*use stateful=False"),
         ("LSTM", {"return_state": True}, "return_state=True is not supported"),
-        ("GRU", {"go_backwards": True}, "go_backwards=True is not supported"),
         ("GRU", {"reset_after": False}, "use reset_after=True"),
         ("GRU", {"activation": "softsign"}, "relu, sigmoid, tanh, not softsign"),
         ("LSTM", {"recurrent_activation": "silu"}, "relu, sigmoid, tanh, not silu"),

@@ -21,6 +21,7 @@ from gatewright.frontend.passes import (
     quantized_activations,
     recurrent,
     reshapes,
+    reversals,
 )
 from gatewright.frontend.passes import weight_quantizers as quantizers
 from gatewright.frontend.passes.activations import reword_activations, split_activations
@@ -48,6 +49,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     _for_any_io(rescale),
     _for_any_io(quantizers.settle_learned),
     _for_any_io(recurrent.reword),
+    _for_any_io(reversals.reword),
     _for_any_io(einsums.reword),
     _for_any_io(quantized_activations.reword_activations),
     _for_any_io(reshapes.write_out_sizes),

@@ -78,7 +78,7 @@ def _reason(layer: Layer) -> str | None:
     kind, given = layer.kind.removeprefix("Q"), layer.arguments
     if kind == "SimpleRNN":
         return "hls4ml's Vitis backend has no C++ for it; use a GRU or an LSTM"
-    for flag in ("return_state", "go_backwards", "stateful", "time_major"):
+    for flag in ("return_state", "stateful", "time_major"):
         if given.get(flag):
             return f"{flag}=True is not supported, as hls4ml has no C++ for it; use {flag}=False"
     if kind == "GRU" and not given["reset_after"]:

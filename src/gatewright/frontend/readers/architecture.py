@@ -10,11 +10,20 @@ from typing import Any, Final
 
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend.arguments import MAX_RANK, plain
-from gatewright.frontend.kinds import IDENTITY, KINDS, NESTED, Kind, is_training
+from gatewright.frontend.kinds import (
+    IDENTITY,
+    KINDS,
+    MADE_BY_READERS,
+    NESTED,
+    PACKAGE,
+    RECURRENT,
+    Kind,
+    is_training,
+)
 from gatewright.frontend.messages import near, shown
 from gatewright.frontend.network import Layer, Value, is_name
 from gatewright.frontend.readers.calls import label_of, read_calls, read_settings, reference
-from gatewright.frontend.readers.outline import Call, Outline, Part, Ref
+from gatewright.frontend.readers.outline import Call, Given, Outline, Part, Ref
 
 #: Most layers of a network; far more than can be built.
 MAX_LAYERS = 1024
@@ -35,11 +44,14 @@ _EACH_STEP: Final = (
     *("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "ELU", "Softmax"),
     *("ThresholdedReLU", "BatchNormalization"),
 )
+#: Wrappers of a recurrent layer that run it both ways; QKeras has its own.
+_BIDIRECTIONAL: Final = ("Bidirectional", "QBidirectional")
+#: The layers that merge the two results, by `merge_mode`.
+MERGE_MODES: Final = {"concat": "Concatenate", "sum": "Add", "ave": "Average", "mul": "Multiply"}
 #: Wrappers that change their layer at inference, and what to do instead.
 _REFUSED: Final = {
     "ClusterWeights": "save the result of "
     "tensorflow_model_optimization.clustering.keras.strip_clustering",
-    "Bidirectional": "recurrent layers are not supported yet",
     **dict.fromkeys(
         ("QuantizeWrapper", "QuantizeWrapperV2", "QuantizeLayer", "QuantizeAnnotate"),
         "hls4ml has no such types; save the float model, and quantize that with "
@@ -173,7 +185,7 @@ def _part(origin: str, entry: Any, depth: int, *, within: bool = False) -> Part:
     if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
         raise InputError(f"{origin}: the architecture holds a layer without a class")
     # A class that was registered for a package is written as package>class.
-    kind = entry["class_name"].rpartition(">")[2]
+    package, _, kind = entry["class_name"].rpartition(">")
     config = entry.get("config")
     if kind in _MODELS:
         named = config.get("name") if isinstance(config, dict) else None
@@ -198,9 +210,10 @@ def _part(origin: str, entry: Any, depth: int, *, within: bool = False) -> Part:
             f"{where} is a {kind}, which is not supported; "
             f"{_REFUSED.get(kind, 'write its layers out')}"
         )
-    if kind not in KINDS:
+    if kind not in KINDS or (kind in MADE_BY_READERS and package != PACKAGE):
+        known = sorted(set(KINDS).difference(MADE_BY_READERS))
         raise InputError(
-            f"{where} is of class {shown(kind)}, which is not supported{near(kind, sorted(KINDS))}"
+            f"{where} is of class {shown(kind)}, which is not supported{near(kind, known)}"
         )
     if within and kind == "InputLayer":  # its shape is that of the tensor from the outer model
         return Part(label, kind, Layer("", kind))
@@ -250,19 +263,69 @@ def layer_of(origin: str, where: str, label: str, kind: str, config: Mapping[str
 def _wrapped(
     origin: str, where: str, label: str, kind: str, config: Mapping[str, Any], depth: int
 ) -> Part:
-    """Read a wrapper that does nothing at inference, or the same at each time step."""
-    if kind not in ("PruneLowMagnitude", "SpectralNormalization", "TimeDistributed"):
+    """Read a wrapper that does nothing at inference, or acts along the steps of a sequence."""
+    known = ("PruneLowMagnitude", "SpectralNormalization", "TimeDistributed", *_BIDIRECTIONAL)
+    if kind not in known:
         instead = _REFUSED.get(kind, "save the model with the layer that it wraps")
         raise UnsupportedError(f"{where} is a {shown(kind)}, which is not supported; {instead}")
     if not depth:
         raise UnsupportedError(f"{where}: is nested more than {_MAX_DEPTH} deep")
     inner = _part(origin, config["layer"], depth - 1)
+    if kind in _BIDIRECTIONAL:
+        return _both_ways(origin, where, label, config, inner)
     if kind == "TimeDistributed" and not _acts_on_each_step(inner):
         raise UnsupportedError(
             f"{where} is a TimeDistributed {inner.kind}; only layers that work on the last "
             f"axis alone are supported, such as Dense"
         )
     return Part(label, kind, within=MappingProxyType({"layer": (inner,)}))
+
+
+def _both_ways(
+    origin: str, where: str, label: str, config: Mapping[str, Any], forward: Part
+) -> Part:
+    """Read a recurrent layer that runs along a sequence, and another from its end.
+
+    Files of Keras 2 give the two layers' names before the wrapper prefixed them, and the second
+    layer only if it isn't a copy of the first.
+    """
+    mode = config.get("merge_mode", "concat")
+    if mode is not None and (not isinstance(mode, str) or mode not in MERGE_MODES):
+        raise InputError(
+            f"{where}: merge_mode must be one of {', '.join(MERGE_MODES)} or null, not "
+            f"'{shown(mode)}'"
+        )
+    given = config.get("backward_layer")
+    backward = replace(forward, label=forward.label.removeprefix("forward_"))
+    if given is not None:
+        backward = _part(origin, given, 0)
+    one, other = (_recurrent(where, part) for part in (forward, backward))
+    if given is None:
+        turned = {**other.arguments, "go_backwards": not other.arguments["go_backwards"]}
+        other = replace(other, arguments=MappingProxyType(turned))
+        backward = replace(backward, layer=other)
+    for name in ("go_backwards", "return_sequences"):
+        alike = one.arguments[name] == other.arguments[name]
+        if alike != (name == "return_sequences"):
+            raise InputError(
+                f"{where}: its two layers have {'the same' if alike else 'another'} {name}"
+            )
+    if given is None or not forward.label.startswith("forward_"):
+        forward = replace(forward, label=f"forward_{forward.label}")
+        backward = replace(backward, label=f"backward_{backward.label}")
+    if forward.label == backward.label:
+        raise InputError(f"{where}: its two layers are both named '{forward.label}'")
+    within = {"forward_layer": (forward,), "backward_layer": (backward,)}
+    settings = MappingProxyType[str, Given]({"merge_mode": mode})
+    return Part(label, "Bidirectional", settings=settings, within=MappingProxyType(within))
+
+
+def _recurrent(where: str, part: Part) -> Layer:
+    if part.layer is None or part.kind not in RECURRENT:
+        raise UnsupportedError(
+            f"{where} is a Bidirectional {part.kind}; only LSTM and GRU are supported"
+        )
+    return part.layer
 
 
 def _acts_on_each_step(inner: Part) -> bool:

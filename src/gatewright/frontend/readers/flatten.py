@@ -12,7 +12,7 @@ from gatewright.frontend.kinds import IDENTITY
 from gatewright.frontend.layer_names import identifier_of
 from gatewright.frontend.messages import shown
 from gatewright.frontend.network import Layer, Network, is_name
-from gatewright.frontend.readers.architecture import MAX_LAYERS, layer_of
+from gatewright.frontend.readers.architecture import MAX_LAYERS, MERGE_MODES, layer_of
 from gatewright.frontend.readers.operations import Known, Tensor, known, operate
 from gatewright.frontend.readers.outline import Call, Given, Outline, Part, Path, Ref
 from gatewright.frontend.shapes import Shape, shape_of
@@ -228,6 +228,8 @@ class _Flattening:
         if "layer" in part.within:
             (inner,) = part.within["layer"]
             return self._apply(inner, (*path, inner.label), tensors)
+        if "forward_layer" in part.within:
+            return self._both_ways(part, path, tensors)
         self._check_count(part, tensors)
         layer = part.layer
         assert layer is not None
@@ -239,6 +241,28 @@ class _Flattening:
         for each in activation:
             name = self._emit(each.layer, (*path, each.label), [name])
         return [Tensor(name)]
+
+    def _both_ways(self, part: Part, path: Path, tensors: Sequence[str]) -> Sequence[Known]:
+        """Emit two recurrent layers, and what merges their results."""
+        (forward,), (backward,) = (part.within[f"{way}_layer"] for way in ("forward", "backward"))
+        one, other = (
+            self._name(f"{self._origin}: layer '{part.label}'", found)
+            for each in (forward, backward)
+            for found in self._apply(each, (*path, each.label), tensors)
+        )
+        assert backward.layer is not None
+        if backward.layer.arguments["return_sequences"]:
+            # The layer that runs from the end gives the last step's result first.
+            name = identifier_of(f"{other}_reversed", self._taken)
+            self._taken.add(name)
+            self._layers.append(Layer(name, "Reverse", (other,)))
+            self._paths[name] = path
+            other = name
+        mode = part.settings["merge_mode"]
+        if mode is None:
+            return [Tensor(one), Tensor(other)]
+        where = f"{self._origin}: layer '{part.label}'"
+        return [Tensor(self.emit_as(where, MERGE_MODES[str(mode)], {}, path, (one, other)))]
 
     def _check_count(self, part: Part, tensors: Sequence[str]) -> None:
         """Check that a layer reads the number of tensors that its class takes."""

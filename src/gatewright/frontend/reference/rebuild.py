@@ -106,6 +106,8 @@ class Framework:
         """
         if layer.kind in IDENTITY:
             return Built(layer, lambda inputs: inputs[0], None)
+        if layer.kind == "Reverse":
+            return Built(layer, lambda inputs: self._tensorflow.reverse(inputs[0], [1]), None)
         arguments = self._arguments(layer)
         activation = None
         if layer.kind == "Activation" or layer.kind.removeprefix("Q") in _ACTIVATED:
