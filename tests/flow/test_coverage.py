@@ -198,7 +198,14 @@ def heads(k):
             lambda x: k.MultiHeadAttention(1, 2, name="the_attention")(x, x),
         ),
         "LayerNormalization": (SEQUENCE, k.LayerNormalization(name="the_layernorm")),
-        "Conv2DTranspose": (IMAGE, k.Conv2DTranspose(2, 2, name="the_transposed")),
+        "Conv1DTranspose": (
+            (3, 2),
+            k.Conv1DTranspose(2, 4, strides=2, padding="same", name="the_transposed1"),
+        ),
+        "Conv2DTranspose": (
+            (2, 2, 2),
+            k.Conv2DTranspose(2, 2, strides=(2, 1), name="the_transposed2"),
+        ),
         "Lambda": (SEQUENCE, k.Lambda(lambda x: x + 1, name="the_lambda")),
     }  # fmt: skip
 

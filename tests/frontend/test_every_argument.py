@@ -33,11 +33,12 @@ NEEDED = {
         f"{prefix}{kind}{axes}D{suffix}": {
             "kernel_size": 3,
             **({} if kind == "DepthwiseConv" else {"filters": 4}),
+            **({"strides": 2} if suffix == "Transpose" else {}),
         }
         for prefix in ("", "Q")
         for kind in ("Conv", "DepthwiseConv", "SeparableConv")
         for axes in (1, 2)
-        for suffix in ("", "Batchnorm")
+        for suffix in ("", "Batchnorm", "Transpose")
     },
     **{f"{kind}Pooling{axes}D": {"pool_size": 3} for kind in ("Average", "Max") for axes in (1, 2)},
     "Activation": {"activation": "linear"},
@@ -63,6 +64,7 @@ VALUES = {
     ("GRU", "recurrent_activation"): ["hard_sigmoid"],  # whose state grows without bounds else
     "equation": ["abc,dc->abd", "abc,cd->adb", "abc,cbd->abd"],
     "output_shape": [(None, 2)],
+    "output_padding": [0, 1],
     "bias_axes": ["d", "bd"],
     "return_sequences": [True],
     "return_state": [False],  # a layer with several results is refused before it is looked at
@@ -144,6 +146,7 @@ SILENT = {
     *((kind, "return_state") for kind in RECURRENT),
     *((kind, "stateful") for kind in RECURRENT),  # which would need to know the batch's size
     ("SpatialDropout2D", "data_format"),
+    *((f"Conv{axes}DTranspose", "dilation_rate") for axes in (1, 2)),  # which excludes strides
     ("QConv1D", "data_format"),
     *(
         (f"Q{kind}2DBatchnorm", argument)
@@ -293,7 +296,7 @@ def complaints(framework, kind, io):
         for value in values:
             try:
                 model = framework.built(kind, {**needed, argument: value})
-            except (TypeError, ValueError):
+            except (AssertionError, TypeError, ValueError):
                 continue  # the class itself does not take it
             expected, *outcome = judged(model, kind, io)
             matters |= expected.shape != plain.shape or np.abs(expected - plain).max() > 0.05
@@ -312,8 +315,8 @@ def complaint(case, outcome, reason):
         yield f"{case}: {refused or 'is built'}"
 
 
-#: Recurrent layers of QKeras that this TensorFlow can't run.
-DEAD = ("QSimpleRNN", "QGRU")
+#: Layers of QKeras that this TensorFlow can't run.
+DEAD = ("QSimpleRNN", "QGRU", "QConv2DTranspose")
 CLASSES = [kind for kind in KINDS if kind not in (*DEAD, *MADE_BY_READERS, "InputLayer")]
 #: Each with the modules that may have it.
 PLACES = [

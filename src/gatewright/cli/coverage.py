@@ -176,6 +176,8 @@ LAYERS = (
                 ("QBatchNormalization",),
             ),
             ("scales of quantizers", ("ApplyAlpha",), (_K.BatchNorm,), ("alpha='auto'",)),
+            ("Conv1DTranspose", ("Conv1D",), (_K.Conv,), ()),
+            ("Conv2DTranspose", ("Conv2D",), (_K.Conv,), ("QConv2DTranspose",)),
             ("EinsumDense", ("PointwiseConv1D",), (_K.Dense,), ("HGQ2's QEinsumDense",)),
             ("LSTM", ("LSTM",), (_K.Lstm,), ("QLSTM",)),
             ("GRU", ("GRU",), (_K.Gru,), ("QGRU",)),
@@ -297,7 +299,6 @@ LAYERS = (
             ("TimeDistributed of Conv1D", "only layers that work on the last axis alone"),
             ("MultiHeadAttention", "not supported"),
             ("LayerNormalization", "not supported yet"),
-            ("Conv2DTranspose", "not supported"),
             ("Lambda", "carries code"),
         )
     ),

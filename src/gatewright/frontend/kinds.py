@@ -202,6 +202,11 @@ def _windows(axes: int, *, causal: bool = False) -> dict[str, Argument]:
     }
 
 
+def _transposed_windows(axes: int) -> dict[str, Argument]:
+    """The arguments that all transposed convolutions with this number of axes have."""
+    return {**_windows(axes), "output_padding": Argument(optional(extents(axes, 0)), None)}
+
+
 def _bias(arguments: Arguments, units: Extent) -> Shapes:
     return {"bias": (units,)} if arguments["use_bias"] else {}
 
@@ -244,6 +249,10 @@ def _output_shape(value: Any) -> Value:
 
 def _conv(a: Arguments) -> Shapes:
     return {"kernel": (*a["kernel_size"], None, a["filters"]), **_bias(a, a["filters"])}
+
+
+def _transposed(a: Arguments) -> Shapes:
+    return {"kernel": (*a["kernel_size"], a["filters"], None), **_bias(a, a["filters"])}
 
 
 def _depthwise(a: Arguments) -> Shapes:
@@ -379,6 +388,16 @@ KINDS: Mapping[str, Kind] = {
     "QDepthwiseConv2DBatchnorm": Kind(
         {**_MULTIPLIER, **_windows(2), **_quantizers("depthwise", "bias"), **_NORM},
         lambda a: {**_depthwise(a), **_statistics(a, a["depth_multiplier"])},
+    ),
+    **{
+        f"Conv{axes}DTranspose": Kind(
+            {**_FILTERS, **_transposed_windows(axes)},
+            _transposed,
+        )
+        for axes in (1, 2)
+    },
+    "QConv2DTranspose": Kind(
+        {**_FILTERS, **_transposed_windows(2), **_quantizers("kernel", "bias")}, _transposed
     ),
     "DepthwiseConv1D": Kind({**_MULTIPLIER, **_windows(1, causal=True)}, _depthwise),
     "DepthwiseConv2D": Kind({**_MULTIPLIER, **_windows(2)}, _depthwise),

@@ -136,6 +136,39 @@ def _conv(a: Arguments, given: Sequence[Shape]) -> Shape:
     return _joined(a, _moved(a, sizes, a["kernel_size"], a["strides"]), a["filters"])
 
 
+def transposed_size(
+    size: int, window: int, stride: int, dilation: int, padding: str, more: int | None
+) -> int:
+    """The size of an axis of a transposed convolution's result.
+
+    Args:
+        size: Of the input.
+        window: Of the kernel.
+        stride: Of the result.
+        dilation: Of the kernel.
+        padding: "valid" or "same".
+        more: Keras' `output_padding`; None if it isn't given.
+
+    Source: Keras, `deconv_output_length`.
+    """
+    reach = dilation * (window - 1) + 1
+    if more is not None:
+        return (size - 1) * stride + reach - (2 * (reach // 2) if padding == "same" else 0) + more
+    return size * stride + (max(reach - stride, 0) if padding == "valid" else 0)
+
+
+def _transposed(a: Arguments, given: Sequence[Shape]) -> Shape:
+    sizes, _ = _split(a, given[0], len(a["kernel_size"]))
+    more = a["output_padding"] or (None,) * len(sizes)
+    moved = [
+        transposed_size(n, k, s, d, a["padding"], m)
+        for n, k, s, d, m in zip(
+            sizes, a["kernel_size"], a["strides"], a["dilation_rate"], more, strict=True
+        )
+    ]
+    return _joined(a, moved, a["filters"])
+
+
 def _depthwise(a: Arguments, given: Sequence[Shape]) -> Shape:
     sizes, channels = _split(a, given[0], len(a["kernel_size"]))
     moved = _moved(a, sizes, a["kernel_size"], a["strides"])
@@ -239,6 +272,7 @@ _RULES: Mapping[str, Callable[[Arguments, Sequence[Shape]], Shape]] = {
     **dict.fromkeys(
         ("Conv1D", "Conv2D", "Conv2DBatchnorm", "SeparableConv1D", "SeparableConv2D"), _conv
     ),
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose"), _transposed),
     **dict.fromkeys(("DepthwiseConv1D", "DepthwiseConv2D"), _depthwise),
     **{f"{which}Pooling{n}D": _pooling for which in ("Average", "Max") for n in (1, 2)},
     **{

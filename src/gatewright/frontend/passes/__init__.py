@@ -22,6 +22,7 @@ from gatewright.frontend.passes import (
     recurrent,
     reshapes,
     reversals,
+    transposed,
 )
 from gatewright.frontend.passes import weight_quantizers as quantizers
 from gatewright.frontend.passes.activations import reword_activations, split_activations
@@ -54,6 +55,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     _for_any_io(quantized_activations.reword_activations),
     _for_any_io(reshapes.write_out_sizes),
     _for_any_io(layouts.channels_last),
+    _for_any_io(transposed.reword),
     _for_any_io(layouts.normalize_last),
     _for_any_io(layouts.keep_dimensions),
     _for_any_io(layouts.rows_of_dense),
