@@ -26,7 +26,7 @@ def grid_of(op, constants, **attributes):
         "outputs": ["y"],
         "attributes": attributes,
     }
-    text = {"inputs": ["x"], "outputs": ["y"], "nodes": [node], "shapes": {}}
+    text = {"channels_last": True, "inputs": ["x"], "outputs": ["y"], "nodes": [node], "shapes": {}}
     arrays = {n: np.asarray(c, np.float64) for n, c in zip(names, constants, strict=True)}
     graph = Graph("model", Hdf5({"graph": json.dumps(text)}, arrays))
     return grid(graph, graph.nodes[0])

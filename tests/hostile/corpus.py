@@ -101,13 +101,13 @@ def _onnx() -> list[Seed]:
         import onnx_models
 
         graph = onnx_models.Graph()
-        shape, output = onnx_models.ALL[name](graph)
+        shape, output = {**onnx_models.ALL, **onnx_models.FLOATS}[name](graph)
         graph.save(folder / "net.onnx", shape, output)
 
     command = _convert("net.onnx", "--input-precision", "fixed<9,4>")
     return [
         Seed(name, partial(write, name), ("net.onnx",), command, ("out",))
-        for name in ("mlp", "images", "float_scales", "truncated")
+        for name in ("mlp", "images", "float_scales", "truncated", "exported")
     ]
 
 

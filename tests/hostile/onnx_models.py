@@ -31,6 +31,24 @@ class Graph:
         )
         return f"{name}_out"
 
+    def random(self, *shape) -> str:
+        return self.constant(self.rng.normal(0, 0.5, shape))
+
+    def recurrent(self, x, kind, reads, units, *, ways=1, **attributes) -> list[str]:
+        """An LSTM or a GRU; returns the tensors of its steps and of its last state."""
+        gates = {"LSTM": 4, "GRU": 3}[kind] * units
+        given = [x, *(self.random(ways, gates, each) for each in (reads, units))]
+        given.append(self.random(ways, 2 * gates))
+        attributes["hidden_size"] = units
+        if kind == "GRU":
+            attributes.setdefault("linear_before_reset", 1)
+        if ways == 2:
+            attributes["direction"] = "bidirectional"
+        name = f"n{len(self.nodes)}"
+        outputs = [f"{name}_out", f"{name}_last"]
+        self.nodes.append(helper.make_node(kind, given, outputs, name=name, **attributes))
+        return outputs
+
     def quant(self, x, bits, frac, *, signed=1, narrow=0, op="Quant", mode="ROUND", zero=0.0):
         given = [x, self.constant(2.0**-frac), self.constant(zero), self.constant(float(bits))]
         return self.node(op, given, GENERAL, signed=signed, narrow=narrow, rounding_mode=mode)
@@ -208,6 +226,18 @@ def truncated(g: Graph) -> tuple[tuple[int, ...], str]:
     return (8,), g.quant(g.scaled(x, 5, 0.113177, mode="CEIL"), 8, 5)
 
 
+def exported(g):
+    """What PyTorch exports of a network with a sequence of pixels."""
+    x = g.node("Conv", ["x", g.random(3, 2, 3)], kernel_shape=[3], pads=[1, 1])
+    x = g.node("PRelu", [x, g.random(3, 1)])
+    x = g.node("ConvTranspose", [x, g.random(3, 2, 2)], strides=[2], kernel_shape=[2])
+    x = g.node("Clip", [x, g.constant(0.0), g.constant(1.5)])
+    steps, _ = g.recurrent(g.node("Transpose", [x], perm=[2, 0, 1]), "GRU", 2, 2, ways=2)
+    steps = g.node("Transpose", [steps], perm=[0, 2, 1, 3])
+    steps = g.node("Reshape", [steps, g.constant([8, 1, 4], np.int64)])
+    return (2, 4), g.node("Gather", [steps, g.constant(-1, np.int64)], axis=0)
+
+
 ALL = {
     each.__name__: each
     for each in (
@@ -222,3 +252,5 @@ ALL = {
         truncated,
     )
 }
+#: Of floats, so that hardware's outputs are not the runtime's to the last bit.
+FLOATS = {"exported": exported}

@@ -26,7 +26,14 @@ def test_every_kind_is_tried():
     assert set(FIXED) == set(corpus.seeds())
 
 
-@pytest.mark.parametrize("kind", FIXED)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        # The seeds of ONNX are converted, each in both io types, in tests/frontend/test_onnx.py.
+        pytest.param(kind, marks=[pytest.mark.full] if kind == "onnx" else [])
+        for kind in FIXED
+    ],
+)
 def test_seeds_are_accepted(server, kind):
     """Else their damaged copies would be refused for another reason."""
     # Of a project the commands that run tools are for the wide run.

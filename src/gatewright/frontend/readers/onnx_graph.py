@@ -33,11 +33,12 @@ class Node(TypedDict):
     name: str
     inputs: list[str]
     outputs: list[str]
-    attributes: dict[str, int | float | str | list[int | float]]
+    attributes: dict[str, int | float | str | list[int | float | str]]
 
 
 @with_config(ConfigDict(extra="forbid"))
 class _GraphText(TypedDict):
+    channels_last: bool
     inputs: list[str]
     outputs: list[str]
     nodes: list[Node]
@@ -75,6 +76,8 @@ class Graph:
 
     Attributes:
         constants: Constants by tensor.
+        channels_last: Whether the first input, if it is an image, has its channels last, where the
+            file has them first.
 
     Raises:
         InputError: if the answer is not a graph.
@@ -88,6 +91,7 @@ class Graph:
             raise InputError(f"{origin}: not a readable ONNX model ({shown(error)})") from None
         self.inputs, self.outputs, self.nodes = text["inputs"], text["outputs"], text["nodes"]
         self._shapes = text["shapes"]
+        self.channels_last = text["channels_last"]
         self.constants = {name: Constant(values) for name, values in found.arrays.items()}
         self._readers: dict[str, list[Node]] = {}
         self.writers = {name: node for node in self.nodes for name in node["outputs"]}
@@ -98,6 +102,14 @@ class Graph:
     def shape(self, name: str) -> list[int]:
         """Shape of a tensor, the batch included; empty if unknown."""
         return self._shapes.get(name, [])
+
+    def is_read(self, name: str) -> bool:
+        """Whether a node reads a tensor, or it is an output."""
+        return bool(self._readers.get(name)) or name in self.outputs
+
+    def count_readers(self, name: str) -> int:
+        """The number of times that nodes read a tensor."""
+        return len(self._readers.get(name, []))
 
     def only_reader(self, node: Node) -> Node | None:
         """The only node that reads a node's result, if that is no output; else None."""

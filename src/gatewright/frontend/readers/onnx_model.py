@@ -22,14 +22,16 @@ from numpy.typing import NDArray
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import FixedType
 from gatewright.frontend.messages import shown
-from gatewright.frontend.network import Layer, Network, is_name
+from gatewright.frontend.network import Layer, Network
 from gatewright.frontend.precision import exact_type
 from gatewright.frontend.readers.architecture import read_outline
 from gatewright.frontend.readers.archive import MAX_BYTES
 from gatewright.frontend.readers.flatten import flatten
 from gatewright.frontend.readers.hdf5 import Hdf5, read_in_child
 from gatewright.frontend.readers.onnx_graph import Constant, Graph, Node, Values
+from gatewright.frontend.readers.onnx_layers import SHORT, has_short_type, is_short
 from gatewright.frontend.readers.onnx_quantizers import Grid, grid, settle
+from gatewright.frontend.readers.onnx_recurrent import OPERATORS
 from gatewright.frontend.readers.onnx_scales import (
     PLAIN,
     Meaning,
@@ -38,6 +40,7 @@ from gatewright.frontend.readers.onnx_scales import (
     affine_steps,
     weighted,
 )
+from gatewright.frontend.readers.onnx_sequences import Sequences
 from gatewright.frontend.readers.weights import with_weights
 from gatewright.system.files import opened
 
@@ -45,10 +48,14 @@ _WORKER = Path(__file__).with_name("onnx_worker.py")
 #: Seconds for qonnx and the ONNX runtime to start and to fold constants on a busy machine.
 _SECONDS = 120.0
 
-#: Bits of a constant up to which a type is made for it as it is.
-_SHORT = 16
 #: Activations that Keras has under another name, by operator; looked up in tables.
-_ACTIVATIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus"}
+_ACTIVATIONS = {
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Softplus": "softplus",
+    "Softsign": "softsign",
+    "Selu": "selu",
+}
 #: Operators of two tensors, by operator.
 _MERGES = {"Add": "Add", "Sub": "Subtract", "Mul": "Multiply", "Max": "Maximum", "Min": "Minimum"}
 #: Operators that only give elements another shape.
@@ -89,9 +96,7 @@ def execute(path: Path, inputs: Sequence[NDArray[Any]]) -> tuple[list[Values], s
     Raises:
         InputError: if it can't be run.
     """
-    first, *others = (np.asarray(each, np.float32) for each in inputs)
-    # qonnx moves the channels of the first input only.
-    arrays = [np.moveaxis(first, -1, 1) if first.ndim > 2 else first, *others]
+    arrays = [np.asarray(each, np.float32) for each in inputs]
     with tempfile.TemporaryFile() as samples:
         named: dict[str, Any] = {str(index): array for index, array in enumerate(arrays)}
         np.savez(samples, **named)
@@ -119,28 +124,8 @@ def _answer(path: Path, samples: list[int]) -> Hdf5:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-class _Builder:
-    """Makes layers of nodes, each in the form of Keras' own files.
-
-    Args:
-        graph: The model.
-        inputs: Type of its inputs.
-    """
-
-    def __init__(self, graph: Graph, inputs: FixedType) -> None:
-        self.graph, self.inputs = graph, inputs
-        self.layers: list[dict[str, Any]] = []
-        self.weights: dict[tuple[str, ...], dict[str, Values]] = {}
-        self.types: dict[str, dict[str, FixedType]] = {}
-        self.notes: list[str] = []
-        # By tensor: the layer that makes its numbers, what they mean and what they can be, the
-        # layer that makes its values if these differ, and the node that a scale is of.
-        self.made: dict[str, str] = {}
-        self.meanings: dict[str, Meaning] = {}
-        self.steps: dict[str, Steps] = {}
-        self.scaled: dict[str, str] = {}
-        self.scaling: dict[str, str] = {}
-        self.merged: set[str] = set()  # names of nodes that are part of the layer before
+class _Builder(Sequences):
+    """Makes the layers of all nodes."""
 
     def network(self) -> Network:
         """The network of the whole graph."""
@@ -169,7 +154,7 @@ class _Builder:
         flat = flatten(read_outline(graph.origin, architecture))
         network = with_weights(flat, self.weights, graph.origin)
         images = [name for name in graph.inputs[:1] if len(graph.shape(name)) > 2]
-        if images:
+        if images and graph.channels_last:
             which = ", ".join(map(shown, images))
             self.notes.append(f"{which}: samples have their channels last, as the ports do")
         layers = tuple(self._typed(layer) for layer in network.layers)
@@ -194,6 +179,8 @@ class _Builder:
 
     def _node(self, node: Node) -> None:
         op = node["op"]
+        if self._moves_units(node):
+            return
         if op in ("Identity", "Dropout"):
             self._pass(node, self._meaning(node["inputs"][0]))
         elif op in _RESHAPES:
@@ -221,6 +208,13 @@ class _Builder:
             "GlobalAveragePool": self._global_pooling,
             "Softmax": self._softmax,
             "LeakyRelu": self._leaky_relu,
+            "PRelu": self._slopes,
+            "Elu": self._elu,
+            "Clip": self._clip,
+            "ConvTranspose": self._transposed,
+            "ReduceMean": self._reduced_mean,
+            "Gather": self._step,
+            **dict.fromkeys(OPERATORS, self._recurrent),
             "Transpose": self._transpose,
             "Concat": self._concatenation,
             **dict.fromkeys((*_MERGES, "Div"), self._elementwise),
@@ -232,7 +226,7 @@ class _Builder:
         name, to = node["inputs"][0], grid(self.graph, node)
         meaning, steps = self._meaning(name), self.steps.get(name)
         typed = to.has_type and to.scales.size == 1
-        if typed and not meaning.of_quantizer and (_is_short(meaning) or steps is None):
+        if typed and not meaning.of_quantizer and (is_short(meaning) or steps is None):
             source = self._plain(name, node)
             self._quantized(node, to, source, self._named(node["name"]), whole=False)
         else:
@@ -347,7 +341,7 @@ class _Builder:
             np.repeat(each, depth) if each.size > 1 else each
             for each in (meaning.unit, meaning.offset)
         )
-        step = self._step(node, kernel)
+        step = self._step_of(node, kernel)
         totals = kernel.matrix.astype(np.float64).sum(axis=0)
         result = Meaning(
             units * step,
@@ -387,7 +381,7 @@ class _Builder:
             )
         return meaning, self._source(name, node), self.steps.get(name)
 
-    def _step(self, node: Node, kernel: _Kernel) -> Values:
+    def _step_of(self, node: Node, kernel: _Kernel) -> Values:
         """What a step of each result's weights stands for."""
         unit = kernel.constant.unit
         if unit is None:
@@ -413,7 +407,7 @@ class _Builder:
         bias = self.graph.constants.get(others[0]) if len(others) == 1 else None
         if bias is None or bias.values.size != units or bias.values.shape[-1:] != (units,):
             return None, output
-        if bias.unit is not None or (sums is not None and not _has_short_type(bias.values)):
+        if bias.unit is not None or (sums is not None and not has_short_type(bias.values)):
             return None, output
         self.merged.add(after["name"])
         return bias, after["outputs"][0]
@@ -528,9 +522,41 @@ class _Builder:
             self._simple(node, "Activation", config, [self._plain(name, node)], PLAIN, steps)
 
     def _leaky_relu(self, node: Node) -> None:
-        name = node["inputs"][0]
         config = {"alpha": node["attributes"].get("alpha", 0.01)}
-        self._simple(node, "LeakyReLU", config, [self._plain(name, node)])
+        self._simple(node, "LeakyReLU", config, [self._plain_input(node)])
+
+    def _slopes(self, node: Node) -> None:
+        """A slope for all that is negative, or one for each channel."""
+        slopes, source = self.graph.constant(node, 1, "the slope").real, self._plain_input(node)
+        if slopes.size == 1:
+            self._simple(node, "LeakyReLU", {"alpha": float(slopes.reshape(()))}, [source])
+            return
+        shape = self.graph.shape(node["outputs"][0])[1:]
+        alpha = np.broadcast_to(slopes, [1, *shape])[0].astype(np.float32)
+        self._simple(node, "PReLU", {}, [source])
+        self.weights[node["name"],] = {"alpha": np.ascontiguousarray(alpha)}
+
+    def _elu(self, node: Node) -> None:
+        alpha = self.graph.real_number(node, "alpha", 1.0)
+        self._simple(node, "ELU", {"alpha": alpha}, [self._plain_input(node)])
+
+    def _clip(self, node: Node) -> None:
+        """Limits that a layer has: from -1 to 1, or from 0 up to any."""
+        low, high = (
+            float(self.graph.constant(node, index, what).real.reshape(()))
+            if index < len(node["inputs"]) and node["inputs"][index]
+            else self.graph.real_number(node, what, end)
+            for index, what, end in ((1, "min", -np.inf), (2, "max", np.inf))
+        )
+        source = [self._plain_input(node)]
+        if (low, high) == (-1, 1):
+            self._simple(node, "Activation", {"activation": "hard_tanh"}, source)
+        elif (low, high) == (0, np.inf):
+            self._simple(node, "Activation", {"activation": "relu"}, source)
+        elif low == 0 <= high:
+            self._simple(node, "ReLU", {"max_value": high}, source)
+        else:
+            self.graph.refuse(node, f"Clip from {low} to {high} has no layer; use 0, or -1 to 1")
 
     def _by_table(self, node: Node, activation: str) -> None:
         """A function that hardware looks up: its input's scale may be rounded as the table is."""
@@ -602,6 +628,84 @@ class _Builder:
         pooled = _mean(steps and steps.uniform, int(np.prod(shape[2:])))
         self._simple(node, f"GlobalAveragePooling{axes}D", config, [source], meaning, pooled)
 
+    def _reduced_mean(self, node: Node) -> None:
+        """A mean over all pixels."""
+        graph, name = self.graph, node["inputs"][0]
+        rank = len(graph.shape(name))
+        given: Any = node["attributes"].get("axes")
+        if given is None:
+            given = graph.constant(node, 1, "the axes").values.reshape(-1).tolist()
+        axes = sorted(int(axis) % rank for axis in given)
+        first = axes == list(range(2, rank))
+        if rank not in (3, 4) or not (first or axes == list(range(1, rank - 1))):
+            graph.refuse(node, f"a mean over axes {axes} has no layer; only over all pixels")
+        config = {
+            "data_format": "channels_first" if first else "channels_last",
+            "keepdims": bool(graph.integer(node, "keepdims", 1)),
+        }
+        kind = f"GlobalAveragePooling{rank - 2}D"
+        self._simple(node, kind, config, [self._plain_input(node)])
+
+    def _transposed(self, node: Node) -> None:
+        """A transposed convolution, whose image has its channels first here."""
+        graph, name = self.graph, node["name"]
+        constant = graph.constant(node, 1, "the kernel")
+        axes = constant.values.ndim - 2
+        if axes not in (1, 2) or node["last"]:
+            graph.refuse(node, "transposed convolutions have one or two axes")
+        if constant.unit is not None or (constant.quantizer is not None and axes == 1):
+            graph.refuse(
+                node,
+                "its weights have a quantizer, which a layer has in two axes only, with a scale "
+                "that is a power of two",
+            )
+        if graph.integer(node, "group", 1) != 1 or "output_shape" in node["attributes"]:
+            graph.refuse(node, "groups, or an output_shape, have no layer; leave them out")
+        if node["attributes"].get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+            graph.refuse(node, "auto_pad is not read; write its pads")
+        arrays = {"kernel": np.moveaxis(constant.values, (1, 0), (-2, -1))}
+        filters, output = int(constant.values.shape[1]), node["outputs"][0]
+        bias = None
+        if len(node["inputs"]) > 2 and node["inputs"][2]:
+            bias = graph.constant(node, 2, "the bias")
+        elif (after := graph.only_reader(node)) is not None and after["op"] == "Add":
+            # qonnx writes the bias as a node of its own, of shape [1, filters, 1, ...].
+            others = [each for each in after["inputs"] if each != output]
+            bias = graph.constants.get(others[0]) if len(others) == 1 else None
+            if bias is not None and bias.values.shape == (1, filters, *[1] * axes):
+                self.merged.add(after["name"])
+                output = after["outputs"][0]
+            else:
+                bias = None
+        if bias is not None:
+            arrays["bias"] = bias.real.reshape(-1).astype(np.float32)
+        config = {
+            "filters": filters,
+            "kernel_size": list(constant.values.shape[2:]),
+            "strides": graph.integers(node, "strides", axes, 1),
+            "dilation_rate": graph.integers(node, "dilations", axes, 1),
+            "output_padding": graph.integers(node, "output_padding", axes, 0),
+            "padding": "valid",
+            "use_bias": bias is not None,
+        }
+        quantized = constant.quantizer is not None
+        if quantized:
+            config["kernel_quantizer"] = constant.quantizer
+        source = self._plain_input(node)
+        order = list(range(1, axes + 2))
+        self._layer("Permute", f"{name}_last", {"dims": [*order[1:], 1]}, [source], f"{name}_last")
+        kind = f"{'Q' if quantized else ''}Conv{axes}DTranspose"
+        self._layer(kind, name, config, [f"{name}_last"], name, arrays)
+        pads = graph.integers(node, "pads", 2 * axes, 0)
+        ends = [[pads[axis], pads[axis + axes]] for axis in range(axes)]
+        source = name
+        if any(pads):
+            cropping = {"cropping": ends if axes == 2 else ends[0]}
+            source = f"{name}_cut"
+            self._layer(f"Cropping{axes}D", source, cropping, [name], source)
+        dims = {"dims": [order[-1], *order[:-1]]}
+        self._layer("Permute", f"{name}_first", dims, [source], output)
+
     def _padded(self, node: Node, source: str, axes: int) -> str:
         """A layer with zeros around what a node reads."""
         pads = self.graph.integers(node, "pads", 2 * axes, 0)
@@ -614,10 +718,14 @@ class _Builder:
     # Shapes
 
     def _transpose(self, node: Node) -> None:
-        order = self.graph.integers(node, "perm", len(self.graph.shape(node["inputs"][0])), 0)
-        if not order or order[0] != 0:
-            self.graph.refuse(node, "moves the batch")
-        self._rearranged(node, "Permute", {"dims": order[1:]})
+        shape = self.graph.shape(node["inputs"][0])
+        order = self.graph.integers(node, "perm", len(shape), 0)
+        others = [axis for axis in order if axis]
+        if len(others) != len(order) - 1:
+            self.graph.refuse(node, "perm must have each axis once")
+        self._rearranged(node, "Permute", {"dims": others})
+        if order[0] != 0:
+            self.sequences[node["outputs"][0]] = tuple(shape[axis] for axis in others)
 
     def _rearranged(self, node: Node, kind: str, config: dict[str, Any]) -> None:
         """A layer that moves elements: they keep their meaning if all have the same."""
@@ -646,118 +754,6 @@ class _Builder:
         known = [self.steps.get(name) for name in node["inputs"]]
         steps = _union([each for each in known if each]) if alike and all(known) else None
         self._simple(node, "Concatenate", {"axis": axis}, sources, meaning, steps)
-
-    # Values
-
-    def _meaning(self, name: str) -> Meaning:
-        return self.meanings.get(name, PLAIN)
-
-    def _source(self, name: str, node: Node) -> str:
-        """The layer that makes a tensor's numbers."""
-        if name not in self.made:
-            self.graph.refuse(node, f"'{shown(name)}' is made by no layer")
-        return self.made[name]
-
-    def _plain(self, name: str, node: Node, *, rounds: bool = False) -> str:
-        """The layer that makes a tensor's values: where scales are left, a normalization.
-
-        Args:
-            name: The tensor.
-            node: The node that reads it, for messages.
-            rounds: Whether even a quantizer's scale may be rounded, as constants of floats are.
-        """
-        source, meaning = self._source(name, node), self._meaning(name)
-        if meaning.is_plain:
-            return source
-        if meaning.of_quantizer and not (rounds or _is_short(meaning)):
-            self.graph.refuse(
-                node,
-                f"what it reads, '{shown(name)}', has a scale that is no power of two, and no "
-                "Quant comes first that could take it",
-            )
-        if name not in self.scaled:
-            layer = self._named(self.scaling.get(name) or f"{source}_scale")
-            shape = self.graph.shape(name)
-            self._affine(layer, source, layer, meaning.unit, meaning.offset, shape)
-            self.scaled[name] = layer
-            if meaning.of_quantizer and not _is_short(meaning):
-                self.notes.append(f"layer '{layer}': scales that are no powers of two are rounded")
-        return self.scaled[name]
-
-    def _means(self, output: str, meaning: Meaning, steps: Steps | None) -> None:
-        """Keep what is known of a tensor's numbers."""
-        if not meaning.is_plain:
-            self.meanings[output] = meaning
-        if steps is not None:
-            self.steps[output] = steps
-
-    def _pass(self, node: Node, meaning: Meaning, name: str = "") -> None:
-        """A tensor with the numbers of another."""
-        name, output = name or node["inputs"][0], node["outputs"][0]
-        self.made[output] = self._source(name, node)
-        self._means(output, meaning, self.steps.get(name))
-        if name in self.scaling:
-            self.scaling[output] = self.scaling[name]
-
-    # Layers
-
-    def _simple(
-        self,
-        node: Node,
-        kind: str,
-        config: dict[str, Any],
-        sources: list[str],
-        meaning: Meaning = PLAIN,
-        steps: Steps | None = None,
-    ) -> None:
-        """A layer without weights."""
-        output = node["outputs"][0]
-        self._layer(kind, self._named(node["name"]), config, sources, output)
-        self._means(output, meaning, steps)
-
-    def _affine(
-        self, name: str, source: str, output: str, scale: Values, offset: Values, shape: list[int]
-    ) -> None:
-        """A scale and an offset for each channel, as a normalization that changes nothing else."""
-        parts = {
-            "gamma": scale,
-            "beta": offset,
-            "moving_mean": np.zeros(1),
-            "moving_variance": np.ones(1),
-        }
-        arrays = {
-            key: np.ascontiguousarray(np.broadcast_to(each.reshape(-1), (shape[-1],)), np.float32)
-            for key, each in parts.items()
-        }
-        config = {"axis": [-1], "epsilon": 0.0}
-        self._layer("BatchNormalization", name, config, [source], output, arrays)
-
-    def _layer(
-        self,
-        kind: str,
-        name: str,
-        config: dict[str, Any],
-        sources: list[str],
-        output: str,
-        arrays: dict[str, Values] | None = None,
-    ) -> None:
-        inbound = [[[source, 0, 0, {}] for source in sources]] if sources else []
-        self.layers.append(
-            {
-                "class_name": kind,
-                "name": name,
-                "config": {"name": name, **config},
-                "inbound_nodes": inbound,
-            }
-        )
-        if arrays:
-            self.weights[name,] = arrays
-        self.made[output] = name
-
-    def _named(self, name: str) -> str:
-        if not is_name(name):
-            raise InputError(f"{self.graph.origin}: '{shown(name)}' can't be the name of a layer")
-        return name
 
 
 @dataclass(frozen=True)
@@ -790,7 +786,7 @@ class _Kernel:
     def sums(self, steps: Steps | None) -> Steps | None:
         """The range of the sums; None if it isn't known."""
         to = exact_type(self.constant.values)
-        if steps is None or to is None or to.width > _SHORT:
+        if steps is None or to is None or to.width > SHORT:
             return None
         return weighted(steps.uniform, np.ldexp(self.matrix.astype(np.float64), to.frac), to.frac)
 
@@ -800,20 +796,10 @@ def _by_channel(values: Values) -> Values:
     return values.reshape(-1).astype(np.float64)
 
 
-def _has_short_type(values: Values) -> bool:
-    to = exact_type(values)
-    return to is not None and to.width <= _SHORT
-
-
-def _is_short(meaning: Meaning) -> bool:
-    """Whether a layer's constants hold a meaning exactly."""
-    return _has_short_type(meaning.unit) and _has_short_type(meaning.offset)
-
-
 def _with_bias(sums: Steps, bias: Constant) -> Steps | None:
     """The range of sums and a bias; None if that has no type."""
     to = exact_type(bias.values)
-    if to is None or to.width > _SHORT:
+    if to is None or to.width > SHORT:
         return None
     frac = max(sums.frac, to.frac)
     raised = sums.at(frac)

@@ -25,6 +25,8 @@ _QONNX = {_GENERAL, "onnx.brevitas", "finn.custom_op.general"}
 _CHANNELS_LAST = "qonnx.custom_op.channels_last"
 _QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "Trunc", "FloatQuant")
 _MOST_NODES = 10_000
+_OF_IMAGES = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool")
+_OF_SEQUENCES = ("LSTM", "GRU")
 
 
 class _Unfit(Exception):
@@ -99,6 +101,15 @@ def _clean(model: Any) -> Any:
     return cleanup_model(ModelWrapper(model))
 
 
+def _reads_images(model: Any) -> bool:
+    """Whether the channels of the first input come first, as those of images do in ONNX.
+
+    Sequences for recurrent layers have their steps first; a tensor of rank 2 has neither.
+    """
+    operators = {node.op_type for node in model.graph.node}
+    return bool(operators.intersection(_OF_IMAGES)) or not operators.intersection(_OF_SEQUENCES)
+
+
 def _prepared(model: Any) -> Any:
     """The same in the terms of Keras: matrices, biases apart, images with their channels last."""
     from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
@@ -109,7 +120,8 @@ def _prepared(model: Any) -> Any:
     wrapped = _clean(model)
     wrapped = wrapped.transform(GemmToMatMul()).transform(ExtractBiasFromConv())
     wrapped = cleanup_model(wrapped)
-    wrapped = wrapped.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
+    last = _reads_images(model)
+    wrapped = wrapped.transform(ConvertToChannelsLastAndClean(make_input_channels_last=last))
     return cleanup_model(wrapped)
 
 
@@ -122,7 +134,8 @@ def _attributes(node: Any) -> dict[str, Any]:
         if isinstance(value, bytes):
             value = value.decode("ascii", "replace")
         elif not isinstance(value, int | float):
-            value = [v for v in value if isinstance(v, int | float)]
+            value = [v.decode("ascii", "replace") if isinstance(v, bytes) else v for v in value]
+            value = [v for v in value if isinstance(v, int | float | str)]
         found[each.name] = value
     return found
 
@@ -149,6 +162,9 @@ def _run(content: bytes, samples: IO[bytes], out: IO[bytes]) -> dict[str, Any]:
     shapes = {name: wrapped.get_tensor_shape(name) for name in names}
     with np.load(samples, allow_pickle=False) as loaded:
         given = {name: loaded[str(index)] for index, name in enumerate(names)}
+    first = given[names[0]]
+    if first.ndim > 2 and _reads_images(wrapped.model):
+        given[names[0]] = np.moveaxis(first, -1, 1)
     ends = [each.name for each in wrapped.graph.output]
     rows: list[list[Any]] = []
     for index in range(len(given[names[0]])):
@@ -181,6 +197,7 @@ def _read(content: bytes, out: IO[bytes], most: int) -> dict[str, Any]:
         np.save(out, array, allow_pickle=False)
         arrays[name] = [begin, out.tell() - begin]
     described = {
+        "channels_last": _reads_images(wrapped.model),
         "inputs": [each.name for each in graph.input if each.name not in constants],
         "outputs": [each.name for each in graph.output],
         "nodes": [
