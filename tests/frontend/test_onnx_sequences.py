@@ -155,3 +155,26 @@ def test_a_step_of_one_reader_costs_nothing(tmp_path):
 def test_what_has_no_layer_is_refused_by_its_node(tmp_path, make, said):
     with pytest.raises(UnsupportedError, match=f"node '.*{said}"):
         supported(read_onnx(saved(tmp_path / "net.onnx", SEQUENCE, make), INPUT))
+
+
+@pytest.mark.parametrize("ways", [1, 2])
+def test_quantized_weights_keep_their_types(tmp_path, ways):
+    def make(graph):
+        rows = 3 * UNITS
+        shapes = (ways, rows, READS), (ways, rows, UNITS), (ways, 2 * rows)
+        given = [graph.node("Transpose", ["x"], perm=[1, 0, 2])]
+        given += [graph.weights(*shape) for shape in shapes]
+        direction = {"direction": "bidirectional"} if ways == 2 else {}
+        return graph.node("GRU", given, hidden_size=UNITS, linear_before_reset=1, **direction)
+
+    path = tmp_path / "net.onnx"
+    graph = Graph()
+    steps = make(graph)
+    steps = graph.node("Transpose", [steps], perm=[2, 0, 1, 3])
+    steps = graph.node("Reshape", [steps, graph.constant([1, STEPS, ways * UNITS], np.int64)])
+    graph.save(path, SEQUENCE, steps)
+    layers = [layer for layer in read_onnx(path, INPUT).layers if layer.kind == "GRU"]
+    assert len(layers) == ways
+    for layer in layers:
+        assert set(layer.types) == {"weight", "recurrent_weight", "bias", "recurrent_bias"}
+        assert all(to.width <= 5 for to in layer.types.values())

@@ -109,3 +109,11 @@ def test_what_hls4ml_lacks_is_refused_by_name(keras, kind, arguments, reason):
     arguments = {**(nothing if kind.startswith("Q") else {}), **arguments}
     with pytest.raises(UnsupportedError, match=rf"layer 'rnn' \({kind}\): .*{reason}"):
         supported(changed(plain, kind, **arguments))
+
+
+def test_quantizers_that_draw_at_random_are_refused_by_name(keras):
+    drawn = {"kernel_quantizer": read_quantizer("bernoulli()")}
+    others = dict.fromkeys(("recurrent_quantizer", "bias_quantizer", "state_quantizer"))
+    network = changed(network_of(keras, "LSTM"), "QLSTM", **others, **drawn)
+    with pytest.raises(UnsupportedError, match="layer 'rnn': kernel_quantizer bernoulli"):
+        supported(network)

@@ -112,3 +112,10 @@ def test_weights_that_no_type_holds(keras):
     network = replace(network, layers=(*others, replace(last, weights=MappingProxyType(tiny))))
     with pytest.raises(UnsupportedError, match="kernel_quantizer gives values that need"):
         supported(network)
+
+
+def test_a_kernel_that_reaches_too_far(keras):
+    x = keras.Input((4, 1))
+    layer = keras.layers.Conv1DTranspose(1, 2, padding="same", dilation_rate=2000)
+    with pytest.raises(UnsupportedError, match="its kernel reaches over 2001 pixels; at most 1024"):
+        supported(load(keras.Model(x, layer(x))))

@@ -14,8 +14,8 @@ from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType
 from gatewright.frontend.kinds import KINDS, RECURRENT
 from gatewright.frontend.network import Layer, Network, Object
+from gatewright.frontend.passes.weight_quantizers import quantized
 from gatewright.frontend.precision import exact_type
-from gatewright.frontend.quantized import quantize
 from gatewright.hlsgraph.limits import recurrent_reason
 
 #: Quantized arrays of QKeras' layers by the name of their quantizer, with hls4ml's name of their
@@ -41,10 +41,10 @@ def reword(network: Network) -> Network:
             raise UnsupportedError(
                 f"{network.origin}: layer '{layer.name}' ({layer.kind}): {reason}"
             )
-    return replace(network, layers=tuple(map(_reworded, network.layers)))
+    return replace(network, layers=tuple(_reworded(network, layer) for layer in network.layers))
 
 
-def _reworded(layer: Layer) -> Layer:
+def _reworded(network: Network, layer: Layer) -> Layer:
     kind = layer.kind.removeprefix("Q")
     if layer.kind not in RECURRENT:
         return layer
@@ -57,7 +57,8 @@ def _reworded(layer: Layer) -> Layer:
     for role, (name, what) in _QUANTIZED.items():
         quantizer = layer.arguments.get(f"{role}_quantizer")
         if isinstance(quantizer, Object) and name in layer.weights:
-            arrays[name] = quantize(quantizer, arrays[name]).values
+            key = f"{role}_quantizer"
+            arrays[name] = quantized(network, layer, key, quantizer, arrays[name])
             to = exact_type(arrays[name])
             if to is not None:
                 types[what] = to

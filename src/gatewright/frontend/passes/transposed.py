@@ -15,10 +15,12 @@ from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType
 from gatewright.frontend.network import Network, Object
 from gatewright.frontend.passes.parts import Parts, rewritten
+from gatewright.frontend.passes.weight_quantizers import quantized
 from gatewright.frontend.precision import exact_type
-from gatewright.frontend.quantized import quantize
 from gatewright.frontend.shapes import shape_of
 
+#: Most pixels along an axis that a kernel, dilated, reaches over.
+MOST_REACH: Final = 1024
 _KINDS: Final = ("Conv1DTranspose", "Conv2DTranspose", "QConv2DTranspose")
 #: The function of slices along the last axis, which comes when pixels are where they belong.
 _OF_SLICES: Final = "softmax"
@@ -32,8 +34,8 @@ def reword(network: Network) -> Network:
     channels are then written as pixels (the sub-pixel convolution of Shi et al., arXiv:1609.07009).
 
     Raises:
-        UnsupportedError: if a quantizer gives weights that no fixed-point type holds, or channels
-            are in groups.
+        UnsupportedError: if a quantizer gives weights that no fixed-point type holds, channels are
+            in groups, or a kernel is too large.
     """
 
     def rule(parts: Parts) -> None:
@@ -42,6 +44,15 @@ def reword(network: Network) -> Network:
             raise UnsupportedError(
                 f"{network.origin}: layer '{parts.layer.name}': groups={arguments['groups']} is "
                 f"not supported in a {parts.layer.kind}; use groups=1"
+            )
+        reach = [
+            rate * (size - 1) + 1
+            for rate, size in zip(arguments["dilation_rate"], arguments["kernel_size"], strict=True)
+        ]
+        if max(reach) > MOST_REACH:
+            raise UnsupportedError(
+                f"{network.origin}: layer '{parts.layer.name}': its kernel reaches over "
+                f"{max(reach)} pixels; at most {MOST_REACH} are supported"
             )
         *sizes, _ = parts.given[0]
         *results, filters = shape_of(parts.layer, parts.given)
@@ -61,7 +72,7 @@ def reword(network: Network) -> Network:
             f"transposed convolution as a convolution with {math.prod(strides)} times the filters, "
             "whose channels become pixels"
         )
-        weights, types = _weights(network.origin, parts)
+        weights, types = _weights(network, parts)
         weights["kernel"] = _phases(weights["kernel"], axes)
         if "bias" in weights:
             weights["bias"] = np.tile(weights["bias"], math.prod(strides))
@@ -118,7 +129,7 @@ class _Axis:
     def of(
         cls, size: int, result: int, window: int, stride: int, dilation: int, *, same: bool
     ) -> _Axis:
-        """Args: as Keras has them, the size of the input and of the result among them.
+        """An axis with the arguments of Keras' layer, and the sizes of its input and result.
 
         Element t of the result, counted from the first that any input reaches, is the sum of
         x[i] K[j] over t = stride i + dilation j. Keras' result begins at t = `cut`: TensorFlow's
@@ -178,7 +189,9 @@ def _as_pixels(parts: Parts, source: str, strides: list[int], filters: int) -> s
     return parts.add("Reshape", "pixels", source, target_shape=(*target, filters))
 
 
-def _weights(origin: str, parts: Parts) -> tuple[dict[str, NDArray[Any]], dict[str, FixedType]]:
+def _weights(
+    network: Network, parts: Parts
+) -> tuple[dict[str, NDArray[Any]], dict[str, FixedType]]:
     """The arrays of a layer, quantized, and the types of those that are."""
     arrays = dict(parts.layer.weights)
     types: dict[str, FixedType] = {}
@@ -186,12 +199,13 @@ def _weights(origin: str, parts: Parts) -> tuple[dict[str, NDArray[Any]], dict[s
         quantizer = parts.layer.arguments.get(f"{name}_quantizer")
         if name not in arrays or not isinstance(quantizer, Object):
             continue
-        arrays[name] = quantize(quantizer, arrays[name]).values
+        key = f"{name}_quantizer"
+        arrays[name] = quantized(network, parts.layer, key, quantizer, arrays[name])
         to = exact_type(arrays[name])
         if to is None:
             raise UnsupportedError(
-                f"{origin}: layer '{parts.layer.name}': its {name}_quantizer gives values "
-                "that need more than 32 fractional bits; use alpha=1"
+                f"{network.origin}: layer '{parts.layer.name}': its {key} gives values that need "
+                " more than 32 fractional bits; use alpha=1"
             )
         types[what] = to
     return arrays, types

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
+
+from numpy.typing import NDArray
 
 from gatewright.errors import UnsupportedError
 from gatewright.frontend.network import Layer, Network, Object
@@ -41,15 +44,27 @@ def check_quantizers(network: Network) -> Network:
         UnsupportedError: if one draws at random at inference, or QKeras itself fails with it.
     """
     for layer in network.layers:
-        where = f"{network.origin}: layer '{layer.name}'"
         for key, value in layer.arguments.items():
             role = key.removesuffix("_quantizer")
             values = layer.weights.get(_ARRAYS.get(role, role))
             # Some weights are quantized only after batch normalization folding.
             if not isinstance(value, Object) or values is None or role == key:
                 continue
-            try:
-                quantize(value, values)
-            except ValueError as error:
-                raise UnsupportedError(f"{where}: {key} {value.kind} {error}") from None
+            quantized(network, layer, key, value, values)
     return network
+
+
+def quantized(
+    network: Network, layer: Layer, key: str, quantizer: Object, values: NDArray[Any]
+) -> NDArray[Any]:
+    """An array of a layer as its quantizer, the argument `key`, makes it at inference.
+
+    Raises:
+        UnsupportedError: if the quantizer draws at random at inference, or QKeras itself fails.
+    """
+    try:
+        return quantize(quantizer, values).values
+    except ValueError as error:
+        raise UnsupportedError(
+            f"{network.origin}: layer '{layer.name}': {key} {quantizer.kind} {error}"
+        ) from None

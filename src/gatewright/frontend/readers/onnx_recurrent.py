@@ -11,8 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from gatewright.fixed import FixedType
 from gatewright.frontend.messages import shown
-from gatewright.frontend.readers.onnx_graph import Graph, Node, Values
+from gatewright.frontend.precision import exact_type
+from gatewright.frontend.readers.onnx_graph import Constant, Graph, Node, Values
 
 OPERATORS: Final = ("LSTM", "GRU")
 #: Keras' order of gates in ONNX': LSTM has i, o, f, c there and i, f, c, o here.
@@ -30,10 +32,12 @@ class Way:
     Attributes:
         config: Its arguments.
         arrays: Its weights by Keras' names.
+        types: Types of those that a quantizer made.
     """
 
     config: dict[str, Any]
     arrays: dict[str, Values]
+    types: dict[str, FixedType]
 
 
 def ways(graph: Graph, node: Node) -> list[Way]:
@@ -57,17 +61,22 @@ def ways(graph: Graph, node: Node) -> list[Way]:
     if len(node["inputs"]) > 7 and node["inputs"][7]:
         graph.refuse(node, "peepholes have no layer")
     functions = _functions(graph, node, count)
-    weights, recurrent = (
-        graph.constant(node, index, what).values
-        for index, what in ((1, "the weights"), (2, "the recurrent weights"))
-    )
+    constants = [
+        graph.constant(node, index, what)
+        for index, what in ((1, "the weights"), (2, "the recurrent weights"), (3, "the bias"))
+        if index < 3 or (len(node["inputs"]) > 3 and node["inputs"][3])
+    ]
+    if any(constant.unit is not None for constant in constants):
+        graph.refuse(node, "its weights have a scale that is no power of two")
+    weights, recurrent = (constant.values for constant in constants[:2])
     order = _GATES[kind]
     gates = len(order)
     units = int(recurrent.shape[-1])
     bias = np.zeros((count, 2, gates * units), np.float32)
-    if len(node["inputs"]) > 3 and node["inputs"][3]:
-        bias = graph.constant(node, 3, "the bias").values.reshape(count, 2, gates * units)
-    if weights.shape[:2] != (count, gates * units) or recurrent.shape[:2] != weights.shape[:2]:
+    if len(constants) > 2:
+        bias = constants[2].values.reshape(count, 2, gates * units)
+    rows = (count, gates * units)
+    if weights.shape[:2] != rows or recurrent.shape != (*rows, units):
         graph.refuse(node, f"its weights have shapes {weights.shape} and {recurrent.shape}")
 
     def ordered(array: Values) -> Values:
@@ -92,7 +101,20 @@ def ways(graph: Graph, node: Node) -> list[Way]:
         }
         if kind == "GRU":
             config["reset_after"] = bool(graph.integer(node, "linear_before_reset", 0))
-        found.append(Way(config, arrays))
+        found.append(Way(config, arrays, _types(kind, arrays, constants)))
+    return found
+
+
+def _types(kind: str, arrays: dict[str, Values], constants: list[Constant]) -> dict[str, FixedType]:
+    """Exact types of the weights that a quantizer made, by hls4ml's names."""
+    named = {"kernel": "weight", "recurrent_kernel": "recurrent_weight", "bias": "bias"}
+    found = {
+        what: to
+        for (name, what), constant in zip(named.items(), constants, strict=False)
+        if constant.quantizer is not None and (to := exact_type(arrays[name])) is not None
+    }
+    if kind == "GRU" and "bias" in found:
+        found["recurrent_bias"] = found["bias"]
     return found
 
 

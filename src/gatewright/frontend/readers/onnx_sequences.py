@@ -52,7 +52,10 @@ class Sequences(Layers):
                 "takes the first axis of an input for steps; with PyTorch, use batch_first=True",
             )
         source = self._plain(name, node, anywhere=True)
-        steps = (given or tuple(graph.shape(name)[1:]))[0]
+        read = given or tuple(graph.shape(name)[1:])
+        if len(read) != 2:
+            graph.refuse(node, f"reads a tensor of shape {read}, not steps of elements")
+        steps, _ = read
         made, own = ways(graph, node), self._named(node["name"])
         all_steps, last, *cell = [*node["outputs"], "", ""][:3]
         if any(graph.is_read(each) for each in cell if each):
@@ -71,6 +74,7 @@ class Sequences(Layers):
         backwards = config["go_backwards"]
         config["return_sequences"] = bool(all_steps) and graph.is_read(all_steps)
         self._layer(kind, own, config, [source], all_steps, way.arrays)
+        self._typed_as(own, way)
         if config["return_sequences"]:
             if backwards:
                 self._layer("Gatewright>Reverse", f"{own}_turned", {}, [own], all_steps)
@@ -91,6 +95,11 @@ class Sequences(Layers):
         self._layer("Bidirectional", own, config, [source], output)
         for label, way in zip(labels, made, strict=True):
             self.weights[own, label] = way.arrays
+            self._typed_as(label, way)
+
+    def _typed_as(self, layer: str, way: Way) -> None:
+        if way.types:
+            self.types[layer] = way.types
 
     def _step(self, node: Node) -> None:
         """One step of a sequence."""
