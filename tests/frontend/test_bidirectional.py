@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from rebuilt import rebuilt
 
+from gatewright.compress.model_files import load_model
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend import load
 from gatewright.frontend.passes import supported
@@ -103,6 +104,13 @@ def test_quantized_weights_of_both(keras):
     network = supported(load(keras.Model(x, y)))
     assert [layer.kind for layer in network.layers].count("LSTM") == 2
     assert all(layer.types for layer in network.layers if layer.kind == "LSTM")
+
+
+def test_quantize_says_that_it_cannot(keras, tmp_path):
+    path = tmp_path / "m.h5"
+    model_of("tf_keras", both(return_sequences=True)).save(path)
+    with pytest.raises(UnsupportedError, match="Bidirectional layers of sequences can't be"):
+        load_model(path)
 
 
 def changed(keras, **config):

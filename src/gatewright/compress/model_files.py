@@ -9,6 +9,7 @@ from typing import Any
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend import load
 from gatewright.frontend.keras2 import architecture
+from gatewright.frontend.kinds import MADE_BY_READERS
 from gatewright.frontend.messages import first_line
 from gatewright.frontend.network import Network
 from gatewright.frontend.quiet import import_keras, quiet
@@ -30,12 +31,17 @@ def load_model(path: Path, weights: Path | None = None) -> Any:
 
     Raises:
         InputError: if a file is missing or corrupt, or tf-keras can't build the model.
-        UnsupportedError: if it isn't a Keras model.
+        UnsupportedError: if it isn't a Keras model, or tf-keras lacks a layer of it.
     """
     network = load(path, weights)
     if not isinstance(network, Network):
         raise UnsupportedError(
             f"{path}: only Keras models can be rewritten; save the model from tf-keras"
+        )
+    if any(layer.kind in MADE_BY_READERS for layer in network.layers):
+        raise UnsupportedError(
+            f"{path}: a model with Bidirectional layers of sequences can't be rewritten; give "
+            "`convert` its types, by --set or --data"
         )
     keras, qkeras = import_keras("tf_keras"), import_keras("qkeras")
     known: dict[str, Any] = {}
