@@ -70,6 +70,7 @@ def promised(step):
     return {key: bits for key, bits in found.items() if key != ("out_relu", "activation")}
 
 
+@pytest.mark.full
 def test_calibrated_bits_lose_no_more_than_allowed(make):
     made = make({"calibrate": {"max_loss": LOSS, "bits": 8}})
     wide = make({"calibrate": {"bits": 8}})

@@ -227,8 +227,9 @@ def _options(mode, names):
     )
 
 
-#: Test of the cells of a mode and a group of layers; `make test` runs some of them.
-_FAST = {"stream-latency-reuse4-multiplying", "parallel-latency-tensors"}
+#: Test of the cells of a mode and a group of layers that `make test` runs; whole tensors are in
+#: test_every_layer.py, too.
+_FAST = {"stream-latency-reuse4-multiplying"}
 GROUPS = sorted({(c.mode, c.layer.group) for c in CELLS if not c.refused}, key=str)
 
 
