@@ -4,10 +4,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from gatewright.design import golden
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType
+from gatewright.flow.convert import convert, load_design
 from gatewright.frontend.passes import supported
-from gatewright.frontend.readers.onnx_model import read_onnx
+from gatewright.frontend.readers.onnx_model import execute, read_onnx
+from gatewright.options import ConvertOptions
 from hostile.onnx_models import Graph
 from live_models import predicted
 
@@ -178,3 +181,22 @@ def test_quantized_weights_keep_their_types(tmp_path, ways):
     for layer in layers:
         assert set(layer.types) == {"weight", "recurrent_weight", "bias", "recurrent_bias"}
         assert all(to.width <= 5 for to in layer.types.values())
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_quantized_transposed_convolutions_are_what_qonnx_computes(tmp_path, bias):
+    graph = Graph()
+    given = [graph.quant("x", 6, 2), graph.weights(2, 3, 2, 2)]
+    path = tmp_path / "net.onnx"
+    output = graph.node("ConvTranspose", given, strides=[2, 1], kernel_shape=[2, 2])
+    if bias:
+        output = graph.node("Add", [output, graph.weights(1, 3, 1, 1)])
+    graph.save(path, IMAGE, output)
+    options = ConvertOptions(input_precision="fixed<9,4>")
+    convert(path, None, options, tmp_path / "project", name="net")
+    design = load_design(tmp_path / "project")
+    (x,), (y,) = design.inputs, design.outputs
+    raw = np.random.default_rng(1).integers(x.type.min, x.type.max + 1, (20, *x.shape))
+    found = golden.run(design, [raw])[y.name] * 2.0**-y.type.frac
+    (expected,), _ = execute(path, [(raw * 2.0**-x.type.frac).astype(np.float32)])
+    assert np.array_equal(found.reshape(expected.shape), expected)

@@ -23,7 +23,10 @@ NAMES = pytest.mark.parametrize("name", ["tf_keras", "keras"])
 @st.composite
 def layers(draw, axes):
     """The shape of an input, and the arguments of a transposed convolution."""
-    many = lambda low, high: [draw(st.integers(low, high)) for _ in range(axes)]  # noqa: E731
+
+    def many(low, high):
+        return [draw(st.integers(low, high)) for _ in range(axes)]
+
     arguments = {
         "filters": draw(st.integers(1, 3)),
         "kernel_size": many(1, 4),
@@ -41,13 +44,15 @@ def layers(draw, axes):
 
 def equal(keras, name, kind, shape, arguments):
     """Check that what hls4ml is given computes what Keras does."""
+    import tensorflow as tf
+
     theirs = importlib.import_module(name)
     try:
         x = theirs.Input(shape)
         model = shaken(theirs.Model(x, getattr(theirs.layers, kind)(**arguments)(x)))
         values = samples(*shape)
         expected = np.asarray(model(values))
-    except Exception:
+    except tf.errors.AbortedError:  # oneDNN has no kernel for some strides beyond the window
         assume(False)
     network = supported(load(model))
     assert not any("Transpose" in layer.kind for layer in network.layers)

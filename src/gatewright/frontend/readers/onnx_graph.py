@@ -117,6 +117,15 @@ class Graph:
         leaves = node["outputs"][0] in self.outputs
         return readers[0] if len(readers) == 1 and not leaves else None
 
+    def added(self, node: Node) -> tuple[Node, Constant] | None:
+        """The `Add` that alone reads a node's result, and the constant that it adds; or None."""
+        after = self.only_reader(node)
+        if after is None or after["op"] != "Add":
+            return None
+        others = [name for name in after["inputs"] if name != node["outputs"][0]]
+        constant = self.constants.get(others[0]) if len(others) == 1 else None
+        return None if constant is None else (after, constant)
+
     def integer(self, node: Node, key: str, default: int, *, least: int = 0) -> int:
         """An attribute that must be an integer."""
         found = node["attributes"].get(key, default)

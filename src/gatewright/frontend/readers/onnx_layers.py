@@ -104,10 +104,12 @@ class Layers:
         if steps is not None:
             self.steps[output] = steps
 
-    def _pass(self, node: Node, meaning: Meaning, name: str = "") -> None:
-        """A tensor with the numbers of another."""
+    def _pass(
+        self, node: Node, meaning: Meaning, name: str = "", *, anywhere: bool = False
+    ) -> None:
+        """A tensor with the numbers of another; `anywhere` as for `_source`."""
         name, output = name or node["inputs"][0], node["outputs"][0]
-        self.made[output] = self._source(name, node)
+        self.made[output] = self._source(name, node, anywhere=anywhere)
         self._means(output, meaning, self.steps.get(name))
         if name in self.scaling:
             self.scaling[output] = self.scaling[name]

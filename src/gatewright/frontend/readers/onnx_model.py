@@ -400,12 +400,11 @@ class _Builder(Sequences):
         A bias that no short type holds is an offset of the results' meaning instead.
         """
         output = node["outputs"][0]
-        after = self.graph.only_reader(node)
-        if after is None or after["op"] != "Add" or not result.is_plain:
+        added = self.graph.added(node)
+        if added is None or not result.is_plain:
             return None, output
-        others = [name for name in after["inputs"] if name != output]
-        bias = self.graph.constants.get(others[0]) if len(others) == 1 else None
-        if bias is None or bias.values.size != units or bias.values.shape[-1:] != (units,):
+        after, bias = added
+        if bias.values.size != units or bias.values.shape[-1:] != (units,):
             return None, output
         if bias.unit is not None or (sums is not None and not has_short_type(bias.values)):
             return None, output
@@ -613,38 +612,39 @@ class _Builder(Sequences):
         pooled = steps if greatest else _mean(steps, int(np.prod(size)))
         self._simple(node, kind, config, [source], meaning, pooled)
 
-    def _global_pooling(self, node: Node) -> None:
+    def _global_pooling(self, node: Node, *, first: bool = True, keepdims: bool = True) -> None:
+        """A mean over all pixels, whose channels come first, or last."""
         name = node["inputs"][0]
         shape = self.graph.shape(name)
         axes = len(shape) - 2
         if axes not in (1, 2):
             self.graph.refuse(node, "pooling has one or two axes")
-        config = {"data_format": "channels_first", "keepdims": True}
+        config = {
+            "data_format": "channels_first" if first else "channels_last",
+            "keepdims": keepdims,
+        }
         meaning, steps = self._meaning(name), self.steps.get(name)
         kept = meaning.of_quantizer and meaning.is_uniform
         source = self._source(name, node) if kept else self._plain(name, node)
         if not kept:
             meaning, steps = PLAIN, steps if meaning.is_plain else None
-        pooled = _mean(steps and steps.uniform, int(np.prod(shape[2:])))
+        pixels = shape[2:] if first else shape[1:-1]
+        pooled = _mean(steps and steps.uniform, int(np.prod(pixels)))
         self._simple(node, f"GlobalAveragePooling{axes}D", config, [source], meaning, pooled)
 
     def _reduced_mean(self, node: Node) -> None:
-        """A mean over all pixels."""
-        graph, name = self.graph, node["inputs"][0]
-        rank = len(graph.shape(name))
+        """A mean over axes, which must be those of all pixels."""
+        graph = self.graph
+        rank = len(graph.shape(node["inputs"][0]))
         given: Any = node["attributes"].get("axes")
         if given is None:
             given = graph.constant(node, 1, "the axes").values.reshape(-1).tolist()
         axes = sorted(int(axis) % rank for axis in given)
         first = axes == list(range(2, rank))
-        if rank not in (3, 4) or not (first or axes == list(range(1, rank - 1))):
+        if not first and axes != list(range(1, rank - 1)):
             graph.refuse(node, f"a mean over axes {axes} has no layer; only over all pixels")
-        config = {
-            "data_format": "channels_first" if first else "channels_last",
-            "keepdims": bool(graph.integer(node, "keepdims", 1)),
-        }
-        kind = f"GlobalAveragePooling{rank - 2}D"
-        self._simple(node, kind, config, [self._plain_input(node)])
+        keepdims = bool(graph.integer(node, "keepdims", 1))
+        self._global_pooling(node, first=first, keepdims=keepdims)
 
     def _transposed(self, node: Node) -> None:
         """A transposed convolution, whose image has its channels first here."""
@@ -665,18 +665,12 @@ class _Builder(Sequences):
             graph.refuse(node, "auto_pad is not read; write its pads")
         arrays = {"kernel": np.moveaxis(constant.values, (1, 0), (-2, -1))}
         filters, output = int(constant.values.shape[1]), node["outputs"][0]
-        bias = None
-        if len(node["inputs"]) > 2 and node["inputs"][2]:
-            bias = graph.constant(node, 2, "the bias")
-        elif (after := graph.only_reader(node)) is not None and after["op"] == "Add":
-            # qonnx writes the bias as a node of its own, of shape [1, filters, 1, ...].
-            others = [each for each in after["inputs"] if each != output]
-            bias = graph.constants.get(others[0]) if len(others) == 1 else None
-            if bias is not None and bias.values.shape == (1, filters, *[1] * axes):
-                self.merged.add(after["name"])
-                output = after["outputs"][0]
-            else:
-                bias = None
+        added, bias = graph.added(node), None
+        # qonnx writes the bias as a node of its own.
+        if added is not None and added[1].values.shape == (1, filters, *[1] * axes):
+            after, bias = added
+            self.merged.add(after["name"])
+            output = after["outputs"][0]
         if bias is not None:
             arrays["bias"] = bias.real.reshape(-1).astype(np.float32)
         config = {
@@ -691,6 +685,8 @@ class _Builder(Sequences):
         quantized = constant.quantizer is not None
         if quantized:
             config["kernel_quantizer"] = constant.quantizer
+            if bias is not None and bias.unit is None:
+                config["bias_quantizer"] = bias.quantizer
         source = self._plain_input(node)
         order = list(range(1, axes + 2))
         self._layer("Permute", f"{name}_last", {"dims": [*order[1:], 1]}, [source], f"{name}_last")

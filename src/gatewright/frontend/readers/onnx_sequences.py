@@ -36,8 +36,7 @@ class Sequences(Layers):
         own = self.sequences.get(name, shape[1:])
         if math.prod(result) != math.prod(own):
             return False
-        self.made[output] = self.made[name]
-        self._means(output, self._meaning(name), self.steps.get(name))
+        self._pass(node, self._meaning(name), anywhere=True)
         if result[:1] != (1,) or result[1:] != own:
             self.sequences[output] = own
         return True
