@@ -29,6 +29,8 @@ ROUNDINGS = {"ROUND": np.round, "FLOOR": np.floor, "CEIL": np.ceil}
     st.sampled_from(sorted(ROUNDINGS)),
 )
 @example(0.5, 0.0, False, 0, 3, 0, 2, False, "ROUND")  # ties, some up and some down
+@example(0.5, 0.0, False, 0, 5, 0, 2, False, "ROUND")  # which no other line has, too
+@example(0.5, 0.0, True, 0, 5, 0, 2, True, "ROUND")
 @settings(max_examples=300, deadline=None)
 def test_constants_have_the_quantizers_steps(
     unit, offset, negative, low, length, frac, bits, signed, rounding

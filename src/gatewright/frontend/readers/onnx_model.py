@@ -258,7 +258,9 @@ class _Builder(Sequences):
         ]
         to = to.fitted(np.concatenate([np.atleast_1d(each) for each in values]))
         try:
-            found = affine_steps(meaning, steps, to.step, scales, to.limits, to.gain)
+            found = affine_steps(
+                meaning, steps, to.step, scales, to.limits, to.gain, ties=not to.bipolar
+            )
         except NoAffine as error:
             self.graph.refuse(node, f"its scales can't be folded exactly: {error}")
         whole = not (to.has_type and to.scales.size == 1)

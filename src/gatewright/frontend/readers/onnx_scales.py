@@ -10,7 +10,7 @@ They are found by comparing all steps, so nothing is approximated.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,8 @@ def affine_steps(
     scale: Values,
     limits: tuple[int, int],
     gain: float = 1.0,
+    *,
+    ties: bool = True,
 ) -> Affine:
     """An affine function that rounds, half to even, to what a quantizer gives.
 
@@ -153,6 +155,7 @@ def affine_steps(
         scale: The quantizer's scale, for each channel or one for all.
         limits: The least and the greatest number that the quantizer's result is cut to.
         gain: How much that number grows, about, where the value over the scale does by 1.
+        ties: Whether the function may lie in the middle between two numbers, where it rounds right.
 
     Raises:
         NoAffine: if there is none with constants of at most 24 bits.
@@ -162,7 +165,7 @@ def affine_steps(
     units, offsets, lows, highs = (np.broadcast_to(each, channels) for each in fields)
     unit = 2.0**-steps.frac
     found = [
-        _channel(_Line(u * unit, o, int(low), int(high), gain), step, limits)
+        _channel(_Line(u * unit, o, int(low), int(high), gain, ties), step, limits)
         for u, o, low, high in zip(units, offsets, lows, highs, strict=True)
     ]
     scales = np.array([each.scale for each in found]) / unit
@@ -173,13 +176,17 @@ def affine_steps(
 
 @dataclass(frozen=True)
 class _Line:
-    """The values a * n + b for low <= n <= high of one channel, over the scale; and the gain."""
+    """The values a * n + b for low <= n <= high of one channel, over the scale.
+
+    Gain and ties are as for `affine_steps`.
+    """
 
     a: float
     b: float
     low: int
     high: int
     gain: float
+    ties: bool
 
 
 @dataclass(frozen=True)
@@ -191,7 +198,8 @@ class _Found:
 
 def _channel(line: _Line, step: Callable[[Values], Values], limits: tuple[int, int]) -> _Found:
     if line.a < 0:
-        found = _channel(_Line(-line.a, line.b, -line.high, -line.low, line.gain), step, limits)
+        mirrored = replace(line, a=-line.a, low=-line.high, high=-line.low)
+        found = _channel(mirrored, step, limits)
         return _Found(-found.scale, found.offset, found.near)
     if max(abs(line.low), abs(line.high)) > _LARGEST:
         raise NoAffine("the sums before it are too large")
@@ -244,7 +252,15 @@ def _fit(
         upper.append((np.array([line.high]), np.array([2 * ends[1] + 1])))
     low_n, low_k = (np.concatenate(each) for each in zip(*lower, strict=True))
     high_n, high_k = (np.concatenate(each) for each in zip(*upper, strict=True))
-    return _constants(line.a * line.gain, low_n, low_k, high_n, high_k)
+    slope = line.a * line.gain
+    try:
+        return _constants(slope, low_n, low_k, high_n, high_k)
+    except NoAffine:
+        if not line.ties:
+            raise
+        # Half to even: j - 1/2 becomes j if j is even, and less if it is odd. A limit is 2 j - 1.
+        low_even, high_odd = ((low_k + 1) // 2) % 2 == 0, ((high_k + 1) // 2) % 2 == 1
+        return _constants(slope, low_n, low_k, high_n, high_k, low_even, high_odd)
 
 
 def _first_of_step(k: Values, line: _Line, step: Callable[[Values], Values]) -> Values:
@@ -259,9 +275,18 @@ def _first_of_step(k: Values, line: _Line, step: Callable[[Values], Values]) -> 
 
 
 def _constants(
-    a: float, low_n: Values, low_k: Values, high_n: Values, high_k: Values
+    a: float,
+    low_n: Values,
+    low_k: Values,
+    high_n: Values,
+    high_k: Values,
+    low_reached: Values | bool = False,
+    high_reached: Values | bool = False,
 ) -> tuple[float, float]:
-    """The shortest constants with 2 * (a * n + b) > k at lower and < k at upper limits."""
+    """The shortest constants with 2 * (a * n + b) > k at lower and < k at upper limits.
+
+    Limits that may be reached are equal to k as well.
+    """
     start = int(np.frexp(a)[1])  # a < 2**start
     for bits in range(1, _MOST_BITS + 1):
         p = bits - start  # fractional bits of a factor of so many bits
@@ -271,8 +296,8 @@ def _constants(
         for factor in dict.fromkeys((round(whole), below, above, below - 1, above + 1)):
             # Twice the sums, in units of 2**-p; p may be negative.
             up, down = max(p, 0), max(-p, 0)
-            least = int(((low_k << up) - (2 * factor * low_n << down)).max())
-            most = int(((high_k << up) - (2 * factor * high_n << down)).min())
+            least = int(((low_k << up) - (2 * factor * low_n << down) - low_reached).max())
+            most = int(((high_k << up) - (2 * factor * high_n << down) + high_reached).min())
             offset = _shortest_between(least, most, up + 1)
             if offset is not None:
                 return float(np.ldexp(float(factor), -p)), offset
