@@ -89,7 +89,7 @@ def exact(projects: Projects) -> dict[str, Any]:
         sweep = load_sweep(HERE.parent / "models" / name)
         config = sweep.config(configuration)
         trained = obtain(sweep, config)
-        inputs = projects.samples(name, trained.x[:EXACT_SAMPLES])
+        inputs = projects.samples(name, trained.test.x[:EXACT_SAMPLES])
         model: list[str | Path] = [trained.path, "--input-precision", config.input_precision]
         results[name] = every_reuse(projects, name, model, ["--inputs", inputs])
     return results

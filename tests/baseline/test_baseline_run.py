@@ -11,6 +11,7 @@ from gatewright.baseline import measure, obtain, this_processor
 from gatewright.baseline import measurement as run
 from gatewright.errors import InputError
 from gatewright.frontend.quiet import import_keras
+from gatewright.metrics import METRICS
 from gatewright.store import Store
 
 RNG = np.random.default_rng(5)
@@ -56,6 +57,19 @@ def test_a_model_in_every_kind_of_arithmetic(perceptron):
     assert "75 calibration samples" in found[-len(threads) * 2 - 1].source
 
 
+def test_an_error_as_the_metric(perceptron):
+    """Of the outputs that Keras gives, the float model's error is rounding, that of 8 bits more."""
+    path, _ = perceptron
+    outputs = import_keras("tf_keras").models.load_model(path, compile=False).predict(X, verbose=0)
+    found = measure(
+        path, X, outputs, X, metric=METRICS["mean squared error"], batch=16, seconds=0.001
+    )
+    for baseline in found:
+        assert (baseline.metric, baseline.accuracy) == ("mean squared error", None)
+        assert 0 <= baseline.error < (1e-9 if baseline.model == "float32" else 0.1)
+    assert max(baseline.error for baseline in found) > 1e-6
+
+
 def test_what_was_measured_is_found_in_the_store(perceptron, tmp_path, monkeypatch):
     path, classes = perceptron
     monkeypatch.setattr(run, "_WORKER", "dying_worker")
@@ -67,10 +81,16 @@ def test_what_was_measured_is_found_in_the_store(perceptron, tmp_path, monkeypat
     copy = tmp_path / "copy.h5"
     copy.write_bytes(path.read_bytes())
     assert obtain(store, copy, X, classes, X) == first
-    for changed in ({"x": X + 1}, {"y": None}, {"calibration": X + 1}, {"seconds": 2.0}):
+    for changed in (
+        {"x": X + 1},
+        {"y": None},
+        {"calibration": X + 1},
+        {"seconds": 2.0},
+        {"of_metric": {"model.py": "0"}},
+    ):
         arguments = {"x": X, "y": classes, "calibration": X} | changed
         assert obtain(store, path, **arguments) != first
-    assert len(store.entries("baselines")) == 5
+    assert len(store.entries("baselines")) == 6
 
 
 def test_a_worker_that_dies_costs_one_kind_of_arithmetic(perceptron, monkeypatch):
@@ -99,7 +119,7 @@ def test_the_log_of_a_worker_that_fails_is_not_lost(perceptron, monkeypatch):
         ({"x": X[:0]}, "needs test inputs"),
         ({"calibration": X[:0]}, "needs test inputs and calibration inputs"),
         ({"calibration": X[:, :4]}, r"shape \(32,\), but calibration inputs have shape \(4,\)"),
-        ({"y": np.zeros(3, np.int64)}, r"75 test inputs, but labels of shape \(3,\)"),
+        ({"y": np.zeros(3, np.int64)}, r"75 test inputs, but targets of shape \(3,\)"),
         ({"model": Path("no_such.h5")}, "no_such.h5: no such file"),
     ],
 )

@@ -36,10 +36,30 @@ def test_classes_are_those_of_keras_whatever_the_batch(batch):
         ]
     )
     x = RNG.normal(size=(41, 6, 6, 2)).astype(np.float32)
-    converted = convert("float32", model, batch, x)
+    converted = convert("float32", model, batch, [x])
     for delegate in (True, False):
         running = Running(converted, 1, delegate=delegate)
-        assert (running.classify(x) == model.predict(x, verbose=0).argmax(axis=1)).all()
+        (found,) = running.outputs([x])
+        np.testing.assert_allclose(found, model.predict(x, verbose=0), rtol=1e-4, atol=1e-5)
+        assert (found.argmax(axis=1) == model.predict(x, verbose=0).argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+def test_several_inputs_and_outputs_keep_their_order(kind):
+    """Each input and output of another size, so that none can take another's place."""
+    keras = import_keras("tf_keras")
+    keras.utils.set_random_seed(4)
+    names = ("zulu", "alpha", "mike")
+    inputs = [keras.Input((2 + n,), name=name) for n, name in enumerate(names)]
+    hidden = keras.layers.Concatenate()(inputs)
+    outputs = [
+        keras.layers.Dense(5 - n, name=f"out_{name}")(hidden) for n, name in enumerate(names)
+    ]
+    model = keras.Model(inputs, outputs)
+    x = [RNG.normal(size=(20, 2 + n)).astype(np.float32) for n in range(3)]
+    found = Running(convert(kind, model, 8, x), 1).outputs(x)
+    for ours, theirs in zip(found, model.predict(x, verbose=0), strict=True):
+        assert np.abs(ours - theirs).max() <= (1e-5 if kind == "float32" else 0.1)
 
 
 def test_the_faster_kernels_are_taken(monkeypatch):
@@ -66,13 +86,10 @@ def test_inputs_of_an_integer_model_are_put_on_its_grid():
     model = make_dense(8, 8)
     model.set_weights([np.eye(8, dtype=np.float32), np.zeros(8, np.float32)])
     x = RNG.uniform(-3, 5, size=(64, 8)).astype(np.float32)
-    running = Running(convert("int8", model, 64, x), 1)
-    running.fill(x)
-    running.invoke()
-    scale, zero = running._output["quantization"]
-    outputs = running._interpreter.get_tensor(running._output["index"])
-    assert running._input["dtype"] is running._output["dtype"] is np.int8
-    assert np.abs((outputs.astype(float) - zero) * scale - x).max() <= 8 / 255 * 1.01
+    running = Running(convert("int8", model, 64, [x]), 1)
+    (outputs,) = running.outputs([x])
+    assert running._inputs[0]["dtype"] is running._outputs[0]["dtype"] is np.int8
+    assert np.abs(outputs - x).max() <= 8 / 255 * 1.01
 
 
 def test_small_layers_stay_in_float_and_that_is_said():
@@ -80,7 +97,7 @@ def test_small_layers_stay_in_float_and_that_is_said():
     for n_out in (31, 32):  # 992 and 1,024 weights
         try:
             kinds[n_out] = weight_tensors(
-                convert("dynamic range", make_dense(32, n_out), 1, np.zeros((1, 32), np.float32))
+                convert("dynamic range", make_dense(32, n_out), 1, [np.zeros((1, 32), "f")])
             )
         except Unconverted as error:
             kinds[n_out] = str(error)
@@ -91,27 +108,16 @@ def test_small_layers_stay_in_float_and_that_is_said():
     )
 
 
-def test_accuracy_is_that_of_the_labels_given():
-    model = make_dense(4, 3)
-    x = RNG.normal(size=(30, 4)).astype(np.float32)
-    classes = model.predict(x, verbose=0).argmax(axis=1)
-    request = {"batches": [8], "threads": [1], "seconds": 0.001}
-    found = []
-    for labels in ({"y": classes}, {"y": (classes + 1) % 3}, {}):
-        (baseline,) = tflite_worker._measure(
-            "float32", model, {"x": x, "calibration": x} | labels, request
-        )
-        found.append((baseline.get("accuracy"), baseline.get("samples")))
-    assert found == [(1.0, 30), (0.0, 30), (None, None)]
-
-
 def answer(model, x, monkeypatch, tmp_path, capsys):
-    """What the worker prints of a model and inputs."""
+    """What the worker prints of a model and inputs, an array or several by name."""
     monkeypatch.setattr(tflite_worker, "load_model", lambda path: model)
-    np.savez(tmp_path / "data.npz", x=x, calibration=x)
+    arrays = x if isinstance(x, dict) else {"": x}
+    np.savez(tmp_path / "x.npz", **{f"/{name}": array for name, array in arrays.items()})
     request = {
         "model": "made_up.h5",
-        "data": str(tmp_path / "data.npz"),
+        "x": str(tmp_path / "x.npz"),
+        "calibration": str(tmp_path / "x.npz"),
+        "folder": str(tmp_path),
         "models": ["float32"],
         "batches": [1],
         "threads": [1],
@@ -140,9 +146,15 @@ def test_inputs_of_another_shape_than_the_model_takes(monkeypatch, tmp_path, cap
     assert said == {"refused": "made_up.h5: takes inputs of shape (4,), not (5,)"}
 
 
-def test_models_of_several_inputs_are_refused(monkeypatch, tmp_path, capsys):
+def test_models_of_several_inputs(monkeypatch, tmp_path, capsys):
     keras = import_keras("tf_keras")
-    pair = keras.Input((4,)), keras.Input((4,))
-    model = keras.Model(pair, keras.layers.Add()(pair))
-    said = answer(model, np.ones((3, 4), np.float32), monkeypatch, tmp_path, capsys)
-    assert said == {"refused": "made_up.h5: a baseline needs a model of one input and one output"}
+    pair = keras.Input((4,), name="left"), keras.Input((4,), name="right")
+    model = keras.Model(pair, keras.layers.Subtract(name="gap")(pair))
+    left, right = RNG.normal(size=(2, 3, 4)).astype(np.float32)
+    given = {"right": right, "left": left}
+    said = answer(model, given, monkeypatch, tmp_path, capsys)
+    with np.load(tmp_path / said["baselines"][0]["outputs"]) as outputs:
+        np.testing.assert_allclose(outputs["gap"], left - right, rtol=1e-6)
+    said = answer(model, {"left": left}, monkeypatch, tmp_path, capsys)
+    message = "made_up.h5: arrays are given for left; the model's inputs are left, right"
+    assert said == {"refused": message}

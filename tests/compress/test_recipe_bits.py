@@ -85,7 +85,7 @@ def test_calibrated_bits_lose_no_more_than_allowed(make):
         for step in (train, found)
     )
     assert after >= before - LOSS - 1e-9
-    assert found.accuracy.validation == pytest.approx(after)
+    assert found.scores.validation == pytest.approx(after)
     assert make({"calibrate": {"max_loss": LOSS, "bits": 8}}).cached
 
 

@@ -47,7 +47,7 @@ def asked(monkeypatch):
         floor = request["floor"]
         below = [i for i, least in enumerate(floor) if i < len(curve) and curve[i] < least]
         return {
-            "accuracy": {"train": 0.9, "test": 0.5 + 0.1 * count},
+            "scores": {"train": 0.9, "test": 0.5 + 0.1 * count},
             "losses": [3.0, 2.0, 1.0],
             "curve": curve[: below[0] + 1] if below else curve,
             "stopped": bool(below),
@@ -70,12 +70,12 @@ def test_a_step_is_done_once(source, store, asked):
     first = go(source, store, ["train", "quantize"])
     assert steps_of(asked) == ["data", "train", "quantize"]
     assert not first.cached
-    assert (first.float_accuracy, first.quantized_accuracy) == (0.7, 0.8)
+    assert (first.float_score, first.quantized_score) == (0.7, 0.8)
     again = go(source, store, ["train", "quantize"])
     assert len(asked) == 3
     assert again.cached
     assert (again.key, again.path) == (first.key, first.path)
-    np.testing.assert_array_equal(again.outputs, np.eye(2))
+    np.testing.assert_array_equal(again.outputs["out"], np.eye(2))
     # A longer recipe goes on from there, another branches off where it differs.
     longer = go(source, store, ["train", "quantize", "finetune"])
     assert [step.cached for step in longer.steps] == [True, True, False]
@@ -208,7 +208,10 @@ def test_a_training_below_the_floor_is_stopped_and_remembered(source, store, ask
     recipe = ["train", "quantize"]
     floor = [0.4, 0.6, 0.6, 0.5, 0.8]  # CURVE twice, and below in the second epoch of `quantize`
     for _ in range(2):
-        with pytest.raises(Stopped, match=r"0\.7000 is below 0\.8000 in epoch 5") as caught:
+        with pytest.raises(
+            Stopped,
+            match=r"top-1 accuracy 0\.7 on the validation data is worse than 0\.8 in epoch 5",
+        ) as caught:
             go(source, store, recipe, SPLIT, floor=floor)
         assert caught.value.curve == (0.5, 0.7, 0.6, 0.5, 0.7)
         assert steps_of(asked) == ["data", "train", "quantize"]
@@ -228,7 +231,9 @@ def test_a_training_that_is_found_is_stopped_as_if_it_were_made(source, store, a
 
 
 def test_a_floor_needs_validation_data(source, store, asked):
-    with pytest.raises(InputError, match=r"floor .* needs training\.validation"):
+    with pytest.raises(
+        InputError, match=r"limits of the validation metric need training\.validation"
+    ):
         go(source, store, ["train"], floor=[0.5])
     assert not asked
 

@@ -48,7 +48,7 @@ def test_cells_are_keras_accuracies(classifier):
     model, x, y = classifier
     choices = (3, 10, bits("ternary", 5))
     table = sensitivity(model, x, y, choices)
-    assert table.accuracy == 1
+    assert table.score == 1
     assert [cell.layer for cell in table.cells] == ["first"] * 3 + ["second"] * 3 + ["third"] * 3
     assert [cell.bits for cell in table.cells[:3]] == [bits(10), bits("ternary", 5), bits(3)]
     for cell in table.cells:
@@ -56,9 +56,9 @@ def test_cells_are_keras_accuracies(classifier):
         kernels = [hasattr(layer, "kernel_quantizer") for layer in quantized.layers]
         assert sum(kernels) == 1 and hasattr(quantized.get_layer(cell.layer), "kernel_quantizer")
         predicted = quantized.predict(x, verbose=0).argmax(axis=1)
-        assert cell.accuracy == pytest.approx(np.mean(predicted == y))
+        assert cell.score == pytest.approx(np.mean(predicted == y))
     ten, _, three = table.cells[:3]
-    assert ten.accuracy > three.accuracy
+    assert ten.score > three.score
 
 
 def test_cells_cost_what_the_hardware_does(keras):
@@ -92,7 +92,7 @@ def test_a_layer_of_many_multiplications_is_narrowed_before_one_of_many_weights(
     table = sensitivity(model, x, np.zeros(60, int), (6, 4))
     # Every step costs the same, and one can be paid for.
     same = [
-        replace(cell, accuracy=1 - 0.01 * (cell.bits == bits(4)), ebops=cell.ebops)
+        replace(cell, score=1 - 0.01 * (cell.bits == bits(4)), ebops=cell.ebops)
         for cell in table.cells
     ]
     found = assign(Sensitivity(1.0, tuple(same)), 0.01)
@@ -129,7 +129,7 @@ def test_ranges_are_measured_on_samples_of_their_own(classifier):
     for cell in table.cells:
         quantized = calibrated(model, {cell.layer: cell.bits}, x[100:])
         predicted = quantized.predict(x[:100], verbose=0).argmax(axis=1)
-        assert cell.accuracy == pytest.approx(np.mean(predicted == y[:100]))
+        assert cell.score == pytest.approx(np.mean(predicted == y[:100]))
     found = find_bits(model, x[:100], y[:100], 0.05, ranges=x[100:])
     predicted = calibrate(model, found, x[100:]).predict(x[:100], verbose=0).argmax(axis=1)
     assert np.mean(predicted == y[:100]) >= 0.95
@@ -241,9 +241,9 @@ def test_luck_is_not_built_on():
 @pytest.mark.parametrize(
     ("y", "said"),
     [
-        (np.zeros(399, int), r"integers \[400\]"),
-        (np.zeros((400, 4), int), r"int64 \[400, 4\]; they must be integers"),
-        (np.zeros(400), "float64"),
+        (np.zeros(399, int), r"targets \[399\] are neither labels \[400\] nor scores like"),
+        (np.zeros((400, 3), int), r"targets \[400, 3\] are neither labels"),
+        (np.full(400, 0.5), "must be whole numbers"),
         (np.full(400, 4), "from 4 to 4, but there are 4 classes"),
     ],
 )

@@ -70,7 +70,7 @@ def test_floor_leaves_room_for_the_largest_gain_seen():
     curves = [(0.5, 0.7, 0.8), (0.6, 0.85, 0.9), (0.2, 0.7, 0.85)]
     trials = [done(n, e, e, 0.9, curves[n % 3]) for n, e in enumerate(EBOPS)]
     found = limits(search(constraints=["accuracy>=0.8"]), trials, POINT)
-    assert found.accuracy == 0.8
+    assert (found.score, found.worst) == ("accuracy_validation", 0.8)
     assert found.gains == pytest.approx((0.65, 0.15, 0.0))
     # 0.8 - 1.25 * gain - 0.01
     assert floor(found, None) == pytest.approx((0.0, 0.6025, 0.79))
@@ -86,6 +86,56 @@ def test_floor_of_a_trial_that_a_cheaper_one_betters():
     assert floor(found, 2000) == pytest.approx((0.7 - 0.25 - 0.01, 0.69))
     assert floor(found, 1050) == ()  # not surely more expensive than any
     assert floor(found, None) == ()
+
+
+def with_errors(trials):
+    """The same trials with an error in place of the accuracy."""
+    return [
+        Trial(
+            trial.number,
+            trial.point,
+            trial.outcome.model_copy(
+                update={
+                    "figures": {
+                        name.replace("accuracy", "error"): value
+                        for name, value in trial.outcome.figures.items()
+                    }
+                }
+            ),
+        )
+        for trial in trials
+    ]
+
+
+def test_limits_of_errors_leave_room_for_the_largest_fall_seen():
+    curves = [(0.5, 0.2, 0.1), (0.6, 0.1, 0.09), (0.2, 0.16, 0.08)]
+    trials = with_errors([done(n, e, e, 0.1, curves[n % 3]) for n, e in enumerate(EBOPS)])
+    found = limits(search(objectives=["error", "lut"], constraints=["error<=0.1"]), trials, POINT)
+    assert (found.score, found.worst) == ("error_validation", 0.1)
+    assert found.gains == pytest.approx((0.85, 0.5, 0.0))
+    # 0.1 / (1 - 1.25 * gain - 0.01); in the first epoch an error may fall to nothing
+    assert floor(found, None) == pytest.approx((1e300, 0.1 / 0.365, 0.1 / 0.99))
+
+
+def test_limits_of_a_trial_whose_error_a_cheaper_one_betters():
+    found = Limits(
+        score="error_validation",
+        gains=(0.2, 0.0),
+        rivals=((0.03, 1000.0), (0.01, 5000.0)),
+        proxies=("error_validation", "ebops"),
+    )
+    assert floor(found, 10000) == pytest.approx((0.01 / 0.74, 0.01 / 0.99))
+    assert floor(found, 2000) == pytest.approx((0.03 / 0.74, 0.03 / 0.99))
+    assert floor(found, 1050) == ()
+    assert dominated(found, {"error_validation": 0.02, "ebops": 6000.0})
+    assert not dominated(found, {"error_validation": 0.02, "ebops": 5000.0})
+    assert not dominated(found, {"error_validation": 0.005, "ebops": 1e6})
+
+
+def test_an_error_is_estimated_by_the_end_of_its_curve():
+    asked = search(objectives=["error", "lut"])
+    stopped = Trial(9, POINT, Outcome(state="stopped", reason="training curve", curve=(0.5, 0.3)))
+    assert estimate(asked, with_errors(told()), stopped)["error_validation"] == 0.3
 
 
 def test_curves_of_several_lengths_say_nothing():

@@ -195,9 +195,9 @@ def test_what_only_a_sweep_knows_survives_new_steps_of_the_flow(shared):
     )
     known = {
         "labels": Labels("digits", "w6", "six bits", "Digits", "digits/model.py"),
-        "accuracy": schema.Accuracy(samples=9, float_model=0.9, validation=0.8),
+        "score": schema.Accuracy(samples=9, float_model=0.9, validation=0.8),
         "training": Training((step,), 1, (other,)),
-        "accuracy_origins": dict.fromkeys(groups, keras),
+        "score_origins": dict.fromkeys(groups, keras),
     }
     write_report(summarize(shared, **known), shared)
     sized(shared)

@@ -33,7 +33,7 @@ class Design:
 READERS = {
     "arrays": lambda path: read_arrays(path, "x"),
     "inputs": lambda path: read_inputs(path, Design()),
-    "data": lambda path: _read_data(path, ["x"]),
+    "data": lambda path: _read_data(path, ["x"], ["y"]),
 }
 BAD = {
     "nan": np.array([[0, 1, 2], [0, np.nan, 2]]),
@@ -155,7 +155,7 @@ def test_sizes_beyond_all_types(tmp_path, size):
 def test_a_damaged_model_folder_names_the_data():
     from types import ModuleType
 
-    from gatewright.compress.dataset import load_arrays
+    from gatewright.compress.dataset import load_data
 
     module = ModuleType("model")
     module.__file__ = "folder/model.py"
@@ -164,7 +164,7 @@ def test_a_damaged_model_folder_names_the_data():
     with pytest.raises(
         InputError, match=r"folder/model\.py: 'x_train' holds nan at index \[1, 0\]"
     ):
-        load_arrays(module, {}, "fixed<6,2>", 0.0)
+        load_data(module, {}, "fixed<6,2>", 0.0)
 
 
 def test_arrays_by_name(tmp_path):

@@ -447,6 +447,37 @@ def make_report(*args: Any, **options: Any) -> Report:
     return Report.model_validate(make_fields(*args, **options))
 
 
+def with_error(fields: dict[str, Any], error: float, float_model: float = 0.0125) -> dict[str, Any]:
+    """Add the error of a model to the fields of a report."""
+    groups = fields["provenance"]["groups"]
+    scores = {"float_model": float_model, "quantized": error, "rtl": error, "validation": error}
+    fields["error"] = {"metric": "mean squared error", "samples": 360, **scores}
+    groups |= dict.fromkeys((f"error.{name}" for name in scores), groups["compute"])
+    return fields
+
+
+def make_error_sweep() -> SweepReport:
+    """The reports of a model whose metric is an error: a recipe, other seeds, a baseline."""
+    reports = []
+    for config, bits, error in (("w8", 8, 0.01251), ("w6", 6, 0.0131), ("w4", 4, 0.123456)):
+        fields = with_error(make_recipe_fields(config, bits=(bits, bits, bits)), error)
+        del fields["accuracy"]
+        fields["provenance"]["groups"] = {
+            name: origin
+            for name, origin in fields["provenance"]["groups"].items()
+            if not name.startswith("accuracy.")
+        }
+        of_steps = {"metric": "mean squared error", "better": "less", "test": 1.25}
+        fields["steps"] = [step | of_steps for step in fields["steps"]]
+        again = {"error": fields["error"] | {"quantized": 1.5 * error}}
+        check = {"vectors": 360, "mismatches": 0}
+        fields |= {"training_seed": 1, "repetitions": [{"seed": 2, "verification": check, **again}]}
+        reports.append(fields)
+    baseline = make_baseline() | {"metric": "mean squared error", "error": 0.0125}
+    del baseline["accuracy"]
+    return SweepReport.model_validate({"reports": reports, "baselines": [baseline]})
+
+
 def make_sweep(**options: Any) -> SweepReport:
     return SweepReport(
         reports=(

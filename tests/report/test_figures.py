@@ -13,6 +13,7 @@ from made_up import (
     make_imported,
     make_recipe_fields,
     make_sweep,
+    with_error,
 )
 
 from gatewright.cli import main
@@ -44,7 +45,7 @@ def everything():
     fields["vendor"] = make_imported()
     fields["provenance"]["groups"]["vendor.vivado-routed"] = {"method": "vendor", "tool": "Vivado"}
     fields["provenance"]["groups"]["fidelity"] = {"method": "simulated", "tool": "tf-keras 2.21"}
-    return Report.model_validate(fields)
+    return Report.model_validate(with_error(fields, 0.013))
 
 
 @pytest.mark.parametrize("name", FIGURES)

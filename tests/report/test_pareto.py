@@ -57,7 +57,7 @@ def test_the_trade_falls_back_to_quantized_accuracy_and_to_cell_area():
     fields["accuracy"]["rtl"] = None
     fields["resources"]["xcup"] = {"area_um2": 1234.5}
     (trade,) = tradeoffs(SweepReport(reports=(Report.model_validate(fields),)))
-    assert (trade.accuracy.name, trade.area.name) == ("accuracy_quantized", "xcup.area")
+    assert (trade.score.name, trade.area.name) == ("accuracy_quantized", "xcup.area")
     assert not tradeoffs(SweepReport(reports=(make_report(targets=()),)))
 
 

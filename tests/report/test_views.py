@@ -281,7 +281,7 @@ def test_every_view_tells_of_steps_pruning_software_and_the_search():
             assert words in plain
         assert "50: 28 completed, 21 stopped early, 1 failed" in plain
         assert "weighs accuracy and LUT, the objectives of the search" in plain
-        assert "accuracy after each step" in plain
+        assert "metric after each step" in plain
         assert "Invented Processor 9000" in plain
     assert "time (s)" in terminal(sweep)
     assert "time (s)" not in to_markdown(sweep)  # equal figures, equal bytes

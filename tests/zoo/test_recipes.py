@@ -135,11 +135,11 @@ def test_a_recipe_from_start_to_end(line):
                             "finetune": 2}.items()
         for epoch in range(1, count + 1)
     ]  # fmt: skip
-    assert made.quantized_accuracy == np.mean(made.outputs.argmax(axis=1) == made.y) >= 0.9
+    assert made.quantized_score == np.mean(made.outputs["out"].argmax(axis=1) == made.test.y) >= 0.9
     assert train.losses[-1] < train.losses[0]
     assert all(step.devices for step in made.steps)
-    raw = made.x * 2.0**5
-    assert made.x.shape == (16, 1) and (raw == np.rint(raw)).all()
+    raw = made.test.x * 2.0**5
+    assert made.test.x.shape == (16, 1) and (raw == np.rint(raw)).all()
     # Half of the neurons are gone, and stay gone.
     assert [step.cost.weights for step in made.steps] == [24, 12, 12, 12, 12]
     assert quantize.cost.ebops < prune.cost.ebops < train.cost.ebops
@@ -148,7 +148,7 @@ def test_a_recipe_from_start_to_end(line):
 
     turned = obtain(sweep, sweep.config("turned"), store=store)
     assert turned.steps[0].notes[0] == "weights taken over: hidden, out"
-    assert turned.quantized_accuracy >= 0.8
+    assert turned.quantized_score >= 0.8
     assert obtain(sweep, sweep.config("whole"), store=store).cached
 
 
@@ -168,7 +168,7 @@ def test_what_was_made_before_does_not_matter(line):
     assert [step.cached for step in again.steps] == [True, False]
     for ours, theirs in zip(made.steps, again.steps, strict=True):
         assert ours.path.read_bytes() == theirs.path.read_bytes()
-    np.testing.assert_array_equal(made.outputs, again.outputs)
+    np.testing.assert_array_equal(made.outputs["out"], again.outputs["out"])
 
 
 @pytest.mark.full
@@ -176,7 +176,7 @@ def test_other_steps(line):
     sweep, store = line
     made = obtain(sweep, sweep.config("calibrated"), store=store)
     assert made.steps[1].devices == ()
-    assert made.quantized_accuracy >= made.float_accuracy - 0.1
+    assert made.quantized_score >= made.float_score - 0.1
     with pytest.raises(InputError, match="step 'finetune': freeze: there is no layer 'nose'"):
         obtain(sweep, sweep.config("wrong"), store=store)
 
@@ -199,8 +199,8 @@ def test_transfer_from_some_digits_to_the_others(tmp_path):
     ]
     config = sweep.make_config(common | {"name": "high", "data": high, "recipe": recipe}, "high")
     made = obtain(sweep, config, store=store)
-    before, _, after = (step.accuracy.test for step in made.steps)
-    assert origin.quantized_accuracy >= 0.9
+    before, _, after = (step.scores.test for step in made.steps)
+    assert origin.quantized_score >= 0.9
     assert before < 0.5
     assert after >= 0.8
     for name, same in ("hidden1", True), ("hidden2", False):
@@ -217,5 +217,5 @@ def test_published_accuracies_are_reached(name, config, tmp_path):
     made = obtain(sweep, sweep.config(config), store=Store(tmp_path / "store"))
     reports = json.loads((ROOT / "reports" / name / "report.json").read_text())["reports"]
     (known,) = (report for report in reports if report["config"]["name"] == config)
-    assert made.float_accuracy == known["accuracy"]["float_model"]
-    assert made.quantized_accuracy == known["accuracy"]["quantized"]
+    assert made.float_score == known["accuracy"]["float_model"]
+    assert made.quantized_score == known["accuracy"]["quantized"]

@@ -8,16 +8,19 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gatewright import metrics
 from gatewright.baseline import tflite_worker
 from gatewright.errors import InputError
 from gatewright.frontend import load
 from gatewright.frontend.network import Network
+from gatewright.metrics import ACCURACY, Metric, Tensors
 from gatewright.report.schema import Baseline
 from gatewright.system import processes, stopwatch
 from gatewright.system.files import hash_file
@@ -44,10 +47,11 @@ _LIBRARIES = ("tensorflow", "tf-keras", "numpy")
 
 def measure(
     model: Path,
-    x: NDArray[np.float32],
-    y: NDArray[np.integer[Any]] | None,
-    calibration: NDArray[np.float32],
+    x: Tensors,
+    y: Tensors | None,
+    calibration: Tensors,
     *,
+    metric: Metric = ACCURACY,
     batch: int = BATCH,
     seconds: float = SECONDS,
 ) -> tuple[Baseline, ...]:
@@ -63,10 +67,11 @@ def measure(
     integers. The float network in TensorFlow Lite's own 8 bits stands in for it.
 
     Args:
-        model: a float tf-keras model in an `.h5` file, of one input and one output.
-        x: test inputs [n, *shape].
-        y: their labels [n], for accuracy; None if there are none.
-        calibration: inputs [m, *shape] that the ranges of int8 are taken from.
+        model: a float tf-keras model in an `.h5` file.
+        x: test inputs [n, *shape]; by name if the model has several inputs.
+        y: their targets [n, ...], by name if it has several outputs; None if there are none.
+        calibration: inputs [m, *shape] that the ranges of int8 are taken from, likewise.
+        metric: what is measured of the outputs.
         batch: samples that are handed over at once, besides one.
         seconds: time to measure each for.
 
@@ -74,19 +79,18 @@ def measure(
         Per kind of arithmetic, batch and number of threads a baseline; one per kind with a problem.
 
     Raises:
-        InputError: if the file is no such model or the arrays don't fit it, or if TensorFlow is
-            missing.
+        InputError: if the file is no such model, the arrays don't fit it or the metric, or
+            TensorFlow is missing.
     """
     _check(model, x, y, calibration)
     processor = this_processor()
     threads = sorted({1, processor.cores})
     with tempfile.TemporaryDirectory(prefix="gatewright-") as folder:
-        data = Path(folder) / "data.npz"
-        arrays = {"x": x, "calibration": calibration} | ({} if y is None else {"y": y})
-        np.savez(data, allow_pickle=False, **arrays)
         request = {
             "model": str(model),
-            "data": str(data),
+            "folder": folder,
+            "x": _saved(Path(folder) / "x.npz", x),
+            "calibration": _saved(Path(folder) / "calibration.npz", calibration),
             "batches": sorted({1, batch}),
             "threads": threads,
             "seconds": seconds,
@@ -98,6 +102,14 @@ def measure(
             if unfinished := [kind for kind in waiting if kind not in found]:
                 # It died over this one; the others may still be measured.
                 found[unfinished[0]] = [{"problem": end}]
+        for fields in (each for kind in MODELS for each in found[kind]):
+            outputs = fields.pop("outputs", None)
+            if y is not None and outputs is not None:
+                fields |= {
+                    metric.kind: metric.of(y, _loaded(Path(folder) / outputs)),
+                    "metric": metric.name,
+                    "samples": _count(x),
+                }
     version = metadata.version("tensorflow")
     return tuple(
         Baseline(runtime=RUNTIME, version=version, model=kind, cpu=processor.name, **fields)
@@ -109,14 +121,27 @@ def measure(
 def obtain(
     store: Store,
     model: Path,
-    x: NDArray[np.float32],
-    y: NDArray[np.integer[Any]] | None,
-    calibration: NDArray[np.float32],
+    x: Tensors,
+    y: Tensors | None,
+    calibration: Tensors,
     *,
+    metric: Metric = ACCURACY,
+    of_metric: Mapping[str, Any] | None = None,
     batch: int = BATCH,
     seconds: float = SECONDS,
 ) -> tuple[Baseline, ...]:
     """As `measure`, or what a store has of the same model and data on the same processor.
+
+    Args:
+        store: The store.
+        model: As for `measure`, like all that follow but one.
+        x: Test inputs.
+        y: Their targets.
+        calibration: Inputs for ranges.
+        metric: What is measured of the outputs.
+        of_metric: What else the metric depends on, for example the code of its function.
+        batch: Samples at once.
+        seconds: Time for each.
 
     Raises:
         InputError: as `measure`.
@@ -126,23 +151,28 @@ def obtain(
     content = {
         "model": hash_file(model),
         "data": [_hash(x), None if y is None else _hash(y), _hash(calibration)],
+        "metric": {"name": metric.name, "output": metric.output, "named": metric.named},
+        "of_metric": dict(of_metric or {}),
         "batch": batch,
         "seconds": seconds,
         "cpu": processor.name,
         "cores": processor.cores,
         "versions": {name: _version(name) for name in _LIBRARIES},
-        "code": [_code(name) for name in (__file__, tflite_worker.__file__, stopwatch.__file__)],
+        "code": [
+            _code(name)
+            for name in (__file__, tflite_worker.__file__, stopwatch.__file__, metrics.__file__)
+        ],
     }
 
     def make(_: Path) -> dict[str, Any]:
-        found = measure(model, x, y, calibration, batch=batch, seconds=seconds)
+        found = measure(model, x, y, calibration, metric=metric, batch=batch, seconds=seconds)
         return {"baselines": [one.model_dump(mode="json", exclude_none=True) for one in found]}
 
     entry = store.obtain("baselines", content, make)
     return tuple(Baseline.model_validate(fields) for fields in entry.record["baselines"])
 
 
-def _check(model: Path, x: NDArray[Any], y: NDArray[Any] | None, calibration: NDArray[Any]) -> None:
+def _check(model: Path, x: Tensors, y: Tensors | None, calibration: Tensors) -> None:
     """Refuse what can be seen to be wrong without TensorFlow."""
     _version("tensorflow")
     source = load(model)
@@ -150,15 +180,48 @@ def _check(model: Path, x: NDArray[Any], y: NDArray[Any] | None, calibration: ND
         raise InputError(
             f"{model}: has QKeras layers, which compute in floating point; give the float model"
         )
-    if not len(x) or not len(calibration):
+    given, ranged = _by_name(x), _by_name(calibration)
+    if not _count(x) or not _count(calibration):
         raise InputError(f"{model}: a baseline needs test inputs and calibration inputs")
-    if x.shape[1:] != calibration.shape[1:]:
+    if given.keys() != ranged.keys():
         raise InputError(
-            f"{model}: test inputs have shape {x.shape[1:]}, but calibration inputs have shape "
-            f"{calibration.shape[1:]}"
+            f"{model}: test inputs are {', '.join(given)}, but calibration inputs are "
+            f"{', '.join(ranged)}"
         )
-    if y is not None and y.shape != x.shape[:1]:
-        raise InputError(f"{model}: {len(x)} test inputs, but labels of shape {y.shape}")
+    for name, array in given.items():
+        if array.shape[1:] != ranged[name].shape[1:]:
+            raise InputError(
+                f"{model}: test inputs have shape {array.shape[1:]}, but calibration inputs have "
+                f"shape {ranged[name].shape[1:]}"
+            )
+    for array in _by_name(y).values() if y is not None else ():
+        if len(array) != _count(x):
+            raise InputError(
+                f"{model}: {_count(x)} test inputs, but targets of shape {array.shape}"
+            )
+
+
+def _by_name(tensors: Tensors) -> Mapping[str, NDArray[Any]]:
+    """Arrays by name; "" for a single one."""
+    return tensors if isinstance(tensors, Mapping) else {"": tensors}
+
+
+def _count(tensors: Tensors) -> int:
+    return len(next(iter(_by_name(tensors).values())))
+
+
+def _saved(file: Path, tensors: Tensors) -> str:
+    """The name of a file with arrays by name, see `tflite_worker`."""
+    arrays = {f"/{name}": array for name, array in _by_name(tensors).items()}
+    np.savez(file, allow_pickle=False, **arrays)
+    return str(file)
+
+
+def _loaded(file: Path) -> Tensors:
+    """Outputs that a worker has saved."""
+    with np.load(file, allow_pickle=False) as held:
+        arrays = dict(held)
+    return arrays if len(arrays) > 1 else next(iter(arrays.values()))
 
 
 def _work(request: dict[str, Any]) -> tuple[dict[str, list[dict[str, Any]]], str]:
@@ -201,9 +264,12 @@ def _version(library: str) -> str:
     return found
 
 
-def _hash(array: NDArray[Any]) -> str:
-    told = f"{array.dtype.str} {array.shape} ".encode()
-    return hashlib.sha256(told + np.ascontiguousarray(array).tobytes()).hexdigest()
+def _hash(tensors: Tensors) -> str:
+    found = hashlib.sha256()
+    for name, array in sorted(_by_name(tensors).items()):
+        found.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def _code(name: str) -> str:

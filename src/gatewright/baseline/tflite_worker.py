@@ -1,9 +1,11 @@
 """Runs a float model under TensorFlow Lite: `python -m gatewright.baseline.tflite_worker`.
 
-The request comes as JSON on standard input: `model` (.h5 file), `data` (.npz file of `x`,
-`calibration` and, where there are labels, `y`), `models` (kinds of arithmetic), `batches`,
-`threads`, `seconds`. For each kind a line `{"measured": kind, "baselines": [...]}` is printed, with
-fields of `report.schema.Baseline`; or `{"refused": text}` if the request is wrong.
+The request comes as JSON on standard input: `model` (.h5 file), `x` and `calibration` (.npz files
+of test inputs and of inputs for ranges, each array as "/" and the name of the model's input, or as
+"/" if it has one), `folder` (for outputs), `models` (kinds of arithmetic), `batches`, `threads`,
+`seconds`. For each kind a line `{"measured": kind, "baselines": [...]}` is printed, with fields of
+`report.schema.Baseline` and `outputs`, the name of an .npz file of the outputs by name; or
+`{"refused": text}` if the request is wrong.
 """
 
 from __future__ import annotations
@@ -18,10 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gatewright.compress.dataset import in_order
 from gatewright.compress.model_files import load_model
 from gatewright.errors import InputError
 from gatewright.frontend.messages import first_line
 from gatewright.system.stopwatch import time_calls
+
+Arrays = list[NDArray[Any]]
+"""An array [n, *shape] for each input or output of a model, in its order."""
 
 DELEGATE = "default delegate"
 KERNELS = (DELEGATE, "built-in kernels")
@@ -51,39 +57,33 @@ def main() -> None:
     request = json.load(sys.stdin)
     try:
         model = load_model(Path(request["model"]))
-        with np.load(request["data"], allow_pickle=False) as held:
-            data = {name: held[name] for name in held.files}
-        _check(request["model"], model, data["x"])
+        x = _inputs(request["model"], model, request["x"])
+        calibration = _inputs(request["model"], model, request["calibration"])
     except InputError as error:
         _say({"refused": str(error)})
         return
     for kind in request["models"]:
         try:
-            baselines = list(_measure(kind, model, data, request))
+            baselines = list(_measure(kind, model, x, calibration, request))
         except Exception as error:
             baselines = [{"problem": _reason(error)}]
         _say({"measured": kind, "baselines": baselines})
 
 
 def _measure(
-    kind: str, model: Any, data: dict[str, NDArray[Any]], request: dict[str, Any]
+    kind: str, model: Any, x: Arrays, calibration: Arrays, request: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     for batch in request["batches"]:
-        converted = convert(kind, model, batch, data["calibration"])
-        source = SOURCES[kind].format(samples=len(data["calibration"]))
+        converted = convert(kind, model, batch, calibration)
+        source = SOURCES[kind].format(samples=len(calibration[0]))
         if kind == "dynamic range":
             source += _left_in_float(converted)
         for threads in request["threads"]:
-            kernels, running = _faster(converted, threads, _first(data["x"], batch), request)
-            correct: dict[str, Any] = {}
-            if "y" in data:
-                share = float(np.mean(running.classify(data["x"]) == data["y"]))
-                correct = {
-                    "accuracy": share,
-                    "samples": len(data["y"]),
-                    "metric": "top-1 accuracy",
-                }
-            running.fill(_first(data["x"], batch))
+            kernels, running = _faster(converted, threads, _first(x, batch), request)
+            outputs = f"outputs {kind} {batch} {threads}.npz"
+            found = dict(zip(model.output_names, running.outputs(x), strict=True))
+            np.savez(Path(request["folder"]) / outputs, allow_pickle=False, **found)
+            running.fill(_first(x, batch))
             low, median, high, count = time_calls(running.invoke, request["seconds"])
             yield {
                 "source": source,
@@ -95,12 +95,12 @@ def _measure(
                 "latency_high_us": high,
                 "repetitions": count,
                 "method": METHOD,
-                **correct,
+                "outputs": outputs,
             }
 
 
 def _faster(
-    converted: bytes, threads: int, x: NDArray[Any], request: dict[str, Any]
+    converted: bytes, threads: int, x: Arrays, request: dict[str, Any]
 ) -> tuple[str, Running]:
     """Whichever of the runtime's two sets of kernels takes less time for a batch, and its name.
 
@@ -117,8 +117,14 @@ def _faster(
     return kernels, running
 
 
-def convert(kind: str, model: Any, batch: int, calibration: NDArray[np.float32]) -> bytes:
+def convert(kind: str, model: Any, batch: int, calibration: Arrays) -> bytes:
     """A tf-keras model as a TensorFlow Lite file for one batch size.
+
+    Args:
+        kind: The kind of arithmetic.
+        model: The model.
+        batch: Samples at once.
+        calibration: An array [m, *shape] for each input, for ranges.
 
     Raises:
         Unconverted: if no weight came out in 8 bits, although that was asked for.
@@ -126,17 +132,29 @@ def convert(kind: str, model: Any, batch: int, calibration: NDArray[np.float32])
     """
     import tensorflow as tf
 
-    shape = (batch, *model.inputs[0].shape[1:])
-    function = tf.function(lambda tensor: model(tensor, training=False))
-    concrete = function.get_concrete_function(tf.TensorSpec(shape, tf.float32))
+    names = [f"x{number}" for number in range(len(model.inputs))]
+
+    def function(**tensors: Any) -> Any:
+        outputs = tf.nest.flatten(model([tensors[name] for name in names], training=False))
+        return {f"y{number}": output for number, output in enumerate(outputs)}
+
+    specs = {
+        name: tf.TensorSpec((batch, *tensor.shape[1:]), tf.float32, name=name)
+        for name, tensor in zip(names, model.inputs, strict=True)
+    }
+    concrete = tf.function(function).get_concrete_function(**specs)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
     if kind != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if kind == "int8":
-        whole = _first(calibration, -(-len(calibration) // batch) * batch)
+        count = len(calibration[0])
+        whole = _first(calibration, -(-count // batch) * batch)
         converter.representative_dataset = lambda: (
-            [whole[start : start + batch].astype(np.float32)]
-            for start in range(0, len(whole), batch)
+            {
+                name: array[start : start + batch].astype(np.float32)
+                for name, array in zip(names, whole, strict=True)
+            }
+            for start in range(0, count, batch)
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
@@ -180,45 +198,74 @@ class Running:
             else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )
         self._interpreter.allocate_tensors()
-        (self._input,) = self._interpreter.get_input_details()
-        (self._output,) = self._interpreter.get_output_details()
+        runner = self._interpreter.get_signature_runner()
+        self._inputs = _by_number(runner.get_input_details())
+        self._outputs = _by_number(runner.get_output_details())
         self.invoke: Callable[[], None] = self._interpreter.invoke
-        self.batch = int(self._input["shape"][0])
+        self.batch = int(self._inputs[0]["shape"][0])
 
-    def fill(self, x: NDArray[Any]) -> None:
-        """Put a batch of real numbers in place, in the type of the model's input."""
-        if self._input["dtype"] is np.float32:
-            held = x.astype(np.float32)
-        else:
-            scale, zero = self._input["quantization"]
-            limits = np.iinfo(self._input["dtype"])
-            steps = np.round(x / scale) + zero
-            held = np.clip(steps, limits.min, limits.max).astype(self._input["dtype"])
-        self._interpreter.set_tensor(self._input["index"], held)
+    def fill(self, x: Arrays) -> None:
+        """Put a batch of real numbers in place, in the types of the model's inputs."""
+        for place, array in zip(self._inputs, x, strict=True):
+            if place["dtype"] is np.float32:
+                held = array.astype(np.float32)
+            else:
+                scale, zero = place["quantization"]
+                limits = np.iinfo(place["dtype"])
+                steps = np.round(array / scale) + zero
+                held = np.clip(steps, limits.min, limits.max).astype(place["dtype"])
+            self._interpreter.set_tensor(place["index"], held)
 
-    def classify(self, x: NDArray[Any]) -> NDArray[np.intp]:
-        """The index of the largest output for each of x [n, *shape]."""
-        found = []
-        for start in range(0, len(x), self.batch):
-            part = x[start : start + self.batch]
+    def outputs(self, x: Arrays) -> Arrays:
+        """The outputs for each of x [n, *shape], as real numbers [n, ...]."""
+        found: list[Arrays] = []
+        count = len(x[0])
+        for start in range(0, count, self.batch):
+            part = [array[start : start + self.batch] for array in x]
             self.fill(_first(part, self.batch))
             self.invoke()
-            outputs = self._interpreter.get_tensor(self._output["index"])
-            found.append(outputs[: len(part)].reshape(len(part), -1).argmax(axis=1))
-        return np.concatenate(found)
+            kept = len(part[0])
+            found.append([self._real(place)[:kept] for place in self._outputs])
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+    def _real(self, place: dict[str, Any]) -> NDArray[np.float32]:
+        """An output as real numbers."""
+        words: NDArray[Any] = self._interpreter.get_tensor(place["index"])
+        if place["dtype"] is np.float32:
+            return words
+        scale, zero = place["quantization"]
+        real: NDArray[np.float32] = ((words.astype(np.float32) - zero) * scale).astype(np.float32)
+        return real
 
 
-def _check(origin: str, model: Any, x: NDArray[Any]) -> None:
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise InputError(f"{origin}: a baseline needs a model of one input and one output")
-    shape = tuple(model.inputs[0].shape[1:])
-    if x.shape[1:] != shape:
-        raise InputError(f"{origin}: takes inputs of shape {shape}, not {x.shape[1:]}")
+def _by_number(details: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Details of tensors in the order of the model; `convert` gives them names by number."""
+    return [details[name] for name in sorted(details, key=lambda name: int(name[1:]))]
 
 
-def _first(x: NDArray[Any], count: int) -> NDArray[Any]:
+def _inputs(origin: str, model: Any, file: str) -> Arrays:
+    """The arrays for each input of a model.
+
+    Raises:
+        InputError: if they don't fit it.
+    """
+    with np.load(file, allow_pickle=False) as held:
+        given = {name[1:]: array for name, array in held.items()}
+    try:
+        arrays = in_order(given.get("", given), model.input_names, "input")
+    except InputError as error:
+        raise InputError(f"{origin}: {error}") from None
+    for array, tensor in zip(arrays, model.inputs, strict=True):
+        if array.shape[1:] != tuple(tensor.shape[1:]):
+            raise InputError(
+                f"{origin}: takes inputs of shape {tuple(tensor.shape[1:])}, not {array.shape[1:]}"
+            )
+    return arrays
+
+
+def _first(x: Arrays, count: int) -> Arrays:
     """The first samples, from the start again if there are too few."""
-    return np.resize(x, (count, *x.shape[1:]))
+    return [np.resize(array, (count, *array.shape[1:])) for array in x]
 
 
 def _left_in_float(converted: bytes) -> str:

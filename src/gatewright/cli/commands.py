@@ -414,18 +414,26 @@ def quantize(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help="Calibration data, .npz with samples x and, optionally, labels y."),
+        typer.Option(help="Calibration data, .npz with samples x and, optionally, targets y."),
     ] = None,
     relu_integer: Annotated[
         int, typer.Option(min=0, max=15, help="Integer bits of relus if there is no --data.")
     ] = 2,
     sensitivity: Annotated[
-        bool, typer.Option("--sensitivity", help="Show the accuracy that each layer's bits cost.")
+        bool, typer.Option("--sensitivity", help="Show what each layer's bits cost.")
     ] = False,
     max_loss: Annotated[
         float | None,
         typer.Option(
-            help="Find bits that lose at most this much accuracy, 0 to 1; starts from --bits or 8."
+            help="Find bits that lose at most this much accuracy, 0 to 1, or raise the error by at "
+            "most this share; starts from --bits or 8."
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="What is measured: accuracy, 'mean squared error', ...; OUTPUT=NAME for one of "
+            "several outputs. By default the accuracy of labels."
         ),
     ] = None,
     as_json: options.Json = False,
@@ -436,7 +444,9 @@ def quantize(
     from gatewright.compress.quantize_files import Request, quantize_file
 
     parsed = parse_bits(bits) if bits else None
-    request = Request(model, weights, parsed, data, relu_integer, sensitivity, max_loss, output)
+    request = Request(
+        model, weights, parsed, data, relu_integer, sensitivity, max_loss, output, metric
+    )
     outcome = quantize_file(request, _progress.begin(model))
     _progress.end()
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.compress.recipe import Training
+from gatewright.compress.dataset import Data, Samples, in_order
+from gatewright.compress.recipe import TEMPERATURE, Training
 from gatewright.errors import InputError
+from gatewright.metrics import Metric, Tensors
 
 #: Lower limit of probabilities, so that their logarithms are finite.
 _LEAST = 1e-7
@@ -80,14 +82,16 @@ class Teaching:
     """What a teacher contributes to the training of a student.
 
     Attributes:
-        outputs: The teacher's outputs for the training data, float32 [n, classes]: logits or
-            probabilities.
-        temperature: The logits of teacher and student are divided by it.
-        weight: Weight of the soft loss, from 0 to 1; the loss of the labels has the rest.
+        outputs: The teacher's outputs for the training data, float32 [n, ...]: for classes logits
+            or probabilities.
+        temperature: The logits of teacher and student are divided by it; None if outputs aren't
+            scores of classes.
+        weight: Weight of the loss against the teacher, from 0 to 1; that against the targets has
+            the rest.
     """
 
-    outputs: NDArray[np.float32]
-    temperature: float
+    outputs: Tensors
+    temperature: float | None
     weight: float
 
 
@@ -97,8 +101,8 @@ class Fitted:
 
     Attributes:
         losses: The loss after each epoch.
-        curve: Validation accuracy after each epoch, from 0 to 1; empty without validation data.
-        stopped: Whether it was stopped because the last epoch's accuracy was below the floor.
+        curve: The metric on the validation data after each epoch; empty without such data.
+        stopped: Whether it was stopped because the last epoch's metric was worse than the limit.
     """
 
     losses: tuple[float, ...]
@@ -108,8 +112,9 @@ class Fitted:
 
 def fit(
     model: Any,
-    data: dict[str, NDArray[Any]],
+    data: Data,
     loss: Any,
+    metric: Metric,
     training: Training,
     *,
     teaching: Teaching | None = None,
@@ -124,19 +129,23 @@ def fit(
 
     Args:
         model: A tf-keras model.
-        data: The result of `load_arrays`.
-        loss: A loss of Keras, of labels and outputs.
+        data: The model's data.
+        loss: A loss of Keras, of targets and outputs; for several outputs one for all, or a list or
+            dictionary of them by output's name.
+        metric: The metric of the model.
         training: The settings; the caller handles the seed.
         teaching: If given, the loss is (1 - weight) loss(y, outputs) + weight T^2 KL(softmax(
-            teacher / T) || softmax(student / T)) (Hinton, Vinyals and Dean, 2015).
+            teacher / T) || softmax(student / T)) (Hinton, Vinyals and Dean, 2015) for classes, and
+            (1 - weight) loss(y, outputs) + weight loss(teacher, outputs) for other targets.
         freeze: Names of layers whose weights stay as they are.
         callbacks: Further callbacks of Keras.
-        floor: Least validation accuracy for each epoch; below it the fit stops.
-        report: Called after each epoch with the epoch, the loss and the validation accuracy.
+        floor: The limit of the validation metric for each epoch; if it is worse, the fit stops.
+        report: Called after each epoch with the epoch, the loss and the validation metric.
 
     Raises:
-        InputError: if a layer of `freeze` doesn't exist, the loss isn't finite, or the loss or the
-            teacher's classes don't allow distillation.
+        InputError: if a layer of `freeze` doesn't exist, the data doesn't fit the model or the
+            metric, the loss isn't finite, or the loss or the teacher's outputs don't allow
+            distillation.
     """
     from tf_keras import callbacks as keras_callbacks
     from tf_keras import optimizers
@@ -144,9 +153,12 @@ def fit(
     known = [layer.name for layer in model.layers]
     if unknown := next((name for name in freeze if name not in known), None):
         raise InputError(f"freeze: there is no layer '{unknown}'; layers are {', '.join(known)}")
-    x, y = data["x_train"], data["y_train"]
+    x, y = (
+        data.train.inputs(model.input_names),
+        in_order(data.train.y, model.output_names, "output"),
+    )
     if teaching is not None:
-        loss, y = _taught(loss, y, teaching, model.output_shape[-1])
+        loss, y = _taught(loss, y, teaching, model)
     losses: list[float] = []
     curve: list[float] = []
 
@@ -157,16 +169,16 @@ def fit(
                 f"the loss of epoch {epoch + 1} is {losses[-1]}; take a smaller learning_rate"
             )
         message: dict[str, Any] = {"epoch": epoch + 1, "loss": losses[-1]}
-        if len(data["x_validation"]):
-            curve.append(accuracy(model, data["x_validation"], data["y_validation"]))
+        if len(data.validation):
+            curve.append(score(model, data.validation, metric))
             message["validation"] = curve[-1]
-            model.stop_training = epoch < len(floor) and curve[-1] < floor[epoch]
+            model.stop_training = epoch < len(floor) and metric.worse(curve[-1], floor[epoch])
         report(message)
 
     trainable = {layer.name: layer.trainable for layer in model.layers}
     for name in freeze:
         model.get_layer(name).trainable = False
-    steps = -(-len(x) // training.batch_size) * training.epochs
+    steps = -(-len(data.train) // training.batch_size) * training.epochs
     rate = optimizers.schedules.CosineDecay(training.learning_rate, steps)
     model.compile(optimizers.Adam(rate), loss)
     model.fit(
@@ -182,37 +194,67 @@ def fit(
     return Fitted(tuple(losses), tuple(curve), bool(model.stop_training))
 
 
-def accuracy(model: Any, x: NDArray[Any], y: NDArray[np.int64]) -> float:
-    """The share of samples whose largest output is at the label's index, from 0 to 1.
+def predict(model: Any, samples: Samples, batch_size: int = BATCH) -> Tensors:
+    """The outputs of a tf-keras model, float32 [n, ...]; by name if there are several.
 
-    Args:
-        model: A tf-keras model with outputs [n, classes].
-        x: Samples, float32 [n, *shape].
-        y: Labels, int64 [n].
+    Raises:
+        InputError: if the samples don't fit the model's inputs.
     """
-    outputs = model.predict(x, batch_size=BATCH, verbose=0)
-    return float(np.mean(outputs.argmax(axis=1) == y))
+    import tensorflow as tf
+
+    x = samples.inputs(model.input_names)
+    outputs = tf.nest.flatten(model.predict(x, batch_size=batch_size, verbose=0))
+    names: list[str] = model.output_names
+    found: dict[str, NDArray[np.float32]] = dict(zip(names, outputs, strict=True))
+    return found if len(found) > 1 else outputs[0]
+
+
+def score(model: Any, samples: Samples, metric: Metric) -> float:
+    """The metric of a tf-keras model on samples.
+
+    Raises:
+        InputError: if the samples don't fit the model or the metric.
+    """
+    return metric.of(samples.y, predict(model, samples))
 
 
 def _taught(
-    loss: Any, labels: NDArray[np.int64], teaching: Teaching, classes: int
-) -> tuple[Any, NDArray[np.float32]]:
-    """The loss of a student, and its targets [n, 1 + classes]: label, then the teacher's logits."""
-    import tensorflow as tf
-    from tf_keras.losses import SparseCategoricalCrossentropy
+    loss: Any, targets: list[NDArray[Any]], teaching: Teaching, model: Any
+) -> tuple[Any, list[NDArray[np.float32]]]:
+    """The loss of a student, and its targets [n, ...] with the teacher's outputs beside them."""
+    from tf_keras.losses import Loss, SparseCategoricalCrossentropy
 
-    if not isinstance(loss, SparseCategoricalCrossentropy):
+    if len(targets) > 1 or not isinstance(loss, Loss) or isinstance(teaching.outputs, Mapping):
         raise InputError(
-            "distil: a teacher's outputs are scores of classes, so the model's loss() must be "
-            f"SparseCategoricalCrossentropy, not {getattr(loss, 'name', loss)}"
+            "distil: needs a model of one output, whose loss() is a loss of Keras, a subclass of "
+            f"its Loss, not {getattr(loss, 'name', loss)}"
         )
-    if teaching.outputs.shape[-1] != classes:
+    shape = model.output_shape[1:]
+    if teaching.outputs.shape[1:] != shape:
         raise InputError(
-            f"distil: the teacher has {teaching.outputs.shape[-1]} classes, the model {classes}"
+            f"distil: the teacher's outputs are {list(teaching.outputs.shape[1:])}, the model's "
+            f"{list(shape)}"
         )
+    if isinstance(loss, SparseCategoricalCrossentropy):
+        return _taught_classes(loss, targets[0], teaching.outputs, teaching)
+    if teaching.temperature is not None:
+        raise InputError(
+            "distil: temperature is of scores of classes, which need the loss "
+            f"SparseCategoricalCrossentropy, not {loss.name}"
+        )
+    return _taught_values(loss, targets[0], teaching.outputs, teaching.weight)
+
+
+def _taught_classes(
+    loss: Any, labels: NDArray[Any], outputs: NDArray[np.float32], teaching: Teaching
+) -> tuple[Any, list[NDArray[np.float32]]]:
+    """Targets are [n, 1 + classes]: the label, then the teacher's logits."""
+    import tensorflow as tf
+
     from_logits = loss.get_config()["from_logits"]
-    temperature, weight = teaching.temperature, teaching.weight
-    soft = _logits(teaching.outputs) / temperature
+    temperature = TEMPERATURE if teaching.temperature is None else teaching.temperature
+    weight = teaching.weight
+    soft = _logits(outputs) / temperature
 
     def taught(targets: Any, outputs: Any) -> Any:
         logits = outputs if from_logits else tf.math.log(tf.maximum(outputs, _LEAST))
@@ -222,7 +264,24 @@ def _taught(
         hard = loss.call(targets[:, 0], outputs)
         return (1 - weight) * hard + weight * temperature**2 * divergence
 
-    return taught, np.column_stack([labels, soft]).astype(np.float32)
+    return taught, [np.column_stack([labels, soft]).astype(np.float32)]
+
+
+def _taught_values(
+    loss: Any, values: NDArray[Any], outputs: NDArray[np.float32], weight: float
+) -> tuple[Any, list[NDArray[np.float32]]]:
+    """Targets are [n, 2, ...]: the values, then those of the teacher."""
+    shaped = values.reshape(outputs.shape) if values.size == outputs.size else values
+    if shaped.shape != outputs.shape:
+        raise InputError(
+            f"distil: targets {list(values.shape)} are not like the outputs, {list(outputs.shape)}"
+        )
+
+    def taught(targets: Any, outputs: Any) -> Any:
+        hard, soft = (loss.call(targets[:, row], outputs) for row in (0, 1))
+        return (1 - weight) * hard + weight * soft
+
+    return taught, [np.stack([shaped, outputs], axis=1).astype(np.float32)]
 
 
 def _logits(outputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -45,9 +45,7 @@ def magnitude(model: Any) -> Scores:
     }
 
 
-def importance(
-    model: Any, x: NDArray[Any], y: NDArray[Any], loss: Any, *, batch_size: int = 32
-) -> Scores:
+def importance(model: Any, x: Any, y: Any, loss: Any, *, batch_size: int = 32) -> Scores:
     """The first-order estimate of the change of the loss without each weight.
 
     It is the mean over samples of |dL/dw w|, where L is a sample's loss (Molchanov et al., 2017 and
@@ -56,33 +54,46 @@ def importance(
 
     Args:
         model: A Keras or QKeras model.
-        x: Samples [n, *shape].
-        y: Labels or targets for the loss [n, ...].
-        loss: A Keras loss.
+        x: Samples [n, *shape]; a list of them if the model has several inputs.
+        y: Labels or targets for the loss [n, ...]; a list of them if it has several outputs.
+        loss: A Keras loss; for several outputs their sum counts, of one loss or of a list or
+            dictionary of them by output's name.
         batch_size: Samples at a time; memory is this many times the weights. The result depends on
             it only by rounding.
 
     Raises:
         InputError: if there are no samples.
     """
-    if not len(x):
+    inputs, targets = (given if isinstance(given, list) else [given] for given in (x, y))
+    count = len(inputs[0])
+    if not count:
         raise InputError("importance of weights needs samples; there are none")
     layers = kernels(model)
     totals = [np.zeros(kernel_of(layer).shape, np.float64) for layer in layers.values()]
-    gradients = _gradients(model, loss)
-    for start in range(0, len(x), batch_size):
+    gradients = _gradients(model, _losses(loss, model.output_names))
+    for start in range(0, count, batch_size):
         part = slice(start, start + batch_size)
-        for total, gradient in zip(totals, gradients(x[part], y[part]), strict=True):
+        found = gradients([array[part] for array in inputs], [array[part] for array in targets])
+        for total, gradient in zip(totals, found, strict=True):
             total += gradient.numpy()
     return {
-        name: total / len(x) * np.abs(quantized_kernel(layer))
+        name: total / count * np.abs(quantized_kernel(layer))
         for (name, layer), total in zip(layers.items(), totals, strict=True)
     }
 
 
+def _losses(loss: Any, outputs: Sequence[str]) -> tuple[Any, ...]:
+    """The loss of each output of a model, from one for all, a list or a dictionary by name."""
+    if isinstance(loss, dict):
+        return tuple(loss[name] for name in outputs)
+    return tuple(loss) if isinstance(loss, list) else (loss,) * len(outputs)
+
+
 # A fit needs it repeatedly, and TensorFlow takes seconds to compile it.
 @lru_cache(maxsize=1)
-def _gradients(model: Any, loss: Any) -> Callable[[NDArray[Any], NDArray[Any]], list[Any]]:
+def _gradients(
+    model: Any, losses: tuple[Any, ...]
+) -> Callable[[list[NDArray[Any]], list[NDArray[Any]]], list[Any]]:
     """A function that returns for each kernel the sum over samples of |gradient|."""
     import tensorflow as tf
 
@@ -91,9 +102,12 @@ def _gradients(model: Any, loss: Any) -> Callable[[NDArray[Any], NDArray[Any]], 
     def gradients(x: Any, y: Any) -> list[Any]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            losses = loss.call(y, model(x, training=False))
-            losses = tf.reduce_mean(tf.reshape(losses, [tf.shape(x)[0], -1]), axis=1)
-        each = tape.jacobian(losses, variables, unconnected_gradients="zero")
+            outputs = tf.nest.flatten(model(x, training=False))
+            total = 0.0
+            for loss, target, output in zip(losses, y, outputs, strict=True):
+                found = tf.reshape(loss.call(target, output), [tf.shape(output)[0], -1])
+                total += tf.reduce_mean(found, axis=1)
+        each = tape.jacobian(total, variables, unconnected_gradients="zero")
         return [tf.reduce_sum(tf.abs(gradient), axis=0) for gradient in each]
 
     strategy = model.distribute_strategy
@@ -103,7 +117,10 @@ def _gradients(model: Any, loss: Any) -> Callable[[NDArray[Any], NDArray[Any]], 
         found = strategy.run(gradients, args=(x, y))
         return [strategy.experimental_local_results(one)[0] for one in found]
 
-    return lambda x, y: on_first_device(tf.convert_to_tensor(x), tf.convert_to_tensor(y))
+    return lambda x, y: on_first_device(
+        tf.nest.map_structure(tf.convert_to_tensor, x),
+        tf.nest.map_structure(tf.convert_to_tensor, y),
+    )
 
 
 def find_masks(

@@ -16,9 +16,10 @@ from gatewright.compress.calibrate import Calibration
 from gatewright.compress.clipping import Range, find_ranges
 from gatewright.compress.model_files import load_model
 from gatewright.compress.quantize import RELU_INTEGER, quantize
-from gatewright.compress.sensitivity import CHOICES, Sensitivity, accuracy, find_bits, sensitivity
+from gatewright.compress.sensitivity import CHOICES, Sensitivity, find_bits, score, sensitivity
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
+from gatewright.metrics import METRICS, Goal, Metric, Tensors, named_metric, usual_metric
 from gatewright.options import DEFAULT_PRECISION
 from gatewright.parsing.samples import read_arrays, require_finite
 from gatewright.system.files import check_new_file, replaced_file, require_file
@@ -32,11 +33,14 @@ class Request:
         model: The model's file, see `load_model`.
         weights: The weights of a `.json`.
         bits: Bits by layer; with `max_loss` those to start from. None if not given.
-        data: `.npz` with samples `x` and, for accuracies, labels `y`; or `.npy` with samples.
+        data: `.npz` with samples `x` and, for a metric, targets `y`; or `.npy` with samples.
         relu_integer: Integer bits of relus if there is no data to measure them.
-        sensitivity: Whether to measure the accuracy that each layer's precision costs.
-        max_loss: Accuracy that may be lost, from 0 to 1, to search for bits; None for no search.
+        sensitivity: Whether to measure what each layer's precision costs.
+        max_loss: What may be lost of the metric to search for bits, see `Goal.lost`; None for no
+            search.
         output: The `.h5` file to write; None for the sensitivity only.
+        metric: A name from `METRICS`, or OUTPUT=NAME for one of several outputs; by default that of
+            labels of classes.
     """
 
     model: Path
@@ -47,6 +51,7 @@ class Request:
     sensitivity: bool = False
     max_loss: float | None = None
     output: Path | None = None
+    metric: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,15 +61,17 @@ class Outcome:
     Attributes:
         bits: Bits by layer, as requested or found; empty if nothing was quantized.
         ranges: The ranges of its quantizers.
-        float_accuracy: Accuracy of the float model on the data, from 0 to 1; None without labels.
-        accuracy: Accuracy of the quantized model, likewise.
-        table: The accuracy that each layer's precision costs, if it was measured.
+        goal: The metric; None without targets.
+        float_score: The metric of the float model on the data; None without targets.
+        score: The metric of the quantized model, likewise.
+        table: What each layer's precision costs, if it was measured.
     """
 
     bits: Mapping[str, LayerBits]
     ranges: list[Range]
-    float_accuracy: float | None = None
-    accuracy: float | None = None
+    goal: Goal | None = None
+    float_score: float | None = None
+    score: float | None = None
     table: Sensitivity | None = None
 
 
@@ -94,34 +101,57 @@ def _quantize(request: Request, progress: Callable[[str], None]) -> Outcome:
         result = quantize(model, request.bits, relu_integer=request.relu_integer)
         _save(result, request.output)
         return Outcome(request.bits, find_ranges(result))
-    samples, labels = _read_data(request.data, model.input_names)
-    if labels is None and (request.sensitivity or request.max_loss is not None):
-        raise InputError(f"{request.data}: holds no labels 'y', so there is no accuracy")
+    samples, targets = _read_data(request.data, model.input_names, model.output_names)
+    measures = request.sensitivity or request.max_loss is not None
+    if targets is None and (measures or request.metric is not None):
+        raise InputError(f"{request.data}: holds no targets 'y', so there is no metric")
+    metric = None if targets is None else _metric(request, targets)
     table = None
-    if request.sensitivity or request.max_loss is not None:
-        assert labels is not None
+    if measures:
+        assert targets is not None and metric is not None
         widths = "fewer and fewer" if request.bits else ", ".join(map(str, CHOICES))
         progress(f"measuring each layer at {widths} bits")
         # The default type of inputs in a conversion.
         inputs = FixedType.parse(DEFAULT_PRECISION)
-        table = sensitivity(model, samples, labels, request.bits or CHOICES, input_type=inputs)
+        choices = request.bits or CHOICES
+        table = sensitivity(model, samples, targets, choices, metric=metric, input_type=inputs)
     bits = request.bits
     if request.max_loss is not None:
-        assert labels is not None
+        assert targets is not None and metric is not None
         progress("choosing bits")
-        bits = find_bits(model, samples, labels, request.max_loss, bits, table=table)
+        bits = find_bits(
+            model, samples, targets, request.max_loss, bits, metric=metric, table=table
+        )
     if bits is None or request.output is None:
-        return Outcome({}, [], table.accuracy if table else None, None, table)
+        return Outcome({}, [], metric, table.score if table else None, None, table)
     progress("calibrating")
     calibration = Calibration(model, samples)
     network = calibration.best(bits)
     result = network.build()
     before = after = None
-    if labels is not None:
-        before = accuracy(calibration.network, calibration.samples, labels)
-        after = accuracy(network, calibration.samples, labels)
+    if targets is not None and metric is not None:
+        before = score(calibration.network, calibration.samples, targets, metric)
+        after = score(network, calibration.samples, targets, metric)
     _save(result, request.output)
-    return Outcome(bits, find_ranges(result, calibration.samples), before, after, table)
+    return Outcome(bits, find_ranges(result, calibration.samples), metric, before, after, table)
+
+
+def _metric(request: Request, targets: Tensors) -> Metric | None:
+    """The metric to measure; None if none was named and the targets have no usual one.
+
+    Raises:
+        InputError: if it is needed and unknown.
+    """
+    if request.metric is None:
+        usual = usual_metric(targets)
+        if usual is None and (request.sensitivity or request.max_loss is not None):
+            raise InputError(
+                f"{request.data}: the targets aren't labels of classes; name a metric, --metric "
+                f"{' or '.join(repr(key) for key in METRICS)}"
+            )
+        return usual
+    output, _, name = request.metric.rpartition("=")
+    return named_metric(name, output or None)
 
 
 def _check(request: Request) -> None:
@@ -133,11 +163,13 @@ def _check(request: Request) -> None:
     if request.output is not None:
         check_new_file(request.output)
     if request.max_loss is not None and not 0 <= request.max_loss < 1:
-        raise InputError(f"--max-loss {request.max_loss:g}: a share of samples, e.g. 0.01")
+        raise InputError(
+            f"--max-loss {request.max_loss:g}: a share of samples, or of the error, e.g. 0.01"
+        )
     wants_bits = request.bits is not None or request.max_loss is not None
     if request.data is None and (request.sensitivity or request.max_loss is not None):
         option = "--sensitivity" if request.sensitivity else "--max-loss"
-        raise InputError(f"{option} measures accuracy; give samples 'x' and labels 'y' as --data")
+        raise InputError(f"{option} measures a metric; give samples 'x' and targets 'y' as --data")
     if wants_bits and request.output is None:
         raise InputError("give the file to write, as -o OUT.h5")
     if not wants_bits and not (request.sensitivity and request.output is None):
@@ -145,14 +177,15 @@ def _check(request: Request) -> None:
 
 
 def _read_data(
-    path: Path, inputs: Sequence[str]
-) -> tuple[list[NDArray[Any]], NDArray[np.integer[Any]] | None]:
-    """Read samples, a float32 array for each input, and labels if there are any.
+    path: Path, inputs: Sequence[str], outputs: Sequence[str]
+) -> tuple[list[NDArray[Any]], Tensors | None]:
+    """Read samples, a float32 array for each input, and targets if there are any.
 
     Args:
-        path: `.npy` with the samples; or `.npz` with `y`, and `x` or an array named after each
-            input.
+        path: `.npy` with the samples; or `.npz` with `x` or an array named after each input, and
+            `y` or one after each output.
         inputs: Names of the model's inputs.
+        outputs: Names of its outputs.
 
     Raises:
         InputError: if the file can't be read, or holds no samples.
@@ -167,6 +200,9 @@ def _read_data(
         samples = [arrays[name].astype(np.float32) for name in names]
     for name, array in zip(names, samples, strict=True):
         require_finite(str(path), name, array)  # also finite in float32, in which networks compute
+    targets = {name: arrays[name] for name in outputs if name in arrays}
+    if len(targets) > 1 and len(targets) == len(outputs):
+        return samples, targets
     return samples, arrays.get("y")
 
 

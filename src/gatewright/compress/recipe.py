@@ -17,7 +17,7 @@ docs/recipes.md describes the steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -116,19 +116,24 @@ class Teacher(Strict):
         return self
 
 
+TEMPERATURE: Final = 4.0
+"""The temperature of distillation by scores of classes, unless a step has its own."""
+
+
 class Distil(FittingStep):
-    """Fit to the outputs of a teacher as well as to the labels (Hinton, Vinyals and Dean, 2015).
+    """Fit to the outputs of a teacher as well as to the targets (Hinton, Vinyals and Dean, 2015).
 
     Attributes:
         teacher: The teacher; by default the model of the recipe's own `train`.
-        temperature: The logits of teacher and student are divided by it.
-        weight: Weight of the teacher's part of the loss; the labels' part has the rest.
+        temperature: The logits of teacher and student are divided by it; by default `TEMPERATURE`
+            for classes. Other outputs have none.
+        weight: Weight of the teacher's part of the loss; the targets' part has the rest.
     """
 
     name: ClassVar[str] = "distil"
 
     teacher: Teacher | None = None
-    temperature: float = Field(default=4.0, gt=0, le=1e6)
+    temperature: float | None = Field(default=None, gt=0, le=1e6)
     weight: float = Field(default=0.5, ge=0, le=1)
 
 
@@ -203,7 +208,8 @@ class Quantize(FittingStep):
         bits: Bits by layer; by default the configuration's.
         relu_integer: Integer bits of relus; by default the configuration's.
         max_loss: If given, bits are found by sensitivity analysis, starting from `bits`. They may
-            cost this much validation accuracy, from 0 to 1, before the fit.
+            cost this much of the metric on the validation data before the fit: of an accuracy from
+            0 to 1, or a share of the error by which it may rise.
         freeze: Layers whose weights stay as they are.
     """
 
@@ -223,7 +229,7 @@ class Calibrate(Step):
         bits: Bits by layer; by default the configuration's.
         samples: Number of samples of the training data to measure ranges on; by default all.
         max_loss: If given, bits are found by sensitivity analysis, starting from `bits`. They may
-            cost this much validation accuracy, from 0 to 1.
+            cost this much of the metric, as in `Quantize`.
     """
 
     name: ClassVar[str] = "calibrate"

@@ -8,6 +8,7 @@ teacher, the code of the step, and the versions of the libraries.
 from __future__ import annotations
 
 import copy
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from gatewright.compress.bits import BitsByLayer
 from gatewright.compress.code import MODEL_FILE, code_of, sources_of
 from gatewright.compress.cost import Cost
+from gatewright.compress.dataset import Data, Samples
 from gatewright.compress.process import Progress, Worker
 from gatewright.compress.recipe import (
     Calibrate,
@@ -36,6 +38,7 @@ from gatewright.compress.recipe import (
     finds_bits,
 )
 from gatewright.errors import DataError, DesignFailure, InputError
+from gatewright.metrics import Goal, Metric, named_metric
 from gatewright.store import Entry, Store, key_of
 from gatewright.system.cache import cache_dir
 from gatewright.system.files import hash_file
@@ -44,15 +47,16 @@ from gatewright.system.versions import versions_of
 #: Files of an entry, see `docs/recipes.md`.
 MODEL = "model.h5"
 MASKS = "masks.npz"
-OUTPUTS = "outputs.npy"
+OUTPUTS = "outputs.npz"
 DATA = "data.npz"
 
 #: Modules on which the data depends, and on which steps depend, with their imports of this package.
-_DATA_CODE = ("gatewright.compress.dataset", "gatewright.fixed")
+_DATA_CODE = ("gatewright.compress.dataset", "gatewright.fixed", "gatewright.metrics")
 _STEP_CODE = (
     "gatewright.compress.fit",
     "gatewright.compress.cost",
     "gatewright.compress.model_files",
+    "gatewright.metrics",
 )
 _CODE_OF: dict[type[Step], tuple[str, ...]] = {
     Prune: ("gatewright.compress.prune", "gatewright.compress.remove"),
@@ -72,8 +76,8 @@ class Source:
     """The source of a model and its data.
 
     Attributes:
-        model_dir: Folder of a `model.py` with `load_data(**data)`, `build(**architecture)` and
-            `loss()`, see `docs/recipes.md`. Its Python files run as code.
+        model_dir: Folder of a `model.py` with `load_data(**data)`, `build(**architecture)`,
+            `loss()` and `metric()`, see `docs/recipes.md`. Its Python files run as code.
         architecture: Arguments of `build`.
         data: Arguments of `load_data`.
         input_precision: Fixed-point type of the inputs, to which the data is rounded. None leaves
@@ -87,8 +91,8 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Accuracies:
-    """Shares of samples whose largest output is at the label's index, from 0 to 1.
+class Scores:
+    """The metric of a model.
 
     Attributes:
         train: On the training data without the validation data.
@@ -113,10 +117,10 @@ class StepResult:
         path: Keras HDF5 file of its model; the same content always has the same bytes.
         masks: `.npz` file of masks by layer's name, bool of the kernel's shape, False for weights
             that pruning holds at zero; None if nothing is pruned.
-        accuracy: Accuracies of its model.
+        scores: The metric of its model.
         cost: Compute cost of its model; None if a layer's cost isn't known.
         losses: Training loss after each epoch, including the teacher's part and regularization.
-        curve: Accuracy on the validation data after each epoch; empty without such data.
+        curve: The metric on the validation data after each epoch; empty without such data.
         devices: The devices on which weights were fitted; empty if nothing was fitted.
         notes: Lines for the user.
         seconds: Wall time of the step when it was made, in seconds.
@@ -128,7 +132,7 @@ class StepResult:
     key: str
     path: Path
     masks: Path | None
-    accuracy: Accuracies
+    scores: Scores
     cost: Cost | None
     losses: tuple[float, ...]
     curve: tuple[float, ...]
@@ -144,19 +148,24 @@ class TrainedModel:
 
     Attributes:
         steps: The results in the recipe's order; at least one.
-        data: `.npz` file of the arrays `x_train`, `y_train`, `x_validation`, `y_validation` (empty
-            without validation data), `x_test` and `y_test`; x is rounded to the inputs' type.
-        x: Test inputs [n, *shape], float32.
-        y: Labels [n], int64.
-        outputs: Keras' predictions for x [n, classes], float32.
+        data: `.npz` file that `Data.load` reads; x is rounded to the inputs' type.
+        metric: The metric of all scores; one that is a function of `model.py` can't be computed in
+            this process, see `measure_outputs`.
+        test: The test set.
+        validation_samples: Samples of the validation data; 0 if there is none.
+        outputs: Keras' predictions for the test set, float32 [n, ...] by output's name, in the
+            model's order.
+        source: The model and its data.
         versions: Versions of the libraries, by name.
     """
 
     steps: tuple[StepResult, ...]
     data: Path
-    x: NDArray[np.float32]
-    y: NDArray[np.int64]
-    outputs: NDArray[np.float32]
+    metric: Goal
+    test: Samples
+    validation_samples: int
+    outputs: Mapping[str, NDArray[np.float32]]
+    source: Source
     versions: Mapping[str, str]
 
     @property
@@ -170,18 +179,18 @@ class TrainedModel:
         return self.steps[-1].key
 
     @property
-    def float_accuracy(self) -> float:
-        """Test accuracy after the first step, whose model is float and not pruned."""
-        return self.steps[0].accuracy.test
+    def float_score(self) -> float:
+        """The metric on the test set after the first step, whose model is float and not pruned."""
+        return self.steps[0].scores.test
 
     @property
-    def quantized_accuracy(self) -> float:
-        """Test accuracy of the model."""
-        return self.steps[-1].accuracy.test
+    def quantized_score(self) -> float:
+        """The metric of the model on the test set."""
+        return self.steps[-1].scores.test
 
     @property
     def curve(self) -> tuple[float, ...]:
-        """Validation accuracy after each epoch of all steps, in order."""
+        """The validation metric after each epoch of all steps, in order."""
         return tuple(value for step in self.steps for value in step.curve)
 
     @property
@@ -196,10 +205,10 @@ class TrainedModel:
 
 
 class Stopped(DesignFailure):
-    """Training was stopped because its validation accuracy fell below the floor.
+    """Training was stopped because its validation metric was worse than the limit.
 
     Attributes:
-        curve: Validation accuracy after each epoch of the recipe so far.
+        curve: The validation metric after each epoch of the recipe so far.
     """
 
     curve: tuple[float, ...] = ()
@@ -229,18 +238,19 @@ def obtain(
         bits: Bits for steps that quantize and have none of their own.
         relu_integer: Integer bits of relus, likewise.
         store: The store; None for the one in the user's cache directory.
-        floor: Least validation accuracy after each epoch, with the epochs of all steps in one
-            sequence; training stops at the first epoch below it. It needs `training.validation`.
+        floor: The limit of the validation metric after each epoch, with the epochs of all steps in
+            one sequence; training stops at the first epoch that is worse. It needs
+            `training.validation`.
         models: Files of models by the names in the recipe; others are files beside model.py.
         progress: Called with a step's name, the epochs done and the total number of epochs.
 
     Raises:
         InputError: If the recipe or a setting is wrong, a library is missing, or a step fails.
-        Stopped: If an epoch's accuracy is below the floor; the store remembers that too.
+        Stopped: If an epoch is worse than the limit; the store remembers that too.
     """
     check_order(recipe)
     if floor and not training.validation:
-        raise InputError("a floor of validation accuracies needs training.validation")
+        raise InputError("limits of the validation metric need training.validation")
     whole = [_completed(step, training, bits, relu_integer) for step in recipe]
     store = store or Store(cache_dir() / "store")
     results: list[StepResult] = []
@@ -251,16 +261,50 @@ def obtain(
         maker = _Maker(source, training, store, floor, models or {}, worker)
         for step in whole:
             results.append(maker.make(step, results[-1] if results else None))
-    with np.load(maker.data_file, allow_pickle=False) as arrays:
-        x, y = arrays["x_test"], arrays["y_test"]
+    with np.load(results[-1].path.with_name(OUTPUTS), allow_pickle=False) as arrays:
+        outputs = dict(arrays)
+    data = Data.load(maker.data_file)
     return TrainedModel(
         steps=tuple(results),
         data=maker.data_file,
-        x=x,
-        y=y,
-        outputs=np.load(results[-1].path.with_name(OUTPUTS), allow_pickle=False),
+        metric=maker.metric,
+        test=data.test,
+        validation_samples=len(data.validation),
+        outputs=outputs,
+        source=source,
         versions=_versions(_STEP_LIBRARIES),
     )
+
+
+def measure_outputs(trained: TrainedModel, outputs: Mapping[str, NDArray[Any]]) -> float:
+    """The metric of outputs for the test set, for example of hardware.
+
+    Args:
+        trained: The model.
+        outputs: Outputs of the shapes of `trained.outputs`, by the same names.
+
+    Raises:
+        InputError: if a function of `model.py` measures them and fails.
+    """
+    if isinstance(trained.metric, Metric):
+        several = len(outputs) > 1
+        return trained.metric.of(
+            trained.test.y, outputs if several else next(iter(outputs.values()))
+        )
+    folder = trained.source.model_dir.resolve()
+    loads = (folder, tuple(sources_of(folder).items()), None)
+    with tempfile.TemporaryDirectory(prefix="gatewright-") as place:
+        file = Path(place) / OUTPUTS
+        np.savez(file, allow_pickle=False, **outputs)
+        request = {
+            "step": "measure",
+            "model_file": str(folder / MODEL_FILE),
+            "data_file": str(trained.data),
+            "outputs_file": str(file),
+        }
+        with Worker(folder.name, loads, None) as worker:
+            measured: float = worker.do(request, Path(place))["test"]
+    return measured
 
 
 def _completed(
@@ -328,6 +372,7 @@ class _Maker:
         self._own_float: _Origin | None = None  # of the recipe's `train`
         data = self._make_data()
         self._data_key, self.data_file = data.key, data.directory / DATA
+        self.metric = _metric(data.record["metric"])
 
     def _make_data(self) -> Entry:
         content = {
@@ -392,8 +437,8 @@ class _Maker:
         entry = self._obtain(step.name, content, request, floor)
         # A finished training from the store is stopped where training now would have stopped.
         curve = entry.record["curve"]
-        for epoch, (reached, least) in enumerate(zip(curve, floor, strict=False), 1):
-            if reached < least:
+        for epoch, (reached, limit) in enumerate(zip(curve, floor, strict=False), 1):
+            if self.metric.worse(reached, limit):
                 raise self._stop(curve[:epoch], floor)
         return _result(step, training if fits else None, entry)
 
@@ -458,11 +503,19 @@ class _Maker:
     def _stop(self, curve: list[float], floor: list[float]) -> Stopped:
         whole = (*self._curve, *curve)
         stopped = Stopped(
-            f"{self._source.model_dir.name}: training stopped, validation accuracy "
-            f"{curve[-1]:.4f} is below {floor[len(curve) - 1]:.4f} in epoch {len(whole)}"
+            f"{self._source.model_dir.name}: training stopped, {self.metric.name} "
+            f"{curve[-1]:.4g} on the validation data is worse than {floor[len(curve) - 1]:.4g} in "
+            f"epoch {len(whole)}"
         )
         stopped.curve = whole
         return stopped
+
+
+def _metric(record: Mapping[str, Any]) -> Goal:
+    """The metric that a worker has read; without its function if that is in `model.py`."""
+    if record["named"] is not None:
+        return named_metric(record["named"], record["output"])
+    return Goal(record["name"], record["better"])
 
 
 def _laid_over(training: Training, step: Step) -> Training:
@@ -478,7 +531,7 @@ def _code_of(step: Step) -> tuple[str, ...]:
 
 def _result(step: Step, training: Training | None, entry: Entry) -> StepResult:
     record = entry.record
-    accuracy, cost, masks = record["accuracy"], record["cost"], entry.directory / MASKS
+    scores, cost, masks = record["scores"], record["cost"], entry.directory / MASKS
     return StepResult(
         name=step.name,
         settings=step.model_dump(mode="json", exclude_none=True)
@@ -487,7 +540,7 @@ def _result(step: Step, training: Training | None, entry: Entry) -> StepResult:
         key=entry.key,
         path=entry.directory / MODEL,
         masks=masks if masks.is_file() else None,
-        accuracy=Accuracies(accuracy["train"], accuracy.get("validation"), accuracy["test"]),
+        scores=Scores(scores["train"], scores.get("validation"), scores["test"]),
         cost=Cost(**cost) if cost is not None else None,
         losses=tuple(record["losses"]),
         curve=tuple(record["curve"]),

@@ -24,8 +24,15 @@ from numpy.typing import NDArray
 from gatewright.compress.bits import BitsByLayer
 from gatewright.compress.calibrate import calibrate
 from gatewright.compress.cost import compute_cost
-from gatewright.compress.dataset import load_arrays, load_model_module
-from gatewright.compress.fit import BATCH, Fitted, Teaching, accuracy, fit, use_devices
+from gatewright.compress.dataset import (
+    Data,
+    Samples,
+    in_order,
+    load_data,
+    load_model_module,
+    read_metric,
+)
+from gatewright.compress.fit import Fitted, Teaching, fit, predict, score, use_devices
 from gatewright.compress.layer_graph import kernels, quantized_kernel
 from gatewright.compress.model_files import load_model
 from gatewright.compress.prune import Pruning, hold, importance, magnitude, summarize
@@ -46,8 +53,6 @@ from gatewright.compress.sensitivity import find_bits
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import FixedType
 
-Arrays = dict[str, NDArray[Any]]
-
 
 def say(message: dict[str, Any]) -> None:
     """Print a message for the parent process."""
@@ -57,11 +62,28 @@ def say(message: dict[str, Any]) -> None:
 def make_data(request: dict[str, Any]) -> dict[str, Any]:
     """Load a model's data and save it."""
     module = load_model_module(Path(request["model_file"]))
-    arrays = load_arrays(
+    data = load_data(
         module, request["arguments"], request["input_precision"], request["validation"]
     )
-    np.savez(Path(request["output_dir"]) / DATA, allow_pickle=False, **arrays)
-    return {name: len(arrays[f"y_{name}"]) for name in ("train", "validation", "test")}
+    data.save(Path(request["output_dir"]) / DATA)
+    metric = read_metric(module, data.train.y)
+    return {name: len(samples) for name, samples in vars(data).items()} | {
+        "metric": {
+            "name": metric.name,
+            "better": metric.better,
+            "named": metric.named,
+            "output": metric.output,
+        }
+    }
+
+
+def measure_outputs(request: dict[str, Any]) -> dict[str, Any]:
+    """The metric of outputs for the test set, for metrics that are functions of model.py."""
+    module = load_model_module(Path(request["model_file"]))
+    test = Data.load(Path(request["data_file"])).test
+    outputs = _load(Path(request["outputs_file"]))
+    held = outputs if isinstance(test.y, dict) or len(outputs) > 1 else next(iter(outputs.values()))
+    return {"test": read_metric(module, test.y).of(test.y, held)}
 
 
 def make_model(request: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +92,7 @@ def make_model(request: dict[str, Any]) -> dict[str, Any]:
     devices = use_devices(training.cpu_devices)
     import tf_keras
 
-    data = _load(Path(request["data_file"]))
+    data = Data.load(Path(request["data_file"]))
     module = load_model_module(Path(request["model_file"]))
     tf_keras.backend.clear_session()
     with devices.scope():
@@ -92,9 +114,10 @@ class _Making:
     """
 
     def __init__(
-        self, request: dict[str, Any], module: ModuleType, data: Arrays, training: Training
+        self, request: dict[str, Any], module: ModuleType, data: Data, training: Training
     ) -> None:
         self.request, self.module, self.data, self.training = request, module, data, training
+        self.metric = read_metric(module, data.train.y)
         self.masks: dict[str, NDArray[np.bool_]] = {}
         self.notes: list[str] = []
         self.fitted: Fitted | None = None
@@ -119,10 +142,10 @@ class _Making:
                 self._take_weights()
             case Quantize():
                 assert step.relu_integer is not None
-                bits = self._bits(step, self.data["x_validation"])
+                bits = self._bits(step, self._inputs(self.data.validation))
                 self.model = quantize(self.model, bits, relu_integer=step.relu_integer)
             case Calibrate():
-                x = self.data["x_train"][: step.samples]
+                x = self._inputs(self.data.train.part(slice(step.samples)))
                 self.model = calibrate(self.model, self._bits(step, x), x)
         if isinstance(step, Prune):
             self._prune(step)
@@ -135,22 +158,26 @@ class _Making:
                 self._fit(step, callbacks)
         self._check_pruned()
 
-    def _bits(self, step: Quantize | Calibrate, ranges: NDArray[Any]) -> BitsByLayer:
+    def _inputs(self, samples: Samples) -> list[NDArray[Any]]:
+        return samples.inputs(self.model.input_names)
+
+    def _bits(self, step: Quantize | Calibrate, ranges: list[NDArray[Any]]) -> BitsByLayer:
         """The bits of a step; with `max_loss` they are found on the validation data.
 
         Args:
             step: The step.
-            ranges: Samples on which ranges are measured.
+            ranges: Samples on which ranges are measured, an array for each input.
         """
         assert step.bits is not None
         if step.max_loss is None:
             return step.bits
         self.found = find_bits(
             self.model,
-            self.data["x_validation"],
-            self.data["y_validation"],
+            self._inputs(self.data.validation),
+            self.data.validation.y,
             step.max_loss,
             step.bits,
+            metric=self.metric,
             ranges=ranges,
             input_type=self.input_type,
         )
@@ -184,7 +211,10 @@ class _Making:
         scores = {
             "magnitude": magnitude,
             "importance": lambda model: importance(
-                model, self.data["x_train"], self.data["y_train"], loss
+                model,
+                self._inputs(self.data.train),
+                in_order(self.data.train.y, model.output_names, "output"),
+                loss,
             ),
         }
         pruning = Pruning(
@@ -215,10 +245,13 @@ class _Making:
     def _fit(self, step: FittingStep, callbacks: list[Any]) -> None:
         if not self.training.epochs:
             return
+        if self.request["parent"] is None:
+            score(self.model, self.data.test, self.metric)  # refuses what doesn't fit before a fit
         self.fitted = fit(
             self.model,
             self.data,
             self.module.loss(),
+            self.metric,
             self.training,
             teaching=self._teaching(step) if isinstance(step, Distil) else None,
             freeze=getattr(step, "freeze", ()),
@@ -229,8 +262,7 @@ class _Making:
 
     def _teaching(self, step: Distil) -> Teaching:
         teacher = load_model(Path(self.request["teacher"]))
-        outputs = teacher.predict(self.data["x_train"], batch_size=BATCH, verbose=0)
-        return Teaching(outputs, step.temperature, step.weight)
+        return Teaching(predict(teacher, self.data.train), step.temperature, step.weight)
 
     def _check_pruned(self) -> None:
         """Check that pruned weights are zero after quantization.
@@ -247,27 +279,29 @@ class _Making:
                 )
 
     def measure(self) -> dict[str, Any]:
-        """Save the model, and measure its accuracy and cost."""
+        """Save the model, and measure its metric and cost."""
         directory = Path(self.request["output_dir"])
         self.model.save(directory / MODEL, include_optimizer=False, save_format="h5")
         if self.masks:
             np.savez(directory / MASKS, allow_pickle=False, **self.masks)
-        x_test = self.data["x_test"]
-        outputs = self.model.predict(x_test, batch_size=len(x_test), verbose=0)
-        np.save(directory / OUTPUTS, outputs, allow_pickle=False)
-        accuracies = {
-            part: accuracy(self.model, self.data[f"x_{part}"], self.data[f"y_{part}"])
-            for part in ("train", "validation")
-            if len(self.data[f"x_{part}"])
+        test = self.data.test
+        outputs = predict(self.model, test, len(test))
+        names: list[str] = self.model.output_names
+        arrays = in_order(outputs, names, "output")
+        np.savez(directory / OUTPUTS, allow_pickle=False, **dict(zip(names, arrays, strict=True)))
+        scores = {
+            part: score(self.model, samples, self.metric)
+            for part, samples in vars(self.data).items()
+            if part != "test" and len(samples)
         }
-        accuracies["test"] = float(np.mean(outputs.argmax(axis=1) == self.data["y_test"]))
+        scores["test"] = self.metric.of(test.y, outputs)
         cost = None
         try:
             cost = asdict(compute_cost(self.model, self.input_type))
         except UnsupportedError as error:
             self.notes.append(f"compute cost isn't known: {error}")
         return {
-            "accuracy": accuracies,
+            "scores": scores,
             "cost": cost,
             "losses": self.fitted.losses if self.fitted else (),
             "curve": self.fitted.curve if self.fitted else (),
@@ -277,9 +311,12 @@ class _Making:
         }
 
 
-def _load(file: Path) -> Arrays:
+def _load(file: Path) -> dict[str, NDArray[Any]]:
     with np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)
+
+
+_ANSWERS = {"data": make_data, "measure": measure_outputs}
 
 
 def _end_with(parent: int) -> None:
@@ -295,7 +332,7 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            measured = (make_data if request["step"] == "data" else make_model)(request)
+            measured = _ANSWERS.get(request["step"], make_model)(request)
         except InputError as error:
             say({"refused": str(error)})
         else:

@@ -1,4 +1,4 @@
-"""Sensitivity analysis: the accuracy that each layer's precision costs; and mixed precision."""
+"""Sensitivity analysis: how much of a metric each layer's precision costs; and mixed precision."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gatewright.compress.bits import LayerBits, bits_of
 from gatewright.compress.calibrate import Calibration, Samples, outputs, read_samples
 from gatewright.compress.cost import Placed, count_cost
@@ -17,11 +14,12 @@ from gatewright.compress.editable_model import Network
 from gatewright.compress.quantize import activation_bits, check_names
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
+from gatewright.metrics import ACCURACY, Goal, Metric, Tensors
 
 #: Widths in bits that are tried by default.
 CHOICES = (8, 6, 5, 4, 3, 2)
 
-#: Rounding error of differences between accuracies.
+#: Rounding error of differences between values of a metric.
 _EQUAL = 1e-9
 
 Choice = int | LayerBits
@@ -34,28 +32,30 @@ class Cell:
     Attributes:
         layer: Its name.
         bits: The bits of its weights, its bias and its activations.
-        accuracy: Accuracy of the model, from 0 to 1, with all other layers float.
+        score: The metric of the model with all other layers float.
         ebops: Effective bit operations of the model, see `Cost`, with all other layers at their
             widest.
     """
 
     layer: str
     bits: LayerBits
-    accuracy: float
+    score: float
     ebops: int
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """The accuracy that the precision of single layers costs.
+    """How much of a metric the precision of single layers costs.
 
     Attributes:
-        accuracy: Accuracy of the float model, from 0 to 1.
+        score: The metric of the float model.
         cells: Layers at different precisions, in the model's order, then by falling EBOPs.
+        goal: The metric.
     """
 
-    accuracy: float
+    score: float
     cells: tuple[Cell, ...]
+    goal: Goal = ACCURACY
 
     @property
     def layers(self) -> dict[str, list[Cell]]:
@@ -66,32 +66,35 @@ class Sensitivity:
         return found
 
     def loss(self, cell: Cell) -> float:
-        """The accuracy that a layer's precision costs, from 0 to 1: at least that of a wider one.
+        """What a layer's precision costs, see `Goal.lost`: at least what a wider one does.
 
         If a narrower type does better than a wider one, that is chance.
         """
         wider = self.layers[cell.layer]
         wider = wider[: wider.index(cell) + 1]
-        return max(0.0, *(self.accuracy - each.accuracy for each in wider))
+        return max(0.0, *(self.goal.lost(self.score, each.score) for each in wider))
 
 
 def sensitivity(
     model: Any,
     x: Any,
-    y: NDArray[np.integer[Any]],
+    y: Tensors,
     choices: Sequence[Choice] | Mapping[str, LayerBits] = CHOICES,
     *,
+    metric: Metric = ACCURACY,
     ranges: Any = None,
     input_type: FixedType | None = None,
 ) -> Sensitivity:
-    """Measure the accuracy that quantizing one layer at a time costs, without training.
+    """Measure what quantizing one layer at a time costs, without training.
 
     Args:
-        model: A float tf-keras model that classifies, as for `calibrate`.
-        x: Samples, float [n, ...].
-        y: Their classes, int [n].
+        model: A float tf-keras model, as for `calibrate`.
+        x: Samples, float [n, ...]; a list of them for several inputs.
+        y: Their targets [n, ...], for example classes, int [n]; by output's name if there are
+            several.
         choices: Precisions to try, where a number counts for weights and activations; or bits by
             layer, as for `calibrate`, which are tried together with `narrower` ones.
+        metric: What is measured.
         ranges: Samples on which ranges are measured; by default `x`.
         input_type: The type of the model's inputs; None counts them as float.
 
@@ -108,7 +111,7 @@ def sensitivity(
     tried = {name: bits for name, bits in tried.items() if bits}
     if not tried:
         raise InputError("sensitivity: no precisions to try")
-    reference = accuracy(network, samples, y)
+    reference = score(network, samples, y, metric)
     widest = {name: bits[0] for name, bits in tried.items()}
     wide = calibration.quantized(widest)
     cells: list[Cell] = []
@@ -118,9 +121,9 @@ def sensitivity(
             quantized = calibration.quantized({name: each})
             whole = _joined(wide, quantized, activation_bits(network, widest | {name: each}))
             ebops = count_cost(_placed(whole), input_type).ebops
-            found.append(Cell(name, each, accuracy(quantized, samples, y), ebops))
+            found.append(Cell(name, each, score(quantized, samples, y, metric), ebops))
         cells += sorted(found, key=lambda cell: cell.ebops, reverse=True)
-    return Sensitivity(reference, tuple(cells))
+    return Sensitivity(reference, tuple(cells), metric)
 
 
 def _precisions(choices: Sequence[Choice] | Mapping[str, LayerBits], layer: str) -> list[LayerBits]:
@@ -185,18 +188,18 @@ def assign(
     loss: float,
     measure: Callable[[Mapping[str, LayerBits]], float] | None = None,
 ) -> dict[str, LayerBits]:
-    """Choose the bits of each layer, with few bit operations within a loss of accuracy.
+    """Choose the bits of each layer, with few bit operations within a loss of the metric.
 
     A greedy search: all layers start at their widest. Each step narrows the layer that saves most
-    EBOPs per accuracy lost, as long as the losses of the single layers add up to at most `loss`.
+    EBOPs per loss, as long as the losses of the single layers add up to at most `loss`.
     This sum only estimates the loss of a completely quantized model. So with `measure`, the last
     steps are undone until the measured loss is within `loss`; bisection finds how many. Then each
     layer is narrowed further until its next step would exceed `loss`.
 
     Args:
         table: The result of `sensitivity`.
-        loss: Accuracy that may be lost, from 0 to 1.
-        measure: Returns the accuracy of the model with given bits by layer.
+        loss: What may be lost, see `Goal.lost`: accuracy from 0 to 1, or the rise of an error.
+        measure: Returns the metric of the model with given bits by layer.
 
     Returns:
         Bits by layer.
@@ -216,7 +219,7 @@ def assign(
         return bits(at)
 
     def good(places: Mapping[str, int]) -> bool:
-        return table.accuracy - measure(bits(places)) <= loss
+        return table.goal.lost(table.score, measure(bits(places))) <= loss
 
     kept = len(steps)
     if kept and not good(at):
@@ -240,13 +243,13 @@ def assign(
 def _best_step(
     table: Sensitivity, at: Counter[str], names: Sequence[str], most: float | None = None
 ) -> str | None:
-    """The layer whose next step saves most EBOPs per accuracy lost; None if there is no step.
+    """The layer whose next step saves most EBOPs per loss; None if there is no step.
 
     Args:
         table: The result of `sensitivity`.
         at: For each layer, the index of its current cell.
         names: Layers that may be narrowed.
-        most: Accuracy that all layers together may lose according to the table; None for no limit.
+        most: What all layers together may lose according to the table; None for no limit.
     """
     layers = table.layers
 
@@ -269,10 +272,11 @@ def _best_step(
 def find_bits(
     model: Any,
     x: Any,
-    y: NDArray[np.integer[Any]],
+    y: Tensors,
     loss: float,
     bits: Mapping[str, LayerBits] | None = None,
     *,
+    metric: Metric = ACCURACY,
     table: Sensitivity | None = None,
     ranges: Any = None,
     input_type: FixedType | None = None,
@@ -281,11 +285,12 @@ def find_bits(
 
     Args:
         model: As for `sensitivity`.
-        x: Samples, float [n, ...].
-        y: Their classes, int [n].
-        loss: Accuracy on these samples that may be lost, from 0 to 1.
+        x: As for `sensitivity`.
+        y: As for `sensitivity`.
+        loss: What may be lost on these samples, as for `assign`.
         bits: Bits by layer to start from, as for `calibrate`; see `narrower`. By default `CHOICES`
             are tried for all layers.
+        metric: As for `sensitivity`.
         table: The result of `sensitivity` for these bits, if it is known already.
         ranges: Samples on which ranges are measured; by default `x`.
         input_type: The type of the model's inputs; None counts them as float.
@@ -299,37 +304,26 @@ def find_bits(
     calibration = Calibration(model, x if ranges is None else ranges)
     samples, kept = read_samples(model, x), dict(bits or {})
     if table is None:
-        table = sensitivity(model, x, y, kept or CHOICES, ranges=ranges, input_type=input_type)
+        table = sensitivity(
+            model, x, y, kept or CHOICES, metric=metric, ranges=ranges, input_type=input_type
+        )
     return kept | assign(
-        table, loss, lambda found: accuracy(calibration.best({**kept, **found}), samples, y)
+        table, loss, lambda found: score(calibration.best({**kept, **found}), samples, y, metric)
     )
 
 
-def accuracy(network: Network, samples: Samples, y: NDArray[np.integer[Any]]) -> float:
-    """The share of samples whose largest output is at the label's index, from 0 to 1.
+def score(network: Network, samples: Samples, y: Tensors, metric: Metric) -> float:
+    """The metric of a network on samples.
 
     Args:
         network: A network, quantized or not.
         samples: An array [n, ...] for each input.
-        y: Classes of the samples, int [n].
+        y: Targets of the samples [n, ...]; by output's name if there are several.
+        metric: The metric.
 
     Raises:
-        InputError: if the network's output isn't [n, classes], or `y` aren't indices of classes.
+        InputError: if the targets don't fit the network's outputs or the metric.
     """
     found = outputs(network, samples)
-    labels = np.asarray(y)
-    if len(found) != 1 or found[0].ndim != 2 or found[0].shape[1] < 2:
-        raise InputError(
-            f"model '{network.name}' gives no scores of classes, shape [n, classes], so it "
-            f"has no accuracy"
-        )
-    count, classes = found[0].shape
-    if labels.shape != (count,) or labels.dtype.kind not in "iu":
-        raise InputError(
-            f"labels are {labels.dtype} {list(labels.shape)}; they must be integers [{count}]"
-        )
-    if labels.min() < 0 or labels.max() >= classes:
-        raise InputError(
-            f"labels are from {labels.min()} to {labels.max()}, but there are {classes} classes"
-        )
-    return float(np.mean(found[0].argmax(axis=1) == labels))
+    several = dict(zip(network.outputs, found, strict=True))
+    return metric.of(y, several if len(found) > 1 else found[0])

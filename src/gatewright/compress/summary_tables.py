@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gatewright.compress.bits import LayerBits
     from gatewright.compress.quantize_files import Outcome
     from gatewright.compress.sensitivity import Sensitivity
+    from gatewright.metrics import Goal
 
 
 def render(outcome: Outcome, console: Console) -> None:
@@ -21,27 +22,29 @@ def render(outcome: Outcome, console: Console) -> None:
         console.print(_sensitivity(outcome.table))
     if outcome.ranges:
         console.print(_ranges(outcome))
-    if outcome.accuracy is not None:
+    if outcome.goal is not None and outcome.score is not None:
         console.print(
-            f"accuracy {_share(outcome.accuracy)}, of the float model "
-            f"{_share(outcome.float_accuracy)}"
+            f"{outcome.goal.name} {_value(outcome.goal, outcome.score)}, of the float model "
+            f"{_value(outcome.goal, outcome.float_score)}"
         )
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
     """An outcome as plain data."""
     table = outcome.table
+    kind = outcome.goal.kind if outcome.goal is not None else "accuracy"
     return {
         "bits": {name: _plain(bits) for name, bits in outcome.bits.items()},
         "ranges": [asdict(each) for each in outcome.ranges],
-        "float_accuracy": outcome.float_accuracy,
-        "accuracy": outcome.accuracy,
+        "metric": outcome.goal and outcome.goal.name,
+        f"float_{kind}": outcome.float_score,
+        kind: outcome.score,
         "sensitivity": table
         and [
             {
                 "layer": cell.layer,
                 "bits": _plain(cell.bits),
-                "accuracy": cell.accuracy,
+                kind: cell.score,
                 "ebops": cell.ebops,
             }
             for cell in table.cells
@@ -54,11 +57,13 @@ def _plain(bits: LayerBits) -> dict[str, Any]:
 
 
 def _sensitivity(table: Sensitivity) -> Table:
-    """A table of the accuracy lost in percent, with a row per layer and a column per precision."""
+    """A table of what is lost in percent, with a row per layer and a column per precision."""
     widths = list(dict.fromkeys(_label(cell.bits) for cell in table.cells))
-    shown = Table("layer", *widths, title="accuracy lost in %, one layer quantized")
+    what = "lost" if table.goal.better == "more" else "risen"
+    title = f"{table.goal.name} {what} in %, one layer quantized"
+    shown = Table("layer", *widths, title=title)
     for layer, cells in table.layers.items():
-        lost = {_label(cell.bits): 100 * (table.accuracy - cell.accuracy) for cell in cells}
+        lost = {_label(cell.bits): 100 * table.goal.lost(table.score, cell.score) for cell in cells}
         shown.add_row(layer, *(f"{lost[width]:.2f}" if width in lost else "" for width in widths))
     return shown
 
@@ -78,6 +83,10 @@ def _ranges(outcome: Outcome) -> Table:
             each.layer, each.what, each.quantizer, str(each.bits), integer, _share(each.saturated)
         )
     return shown
+
+
+def _value(goal: Goal, value: float | None) -> str:
+    return _share(value) if goal.better == "more" or value is None else f"{value:.4g}"
 
 
 def _share(value: float | None) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from gatewright.explore.space import Point, Search
 
-_ACCURACY = "accuracy_validation"
+_ACCURACY, _ERROR = "accuracy_validation", "error_validation"
 _EBOPS = "ebops"
 # Number of trials before others are judged by them.
 _ENOUGH = 6
@@ -37,9 +37,12 @@ _ENOUGH = 6
 _FAR = 1.5
 # A trial is surely smaller than another if it has at most this fraction of its EBOPs.
 _SMALLER = 0.9
-# A trial may gain more accuracy in its last epochs than earlier trials: this factor, plus a margin.
+# A trial may gain more in its last epochs than earlier trials: this factor, plus a margin.
 _GAIN_FACTOR = 1.25
 _GAIN_MARGIN = 0.01
+# The limit where an error may fall to nothing, and the least error that others are divided by.
+_NO_LIMIT = 1e300
+_TINY = 1e-30
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,13 @@ def limits(search: Search, told: Sequence[Trial], point: Point) -> Limits:
     ]
     proxies = _proxies(search) if search.stop.dominated else ()
     estimated = search.stop.estimate and any(map(is_estimated, _weighed(search)))
+    score = _score(search)
+    ended = [trial.outcome for trial in told]
     return Limits(
         ebops=_most_ebops(search, alike) if search.stop.ebops else None,
-        accuracy=_least_accuracy(search),
-        gains=_gains([trial.outcome for trial in told]) if search.stop.curve else (),
+        score=score,
+        worst=_worst(search, score),
+        gains=_gains(ended, is_error=score == _ERROR) if search.stop.curve else (),
         rivals=_rivals(alike, proxies),
         proxies=proxies,
         estimate=estimate_limits(search, told) if estimated else None,
@@ -83,26 +89,34 @@ def limits(search: Search, told: Sequence[Trial], point: Point) -> Limits:
 
 
 def floor(found: Limits, ebops: float | None) -> tuple[float, ...]:
-    """The least validation accuracy after each epoch, below which a trial is stopped.
+    """The limit of the validation metric after each epoch; a trial that is worse is stopped.
 
     Args:
         found: The trial's limits.
         ebops: The trial's EBOPs before training; None if they are not known.
 
     Returns:
-        Accuracies from 0 to 1, one for each epoch; empty for no limit.
+        Accuracies from 0 to 1, or errors, one for each epoch; empty for no limit.
     """
-    least = found.accuracy
-    if ebops is not None and set(found.proxies) <= {_ACCURACY, _EBOPS}:
+    is_error = found.score == _ERROR
+    worst = [] if found.worst is None else [found.worst]
+    if ebops is not None and set(found.proxies) <= {found.score, _EBOPS}:
         for rival in found.rivals:
             figures = dict(zip(found.proxies, rival, strict=True))
-            if figures.get(_EBOPS, math.inf) <= _SMALLER * ebops:
-                least = max(least, figures.get(_ACCURACY, 0.0))
-    if least <= 0:
+            if found.score in figures and figures.get(_EBOPS, math.inf) <= _SMALLER * ebops:
+                worst.append(figures[found.score])
+    if not worst or (not is_error and max(worst) <= 0):
         return ()
-    return tuple(
-        max(0.0, least - _GAIN_FACTOR * max(gain, 0.0) - _GAIN_MARGIN) for gain in found.gains
-    )
+    limit = min(worst) if is_error else max(worst)
+    return tuple(_before_gain(limit, gain, is_error=is_error) for gain in found.gains)
+
+
+def _before_gain(limit: float, gain: float, *, is_error: bool) -> float:
+    """The worst value from which the gain still leads to a limit."""
+    gain = _GAIN_FACTOR * max(gain, 0.0) + _GAIN_MARGIN
+    if not is_error:
+        return max(0.0, limit - gain)
+    return limit / (1 - gain) if gain < 1 else _NO_LIMIT
 
 
 def dominated(found: Limits, figures: Mapping[str, float]) -> bool:
@@ -130,8 +144,8 @@ def estimate(search: Search, told: Sequence[Trial], trial: Trial) -> dict[str, f
         if other.outcome.state == "done" and _hardware(other.point) == _hardware(trial.point)
     ]
     known = trial.outcome.expected | trial.outcome.figures
-    if _ACCURACY not in known and trial.outcome.curve:
-        known[_ACCURACY] = trial.outcome.curve[-1]
+    if trial.outcome.curve:
+        known.setdefault(_score(search), trial.outcome.curve[-1])
     for name in _weighed(search):
         if name in known:
             continue
@@ -161,12 +175,17 @@ def _weighed(search: Search) -> tuple[str, ...]:
     return (*search.objectives, *limited)
 
 
-def _least_accuracy(search: Search) -> float:
+def _score(search: Search) -> str:
+    """The figure of the validation metric that a search weighs."""
+    return _ERROR if _ERROR in _weighed(search) else _ACCURACY
+
+
+def _worst(search: Search, score: str) -> float | None:
+    """The worst value of the validation metric that the constraints allow; None for no limit."""
+    better, choose = ("<=", min) if score == _ERROR else (">=", max)
     budgets = [parse_budget(text) for text in search.constraints]
-    return max(
-        (b.limit for b in budgets if b.quantity.name == _ACCURACY and b.relation == ">="),
-        default=0.0,
-    )
+    limits = [b.limit for b in budgets if b.quantity.name == score and b.relation == better]
+    return choose(limits) if limits else None
 
 
 def _most_ebops(search: Search, alike: Sequence[Outcome]) -> float | None:
@@ -196,8 +215,8 @@ def _fit(outcomes: Sequence[Outcome], name: str) -> _Fit | None:
     return _Fit(offset, slope, math.sqrt(sum(e * e for e in errors) / (len(errors) - 2)))
 
 
-def _gains(outcomes: Sequence[Outcome]) -> tuple[float, ...]:
-    """For each epoch the greatest rise of accuracy from there to the end of training.
+def _gains(outcomes: Sequence[Outcome], *, is_error: bool) -> tuple[float, ...]:
+    """For each epoch the greatest gain from there to the end of training, see `Limits.gains`.
 
     Empty if there are too few curves, or they differ in length.
     """
@@ -205,8 +224,13 @@ def _gains(outcomes: Sequence[Outcome]) -> tuple[float, ...]:
     curves = [outcome.curve for outcome in trained if outcome.curve]
     if len(curves) < _ENOUGH or len({len(curve) for curve in curves}) > 1:
         return ()
+
+    def gained(curve: Sequence[float], epoch: int) -> float:
+        rise = curve[-1] - curve[epoch]
+        return -rise / max(curve[epoch], _TINY) if is_error else rise
+
     return tuple(
-        float(f"{max(curve[-1] - curve[epoch] for curve in curves):.6g}")
+        float(f"{max(gained(curve, epoch) for curve in curves):.6g}")
         for epoch in range(len(curves[0]))
     )
 

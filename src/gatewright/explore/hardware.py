@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewright import __version__
+from gatewright.compress.recipe_walk import measure_outputs
 from gatewright.errors import MissingToolError, UnsupportedError
 from gatewright.fixed import to_float
 from gatewright.flow import silicon
@@ -21,21 +23,23 @@ from gatewright.flow.steps import read_stamp
 from gatewright.flow.summary import Labels, Training, summarize
 from gatewright.flow.synthesize import synthesize
 from gatewright.flow.verify import verify
+from gatewright.metrics import ACCURACY, Metric
 from gatewright.report import schema
 from gatewright.system.files import replaced_file
 from gatewright.targets import load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from gatewright.compress.recipe_walk import StepResult, TrainedModel
     from gatewright.estimate import DesignEstimate
+    from gatewright.metrics import Goal
     from gatewright.zoo import Config, Sweep
 
-_SAMPLES = "test_set.npy"
+_SAMPLES = "test_set.npz"
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,10 @@ class HardwareFlow:
             self._directory,
             name=self._sweep.name,
         )
+        x = self._trained.test.x
+        arrays = x if isinstance(x, Mapping) else {load_design(self._directory).inputs[0].name: x}
         with replaced_file(self._directory / _SAMPLES) as file:
-            np.save(file, self._trained.x, allow_pickle=False)
+            np.savez(file, allow_pickle=False, **arrays)
 
     def size_fifos(self) -> None:
         """Size the FIFOs, on which resources depend."""
@@ -152,6 +158,7 @@ class HardwareFlow:
     def report(self) -> schema.Report:
         """The report with the results of the steps so far."""
         verified = read_stamp(self._directory, "verify") is not None
+        outputs = self._outputs() if verified else ()
         return summarize(
             self._directory,
             labels=Labels(
@@ -160,71 +167,85 @@ class HardwareFlow:
                 task=self._sweep.description,
                 source=f"{self._sweep.name}/model.py",
             ),
-            accuracy=self._accuracy(verified),
-            keras=self._against_keras() if verified else None,
-            fidelity=self._fidelity() if verified else None,
-            accuracy_origins=self._origins(verified),
+            score=self._score(outputs),
+            keras=_against_keras(outputs) if verified else None,
+            fidelity=self._fidelity(outputs) if verified else None,
+            score_origins=self._origins(verified),
             training=Training(
-                tuple(_step(step) for step in self._trained.steps), self._config.training.seed
+                tuple(_step(step, self._trained.metric) for step in self._trained.steps),
+                self._config.training.seed,
             ),
         )
 
-    def _rtl_outputs(self) -> NDArray[np.float64]:
-        """The simulated RTL's outputs for the test set, float64 (samples, elements)."""
+    def _outputs(self) -> tuple[_Output, ...]:
+        """The simulated RTL's outputs for the test set, beside Keras' own."""
         design = load_design(self._directory)
-        with np.load(self._directory / "sim" / "outputs.npz", allow_pickle=False) as outputs:
-            return to_float(outputs["output0"], design.outputs[0].type.frac)
-
-    def _against_keras(self) -> schema.Comparison:
-        outputs = self._rtl_outputs()
-        keras = self._trained.outputs.astype(np.float64).reshape(outputs.shape)
-        differing = int((outputs != keras).any(axis=1).sum())
-        return schema.Comparison(vectors=len(outputs), mismatches=differing)
-
-    def _fidelity(self) -> tuple[schema.Fidelity, schema.Origin]:
-        """The RTL's outputs compared with Keras' predictions for the test set after training."""
-        outputs = self._rtl_outputs()
-        keras = self._trained.outputs.astype(np.float64).reshape(outputs.shape)
-        away = np.abs(outputs - keras)
-        found = schema.OutputFidelity(
-            name=load_design(self._directory).outputs[0].name,
-            largest=float(away.max()),
-            mean=float(away.mean()),
-            equal=float((away == 0).all(axis=1).mean()),
-            agreement=float((outputs.argmax(axis=1) == keras.argmax(axis=1)).mean()),
+        with np.load(self._directory / "sim" / "outputs.npz", allow_pickle=False) as arrays:
+            words = [arrays[f"output{number}"] for number in range(len(design.outputs))]
+        return tuple(
+            _Output(
+                tensor.name,
+                key,
+                to_float(found, tensor.type.frac).reshape(keras.shape),
+                keras.astype(np.float64),
+            )
+            for tensor, found, (key, keras) in zip(
+                design.outputs, words, self._trained.outputs.items(), strict=True
+            )
         )
+
+    def _fidelity(self, outputs: Sequence[_Output]) -> tuple[schema.Fidelity, schema.Origin]:
+        """The RTL's outputs compared with Keras' predictions for the test set after training."""
+        found = tuple(
+            schema.OutputFidelity(
+                name=each.name,
+                largest=float(each.away.max()),
+                mean=float(each.away.mean()),
+                equal=float((each.away == 0).all(axis=1).mean()),
+                agreement=each.agreement if self._classifies(each.key) else None,
+            )
+            for each in outputs
+        )
+        vectors = len(self._trained.test)
         origin = schema.Origin(
             method="simulated",
             tool=f"tf-keras {metadata.version('tf-keras')}",
-            details=f"its predictions against the RTL's outputs, {len(outputs)} vectors: test set",
+            details=f"its predictions against the RTL's outputs, {vectors} vectors: test set",
         )
-        return schema.Fidelity(vectors=len(outputs), outputs=(found,)), origin
+        return schema.Fidelity(vectors=vectors, outputs=found), origin
 
-    def _accuracy(self, verified: bool) -> schema.Accuracy:
+    def _classifies(self, output: str) -> bool:
+        """Whether the largest element of an output is what the model's metric goes by."""
+        metric = self._trained.metric
+        return (
+            isinstance(metric, Metric)
+            and metric.named == ACCURACY.named
+            and metric.output in (None, output)
+        )
+
+    def _score(self, outputs: Sequence[_Output]) -> schema.Score:
         trained = self._trained
-        rtl = None
-        if verified:
-            rtl = float(np.mean(self._rtl_outputs().argmax(axis=1) == trained.y))
-        validation = trained.steps[-1].accuracy.validation
-        samples = None
-        if validation is not None:
-            with np.load(trained.data, allow_pickle=False) as arrays:
-                samples = len(arrays["y_validation"])
-        return schema.Accuracy(
-            metric="top-1 accuracy",
-            samples=len(trained.y),
-            float_model=trained.float_accuracy,
-            quantized=trained.quantized_accuracy,
+        rtl = (
+            measure_outputs(trained, {each.key: each.rtl for each in outputs}) if outputs else None
+        )
+        validation = trained.steps[-1].scores.validation
+        kind = schema.Accuracy if trained.metric.better == "more" else schema.Error
+        return kind(
+            metric=trained.metric.name,
+            samples=len(trained.test),
+            float_model=trained.float_score,
+            quantized=trained.quantized_score,
             rtl=rtl,
             validation=validation,
-            validation_samples=samples,
+            validation_samples=trained.validation_samples or None,
         )
 
     def _origins(self, verified: bool) -> dict[str, schema.Origin]:
+        kind = self._trained.metric.kind
         on_test_set = _keras(self._trained, "predictions on the test set")
         origins = {
-            "accuracy.float_model": on_test_set,
-            "accuracy.quantized": on_test_set,
+            f"{kind}.float_model": on_test_set,
+            f"{kind}.quantized": on_test_set,
             "steps.accuracy": _keras(self._trained, "predictions after each step"),
             "steps.compute": schema.Origin(
                 method="counted",
@@ -233,15 +254,48 @@ class HardwareFlow:
                 details="on the model after each step",
             ),
         }
-        if self._trained.steps[-1].accuracy.validation is not None:
-            origins["accuracy.validation"] = _keras(
+        if self._trained.steps[-1].scores.validation is not None:
+            origins[f"{kind}.validation"] = _keras(
                 self._trained, "predictions on training data that was held back"
             )
         if verified:
-            origins["accuracy.rtl"] = schema.Origin(
+            origins[f"{kind}.rtl"] = schema.Origin(
                 method="simulated", tool="Verilator", details="the RTL's outputs on the test set"
             )
         return origins
+
+
+@dataclass(frozen=True)
+class _Output:
+    """An output for the test set.
+
+    Attributes:
+        name: Its name in the design.
+        key: Its name in the model.
+        rtl: What the simulated RTL gives, float64 [n, ...].
+        keras: What Keras predicts, likewise.
+    """
+
+    name: str
+    key: str
+    rtl: NDArray[np.float64]
+    keras: NDArray[np.float64]
+
+    @property
+    def away(self) -> NDArray[np.float64]:
+        """The absolute differences, [n, elements]."""
+        return np.abs(self.rtl - self.keras).reshape(len(self.rtl), -1)
+
+    @property
+    def agreement(self) -> float:
+        """The share of samples with the same class."""
+        rtl, keras = (array.reshape(len(array), -1) for array in (self.rtl, self.keras))
+        return float((rtl.argmax(axis=1) == keras.argmax(axis=1)).mean())
+
+
+def _against_keras(outputs: Sequence[_Output]) -> schema.Comparison:
+    differs = np.any([each.away.any(axis=1) for each in outputs], axis=0)
+    return schema.Comparison(vectors=len(differs), mismatches=int(differs.sum()))
 
 
 def _keras(trained: TrainedModel, details: str) -> schema.Origin:
@@ -249,14 +303,15 @@ def _keras(trained: TrainedModel, details: str) -> schema.Origin:
     return schema.Origin(method="simulated", tool="Keras", version=version, details=details)
 
 
-def _step(step: StepResult) -> schema.Step:
+def _step(step: StepResult, metric: Goal) -> schema.Step:
     cost = step.cost
     return schema.Step(
         name=step.name,
         settings=_words(step.settings),
-        metric="top-1 accuracy",
-        validation=step.accuracy.validation,
-        test=step.accuracy.test,
+        metric=metric.name,
+        better=metric.better,
+        validation=step.scores.validation,
+        test=step.scores.test,
         macs=cost.macs if cost else None,
         bops=cost.bops if cost else None,
         ebops=cost.ebops if cost else None,

@@ -73,8 +73,11 @@ class Limits:
 
     Attributes:
         ebops: EBOPs above which a constraint would be missed by far; None if not known.
-        accuracy: Least validation accuracy that the constraints require, from 0 to 1; 0 for none.
-        gains: For each epoch the greatest rise of validation accuracy from there to the end; empty
+        score: The figure of the validation metric that the search weighs, "accuracy_validation" or
+            "error_validation".
+        worst: The worst value of it that the constraints allow; None for no limit.
+        gains: For each epoch how much better it got at most from there to the end: the rise of an
+            accuracy, or the fall of an error as a fraction of the error at that epoch; empty
             if not known.
         rivals: The figures of other results, each in the order of `proxies`.
         proxies: Names of figures known before synthesis that predict the objectives; empty if an
@@ -83,7 +86,8 @@ class Limits:
     """
 
     ebops: float | None = None
-    accuracy: float = 0.0
+    score: str = "accuracy_validation"
+    worst: float | None = None
     gains: tuple[float, ...] = ()
     rivals: tuple[tuple[float, ...], ...] = ()
     proxies: tuple[str, ...] = ()

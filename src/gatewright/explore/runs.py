@@ -500,6 +500,8 @@ def _headline(report: schema.Report) -> str:
     parts = [verdict(report)] if report.verification else []
     if report.accuracy and report.accuracy.rtl is not None:
         parts.append(f"accuracy {report.accuracy.rtl:.3f}")
+    if report.error and report.error.rtl is not None:
+        parts.append(f"error {report.error.rtl:.4g}")
     for target, used in report.resources.items():
         for count, unit in ((used.lut, "LUT"), (used.nand2, "NAND2")):
             if count is not None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from gatewright import baseline
+from gatewright.compress.code import sources_of
+from gatewright.compress.dataset import Data
+from gatewright.compress.recipe_walk import measure_outputs
 from gatewright.errors import InputError
+from gatewright.metrics import Metric
 from gatewright.report.schema import Baseline
 from gatewright.zoo import obtain
 
 if TYPE_CHECKING:
+    from gatewright.compress.recipe_walk import TrainedModel
+    from gatewright.metrics import Tensors
     from gatewright.store import Store
     from gatewright.zoo import Config, Sweep
 
@@ -32,14 +37,31 @@ def software_baselines(sweep: Sweep, config: Config, store: Store) -> tuple[Base
         The baselines; a single one with a `problem` if the network can't be measured.
     """
     trained = obtain(sweep, config, store=store)
-    with np.load(trained.data, allow_pickle=False) as arrays:
-        x, y, calibration = arrays["x_test"], arrays["y_test"], arrays["x_train"][:_CALIBRATION]
+    data = Data.load(trained.data)
+    metric = trained.metric
+    if not isinstance(metric, Metric):
+        metric = Metric(metric.name, metric.better, lambda _, outputs: _measured(trained, outputs))
     try:
-        found = baseline.obtain(store, trained.steps[0].path, x, y, calibration)
+        found = baseline.obtain(
+            store,
+            trained.steps[0].path,
+            data.test.x,
+            data.test.y,
+            data.train.part(slice(_CALIBRATION)).x,
+            metric=metric,
+            of_metric=sources_of(sweep.model_dir) if metric.named is None else None,
+        )
     except InputError as error:
         problem = str(error).replace(str(trained.steps[0].path), f"the network of {config.name}")
         return (Baseline(runtime=baseline.RUNTIME, model="float32", problem=problem),)
     return tuple(one.model_copy(update={"source": _source(one, config)}) for one in found)
+
+
+def _measured(trained: TrainedModel, outputs: Tensors) -> float:
+    """The metric of outputs by a function of model.py."""
+    if not isinstance(outputs, Mapping):
+        outputs = dict.fromkeys(trained.outputs, outputs)
+    return measure_outputs(trained, outputs)
 
 
 def _source(one: Baseline, config: Config) -> str:

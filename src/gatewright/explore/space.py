@@ -8,7 +8,7 @@ search:
     architecture.hidden1: {low: 8, high: 32, step: 4}     # a range, ends included
     recipe.1.prune.amount: {low: 0.2, high: 0.8}          # step 1 of the recipe, counted from 0
     conversion.reuse_factor: [1, 4, 16]
-  objectives: [accuracy, lut]       # figures of the report; "accuracy" is that on validation data
+  objectives: [accuracy, lut]       # figures of the report; accuracy and error on validation data
   constraints: ["dsp<=0", "latency_ns<=100"]
   trials: 50
 ```
@@ -143,12 +143,13 @@ def _tuple(value: Any) -> Any:
 
 
 def _quantity(name: str) -> str:
-    """Check and complete the name of a figure; "accuracy" means that on the validation data."""
+    """Check and complete the name of a figure; accuracy and error mean those of validation data."""
     try:
         quantity = find_quantity(name)
     except InputError as error:
         raise ValueError(str(error)) from None
-    return "accuracy_validation" if quantity.name == "accuracy" else quantity.name
+    scores = {"accuracy": "accuracy_validation", "error": "error_validation"}
+    return scores.get(quantity.name, quantity.name)
 
 
 def _budgets(texts: Any) -> tuple[str, ...]:
@@ -175,7 +176,7 @@ class Rules(Strict):
     Attributes:
         ebops: Stop before training if the compute cost shows that a constraint will be missed by
             far.
-        curve: Stop during training if the accuracy is so low that later epochs can't make up for
+        curve: Stop during training if the metric is so bad that later epochs can't make up for
             it.
         dominated: Stop before synthesis if another trial is at least as good in all respects.
         estimate: Stop before synthesis if the estimated hardware shows that the trial is surely not
@@ -211,7 +212,7 @@ class Search(Strict):
         seed: Seed of the sampler.
         seeds: Number of seeds with which each configuration of the front is made: its own, and
             those that follow it.
-        validation: Fraction of the training data for validation, whose accuracy is the objective.
+        validation: Fraction of the training data for validation, whose metric is the objective.
         stop: Rules for early stopping.
     """
 

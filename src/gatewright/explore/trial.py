@@ -40,11 +40,12 @@ if TYPE_CHECKING:
 
     from gatewright.compress.recipe_walk import TrainedModel
     from gatewright.estimate import DesignEstimate
+    from gatewright.metrics import Goal
 
 _TRIAL, _PROJECT, _RESULT = "trial", "trial project", "trial result"
 _LIBRARIES = ("tensorflow", "tf-keras", "scikit-learn", "sktime")
 # Groups of figures for which a verification is needed.
-_SIMULATED = {"timing.simulated", "accuracy.rtl", "verification", "fidelity"}
+_SIMULATED = {"timing.simulated", "accuracy.rtl", "error.rtl", "verification", "fidelity"}
 
 
 @dataclass(frozen=True)
@@ -174,12 +175,13 @@ def with_repetitions(report: Report, others: Sequence[Report]) -> Report:
 
 
 def _repetition(report: Report) -> Repetition:
-    seed, accuracy, check = report.training_seed, report.accuracy, report.verification
-    if seed is None or accuracy is None or check is None:
-        raise InputError(f"{report.config.name}: the report lacks a seed, accuracy or verification")
+    seed, score, check = report.training_seed, report.score, report.verification
+    if seed is None or score is None or check is None:
+        raise InputError(f"{report.config.name}: the report lacks a seed, metric or verification")
     return Repetition(
         seed=seed,
-        accuracy=accuracy,
+        accuracy=report.accuracy,
+        error=report.error,
         verification=Comparison(vectors=check.vectors, mismatches=check.mismatches),
         resources=report.resources,
     )
@@ -275,7 +277,7 @@ def _attempt(task: Task, note: Note) -> Outcome:
 
 def _run_until_stopped(task: Task, note: Note, figures: dict[str, float]) -> Outcome:
     expected = {}
-    # If a recipe finds bits itself, they depend on the trained model's accuracy.
+    # If a recipe finds bits itself, they depend on the trained model's metric.
     foreseen = not any(map(finds_bits, task.config.recipe))
     if task.limits.ebops is not None and foreseen:
         note.say("compute cost")
@@ -290,9 +292,10 @@ def _run_until_stopped(task: Task, note: Note, figures: dict[str, float]) -> Out
             state="stopped", reason="training curve", expected=expected, curve=stopped.curve
         )
     figures |= _cost(trained)
-    accuracy = trained.steps[-1].accuracy
-    if accuracy.validation is not None:
-        figures["accuracy_validation"] = accuracy.validation
+    _check_metric(task, trained.metric)
+    validation = trained.steps[-1].scores.validation
+    if validation is not None:
+        figures[f"{trained.metric.kind}_validation"] = validation
     if dominated(task.limits, figures):
         return Outcome(state="stopped", reason="dominated", figures=figures, curve=trained.curve)
     content = _project_content(task, trained)
@@ -300,6 +303,20 @@ def _run_until_stopped(task: Task, note: Note, figures: dict[str, float]) -> Out
         hardware = HardwareFlow(task.sweep, task.config, trained, project, note.say)
         outcome = _build_until_stopped(task, hardware, project, figures)
     return outcome.model_copy(update={"curve": trained.curve})
+
+
+def _check_metric(task: Task, metric: Goal) -> None:
+    """Refuse a search that weighs accuracy where the model has an error, or the reverse.
+
+    Raises:
+        DataError: if it does, which concerns all trials.
+    """
+    other = "error" if metric.kind == "accuracy" else "accuracy"
+    if any(find_quantity(name).figure.part == other for name in task.wanted):
+        raise DataError(
+            f"{task.sweep.file}: the search weighs '{other}', but the metric of model.py is "
+            f"'{metric.name}', of which {metric.better} is better; write '{metric.kind}'"
+        )
 
 
 def _build_until_stopped(

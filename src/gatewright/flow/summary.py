@@ -60,8 +60,8 @@ def summarize(
     directory: Path,
     *,
     labels: Labels | None = None,
-    accuracy: schema.Accuracy | None = None,
-    accuracy_origins: dict[str, schema.Origin] | None = None,
+    score: schema.Score | None = None,
+    score_origins: dict[str, schema.Origin] | None = None,
     keras: schema.Comparison | None = None,
     fidelity: tuple[schema.Fidelity, schema.Origin] | None = None,
     training: Training | None = None,
@@ -71,8 +71,8 @@ def summarize(
     Args:
         directory: A converted project.
         labels: Names to show; by default those of the conversion.
-        accuracy: Accuracies of the model on its test set, if known.
-        accuracy_origins: Origins of the groups of `accuracy` and of the steps of `training`.
+        score: The metric of the model on its test set, if known.
+        score_origins: Origins of the groups of `score` and of the steps of `training`.
         keras: Comparison of Keras' own predictions with the RTL's outputs, if known.
         fidelity: How much the RTL's outputs differ from these, and the origin of that; by default
             the verification's result.
@@ -88,7 +88,7 @@ def summarize(
     if fidelity is None and verified is not None and verified.fidelity is not None:
         fidelity = _fidelity(verified.fidelity), of_fidelity(verified.fidelity)
     slowest = _bottleneck(design, rtl, request.options.target)
-    origins = (accuracy_origins or {}) | origins_of(finished, rtl.target)
+    origins = (score_origins or {}) | origins_of(finished, rtl.target)
     if slowest is not None:
         origins["bottleneck"] = of_bottleneck(rtl.target)
     if fidelity is not None:
@@ -96,7 +96,8 @@ def summarize(
     return schema.Report(
         model=_model(design, request, labels),
         config=_config(directory, design, rtl, request.options, labels),
-        accuracy=accuracy,
+        accuracy=score if isinstance(score, schema.Accuracy) else None,
+        error=score if isinstance(score, schema.Error) else None,
         verification=_verification(verified, keras),
         fidelity=None if fidelity is None else fidelity[0],
         timing=_timing(rtl, verified),
@@ -130,7 +131,7 @@ def summarize(
 def refresh(directory: Path) -> Path:
     """Bring `report.json` of a project directory up to date with its finished steps.
 
-    The parts that only a sweep knows (names, accuracy, training, the comparison with Keras) are
+    The parts that only a sweep knows (names, metric, training, the comparison with Keras) are
     kept from the existing report if it describes the same design; the comparison only if it also
     describes the same run of the verification.
 
@@ -151,7 +152,7 @@ def refresh(directory: Path) -> Path:
     kept = {
         group: origin
         for group, origin in old.provenance.groups.items()
-        if group.startswith(("accuracy.", "steps."))
+        if group.startswith(("accuracy.", "error.", "steps."))
     }
     labels = Labels(
         old.model.name, old.config.name, old.config.description, old.model.task, old.model.source
@@ -159,8 +160,8 @@ def refresh(directory: Path) -> Path:
     report = summarize(
         directory,
         labels=labels,
-        accuracy=old.accuracy,
-        accuracy_origins=kept,
+        score=old.score,
+        score_origins=kept,
         training=Training(old.steps, old.training_seed, old.repetitions),
     )
     if old.verification and report.verification and _same_verification(old, report):

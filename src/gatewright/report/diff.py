@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatewright.errors import InputError
 from gatewright.report.figures import Quantity, quantities
+from gatewright.report.schema import Score
 from gatewright.report.sentences import origin_text, verdict
 
 if TYPE_CHECKING:
@@ -21,19 +22,20 @@ class Change:
     quantity: Quantity
     old: float | None
     new: float | None
-    note: str  # how the origin changed; "" if it did not
+    note: str  # how the origin or the metric changed; "" if neither did
+    comparable: bool = True  # whether both values are of the same metric
 
     @property
     def percent(self) -> float | None:
         """Change in percent of the old value; None if a value is unknown or the old one is 0."""
-        if self.old is None or self.new is None or not self.old:
+        if self.old is None or self.new is None or not self.old or not self.comparable:
             return None
         return 100 * (self.new - self.old) / abs(self.old)
 
     @property
     def better(self) -> bool | None:
-        """Whether the new value is better; None if a value is unknown or they are equal."""
-        if self.old is None or self.new is None or self.old == self.new:
+        """Whether the new value is better; None if a value is unknown, or neither is."""
+        if self.old is None or self.new is None or self.old == self.new or not self.comparable:
             return None
         return (self.new < self.old) == (self.quantity.figure.better == "less")
 
@@ -119,8 +121,18 @@ def _changes(new: Report, old: Report) -> tuple[list[Change], int]:
         note = ""
         if None not in values and sources[0] != sources[1]:
             note = " → ".join(origin_text(source) if source else "None" for source in sources)
+        metrics = [_metric(report, quantity) for report in (old, new)]
+        comparable = None in values or metrics[0] == metrics[1]
+        if not comparable:
+            note = " → ".join(metrics)
         if values[0] == values[1] and not note:
             unchanged += 1
         else:
-            found.append(Change(new.config.name, quantity, *values, note))
+            found.append(Change(new.config.name, quantity, *values, note, comparable))
     return found, unchanged
+
+
+def _metric(report: Report, quantity: Quantity) -> str:
+    """The name of the metric that a quantity is of; "" for others."""
+    part = getattr(report, quantity.figure.part)
+    return part.metric if isinstance(part, Score) else ""

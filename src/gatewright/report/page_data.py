@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gatewright.report.attention import remarks
 from gatewright.report.cost_tables import METHOD as COST_METHOD
 from gatewright.report.cost_tables import cost_methods, cost_table, tells_cost
-from gatewright.report.figures import FIGURES, Quantity, quantities
+from gatewright.report.figures import Quantity, quantities
 from gatewright.report.pareto import eligible, tradeoffs
 from gatewright.report.recipe_tables import step_table
 from gatewright.report.sentences import fidelity_text, origin_text, verdict
@@ -111,7 +111,7 @@ def _model(model: Judged) -> dict[str, Any]:
     The first target is the one that most configurations are known on: the page starts with it.
     """
     sweep = model.sweep
-    floats = {Quantity(FIGURES["accuracy_float"]).of(report) for report in sweep.reports}
+    floats = {report.score and report.score.float_model for report in sweep.reports}
     return {
         "name": sweep.model,
         "task": sweep.reports[0].model.task,
@@ -119,7 +119,7 @@ def _model(model: Judged) -> dict[str, Any]:
         "fronts": [
             {
                 "across": trade.area.name,
-                "up": trade.accuracy.name,
+                "up": trade.score.name,
                 "weighed": [column.name for column in trade.weighed],
                 "said": trade.explain(sweep.search),
             }
@@ -162,6 +162,7 @@ def _column(quantity: Quantity, targets: Sequence[str]) -> dict[str, Any]:
         "name": quantity.name,
         "heading": heading(quantity, targets),
         "digits": figure.digits,
+        "significant": figure.significant,
         "better": figure.better,
         "chosen": not quantity.group,
         "description": figure.description,

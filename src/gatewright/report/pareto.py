@@ -1,4 +1,4 @@
-"""The Pareto front of configurations by accuracy, resources and speed."""
+"""The Pareto front of configurations by accuracy or error, resources and speed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ if TYPE_CHECKING:
 
     from gatewright.report.schema import Search, SweepReport
 
+_SCORES = ("accuracy", "error", "accuracy_quantized", "error_quantized")
+
 
 @dataclass(frozen=True)
 class Tradeoff:
     """The figures of all configurations on one target, and the Pareto front."""
 
     target: str
-    accuracy: Column  # of the RTL; of the quantized model if no report has that of the RTL
+    score: Column  # accuracy or error of the RTL; of the quantized model if that is unknown
     area: Column  # LUTs; cell area if no report has LUTs
     weighed: tuple[Column, ...]  # the objectives of the front
     front: frozenset[int]  # rows on the Pareto front
-    edge: frozenset[int]  # rows on the Pareto front of accuracy and area only
+    edge: frozenset[int]  # rows on the Pareto front of score and area only
     partly_known: tuple[Column, ...]  # not weighed, because some configurations lack them
 
     def explain(self, search: Search | None) -> str:
@@ -42,40 +44,40 @@ class Tradeoff:
 
 
 def tradeoffs(sweep: SweepReport) -> list[Tradeoff]:
-    """The Pareto front on each target for which accuracy and area are known.
+    """The Pareto front on each target for which area and accuracy, or error, are known.
 
     The front weighs the objectives of the search that found the configurations. Without a search
-    it weighs accuracy, area, DSPs, block RAM and the initiation interval (frames per second if
-    clocks differ), each only if it is known and differs. A configuration is not on the front if
-    its verification failed, if it misses a constraint of the search, or if it lacks a weighed
-    figure.
+    it weighs accuracy or error, area, DSPs, block RAM and the initiation interval (frames per
+    second if clocks differ), each only if it is known and differs. A configuration is not on the
+    front if its verification failed, if it misses a constraint of the search, or if it lacks a
+    weighed figure.
 
     Raises:
         InputError: if an objective or a constraint of the search names no figure.
     """
     table = {held.name: held for held in columns(sweep)}
     known = {name: held for name, held in table.items() if held.known}
-    accuracy = known.get("accuracy") or known.get("accuracy_quantized")
+    score = next((known[name] for name in _SCORES if name in known), None)
     free = eligible(sweep)
     found = []
     for target in sweep.targets:
         area = known.get(f"{target}.lut") or known.get(f"{target}.area")
-        if accuracy and area:
-            rows = _that_know(free, (accuracy, area))
+        if score and area:
+            rows = _that_know(free, (score, area))
             partly: tuple[Column, ...] = ()
             if sweep.search:
                 weighed = _objectives(sweep, sweep.search, target)
             else:
                 others, partly = _others(table, target, rows)
-                weighed = (accuracy, area, *others)
+                weighed = (score, area, *others)
             found.append(
                 Tradeoff(
                     target,
-                    accuracy,
+                    score,
                     area,
                     weighed,
                     _front(_that_know(free, weighed), weighed),
-                    _front(rows, (accuracy, area)),
+                    _front(rows, (score, area)),
                     partly,
                 )
             )
@@ -145,10 +147,9 @@ def _name(held: Column, target: str) -> str:
     """For example "accuracy", "LUT", or "LUT on TARGET" if it is not the target of the front."""
     figure = held.figure
     elsewhere = f" on {held.target}" if held.target not in (None, target) else ""
-    accuracies = {"accuracy": "accuracy", "accuracy_validation": "validation accuracy"}
     label = figure.label
-    if figure.name.startswith("accuracy"):
-        label = accuracies.get(figure.name, f"{label} accuracy")
+    if figure.part in ("accuracy", "error"):
+        label = figure.part if figure.name == figure.part else f"{label} {figure.part}"
     elif figure.name == "latency_ns":
         label = "latency in ns"
     return label + elsewhere

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gatewright.report.figures import FIGURES, Quantity
-from gatewright.report.text_tables import filled, numbers, texts
+from gatewright.report.text_tables import filled, numbers, significant, texts
 
 if TYPE_CHECKING:
     from gatewright.report.schema import Report, Step, SweepReport
@@ -44,11 +44,12 @@ class Pruning:
         quantity = Quantity(FIGURES[name], self.target)
         return quantity.of(self.unpruned) if self.unpruned else None, quantity.of(self.pruned)
 
-    @property
-    def accuracy(self) -> tuple[float | None, float | None]:
-        """Accuracy of the RTL before and after pruning, from 0 to 1."""
-        quantity = Quantity(FIGURES["accuracy"])
-        return quantity.of(self.unpruned) if self.unpruned else None, quantity.of(self.pruned)
+    def change(self, name: str) -> float | None:
+        """The change of a figure of the RTL, "accuracy" or "error"; None if it is unknown."""
+        quantity = Quantity(FIGURES[name])
+        before = quantity.of(self.unpruned) if self.unpruned else None
+        after = quantity.of(self.pruned)
+        return None if before is None or after is None else after - before
 
     @property
     def verdict(self) -> str:
@@ -104,14 +105,9 @@ def pruning_table(sweep: SweepReport) -> list[Entry]:
                 numbers(f"{figure.label} after{unit}", [a for _, a in pairs], form=form),
                 numbers(f"{figure.label} saved", [_share(*pair) for pair in pairs], form=".1%"),
             ]
-    changes = [pruning.accuracy for pruning in found]
-    entries.append(
-        numbers(
-            "accuracy change",
-            [None if None in (b, a) else (a or 0) - (b or 0) for b, a in changes],
-            form="+.4f",
-        )
-    )
+    accuracies = [pruning.change("accuracy") for pruning in found]
+    entries.append(numbers("accuracy change", accuracies, form="+.4f"))
+    entries.append(significant("error change", [pruning.change("error") for pruning in found]))
     return filled(entries)
 
 

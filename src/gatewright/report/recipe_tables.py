@@ -1,10 +1,11 @@
-"""The steps of recipes as a table: settings, and accuracy and cost of the model afterwards."""
+"""The steps of recipes as a table: settings, and metric and cost of the model afterwards."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from gatewright.report.text_tables import filled, numbers, texts
+from gatewright.report.text_tables import filled, numbers, significant, texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,13 +29,14 @@ def step_table(reports: Sequence[Report], *, wall_times: bool = True) -> list[En
     steps = [step for _, step in rows]
     cost = "steps.compute"
     metrics = {step.metric for step in steps}
-    metric = metrics.pop() if len(metrics) == 1 else "accuracy"
+    metric = metrics.pop() if len(metrics) == 1 else "metric"
+    column = partial(numbers, form=".4f") if steps[0].better == "more" else significant
     entries = [
         *([texts("config", [name for name, _ in rows])] if len(reports) > 1 else []),
         texts("step", [step.name for step in steps]),
         texts("settings", [step.settings for step in steps]),
-        numbers(f"{metric} (validation)", [step.validation for step in steps], form=".4f"),
-        numbers(f"{metric} (test)", [step.test for step in steps], form=".4f"),
+        column(f"{metric} (validation)", [step.validation for step in steps]),
+        column(f"{metric} (test)", [step.test for step in steps]),
         numbers("weights", [step.weights for step in steps], cost),
         numbers("nonzero", [step.weights_nonzero for step in steps], cost),
         numbers("MACs", [step.macs for step in steps], cost),

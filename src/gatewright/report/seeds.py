@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from gatewright.report.figures import FIGURES
-from gatewright.report.text_tables import filled, numbers, texts
+from gatewright.report.text_tables import filled, numbers, significant, texts
 
 if TYPE_CHECKING:
     from gatewright.report.schema import Report, SweepReport
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 METHOD = (
     "Each configuration was trained from several seeds, and every network was verified and "
-    "synthesized. Accuracies are means over the seeds on the test set, ± the sample standard "
-    "deviation; the change is from the float to the quantized network."
+    "synthesized. Accuracies and errors are means over the seeds on the test set, ± the sample "
+    "standard deviation; the change is from the float to the quantized network."
 )
 """How the figures of `seed_table` were obtained."""
 
-_ACCURACIES = {"float_model": "float", "quantized": "quantized", "rtl": "RTL"}
+_SCORES = {"float_model": "float", "quantized": "quantized", "rtl": "RTL"}
 _RESOURCES = ("lut", "ff", "dsp", "bram")
 
 
@@ -36,14 +36,22 @@ def seed_table(sweep: SweepReport) -> list[Entry]:
         numbers("seeds", [1 + len(report.repetitions) for report in reports]),
         texts("vectors differing", [_differing(report) for report in reports]),
     ]
-    for field, label in _ACCURACIES.items():
-        held = [_accuracies(report, field) for report in reports]
-        entries.append(_spread(f"accuracy {label}", held))
+    for field, label in _SCORES.items():
+        held = [_scores(report, field) for report in reports]
+        for kind, spread in (("accuracy", _rounded), ("error", _significant)):
+            own = [
+                values if getattr(report, kind) else None
+                for report, values in zip(reports, held, strict=True)
+            ]
+            entries.append(texts(f"{kind} {label}", [spread(v) if v else None for v in own]))
     changes = [
-        _difference(_accuracies(report, "quantized"), _accuracies(report, "float_model"))
+        _difference(_scores(report, "quantized"), _scores(report, "float_model"))
         for report in reports
     ]
-    entries.append(numbers("change", changes, form="+.4f"))
+    if any(report.error for report in reports):
+        entries.append(significant("change", changes))
+    else:
+        entries.append(numbers("change", changes, form="+.4f"))
     for target in sweep.targets:
         for name in _RESOURCES:
             figure = FIGURES[name]
@@ -61,9 +69,9 @@ def seed_table(sweep: SweepReport) -> list[Entry]:
     return filled(entries)
 
 
-def _accuracies(report: Report, field: str) -> list[float] | None:
-    """An accuracy of each seed; None unless all are known."""
-    parts = [report.accuracy, *(again.accuracy for again in report.repetitions)]
+def _scores(report: Report, field: str) -> list[float] | None:
+    """The metric of each seed; None unless all are known."""
+    parts = [report.score, *(again.accuracy or again.error for again in report.repetitions)]
     return _all([getattr(part, field, None) for part in parts])
 
 
@@ -82,9 +90,12 @@ def _difference(after: list[float] | None, before: list[float] | None) -> float 
     return fmean(after) - fmean(before) if after and before else None
 
 
-def _spread(heading: str, held: list[list[float] | None]) -> Entry:
-    cells = [f"{fmean(values):.4f} ± {stdev(values):.4f}" if values else None for values in held]
-    return texts(heading, cells)
+def _rounded(values: list[float]) -> str:
+    return f"{fmean(values):.4f} ± {stdev(values):.4f}"
+
+
+def _significant(values: list[float]) -> str:
+    return f"{fmean(values):.4g} ± {stdev(values):.2g}"
 
 
 def _differing(report: Report) -> str | None:

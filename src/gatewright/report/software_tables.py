@@ -25,6 +25,7 @@ def baseline_table(sweep: SweepReport) -> list[Entry]:
     if not held:
         return []
     metrics = {baseline.metric for baseline in held}
+    metric = metrics.pop() if len(metrics) == 1 else "metric"
     entries = [
         texts("model", [baseline.model for baseline in held]),
         texts("runtime", [_runtime(baseline) for baseline in held]),
@@ -36,11 +37,8 @@ def baseline_table(sweep: SweepReport) -> list[Entry]:
         significant("p95 (µs)", [baseline.latency_high_us for baseline in held]),
         numbers("repetitions", [baseline.repetitions for baseline in held]),
         significant("inferences per second", [baseline.throughput for baseline in held]),
-        numbers(
-            metrics.pop() if len(metrics) == 1 else "accuracy",
-            [baseline.accuracy for baseline in held],
-            form=".4f",
-        ),
+        numbers(metric, [baseline.accuracy for baseline in held], form=".4f"),
+        significant(metric, [baseline.error for baseline in held]),
     ]
     return filled(entries)
 

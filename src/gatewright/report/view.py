@@ -276,8 +276,8 @@ _JUDGED = {None: "", True: "better", False: "worse"}
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
-    """Pairs of name and text: ports, verification, accuracy, and how the report was made."""
-    made, check, accuracy = report.provenance, report.verification, report.accuracy
+    """Pairs of name and text: ports, verification, metric, and how the report was made."""
+    made, check = report.provenance, report.verification
     found = [(f"Port, {report.config.io}", port_text(port)) for port in report.ports]
     if check is not None:
         found.append(("Compared with", f"{check.reference}: {_differ(check)}"))
@@ -292,8 +292,13 @@ def facts(report: Report) -> list[tuple[str, str]]:
                 for layer in check.layers
             ]
             found.append(("Layer by layer", f"{', '.join(layers)} differ"))
-    if accuracy is not None:
-        found.append(("Accuracy", f"{accuracy.metric} on {accuracy.samples:,} samples"))
+    for name, score, better in (
+        ("Accuracy", report.accuracy, "more"),
+        ("Error", report.error, "less"),
+    ):
+        if score is not None:
+            text = f"{score.metric} on {score.samples:,} samples; {better} is better"
+            found.append((name, text))
     found += [(f"Input: {name}", digest) for name, digest in made.inputs.items()]
     if made.seed is not None:
         found.append(("Seed", str(made.seed)))
@@ -323,8 +328,8 @@ def methods(sweep: SweepReport, groups: Iterable[str]) -> list[tuple[str, str]]:
 def heading(quantity: Quantity, targets: Sequence[str]) -> str:
     """The heading of a column; it names the target unless that is the only one of `targets`."""
     text = quantity.heading
-    if quantity.group.startswith("accuracy."):
-        text = f"accuracy {text}"
+    if quantity.figure.part in ("accuracy", "error"):
+        text = f"{quantity.figure.part} {text}"
     elsewhere = len(targets) > 1 or quantity.target not in targets
     return f"{quantity.target} {text}" if quantity.target and elsewhere else text
 
@@ -371,12 +376,16 @@ _GROUPS = {
     "accuracy.quantized": "quantized accuracy",
     "accuracy.rtl": "RTL accuracy",
     "accuracy.validation": "validation accuracy",
+    "error.float_model": "float error",
+    "error.quantized": "quantized error",
+    "error.rtl": "RTL error",
+    "error.validation": "validation error",
     "verification": "verification",
     "fidelity": "agreement with the model itself",
     "timing.simulated": "latency, II, FPS",
     "timing.predicted": "predicted latency, II",
     "compute": "compute",
-    "steps.accuracy": "accuracy after each step",
+    "steps.accuracy": "metric after each step",
     "steps.compute": "cost after each step",
     "fifos": "high-water marks of FIFOs",
     "bottleneck": "bottleneck",

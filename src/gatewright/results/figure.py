@@ -53,6 +53,7 @@ class Figure:
             per target, whose dictionary declares the group.
         unit: "" for plain numbers.
         digits: digits after the decimal point in tables.
+        significant: digits that count, instead, for figures of any size; 0 for `digits`.
         name: its name in budgets and CSV; "" for the name of the field.
         after: name of the figure that it follows in tables; "" for the order of declaration.
         primary: whether the main table shows it.
@@ -69,6 +70,7 @@ class Figure:
     _: KW_ONLY
     unit: str = ""
     digits: int = 0
+    significant: int = 0
     name: str = ""
     after: str = ""
     primary: bool = True
@@ -83,8 +85,12 @@ class Figure:
         return function
 
     def format(self, value: float | None) -> str:
-        """The value with thousands separators and `digits` decimals; "" if unknown."""
-        return "" if value is None else f"{value:,.{self.digits}f}"
+        """The value with thousands separators and the figure's digits; "" if unknown."""
+        if value is None:
+            return ""
+        if not self.significant:
+            return f"{value:,.{self.digits}f}"
+        return f"{float(f'{value:.{self.significant}g}'):,.10g}"
 
 
 def declared(part: type[BaseModel]) -> Iterator[tuple[str, Figure]]:

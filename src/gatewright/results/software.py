@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from gatewright.results.figure import Figure, Source
 from gatewright.results.part import Part
-from gatewright.results.scalars import Fraction, Name, Positive, PositiveReal
+from gatewright.results.scalars import Amount, Fraction, Name, Positive, PositiveReal
 
 
 class Baseline(Part):
@@ -39,11 +39,13 @@ class Baseline(Part):
     repetitions: Positive | None = None
     """Batches that were timed (a number)."""
     metric: str = "accuracy"
-    """Name of the metric of `accuracy`; it is a fraction, more is better."""
+    """Name of the metric of `accuracy` or `error`."""
     accuracy: Fraction | None = None
-    """Accuracy on the test set, as a fraction from 0 to 1."""
+    """Metric on the test set of which more is better, as a fraction from 0 to 1."""
+    error: Amount | None = None
+    """Metric on the test set of which less is better, in the metric's own unit."""
     samples: Positive | None = None
-    """Samples that `accuracy` was measured on (a number)."""
+    """Samples that it was measured on (a number)."""
     method: str | None = None
     """How it was measured, in words."""
     problem: str | None = None

@@ -106,7 +106,7 @@ function cellOfRow(column, row) {
   return make(
     "td",
     { class: `number${estimated}`, "data-value": String(value), title: odd ? origin?.text : undefined },
-    shown(value, figure.digits),
+    shown(value, figure),
     odd ? originMark(origin) : null,
   );
 }

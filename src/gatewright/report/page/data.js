@@ -30,14 +30,17 @@ async function unpacked(id) {
 
 const formats = new Map();
 
-/** A number as tables show it, rounded like Python does; "?" if unknown. */
-function shown(value, digits) {
+/** A figure's value as tables show it, rounded like Python does; "?" if unknown. */
+function shown(value, { digits, significant }) {
   if (value === null || value === undefined) return "?";
-  if (!formats.has(digits)) {
-    const limits = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-    formats.set(digits, new Intl.NumberFormat("en", { ...limits, roundingMode: "halfEven" }));
+  const key = `${digits} ${significant}`;
+  if (!formats.has(key)) {
+    const limits = significant
+      ? { maximumSignificantDigits: significant }
+      : { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    formats.set(key, new Intl.NumberFormat("en", { ...limits, roundingMode: "halfEven" }));
   }
-  return formats.get(digits).format(value);
+  return formats.get(key).format(value);
 }
 
 /** The origin of a figure of a row; null for a setting or an unknown figure. */

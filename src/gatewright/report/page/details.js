@@ -49,7 +49,7 @@ function card(column, row) {
     "div",
     { title: column.description },
     make("dt", null, column.heading),
-    make("dd", null, shown(column.values[row.index], column.digits)),
+    make("dd", null, shown(column.values[row.index], column)),
     originMark(originOf(column, row.index)) ?? make("span", { class: "origin" }, "asked for"),
   );
 }
@@ -144,7 +144,7 @@ function showComparison() {
 
 function comparedCell(column, row, first) {
   const [value, base] = [column.values[row.index], column.values[first.index]];
-  const cell = make("td", { class: "number" }, shown(value, column.digits));
+  const cell = make("td", { class: "number" }, shown(value, column));
   const origin = originMark(originOf(column, row.index));
   if (origin) cell.append(" ", origin);
   if (row === first || value === null || base === null || value === base) return cell;

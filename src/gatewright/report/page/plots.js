@@ -121,7 +121,7 @@ function hoverOf(row) {
     if (figure.values[row.index] === null) continue;
     const origin = originOf(figure, row.index);
     const how = origin ? `, ${origin.method}` : "";
-    const value = shown(figure.values[row.index], figure.digits);
+    const value = shown(figure.values[row.index], figure);
     parts.push(literal(`${figure.heading}: ${value}${how}`));
   }
   return parts.join("<br>");
@@ -223,8 +223,8 @@ function tradeLayout(across, up) {
   const shapes = [];
   const annotations = [];
   for (const model of data.models) {
-    if (model.float === null || !up.name.startsWith("accuracy") || up.name === "accuracy_float") continue;
-    if (several) continue;
+    if (several || model.float === null) continue;
+    if (!/^(accuracy|error)/.test(up.name) || up.name.endsWith("_float")) continue;
     const line = { width: 1, dash: "dash", color: "#808080" };
     shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: model.float, y1: model.float, line });
     const place = { xref: "paper", x: 0, xanchor: "left", y: model.float, yanchor: "bottom" };

@@ -42,7 +42,7 @@ function showShared() {
     .map((choice) => [choice.heading, choice.cells[0]]);
   for (const column of data.columns) {
     if (column.chosen && (rows.length === 1 || same(column.values))) {
-      shared.push([column.heading, shown(column.values[0], column.digits)]);
+      shared.push([column.heading, shown(column.values[0], column)]);
     }
   }
   byId("shared").replaceChildren(...shared.filter(([, text]) => text).map(fact));

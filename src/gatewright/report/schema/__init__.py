@@ -9,7 +9,7 @@ from gatewright.report.schema.configuration import Config, LayerConfig, Model
 from gatewright.report.schema.origins import Method, Origin, Provenance
 from gatewright.report.schema.reports import VERSION, Report, SweepReport
 from gatewright.report.schema.structure import Bottleneck, Fifo, Layer, Port
-from gatewright.report.schema.training import Accuracy, Compute, Repetition, Step
+from gatewright.report.schema.training import Accuracy, Compute, Error, Repetition, Score, Step
 from gatewright.report.schema.trials import Search, SearchTrial
 from gatewright.results.against_model import Cause, Fidelity, LayerFidelity, OutputFidelity
 from gatewright.results.analyzed import Analyzed, CriticalPath, Power
@@ -35,6 +35,7 @@ __all__ = [
     "Config",
     "CriticalPath",
     "Difference",
+    "Error",
     "Fidelity",
     "Fifo",
     "Imported",
@@ -55,6 +56,7 @@ __all__ = [
     "Resources",
     "Routed",
     "Run",
+    "Score",
     "Search",
     "SearchTrial",
     "Segment",

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from gatewright.report.schema.configuration import Config, LayerConfig, Model
 from gatewright.report.schema.origins import Provenance
 from gatewright.report.schema.structure import Bottleneck, Fifo, Layer, Port
-from gatewright.report.schema.training import Accuracy, Compute, Repetition, Step
+from gatewright.report.schema.training import Accuracy, Compute, Error, Repetition, Score, Step
 from gatewright.report.schema.trials import Search
 from gatewright.results.against_model import Fidelity
 from gatewright.results.analyzed import AnalyzedByTarget, PowerByTarget
@@ -47,6 +47,7 @@ class Report(Part):
     model: Model
     config: Config
     accuracy: Accuracy | None = None
+    error: Error | None = None
     verification: Verification | None = None
     fidelity: Fidelity | None = None
     timing: Timing | None = None
@@ -106,6 +107,11 @@ class Report(Part):
         if missing:
             raise ValueError(f"provenance.groups has no origin for {', '.join(missing)}")
         return self
+
+    @property
+    def score(self) -> Score | None:
+        """The metric of the model, whichever way is better; None if it is unknown."""
+        return self.accuracy or self.error
 
     @property
     def passed(self) -> bool | None:
