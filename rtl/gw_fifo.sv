@@ -6,8 +6,9 @@
 /// takes no beat in the cycle in which it gives one. `level` counts the beats held.
 ///
 /// RamStyle says where beats are kept: "registers", "distributed" (look-up-table RAM, read
-/// asynchronously), "block" (read synchronously, with a bypass of one beat) or "auto": block from
-/// 8 Kibit on if that is more than 64 beats, else left to the tool.
+/// asynchronously), "block" (read synchronously; the beat that is offered stands in a register, since
+/// a block's words arrive late) or "auto": block from 8 Kibit on if that is more than 64 beats, else
+/// left to the tool.
 module gw_fifo #(
   parameter int Width    = 8,
   parameter int Depth    = 2,
@@ -75,6 +76,7 @@ module gw_fifo #(
       localparam logic [AddressBits-1:0] Last = AddressBits'(Depth - 1);
 
       logic [AddressBits-1:0] write_address, read_address, next_write, next_read;
+      logic                   store, fetch;  // a beat enters the memory, and leaves it
 
       assign in_ready   = level != LevelBits'(Depth);
       assign next_write = write_address == Last ? '0 : write_address + AddressBits'(1);
@@ -85,36 +87,49 @@ module gw_fifo #(
           write_address <= '0;
           read_address  <= '0;
         end else begin
-          if (push) write_address <= next_write;
-          if (pop) read_address <= next_read;
+          if (store) write_address <= next_write;
+          if (fetch) read_address <= next_read;
         end
       end
 
       if (Block) begin : gen_block
-        (* ram_style = "block" *)
+        // A word that is read while it is written is not used.
+        (* ram_style = "block", no_rw_check *)
         logic [Width-1:0]       memory [Depth];
-        logic [Width-1:0]       read_data, bypass_data;
-        logic                   bypass;
+        logic [Width-1:0]       data, read_data, bypass_data;
+        logic                   direct, bypass;
         logic [AddressBits-1:0] fetch_address;
 
-        // The beat to offer next is fetched one cycle ahead. A beat that is just being written
-        // bypasses the memory; a cycle later the memory has it.
-        assign fetch_address = pop ? next_read : read_address;
-        assign out_data      = bypass ? bypass_data : read_data;
+        // A beat that no other one is before goes past the memory, to the register at the output.
+        assign direct   = push && level == LevelBits'(pop);
+        assign store    = push && !direct;
+        assign fetch    = pop && level != LevelBits'(1);
+        assign out_data = data;
 
         always_ff @(posedge clk) begin
-          if (push) memory[write_address] <= in_data;
+          if (direct) data <= in_data;
+          else if (pop) data <= bypass ? bypass_data : read_data;
+        end
+
+        // What the register takes next is read one cycle ahead. A beat that is just being written
+        // bypasses the memory; a cycle later the memory has it.
+        assign fetch_address = fetch ? next_read : read_address;
+
+        always_ff @(posedge clk) begin
+          if (store) memory[write_address] <= in_data;
           read_data <= memory[fetch_address];
         end
 
         always_ff @(posedge clk) begin
-          bypass      <= push && write_address == fetch_address;
+          bypass      <= store && write_address == fetch_address;
           bypass_data <= in_data;
         end
       end else begin : gen_asynchronous
         (* ram_style = RamStyle *)
         logic [Width-1:0] memory [Depth];
 
+        assign store    = push;
+        assign fetch    = pop;
         assign out_data = memory[read_address];
 
         always_ff @(posedge clk) begin

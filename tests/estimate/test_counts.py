@@ -146,6 +146,7 @@ def test_tables_that_choose_between_tables_count_where_nothing_else_does():
         (16, 30, {"memory": 24}),
         (64, 14, {"memory": 16}),
         (272, 18, {"half_blocks": 1}),
+        (272, 36, {"half_blocks": 1, "ff": 72}),
     ],
 )
 def test_fifos(depth, width, expected):
@@ -159,21 +160,26 @@ def test_fifos(depth, width, expected):
 
 
 @pytest.mark.parametrize(
-    ("width", "depth", "mapped"),
+    ("width", "depth", "style", "mapped"),
     [
-        (8, 2, (20, 21, 0)),
-        (30, 3, (61, 8, 0)),
-        (72, 8, (131, 13, 0)),
-        (30, 16, (84, 17, 0)),
-        (30, 32, (172, 21, 0)),
-        (8, 64, (126, 25, 0)),
-        (4, 128, (136, 29, 0)),
-        (30, 128, (97, 53, 0.5)),
-        (72, 64, (137, 92, 1.0)),
+        (8, 2, "auto", (20, 21, 0)),
+        (30, 3, "auto", (61, 8, 0)),
+        (72, 8, "auto", (131, 13, 0)),
+        (30, 16, "auto", (84, 17, 0)),
+        (30, 32, "auto", (172, 21, 0)),
+        (8, 64, "auto", (126, 25, 0)),
+        (4, 128, "auto", (136, 29, 0)),
+        (30, 128, "auto", (97, 53, 0.5)),
+        (72, 64, "auto", (137, 92, 1.0)),
+        (18, 272, "block", (136, 64, 0.5)),
+        (30, 128, "block", (130, 83, 0.5)),
+        (8, 64, "block", (79, 36, 0.5)),
+        (72, 64, "block", (207, 164, 1.0)),
+        (48, 272, "auto", (192, 124, 1.0)),
     ],
 )
-def test_fifos_of_ecp5_are_as_yosys_mapped_them(width, depth, mapped):
-    parameters = {"Width": width, "Depth": depth, "RamStyle": '"auto"'}
+def test_fifos_of_ecp5_are_as_yosys_mapped_them(width, depth, style, mapped):
+    parameters = {"Width": width, "Depth": depth, "RamStyle": f'"{style}"'}
     model = load_cost_model(ECP5)
     found = model.cost(library_counts("gw_fifo", parameters, model.rules))
     lut, ff, bram = mapped

@@ -93,6 +93,9 @@ class Fabric(Protocol):
             UnsupportedError: if there is no such memory.
         """
 
+    def fifo_style(self, width: int, depth: int) -> Literal["auto", "block"]:
+        """What a FIFO of `depth` beats stands in; "auto" leaves it to the module and the tools."""
+
     def rom_style(self, width: int, depth: int) -> Literal["block", "distributed"]:
         """Where a ROM of `depth` words costs less: in memory blocks or in logic."""
 

@@ -80,6 +80,11 @@ class GateFabric:
         del width, depth
         return asked
 
+    def fifo_style(self, width: int, depth: int) -> Literal["auto"]:
+        """See `Fabric`."""
+        del width, depth
+        return "auto"
+
     def rom_style(self, width: int, depth: int) -> Literal["block", "distributed"]:
         """There are no memory blocks."""
         del width, depth

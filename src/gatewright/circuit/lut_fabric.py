@@ -17,6 +17,9 @@ from gatewright.fixed import Overflow, Rounding
 #: Roundings whose result may be one more than the truncated value, so that they need an adder.
 INCREMENTING = frozenset(Rounding) - {Rounding.TRN}
 
+# Beats that are worth a block of memory, wherever a FIFO of fewer stands in look-up tables.
+_BLOCK_WORDS = 32
+
 _Nanoseconds = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
 
 
@@ -126,6 +129,16 @@ class LutFabric:
                 "write block"
             )
         return "registers" if width * depth <= self._block_area(width, depth) else "block"
+
+    def fifo_style(self, width: int, depth: int) -> Literal["auto", "block"]:
+        """See `Fabric`.
+
+        Tools put a deep memory that is read asynchronously into blocks, too. Where it is known how
+        late their words arrive, such a FIFO gets a register behind its block.
+        """
+        del width
+        late = self.delays.memory is not None and depth > _BLOCK_WORDS
+        return "block" if late else "auto"
 
     def rom_style(self, width: int, depth: int) -> Literal["block", "distributed"]:
         """See `Fabric`."""

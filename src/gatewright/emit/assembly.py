@@ -22,6 +22,7 @@ from gatewright.units import Element, Stream
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gatewright.circuit.fabric import Fabric
     from gatewright.design.dataflow import Design
     from gatewright.emit.interconnect import Balance, Interconnect
     from gatewright.emit.layers import LayerModule
@@ -79,7 +80,7 @@ def assemble(
         [(tensor, any_stream(tensor, design.beat(tensor))) for tensor in design.inputs],
         [(tensor, design.beat(tensor)) for tensor in design.outputs],
         [_part(module, module_name(design, name), name) for name, module in modules.items()],
-        _balance(design, modules, depths or {}),
+        _balance(design, modules, depths or {}, target.fabric),
         protocol,
         PortLogic(register_ports),
     )
@@ -153,20 +154,24 @@ def _part(module: LayerModule, name: str, instance: str) -> Part:
 
 
 def _balance(
-    design: Design, modules: Mapping[str, LayerModule], depths: Mapping[str, int]
+    design: Design,
+    modules: Mapping[str, LayerModule],
+    depths: Mapping[str, int],
+    fabric: Fabric,
 ) -> Balance:
     if not all(module.in_lock_step for module in modules.values()):
         return Elastic(
             depths,
             {instance: module.bursts for instance, module in modules.items()},
             {instance: module.pauses for instance, module in modules.items()},
+            fabric,
         )
     stages = {instance: module.delays for instance, module in modules.items()}
     if not any(module.free for module in modules.values()):
         return LockStep(stages)
     latency = {tensor.name: 0 for tensor in design.inputs}
     latency |= {m.output.name: m.start + m.units[-1].latency for m in modules.values()}
-    return Credit(stages, latency)
+    return Credit(stages, latency, fabric)
 
 
 def any_stream(tensor: Tensor, lanes: int) -> Stream:

@@ -22,6 +22,7 @@ from gatewright.units import Element, Fifo, Gearbox, Resize, Stream, resized
 from gatewright.units.unit import paced
 
 if TYPE_CHECKING:
+    from gatewright.circuit.fabric import Fabric
     from gatewright.emit.layers import LayerModule
     from gatewright.kernels import Tensor
     from gatewright.rtl.manifest import Port
@@ -398,12 +399,12 @@ class Credit:
     Attributes:
         stages: as of `LockStep`.
         latency: by output of the design, register stages from the inputs to it.
-        style: of the FIFOs' memory, as of `Fifo`.
+        fabric: of the target, which chooses the FIFOs' memory.
     """
 
     stages: Mapping[str, tuple[int, ...]]
     latency: Mapping[str, int]
-    style: str = "auto"
+    fabric: Fabric
 
 
 @dataclass(frozen=True)
@@ -414,11 +415,13 @@ class Elastic:
         depths: measured depths of FIFOs in beats, by instance name.
         bursts: by instance, see `LayerModule.bursts`.
         pauses: by instance, see `LayerModule.pauses`.
+        fabric: of the target, which chooses the FIFOs' memory.
     """
 
     depths: Mapping[str, int]
     bursts: Mapping[str, tuple[int, ...]]
     pauses: Mapping[str, tuple[int, ...]]
+    fabric: Fabric
 
 
 @dataclass(frozen=True)
@@ -618,7 +621,7 @@ class _Joiner:
         latency = balance.latency[source.tensor.name]
         name = f"{source.name}_out" if len(self.outputs) == 1 else f"{source.name}_out{output}"
         result = self._link(Link(name, source.tensor, source.stream))
-        unit = Fifo(latency + 2, balance.style)
+        unit = _fifo(latency + 2, source, balance.fabric)
         stages = self._stages(balance)
         self.nodes.append(Collector(f"u_{name}_fifo", (source,), (result,), unit, output, stages))
         return result
@@ -672,7 +675,7 @@ class _Joiner:
         default = room if forked else max(_SHALLOW, burst) if beats > 1 else 0
         instance = f"u_{source.name}_fifo"
         result = self._link(Link(f"{source.name}_held", source.tensor, source.stream))
-        unit = Fifo(balance.depths.get(instance, default))
+        unit = _fifo(balance.depths.get(instance, default), source, balance.fabric)
         self.nodes.append(Buffer(instance, (source,), (result,), unit, room))
         return result
 
@@ -683,6 +686,10 @@ class _Joiner:
             self.nodes.append(Resizer(f"u_{result.name}", (source,), (result,), unit))
             source = result
         return source
+
+
+def _fifo(depth: int, source: Link, fabric: Fabric) -> Fifo:
+    return Fifo(depth, fabric.fifo_style(source.stream.bits, depth))
 
 
 def _slice(source: Link, result: Link) -> Node:

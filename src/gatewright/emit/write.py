@@ -18,6 +18,7 @@ from gatewright.kernels.weighted import Weighted
 from gatewright.rtl.library import copy_library, library_files
 from gatewright.rtl.manifest import RtlProject
 from gatewright.rtl.signal_map import write_signal_map
+from gatewright.targets import load_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -136,7 +137,7 @@ def isolate(project: RtlProject, module: Module, design: Design, directory: Path
     }
     alone: Balance = LockStep({})
     if module.free_running:
-        alone = Credit({}, {output.name: module.latency})
+        alone = Credit({}, {output.name: module.latency}, load_target(project.target).fabric)
     leaving = [(output, module.out_lanes)]
     joined = join_parts(list(sources.items()), leaving, [part], alone, _PROTOCOL, PortLogic())
     name = f"{module.name}_alone"

@@ -217,11 +217,15 @@ def _fifo(parameters: Parameters, rules: Rules) -> Counts:
     found = _control(level + 2 * address)
     style = _style(parameters)
     blocks = _half_blocks(bits, depth)
-    if style == "block" or (
-        style == "auto" and rules.ram.cost(bits, depth, 2) > rules.ram.block * blocks
-    ):
-        # Multiplexers of beats that pass by the memory, and of the address that is fetched from;
-        # the comparison of addresses that says which beats do.
+    if style == "block" or (style == "auto" and depth > 64 and depth * bits >= 8192):
+        # The register of the beat that is offered and that of one that passes by the memory, with
+        # multiplexers before the first and of the address that is fetched from; the comparison of
+        # addresses that says which beats pass by.
+        # One of three by two signals: a LUT of more than four inputs, else one and a half.
+        chosen = bits if rules.tables.inputs > 4 else 3 * bits // 2
+        return found + Counter(ff=2 * bits, bypass=chosen + 2 * address, half_blocks=blocks)
+    if style == "auto" and rules.ram.cost(bits, depth, 2) > rules.ram.block * blocks:
+        # A block of the tool's own choice, without the register.
         return found + Counter(ff=bits, bypass=bits + 2 * address, half_blocks=blocks)
     if style == "registers" or (style == "auto" and depth * bits <= rules.ram.least):
         return found + Counter(ff=depth * bits, choice=(depth - 1) * bits)
