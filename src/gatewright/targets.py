@@ -101,7 +101,7 @@ def load_target(name: str) -> Target:
     if name.endswith(".yaml"):
         return _load(Path(name))
     if name in target_names():
-        return _load(data_dir("hls") / "targets" / f"{name}.yaml")
+        return _shipped(name)
     try:
         return replace(find_part(name), name=name)
     except InputError:
@@ -109,6 +109,12 @@ def load_target(name: str) -> Target:
             f"target '{name}' does not exist; choose from {', '.join(target_names())} and the "
             "parts that they list, ecp5-85k for example"
         ) from None
+
+
+@cache
+def _shipped(name: str) -> Target:
+    """A target of hls/targets; reading all of these takes a fifth of a second."""
+    return _load(data_dir("hls") / "targets" / f"{name}.yaml")
 
 
 def _load(path: Path) -> Target:

@@ -381,8 +381,10 @@ class _Builder:
 
     def _lookup(self, node: Node, net: Net, stage: int, contents: tuple[int, ...]) -> Lookup:
         arg = self.nodes[node.args[0]]
+        # Computed once: tables have thousands of entries.
+        width, out_width, signed = arg.width, node.width, node.signed
         entries = tuple(
-            (Literal(entry, arg.width), Literal(value, node.width, node.signed))
+            (Literal(entry, width), Literal(value, out_width, signed))
             for entry, value in enumerate(contents[arg.lo :], arg.lo)
         )
         return Lookup(net, self._ref(node.args[0], stage), entries)

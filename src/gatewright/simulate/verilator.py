@@ -56,9 +56,11 @@ _VERILATE = (
 )  # fmt: skip
 
 _UNIT_BYTES = 1_000_000  # of generated C++ per translation unit
+_SMALL_BYTES = 500_000  # of generated C++ that is a single translation unit
 
 # On unrolled networks -O1 compiles in half the time of -O2 and runs at about 0.8 of its speed. Code
-# that runs only once is not optimized.
+# that runs only once is not optimized, except in small designs: there, parsing headers twice takes
+# longer.
 _FAST, _SLOW, _LIBRARY = "-O1", "-O0", "-O1"
 
 _SECONDS = 2 * 3600
@@ -385,12 +387,17 @@ class _Build:
         self, directory: Path, files: Mapping[str, list[str]], jobs: int | None
     ) -> list[str]:
         """Compile generated files, with library files from the cache, and return the objects."""
+        generated = {
+            name: [*files[f"classes_{name}"], *files[f"support_{name}"]]
+            for name in ("fast", "slow")
+        }
+        every = [*generated["fast"], *generated["slow"]]
+        if sum(Path(file).stat().st_size for file in every) <= _SMALL_BYTES:
+            generated = {"fast": every, "slow": []}
         units = [
             (unit, level)
             for name, level in (("fast", _FAST), ("slow", _SLOW))
-            for unit in _translation_units(
-                directory, name, [*files[f"classes_{name}"], *files[f"support_{name}"]]
-            )
+            for unit in _translation_units(directory, name, generated[name])
         ]
         flags = [_LIBRARY, *self.define]
         library: list[tuple[Path, list[str], Path | None]] = [
