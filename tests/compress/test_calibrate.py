@@ -65,7 +65,9 @@ def test_of_nothing_there_are_no_integer_bits():
     assert fit_integer(np.zeros(4), 6) <= 0
 
 
-@pytest.mark.parametrize("width", [8, 6, 4])
+@pytest.mark.parametrize(
+    "width", [*(pytest.param(bits, marks=pytest.mark.full) for bits in (8, 6)), 4]
+)
 def test_measured_ranges_beat_assumed_ones(keras, width):
     plain = image_network(keras, scale=2)
     x, other = on_grid((300, 6, 6, 2), 1), on_grid((300, 6, 6, 2), 2)
@@ -80,8 +82,8 @@ def test_measured_ranges_beat_assumed_ones(keras, width):
     ("weights", "scale"),
     [
         (6, 0.4),
-        (6, 4),
-        ("ternary", 1),
+        pytest.param(6, 4, marks=pytest.mark.full),
+        pytest.param("ternary", 1, marks=pytest.mark.full),
         ("ternary", 4),
         ("po2<4>", 1),
     ],

@@ -139,6 +139,7 @@ def calibrated(model, bits, x):
     return Calibration(model, x).quantized(bits).build()
 
 
+@pytest.mark.full
 def test_found_bits_keep_the_accuracy_of_the_whole(classifier):
     model, x, y = classifier
     for loss in (0.02, 0.2):

@@ -140,6 +140,7 @@ def test_a_value_in_the_report_is_one_of_a_sweep_file(value):
     assert yaml.safe_load(text) == value
 
 
+@pytest.mark.full
 def test_workers_make_no_difference(model, tmp_path):
     search(model, tmp_path / "one", processes(1))
     search(model, tmp_path / "three", processes(3))

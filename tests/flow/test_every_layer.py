@@ -54,7 +54,7 @@ def every_layer_model():
             for name in ("selu", "softplus", "softsign", "tanh", "sigmoid", "hard_sigmoid")
         },
     }
-    ends = [f(layers.Dense(4, name=f"to_{name}")(flat)) for name, f in activations.items()]
+    ends = [f(layers.Dense(2, name=f"to_{name}")(flat)) for name, f in activations.items()]
     softmax = layers.Softmax(name="softmax")(
         layers.Dense(5, name="logits")(layers.Concatenate(name="pair")(ends[:2]))
     )

@@ -9,9 +9,9 @@ from gatewright.system.cache import cache_dir
 
 
 @pytest.fixture
-def foreign(project, tmp_path, monkeypatch):
+def foreign(simulated, tmp_path, monkeypatch):
     """A verified project in the hands of somebody who has built none of it, with code in it."""
-    marker = tmp_path / "marker"
+    project, marker = simulated, tmp_path / "marker"
     monkeypatch.chdir(tmp_path)
     verify(project, samples=20, fidelity=False)
     theirs = tmp_path / "cache of another user"

@@ -14,7 +14,13 @@ from gatewright.frontend.passes import supported
 from gatewright.frontend.readers.architecture import read_outline
 from live_models import agree, predicted, samples, shaken
 
-KERAS = pytest.mark.parametrize("name", ["tf_keras", "keras"])
+#: Tests of both versions of Keras, of which `make test` runs one.
+FIRST_2 = pytest.mark.parametrize(
+    "name", ["tf_keras", pytest.param("keras", marks=pytest.mark.full)]
+)
+FIRST_3 = pytest.mark.parametrize(
+    "name", [pytest.param("tf_keras", marks=pytest.mark.full), "keras"]
+)
 
 
 def model_of(name, *layers, shape=(5, 3)):
@@ -38,7 +44,7 @@ def equal_once_reworded(keras, network, shape=(5, 3)):
         np.testing.assert_allclose(found, predicted(network, values)[0], rtol=1e-5, atol=1e-6)
 
 
-@KERAS
+@FIRST_3
 @pytest.mark.parametrize(
     ("kind", "mode"),
     [
@@ -56,7 +62,7 @@ def test_both_ways(keras, name, kind, mode, tmp_path):
     equal_once_reworded(keras, network)
 
 
-@KERAS
+@FIRST_2
 @pytest.mark.parametrize("sequences", [pytest.param(False, marks=pytest.mark.full), True])
 def test_another_layer_backwards(keras, name, sequences, tmp_path):
     def make(k):
@@ -70,7 +76,7 @@ def test_another_layer_backwards(keras, name, sequences, tmp_path):
     equal_once_reworded(keras, network)
 
 
-@KERAS
+@FIRST_3
 @pytest.mark.parametrize(
     ("kind", "sequences"), [("LSTM", True), pytest.param("GRU", False, marks=pytest.mark.full)]
 )

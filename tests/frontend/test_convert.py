@@ -145,7 +145,13 @@ def keras_3_models(layers):
         )
 
 
-@pytest.mark.parametrize("name", ["images", "depthwise", "causal_9", "causal_10", "causal_11"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("images", "depthwise", "causal_10"),
+        *(pytest.param(f"causal_{size}", marks=pytest.mark.full) for size in (9, 11)),
+    ],
+)
 def test_models_of_keras_3(name, tmp_path):
     """Live and from a file they are the same, and compute what Keras does."""
     import keras as keras3

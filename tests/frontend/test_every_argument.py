@@ -425,8 +425,19 @@ def quantizer_complaints(framework, kind, role):
             yield from complaint(f"{argument}={value}", outcome, "|".join(filter(None, reasons)))
 
 
+#: Quantizers that differ from others only in what training does.
+_DRAWN = ("bernoulli", "stochastic_binary", "stochastic_ternary")
+
+
 @pytest.mark.parametrize("role", ["activation", pytest.param("kernel", marks=pytest.mark.full)])
-@pytest.mark.parametrize("kind", [kind for kind in QUANTIZERS if kind not in FUNCTIONS])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[pytest.mark.full] if kind in _DRAWN else [])
+        for kind in QUANTIZERS
+        if kind not in FUNCTIONS
+    ],
+)
 def test_every_argument_of_quantizers(frameworks, kind, role):
     found = list(quantizer_complaints(frameworks["qkeras"], kind, role))
     assert not found, "\n".join(found)

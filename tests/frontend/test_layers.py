@@ -239,7 +239,7 @@ def network(k):
     return [(IMAGE, build), (IMAGE, lambda x: k.GlobalMaxPooling2D(name="peak")(x))]
 
 
-@pytest.mark.parametrize("io", IO)
+@pytest.mark.parametrize("io", [pytest.param("parallel", marks=pytest.mark.full), "stream"])
 def test_a_network_equals_keras_layer_by_layer(keras, k, io, tmp_path):
     model = forest(keras, network(k))
     graph, x, outputs, layers = emulated(model, tmp_path / "hls", io, reuse_factor=2)
@@ -272,7 +272,7 @@ def floats(k):
     ]
 
 
-@pytest.mark.parametrize("io", IO)
+@pytest.mark.parametrize("io", [pytest.param("parallel", marks=pytest.mark.full), "stream"])
 @pytest.mark.parametrize(
     "heads",
     [
@@ -353,7 +353,7 @@ def test_the_sum_of_a_dot_product_is_exact(keras, k, tmp_path):
     assert_equals_keras(model, x, outputs, layers)
 
 
-@pytest.mark.parametrize("inference", ["safe", "hls4ml"])
+@pytest.mark.parametrize("inference", ["safe", pytest.param("hls4ml", marks=pytest.mark.full)])
 def test_activations_behind_a_layer_are_quantized(keras, k, inference, tmp_path):
     import qkeras
 
@@ -377,7 +377,10 @@ def sloped(k, slope, bits=5, integer=1):
     return k.quantized_relu(bits, integer, negative_slope=slope)
 
 
-@pytest.mark.parametrize(("io", "inference"), [("parallel", "safe"), ("stream", "hls4ml")])
+@pytest.mark.parametrize(
+    ("io", "inference"),
+    [("parallel", "safe"), pytest.param("stream", "hls4ml", marks=pytest.mark.full)],
+)
 def test_relus_with_a_slope_end_where_they_do_in_qkeras(keras, k, io, inference, tmp_path):
     kernel = k.q(kernel_quantizer=k.bits(5, 2))
 

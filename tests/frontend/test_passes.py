@@ -192,7 +192,7 @@ def test_shapes_are_those_of_keras(heads):
         assert shapes[layer.name] == tuple(layer.output_shape[1:]) or layer.name in network.inputs
 
 
-@pytest.mark.parametrize("io", IO)
+@pytest.mark.parametrize("io", [pytest.param("parallel", marks=pytest.mark.full), "stream"])
 def test_keras_makes_the_same_of_what_stands_in_their_place(heads, io):
     model, network = heads
     x = words(network)
@@ -220,7 +220,7 @@ def heads_in_hardware(keras, k, io, directory):
     return x, dict(zip(names, expected, strict=True)), lower(graph), graph
 
 
-@pytest.mark.parametrize("io", IO)
+@pytest.mark.parametrize("io", ["parallel", pytest.param("stream", marks=pytest.mark.full)])
 def test_hardware_makes_the_same_of_them_as_keras(keras, k, io, tmp_path):
     x, expected, design, _ = heads_in_hardware(keras, k, io, tmp_path)
     raw = [from_float(values, t.type) for values, t in zip(x, design.inputs, strict=True)]

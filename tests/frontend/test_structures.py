@@ -13,7 +13,16 @@ from gatewright.frontend import load
 from gatewright.frontend.passes import supported
 from live_models import agree, files, predicted, samples, shaken
 
+#: Tests of both versions of Keras, of which `make test` runs one.
+FIRST_2 = pytest.mark.parametrize(
+    "k", ["tf-keras", pytest.param("keras 3", marks=pytest.mark.full)], indirect=True
+)
+FIRST_3 = pytest.mark.parametrize(
+    "k", [pytest.param("tf-keras", marks=pytest.mark.full), "keras 3"], indirect=True
+)
 
+
+@FIRST_3
 def test_models_within_models(k, tmp_path):
     layers = k.layers
     deep = k.Sequential([k.Input((4,)), layers.Dense(4, name="fc"), layers.BatchNormalization()])
@@ -30,6 +39,7 @@ def test_models_within_models(k, tmp_path):
     assert network.layer(names[2]).label == "fc"
 
 
+@FIRST_2
 def test_a_model_of_several_inputs_and_outputs_within_another(k, tmp_path):
     a, b = k.Input((3,)), k.Input((3,))
     both = k.layers.Subtract()([k.layers.Dense(3)(a), b])
@@ -39,6 +49,7 @@ def test_a_model_of_several_inputs_and_outputs_within_another(k, tmp_path):
     agree(shaken(k.Model([x, y], [second, first])), tmp_path, samples(3), samples(3, seed=1))
 
 
+@FIRST_2
 def test_layers_and_models_that_are_called_twice(k, tmp_path):
     """Each call is a layer of its own, with the same weights."""
     a = k.Input((3,))
@@ -52,6 +63,7 @@ def test_layers_and_models_that_are_called_twice(k, tmp_path):
     assert calls[0].weights["kernel"] is calls[2].weights["kernel"]
 
 
+@FIRST_3
 def test_a_sequential_model_of_models(k, tmp_path):
     """As in transfer learning; the first layer is a model, which knows the shape."""
     base = k.Sequential([k.Input((6, 6, 1)), k.layers.Conv2D(2, 3), k.layers.Flatten()], name="b")
@@ -60,6 +72,7 @@ def test_a_sequential_model_of_models(k, tmp_path):
     agree(shaken(model), tmp_path, samples(6, 6, 1))
 
 
+@FIRST_2
 def test_an_inner_model_takes_the_shape_that_it_is_given(k, tmp_path):
     a = k.Input((None, None, 1))
     inner = k.Model(a, k.layers.Conv2D(2, 3)(a))
@@ -90,6 +103,7 @@ def test_a_name_that_begins_as_another_and_goes_on_behind_a_slash(tmp_path):
         np.testing.assert_array_equal(layer.weights["bias"], given[f"{name}/bias:0"])
 
 
+@FIRST_2
 def test_layers_as_activations(k, tmp_path):
     layers = k.layers
     model = k.Sequential(
@@ -122,6 +136,7 @@ def test_functions_as_activations(k, tmp_path):
     agree(shaken(model), tmp_path, samples(4), formats=[".h5"])
 
 
+@FIRST_3
 def test_time_distributed_layers_of_the_last_axis(k, tmp_path):
     layers = k.layers
     model = k.Sequential(

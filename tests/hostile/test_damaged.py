@@ -29,8 +29,9 @@ def test_every_kind_is_tried():
 @pytest.mark.parametrize(
     "kind",
     [
-        # The seeds of ONNX are converted, each in both io types, in tests/frontend/test_onnx.py.
-        pytest.param(kind, marks=[pytest.mark.full] if kind == "onnx" else [])
+        # The seeds of ONNX are converted, each in both io types, in tests/frontend/test_onnx.py;
+        # json and keras2 have the networks of h5.
+        pytest.param(kind, marks=[pytest.mark.full] if kind in ("onnx", "json", "keras2") else [])
         for kind in FIXED
     ],
 )

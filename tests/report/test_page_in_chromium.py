@@ -280,7 +280,13 @@ def test_phones_dark_rooms_and_browsers_without_scripts(show):
     assert "26,906" in plain.inner_text("noscript table")
 
 
-@pytest.mark.parametrize("kind", ["html", "attribute", "template", "steering"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("html", "attribute"),
+        *(pytest.param(kind, marks=pytest.mark.full) for kind in ("template", "steering")),
+    ],
+)
 def test_hostile_text_stays_text(kind, show):
     def shape(page):
         for index in range(page.locator("#table tbody tr").count()):

@@ -84,6 +84,7 @@ def test_accumulator_packed_into_a_dsp_slice(tmp_path):
     assert text.count(".PREG(1'h1)") == text.count(".MREG(1'h1)") == 2
 
 
+@pytest.mark.full
 def test_a_wrong_netlist_is_noticed(tmp_path, monkeypatch):
     """A DSP slice that adds zero in place of its product."""
     original = map_project

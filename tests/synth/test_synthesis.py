@@ -156,7 +156,10 @@ def test_flat_run_counts_the_whole(tmp_path, xcup):
     assert result.total.ff <= 36  # what nobody reads is gone
 
 
-@pytest.mark.parametrize(("target", "primitive"), [("xcup", "DSP48E2"), ("xc7", "DSP48E1")])
+@pytest.mark.parametrize(
+    ("target", "primitive"),
+    [("xcup", "DSP48E2"), pytest.param("xc7", "DSP48E1", marks=pytest.mark.full)],
+)
 def test_products_fill_dsp_slices_with_their_registers(tmp_path, target, primitive):
     file = layer(
         tmp_path / "m.sv",
@@ -171,7 +174,7 @@ def test_products_fill_dsp_slices_with_their_registers(tmp_path, target, primiti
     assert f'"{primitive}"' in (tmp_path / "cells.json").read_text()
 
 
-@pytest.mark.parametrize("target", ["xcup", "xc7"])
+@pytest.mark.parametrize("target", ["xcup", pytest.param("xc7", marks=pytest.mark.full)])
 def test_multipliers_are_made_of_what_their_module_asks_for(tmp_path, target):
     """Wide products in LUTs, narrow ones in a DSP slice; also where all is one module."""
     file = tmp_path / "top.sv"
