@@ -285,8 +285,8 @@ def seeds() -> dict[str, list[Seed]]:
         ],
         "samples": [
             Seed(suffix[1:], partial(_write_samples, suffix), (f"samples{suffix}",),
-                 ("verify", PROJECT, "--inputs", f"samples{suffix}"))
-            for suffix in (".npy", ".npz")
+                 ("verify", PROJECT, "--inputs", f"samples{suffix}", *more))
+            for suffix, more in ((".npy", ["--no-fidelity"]), (".npz", []))
         ],
         "project": [
             _project("convert", _PROJECT_FILES, *PROJECT_COMMAND),
