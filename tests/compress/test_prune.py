@@ -77,7 +77,7 @@ def test_magnitudes_are_those_of_the_weights_that_count(keras):
     assert list(found) == ["conv", "depthwise", "float", "out"]
 
 
-@pytest.mark.parametrize("from_logits", [True, False])
+@pytest.mark.parametrize("from_logits", [True, pytest.param(False, marks=pytest.mark.full)])
 def test_importance_is_that_of_gradients_sample_by_sample(keras, from_logits):
     import tensorflow as tf
 
@@ -330,7 +330,7 @@ def test_outputs_keep_their_biases(keras, mlp):
     ("structure", "by"),
     [
         ("unstructured", "magnitude"),
-        ("neurons", "magnitude"),
+        pytest.param("neurons", "magnitude", marks=pytest.mark.full),
         ("dsp", "magnitude"),
         ("neurons", "importance"),
     ],

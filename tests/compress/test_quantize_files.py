@@ -55,7 +55,14 @@ def run(capsys, monkeypatch, tmp_path, files):
     return run
 
 
-@pytest.mark.parametrize("file", [("m.h5",), ("m.keras",), ("m.json", "--weights", "w.h5")])
+@pytest.mark.parametrize(
+    "file",
+    [
+        ("m.h5",),
+        pytest.param(("m.keras",), marks=pytest.mark.full),
+        ("m.json", "--weights", "w.h5"),
+    ],
+)
 def test_every_kind_of_file_gives_the_same_model(run, files, tmp_path, file):
     status, out, _ = run(*file, "--bits", 6, "--data", "data.npz", "-o", "q.h5", "--json")
     assert status == 0

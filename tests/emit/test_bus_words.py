@@ -44,7 +44,7 @@ CASES = [
     ("branched", 32, {"handshake": "stall"}, (2, 2, 2)),
     ("branched", 32, {"handshake": "credit", **EVERYTHING}, (2, 2, 2)),
     ("3 to 3", 64, EVERYTHING, (10, 10)),
-    ("20 to 6", 32, {}, (125, 32)),
+    pytest.param("20 to 6", 32, {}, (125, 32), marks=pytest.mark.full),
     pytest.param("branched", 256, {}, (1, 1, 1), marks=pytest.mark.full),
     pytest.param("residual", 64, {}, (9, 9), marks=pytest.mark.full),
     pytest.param("residual", 128, EVERYTHING, (5, 5), marks=pytest.mark.full),

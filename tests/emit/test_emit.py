@@ -124,7 +124,9 @@ def check(design, tmp_path, clock_ns, vectors, handshake=None, ports=None, **opt
     return project
 
 
-@pytest.mark.parametrize(("first", "clock_ns"), [(0, 3.0), pytest.param(100, 40.0)])
+@pytest.mark.parametrize(
+    ("first", "clock_ns"), [(0, 3.0), pytest.param(100, 40.0, marks=pytest.mark.full)]
+)
 def test_random_circuits(tmp_path, first, clock_ns):
     design = random_design(range(first, first + 12))
     vectors = words(np.random.default_rng(1), 2000)

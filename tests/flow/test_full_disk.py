@@ -42,7 +42,7 @@ def may_mount():
 
 @pytest.mark.skipif(not may_mount(), reason="no right to mount a small disk")
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("left", [0, 8192, 40960])
+@pytest.mark.parametrize("left", [0, pytest.param(8192, marks=pytest.mark.full), 40960])
 def test_a_disk_that_fills(converted, tmp_path, command, left):
     (tmp_path / "disk").mkdir()
     source = shutil.copytree(converted, tmp_path / "source")

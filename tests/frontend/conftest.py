@@ -1,10 +1,16 @@
 """Models to convert: plain ones written by hand, and live ones that share one TensorFlow."""
 
 import os
+import subprocess
 import sys
+from contextlib import redirect_stdout
+from types import SimpleNamespace
 
 import pytest
 from plain_models import dense, write_model
+
+from gatewright.frontend.readers import hdf5, hdf5_worker
+from gatewright.system import processes
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
@@ -60,3 +66,47 @@ def k(request, keras):
     import keras as keras3
 
     return keras3
+
+
+@pytest.fixture(autouse=True)
+def eager():
+    """TensorFlow computes at once: tracing functions takes longer than what these tests compute."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is None or "config" not in dir(tensorflow):
+        yield
+        return
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
+
+
+def _forked(command, **options):
+    """As `processes.run`, but the worker that reads HDF5 is a fork of this process."""
+    if str(command[2]) != hdf5_worker.__file__:
+        return processes.run(command, **options)
+    answers, end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            sys.argv = [str(each) for each in command[2:]]
+            with os.fdopen(end, "w", encoding="utf-8") as out, redirect_stdout(out):
+                hdf5_worker.main()
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(end)
+    with os.fdopen(answers, encoding="utf-8") as given:
+        said = given.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return subprocess.CompletedProcess(command, status, said, "")
+
+
+@pytest.fixture(autouse=True)
+def forked_reading(monkeypatch):
+    """Most tests here read HDF5, and importing h5py anew takes longer than all else they do.
+
+    Other tests read in the process of its own that the product starts.
+    """
+    run = SimpleNamespace(run=_forked, Limits=processes.Limits)
+    monkeypatch.setattr(hdf5, "processes", run)

@@ -418,7 +418,7 @@ def test_shapes_that_are_none_are_refused(tmp_path, match, kind, config):
 @pytest.mark.parametrize(
     ("axes", "io"),
     [
-        (1, "stream"),
+        pytest.param(1, "stream", marks=pytest.mark.full),
         (2, "parallel"),
         pytest.param(1, "parallel", marks=pytest.mark.full),
         pytest.param(2, "stream", marks=pytest.mark.full),

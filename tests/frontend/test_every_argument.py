@@ -325,7 +325,7 @@ PLACES = [
     for name in (("qkeras",) if kind.startswith("Q") else ("tf_keras", "keras"))
 ]
 #: Those that run with the fast tests: one of each sort.
-FEW = ("BatchNormalization", "MaxPooling1D", "ReLU", "QDense", "QActivation")
+FEW = ("MaxPooling1D", "ReLU", "QDense")
 
 
 @pytest.mark.parametrize(
@@ -425,15 +425,15 @@ def quantizer_complaints(framework, kind, role):
             yield from complaint(f"{argument}={value}", outcome, "|".join(filter(None, reasons)))
 
 
-#: Quantizers that differ from others only in what training does.
-_DRAWN = ("bernoulli", "stochastic_binary", "stochastic_ternary")
+#: Quantizers that differ from others only in what training does, or are two others in one.
+_LIKE_OTHERS = ("bernoulli", "stochastic_binary", "stochastic_ternary", "quantized_relu_po2")
 
 
 @pytest.mark.parametrize("role", ["activation", pytest.param("kernel", marks=pytest.mark.full)])
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param(kind, marks=[pytest.mark.full] if kind in _DRAWN else [])
+        pytest.param(kind, marks=[pytest.mark.full] if kind in _LIKE_OTHERS else [])
         for kind in QUANTIZERS
         if kind not in FUNCTIONS
     ],

@@ -339,7 +339,8 @@ def test_layers_that_do_not(tmp_path: Path) -> None:
 
 
 def test_networks_and_each_of_their_modules(tmp_path: Path) -> None:
-    check(_designs(NETWORKS, 0, some=True), tmp_path, isolated=True)
+    few = {name: make for name, make in NETWORKS.items() if name not in ("plain", "plain_3")}
+    check(_designs(few, 0, some=True), tmp_path, isolated=True)
 
 
 @pytest.mark.full

@@ -184,7 +184,9 @@ def test_multipliers_are_made_of_what_their_module_asks_for(tmp_path, target):
     assert total.ff == 16 + 6  # that of the narrow one is in the slice
 
 
-@pytest.mark.parametrize(("style", "blocks"), [("block", 1.5), ("distributed", 0)])
+@pytest.mark.parametrize(
+    ("style", "blocks"), [("block", 1.5), pytest.param("distributed", 0, marks=pytest.mark.full)]
+)
 def test_memories_stand_where_asked(tmp_path, xcup, style, blocks):
     """A FIFO, a line buffer and a ROM of 16 bits each."""
     contents = np.random.default_rng(0).integers(-(2**15), 2**15, (256, 1))
