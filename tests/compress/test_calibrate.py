@@ -81,7 +81,7 @@ def test_measured_ranges_beat_assumed_ones(keras, width):
 @pytest.mark.parametrize(
     ("weights", "scale"),
     [
-        (6, 0.4),
+        pytest.param(6, 0.4, marks=pytest.mark.full),
         pytest.param(6, 4, marks=pytest.mark.full),
         pytest.param("ternary", 1, marks=pytest.mark.full),
         ("ternary", 4),

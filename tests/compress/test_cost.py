@@ -113,8 +113,12 @@ def everything(keras):
             "bare": LayerBits(weights=6, activations=4),
         },
         {"default": LayerBits(weights="ternary", activations=5)},
-        {"default": LayerBits(weights="po2<4>", activations=5)},
-        {"default": LayerBits(weights="binary", activations=5)},
+        pytest.param(
+            {"default": LayerBits(weights="po2<4>", activations=5)}, marks=pytest.mark.full
+        ),
+        pytest.param(
+            {"default": LayerBits(weights="binary", activations=5)}, marks=pytest.mark.full
+        ),
     ],
     ids=["uniform", "mixed", "ternary", "po2", "binary"],
 )

@@ -178,7 +178,10 @@ def test_folded_weights_get_the_integer_bits_that_they_need(keras):
     assert quantizer.integer == 3  # 4.5 is in [-8, 8)
 
 
-WEIGHTS = [4, "binary", "ternary", "po2<2>", "po2<4>", "po2<5>"]
+WEIGHTS = [
+    *(4, "binary", "ternary", "po2<4>"),
+    *(pytest.param(each, marks=pytest.mark.full) for each in ("po2<2>", "po2<5>")),
+]
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)

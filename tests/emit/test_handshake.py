@@ -40,7 +40,7 @@ def check(project, design, directory):
     ("design", "handshake", "clock_ns"),
     [
         (residual(9), "credit", 5.0),
-        (residual(1), "credit", 5.0),
+        pytest.param(residual(1), "credit", 5.0, marks=pytest.mark.full),
         (chain(5, 6), "slice", 1.2),
         pytest.param(residual(1), "slice", 1.2, marks=pytest.mark.full),
         pytest.param(residual(9), None, 1.2, marks=pytest.mark.full),

@@ -113,7 +113,7 @@ def assert_killed_anywhere(action, after, step):
     assert count > 100  # it was killed that often
 
 
-@pytest.mark.parametrize("damaged", [False, True])
+@pytest.mark.parametrize("damaged", [pytest.param(False, marks=pytest.mark.full), True])
 @pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.full)])
 def test_a_maker_killed_before_any_line_leaves_no_trace(tmp_path, damaged, step):
     store = Store(tmp_path / "store")
