@@ -107,11 +107,14 @@ def test_every_view_has_the_error():
     console = Console(width=200, record=True, force_terminal=False)
     render_terminal(sweep, console)
     text = console.export_text()
+    assert "metric mean squared error, less is better" in text
     assert "front: The front weighs error and LUT" in " ".join(text.split())
     data = page_data([Judged(sweep)])
     (column,) = (each for each in data["columns"] if each["name"] == "error")
     assert (column["better"], column["significant"]) == ("less", 4)
     assert data["models"][0]["float"] == 0.0125
+    (metric,) = (each for each in data["choices"] if each["heading"] == "metric")
+    assert metric["cells"] == ["mean squared error, less is better"] * 3
     assert data["models"][0]["fronts"][0]["up"] == "error"
 
 

@@ -66,6 +66,7 @@ def choices(sweep: SweepReport) -> list[Entry]:
         numbers("FPS asked for", [config.target_fps for config in configs]),
         Entry("target", tuple(config.target or "" for config in configs)),
         Entry("handshake", tuple(config.handshake or "" for config in configs)),
+        Entry("metric", tuple(map(_metric, sweep.reports))),
     ]
 
 
@@ -433,6 +434,15 @@ def _departures(report: Report) -> Entry:
     found = [report.fidelity and report.fidelity.layer(layer.name) for layer in report.layers]
     values = [each.largest if each else None for each in found]
     return numbers("difference from the model", values, "fidelity", ".3g")
+
+
+def _metric(report: Report) -> str:
+    """The metric and which way is better; "" where the name of its figure, accuracy, says it."""
+    if report.error is not None:
+        return f"{report.error.metric}, less is better"
+    if report.accuracy is None or report.accuracy.metric in ("accuracy", "top-1 accuracy"):
+        return ""
+    return f"{report.accuracy.metric}, more is better"
 
 
 def _reuse(config: LayerConfig) -> str:
