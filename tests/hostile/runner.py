@@ -426,11 +426,11 @@ def prepare(folder: Path) -> None:
 
 
 def _copy_objects(cache: Path) -> None:
-    """Copy Verilator's run-time library, as compiled for other simulations, if it is."""
+    """Copy what is compiled for all simulations, if it is."""
     from gatewright.system.cache import cache_dir
 
     for entry in (cache_dir() / "verilator").glob("*/"):
-        for file in [*entry.glob("*.o"), *entry.glob("*.hash")]:
+        for file in (each for end in ("o", "gch", "hash") for each in entry.glob(f"*.{end}")):
             (cache / "verilator" / entry.name).mkdir(parents=True, exist_ok=True)
             shutil.copy(file, cache / "verilator" / entry.name)
 

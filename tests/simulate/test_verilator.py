@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +47,33 @@ def test_build_is_kept_by_content(adder, build_dir, monkeypatch):
     executable = build(project, build_dir)
     monkeypatch.setattr(verilator, "_compile", None)  # nothing is compiled again
     assert build(project, build_dir) == executable
+
+
+def test_precompiled_headers_make_no_difference(adder, tmp_path):
+    """Nor do those that the compiler can't use."""
+    wanted = verilator._Build.of(adder(), waves=False)
+    parsed = wanted._parsed()
+    if not parsed:
+        pytest.skip("another compiler than g++")
+    (folder,) = (Path(flag[2:]) for flag in parsed if list(Path(flag[2:]).glob("*.gch")))
+    spoilt = tmp_path / "spoilt"
+    spoilt.mkdir()
+    (spoilt / "gw_verilated.h.gch").write_bytes(b"nothing that g++ knows")
+    generated = tmp_path / "generated"
+    generated.mkdir()
+    files = wanted.generate(generated)
+    (unit,) = verilator._translation_units(generated, "unit", files["classes_fast"])
+    objects = []
+    for flags in ((), parsed, (f"-I{spoilt}", *(f for f in parsed if str(folder) not in f))):
+        verilator._compile(
+            unit, unit.with_suffix(".o"), [*flags, *wanted.define, "-O1", f"-I{generated}"]
+        )
+        objects.append(unit.with_suffix(".o").read_bytes())
+    assert objects[0] == objects[1] == objects[2]
+
+
+def test_waves_take_the_headers_themselves(adder):
+    assert verilator._Build.of(adder(), waves=True)._parsed() == ()
 
 
 def test_an_executable_that_we_did_not_build_is_never_run(adder, tmp_path):

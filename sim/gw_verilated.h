@@ -1,0 +1,3 @@
+// What every translation unit of a simulation includes, in one header that can be precompiled.
+
+#include "verilated.h"
