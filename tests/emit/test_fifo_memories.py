@@ -1,8 +1,8 @@
-"""Where FIFOs between modules keep their beats: in blocks with a register, where blocks are slow."""
+"""Where FIFOs between modules keep their beats: in blocks with a register where those are slow."""
 
 import pytest
-from flow.stream_designs import residual
 
+from flow.stream_designs import residual
 from gatewright.emit.assembly import assemble
 from gatewright.emit.interconnect import Buffer
 from gatewright.targets import load_target
