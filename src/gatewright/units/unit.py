@@ -35,12 +35,17 @@ class Element:
 
     @classmethod
     def union(cls, elements: Iterable[Element]) -> Element:
-        """What is known of a lane that carries any of several elements."""
+        """What is known of a lane that carries any of several elements.
+
+        A lane that is always zero says nothing of units, which may be finer than those of the bus.
+        """
         found = tuple(elements)
-        frac = max(e.frac for e in found)
+        counted = [e for e in found if e.lo or e.hi]
+        frac = max(e.frac for e in counted or found)
+        zero = [0] if len(counted) < len(found) else []
         return cls(
-            min(e.lo << (frac - e.frac) for e in found),
-            max(e.hi << (frac - e.frac) for e in found),
+            min([*zero, *(e.lo << (frac - e.frac) for e in counted)]),
+            max([*zero, *(e.hi << (frac - e.frac) for e in counted)]),
             frac,
             max(e.arrival for e in found),
         )
