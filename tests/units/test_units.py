@@ -174,14 +174,15 @@ def test_a_lane_that_carries_several_elements_has_all_their_values() -> None:
     narrow, fine = Element(0, 3, 1), Element(-5, 2, 3, arrival=1.5)
     assert Element.union((narrow, fine)) == Element(-5, 12, 3, 1.5)
 
+    source = Stream(TYPE, (narrow, fine), 1)
+    assert Resize(1).result(source)[0].elements == (Element(-5, 12, 3),)
+    padded = Pad(1, 1, (0, 0, 1, 0), -8).result(Stream(TYPE, (Element(0, 3, 2),), 1))
+    assert padded[0].elements == (Element(-8, 3, 2),)
 
-def test_zeros_have_no_unit_that_others_would_take():
+
+def test_zeros_have_no_unit_that_others_would_take() -> None:
     """The bus of a type of steps of two has no bit of one."""
     zero, even = Element(0, 0, 0, 0.5), Element(1, 3, -1)
     assert Element.union((zero, even)) == Element(0, 3, -1, 0.5)
     assert Element.union((even, even)) == even
     assert Element.union((zero, zero)) == zero
-    source = Stream(TYPE, (narrow, fine), 1)
-    assert Resize(1).result(source)[0].elements == (Element(-5, 12, 3),)
-    padded = Pad(1, 1, (0, 0, 1, 0), -8).result(Stream(TYPE, (Element(0, 3, 2),), 1))
-    assert padded[0].elements == (Element(-8, 3, 2),)
