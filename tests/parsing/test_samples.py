@@ -137,7 +137,7 @@ def test_numbers_of_every_kind_mean_the_same(tmp_path, dtype):
     values = np.array([[0, 1, 0], [1, 1, 0]])
     (words,) = read_inputs(written(tmp_path, values.astype(dtype)), Design()).words
     np.testing.assert_array_equal(words, values * 16)
-    (samples,), labels = _read_data(written(tmp_path, values.astype(dtype)), ["x"])
+    (samples,), labels = _read_data(written(tmp_path, values.astype(dtype)), ["x"], ["y"])
     np.testing.assert_array_equal(samples, values)
     assert labels is None
 
