@@ -20,6 +20,7 @@ from gatewright.explore.estimate_limits import (
     proxies_of,
 )
 from gatewright.explore.outcome import Limits, Outcome, Trial
+from gatewright.metrics import Goal
 from gatewright.report.budget import parse_budget
 from gatewright.report.figures import find_quantity
 
@@ -40,9 +41,8 @@ _SMALLER = 0.9
 # A trial may gain more in its last epochs than earlier trials: this factor, plus a margin.
 _GAIN_FACTOR = 1.25
 _GAIN_MARGIN = 0.01
-# The limit where an error may fall to nothing, and the least error that others are divided by.
+# The limit where an error may fall to nothing.
 _NO_LIMIT = 1e300
-_TINY = 1e-30
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def limits(search: Search, told: Sequence[Trial], point: Point) -> Limits:
         ebops=_most_ebops(search, alike) if search.stop.ebops else None,
         score=score,
         worst=_worst(search, score),
-        gains=_gains(ended, is_error=score == _ERROR) if search.stop.curve else (),
+        gains=_gains(ended, score) if search.stop.curve else (),
         rivals=_rivals(alike, proxies),
         proxies=proxies,
         estimate=estimate_limits(search, told) if estimated else None,
@@ -215,7 +215,7 @@ def _fit(outcomes: Sequence[Outcome], name: str) -> _Fit | None:
     return _Fit(offset, slope, math.sqrt(sum(e * e for e in errors) / (len(errors) - 2)))
 
 
-def _gains(outcomes: Sequence[Outcome], *, is_error: bool) -> tuple[float, ...]:
+def _gains(outcomes: Sequence[Outcome], score: str) -> tuple[float, ...]:
     """For each epoch the greatest gain from there to the end of training, see `Limits.gains`.
 
     Empty if there are too few curves, or they differ in length.
@@ -224,13 +224,9 @@ def _gains(outcomes: Sequence[Outcome], *, is_error: bool) -> tuple[float, ...]:
     curves = [outcome.curve for outcome in trained if outcome.curve]
     if len(curves) < _ENOUGH or len({len(curve) for curve in curves}) > 1:
         return ()
-
-    def gained(curve: Sequence[float], epoch: int) -> float:
-        rise = curve[-1] - curve[epoch]
-        return -rise / max(curve[epoch], _TINY) if is_error else rise
-
+    goal = Goal(score, find_quantity(score).figure.better)
     return tuple(
-        float(f"{max(gained(curve, epoch) for curve in curves):.6g}")
+        float(f"{max(0.0 - goal.lost(curve[epoch], curve[-1]) for curve in curves):.6g}")
         for epoch in range(len(curves[0]))
     )
 
