@@ -81,8 +81,8 @@ def system_message(error: OSError) -> str:
     """One line for an error of the operating system: which file, and what is wrong with it."""
     if error.args and isinstance(error.args[0], list):
         source, target, why = error.args[0][0]  # the first of several files
-        reason = str(why).partition(f": {source!r}")[0]
-        return f"{target}: {re.sub(r'^[[]Errno [0-9]+[]] ', '', reason)}"
+        reason = re.sub(r"^\[Errno [0-9]+\] ", "", str(why).partition(f": {source!r}")[0])
+        return f"{target}: {reason}"
     place = place_of(error)
     where = f"{place}: " if place is not None else ""
     return f"{where}{error.strerror or error}"

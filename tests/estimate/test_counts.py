@@ -77,13 +77,18 @@ def test_products_go_into_blocks_by_width(bits, multiplier, blocks):
     ("signed", "bits", "multiplier", "expected"),
     [
         ((False, True), (6, 4), "auto", {"product_pairs": 24}),
-        ((False, True), (4, 6), "auto", {"dsp": 1}),  # the unsigned one has five bits with its sign
+        (
+            (False, True),
+            (4, 6),
+            "auto",
+            {"dsp": 1, "product_register": 10},
+        ),  # the unsigned one has five bits with its sign
         ((False, False), (4, 7), "auto", {"product_pairs": 28}),
-        ((True, True), (6, 5), "auto", {"dsp": 1}),
+        ((True, True), (6, 5), "auto", {"dsp": 1, "product_register": 11}),
         ((True, True), (3, 7), "auto", {"product_rows": 14}),
-        ((True, True), (3, 3), "dsp", {"dsp": 1}),
+        ((True, True), (3, 3), "dsp", {"dsp": 1, "product_register": 6}),
         ((True, True), (9, 9), "lut", {"product_pairs": 81}),
-        ((True, True), (20, 9), "auto", {"dsp": 2}),
+        ((True, True), (20, 9), "auto", {"dsp": 2}),  # added in logic, so with a register there
     ],
 )
 def test_products_of_ecp5_go_where_its_mapper_puts_them(signed, bits, multiplier, expected):

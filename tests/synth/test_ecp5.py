@@ -10,7 +10,7 @@ from test_netlists import check, dense, one_layer, rng, x_type
 from gatewright.emit import emit
 from gatewright.fixed import FixedType
 from gatewright.kernels import Tensor
-from gatewright.synth import synthesize
+from gatewright.synth import synthesize, synthesize_files
 from gatewright.targets import load_target
 
 
@@ -43,3 +43,43 @@ def test_a_product_is_in_a_multiplier_where_it_is_asked_for_or_pays(tmp_path, mu
     assert found.dsp == blocks
     assert found.bram == 0.5
     assert found.uram is None
+
+
+@pytest.mark.parametrize("handshake", ["stall", "credit"])
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_multiplier_takes_the_registers_of_its_product(tmp_path, handshake, signed):
+    x = Tensor("x", (4,), FixedType(8, 3, signed))
+    layer = dense(x, 2, 4, multiplier="dsp", rom_style="distributed")
+    found = check(one_layer(layer), "ecp5-85k", tmp_path, handshake=handshake)
+    text = (tmp_path / "netlist" / "netlist.v").read_text()
+    assert found["MULT18X18D"] == text.count('.REG_OUTPUT_CLK("CLK0")') == 2
+
+
+_PRODUCT = """
+module top(input clk, input en, input rst, input signed [9:0] a, input signed [9:0] b,
+           output logic signed [19:0] y, output logic signed [19:0] z);
+  logic signed [9:0] ra, rb;
+  logic signed [19:0] p;
+  assign p = ra * rb;
+  always_ff @(posedge clk) {ra, rb} <= {a, b};
+  %s
+endmodule
+"""
+
+
+@pytest.mark.parametrize(("registers", "packed"), [
+    ("assign z = 0; always_ff @(posedge clk) if (en) y <= p;", True),
+    ("assign z = 0; always_ff @(posedge clk) y <= p;", True),
+    ("assign z = 0; always_ff @(posedge clk) y <= 20'(p[19:4]);", True),
+    # Another reader, two registers of different enables, an edge or a reset: left in logic.
+    ("assign z = p; always_ff @(posedge clk) if (en) y <= p;", False),
+    ("always_ff @(posedge clk) begin y <= p; if (en) z <= p; end", False),
+    ("assign z = 0; always_ff @(posedge clk) if (rst) y <= 0; else y <= p;", False),
+    ("assign z = 0; always_ff @(negedge clk) y <= p;", False),
+    ("assign z = 0; initial y = -1; always_ff @(posedge clk) y <= p;", False),
+])  # fmt: skip
+def test_only_plain_registers_go_into_a_multiplier(tmp_path, registers, packed):
+    (tmp_path / "top.sv").write_text(_PRODUCT % registers)
+    found = synthesize_files([tmp_path / "top.sv"], "top", load_target("ecp5-25k"), tmp_path)
+    assert found.total.dsp == 1
+    assert (found.total.ff == 20) == packed  # of the operands

@@ -125,9 +125,21 @@ class _Counter:
                     found["shift_register"] += width
                 else:
                     found["ff"] += width * length
-            if self.rules.products.block_registers and index in self.in_blocks and taps:
+            if taps and index in self.in_blocks and self._has_register(index):
                 found["product_register"] += width
         return found
+
+    def _has_register(self, index: int) -> bool:
+        """Whether a product in blocks leaves its register to them."""
+        products = self.rules.products
+        widths = (self.nodes[arg].width for arg in self.nodes[index].args)
+        match products.block_registers:
+            case "none":
+                return False
+            case "product":  # sums of several blocks' products are logic
+                return products.blocks(*widths) == 1
+            case "all":
+                return True
 
 
 def _taps(module: CircuitModule) -> list[list[int]]:

@@ -42,7 +42,7 @@ def layer_counts(module: LayerModule, rules: Rules) -> Counts:
             if isinstance(placed.unit, Accumulate):
                 free = _free_lanes(before, rules, multiplier) * placed.unit.type.width
                 found.subtract({"accumulator": free, "ff": free})
-    if found["dsp"] and rules.products.block_registers:  # these are at the blocks' operands, too
+    if found["dsp"] and rules.products.block_registers == "all":  # at the blocks' operands, too
         del found["rom_register"]
     return found
 
@@ -105,7 +105,7 @@ def _free_lanes(placed: Placed, rules: Rules, multiplier: str) -> int:
     return sum(
         node.op is Op.CONST
         or (
-            rules.products.block_registers
+            rules.products.block_registers == "all"
             and node.op is Op.MUL
             and takes_block(node, circuit, rules, multiplier)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ConfigDict
 
@@ -21,7 +21,8 @@ class Products:
     Attributes:
         block_operands: operand widths of a DSP block, the larger first.
         block_bits: least width of a product that the tools map to a block without a request.
-        block_registers: whether a block takes the registers at its product, and accumulators.
+        block_registers: which registers a block takes: none, those of its product, or all at its
+            operands and its product, and accumulators.
         recoded: least width of both operands of a product in logic that Booth's recoding is used
             for; narrower ones are sums of rows.
     """
@@ -30,7 +31,7 @@ class Products:
 
     block_operands: tuple[int, int]
     block_bits: int
-    block_registers: bool
+    block_registers: Literal["none", "product", "all"]
     recoded: int
 
     def in_block(self, a: int, b: int, product: int, fabric: Fabric) -> bool:

@@ -28,10 +28,12 @@ class Mapper(ABC):
         keeps_netlists: whether mapped netlists are cached together with cell counts.
         memories_are_flip_flops: whether writable memories become flip-flops; if so, their bits are
             reported.
+        packs_products: whether `pack` moves registers into multipliers.
     """
 
     keeps_netlists: ClassVar[bool] = False
     memories_are_flip_flops: ClassVar[bool] = False
+    packs_products: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -53,6 +55,16 @@ class Mapper(ABC):
                 the changed netlist.
             top: name of the module.
         """
+
+    def pack(self, netlist: Netlist, top: str) -> None:
+        """Move registers of products into multipliers, where Yosys' commands don't.
+
+        Args:
+            netlist: the mapped netlist: one flat module of the family's cells, and black boxes. It
+                is changed in place.
+            top: name of the module.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def count(self, cells: Mapping[str, int], module: str) -> Resources:

@@ -74,8 +74,8 @@ class Job:
             "write_json elaborated.json",
         ]
 
-    def finish(self, mapping: Sequence[str]) -> list[str]:
-        """Yosys commands from `elaborated.json` to mapped cells and their count, `STATISTICS`.
+    def map(self, mapping: Sequence[str]) -> list[str]:
+        """Yosys commands from `elaborated.json` to mapped cells.
 
         Args:
             mapping: Yosys commands of the family's mapper.
@@ -87,6 +87,11 @@ class Job:
             # abc9's own equivalence check does not terminate on large combinational modules.
             "scratchpad -set abc9.verify false",
             *mapping,
+        ]
+
+    def finish(self) -> list[str]:
+        """Yosys commands that count mapped cells, for `STATISTICS`, and write the netlist."""
+        return [
             "check",
             f"tee -q -o {STATISTICS} stat -json",
             *((f"iopadmap -bits {self.pads}",) if self.pads else ()),
@@ -106,21 +111,32 @@ def _memory_bits(netlist: Netlist, top: str) -> int:
     return sum(memories[name]["width"] * memories[name]["size"] for name in written)
 
 
-def main(path: str) -> None:
-    """Run the job in a JSON file, in the current directory."""
+def _run(commands: Sequence[str]) -> None:
     from pyosys import libyosys
 
-    job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
-    for command in job.elaborate():
+    for command in commands:
         libyosys.run_pass(command)
+
+
+def main(path: str) -> None:
+    """Run the job in a JSON file, in the current directory."""
+    job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
+    _run(job.elaborate())
     elaborated = Path("elaborated.json")
     netlist = json.loads(elaborated.read_text(encoding="utf-8"))
     mapper: Mapper = import_module(f"gatewright.synth.{job.family}.mapper").MAPPER(**job.mapper)
     bits = _memory_bits(netlist, job.top)
     mapping = mapper.map(netlist, job.top)
+    cells = netlist["modules"][job.top]["cells"].values()
     elaborated.write_text(json.dumps(netlist), encoding="utf-8")
-    for command in job.finish(mapping):
-        libyosys.run_pass(command)
+    _run(job.map(mapping))
+    if mapper.packs_products and any(cell["type"] == "$mul" for cell in cells):
+        _run(["write_json mapped.json"])
+        mapped = json.loads(Path("mapped.json").read_text(encoding="utf-8"))
+        mapper.pack(mapped, job.top)
+        Path("mapped.json").write_text(json.dumps(mapped), encoding="utf-8")
+        _run(["design -reset", "read_json mapped.json", "opt_clean"])
+    _run(job.finish())
     statistics = Path(STATISTICS)
     found = json.loads(statistics.read_text(encoding="utf-8"))
     statistics.write_text(json.dumps({**found, MEMORY_BITS: bits}), encoding="utf-8")
