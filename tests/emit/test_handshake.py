@@ -167,10 +167,10 @@ def test_products_of_logic_are_given_the_time_of_logic(tmp_path, multiplier, in_
     target, design = load_target("ecp5-85k"), multiplexed(16)
     (layer,) = design.kernels
     design = replace(design, kernels=(replace(layer, multiplier=multiplier),))
-    (module,) = build_modules(design, target, 10.0).layers
+    (module,) = build_modules(design, target, 11.0).layers
     block = target.fabric.register_ns + target.fabric.delays.dsp
     assert (module.path(target.fabric) == pytest.approx(block)) == in_a_block
-    emit(design, target, 10.0, tmp_path)
+    emit(design, target, 11.0, tmp_path)
     text = "".join(path.read_text() for path in tmp_path.glob("*_fc*.sv"))
     assert ('use_dsp = "no"' in text) != in_a_block
 

@@ -71,6 +71,7 @@ endmodule
     ("assign z = 0; always_ff @(posedge clk) if (en) y <= p;", True),
     ("assign z = 0; always_ff @(posedge clk) y <= p;", True),
     ("assign z = 0; always_ff @(posedge clk) y <= 20'(p[19:4]);", True),
+    ("logic [19:0] q; assign z = 0; always_ff @(posedge clk) if (en) {q, y} <= {p, q};", True),
     # Another reader, two registers of different enables, an edge or a reset: left in logic.
     ("assign z = p; always_ff @(posedge clk) if (en) y <= p;", False),
     ("always_ff @(posedge clk) begin y <= p; if (en) z <= p; end", False),

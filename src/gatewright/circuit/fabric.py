@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gatewright.circuit.graph import Node, Op
 
 #: Beats of a FIFO that estimates reckon with: its depth is measured when the design is made.
 FIFO_WORDS = 16
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A product over pipeline stages.
+
+    Attributes:
+        registers: registers that follow it and that the tools spread its logic among, at least 1.
+        slowest: time of the longest part in ns, from registered operands to a register.
+        arrival: ns from the clock edge of the last register until its reader sees it, beyond what
+            a register takes.
+    """
+
+    registers: int
+    slowest: float
+    arrival: float = 0.0
 
 
 class Fabric(Protocol):
@@ -49,15 +66,13 @@ class Fabric(Protocol):
     def delay(self, node: Node, nodes: Sequence[Node]) -> float:
         """Time through one node of a circuit in ns, the net to its reader included."""
 
-    def product_stages(self, delay: float, budget: float) -> int:
-        """Registers after a product, among which the tools spread its logic.
+    def spread(self, node: Node, nodes: Sequence[Node], budget: float) -> Spread:
+        """How the tools spread a product over the registers that follow it.
 
         Args:
-            delay: of the product, in ns.
+            node: the product.
+            nodes: all nodes of the circuit.
             budget: what a stage has of a clock period, in ns.
-
-        Returns:
-            At least 1; no more where tools move no registers.
         """
 
     def enable_delay(self, loads: int) -> float:

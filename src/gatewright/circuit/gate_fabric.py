@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from gatewright.circuit.fabric import FIFO_WORDS, adder_bits, is_sign_test, sum_terms
+from gatewright.circuit.fabric import FIFO_WORDS, Spread, adder_bits, is_sign_test, sum_terms
 from gatewright.circuit.graph import Cast, Node, Op
 from gatewright.circuit.lut_fabric import INCREMENTING
 from gatewright.fixed import Overflow
@@ -119,10 +119,10 @@ class GateFabric:
         """The same: there are none."""
         return self
 
-    def product_stages(self, delay: float, budget: float) -> int:
-        """One: nothing moves registers into logic."""
-        del delay, budget
-        return 1
+    def spread(self, node: Node, nodes: Sequence[Node], budget: float) -> Spread:
+        """See `Fabric`: nothing moves registers into logic."""
+        del budget
+        return Spread(1, self.delay(node, nodes))
 
     def enable_delay(self, loads: int) -> float:
         """A gate, and a tree of buffers with `_TREE` loads each."""

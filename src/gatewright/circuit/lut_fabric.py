@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from gatewright.circuit.fabric import adder_bits, is_sign_test, sum_terms
+from gatewright.circuit.fabric import Spread, adder_bits, is_sign_test, sum_terms
 from gatewright.circuit.graph import Cast, Node, Op
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import Overflow, Rounding
@@ -35,6 +35,11 @@ class LutDelays:
     carry_bit: _Nanoseconds  # per bit of carry chain
     rom: _Nanoseconds  # a ROM of one LUT per bit; larger ones add a LUT per factor of 4
     dsp: _Nanoseconds  # through a DSP block, from registered operands to a register
+    # To registers in the block at its operands, and from there to that at its product; unknown
+    # where tools move no registers to the operands.
+    dsp_operands: _Nanoseconds | None = None
+    # Beyond `register`, from a register in the block at its product to logic; 0 if unknown.
+    dsp_net: _Nanoseconds | None = None
     # Of a net that enables registers, per doubling of their number; a quarter of a LUT if unknown.
     fanout: _Nanoseconds | None = None
     # From a clock edge until a block memory's word has settled, beyond `register`; 0 if unknown.
@@ -201,9 +206,18 @@ class LutFabric:
                 return self._product_delay(*(nodes[arg].width for arg in node.args))
         return 0.0
 
-    def product_stages(self, delay: float, budget: float) -> int:
+    def spread(self, node: Node, nodes: Sequence[Node], budget: float) -> Spread:
         """See `Fabric`."""
-        return max(1, math.ceil(delay / budget)) if self.pipelined_products else 1
+        delay, operands = self.delay(node, nodes), self.delays.dsp_operands
+        if self.pipelined_products:
+            registers = max(1, math.ceil(delay / budget))
+            return Spread(registers, delay / registers)
+        if self.product_in_logic(*(nodes[arg].width for arg in node.args)):
+            return Spread(1, delay)
+        arrival = self.delays.dsp_net or 0.0
+        if operands is not None and operands < delay > budget:
+            return Spread(2, operands, arrival)
+        return Spread(1, delay, arrival)
 
     def enable_delay(self, loads: int) -> float:
         """See `Fabric`."""

@@ -78,28 +78,29 @@ def schedule(
         start, time = max((ready[arg] for arg in node.args), default=(0, 0.0))
         late = max((ready[arg][1] for arg in node.args if arg in steady), default=0.0)
         time = max(time, late)
-        delay = fabric.delay(node, nodes)
         if node.op is Op.MUL:
             # A multiplier gives its product to a register, and takes its operands from registers,
             # or from memories before the circuit if there is time.
-            stages = fabric.product_stages(delay, budget)
+            spread = fabric.spread(node, nodes, budget)
             enters = all(nodes[arg].op in (Op.INPUT, Op.CONST) for arg in node.args)
-            if time > 0 and not (enters and time + delay / stages <= budget):
+            if time > 0 and not (enters and time + spread.slowest <= budget):
                 start, time = start + 1, late
             stage[index] = start
-            slowest = max(slowest, time + delay / stages)
-            ready.append((start + stages, 0.0))
+            slowest = max(slowest, time + spread.slowest)
+            ready.append((start + spread.registers, spread.arrival))
             continue
+        delay = fabric.delay(node, nodes)
         if time > 0 and time + delay > budget:
             start, time = start + 1, late
         stage[index] = start
         ready.append((start, time + delay))
         slowest = max(slowest, time + delay)
     latency = max((ready[index][0] for index in circuit.outputs), default=0)
+    # A product comes from a register, however long the net from there is.
     if registered and any(
         ready[i] > (latency, 0.0)
         for i in circuit.outputs
-        if nodes[i].op not in (Op.CONST, Op.INPUT)
+        if nodes[i].op not in (Op.CONST, Op.INPUT, Op.MUL)
     ):
         latency += 1
     if buffered:

@@ -125,21 +125,29 @@ class _Counter:
                     found["shift_register"] += width
                 else:
                     found["ff"] += width * length
-            if taps and index in self.in_blocks and self._has_register(index):
-                found["product_register"] += width
+            held = self._registers_in_block(index, taps[0]) if taps else 0
+            if held:
+                found["product_register"] += width * held
         return found
 
-    def _has_register(self, index: int) -> bool:
-        """Whether a product in blocks leaves its register to them."""
+    def _registers_in_block(self, index: int, first: int) -> int:
+        """Registers of a product that are in its block.
+
+        Args:
+            index: the product.
+            first: registers from it to its first reader.
+        """
+        if index not in self.in_blocks:
+            return 0
         products = self.rules.products
         widths = (self.nodes[arg].width for arg in self.nodes[index].args)
         match products.block_registers:
             case "none":
-                return False
+                return 0
             case "product":  # sums of several blocks' products are logic
-                return products.blocks(*widths) == 1
+                return min(first, 2) if products.blocks(*widths) == 1 else 0
             case "all":
-                return True
+                return 1
 
 
 def _taps(module: CircuitModule) -> list[list[int]]:

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gatewright.synth.mapper import Netlist
+
+_Readers = dict[int | str, list[tuple[str, str]]]
 
 _BLOCK, _REGISTER = "MULT18X18D", "TRELLIS_FF"
 
 # What the block's own register can stand for: one of the rising edge, zero at the start.
 _PLAIN = {"CLKMUX": "CLK", "REGSET": "RESET"}
 
-# What turns the block's output register on (Lattice FPGA-TN-02205). It is never reset.
-_OUTPUT = {
-    "REG_OUTPUT_CLK": "CLK0",
-    "REG_OUTPUT_CE": "CE0",
-    "REG_OUTPUT_RST": "RST0",
-    "RESETMODE": "SYNC",
-    "GSR": "DISABLED",
-}
+
+def _on(*places: str) -> dict[str, str]:
+    """Parameters that turn registers of the block on (Lattice FPGA-TN-02205), never reset."""
+    ports = {"CLK": "CLK0", "CE": "CE0", "RST": "RST0"}
+    names = {f"REG_{place}_{what}": port for place in places for what, port in ports.items()}
+    return {**names, "RESETMODE": "SYNC", "GSR": "DISABLED"}
 
 
 def absorb_registers(netlist: Netlist, top: str) -> int:
-    """Move the registers of products into the output registers of their multipliers, in place.
+    """Move the registers of products into those of their multipliers, in place.
 
     A multiplier takes the registers of its product if all bits of it that are read go to one
     register each and nowhere else, and these have one clock, one enable and no reset. With its
-    register, the net to it leaves the path through the product.
+    register, the net to it leaves the path through the product. If a second such register follows,
+    the first one moves before the product, to both operands, whose nets leave the path, too.
 
     Args:
         netlist: mapped netlist, as Yosys' JSON.
@@ -45,34 +48,63 @@ def absorb_registers(netlist: Netlist, top: str) -> int:
     moved = 0
     for block in blocks:
         ports = block["connections"]
-        read = {
-            port: readers[bits[0]]
+        product = {
+            port: bits[0]
             for port, bits in ports.items()
             if block["port_directions"][port] == "output" and bits and bits[0] in readers
         }
-        names = [name for name in (_register(cells, found) for found in read.values()) if name]
-        if not names or len(names) < len(read):
+        first = _registers(cells, readers, product)
+        if first is None:
             continue
-        registers = [cells[name] for name in names]
-        controls = {_controls(register) for register in registers}
-        if len(controls) > 1:
-            continue
-        clock, enable = controls.pop()
-        for port, register in zip(read, registers, strict=True):
-            ports[port] = register["connections"]["Q"]
-        for name in names:
-            del cells[name]
+        second = _registers(cells, readers, first.outputs)
+        if second is not None and second.controls != first.controls:
+            second = None
+        for names in (first.names, second.names if second else ()):
+            for name in names:
+                del cells[name]
+            moved += len(names)
+        ports.update({port: [bit] for port, bit in (second or first).outputs.items()})
+        clock, enable = first.controls
         for port, bit in (("CLK0", clock), ("CE0", enable), ("RST0", "0")):
             ports[port] = [bit]
             block["port_directions"][port] = "input"
-        block["parameters"].update(_OUTPUT)
-        moved += len(names)
+        block["parameters"].update(_on("INPUTA", "INPUTB", "OUTPUT") if second else _on("OUTPUT"))
     return moved
 
 
-def _readers(module: Netlist) -> dict[int | str, list[tuple[str, str]]]:
+@dataclass(frozen=True)
+class _Row:
+    """Registers of one clock and one enable.
+
+    Attributes:
+        names: their cells.
+        outputs: their results, by the port of the multiplier whose bit they take.
+        controls: clock and enable.
+    """
+
+    names: tuple[str, ...]
+    outputs: dict[str, int | str]
+    controls: tuple[int | str, int | str]
+
+
+def _registers(cells: Netlist, readers: _Readers, bits: Mapping[str, int | str]) -> _Row | None:
+    """The registers that alone read some bits, if registers of the block can stand for them."""
+    names = [_register(cells, readers[bit]) for bit in bits.values()]
+    found = [name for name in names if name is not None]
+    if not found or len(found) < len(names):
+        return None
+    controls = {_controls(cells[name]) for name in found}
+    if len(controls) > 1:
+        return None
+    outputs = {
+        port: cells[name]["connections"]["Q"][0] for port, name in zip(bits, found, strict=True)
+    }
+    return _Row(tuple(found), outputs, controls.pop())
+
+
+def _readers(module: Netlist) -> _Readers:
     """By bit of a net, the cells and ports that read it; ports of the module have no cell."""
-    readers: dict[int | str, list[tuple[str, str]]] = defaultdict(list)
+    readers: _Readers = defaultdict(list)
     for name, port in module["ports"].items():
         for bit in port["bits"]:
             readers[bit].append(("", name))
