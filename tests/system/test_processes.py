@@ -1,6 +1,7 @@
 """Child processes end with the command that started them."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -107,6 +108,15 @@ def test_files_are_bounded(tmp_path):
 def test_no_core_dumps():
     code = "import resource; print(resource.getrlimit(resource.RLIMIT_CORE))"
     assert limited(code).stdout == "(0, 0)\n"
+
+
+def test_a_deep_stack_where_it_is_asked_for():
+    code = "import resource; print(resource.getrlimit(resource.RLIMIT_STACK)[0])"
+    before, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    most = (1 << 26) if hard == resource.RLIM_INFINITY else min(hard, 1 << 26)
+    assert int(limited(code).stdout) == before
+    found = int(limited(code, stack=1 << 26).stdout)
+    assert found == (before if before == resource.RLIM_INFINITY else max(before, most))
 
 
 def test_the_network_is_out_of_reach_where_the_system_offers_it():

@@ -67,6 +67,9 @@ _FAST, _SLOW, _LIBRARY = "-O1", "-O0", "-O1"
 _SECONDS = 2 * 3600
 """Limit on the wall time of Verilator and of the compiler per unit; large designs take minutes."""
 
+_STACK = 1 << 30
+"""What Verilator's stack must have room for, in bytes: it walks a table's entries recursively."""
+
 _CXXFLAGS = ("-std=gnu++17", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
 
 _OCTAL = re.compile(rb"\\\\|\\([0-7]{3})")
@@ -119,7 +122,7 @@ def _verilate(arguments: Iterable[str], *, cwd: Path) -> subprocess.CompletedPro
         [tools.verilator, *arguments],
         cwd=cwd,
         env={**os.environ, "VERILATOR_ROOT": str(tools.root)},
-        limits=processes.Limits(what="Verilator", seconds=_SECONDS),
+        limits=processes.Limits(what="Verilator", seconds=_SECONDS, stack=_STACK),
     )
 
 

@@ -26,6 +26,15 @@ def _limit(kind: int, value: int) -> None:
     resource.setrlimit(kind, (value, value))
 
 
+def _raise_stack(value: int) -> None:
+    """Raise the limit on the stack, as far as the system lets it be raised."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    if soft != resource.RLIM_INFINITY and soft < value:
+        resource.setrlimit(resource.RLIMIT_STACK, (value, hard))
+
+
 def _leave_network() -> None:
     """Enter a new network namespace, without any network, not even the loopback interface."""
     import ctypes
@@ -54,7 +63,9 @@ def _end_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(parent: int, memory: int, cpu: int, file: int, network: int, *command: str) -> int:
+def main(
+    parent: int, memory: int, cpu: int, file: int, stack: int, network: int, *command: str
+) -> int:
     """Run a command under limits; 0 stands for no limit.
 
     Args:
@@ -62,6 +73,7 @@ def main(parent: int, memory: int, cpu: int, file: int, network: int, *command: 
         memory: address space, in bytes.
         cpu: processor time, in s.
         file: largest file that may be written, in bytes.
+        stack: what the stack must have room for, in bytes.
         network: whether the network stays available.
         command: program and arguments.
     """
@@ -77,6 +89,7 @@ def main(parent: int, memory: int, cpu: int, file: int, network: int, *command: 
     ):
         if value:
             _limit(kind, value)
+    _raise_stack(stack)
     try:
         os.execvp(command[0], command)  # noqa: S606 - on purpose without a shell
     except OSError as error:
@@ -85,5 +98,5 @@ def main(parent: int, memory: int, cpu: int, file: int, network: int, *command: 
 
 
 if __name__ == "__main__":
-    # Five numbers, then the command; mypy can't tell the two unpacked lists apart.
-    sys.exit(main(*map(int, sys.argv[1:6]), *sys.argv[6:]))  # type: ignore[arg-type]
+    # Six numbers, then the command; mypy can't tell the two unpacked lists apart.
+    sys.exit(main(*map(int, sys.argv[1:7]), *sys.argv[7:]))  # type: ignore[arg-type]

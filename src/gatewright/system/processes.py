@@ -60,6 +60,7 @@ class Limits:
         seconds: Wall time, in s; then the process is killed, with all processes that it started.
         memory: Address space of each process, in bytes; None for `most_memory()`.
         file: Size of the largest file that may be written, in bytes; None for no limit.
+        stack: What the stack must have room for, in bytes, if the system allows that much.
         cancelled: When it is set, the process is killed.
         network: Whether the network is available. It always is if the system can't close it (see
             `network_can_be_closed`).
@@ -69,6 +70,7 @@ class Limits:
     seconds: float
     memory: int | None = None
     file: int | None = None
+    stack: int = 0
     cancelled: threading.Event | None = None
     network: bool = False
 
@@ -84,7 +86,7 @@ class Limits:
         """
         # In case this process fails to end it: the processor time if all processors are busy.
         cpu = math.ceil(self.seconds) * (os.cpu_count() or 1) + 1
-        limits = (os.getpid(), self.bytes, cpu, self.file or 0, int(self.network))
+        limits = (os.getpid(), self.bytes, cpu, self.file or 0, self.stack, int(self.network))
         # A bare interpreter starts in a few milliseconds; `preexec_fn` is not safe with threads.
         return [sys.executable, "-I", "-S", launcher.__file__, *map(str, limits), *command]
 
