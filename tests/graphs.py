@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -265,17 +266,20 @@ def _sliding(
 
 def emulate(graph: Any, cache: Path, *sources: Path) -> Emulation:
     """The compiled C++ of a graph, kept in a directory under the digest of what made it."""
-    from gatewright.emulation import Emulation
+    from gatewright.emulation import Emulation, build
     from gatewright.frontend import write_hls
 
-    texts = [path.read_bytes() for path in (*sources, Path(__file__))]
+    texts = [path.read_bytes() for path in (*sources, Path(__file__), Path(build.__file__))]
     io_type = graph.config.get_config_value("IOType")
     digest = hashlib.sha256(b"".join([*texts, f"{version('hls4ml')} {io_type}".encode()]))
     directory = cache / digest.hexdigest()[:16]
     if not directory.exists():
         scratch = directory.with_suffix(f".{os.getpid()}")
         write_hls(graph, scratch)
-        scratch.rename(directory)
+        try:
+            scratch.rename(directory)
+        except OSError:  # another process was faster
+            shutil.rmtree(scratch)
     return Emulation(directory)
 
 

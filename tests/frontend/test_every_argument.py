@@ -172,6 +172,8 @@ REFUSED = {
         for kind in ("LSTM", "GRU", "QLSTM")
         for argument in ("time_major",)
     },
+    ("LayerNormalization", "axis", "1"): "hls4ml normalizes the last axis only; use axis=-1",
+    ("LayerNormalization", "epsilon", "0.5"): "powers of ten below 1 as epsilon, not 0.5",
     ("EinsumDense", "equation", "abc,cd->adb"): "can't read a tensor",
     ("EinsumDense", "equation", "abc,cbd->abd"): "other weights for each position along 'b'",
     ("", "reset_after", "False"): "hls4ml's C[+][+] resets after the product with the state",
@@ -180,8 +182,6 @@ REFUSED = {
 }
 #: By io type and class, what a refusal of all of its arguments says.
 LACKED = {
-    ("parallel", "LayerNormalization"): "[(]LayerNormalization[)]: not supported yet",
-    ("stream", "LayerNormalization"): "[(]LayerNormalization[)]: not supported yet",
     ("parallel", "SimpleRNN"): "Vitis backend has no C[+][+] for it; use a GRU or an LSTM",
     ("stream", "SimpleRNN"): "Vitis backend has no C[+][+] for it; use a GRU or an LSTM",
     ("stream", "Dot"): "hls4ml has no C[+][+] for it in io_stream",

@@ -189,3 +189,26 @@ def test_the_judge_of_a_project_is_the_file_itself(tmp_path):
         assert found.reason is None
         assert found.equal is equal
         assert found.method.startswith("qonnx ")
+
+
+@pytest.mark.parametrize("io", ["parallel", "stream"])
+def test_a_layer_normalization_is_as_exact_as_its_table(tmp_path, io):
+    def make(g):
+        g.opset = 17
+        gamma, beta = (g.constant(g.rng.uniform(-1, 1, 8)) for _ in range(2))
+        found = g.node("LayerNormalization", ["x", gamma, beta], axis=-1, epsilon=1e-5)
+        return (6, 8), g.node("Relu", [found])
+
+    path = saved(tmp_path / "normalized.onnx", make)
+    samples, found = hardware(path, tmp_path / "project", io=io)
+    assert np.abs(found - executed(path, samples)).max() < 0.01
+
+
+def test_a_layer_normalization_of_several_axes_is_refused(tmp_path):
+    def make(g):
+        g.opset = 17
+        gamma = g.constant(np.ones((6, 8)))
+        return (6, 8), g.node("LayerNormalization", ["x", gamma], axis=-2)
+
+    with pytest.raises(UnsupportedError, match="must be over the last axis"):
+        read_onnx(saved(tmp_path / "normalized.onnx", make), INPUT)

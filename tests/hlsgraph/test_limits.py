@@ -317,6 +317,12 @@ CASES: dict[str, Case] = {
               activation="softmax", axis=-1),
         "hls4ml's C++ for io_stream has a softmax along the last axis only",
     ),
+    "normalized signs": (
+        P,
+        lambda b: b.add("LayerNormalization", "n", signs(b, 3, 4), n_in=12, seq_len=3,
+                        epsilon_power_of_10=3, gamma_data=np.ones(4), beta_data=np.zeros(4)),
+        "its input or its scale is one bit, where 0 stands for -1; use wider ones",
+    ),
     "unchanged": (
         P,
         lambda b: b.add("Reshape", "r", b.source(4, 2), target_shape=[8]),

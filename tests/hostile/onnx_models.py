@@ -18,6 +18,7 @@ class Graph:
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     nodes: list = field(default_factory=list)
     constants: list = field(default_factory=list)
+    opset: int = 13
 
     def constant(self, values, kind=np.float32) -> str:
         name = f"c{len(self.constants)}"
@@ -107,7 +108,7 @@ class Graph:
             [helper.make_tensor_value_info(output, kind, None)],
             self.constants,
         )
-        imports = [helper.make_opsetid("", 13), helper.make_opsetid(GENERAL, 1)]
+        imports = [helper.make_opsetid("", self.opset), helper.make_opsetid(GENERAL, 1)]
         onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), path)
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gatewright.emulation.build import mend_headers
+from gatewright.emulation import build
 from gatewright.fixed import FixedType
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ class Judge:
                 "",
             ]
         )
-        digest = hashlib.sha256(f"{version('hls4ml')}\n{text}".encode()).hexdigest()[:16]
+        mends = Path(build.__file__).read_text(encoding="utf-8")
+        made_of = f"{version('hls4ml')}\n{mends}\n{text}".encode()
+        digest = hashlib.sha256(made_of).hexdigest()[:16]
         library = cache / f"{digest}.so"
         if not library.exists():
             _compile(text, library)
@@ -161,4 +163,4 @@ def _lay_headers(include: Path) -> None:
     for backend in ("vivado", "vitis"):
         source = templates / backend / "nnet_utils"
         shutil.copytree(source, include / "nnet_utils", dirs_exist_ok=True)
-    mend_headers(include)
+    build.mend_headers(include)

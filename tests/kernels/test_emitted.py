@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import test_activation
+import test_layernorm
 import test_softmax
 import test_table
 from checks import TARGET, values
@@ -27,6 +28,7 @@ KERNELS: dict[str, list[Kernel]] = {
     "activation": [each.kernel for each in test_activation.FEW],
     "table": [kernel for kernel, _ in test_table.FEW_TRIALS.values()],
     "softmax": [each.kernel() for each in test_softmax.FEW],
+    "layer normalization": [each.kernel() for each in test_layernorm.FEW],
     "more activations": [each.kernel for each in test_activation.MORE],
     "more tables": [kernel for kernel, _ in test_table.MORE_TRIALS.values()],
     "more softmax": [each.kernel() for each in test_softmax.MORE],

@@ -86,6 +86,22 @@ def _legacy(draw: Draw) -> Kernel:
     return kernels.SoftmaxLegacy(*draw.place(), table, draw.raw(t, 64), t)
 
 
+def _layernorm(draw: Draw) -> Kernel:
+    (table, table_type), (scale_type, bias_type) = draw.table(), (draw.type(8), draw.type(8))
+    return kernels.LayerNorm(
+        *draw.place(),
+        draw.raw(scale_type, SIZE),
+        draw.raw(bias_type, SIZE),
+        scale_type,
+        bias_type,
+        draw.type(20),
+        table,
+        table_type,
+        int(draw.rng.integers(-3, 4)),
+        int(draw.rng.integers(1, 7)),
+    )
+
+
 KINDS: dict[str, Callable[[Draw], Kernel]] = {
     "linear": lambda d: kernels.Linear(*d.place()),
     "relu": lambda d: kernels.Relu(*d.place()),
@@ -103,6 +119,7 @@ KINDS: dict[str, Callable[[Draw], Kernel]] = {
     "argmax": lambda d: kernels.Argmax(*d.place()),
     "softmax": _softmax,
     "legacy": _legacy,
+    "layer normalization": _layernorm,
 }
 
 

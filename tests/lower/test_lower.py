@@ -17,6 +17,7 @@ from gatewright.errors import GatewrightError, InputError, UnsupportedError
 from gatewright.fixed import FixedType
 from gatewright.kernels import Dense, Kernel
 from gatewright.lower import lower
+from gatewright.lower.registry import LOWERINGS
 from graphs import GraphBuilder, check_layers, emulate, random_inputs
 
 CURVES = ("sigmoid", "tanh", "softplus", "softsign", "selu")
@@ -79,6 +80,11 @@ def everything() -> Any:
     )
     b.dense("by_thirds", "a", 6, 3, class_name="TernaryDense", weight_quantizer=TernaryQuantizer())
     b.dense("resource", "a", 6, 3)
+    b.input("rows", 3, 4)
+    b.add(
+        "LayerNormalization", "normalized", "rows", n_in=12, seq_len=3, axis=2,
+        epsilon_power_of_10=3, gamma_data=b.weights(4), beta_data=b.weights(4),
+    )  # fmt: skip
     # Activations and softmax.
     for curve in CURVES:
         b.activation(curve, "fc1", curve)
@@ -128,9 +134,9 @@ def test_every_layer_is_lowered_under_its_own_name(compiled: tuple[Design, Emula
     design, _ = compiled
     assert {type(k).__name__ for k in design.kernels} >= {
         *("Argmax", "BatchNorm", "BinaryTanh", "ClippedRelu", "Concatenate", "Dense", "Dot", "Elu"),
-        *("HardSigmoid", "HardTanh", "LeakyRelu", "Linear", "Lookup", "Merge", "Relu", "Reshape"),
-        *("Selu", "Softmax", "SoftmaxLegacy", "TernaryTanh", "ThresholdedRelu", "Thresholds"),
-        "Transpose",
+        *("HardSigmoid", "HardTanh", "LayerNorm", "LeakyRelu", "Linear", "Lookup", "Merge", "Relu"),
+        *("Reshape", "Selu", "Softmax", "SoftmaxLegacy", "TernaryTanh", "ThresholdedRelu"),
+        *("Thresholds", "Transpose"),
     }
     assert all(kernel.layer == kernel.output.name for kernel in design.kernels)
 
@@ -183,14 +189,13 @@ def test_a_saturating_accumulator_is_refused_by_layer() -> None:
     assert refused(graph).startswith("layer 'fc': its accumulator fixed<12,5,TRN,SAT> can saturate")
 
 
-def test_an_unknown_layer_is_refused_by_name_and_class() -> None:
+def test_an_unknown_layer_is_refused_by_name_and_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(LOWERINGS, "Transpose")
     b = GraphBuilder()
     b.input("x", 3, 4)
-    fields = {"n_in": 12, "seq_len": 3, "axis": 2, "epsilon_power_of_10": 3}
-    data = {"gamma_data": b.weights(4), "beta_data": b.weights(4)}
-    b.add("LayerNormalization", "norm", "x", **fields, **data)
-    message = refused(b.graph(["norm"]))
-    assert message == "layer 'norm' (LayerNormalization): not supported yet"
+    b.add("Transpose", "turned", "x", perm=[1, 0], data_format="channels_last")
+    message = refused(b.graph(["turned"]))
+    assert message == "layer 'turned' (Transpose): not supported yet"
 
 
 def test_an_unknown_activation_is_refused() -> None:

@@ -256,6 +256,13 @@ LAYERS = (
         "tensors",
         {"stream": "hls4ml has no C++ for it in io_stream"},
     ),
+    Layer(
+        "LayerNormalization",
+        ("LayerNormalization",),
+        (_K.LayerNorm,),
+        (),
+        "tensors",
+    ),
     *(
         Layer(name, (node,), (kernel,), also, "activations")
         for name, node, kernel, also in (
@@ -298,7 +305,6 @@ LAYERS = (
             ("SimpleRNN", "hls4ml's Vitis backend has no C++ for it"),
             ("TimeDistributed of Conv1D", "only layers that work on the last axis alone"),
             ("MultiHeadAttention", "not supported"),
-            ("LayerNormalization", "not supported yet"),
             ("Lambda", "carries code"),
         )
     ),

@@ -61,8 +61,68 @@ def require_compiler() -> None:
         raise InputError("g++ is not installed; type: apt install g++")
 
 
+#: What `nnet_layernorm.h` has and gets. Its table of 1 / sqrt(variance) ends at 1, and its even
+#: steps leave small variances without precision. Here epsilon is added first, and the sum is
+#: shifted by two bits at a time until it is a quarter of the table's range or more; its inverse
+#: root is shifted by one as often. So the range may be any power of two. And there is a function
+#: for io_stream, where a beat is a slice.
+_LAYERNORM = (
+    ("    float min_val = pow(10.0f, -(int)CONFIG_T::epsilon_power_of_10);\n", ""),
+    ("float in_val = min_val + step * ii;", "float in_val = step * (ii + 0.5f);"),
+    (
+        "int inv_range_inv = (int)1 << CONFIG_T::table_range_power2;",
+        """typedef typename CONFIG_T::accum_t sum_t;
+    static const int range = -(int)CONFIG_T::table_range_power2;
+    static const int most = (range - 1 + (10 * (int)CONFIG_T::epsilon_power_of_10 + 2) / 3) / 2;
+    static const int shifts = most > 0 ? most : 0;
+    const ap_fixed<64, 32> quarter = pow(2.0, range - 2);
+    const ap_fixed<64, 32> inv_range = pow(2.0, -range);""",
+    ),
+    (
+        "int index = (var) * (CONFIG_T::table_size)*inv_range_inv;",
+        """var += sum_t(pow(10.0, -(int)CONFIG_T::epsilon_power_of_10));
+    ap_fixed<sum_t::width + 2 * shifts + 1, sum_t::iwidth + 2 * shifts + 1> scaled = var;
+    int shift = 0;
+LAYERNORM_1D_SHIFT:
+    for (int i = 0; i < shifts; ++i) {
+        #pragma HLS UNROLL
+        if (scaled < quarter) {
+            scaled <<= 2;
+            ++shift;
+        }
+    }
+    int index = scaled * CONFIG_T::table_size * inv_range;""",
+    ),
+    (
+        "deno_inver = invert_sqr_table[index];",
+        "deno_inver = invert_sqr_table[index] << shift;",
+    ),
+    (
+        "} // namespace nnet",
+        """template <class data_T, class res_T, typename CONFIG_T>
+void layernormalize(hls::stream<data_T> &data, hls::stream<res_T> &res,
+                    typename CONFIG_T::scale_t scale[CONFIG_T::n_in / CONFIG_T::seq_len],
+                    typename CONFIG_T::bias_t bias[CONFIG_T::n_in / CONFIG_T::seq_len]) {
+    #pragma HLS ARRAY_PARTITION variable=scale complete
+    #pragma HLS ARRAY_PARTITION variable=bias complete
+LAYERNORM_STREAM_LOOP:
+    for (int j = 0; j < CONFIG_T::seq_len; ++j) {
+        #pragma HLS PIPELINE
+        data_T in = data.read();
+        res_T out;
+        layernorm_1d<typename data_T::value_type, typename res_T::value_type, CONFIG_T>(
+            in.data, out.data, scale, bias);
+        res.write(out);
+    }
+}
+
+} // namespace nnet""",
+    ),
+)
+
+
 def mend_headers(firmware: Path) -> None:
-    """Add a header to those of hls4ml in a project's `firmware/`, and fix three of them."""
+    """Add a header to those of hls4ml in a project's `firmware/`, and fix some of them."""
     (firmware / _WEIGHTS_DIR).write_text(_WEIGHTS_DIR_SOURCE, encoding="utf-8")
     for name, wrong, right in (
         # It has the include guard of the header for two dimensions, so only one could be included.
@@ -81,6 +141,7 @@ def mend_headers(firmware: Path) -> None:
             "nnet::dense<data_T, res_T, typename CONFIG_T::mult_config2>",
             "nnet::dense<res_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config2>",
         ),
+        *(("nnet_layernorm.h", wrong, right) for wrong, right in _LAYERNORM),
     ):
         header = firmware / "nnet_utils" / name
         header.write_text(

@@ -236,7 +236,7 @@ class _Setter:
     Args:
         entry: The layer's part of hls4ml's configuration; changed in place.
         layer: The layer as hls4ml parsed it.
-        user: Types that the user has set, as (layer, type); changed in place.
+        user: Types and keys that the user has set, as (layer, name); changed in place.
         backend: hls4ml's backend object, which knows what can be configured.
     """
 
@@ -309,6 +309,7 @@ class _Setter:
             )
         attribute = self.others[path]
         self.entry[attribute.config_name] = _value_of(attribute, key, value)
+        self.user.add((self.layer["name"], attribute.config_name))
 
 
 def _value_of(attribute: Any, key: str, value: str) -> str | bool | int:

@@ -39,7 +39,7 @@ class Choices:
     """The types that the user and `refine` have chosen.
 
     Attributes:
-        user: Types, as (layer, type's name), that the user set or that a layer's meaning fixes;
+        user: Types and keys, as (layer, name), that the user set or that a layer's meaning fixes;
             these never change.
         layers: hls4ml's configuration of layers, by layer; `refine` writes here.
     """
@@ -71,7 +71,9 @@ class Choices:
         return layer, what
 
     def set_key(self, layer: str, key: str, value: Any) -> bool:
-        """Set another key of a layer's configuration, and return whether it changed."""
+        """Set another key of a layer's configuration unless the user did; whether it changed."""
+        if (layer, key) in self.user:
+            return False
         entry = self.layers.setdefault(layer, {})
         changed = entry.get(key) != value
         entry[key] = value

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gatewright.fixed import FixedType, Overflow, Rounding
 from gatewright.hlsgraph import activation, families, image, recurrent, tensor, weights
 from gatewright.hlsgraph.node import channels, read_channels, result_type
+from gatewright.hlsgraph.normalization import layer_normalization
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +26,8 @@ Floats = NDArray[np.float64]
 _MOST_CHANNELS = 1 << 18
 #: Exponent of 2: smaller magnitudes count as zero.
 _LEAST_POINT = -32
+#: By how much the rounding of a mean, an entry and a scale may extend a layer normalization.
+_SLACK = 1 + 2.0**-6
 #: Factor and slope of a SELU (Klambauer et al., 2017).
 _SELU = (1.0507009873554805, 1.6732632423543772)
 
@@ -268,6 +271,20 @@ def _batchnorm(node: Any, inputs: list[Interval]) -> Interval:
     return Interval(product.low + bias, product.high + bias).spread(last)
 
 
+def _layer_normalized(node: Any, inputs: list[Interval]) -> Interval:
+    """The range of a layer normalization: n values are at most sqrt(n) deviations from the mean."""
+    (x,) = inputs
+    given, size = layer_normalization(node), channels(node)
+    low, high = x.whole
+    unit = size * math.ldexp(1, -given.accum.frac)
+    reach = min(math.sqrt(size), (high - low + unit) / math.sqrt(given.epsilon))
+    if (high - low) ** 2 / 4 > 2.0**given.reach:  # where the table has ended
+        reach = max(reach, (high - low) / 2.0 ** (given.reach / 2))
+    reach *= _SLACK
+    scale, bias = (weights.values(node, name).ravel() for name in ("scale", "bias"))
+    return Interval.of(bias - reach * np.abs(scale), bias + reach * np.abs(scale))
+
+
 def _merge(node: Any, inputs: list[Interval]) -> Interval | None:
     a, b = _alike(*inputs)
     operation = tensor.operation(node)
@@ -450,6 +467,7 @@ _RULES: Final[dict[str, _Rule]] = {
     **dict.fromkeys(families.DEPTHWISE, _depthwise),
     **dict.fromkeys(families.NORMALIZATIONS, _batchnorm),
     **dict.fromkeys(families.RECURRENT, _recurrent),
+    "LayerNormalization": _layer_normalized,
     "Merge": _merge,
     "Dot": _dot,
     **dict.fromkeys(("Clone", *families.CROPPINGS, *families.GLOBAL_POOLINGS, "Resize"), _same),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gatewright.fixed import FixedType
 from gatewright.frontend.folding import owner
+from gatewright.frontend.layernorm_types import refine_layernorm
 from gatewright.frontend.precision import (
     Choices,
     fine_type,
@@ -113,6 +114,9 @@ def refine(graph: Any, choices: Choices, request: Request) -> bool:
             changed |= refine_softmax(node, choices)
         elif node.class_name in families.RECURRENT:
             changed |= _refine_recurrent(node, ranges, choices)
+        elif node.class_name == "LayerNormalization":
+            source = ranges.held[node.get_input_node().name]
+            changed |= refine_layernorm(node, source, choices)
         elif node.class_name in families.MATRICES:
             changed |= _refine_binary_sum(node, choices)
         elif node.class_name in (*families.POOLINGS, *families.GLOBAL_POOLINGS):
@@ -156,12 +160,12 @@ def ranges_of(graph: Any, choices: Choices, request: Request) -> Ranges:
 def is_open(node: Any, choices: Choices, request: Request) -> bool:
     """Whether the type of a node's result follows from its range.
 
-    That is so for activations, and layers with a state, whose type neither the user nor a
-    quantizer sets.
+    That is so for activations, layers with a state and layer normalizations, whose type neither
+    the user nor a quantizer sets.
     """
     if request.to_the_letter or (node.name, "result") in choices.user:
         return False
-    if node.class_name in families.RECURRENT:
+    if node.class_name in families.TYPED_BY_RANGE:
         return True
     if activation.quantizer(node) is not None or node.class_name not in families.ACTIVATIONS:
         return False

@@ -27,7 +27,7 @@ from gatewright.hlsgraph.families import (
     WINDOWS,
 )
 from gatewright.hlsgraph.layers import Graph, Layer
-from gatewright.hlsgraph.precisions import fixed_type, is_exponent
+from gatewright.hlsgraph.precisions import fixed_type, is_exponent, is_sign
 
 #: Layers whose C++ for io_stream accepts beats of any size.
 _OF_ANY_BEAT = ("Clone", "Concatenate", "Dense", "Repack", "Reshape")
@@ -279,6 +279,15 @@ def _uneven_resizing(layer: Layer) -> str | None:
     return None
 
 
+# Layer normalization
+
+
+def _normalized_signs(layer: Layer) -> str | None:
+    if not layer.operands[0].is_sign and not is_sign(layer.node.weights["scale"].type.precision):
+        return None
+    return "its input or its scale is one bit, where 0 stands for -1; use wider ones"
+
+
 # Tensors
 
 
@@ -388,6 +397,7 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit(("PointwiseConv1D",), "parallel", _pointwise_signs),
     Limit(WEIGHTED, "", _weight_count),
     Limit(NORMALIZATIONS, "", _scale_count),
+    Limit(("LayerNormalization",), "", _normalized_signs),
     Limit(("Pooling2D",), "stream", _pooling_strides),
     Limit(POOLINGS, "stream", _pooling_buffer),
     Limit(POOLINGS, "", _padded_maximum),

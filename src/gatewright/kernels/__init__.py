@@ -17,6 +17,7 @@ from gatewright.kernels.dense import Dense
 from gatewright.kernels.depthwise import DepthwiseConv, DepthwiseProduct
 from gatewright.kernels.embedding import Embedding
 from gatewright.kernels.kernel import Implementation, Kernel, OperationCounts, Tensor
+from gatewright.kernels.layernorm import LayerNorm
 from gatewright.kernels.merge import OPERATIONS, Dot, Merge
 from gatewright.kernels.padding import Cropping, ZeroPadding
 from gatewright.kernels.pooling import POOLINGS, GlobalPooling, Pooling, Quotient
@@ -50,6 +51,7 @@ __all__ = [
     "HardTanh",
     "Implementation",
     "Kernel",
+    "LayerNorm",
     "LeakyRelu",
     "Linear",
     "Lookup",

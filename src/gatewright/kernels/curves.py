@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -105,6 +106,22 @@ def softmax_invert(size: int, index: FixedType, to: FixedType) -> NDArray[np.int
     """
     with np.errstate(divide="ignore"):
         return _entries(np.float32(1) / _from_top_bits(size, index), to)
+
+
+def inverse_root(size: int, reach: int, to: FixedType) -> NDArray[np.int64]:
+    """Raw entries of `init_invert_sqr_table`: 1 / sqrt(x), x being the middle of a step.
+
+    Args:
+        size: number of entries.
+        reach: the table covers 0 to 2**reach.
+        to: type of an entry.
+
+    Returns:
+        int64 of shape (size,).
+    """
+    step = np.float32(math.pow(2.0, reach)) / np.float32(size)
+    x = step * (np.arange(size).astype(np.float32) + np.float32(0.5))
+    return _entries(1.0 / np.sqrt(x).astype(np.float64), to)
 
 
 def legacy_exp(size: int, to: FixedType) -> NDArray[np.int64]:

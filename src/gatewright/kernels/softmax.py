@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from typing_extensions import override
 
 from gatewright.errors import InputError
-from gatewright.fixed import FixedType, Overflow, cast, cast_int
+from gatewright.fixed import FixedType, cast, cast_int
 from gatewright.kernels.elementwise import check_product, non_negative, top_bits
-from gatewright.kernels.kernel import Kernel
+from gatewright.kernels.sliced import Sliced, total
 from gatewright.kernels.table import INT, centred_index, clamped_entry, scaled_index, scaled_to_int
 from gatewright.kernels.tree import combine
 
@@ -24,61 +23,6 @@ if TYPE_CHECKING:
 
     from gatewright.circuit import Circuit, Word
     from gatewright.targets import Target
-
-
-@dataclass(frozen=True, eq=False)
-class Sliced(Kernel):
-    """A function of slices along one axis, as `softmax_multidim` of nnet_activation.h cuts them.
-
-    The tensor is taken as (n_outer, n, n_inner); the function works along the middle axis.
-
-    Attributes:
-        n_outer: product of the dimensions before the axis.
-        n_inner: product of those after it.
-    """
-
-    n_outer: int = field(default=1, kw_only=True)
-    n_inner: int = field(default=1, kw_only=True)
-
-    @property
-    @override
-    def period(self) -> int:
-        return self.slice_size * self.n_inner
-
-    @override
-    def on_beat(self, lanes: int) -> Self:
-        return replace(super().on_beat(lanes), n_outer=lanes // self.period)
-
-    @property
-    def slice_size(self) -> int:
-        """Elements of a slice."""
-        return self.inputs[0].size // (self.n_outer * self.n_inner)
-
-    @override
-    def golden(self, *inputs: NDArray[np.int64]) -> NDArray[np.int64]:
-        (x,) = inputs
-        cut = x.reshape(len(x), self.n_outer, self.slice_size, self.n_inner)
-        result = self.golden_slices(np.moveaxis(cut, 2, -1))
-        return np.moveaxis(result, -1, 2).reshape(len(x), *self.output.shape)
-
-    @abstractmethod
-    def golden_slices(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Raw outputs for slices along the last axis."""
-
-    @override
-    def build(self, circuit: Circuit, target: Target, *inputs: Sequence[Word]) -> list[Word]:
-        (x,) = inputs
-        result = list(x)
-        stride = self.slice_size * self.n_inner
-        for start in range(0, len(x), stride):
-            for inner in range(self.n_inner):
-                positions = slice(start + inner, start + stride, self.n_inner)
-                result[positions] = self.build_slice(circuit, target, x[positions])
-        return result
-
-    @abstractmethod
-    def build_slice(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
-        """Add the function of one slice to a circuit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,10 +74,10 @@ class Softmax(Sliced):
             x = cast(x.max(axis=-1, keepdims=True) - x, self.inputs[0].type.frac, self.norm)
         exp = self.exp_table[_top_bits(x, self._exp_index, self.exp_table.size)]
         exp = cast(exp, self.exp_type.frac, self.accum)
-        total = combine(
+        whole = combine(
             list(np.moveaxis(exp, -1, 0)), lambda a, b: cast(a + b, self.accum.frac, self.accum)
         )
-        index = cast(total, self.accum.frac, self.inv_input)
+        index = cast(whole, self.accum.frac, self.inv_input)
         inverse = self.inv_table[_top_bits(index, self.inv_input, self.inv_table.size)]
         product = exp * inverse[..., np.newaxis]
         return cast(product, self.accum.frac + self.inv_type.frac, self.output.type)
@@ -157,7 +101,7 @@ class Softmax(Sliced):
             )
             for word in x
         ]
-        index = circuit.cast(self._build_sum(circuit, exp), self.inv_input)
+        index = circuit.cast(total(circuit, exp, self.accum, combine), self.inv_input)
         inv_bits = self.inv_table.size.bit_length() - 1
         inverse = circuit.table(
             top_bits(circuit, index, self.inv_input, inv_bits),
@@ -165,15 +109,6 @@ class Softmax(Sliced):
             self.inv_type.frac,
         )
         return [circuit.cast(circuit.mul(word, inverse), self.output.type) for word in exp]
-
-    def _build_sum(self, circuit: Circuit, exp: Sequence[Word]) -> Word:
-        # Where every addition wraps, or all saturate on the same side, one cast at the end does.
-        one_sided = min(word.lo for word in exp) >= 0
-        if self.accum.overflow is Overflow.WRAP or (
-            one_sided and self.accum.overflow is not Overflow.SAT_ZERO
-        ):
-            return circuit.cast(circuit.sum((1, word) for word in exp), self.accum)
-        return combine(exp, lambda a, b: circuit.cast(circuit.sum(((1, a), (1, b))), self.accum))
 
 
 @dataclass(frozen=True, eq=False)

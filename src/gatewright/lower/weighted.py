@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from gatewright import kernels
-from gatewright.hlsgraph import image, weights
+from gatewright.hlsgraph import image, normalization, weights
 from gatewright.hlsgraph.layers import Layer
 from gatewright.hlsgraph.node import words
 from gatewright.hlsgraph.precisions import is_bit, is_sign
-from gatewright.kernels import Kernel
+from gatewright.kernels import Kernel, curves
 from gatewright.lower.registry import lowers, multiplication, place, rows
 from gatewright.lower.signs import agreements, narrowest_type_of, of_sign_inputs
 from gatewright.lower.windows import windows
@@ -75,6 +75,27 @@ def batchnorm(layer: Layer) -> Kernel:
         scale_type=scale_type,
         bias_type=bias_type,
         **multiplication(layer),
+    )
+
+
+@lowers("LayerNormalization")
+def layernorm(layer: Layer) -> Kernel:
+    """Each slice along the last axis: less its mean, over its deviation, scaled and moved."""
+    given = normalization.layer_normalization(layer.node)
+    scale, scale_type = weights.factors(layer.node, "scale")
+    bias, bias_type = weights.raw_weights(layer.node, "bias")
+    return kernels.LayerNorm(
+        **place(layer),
+        n_outer=given.slices,
+        scale=scale.ravel(),
+        bias=bias.ravel(),
+        scale_type=scale_type,
+        bias_type=bias_type,
+        accum=given.accum,
+        table=curves.inverse_root(given.table_size, given.reach, given.table),
+        table_type=given.table,
+        reach=given.reach,
+        decimals=given.decimals,
     )
 
 

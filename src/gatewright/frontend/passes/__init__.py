@@ -14,6 +14,7 @@ from gatewright.frontend.network import Network
 from gatewright.frontend.passes import (
     einsums,
     kernels,
+    layernorms,
     layouts,
     merges,
     paddings,
@@ -57,6 +58,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     _for_any_io(layouts.channels_last),
     _for_any_io(transposed.reword),
     _for_any_io(layouts.normalize_last),
+    _for_any_io(layernorms.reword),
     _for_any_io(layouts.keep_dimensions),
     _for_any_io(layouts.rows_of_dense),
     _for_any_io(layouts.repeat_vectors),

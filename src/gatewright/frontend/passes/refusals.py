@@ -10,8 +10,6 @@ from gatewright.frontend.network import Layer, Network
 from gatewright.frontend.shapes import shapes_of
 from gatewright.hlsgraph import limits
 
-#: Layers that can be read but not built.
-_LACKED = ("LayerNormalization",)
 #: Layers whose result depends on the mask of a sequence.
 _MASKED = ("GlobalAveragePooling1D", "Softmax", *RECURRENT)
 #: Beginnings of the names of layers that don't pass a mask on.
@@ -63,8 +61,6 @@ def _reason(layer: Layer, given: Sequence[tuple[int, ...]]) -> str | None:
         layer: The layer.
         given: Shapes of its inputs, without the batch.
     """
-    if layer.kind in _LACKED:
-        return limits.NOT_BUILT
     if layer.kind == "Dot" and any(len(shape) > 1 for shape in given):
         return limits.DOT_OF_VECTORS
     if layer.arguments.get("normalize"):

@@ -203,6 +203,7 @@ class _Builder(Sequences):
             "MatMul": self._dense,
             "Conv": self._convolution,
             "BatchNormalization": self._normalization,
+            "LayerNormalization": self._layer_normalization,
             "MaxPool": self._pooling,
             "AveragePool": self._pooling,
             "GlobalAveragePool": self._global_pooling,
@@ -425,6 +426,25 @@ class _Builder(Sequences):
         scale = gamma / np.sqrt(variance + self.graph.real_number(node, "epsilon", 1e-5))
         meaning = self._meaning(node["inputs"][0]).times(scale).plus(beta - mean * scale)
         self._scaled(node, node["inputs"][0], meaning)
+
+    def _layer_normalization(self, node: Node) -> None:
+        rank = len(self.graph.shape(node["inputs"][0]))
+        if self.graph.integer(node, "axis", -1, least=-rank) not in (-1, rank - 1):
+            self.graph.refuse(node, "LayerNormalization must be over the last axis")
+        if len(node["outputs"]) > 1:
+            self.graph.refuse(node, "only the first result of a LayerNormalization has a layer")
+        arrays = {
+            name: self.graph.constant(node, index, name).real.reshape(-1).astype(np.float32)
+            for index, name in enumerate(("gamma", "beta")[: len(node["inputs"]) - 1], 1)
+        }
+        config = {
+            "axis": [-1],
+            "epsilon": self.graph.real_number(node, "epsilon", 1e-5),
+            "center": "beta" in arrays,
+            "scale": True,
+        }
+        self._simple(node, "LayerNormalization", config, [self._plain_input(node)])
+        self.weights[node["name"],] = arrays
 
     def _elementwise(self, node: Node) -> None:
         """An operator of two tensors, or of a tensor and a constant of each channel."""

@@ -26,7 +26,7 @@ _CHANNELS_LAST = "qonnx.custom_op.channels_last"
 _QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "Trunc", "FloatQuant")
 _MOST_NODES = 10_000
 _OF_IMAGES = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool")
-_OF_SEQUENCES = ("LSTM", "GRU")
+_OF_SEQUENCES = ("LSTM", "GRU", "LayerNormalization")
 
 
 class _Unfit(Exception):
@@ -104,7 +104,8 @@ def _clean(model: Any) -> Any:
 def _reads_images(model: Any) -> bool:
     """Whether the channels of the first input come first, as those of images do in ONNX.
 
-    Sequences for recurrent layers have their steps first; a tensor of rank 2 has neither.
+    Sequences for recurrent layers and layer normalizations have their steps first; a tensor of
+    rank 2 has neither.
     """
     operators = {node.op_type for node in model.graph.node}
     return bool(operators.intersection(_OF_IMAGES)) or not operators.intersection(_OF_SEQUENCES)
