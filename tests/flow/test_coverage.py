@@ -158,6 +158,7 @@ def heads(k):
             for name in merges
         },
         "Dot": ((6,), _two(k, k.Dot(1, name="the_dot"))),
+        "Dot of tensors": ((2, 3), _two(k, k.Dot((2, 2), name="the_products"))),
         "relu": _quantizer(k, k.qkeras.quantized_relu(6, 2), "relu"),
         "linear": _quantizer(k, k.bits(6, 2), "linear"),
         **{

@@ -353,6 +353,17 @@ def test_the_sum_of_a_dot_product_is_exact(keras, k, tmp_path):
     assert_equals_keras(model, x, outputs, layers)
 
 
+def test_products_of_tensors_along_any_axes_are_exact(keras, k, tmp_path):
+    axes = {"rows": (2, 2), "columns": (1, -2), "mixed": (1, -1), "vector": (3, 1)}
+    inputs = {"rows": (2, 3), "columns": (2, 3), "mixed": (3, 3), "vector": (2, 2, 2)}
+    layers = [k.two(name, k.Dot(axes=each, name=name)) for name, each in axes.items()]
+    model = forest(keras, list(zip(inputs.values(), layers, strict=True)))
+    graph, x, outputs, layers = emulated(model, tmp_path / "hls", "parallel")
+    types = graph.graph["mixed"].types
+    assert str(types["accum_t"].precision) == str(types["result_t"].precision)
+    assert_equals_keras(model, x, outputs, layers)
+
+
 @pytest.mark.parametrize("inference", ["safe", pytest.param("hls4ml", marks=pytest.mark.full)])
 def test_activations_behind_a_layer_are_quantized(keras, k, inference, tmp_path):
     import qkeras
@@ -468,8 +479,8 @@ REFUSED = {
         "parallel",
         lambda k: [((3, 2), lambda x: k.Reshape((2, 3), name="a")(x))],
     ),
-    "a Dot of vectors only": (
-        "parallel",
+    "hls4ml has no C[+][+] for it in io_stream; use io_parallel": (
+        "stream",
         lambda k: [((3, 2), lambda x: k.Dot(2, name="a")([x, k.relu("r")(x)]))],
     ),
     "interpolation='bilinear'": (

@@ -176,6 +176,11 @@ def repacked(b: Branches) -> None:
     b.activation("a", "r", "relu")
 
 
+def einsum_of_signs(b: Branches) -> None:
+    fields = {"equation": "ac,bc->ab", "inp0_shape": (2, 3), "inp1_shape": (2, 3)}
+    b.add("Einsum", "m", signs(b, 2, 3), b.source(2, 3), **fields, out_shape=(2, 2))
+
+
 def dot_of_matrices(b: Branches) -> Callable[[Any], None]:
     pair("Dot", (4,), op="dot1d", axes=-1)(b)
 
@@ -274,6 +279,7 @@ CASES: dict[str, Case] = {
         lambda b: b.add("Merge", "m", signs(b, 4), b.source(4), op="add"),
         "'m' (Merge): add of one-bit values, where 0 stands for -1; merge before the activation",
     ),
+    "einsum of signs": (P, einsum_of_signs, "'m' (Einsum): a product of binary or ternary"),
     "dot of matrices": (P, dot_of_matrices, "'m' (Dot): hls4ml has a Dot of vectors only"),
     "concatenation": (P, concatenated, "hls4ml concatenates tensors of rank up to 3, not 4"),
     "repacking": (

@@ -40,6 +40,10 @@ def everything() -> Any:
     for operation in ("add", "subtract", "multiply", "average", "maximum", "minimum"):
         b.add("Merge", operation, "bn1", "fc2", op=operation)
     b.add("Dot", "dot", "fc1", "fc2", op="dot1d", axes=-1)
+    b.input("queries", 3, 2)
+    b.input("keys", 2, 4)
+    shapes = {"inp0_shape": (3, 2), "inp1_shape": (2, 4), "out_shape": (4, 3)}
+    b.add("Einsum", "scores", "queries", "keys", equation="qd,dk->kq", **shapes)
     b.add("Concatenate", "joined", "add", "maximum", op="concatenate1d", axis=-1)
     # Of rank two: pointwise convolutions, a normalization per channel, broadcasts.
     b.dense("fc3", "b", 3, 2)
@@ -133,10 +137,10 @@ def test_golden_is_cpp_at_every_layer(compiled: tuple[Design, Emulation]) -> Non
 def test_every_layer_is_lowered_under_its_own_name(compiled: tuple[Design, Emulation]) -> None:
     design, _ = compiled
     assert {type(k).__name__ for k in design.kernels} >= {
-        *("Argmax", "BatchNorm", "BinaryTanh", "ClippedRelu", "Concatenate", "Dense", "Dot", "Elu"),
-        *("HardSigmoid", "HardTanh", "LayerNorm", "LeakyRelu", "Linear", "Lookup", "Merge", "Relu"),
-        *("Reshape", "Selu", "Softmax", "SoftmaxLegacy", "TernaryTanh", "ThresholdedRelu"),
-        *("Thresholds", "Transpose"),
+        *("Argmax", "BatchNorm", "BinaryTanh", "ClippedRelu", "Concatenate", "Dense", "Dot"),
+        *("Einsum", "Elu", "HardSigmoid", "HardTanh", "LayerNorm", "LeakyRelu", "Linear"),
+        *("Lookup", "Merge", "Relu", "Reshape", "Selu", "Softmax", "SoftmaxLegacy", "TernaryTanh"),
+        *("ThresholdedRelu", "Thresholds", "Transpose"),
     }
     assert all(kernel.layer == kernel.output.name for kernel in design.kernels)
 

@@ -257,6 +257,14 @@ LAYERS = (
         {"stream": "hls4ml has no C++ for it in io_stream"},
     ),
     Layer(
+        "Dot of tensors",
+        ("Einsum",),
+        (_K.Einsum,),
+        (),
+        "tensors",
+        {"stream": "hls4ml has no C++ for it in io_stream"},
+    ),
+    Layer(
         "LayerNormalization",
         ("LayerNormalization",),
         (_K.LayerNorm,),

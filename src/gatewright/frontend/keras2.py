@@ -125,17 +125,20 @@ class Model(dict[str, Any]):
             network: The network; hls4ml knows all its layers.
             with_qkeras: Whether hls4ml's own handlers read QKeras' layers; they import QKeras.
         """
-        from gatewright.frontend.qkeras_layers import register
+        from gatewright.frontend import dot_layers, qkeras_layers
 
         super().__init__(architecture(network))
         self._layers = {layer.name: layer for layer in network.layers}
-        register()
+        qkeras_layers.register()
+        dot_layers.register()
         for layer, entry in zip(network.layers, self["config"]["layers"], strict=True):
             is_quantized = layer.kind in QUANTIZED_LAYERS or layer.kind == "QActivation"
             if is_quantized and not with_qkeras:
                 entry["class_name"] = f"{OURS}{layer.kind}"
                 quantizers = {k: v for k, v in layer.arguments.items() if isinstance(v, Object)}
                 entry["config"] |= quantizers
+            if layer.kind == "Dot":
+                entry["class_name"] = f"{OURS}Dot"
             if entry["config"].get("activation", "") is None:  # the activation is its own layer
                 del entry["config"]["activation"]
 

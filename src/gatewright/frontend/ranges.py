@@ -314,6 +314,12 @@ def _dot(node: Any, inputs: list[Interval]) -> Interval:
     return Interval.of(product.low * terms, product.high * terms)
 
 
+def _einsum(node: Any, inputs: list[Interval]) -> Interval:
+    product = _times(inputs[0].hull(), inputs[1].hull())
+    terms = tensor.einsum(node).summed
+    return Interval.of(product.low * terms, product.high * terms)
+
+
 # Layers with a state
 
 
@@ -470,6 +476,7 @@ _RULES: Final[dict[str, _Rule]] = {
     "LayerNormalization": _layer_normalized,
     "Merge": _merge,
     "Dot": _dot,
+    "Einsum": _einsum,
     **dict.fromkeys(("Clone", *families.CROPPINGS, *families.GLOBAL_POOLINGS, "Resize"), _same),
     **dict.fromkeys(families.POOLINGS, _pooled),
     **dict.fromkeys(families.PADDINGS, _padded),

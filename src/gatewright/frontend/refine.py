@@ -129,6 +129,8 @@ def refine(graph: Any, choices: Choices, request: Request) -> bool:
             # hls4ml infers the result's type, which holds every sum, but not the accumulator's.
             result = result_type(node)
             changed |= result is not None and choices.set_precision(node.name, "accum", result)
+        elif node.class_name == "Einsum":
+            changed |= _refine_einsum(node, choices)
         elif node.class_name == "Merge" and tensor.operation(node) == "average":
             changed |= _refine_average(node, choices)
         elif activation.parametrized(node) == "thresholdedrelu":
@@ -309,6 +311,21 @@ def _refine_recurrent(node: Any, ranges: Ranges, choices: Choices) -> bool:
     integer = math.frexp(reach)[1] + 1
     width = min(integer + max(fracs), _MOST_SUM_BITS)
     return choices.set_precision(node.name, "accum", FixedType(width, integer))
+
+
+def _refine_einsum(node: Any, choices: Choices) -> bool:
+    """Choose the types of a sum of products of two tensors, which hls4ml doesn't infer: exact."""
+    first, second = read_types(node)
+    if first is None or second is None:
+        return False
+    integer = first.integer + second.integer + (tensor.einsum(node).summed - 1).bit_length()
+    to = FixedType(
+        integer + first.frac + second.frac, integer, signed=first.signed or second.signed
+    )
+    changed = choices.set_precision(node.name, "accum", to)
+    if choices.chose_result(node.name):  # once, as what reads it may need a narrower one
+        return changed
+    return choices.set_precision(node.name, "result", to) or changed
 
 
 def _refine_average(node: Any, choices: Choices) -> bool:

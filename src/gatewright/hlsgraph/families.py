@@ -16,7 +16,7 @@ TYPED_BY_RANGE: Final = (*RECURRENT, "LayerNormalization")
 MATRICES: Final = (*DENSE, *CONVOLUTIONS, *POINTWISE)
 WEIGHTED: Final = (*MATRICES, *DEPTHWISE)
 #: Layers that add up products in an accumulator type.
-SUMS: Final = (*WEIGHTED, "Dot")
+SUMS: Final = (*WEIGHTED, "Dot", "Einsum")
 NORMALIZATIONS: Final = ("BatchNormalization", "ApplyAlpha")
 #: Layers that cast what they compute, so that their results may have any type.
 CASTING: Final = (*SUMS, *NORMALIZATIONS, "Merge")

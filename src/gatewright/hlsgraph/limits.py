@@ -27,13 +27,14 @@ from gatewright.hlsgraph.families import (
     WINDOWS,
 )
 from gatewright.hlsgraph.layers import Graph, Layer
-from gatewright.hlsgraph.precisions import fixed_type, is_exponent, is_sign
+from gatewright.hlsgraph.precisions import fixed_type, is_exponent, is_sign, is_ternary
 
 #: Layers whose C++ for io_stream accepts beats of any size.
 _OF_ANY_BEAT = ("Clone", "Concatenate", "Dense", "Repack", "Reshape")
 
 #: Reason for layers without a kernel.
 NOT_BUILT: Final = "not supported yet"
+NOT_IN_STREAMS: Final = "hls4ml has no C++ for it in io_stream; use io_parallel"
 DOT_OF_VECTORS: Final = "hls4ml has a Dot of vectors only, not of tensors of rank above 1"
 
 
@@ -332,6 +333,12 @@ def _sequences(layer: Layer) -> str | None:
     return "hls4ml's C++ takes one sequence of indices, not several"
 
 
+def _multiplied_signs(layer: Layer) -> str | None:
+    if not any(each.is_sign or is_ternary(each.precision) for each in layer.operands):
+        return None
+    return "a product of binary or ternary tensors is not supported"
+
+
 # Layers with a state
 
 
@@ -375,7 +382,8 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit((), "", _powers_of_two),
     Limit(("Clone",), "", _copies),
     Limit(("Broadcast",), "", _always("hls4ml broadcasts streams for its Vivado backend only")),
-    Limit(("Dot",), "stream", _always("hls4ml has no C++ for it in io_stream; use io_parallel")),
+    Limit(("Dot",), "stream", _always(NOT_IN_STREAMS)),
+    Limit(("Einsum",), "", _multiplied_signs),
     Limit(
         ("TernaryTanh",),
         "",

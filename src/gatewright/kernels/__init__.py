@@ -15,6 +15,7 @@ from gatewright.kernels.batchnorm import BatchNorm, Thresholds
 from gatewright.kernels.conv import Conv
 from gatewright.kernels.dense import Dense
 from gatewright.kernels.depthwise import DepthwiseConv, DepthwiseProduct
+from gatewright.kernels.einsum import Einsum
 from gatewright.kernels.embedding import Embedding
 from gatewright.kernels.kernel import Implementation, Kernel, OperationCounts, Tensor
 from gatewright.kernels.layernorm import LayerNorm
@@ -43,6 +44,7 @@ __all__ = [
     "DepthwiseConv",
     "DepthwiseProduct",
     "Dot",
+    "Einsum",
     "Elu",
     "Embedding",
     "GlobalPooling",

@@ -29,6 +29,13 @@ def dot(layer: Layer) -> Kernel:
     return kernels.Dot(**place(layer), accum=words(layer.node, "accum"))
 
 
+@lowers("Einsum")
+def einsum(layer: Layer) -> Kernel:
+    """Sums of products of two tensors along some of their axes."""
+    given = tensor.einsum(layer.node)
+    return kernels.Einsum(**place(layer), **vars(given), accum=words(layer.node, "accum"))
+
+
 @lowers("Concatenate")
 def concatenate(layer: Layer) -> Kernel:
     """Two tensors joined along an axis."""

@@ -80,7 +80,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     reshapes.pack_before_flattening,
     _for_any_io(quantizers.check_quantizers),
     check_sizes,
-    _for_any_io(refuse),
+    refuse,
     _for_any_io(quantized_activations.split_activations),
 )
 

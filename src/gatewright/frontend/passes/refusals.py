@@ -16,15 +16,15 @@ _MASKED = ("GlobalAveragePooling1D", "Softmax", *RECURRENT)
 _UNMASKING = ("Conv", "DepthwiseConv", "SeparableConv", "MaxPooling", "AveragePooling", "Flatten")
 
 
-def refuse(network: Network) -> Network:
-    """The network itself, if hls4ml can build all its layers.
+def refuse(network: Network, io: str) -> Network:
+    """The network itself, if hls4ml can build all its layers in an io type.
 
     Raises:
         UnsupportedError: if it can't build a layer.
     """
     shapes = shapes_of(network)
     for layer in network.layers:
-        reason = _reason(layer, [shapes[name] for name in layer.inputs])
+        reason = _reason(layer, [shapes[name] for name in layer.inputs], io)
         if reason is not None:
             raise UnsupportedError(
                 f"{network.origin}: layer '{layer.name}' ({layer.kind}): {reason}"
@@ -54,15 +54,16 @@ def refuse_masks(network: Network) -> Network:
     return network
 
 
-def _reason(layer: Layer, given: Sequence[tuple[int, ...]]) -> str | None:
+def _reason(layer: Layer, given: Sequence[tuple[int, ...]], io: str) -> str | None:
     """Why hls4ml can't build a layer, or None. Its own parser says nothing, or nothing helpful.
 
     Args:
         layer: The layer.
         given: Shapes of its inputs, without the batch.
+        io: The io type, "parallel" or "stream".
     """
-    if layer.kind == "Dot" and any(len(shape) > 1 for shape in given):
-        return limits.DOT_OF_VECTORS
+    if layer.kind == "Dot" and io == "stream" and any(len(shape) > 1 for shape in given):
+        return limits.NOT_IN_STREAMS
     if layer.arguments.get("normalize"):
         return "normalize=True is not supported; use normalize=False"
     return limits.interpolation_reason(str(layer.arguments.get("interpolation") or "nearest"))
