@@ -257,6 +257,14 @@ LAYERS = (
         {"stream": "hls4ml has no C++ for it in io_stream"},
     ),
     Layer(
+        "MultiHeadAttention",
+        ("PointwiseConv1D", "Einsum", "Softmax"),
+        (_K.Dense,),
+        (),
+        "multiplying",
+        {"stream": "hls4ml has no C++ for it in io_stream"},
+    ),
+    Layer(
         "Dot of tensors",
         ("Einsum",),
         (_K.Einsum,),
@@ -312,7 +320,6 @@ LAYERS = (
         for name, reason in (
             ("SimpleRNN", "hls4ml's Vitis backend has no C++ for it"),
             ("TimeDistributed of Conv1D", "only layers that work on the last axis alone"),
-            ("MultiHeadAttention", "not supported"),
             ("Lambda", "carries code"),
         )
     ),

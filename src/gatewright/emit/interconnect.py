@@ -525,6 +525,7 @@ class _Joiner:
         carried = {tensor.name: (tensor, stream) for tensor, stream, _ in inputs}
         carried |= {part.output.name: (part.output, part.result) for part in parts}
         names = identifiers(list(carried))
+        self.own = set(names)
         self.written = {
             tensor.name: Link(name, tensor, stream)
             for name, (tensor, stream) in zip(names, carried.values(), strict=True)
@@ -566,6 +567,13 @@ class _Joiner:
         self.links.append(link)
         return link
 
+    def _derived(self, name: str, what: object) -> str:
+        """A name for what becomes of a tensor, which no other tensor has."""
+        found = f"{name}_{what}"
+        while found in self.own:
+            found += "_"
+        return found
+
     def _entering(self, link: Link, port: Port) -> list[Node]:
         """The entry of a tensor, and what stands between it and the design."""
         stages: list[Callable[[Link, Link], Node]] = []
@@ -577,7 +585,9 @@ class _Joiner:
             stages.append(partial(_from_bus, port))
         names = ("port", "whole", "words")[: len(stages)]
         outside = replace(link, stream=_outside(port, link.stream))
-        sources = [self._link(replace(outside, name=f"{link.name}_{name}")) for name in names]
+        sources = [
+            self._link(replace(outside, name=self._derived(link.name, name))) for name in names
+        ]
         links = [*sources, link]
         passed = [stage(*pair) for stage, pair in zip(stages, pairwise(links), strict=True)]
         return [Entry("", (), (links[0],), port), *passed]
@@ -590,7 +600,9 @@ class _Joiner:
             # A bus that takes less than a beat a clock must not stand still while a border passes.
             source = self._buffered(source, self.balance, port.stream_beats, forked=False)
         stream = _outside(port, source.stream)
-        result = self._link(replace(source, name=f"{source.name}_words", stream=stream))
+        result = self._link(
+            replace(source, name=self._derived(source.name, "words"), stream=stream)
+        )
         self.nodes.append(_to_bus(port, source, result))
         return result
 
@@ -598,7 +610,7 @@ class _Joiner:
         """What leaves, behind a FIFO of two beats if outputs are registered."""
         if not self.ports.registered:
             return source
-        result = self._link(replace(source, name=f"{source.name}_port"))
+        result = self._link(replace(source, name=self._derived(source.name, "port")))
         self.nodes.append(_slice(source, result))
         return result
 
@@ -606,7 +618,11 @@ class _Joiner:
         """Put the gate behind the entries; what is written from here on has no handshake."""
         outside = {tensor.name: self._link(self.written[tensor.name]) for tensor, *_ in self.inputs}
         self.written = {
-            name: replace(link, free=True, name=f"{link.name}_in" if name in outside else link.name)
+            name: replace(
+                link,
+                free=True,
+                name=self._derived(link.name, "in") if name in outside else link.name,
+            )
             for name, link in self.written.items()
         }
         inside = tuple(self.written[name] for name in outside)
@@ -619,7 +635,8 @@ class _Joiner:
     def _collected(self, source: Link, balance: Credit, output: int) -> Link:
         """What leaves the pipeline, behind its FIFO, which has room for all that is in flight."""
         latency = balance.latency[source.tensor.name]
-        name = f"{source.name}_out" if len(self.outputs) == 1 else f"{source.name}_out{output}"
+        one = len(self.outputs) == 1
+        name = self._derived(source.name, "out" if one else f"out{output}")
         result = self._link(Link(name, source.tensor, source.stream))
         unit = _fifo(latency + 2, source, balance.fabric)
         stages = self._stages(balance)
@@ -633,7 +650,8 @@ class _Joiner:
         if count == 1 or link.free:
             return [link] * count
         copies = [
-            self._link(Link(f"{link.name}_{i}", link.tensor, link.stream)) for i in range(count)
+            self._link(Link(self._derived(link.name, i), link.tensor, link.stream))
+            for i in range(count)
         ]
         self.nodes.append(Fork(f"u_{link.name}_fork", (link,), tuple(copies)))
         return copies
@@ -657,7 +675,7 @@ class _Joiner:
     def _delayed(self, source: Link, depth: int) -> Link:
         if depth == 0:
             return source
-        result = replace(source, name=f"{source.name}_z{depth}")
+        result = replace(source, name=self._derived(source.name, f"z{depth}"))
         if result in self.links:  # a reader as late as another one of the same tensor
             return result
         kind = Shift if source.free else Delay
@@ -674,7 +692,7 @@ class _Joiner:
         room = 2 * beats + _SHALLOW
         default = room if forked else max(_SHALLOW, burst) if beats > 1 else 0
         instance = f"u_{source.name}_fifo"
-        result = self._link(Link(f"{source.name}_held", source.tensor, source.stream))
+        result = self._link(Link(self._derived(source.name, "held"), source.tensor, source.stream))
         unit = _fifo(balance.depths.get(instance, default), source, balance.fabric)
         self.nodes.append(Buffer(instance, (source,), (result,), unit, room))
         return result
@@ -682,7 +700,7 @@ class _Joiner:
     def _resized(self, source: Link, lanes: int) -> Link:
         for unit in resized(source.stream.lanes, lanes):
             (stream,) = unit.result(source.stream)
-            result = self._link(Link(f"{source.name}_{unit.lanes}", source.tensor, stream))
+            result = self._link(Link(self._derived(source.name, unit.lanes), source.tensor, stream))
             self.nodes.append(Resizer(f"u_{result.name}", (source,), (result,), unit))
             source = result
         return source

@@ -121,6 +121,31 @@ LAYERNORM_STREAM_LOOP:
 )
 
 
+#: What the convolutions of io_parallel on shared multipliers have and get. Where a multiplier works
+#: for several results in turn, at reuse factors above the number of products of a result, they add
+#: all products to the first result. Here a weight's place says which input and result it is for.
+_CONVOLUTION = (
+    ("unsigned i_in = i_rf;", "unsigned i_in = i_rf % mult_n_in;"),
+    ("unsigned i_out = 0;", "unsigned i_out = i_rf / mult_n_in;"),
+    (
+        """i_in += CONFIG_T::reuse_factor;
+                if (i_in >= mult_n_in) {
+                    i_in = i_rf;
+                }""",
+        "i_in = ((i_blk + 1) * CONFIG_T::reuse_factor + i_rf) % mult_n_in;",
+    ),
+    (
+        """if (i_acc + 1 >= multscale) {
+                    i_acc = 0;
+                    i_out++;
+                } else {
+                    i_acc++;
+                }""",
+        "i_out = ((i_blk + 1) * CONFIG_T::reuse_factor + i_rf) / mult_n_in;",
+    ),
+)
+
+
 def mend_headers(firmware: Path) -> None:
     """Add a header to those of hls4ml in a project's `firmware/`, and fix some of them."""
     (firmware / _WEIGHTS_DIR).write_text(_WEIGHTS_DIR_SOURCE, encoding="utf-8")
@@ -142,6 +167,11 @@ def mend_headers(firmware: Path) -> None:
             "nnet::dense<res_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config2>",
         ),
         *(("nnet_layernorm.h", wrong, right) for wrong, right in _LAYERNORM),
+        *(
+            (f"nnet_conv{axes}d_resource.h", wrong, right)
+            for axes in (1, 2)
+            for wrong, right in _CONVOLUTION
+        ),
     ):
         header = firmware / "nnet_utils" / name
         header.write_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from gatewright.frontend.refine import Request, columns_of, ranges_of
 from gatewright.hlsgraph import activation, fixed_type
 from gatewright.hlsgraph.families import ACTIVATIONS, CASTING
 from gatewright.hlsgraph.node import quantizer, result_type, words_or_none
+from gatewright.hlsgraph.normalization import layer_normalization
 
 #: Widest type that is proposed: hls4ml's C++ can't cast a float to a wider one.
 _MOST_BITS = 58
@@ -43,6 +45,7 @@ def advise(graph: Any, choices: Choices, request: Request) -> list[str]:
         _assumed(graph, choices, request),
         _beyond(graph, choices, request),
         _vanishing(graph, request),
+        _coarse(graph, request),
     )
     return [_joined(lines) for lines in map(list, kinds) if lines]
 
@@ -140,3 +143,18 @@ def _line(layer: str, what: str, span: str, by: str, to: FixedType, wide: FixedT
 def _span(interval: Interval) -> str:
     low, high = interval.whole
     return f"{low:.5g} to {high:.5g}"
+
+
+def _coarse(graph: Any, request: Request) -> Iterator[str]:
+    """Layer normalizations whose sums leave epsilon no bits, as their input's range is wide."""
+    more = "" if request.measured is not None else "; give samples with --data FILE"
+    for node in graph.get_layers():
+        if node.class_name != "LayerNormalization":
+            continue
+        given = layer_normalization(node)
+        if math.ldexp(1, -given.accum.frac) > given.epsilon:
+            yield (
+                f"layer '{owner(node)}': its sums have steps of {2.0**-given.accum.frac:.2g}, "
+                f"more than its epsilon of {given.epsilon:g}, since their range is wide: results "
+                f"of small variances are rough{more}"
+            )

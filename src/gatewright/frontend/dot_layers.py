@@ -1,4 +1,4 @@
-"""A handler of Dot for hls4ml's Keras 2 parser, whose own takes vectors only."""
+"""Handlers of products of two tensors for hls4ml's Keras 2 parser, whose own takes vectors only."""
 
 from __future__ import annotations
 
@@ -33,26 +33,44 @@ def parse_dot(
     for rank, axis in zip(ranks, axes, strict=True):
         place = axis - 1 if axis > 0 else rank + axis
         names.append([summed if n == place else next(letters) for n in range(rank)])
-    sizes = {
-        name: int(size)
-        for each, shape in zip(names, input_shapes, strict=True)
-        for name, size in zip(each, shape[1:], strict=True)
-    }
     made = [name for each in names for name in each if name != summed]
     first, second = ("".join(each) for each in names)
-    layer: dict[str, Any] = parse_default_keras_layer(given, input_names)
-    shape = [sizes[name] for name in made]
+    return _einsum(given, input_names, input_shapes, f"{first},{second}->{''.join(made)}")
+
+
+def parse_einsum(
+    keras_layer: dict[str, Any], input_names: Any, input_shapes: Any, data_reader: Any
+) -> tuple[dict[str, Any], list[int | None]]:
+    """Products of two tensors by an equation."""
+    del data_reader
+    return _einsum(keras_layer, input_names, input_shapes, keras_layer["config"]["equation"])
+
+
+def _einsum(
+    keras_layer: dict[str, Any], input_names: Any, input_shapes: Any, equation: str
+) -> tuple[dict[str, Any], list[int | None]]:
+    """The layer of hls4ml for an equation without the batch, and the shape of its result."""
+    operands, _, made = equation.partition("->")
+    sizes = {
+        name: int(size)
+        for axes, shape in zip(operands.split(","), input_shapes, strict=True)
+        for name, size in zip(axes, shape[1:], strict=True)
+    }
+    first, second = (tuple(sizes[name] for name in axes) for axes in operands.split(","))
+    result = [sizes[name] for name in made]
+    layer: dict[str, Any] = parse_default_keras_layer(keras_layer, input_names)
     layer |= {
         "class_name": "Einsum",
-        "equation": f"{first},{second}->{''.join(made)}",
-        "inp0_shape": tuple(sizes[name] for name in names[0]),
-        "inp1_shape": tuple(sizes[name] for name in names[1]),
-        "out_shape": tuple(shape),
+        "equation": equation,
+        "inp0_shape": first,
+        "inp1_shape": second,
+        "out_shape": tuple(result),
     }
-    return layer, [None, *shape]
+    return layer, [None, *result]
 
 
 def register() -> None:
-    """Register the handler in hls4ml's parser, if it isn't there yet."""
-    if f"{OURS}Dot" not in get_layer_handlers():
-        register_keras_v2_layer_handler(f"{OURS}Dot", parse_dot)
+    """Register the handlers in hls4ml's parser, if they aren't there yet."""
+    for kind, handler in (("Dot", parse_dot), ("Einsum", parse_einsum)):
+        if f"{OURS}{kind}" not in get_layer_handlers():
+            register_keras_v2_layer_handler(f"{OURS}{kind}", handler)

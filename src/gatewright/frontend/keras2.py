@@ -137,8 +137,8 @@ class Model(dict[str, Any]):
                 entry["class_name"] = f"{OURS}{layer.kind}"
                 quantizers = {k: v for k, v in layer.arguments.items() if isinstance(v, Object)}
                 entry["config"] |= quantizers
-            if layer.kind == "Dot":
-                entry["class_name"] = f"{OURS}Dot"
+            if layer.kind in ("Dot", "Einsum"):
+                entry["class_name"] = f"{OURS}{layer.kind}"
             if entry["config"].get("activation", "") is None:  # the activation is its own layer
                 del entry["config"]["activation"]
 

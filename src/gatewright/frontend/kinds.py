@@ -54,6 +54,7 @@ class Kind:
     arrays: Callable[[Arguments], Shapes] = _no_arrays
 
 
+_PRODUCTS: Final = re.compile(r"[a-y]+,[a-y]+->[a-y]+")  # z is the batch
 _EQUATION: Final = re.compile(
     r"(?:\.\.\.)?[A-Za-z]{1,8}(?:\.\.\.)?, ?[A-Za-z]{1,8} ?-> ?(?:\.\.\.)?[A-Za-z]{0,8}(?:\.\.\.)?"
 )
@@ -98,7 +99,7 @@ RECURRENT: Final = ("SimpleRNN", "LSTM", "GRU", "QSimpleRNN", "QLSTM", "QGRU")
 NESTED: Final = ("Functional", "Model", "Sequential", "TimeDistributed", "Bidirectional")
 #: Layers that only readers make, in the package in which the record of a network has them; a class
 #: of that name in another package is something else.
-MADE_BY_READERS: Final = ("Reverse",)
+MADE_BY_READERS: Final = ("Reverse", "Einsum")
 PACKAGE: Final = "Gatewright"
 
 ACTIVATIONS: Final = (
@@ -217,6 +218,18 @@ def _dense(a: Arguments) -> Shapes:
 
 def _einsum(a: Arguments) -> Shapes:
     return {"kernel": None, **({"bias": None} if a["bias_axes"] else {})}
+
+
+def _products(value: Any) -> str:
+    """Read the equation of products of two tensors, without the batch."""
+    if isinstance(value, str) and len(value) <= _LONGEST_EQUATION and _PRODUCTS.fullmatch(value):
+        operands, _, result = value.partition("->")
+        first, second = operands.split(",")
+        if all(len(set(axes)) == len(axes) for axes in (first, second, result)) and (
+            set(result) <= {*first, *second}
+        ):
+            return value
+    raise ValueError("an equation such as 'qhd,khd->hqk'")
 
 
 def _equation(value: Any) -> str:
@@ -358,6 +371,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     **{kind: Kind({}) for kind in (*IDENTITY, *_MERGES)},
     "Reverse": Kind({}),  # of the first axis
+    "Einsum": Kind({"equation": Argument(_products)}),
     "Dense": Kind(_DENSE, _dense),
     "BinaryDense": Kind(_DENSE, _dense),
     "TernaryDense": Kind(_DENSE, _dense),

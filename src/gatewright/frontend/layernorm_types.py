@@ -14,11 +14,13 @@ from gatewright.hlsgraph import weights
 from gatewright.hlsgraph.node import read_channels, read_type
 from gatewright.hlsgraph.normalization import layer_normalization
 
-#: Entries of the table, and fraction bits of the inverse root of what lies at its end.
-_ENTRIES, _TABLE_BITS = 1024, 12
-#: Fraction bits of the mean beyond the input's, and of epsilon beyond its first.
-_GUARD_BITS = 2
-_EPSILON_BITS = 5
+#: Entries of the table, and bits of an index.
+_ENTRIES, _INDEX_BITS = 1024, 11
+#: Significant bits of the inverse root at the table's end, where values are far smaller as a rule:
+#: as wanted, and at least.
+_TABLE_BITS, _LEAST_TABLE_BITS = 12, 4
+#: Fraction bits of the mean beyond the input's; those of epsilon beyond its first.
+_GUARD_BITS, _EPSILON_BITS = 2, 5
 
 
 def largest_variance(x: Interval, size: int) -> float:
@@ -55,19 +57,34 @@ def refine_layernorm(node: Any, x: Interval, choices: Choices) -> bool:
     changed = choices.set_key(name, "TableRangePower2", -reach)
     changed |= choices.set_key(name, "TableSize", _ENTRIES)
     # The inverse root of epsilon is the greatest value, that of the table's end the least.
-    integer = math.floor(math.log2(given.epsilon**-0.5)) + 2
-    table = FixedType(
-        integer + _TABLE_BITS + (reach + 1) // 2, integer, False, Rounding.RND, Overflow.SAT
-    )
+    root = math.floor(math.log2(given.epsilon**-0.5)) + 2
     largest = max(size * x.largest, size * variance, (high - low) ** 2, variance + 1)
     integer = math.frexp(largest)[1] + 1
-    frac = max(
-        inputs.frac + (size - 1).bit_length() + _GUARD_BITS,
-        math.ceil(-math.log2(given.epsilon)) + _EPSILON_BITS,
+    epsilon_bits, end = math.ceil(-math.log2(given.epsilon)), (reach + 1) // 2
+    mean_bits = inputs.frac + (size - 1).bit_length() + _GUARD_BITS
+    frac, entry = _shared(
+        WORD_BITS - 1 - scale.width - integer - root,
+        (max(mean_bits, epsilon_bits + _EPSILON_BITS), epsilon_bits + _GUARD_BITS),
+        (end + _TABLE_BITS, end + _LEAST_TABLE_BITS),
     )
-    room = WORD_BITS - 1 - max(table.width + scale.width, _ENTRIES.bit_length() + max(-reach, 0))
-    width = min(integer + frac, room, WORD_BITS // 2 - 1)
+    frac = min(frac, WORD_BITS // 2 - 1 - integer, WORD_BITS - 2 - _INDEX_BITS - integer)
+    table = FixedType(root + max(entry, 1), root, False, Rounding.RND, Overflow.SAT)
     changed |= choices.set_precision(name, "table", table)
-    if width > integer:
-        changed |= choices.set_precision(name, "accum", FixedType(width, integer))
+    if frac > 0:
+        to = FixedType(integer + frac, integer)
+        changed |= choices.set_precision(name, "accum", to)
     return changed
+
+
+def _shared(room: int, sums: tuple[int, int], table: tuple[int, int]) -> tuple[int, int]:
+    """Fraction bits of the sums and of the table's entries, which are multiplied.
+
+    Args:
+        room: The number of bits for both.
+        sums: The wanted number, and the number that has the precedence over the table's.
+        table: The wanted number, and the least that is useful.
+    """
+    frac, entry = sums[0], table[0]
+    frac = max(min(frac, room - entry), min(frac, sums[1]))
+    entry = max(min(entry, room - frac), table[1])
+    return min(frac, room - entry), entry

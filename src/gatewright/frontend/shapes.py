@@ -242,6 +242,16 @@ def _dot(a: Arguments, given: Sequence[Shape]) -> Shape:
     return (*first, *second) or (1,)
 
 
+def _products(a: Arguments, given: Sequence[Shape]) -> Shape:
+    operands, _, result = a["equation"].partition("->")
+    sizes: dict[str, int] = {}
+    for axes, shape in zip(operands.split(","), given, strict=True):
+        for axis, size in zip(axes, shape, strict=True):
+            if sizes.setdefault(axis, size) != size:
+                raise ValueError(f"{size} for axis '{axis}'")
+    return tuple(sizes[axis] for axis in result)
+
+
 def _einsum(a: Arguments, given: Sequence[Shape]) -> Shape:
     einsum = einsum_of(a["equation"], len(given[0]))
     sizes = dict(zip(einsum.reads[1:], given[0], strict=True))
@@ -269,6 +279,7 @@ _RULES: Mapping[str, Callable[[Arguments, Sequence[Shape]], Shape]] = {
         for kind in ("Dense", "BinaryDense", "TernaryDense")
     },
     "EinsumDense": _einsum,
+    "Einsum": _products,
     **dict.fromkeys(
         ("Conv1D", "Conv2D", "Conv2DBatchnorm", "SeparableConv1D", "SeparableConv2D"), _conv
     ),

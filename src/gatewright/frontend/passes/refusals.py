@@ -62,7 +62,8 @@ def _reason(layer: Layer, given: Sequence[tuple[int, ...]], io: str) -> str | No
         given: Shapes of its inputs, without the batch.
         io: The io type, "parallel" or "stream".
     """
-    if layer.kind == "Dot" and io == "stream" and any(len(shape) > 1 for shape in given):
+    of_tensors = layer.kind in ("Dot", "Einsum") and any(len(shape) > 1 for shape in given)
+    if of_tensors and io == "stream":
         return limits.NOT_IN_STREAMS
     if layer.arguments.get("normalize"):
         return "normalize=True is not supported; use normalize=False"

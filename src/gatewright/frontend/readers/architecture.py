@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from gatewright.errors import InputError, UnsupportedError
-from gatewright.frontend.arguments import MAX_RANK, plain
+from gatewright.frontend.arguments import MAX_RANK, extents, flag, integer, optional, plain
 from gatewright.frontend.kinds import (
     IDENTITY,
     KINDS,
@@ -48,6 +48,22 @@ _EACH_STEP: Final = (
 _BIDIRECTIONAL: Final = ("Bidirectional", "QBidirectional")
 #: The layers that merge the two results, by `merge_mode`.
 MERGE_MODES: Final = {"concat": "Concatenate", "sum": "Add", "ave": "Average", "mul": "Multiply"}
+#: The layer that `flatten` writes out as products, and the arguments of it that matter.
+ATTENTION: Final = "MultiHeadAttention"
+_ATTENTION: Final = {
+    "num_heads": integer(),
+    "key_dim": integer(),
+    "value_dim": optional(integer()),
+    "use_bias": flag,
+    "output_shape": optional(extents(1)),
+}
+_ATTENTION_DEFAULTS: Final = {"use_bias": True}
+#: Arguments of it that have to be one of these values.
+_PLAIN_ATTENTION: Final[Mapping[str, tuple[Any, ...]]] = {
+    "attention_axes": (None, [1], 1),
+    "use_gate": (False,),
+    "sliding_window": (None,),
+}
 #: Wrappers that change their layer at inference, and what to do instead.
 _REFUSED: Final = {
     "ClusterWeights": "save the result of "
@@ -205,6 +221,8 @@ def _part(origin: str, entry: Any, depth: int, *, within: bool = False) -> Part:
         return Part(label, shown(computes), is_operation=True, settings=settings, calls=calls)
     if "layer" in config and kind not in KINDS:
         return replace(_wrapped(origin, where, label, kind, config, depth), calls=calls)
+    if kind == ATTENTION:
+        return replace(_attention(origin, where, label, config), calls=calls)
     if kind in _REFUSED or kind in NESTED or kind == "TensorFlowOpLayer":
         raise UnsupportedError(
             f"{where} is a {kind}, which is not supported; "
@@ -318,6 +336,49 @@ def _both_ways(
     within = {"forward_layer": (forward,), "backward_layer": (backward,)}
     settings = MappingProxyType[str, Given]({"merge_mode": mode})
     return Part(label, "Bidirectional", settings=settings, within=MappingProxyType(within))
+
+
+def _attention(origin: str, where: str, label: str, config: Mapping[str, Any]) -> Part:
+    """Read a MultiHeadAttention: its four products with weights, in Keras' names."""
+    read: dict[str, Any] = {}
+    for key, reader in _ATTENTION.items():
+        try:
+            read[key] = reader(config[key] if key in config else _ATTENTION_DEFAULTS.get(key))
+        except ValueError as error:
+            raise InputError(f"{where}: {key} must be {error}") from None
+    for key, allowed in _PLAIN_ATTENTION.items():
+        if config.get(key, allowed[0]) not in allowed:
+            raise UnsupportedError(
+                f"{where}: {key}={shown(config[key])} is not supported; leave it out"
+            )
+    heads, size, biases = read["num_heads"], read["key_dim"], read["use_bias"]
+    sizes = {"query": size, "key": size, "value": read["value_dim"] or size}
+    within: dict[str, tuple[Part, ...]] = {}
+    for name, each in sizes.items():
+        within[f"{name}_dense"] = (
+            layer_of(origin, where, name, "EinsumDense", {
+                "equation": "abc,cde->abde",
+                "output_shape": [None, heads, each],
+                "bias_axes": "de" if biases else None,
+            }),
+        )  # fmt: skip
+    made = read["output_shape"] or (1,)  # `flatten` knows how wide the query is
+    within["output_dense"] = (
+        layer_of(
+            origin,
+            where,
+            "attention_output",
+            "EinsumDense",
+            {
+                "equation": "abcd,cde->abe",
+                "output_shape": [None, *made],
+                "bias_axes": "e" if biases else None,
+            },
+        ),
+    )
+    as_query = read["output_shape"] is None
+    settings = MappingProxyType[str, Given]({"key_dim": size, "as_query": as_query})
+    return Part(label, ATTENTION, settings=settings, within=MappingProxyType(within))
 
 
 def _recurrent(where: str, part: Part) -> Layer:

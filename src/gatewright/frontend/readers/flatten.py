@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import graphlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from gatewright.errors import InputError, UnsupportedError
@@ -12,13 +14,14 @@ from gatewright.frontend.kinds import IDENTITY
 from gatewright.frontend.layer_names import identifier_of
 from gatewright.frontend.messages import shown
 from gatewright.frontend.network import Layer, Network, is_name
-from gatewright.frontend.readers.architecture import MAX_LAYERS, MERGE_MODES, layer_of
+from gatewright.frontend.readers.architecture import ATTENTION, MAX_LAYERS, MERGE_MODES, layer_of
 from gatewright.frontend.readers.operations import Known, Tensor, known, operate
 from gatewright.frontend.readers.outline import Call, Given, Outline, Part, Path, Ref
 from gatewright.frontend.shapes import Shape, shape_of
 
 _MERGES: Final = (
-    *("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
+    *("Add", "Average", "Concatenate", "Dot", "Einsum", "Maximum", "Minimum", "Multiply"),
+    "Subtract",
 )
 #: Named arguments that a call of a layer may have if they are null or false.
 _CALL: Final = ("training", "mask", "initial_state")
@@ -230,6 +233,8 @@ class _Flattening:
             return self._apply(inner, (*path, inner.label), tensors)
         if "forward_layer" in part.within:
             return self._both_ways(part, path, tensors)
+        if part.kind == ATTENTION:
+            return self._attention(part, path, tensors)
         self._check_count(part, tensors)
         layer = part.layer
         assert layer is not None
@@ -263,6 +268,51 @@ class _Flattening:
             return [Tensor(one), Tensor(other)]
         where = f"{self._origin}: layer '{part.label}'"
         return [Tensor(self.emit_as(where, MERGE_MODES[str(mode)], {}, path, (one, other)))]
+
+    def _attention(self, part: Part, path: Path, tensors: Sequence[str]) -> Sequence[Known]:
+        """Emit the products of a MultiHeadAttention (Vaswani et al., 2017), as Keras orders them.
+
+        Raises:
+            InputError: if it doesn't read two or three sequences.
+        """
+        where = f"{self._origin}: layer '{part.label}'"
+        if not 2 <= len(tensors) <= 3:
+            raise InputError(
+                f"{where} reads {len(tensors)} tensors, but a {part.kind} takes two or three"
+            )
+        for each in tensors:
+            if len(self.shape(each)) != 2:
+                raise UnsupportedError(
+                    f"{where}: attends to a tensor of rank {len(self.shape(each))}; sequences "
+                    f"of vectors are supported"
+                )
+        own = self._names[path]
+        if path in self._used:  # a further call of the same layer
+            own = identifier_of(path[-1], self._taken)
+            self._taken.add(own)
+        self._used.add(path)  # the last product has its name
+        (query, value, *rest), made = tensors, {}
+        for name, read in (("query", query), ("key", rest[0] if rest else value), ("value", value)):
+            (inner,) = part.within[f"{name}_dense"]
+            (found,) = self._apply(inner, (*path, inner.label), [read])
+            made[name] = self._name(where, found)
+        size: Any = part.settings["key_dim"]
+        add = _Emitter(self, where, path).add
+        scaled = add("Rescaling", [made["query"]], {"scale": 1 / math.sqrt(size), "offset": 0.0})
+        scores = add("Einsum", [scaled, made["key"]], {"equation": "qhd,khd->hqk"})
+        shares = add("Softmax", [scores], {"axis": [-1]})
+        mixed = add("Einsum", [shares, made["value"]], {"equation": "hqk,khd->qhd"})
+        (inner,) = part.within["output_dense"]
+        assert inner.layer is not None
+        arguments = dict(inner.layer.arguments)
+        if part.settings["as_query"]:
+            arguments["output_shape"] = (None, self.shape(query)[-1])
+        label = "" if path[-1] == own else path[-1]
+        given = MappingProxyType(arguments)
+        last = replace(inner.layer, name=own, inputs=(mixed,), label=label, arguments=given)
+        self._layers.append(last)
+        self._paths[own] = (*path, inner.label)
+        return [Tensor(own)]
 
     def _check_count(self, part: Part, tensors: Sequence[str]) -> None:
         """Check that a layer reads the number of tensors that its class takes."""
@@ -353,7 +403,8 @@ def _numbered(part: Part, model: Part) -> dict[int, Call]:
 
 def _tensors(where: str, part: Part, call: Call) -> list[Ref]:
     """The tensors in a call of a layer; refuses other arguments that would change its result."""
-    for key, each in call.named.items():
+    arguments, named = _arranged(part, call)
+    for key, each in named.items():
         if key == "training" and each is True and not _changes_in_training(part):
             continue
         if _says_something(each):
@@ -363,7 +414,7 @@ def _tensors(where: str, part: Part, call: Call) -> list[Ref]:
                 f"supported, and {allowed} if they are null"
             )
     refs: list[Ref] = []
-    waiting: list[Any] = list(call.arguments)[::-1]
+    waiting: list[Any] = list(arguments)[::-1]
     while waiting:
         value = waiting.pop()
         if isinstance(value, tuple):
@@ -373,6 +424,15 @@ def _tensors(where: str, part: Part, call: Call) -> list[Ref]:
         elif value is not None:
             raise UnsupportedError(f"{where}: reads a value that is no layer's result")
     return refs
+
+
+def _arranged(part: Part, call: Call) -> tuple[tuple[Given, ...], Mapping[str, Given]]:
+    """The arguments of a call; those of an attention that are given by name in their order."""
+    if part.kind != ATTENTION:
+        return call.arguments, call.named
+    named = dict(call.named)
+    names = ("query", "value", "key")[len(call.arguments) :]
+    return (*call.arguments, *(named.pop(name, None) for name in names)), named
 
 
 def _changes_in_training(part: Part) -> bool:

@@ -148,7 +148,9 @@ def _collect(
                 _collect(each, layers[each.label], (*path, each.label), weights)
         return
     for attribute, (inner,) in part.within.items():
-        _collect(inner, getattr(live, attribute), (*path, inner.label), weights)
+        # An attention's layers are no part of its interface.
+        name = attribute if hasattr(live, attribute) else f"_{attribute}"
+        _collect(inner, getattr(live, name), (*path, inner.label), weights)
     if path and hasattr(live, "weights"):  # operations have none
         weights[path] = {short_name(weight.name): _array(weight) for weight in live.weights}
 

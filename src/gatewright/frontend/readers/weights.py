@@ -299,7 +299,8 @@ def _number_part(
         return
     for attribute, inner in part.within.items():
         for each in inner:
-            below = _group(group, attribute)
+            # Keras 2 writes its own layers' attributes as they are in its code.
+            below = _group(group, attribute) or _group(group, f"_{attribute}")
             _number_part(each, (*path, each.label), below, weights, origin)
     if part.kind.removeprefix("Q") in _RECURRENT:
         group = _group(group, "cell")

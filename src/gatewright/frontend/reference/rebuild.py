@@ -108,6 +108,11 @@ class Framework:
             return Built(layer, lambda inputs: inputs[0], None)
         if layer.kind == "Reverse":
             return Built(layer, lambda inputs: self._tensorflow.reverse(inputs[0], [1]), None)
+        if layer.kind == "Einsum":
+            operands, _, result = str(layer.arguments["equation"]).partition("->")
+            first, second = operands.split(",")
+            equation = f"z{first},z{second}->z{result}"
+            return Built(layer, lambda inputs: self._tensorflow.einsum(equation, *inputs), None)
         arguments = self._arguments(layer)
         activation = None
         if layer.kind == "Activation" or layer.kind.removeprefix("Q") in _ACTIVATED:
