@@ -20,7 +20,7 @@ from gatewright.frontend.ranges import (
 from gatewright.frontend.refine import Request, columns_of, ranges_of
 from gatewright.hlsgraph import activation, fixed_type
 from gatewright.hlsgraph.families import ACTIVATIONS, CASTING
-from gatewright.hlsgraph.node import quantizer, result_type, words_or_none
+from gatewright.hlsgraph.node import quantizer, read_channels, read_type, result_type, words_or_none
 from gatewright.hlsgraph.normalization import layer_normalization
 
 #: Widest type that is proposed: hls4ml's C++ can't cast a float to a wider one.
@@ -151,8 +151,10 @@ def _coarse(graph: Any, request: Request) -> Iterator[str]:
     for node in graph.get_layers():
         if node.class_name != "LayerNormalization":
             continue
-        given = layer_normalization(node)
-        if math.ldexp(1, -given.accum.frac) > given.epsilon:
+        given, inputs = layer_normalization(node), read_type(node)
+        # The least variance that is not zero: one element is a step away from the others.
+        least = 0.0 if inputs is None else math.ldexp(1, -2 * inputs.frac) / read_channels(node)
+        if math.ldexp(1, -given.accum.frac) > max(given.epsilon, least):
             yield (
                 f"layer '{owner(node)}': its sums have steps of {2.0**-given.accum.frac:.2g}, "
                 f"more than its epsilon of {given.epsilon:g}, since their range is wide: results "

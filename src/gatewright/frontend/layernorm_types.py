@@ -19,6 +19,8 @@ _ENTRIES, _INDEX_BITS = 1024, 11
 #: Significant bits of the inverse root at the table's end, where values are far smaller as a rule:
 #: as wanted, and at least.
 _TABLE_BITS, _LEAST_TABLE_BITS = 12, 4
+#: Fraction bits of sums that come before more bits of the table.
+_LEAST_SUM_BITS = 14
 #: Fraction bits of the mean beyond the input's; those of epsilon beyond its first.
 _GUARD_BITS, _EPSILON_BITS = 2, 5
 
@@ -64,7 +66,7 @@ def refine_layernorm(node: Any, x: Interval, choices: Choices) -> bool:
     mean_bits = inputs.frac + (size - 1).bit_length() + _GUARD_BITS
     frac, entry = _shared(
         WORD_BITS - 1 - scale.width - integer - root,
-        (max(mean_bits, epsilon_bits + _EPSILON_BITS), epsilon_bits + _GUARD_BITS),
+        (max(mean_bits, epsilon_bits + _EPSILON_BITS), _LEAST_SUM_BITS),
         (end + _TABLE_BITS, end + _LEAST_TABLE_BITS),
     )
     frac = min(frac, WORD_BITS // 2 - 1 - integer, WORD_BITS - 2 - _INDEX_BITS - integer)
