@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from gatewright.compress.model_files import load_model
 from gatewright.design import golden
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import to_float
@@ -89,6 +90,14 @@ def test_a_live_model_is_read_alike(k, tmp_path):
     assert list(live) == list(saved)
     for name, arrays in saved.items():
         assert all(np.array_equal(live[name][key], array) for key, array in arrays.items())
+
+
+def test_a_model_with_it_is_not_quantized_by_us(tmp_path):
+    k = importlib.import_module("keras")
+    path = tmp_path / "model.keras"
+    model_of(k, self_attention).save(path)
+    with pytest.raises(UnsupportedError, match="a model with attention can't be rewritten"):
+        load_model(path)
 
 
 def test_products_have_names_by_which_they_can_be_set(tmp_path):

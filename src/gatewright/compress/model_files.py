@@ -38,11 +38,13 @@ def load_model(path: Path, weights: Path | None = None) -> Any:
         raise UnsupportedError(
             f"{path}: only Keras models can be rewritten; save the model from tf-keras"
         )
-    if any(layer.kind in MADE_BY_READERS for layer in network.layers):
-        raise UnsupportedError(
-            f"{path}: a model with Bidirectional layers of sequences can't be rewritten; give "
-            "`convert` its types, by --set or --data"
-        )
+    for layer in network.layers:
+        if layer.kind in MADE_BY_READERS:
+            what = "attention" if layer.kind == "Einsum" else "Bidirectional layers of sequences"
+            raise UnsupportedError(
+                f"{path}: a model with {what} can't be rewritten; give `convert` its types, by "
+                "--set or --data"
+            )
     keras, qkeras = import_keras("tf_keras"), import_keras("qkeras")
     known: dict[str, Any] = {}
     qkeras.utils._add_supported_quantized_objects(known)
