@@ -266,10 +266,12 @@ def _sliding(
 
 def emulate(graph: Any, cache: Path, *sources: Path) -> Emulation:
     """The compiled C++ of a graph, kept in a directory under the digest of what made it."""
-    from gatewright.emulation import Emulation, build
+    from gatewright.emulation import Emulation, mended_headers
     from gatewright.frontend import write_hls
 
-    texts = [path.read_bytes() for path in (*sources, Path(__file__), Path(build.__file__))]
+    texts = [
+        path.read_bytes() for path in (*sources, Path(__file__), Path(mended_headers.__file__))
+    ]
     io_type = graph.config.get_config_value("IOType")
     digest = hashlib.sha256(b"".join([*texts, f"{version('hls4ml')} {io_type}".encode()]))
     directory = cache / digest.hexdigest()[:16]

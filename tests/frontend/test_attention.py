@@ -118,7 +118,7 @@ def test_products_have_names_by_which_they_can_be_set(tmp_path):
         (lambda k, x: k.layers.MultiHeadAttention(1, 2, name="attend")(
             x, x, use_causal_mask=True), "is called with use_causal_mask=True"),
         (lambda k, x: k.layers.MultiHeadAttention(1, 2, attention_axes=(1, 2), name="attend")(
-            x, x), "attention_axes=.1, 2. is not supported"),
+            x, x), "attention_axes=.1, 2. is not supported, only its default is"),
         (lambda k, x: k.layers.Reshape((4, 6))(k.layers.MultiHeadAttention(
             1, 2, attention_axes=1, name="attend")(*[k.layers.Reshape((4, 3, 2))(x)] * 2)),
          "attends to a tensor of rank 3"),

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gatewright.emulation import build
+from gatewright.emulation import mended_headers
 from gatewright.fixed import FixedType
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Judge:
                 "",
             ]
         )
-        mends = Path(build.__file__).read_text(encoding="utf-8")
+        mends = Path(mended_headers.__file__).read_text(encoding="utf-8")
         made_of = f"{version('hls4ml')}\n{mends}\n{text}".encode()
         digest = hashlib.sha256(made_of).hexdigest()[:16]
         library = cache / f"{digest}.so"
@@ -163,4 +163,4 @@ def _lay_headers(include: Path) -> None:
     for backend in ("vivado", "vitis"):
         source = templates / backend / "nnet_utils"
         shutil.copytree(source, include / "nnet_utils", dirs_exist_ok=True)
-    build.mend_headers(include)
+    mended_headers.mend_headers(include)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from gatewright.emulation.build import mend_headers
 from gatewright.emulation.description import EMULATION
+from gatewright.emulation.mended_headers import mend_headers
 from gatewright.frontend.quiet import quiet
 from gatewright.hlsgraph import fixed_type
 from gatewright.wall.cpp import STAMP, check_name, check_project

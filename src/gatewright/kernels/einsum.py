@@ -12,9 +12,9 @@ from typing_extensions import override
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import WORD_BITS, FixedType, cast
+from gatewright.kernels.accumulation import total
 from gatewright.kernels.elementwise import check_product
 from gatewright.kernels.kernel import Kernel, OperationCounts
-from gatewright.kernels.sliced import total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

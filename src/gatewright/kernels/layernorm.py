@@ -12,8 +12,9 @@ from typing_extensions import override
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import WORD_BITS, FixedType, Overflow, Rounding, cast, from_float
 from gatewright.kernels import cmvm
+from gatewright.kernels.accumulation import total
 from gatewright.kernels.kernel import OperationCounts
-from gatewright.kernels.sliced import Sliced, total
+from gatewright.kernels.sliced import Sliced
 from gatewright.kernels.table import scaled_to_int
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ _MOST_REACH, _MOST_DECIMALS = 28, 9
 class LayerNorm(Sliced):
     """y = (x - mean) / sqrt(variance + epsilon) * scale + bias.
 
-    It is `layernorm_1d` of nnet_layernorm.h as `emulation.build` mends it. Sums, mean, differences,
-    squares, variance and its sum with epsilon are each cast to the accumulator's type. The sum,
-    shifted left by two bits at a time until it is a quarter of the table's range or more, indexes
-    the table of inverse roots; the entry is shifted left by one for each time. The rest is exact
-    until it is cast to the result's type.
+    It is `layernorm_1d` of nnet_layernorm.h as `emulation.mended_headers` has it. Sums, mean,
+    differences, squares, variance and its sum with epsilon are each cast to the accumulator's type.
+    The last, shifted left by two bits at a time until it is a quarter of the table's range or more,
+    indexes the table of inverse roots; the entry is shifted left by one for each time. The rest is
+    exact until it is cast to the result's type.
 
     Attributes:
         scale: raw int64 of shape (n,), an entry per element of a slice.

@@ -11,8 +11,9 @@ from typing_extensions import override
 
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType, cast, cast_int
+from gatewright.kernels.accumulation import total
 from gatewright.kernels.elementwise import check_product, non_negative, top_bits
-from gatewright.kernels.sliced import Sliced, total
+from gatewright.kernels.sliced import Sliced
 from gatewright.kernels.table import INT, centred_index, clamped_entry, scaled_index, scaled_to_int
 from gatewright.kernels.tree import combine
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 #: A netlist as Yosys' `write_json` prints it.
 Netlist = dict[str, Any]
+
+#: Changes a mapped netlist in place, given the name of its only module with cells; the number of
+#: registers that it moved.
+Packer = Callable[[Netlist, str], int]
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,10 @@ class Mapper(ABC):
         keeps_netlists: whether mapped netlists are cached together with cell counts.
         memories_are_flip_flops: whether writable memories become flip-flops; if so, their bits are
             reported.
-        packs_products: whether `pack` moves registers into multipliers.
     """
 
     keeps_netlists: ClassVar[bool] = False
     memories_are_flip_flops: ClassVar[bool] = False
-    packs_products: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -56,15 +58,10 @@ class Mapper(ABC):
             top: name of the module.
         """
 
-    def pack(self, netlist: Netlist, top: str) -> None:
-        """Move registers of products into multipliers, where Yosys' commands don't.
-
-        Args:
-            netlist: the mapped netlist: one flat module of the family's cells, and black boxes. It
-                is changed in place.
-            top: name of the module.
-        """
-        raise NotImplementedError
+    @property
+    def packer(self) -> Packer | None:
+        """Moves registers of products into multipliers; None where Yosys' commands do."""
+        return None
 
     @abstractmethod
     def count(self, cells: Mapping[str, int], module: str) -> Resources:

@@ -130,10 +130,10 @@ def main(path: str) -> None:
     cells = netlist["modules"][job.top]["cells"].values()
     elaborated.write_text(json.dumps(netlist), encoding="utf-8")
     _run(job.map(mapping))
-    if mapper.packs_products and any(cell["type"] == "$mul" for cell in cells):
+    if mapper.packer is not None and any(cell["type"] == "$mul" for cell in cells):
         _run(["write_json mapped.json"])
         mapped = json.loads(Path("mapped.json").read_text(encoding="utf-8"))
-        mapper.pack(mapped, job.top)
+        mapper.packer(mapped, job.top)
         Path("mapped.json").write_text(json.dumps(mapped), encoding="utf-8")
         _run(["design -reset", "read_json mapped.json", "opt_clean"])
     _run(job.finish())

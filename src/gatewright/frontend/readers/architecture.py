@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -349,32 +349,22 @@ def _attention(origin: str, where: str, label: str, config: Mapping[str, Any]) -
     for key, allowed in _PLAIN_ATTENTION.items():
         if config.get(key, allowed[0]) not in allowed:
             raise UnsupportedError(
-                f"{where}: {key}={shown(config[key])} is not supported; leave it out"
+                f"{where}: {key}={shown(config[key])} is not supported, only its default is"
             )
-    heads, size, biases = read["num_heads"], read["key_dim"], read["use_bias"]
-    sizes = {"query": size, "key": size, "value": read["value_dim"] or size}
-    within: dict[str, tuple[Part, ...]] = {}
-    for name, each in sizes.items():
-        within[f"{name}_dense"] = (
-            layer_of(origin, where, name, "EinsumDense", {
-                "equation": "abc,cde->abde",
-                "output_shape": [None, heads, each],
-                "bias_axes": "de" if biases else None,
-            }),
-        )  # fmt: skip
-    made = read["output_shape"] or (1,)  # `flatten` knows how wide the query is
-    within["output_dense"] = (
-        layer_of(
-            origin,
-            where,
-            "attention_output",
-            "EinsumDense",
-            {
-                "equation": "abcd,cde->abe",
-                "output_shape": [None, *made],
-                "bias_axes": "e" if biases else None,
-            },
-        ),
+    heads, size = read["num_heads"], read["key_dim"]
+
+    def product(name: str, equation: str, shape: Sequence[int], made: str) -> tuple[Part, ...]:
+        biases = made if read["use_bias"] else None
+        config = {"equation": equation, "output_shape": [None, *shape], "bias_axes": biases}
+        return (layer_of(origin, where, name, "EinsumDense", config),)
+
+    within = {
+        f"{name}_dense": product(name, "abc,cde->abde", (heads, each), "de")
+        for name, each in (("query", size), ("key", size), ("value", read["value_dim"] or size))
+    }
+    # Without a size of its own the result is as wide as the query, which `flatten` knows.
+    within["output_dense"] = product(
+        "attention_output", "abcd,cde->abe", read["output_shape"] or (1,), "e"
     )
     as_query = read["output_shape"] is None
     settings = MappingProxyType[str, Given]({"key_dim": size, "as_query": as_query})

@@ -286,11 +286,7 @@ class _Flattening:
                     f"{where}: attends to a tensor of rank {len(self.shape(each))}; sequences "
                     f"of vectors are supported"
                 )
-        own = self._names[path]
-        if path in self._used:  # a further call of the same layer
-            own = identifier_of(path[-1], self._taken)
-            self._taken.add(own)
-        self._used.add(path)  # the last product has its name
+        own = self._own_name(path)  # which the last product has
         (query, value, *rest), made = tensors, {}
         for name, read in (("query", query), ("key", rest[0] if rest else value), ("value", value)):
             (inner,) = part.within[f"{name}_dense"]
@@ -307,11 +303,8 @@ class _Flattening:
         arguments = dict(inner.layer.arguments)
         if part.settings["as_query"]:
             arguments["output_shape"] = (None, self.shape(query)[-1])
-        label = "" if path[-1] == own else path[-1]
-        given = MappingProxyType(arguments)
-        last = replace(inner.layer, name=own, inputs=(mixed,), label=label, arguments=given)
-        self._layers.append(last)
-        self._paths[own] = (*path, inner.label)
+        last = replace(inner.layer, arguments=MappingProxyType(arguments))
+        self._add(last, own, path[-1], [mixed], (*path, inner.label))
         return [Tensor(own)]
 
     def _check_count(self, part: Part, tensors: Sequence[str]) -> None:
@@ -348,15 +341,24 @@ class _Flattening:
     def _emit(self, layer: Layer | None, path: Path, inputs: Sequence[str]) -> str:
         """Add a layer, and return its name."""
         assert layer is not None
-        name, label = self._names[path], path[-1]
-        if path in self._used:  # a further call of the same layer
-            name = identifier_of(label, self._taken)
+        name = self._own_name(path)
+        self._add(layer, name, path[-1], inputs, path)
+        return name
+
+    def _own_name(self, path: Path) -> str:
+        """The name for a call of a part: its own, or another one for a further call."""
+        name = self._names[path]
+        if path in self._used:
+            name = identifier_of(path[-1], self._taken)
             self._taken.add(name)
         self._used.add(path)
+        return name
+
+    def _add(self, layer: Layer, name: str, label: str, inputs: Sequence[str], path: Path) -> None:
+        """Add a layer, whose weights are those of the part at a path."""
         label = "" if label == name else label
         self._layers.append(replace(layer, name=name, inputs=tuple(inputs), label=label))
         self._paths[name] = path
-        return name
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from typing_extensions import override
 
 from gatewright.synth.command import CellTable, CommandMapper
 from gatewright.synth.ecp5.multipliers import absorb_registers
-from gatewright.synth.mapper import Netlist
+from gatewright.synth.mapper import Packer
 from gatewright.synth.yosys import yosys_share
 
 
 @dataclass(frozen=True)
 class Ecp5Mapper(CommandMapper):
     """Maps to the LUTs, carry chains, multipliers and memories of ECP5."""
-
-    packs_products: ClassVar[bool] = True
 
     cells = CellTable(
         # A CCU2C is two LUTs with a carry. A memory of 16 words of 4 bits takes a slice of two LUTs
@@ -38,9 +35,10 @@ class Ecp5Mapper(CommandMapper):
         # abc makes tables of up to seven inputs where it may, at twice the LUT4s for a product.
         return "synth_lattice -family ecp5 -noiopad -nowidelut"
 
+    @property
     @override
-    def pack(self, netlist: Netlist, top: str) -> None:
-        absorb_registers(netlist, top)
+    def packer(self) -> Packer:
+        return absorb_registers
 
     @override
     def models(self) -> tuple[Path, ...]:
