@@ -66,6 +66,8 @@ def test_commands_and_options_exist():
     assert len(commands) > 5
     for _, name, *arguments in commands:
         command = group.commands[name]
+        while arguments and hasattr(command, "commands"):  # a group of commands
+            command = command.commands[arguments.pop(0)]
         options = {option for parameter in command.params for option in parameter.opts}
         for argument in arguments:
             if argument.startswith("-"):

@@ -8,8 +8,9 @@ from gatewright.design import golden
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType
 from gatewright.flow.convert import convert, load_design
+from gatewright.frontend.originals import execute
 from gatewright.frontend.passes import supported
-from gatewright.frontend.readers.onnx_model import execute, read_onnx
+from gatewright.frontend.readers.onnx_model import read_onnx
 from gatewright.options import ConvertOptions
 from hostile.onnx_models import Graph
 from live_models import predicted

@@ -50,6 +50,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+frontends = typer.Typer(
+    help="Add environments for HGQ2 and PyTorch; list and remove them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(frontends, name="frontend")
+
 _LONGEST_MESSAGE = 600
 _MOST_JOBS = 1024
 _WHILE = 2.0  # seconds after which a line is printed for a running step
@@ -1173,6 +1180,67 @@ def cache(
         )
     bounded = sum(one.size for one in found if one.name not in kept.LASTING)
     sys.stdout.write(f"{kept.cache_dir()}: {decimal(bounded)} of {decimal(limit)}\n")
+
+
+@frontends.command("add")
+def add_frontend(name: options.Frontend) -> None:
+    """Make the environment of a front end, unless it is there."""
+    from gatewright.frontend.environments import add, environment
+
+    wanted = environment(name)
+    made = add(wanted, _progress.begin(wanted.folder))
+    _progress.end()
+    done = "made" if made else "is there already"
+    sys.stdout.write(f"{wanted.name} {wanted.version}: {done}; {wanted.purpose}\n")
+
+
+@frontends.command("list")
+def list_frontends(as_json: options.Json = False) -> None:
+    """Show which front ends there are, and which environments have been made."""
+    from gatewright.frontend.environments import ENVIRONMENTS
+
+    if as_json:
+        _print_json(
+            [
+                {
+                    "name": each.name,
+                    "version": each.version,
+                    "purpose": each.purpose,
+                    "directory": str(each.folder) if each.python else None,
+                }
+                for each in ENVIRONMENTS.values()
+            ]
+        )
+        return
+    for each in ENVIRONMENTS.values():
+        state = str(each.folder) if each.python else f"absent; type: {each.remedy}"
+        show(f"{each.name} {each.version}: {each.purpose} ({each.size}): {state}")
+
+
+@frontends.command("program")
+def program(
+    checkpoint: options.Checkpoint,
+    of: options.OfClass,
+    shape: options.Shapes,
+    output: options.ProgramFile,
+) -> None:
+    """Make a program of PyTorch (.pt2) of a checkpoint. Runs the code of the class's file."""
+    from gatewright.frontend.readers.torch_program import write_program
+
+    _progress.begin(output)("running the class's file, and exporting with PyTorch")
+    write_program(checkpoint, of, shape, output)
+    _progress.end()
+    show(f"{output}: written; convert it with 'gatewright convert {output} -o DIR'")
+
+
+@frontends.command("remove")
+def remove_frontend(name: options.Frontend) -> None:
+    """Remove the environment of a front end."""
+    from gatewright.frontend.environments import discard, environment
+
+    wanted = environment(name)
+    done = "removed" if discard(wanted) else "was not there"
+    sys.stdout.write(f"{wanted.name}: {done}\n")
 
 
 @app.command()

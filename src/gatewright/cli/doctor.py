@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gatewright.errors import GatewrightError, UnsupportedError
+from gatewright.frontend.environments import ENVIRONMENTS, Environment
 from gatewright.place.nextpnr import find_nextpnr
 from gatewright.silicon.activity import simulator_version
 from gatewright.silicon.static_timing import timing_version
@@ -68,8 +69,15 @@ def examine() -> list[Check]:
     checks += [_package(*package) for package in _PACKAGES]
     targets = [load_target(name) for name in target_names()]
     checks += [_libpython(), _plugin(), _cache(), _closed_network()]
+    checks += [_frontend(each) for each in ENVIRONMENTS.values()]
     checks += [*_routers(targets), *_for_standard_cells(targets), *_vendor_tools()]
     return checks
+
+
+def _frontend(wanted: Environment) -> Check:
+    found = wanted.version if wanted.python else None
+    name = f"front end {wanted.name}"
+    return Check(name, wanted.purpose, found, wanted.remedy, required=False)
 
 
 def _routers(targets: list[Target]) -> Iterator[Check]:

@@ -33,10 +33,24 @@ Weights = Annotated[
 Inputs = Annotated[Path | None, typer.Option(help="Samples, .npy or .npz.")]
 Stalls = Annotated[list[str] | None, typer.Option(help="Stall patterns by name; default all.")]
 
+# Options of `frontend`
+
+Frontend = Annotated[str, typer.Argument(metavar="NAME", help="hgq2 or torch.")]
+Checkpoint = Annotated[Path, typer.Argument(help="Weights, of torch.save(model.state_dict(), ..).")]
+OfClass = Annotated[
+    str,
+    typer.Option("--class", metavar="FILE:CLASS", help="Its class; the file runs: trust it first."),
+]
+Shapes = Annotated[
+    list[str], typer.Option(help="Shape of a sample, as 4x10; once for each input, in order.")
+]
+ProgramFile = Annotated[Path, typer.Option("-o", "--output", help="File to write, .pt2.")]
+
 # Options of `convert`
 
 Model = Annotated[
-    Path, typer.Argument(help="Model: .keras, .h5, SavedModel, .json with --weights, .onnx, .fml.")
+    Path,
+    typer.Argument(help="Model: .keras, .h5, SavedModel, .json with --weights, .onnx, .pt2, .fml."),
 ]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Project directory to make.")]
 Io = Annotated[

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import stat
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -57,9 +56,6 @@ _MADE = ("hls", "model", "rtl")
 
 #: Stem of the network's files in "model"; absent if the model was a graph of hls4ml.
 NETWORK = "network"
-
-#: The file that an ONNX model was, beside it.
-ORIGINAL = "network.onnx"
 
 #: Folders that a conversion and later steps make.
 _FOLDERS = ("hls", "model", "place", "rtl", "sim", "steps", "synth", "vendor")
@@ -395,6 +391,7 @@ def _convert(
     progress: Progress,
 ) -> ConvertResults:
     from gatewright import frontend
+    from gatewright.frontend import originals
     from gatewright.frontend.network import Network
     from gatewright.frontend.record import save_network
 
@@ -406,8 +403,8 @@ def _convert(
         design.save(saved / "design")
         if isinstance(source, Network):
             save_network(source, saved / NETWORK)
-        if isinstance(model, Path) and model.suffix.lower() == ".onnx":
-            shutil.copyfile(model, saved / ORIGINAL)
+        if isinstance(model, Path):
+            originals.keep(model, saved)
         progress("writing SystemVerilog")
         project = write_rtl(design, options, target, clock_ns, rtl)
         interval = _interval(options, clock_ns)

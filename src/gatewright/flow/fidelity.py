@@ -22,6 +22,7 @@ from gatewright.flow.convert import load_read_network
 from gatewright.flow.counterparts import Stage, skips, stages
 from gatewright.flow.representable import inexact
 from gatewright.flow.results import Beyond, FidelityResults, MeasuredLayer, MeasuredOutput
+from gatewright.frontend import originals
 from gatewright.frontend.network import Layer, Network, Object
 from gatewright.frontend.reference import Reference
 from gatewright.results.against_model import Cause
@@ -45,8 +46,6 @@ _LARGE_MACS = 10_000_000
 _MOST_ELEMENTS = 1 << 28
 _LAYER_ELEMENTS = 1 << 22
 _LEAST = 16
-#: Most samples for qonnx's executor, which takes a millisecond for each node and sample.
-_EXECUTED = 100
 #: Least agreement of classes without a warning.
 AGREEMENT: Final = 0.99
 #: Largest difference of an output without a warning: steps of its type, or a fraction of its
@@ -64,9 +63,15 @@ _PACKAGES = ("keras", "tensorflow", "tf-keras")
 _RANDOM = ". Random words may reach further than real data; use --inputs to check yours"
 
 
-def versions() -> dict[str, str | None]:
-    """Versions of the packages that predict, by name; None if one isn't installed."""
-    return versions_of(_PACKAGES)
+def versions(folder: Path | None = None) -> dict[str, str | None]:
+    """Versions of the packages that predict, by name; None if one isn't installed.
+
+    Args:
+        folder: Where a project keeps its model, whose file may need packages of its own.
+    """
+    original = None if folder is None else originals.kept(folder)
+    own = {} if original is None else {original.name: originals.installed(original)}
+    return versions_of(_PACKAGES) | own
 
 
 @dataclass(frozen=True)
@@ -121,9 +126,9 @@ class Fidelity:
         words: Raw words for each input of the design, int64 (samples, *shape).
         given: The user's values before rounding, float64, for each input; None without such.
         source: The origin of the samples, in words.
-        original: The ONNX file that the network was read of; qonnx runs it, so that the outputs
-            are compared with what it means itself, whatever was read of it. None for models of
-            Keras, whose layers the framework makes of the network.
+        original: The file that the network was read of, if another program than Keras says what
+            it means; see `frontend.originals`. None for models of Keras, whose layers the
+            framework makes of the network.
     """
 
     def __init__(
@@ -174,7 +179,7 @@ class Fidelity:
         elements = sum(tensor.size for tensor in tensors)
         most = VECTORS if macs <= _LARGE_MACS else LARGE
         if self._original is not None:
-            most = min(most, _EXECUTED)
+            most = min(most, originals.most_samples(self._original))
         return min(count, most, max(_LEAST, _MOST_ELEMENTS // max(1, elements)))
 
     def look(self, expected: dict[str, Values]) -> None:
@@ -218,9 +223,7 @@ class Fidelity:
         if self._original is None:
             found = reference.predict(inputs).outputs
         else:
-            from gatewright.frontend.readers.onnx_model import execute
-
-            found, executor = execute(self._original, inputs)
+            found, executor = originals.execute(self._original, inputs)
             self._method = f"{executor}, layers by {reference.framework}"
         return [np.asarray(each, np.float64) for each in found]
 

@@ -23,7 +23,6 @@ from gatewright.flow.compare import (
 )
 from gatewright.flow.convert import (
     NETWORK,
-    ORIGINAL,
     changed_files,
     design_files,
     load_design,
@@ -36,6 +35,7 @@ from gatewright.flow.inputs import random_inputs, read_inputs
 from gatewright.flow.ranges import activation_ranges
 from gatewright.flow.results import VerifyResults
 from gatewright.flow.steps import Progress, Stamp, hash_files, held, key_of, run_step, silent
+from gatewright.frontend import originals
 from gatewright.parsing.typed import written
 from gatewright.results.verification import Difference, Verification, reference_of
 from gatewright.rtl.manifest import MANIFEST
@@ -133,7 +133,7 @@ def verify(
             hash_files([inputs]) if inputs is not None else [vectors, seed],
             [asdict(pattern) for pattern in stalls],
             waves,
-            versions() if fidelity else None,
+            versions(directory / "model") if fidelity else None,
         )
         return run_step(
             directory,
@@ -217,9 +217,8 @@ class _Verifier:
             if self.fidelity:  # its child process starts in parallel
                 values = given.values if given else None
                 network = read_network(self.directory)
-                original = self.directory / "model" / ORIGINAL
-                known = original if original.is_file() else None
-                model = Fidelity(network, design, words, values, self._source, known)
+                original = originals.kept(self.directory / "model")
+                model = Fidelity(network, design, words, values, self._source, original)
                 open_.enter_context(model)
             pool = open_.enter_context(ThreadPoolExecutor(1))
             # Verilator's build takes longest; the golden outputs are computed in parallel.

@@ -19,6 +19,7 @@ from gatewright.frontend.readers.keras import (
     read_whole,
 )
 from gatewright.frontend.readers.onnx_model import read_onnx
+from gatewright.frontend.readers.torch_program import read_program
 from gatewright.options import DEFAULT_PRECISION
 from gatewright.system.files import require_file
 
@@ -48,8 +49,8 @@ def load(
 
     Args:
         model: A tf-keras or Keras 3 model, a ModelGraph of hls4ml, or the path of a model: a whole
-            `.h5` or `.keras`, the folder of a SavedModel, an architecture `.json`, an `.onnx` or
-            hls4ml's `.fml`.
+            `.h5` or `.keras`, the folder of a SavedModel, an architecture `.json`, an `.onnx`, a
+            program of PyTorch (`.pt2`) or hls4ml's `.fml`.
         weights: The `.h5` file of weights if `model` is a `.json`.
         inputs: Type of the inputs, for which an `.onnx` file's constants may be made.
 
@@ -88,9 +89,16 @@ def load(
         return read_fml(path)
     if suffix == ".onnx":
         return read_onnx(path, inputs)
+    if suffix == ".pt2":
+        return read_program(path, inputs)
+    if suffix in (".pt", ".pth"):
+        raise InputError(
+            f"{path}: a checkpoint does not say what is computed; make a program of it, with "
+            f"'gatewright frontend program {path} --class FILE.py:CLASS --shape 4x10 -o model.pt2'"
+        )
     raise InputError(
-        f"{path}: unknown kind of model; known are .h5, .keras, .json with weights, .onnx, .fml, "
-        "and folders of SavedModels"
+        f"{path}: unknown kind of model; known are .h5, .keras, .json with weights, .onnx, .pt2, "
+        ".fml, and folders of SavedModels"
     )
 
 

@@ -25,9 +25,9 @@ from gatewright.system.files import exclusive, make_way, opened, remove, replace
 #: Limit on the size of the cache, in bytes, if GATEWRIGHT_CACHE_SIZE is not set.
 DEFAULT_BOUND = 20 * 10**9
 
-#: Kinds that the limit does not apply to: results of trainings, which take hours to make again, and
-#: downloaded data.
-LASTING = ("openml", "store")
+#: Kinds that the limit does not apply to: results of trainings, which take hours to make again,
+#: downloaded data, and installed environments.
+LASTING = ("frontends", "openml", "store")
 
 #: Subdirectories with the entries of a kind, if they are not in its own directory.
 _WITHIN = {"store": ("entries", "projects")}

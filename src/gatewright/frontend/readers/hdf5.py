@@ -94,6 +94,7 @@ def read_in_child(
     *,
     memory: int | None = None,
     home: str | None = None,
+    python: Path | None = None,
 ) -> Hdf5:
     """Read a model in a child process, because its library may hang or crash on it.
 
@@ -107,6 +108,7 @@ def read_in_child(
         seconds: Time for the worker to start.
         memory: Limit of address space in bytes; None for the limit of all child processes.
         home: A directory for the files that the library leaves behind; None for the user's own.
+        python: The interpreter of another environment; None for this one.
 
     Raises:
         InputError: if the worker refuses the model, or fails.
@@ -124,7 +126,7 @@ def read_in_child(
     with tempfile.TemporaryFile() as scratch:
         given = [*arguments, scratch.fileno()]
         # Without -m, and with -P: it imports neither this package nor the current directory.
-        command: list[str | Path] = [sys.executable, "-P", worker]
+        command: list[str | Path] = [python or sys.executable, "-P", worker]
         done = processes.run(
             [*command, *map(str, (*given, most))],
             env=environment,

@@ -79,6 +79,15 @@ def read_archive(path: Path) -> Network:
     return _with_file(_flat(str(path), architecture), file, str(path))
 
 
+def is_of_hgq(path: Path) -> bool:
+    """Whether a `.keras` archive holds a model of HGQ2; False if it can't be read."""
+    try:
+        content = zip_members(path).get(_CONFIG)
+        return content is not None and is_hgq(parse_json(str(path), content))
+    except InputError:
+        return False
+
+
 def read_saved(folder: Path) -> Network:
     """Read the folder of a SavedModel that Keras 2 wrote.
 

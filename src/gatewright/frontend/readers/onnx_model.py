@@ -10,14 +10,13 @@ with a tensor as its `Meaning`, to the next quantizer (`onnx_scales`).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import FixedType
@@ -68,53 +67,31 @@ _ADVICE = {
 }
 
 
-def read_onnx(path: Path, inputs: FixedType) -> Network:
+def read_onnx(path: Path, inputs: FixedType, origin: str | None = None) -> Network:
     """Read an ONNX file.
 
     Args:
         path: The file.
         inputs: Type of its inputs, on which the constants of first quantizers may depend.
+        origin: The model's name in messages; by default the file's.
 
     Raises:
         InputError: if it is damaged, too large, or refers to other files.
         UnsupportedError: if an operator has no layer that computes the same.
     """
-    return _Builder(Graph(str(path), _answer(path, [])), inputs).network()
+    origin = origin or str(path)
+    return _Builder(Graph(origin, _answer(path, origin)), inputs).network()
 
 
-def execute(path: Path, inputs: Sequence[NDArray[Any]]) -> tuple[list[Values], str]:
-    """Run an ONNX file as it is with qonnx's executor.
-
-    Args:
-        path: The file.
-        inputs: An array (samples, *shape) for each input; images have their channels last, as
-            those of `read_onnx`.
-
-    Returns:
-        The outputs, float32 (samples, elements); and the executor's name with its version.
-
-    Raises:
-        InputError: if it can't be run.
-    """
-    arrays = [np.asarray(each, np.float32) for each in inputs]
-    with tempfile.TemporaryFile() as samples:
-        named: dict[str, Any] = {str(index): array for index, array in enumerate(arrays)}
-        np.savez(samples, **named)
-        samples.seek(0)
-        found = _answer(path, [samples.fileno()])
-    outputs = [found.arrays[str(index)] for index in range(len(found.arrays))]
-    return outputs, f"qonnx {found.attributes['qonnx']}"
-
-
-def _answer(path: Path, samples: list[int]) -> Hdf5:
+def _answer(path: Path, origin: str) -> Hdf5:
     """What the worker says of a file."""
     try:
         # The ONNX runtime writes records of its use into the user's home.
         with opened(path, MAX_BYTES) as file, tempfile.TemporaryDirectory() as home:
             return read_in_child(
                 _WORKER,
-                [file.fileno(), *samples],
-                str(path),
+                [file.fileno()],
+                origin,
                 "ONNX model",
                 path.stat().st_size,
                 _SECONDS,

@@ -3,7 +3,7 @@
 Arguments: the descriptor of the model's file; to run it, that of an `.npz` file of samples by the
 number of the input; then that of a file to write arrays to, and the most bytes that these may have.
 Prints one line of JSON: `attributes` with the graph as JSON text, or with the
-version of qonnx, and `arrays`: for each constant tensor, or for each output by its number, its
+name of the executor, and `arrays`: for each constant tensor, or for each output by its number, its
 offset and length in bytes in the written file; or `unfit` or `error` with a reason. Imports nothing
 of Gatewright.
 """
@@ -177,7 +177,7 @@ def _run(content: bytes, samples: IO[bytes], out: IO[bytes]) -> dict[str, Any]:
         begin = out.tell()
         np.save(out, np.stack(column).astype(np.float32), allow_pickle=False)
         arrays[str(number)] = [begin, out.tell() - begin]
-    return {"attributes": {"qonnx": version("qonnx")}, "arrays": arrays}
+    return {"attributes": {"framework": f"qonnx {version('qonnx')}"}, "arrays": arrays}
 
 
 def _read(content: bytes, out: IO[bytes], most: int) -> dict[str, Any]:

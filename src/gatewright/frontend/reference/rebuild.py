@@ -32,6 +32,17 @@ _DEFAULTS: Final = {"data_format": "channels_last"}
 _KERAS3: Final = {("LeakyReLU", "alpha"): "negative_slope"}
 
 
+#: How a fixed-point type rounds numbers in its steps, by the names of `ap_fixed` (UG1399).
+_ROUNDINGS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "trn": lambda tf, steps: tf.floor(steps),
+    "trn_zero": lambda tf, steps: tf.sign(steps) * tf.floor(tf.abs(steps)),
+    "rnd": lambda tf, steps: tf.floor(steps + 0.5),
+    "rnd_conv": lambda tf, steps: tf.round(steps),
+    "rnd_inf": lambda tf, steps: tf.sign(steps) * tf.floor(tf.abs(steps) + 0.5),
+    "rnd_min_inf": lambda tf, steps: tf.math.ceil(steps - 0.5),
+}
+
+
 @dataclass(frozen=True)
 class Built:
     """A layer that can be called.
@@ -113,6 +124,8 @@ class Framework:
             first, second = operands.split(",")
             equation = f"z{first},z{second}->z{result}"
             return Built(layer, lambda inputs: self._tensorflow.einsum(equation, *inputs), None)
+        if layer.kind == "FixedPointQuantizer":
+            return Built(layer, lambda inputs: self._fixed_point(layer, inputs[0]), None)
         arguments = self._arguments(layer)
         activation = None
         if layer.kind == "Activation" or layer.kind.removeprefix("Q") in _ACTIVATED:
@@ -133,6 +146,28 @@ class Framework:
             return result[0] if isinstance(result, list | tuple) else result
 
         return Built(layer, call, activation)
+
+    def _fixed_point(self, layer: Layer, tensor: Any) -> Any:
+        """A tensor with each element in its own type, as `ac_fixed` and `ap_fixed` define it."""
+        tf = self._tensorflow
+        signed, bits, integers = (
+            tf.constant(layer.weights[key], tf.float64)
+            for key in ("keep_negative", "bits", "integers")
+        )
+        steps = 2.0 ** (bits - integers)
+        words = _ROUNDINGS[str(layer.arguments["RND"])](tf, tf.cast(tensor, tf.float64) * steps)
+        numbers = 2.0**bits  # of words
+        low = -tf.floor(signed * numbers / 2)
+        high = numbers + low - 1
+        match layer.arguments["SAT"]:
+            case "wrap":
+                words = low + tf.math.floormod(words - low, numbers)
+            case "sat_zero":
+                words = tf.where((words >= low) & (words <= high), words, 0.0)
+            case other:
+                least = -high * signed if other == "sat_sym" else low
+                words = tf.clip_by_value(words, least, high)
+        return tf.cast(tf.where(bits > 0, words, 0.0) / steps, tf.float32)
 
     def _class(self, layer: Layer) -> Any:
         source = self._qkeras if layer.kind.startswith("Q") else self._keras.layers
