@@ -16,12 +16,19 @@ from gatewright.flow.convert import convert, load_design
 from gatewright.flow.verify import verify
 from gatewright.frontend import convert as frontend_convert
 from gatewright.frontend import load
+from gatewright.frontend.quiet import import_keras
+from gatewright.frontend.readers.hgq_tables import FUNCTIONS, Widths, table_of
 from gatewright.lower import lower
 from gatewright.options import ConvertOptions
 
 MODELS = Path(__file__).with_name("hgq")
 NAMES = sorted(path.stem for path in MODELS.glob("*.keras"))
 OPTIONS = ConvertOptions(input_precision="fixed<9,3>", io="parallel")
+
+
+@pytest.fixture(scope="module")
+def keras3():
+    return import_keras("keras")
 
 
 def predicted(name):
@@ -142,3 +149,92 @@ def test_streams_are_refused_where_widths_differ(tmp_path):
     options = ConvertOptions(input_precision="fixed<9,3>", io="stream")
     with pytest.raises(UnsupportedError, match=r"layer .c1_iq. .*; convert with --io parallel"):
         convert(MODELS / "sequence.keras", None, options, tmp_path / "project")
+
+
+def of_kind(layers, kind):
+    return next(each for each in layers if each["class_name"] == kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "key", "value", "message"),
+    [
+        ("softmaxes", "QSoftmax", "axes", [1], "only a softmax along the last axis"),
+        ("softmaxes", "QSoftmax", "allow_heterogeneous_table", True, "a table for each element"),
+        ("tables", "QUnaryFunctionLUT", "activation", "tan", "the function tan .*; did you mean"),
+        ("tables", "QUnaryFunctionLUT", "enable_oq", False, "needs quantizers of its input and"),
+        ("attention", "QMultiHeadAttention", "use_gate", True, "with use_gate is not supported"),
+        ("attention", "QEinsum", "equation", "ij,bkj->bik", "the batch must come first in two"),
+    ],
+)
+def test_functions_are_refused_by_name(tmp_path, name, kind, key, value, message):
+    def other(layers):
+        of_kind(layers, kind)["config"][key] = value
+
+    with pytest.raises(UnsupportedError, match=f"layer '.*{message}"):
+        load(changed(tmp_path, name, other))
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"), [("use_causal_mask", True), ("return_attention_scores", True)]
+)
+def test_attention_is_called_without_masks(tmp_path, argument, value):
+    def masked(layers):
+        of_kind(layers, "QMultiHeadAttention")["inbound_nodes"][0]["kwargs"][argument] = value
+
+    with pytest.raises(UnsupportedError, match=f"layer 'own' is called with {argument}|{argument}"):
+        load(changed(tmp_path, "attention", masked))
+
+
+def test_functions_of_a_sequential_model_have_a_way_out(tmp_path):
+    def sequential(layers):
+        for each in layers:
+            each.pop("inbound_nodes")
+
+    with pytest.raises(UnsupportedError, match=r"make the model with keras\.Model"):
+        load(changed(tmp_path, "softmaxes", sequential))
+
+
+def test_results_of_endless_digits_are_refused(tmp_path):
+    """Nothing quantizes what a sigmoid gives, so hls4ml takes a type of 128 bits."""
+
+    def endless(layers):
+        next(each for each in layers if each["name"] == "d3")["config"]["activation"] = "sigmoid"
+
+    with pytest.raises(
+        UnsupportedError, match=r"layer 'd3_sigmoid'.*wider than 62 bits.*enable_oq"
+    ):
+        convert(changed(tmp_path, "dense", endless), None, OPTIONS, tmp_path / "project")
+
+
+def widths(signed, integers, fraction, rounding="RND", overflow="SAT"):
+    parts = (np.array([[each]]) for each in (signed, integers, fraction))
+    return Widths(*parts, rounding, overflow, is_weight=False)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("rounding", ["TRN", "RND", "RND_CONV"])
+def test_tables_have_what_keras_computes(keras3, name, rounding):
+    """Entries are in the order of their bits; those that Keras rounds otherwise are counted."""
+    source, to = widths(1, 3, 4), widths(1, 3, 6, rounding)
+    table = table_of(FUNCTIONS[name], source, to)
+    words = np.arange(256)
+    x = np.where(words > 127, words - 256, words).astype(np.float32) / 16
+    wanted = to.quantized(np.asarray(keras3.activations.get(name)(x), np.float32)).ravel()
+    assert table.kif == [1, 3, 6]
+    assert len(np.unique(table.entries)) > 10
+    assert np.count_nonzero(table.entries != wanted) <= table.doubtful
+
+
+def test_entries_on_a_limit_are_told(tmp_path):
+    def third(x):
+        return x + 0.5 + 1e-9  # with no digits behind the point, as good as on a limit
+
+    assert table_of(third, widths(1, 3, 0), widths(1, 5, 0)).doubtful == 16
+    assert table_of(lambda x: x + 0.5, widths(1, 3, 0), widths(1, 5, 0)).doubtful == 0
+
+
+def test_tables_have_a_size_that_can_be_built():
+    with pytest.raises(UnsupportedError, match=r"a table of 2\^20 entries"):
+        table_of(np.tanh, widths(1, 9, 10), widths(1, 3, 6))
+    with pytest.raises(UnsupportedError, match="all 0"):
+        table_of(np.tanh, widths(0, 0, 0), widths(1, 3, 6))

@@ -4,8 +4,9 @@ hls4ml folds batch normalizations into weights and drops linear activations, and
 types of their results. Here the layer before takes over the type, and a mark on it names the folded
 layers. It also folds quantizers into the inputs of the network, which then have another type than
 was asked for, and lose what the quantizer would round; here inputs keep their type. And it narrows
-quantizers to what their inputs need, which takes the least number from a symmetrical one; here the
-C++ of quantizers has their own widths.
+quantizers to what their inputs need. That takes the least number from a symmetrical one, and from a
+table the bits that it is made for; here the C++ of quantizers, and what a table reads, has their
+own widths.
 """
 
 from __future__ import annotations
@@ -66,9 +67,14 @@ def types_kept() -> Iterator[None]:
         def match(self, node: Any) -> bool:
             return bool(super().match(node)) and node.get_input_node().class_name != "Input"
 
+        def transform(self, model: Any, node: Any) -> bool:
+            _keep_for_table(node)
+            return bool(super().transform(model, node))
+
     class KeepingWidths(ProcessFixedPointQuantizerLayer):  # type: ignore[misc]  # hls4ml has no types
         def transform(self, model: Any, node: Any) -> None:
             node.mask_kbi = node.get_attr("mask_kbi")
+            _keep_for_table(node)
             super().transform(model, node)
 
     names = (_NORMALIZATIONS, _LINEAR, _QUANTIZERS, _CODE)
@@ -80,6 +86,27 @@ def types_kept() -> Iterator[None]:
         yield
     finally:
         optimizer_map.update(former)
+
+
+def _keep_for_table(node: Any) -> None:
+    """Give a quantizer before a table its own type, which hls4ml narrows to what its input needs.
+
+    The table has an entry for every number of the own type, by its bits.
+    """
+    from hls4ml.model.optimizer.passes.hgq_proxy_model import FixedPointQuantizer
+    from hls4ml.model.types import FixedPrecisionType
+
+    if not isinstance(node, FixedPointQuantizer):
+        return
+    masks = node.get_attr("mask_kbi")
+    one_type = all((mask == mask.flat[0]).all() for mask in masks)
+    if not one_type or all(each.class_name != "UnaryLUT" for each in node.get_output_nodes()):
+        return
+    node.mask_kbi = masks
+    signed, width, integer = (int(mask.flat[0]) for mask in masks)
+    own = FixedPrecisionType(width, integer, bool(signed))
+    node.get_output_variable().type.precision = own
+    node.attributes["result_t"].precision = own
 
 
 def _note(host: Any, node: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from gatewright.fixed import WORD_BITS
 from gatewright.hlsgraph import weights
 from gatewright.hlsgraph.layers import Layer
 from gatewright.hlsgraph.marks import marked
@@ -32,7 +33,17 @@ def lowers(*kinds: str) -> Callable[[Lowering], Lowering]:
 
 
 def place(layer: Layer) -> dict[str, Any]:
-    """The fields that every kernel has."""
+    """The fields that every kernel has.
+
+    Raises:
+        UnsupportedError: if the result's type is wider than any number here.
+    """
+    to = layer.output.type
+    if to.width > WORD_BITS:
+        raise layer.refuse(
+            f"its result, {to}, is wider than {WORD_BITS} bits; quantize it in the model, as "
+            "enable_oq=True of HGQ2's layers does, or set its precision.result where none does"
+        )
     return {"layer": layer.name, "inputs": layer.inputs, "output": layer.output}
 
 

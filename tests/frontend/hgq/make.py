@@ -1,6 +1,7 @@
 """Makes the models of HGQ2 in this folder, with what HGQ2 predicts of them: see README.md."""
 
 import os
+import sys
 
 os.environ["KERAS_BACKEND"] = "jax"
 import keras
@@ -14,15 +15,19 @@ from hgq.layers import (
     QConv1D,
     QConv2D,
     QDense,
+    QEinsum,
     QEinsumDense,
     QGlobalAveragePooling1D,
     QGlobalMaxPooling1D,
     QMaximum,
     QMaxPooling2D,
     QMeanPow2,
+    QMultiHeadAttention,
     QMultiply,
+    QSoftmax,
     QSubtract,
     QSum,
+    QUnaryFunctionLUT,
 )
 from hgq.quantizer import Quantizer
 from hgq.utils import trace_minmax
@@ -39,7 +44,9 @@ def widths(rng, model):
                 (getattr(layer, "_f", None), -1, 5),
             ):
                 if variable is not None:
-                    variable.assign(rng.uniform(low, high, variable.shape).astype("float32"))
+                    # Tables have one width for all elements, and some bits.
+                    least = low if variable.shape[-1] > 1 else high - 3
+                    variable.assign(rng.uniform(least, high, variable.shape).astype("float32"))
             if layer.overflow_mode != "WRAP":
                 layer._i.assign(rng.uniform(-1, 3, layer._i.shape).astype("float32"))
 
@@ -117,9 +124,44 @@ def sums():
     return keras.Model(x, keras.layers.Concatenate()([QDense(3, name="out")(y), z]))
 
 
-MODELS = (dense, saturating, merges, images, sequence, einsums, sums)
+def softmaxes():
+    x = keras.layers.Input((3, 5))
+    y = QSoftmax(name="rows", input_scaler=0.5, enable_oq=True)(QDense(4, name="d1")(x))
+    z = QSoftmax(name="plain", stable=False, enable_iq=True)(QDense(3, name="d2")(x))
+    flat = [keras.layers.Flatten()(each) for each in (y, z)]
+    w = QSoftmax(name="whole")(QDense(4, name="d3")(flat[1]))
+    return keras.Model(x, keras.layers.Concatenate()([*flat, w]))
+
+
+def tables():
+    x = keras.layers.Input((6,))
+    own = {"allow_heterogeneous_table": False}
+    found = [
+        QUnaryFunctionLUT(function, name=f"of_{function}", **own)(
+            QDense(3, name=f"d_{function}")(x)
+        )
+        for function in ("sigmoid", "tanh", "gelu", "silu", "exponential", "softplus", "elu")
+    ]
+    return keras.Model(x, keras.layers.Concatenate()(found))
+
+
+def attention():
+    x = keras.layers.Input((4, 6))
+    y = QMultiHeadAttention(2, 3, name="own")(x)
+    rows = keras.layers.Reshape((3, 8))(x)
+    z = QMultiHeadAttention(1, 4, value_dim=2, use_bias=False, fuse="kv", name="other")(y, rows)
+    w = QEinsum("bij,bkj->bik", name="products")([z, x])
+    return keras.Model(x, QDense(3, name="out")(keras.layers.Flatten()(w)))
+
+
+MODELS = (
+    *(dense, saturating, merges, images, sequence, einsums, sums, softmaxes, tables),
+    attention,
+)
 
 for number, make in enumerate(MODELS):
+    if make.__name__ not in (sys.argv[1:] or [each.__name__ for each in MODELS]):
+        continue
     keras.utils.set_random_seed(number)
     rng = np.random.default_rng(number)
     model = make()

@@ -13,22 +13,25 @@ import copy
 import math
 import re
 import string
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import InputError, UnsupportedError
-from gatewright.frontend.kinds import MAX_CHANNELS
+from gatewright.frontend.kinds import MAX_CHANNELS, PACKAGE
 from gatewright.frontend.messages import near, shown
 from gatewright.frontend.network import is_name
+from gatewright.frontend.readers.hgq_attention import MIXED, SCORES, projections, softmax
+from gatewright.frontend.readers.hgq_softmax import Step, lookup, softmax_steps
+from gatewright.frontend.readers.hgq_tables import FUNCTIONS, Table, Widths, table_of
 from gatewright.frontend.readers.weights import NUMBERED, snake_case
 
 Values = NDArray[Any]
 Arrays = Mapping[str, Values]
 
+EINSUM = f"{PACKAGE}>Einsum"
 #: Keras' class, by HGQ2's.
 _LAYERS = {
     "QDense": "Dense",
@@ -49,9 +52,12 @@ _LAYERS = {
     "QMultiply": "Multiply",
     "QMaximum": "Maximum",
     "QMinimum": "Minimum",
+    "QEinsum": EINSUM,
 }
 _WEIGHTED = ("QDense", "QBatchNormDense", "QEinsumDense", "QConv1D", "QConv2D")
 _SUMS = ("QSum", "QMeanPow2")
+_ATTENTION = "QMultiHeadAttention"
+_FUNCTIONS = ("QUnaryFunctionLUT", "QSoftmax")
 #: Arguments of HGQ2's layers that Keras' have not; none matters at inference, but for the widths.
 _OWN = re.compile(
     r"(iq|oq|kq|bq)_confs?|enable_(iq|oq|ebops)|ebops_factor|beta0|parallelization_factor|"
@@ -80,8 +86,8 @@ def _is_hgq(entry: Any) -> bool:
 
 def without_hgq(
     origin: str, architecture: dict[str, Any], arrays: Arrays
-) -> tuple[dict[str, Any], dict[tuple[str, ...], dict[str, Values]]]:
-    """An architecture of Keras' layers and quantizers, and their weights.
+) -> tuple[dict[str, Any], dict[tuple[str, ...], dict[str, Values]], list[str]]:
+    """An architecture of Keras' layers and quantizers, their weights, and notes for the user.
 
     Args:
         origin: The model's name in messages.
@@ -103,60 +109,7 @@ def without_hgq(
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         where = f"{origin}: layer '{shown(rewriter.place)}'"
         raise InputError(f"{where} is not as HGQ2 writes it ({shown(error)})") from None
-    return {**architecture, "config": config}, rewriter.weights
-
-
-@dataclass(frozen=True)
-class _Widths:
-    """The widths of a quantizer.
-
-    Attributes:
-        signed: 1 where numbers may be negative; in a shape that broadcasts with the values.
-        integers: Bits before the binary point, without the sign.
-        fraction: Bits after it.
-        rounding: "TRN", "RND" or "RND_CONV".
-        overflow: "WRAP", "SAT" or "SAT_SYM".
-        is_weight: Whether what it quantizes is constant.
-    """
-
-    signed: Values
-    integers: Values
-    fraction: Values
-    rounding: str
-    overflow: str
-    is_weight: bool
-
-    @property
-    def bits(self) -> Values:
-        """All bits of a number, the sign included; 0 where all numbers are 0."""
-        found: Values = np.maximum(self.signed + self.integers + self.fraction, 0)
-        if self.overflow == "SAT_SYM":  # a sign alone has no number but 0
-            found = np.where(self.signed & (found == 1), 0, found)
-        return found
-
-    def quantized(self, values: Values) -> Values:
-        """The values as the quantizer gives them, float32 as HGQ2 computes."""
-        scale = np.exp2(self.fraction, dtype=np.float32)
-        integers = np.maximum(self.integers, -self.fraction).astype(np.float32)
-        unit = np.float32(1) / scale
-        x: Values = values.astype(np.float32)
-        limit = np.exp2(integers)
-        if self.overflow != "WRAP":
-            low = -limit if self.overflow == "SAT" else unit - limit
-            x = np.clip(x, low * self.signed, limit - unit)
-        x = x * scale
-        if self.rounding == "RND":
-            x = np.floor(x + np.float32(0.5))
-        else:
-            x = np.floor(x) if self.rounding == "TRN" else np.round(x)
-        x = x / scale
-        if self.overflow == "WRAP":
-            if self.is_weight:  # trained so that no weight wraps
-                return np.asarray(x, np.float32)
-            wide = np.exp2(integers + self.signed)
-            bias = self.signed * wide / 2
-            x = (x + bias) % wide - bias
-        return np.asarray(np.where(self.bits > 0, x, 0), np.float32)
+    return {**architecture, "config": config}, rewriter.weights, rewriter.notes
 
 
 class _Rewriter:
@@ -166,6 +119,7 @@ class _Rewriter:
         layers: The layers that were made.
         weights: Their arrays.
         place: The layer that is being read, for messages.
+        notes: Lines for the user.
     """
 
     def __init__(self, origin: str, arrays: Arrays) -> None:
@@ -173,6 +127,7 @@ class _Rewriter:
         self.layers: list[dict[str, Any]] = []
         self.weights: dict[tuple[str, ...], dict[str, Values]] = {}
         self.place: object = ""
+        self.notes: list[str] = []
         self._ends: dict[str, str] = {}  # the layer that gives a layer's result now
         self._groups = _groups(arrays)
 
@@ -194,10 +149,22 @@ class _Rewriter:
             widths = self._widths(config["config"], group, "")
             self._quantizer(name, widths, entry.get("inbound_nodes"))
             return
+        if kind in (*_FUNCTIONS, _ATTENTION) and "inbound_nodes" not in entry:
+            raise UnsupportedError(
+                f"{self._where()}: a Sequential model with a {kind} is not supported; make the "
+                "model with keras.Model(inputs, outputs)"
+            )
+        if kind == _ATTENTION:
+            self._attention(name, entry, group)
+            return
+        if kind in _FUNCTIONS:
+            self._function(kind, name, entry, group)
+            return
         if kind not in _LAYERS:
+            known = sorted((*_LAYERS, *_FUNCTIONS, _ATTENTION))
             raise UnsupportedError(
                 f"{self._where()} is of HGQ2's class {shown(kind)}, which is not supported"
-                f"{near(str(kind), sorted(_LAYERS))}"
+                f"{near(str(kind), known)}"
             )
         self._hgq(kind, name, entry, group)
 
@@ -240,6 +207,158 @@ class _Rewriter:
             self._quantizer(f"{name}_oq", widths, _reference(nodes, name))
             self._ends[name] = f"{name}_oq"
 
+    def _function(self, kind: str, name: str, entry: dict[str, Any], group: Arrays) -> None:
+        """A function of tables."""
+        config = entry["config"]
+        nodes = entry.get("inbound_nodes")
+        source = None
+        if config["enable_iq"]:
+            source = self._widths(config["iq_conf"], group, "iq/")
+            self._quantizer(f"{name}_iq", source, nodes)
+            nodes = _reference(nodes, f"{name}_iq")
+        try:
+            if kind == "QSoftmax":
+                steps = self._softmax(config, _input_shape(entry)[1:], source, group)
+            else:
+                steps = self._lookup(config, source, group)
+        except UnsupportedError as error:
+            raise UnsupportedError(f"{self._where()}: {error}") from None
+        self._written(name, steps, nodes)
+        if kind == "QSoftmax" and config["enable_oq"]:
+            widths = self._widths(config["oq_conf"], group, "oq/")
+            self._quantizer(f"{name}_oq", widths, _reference(nodes, name))
+            self._ends[name] = f"{name}_oq"
+
+    def _attention(self, name: str, entry: dict[str, Any], group: Arrays) -> None:
+        """An attention: the layers of HGQ2 that it is made of."""
+        config = entry["config"]
+        read = self._attended(entry["inbound_nodes"])
+        shapes = _shapes_attended(entry)
+        try:
+            parts = projections(config, shapes[0], shapes[1])
+        except UnsupportedError as error:
+            raise UnsupportedError(f"{self._where()}: {error}") from None
+        ends = {}
+        for (what, own), tensor in zip(list(parts.items())[:3], read, strict=True):
+            ends[what] = self._part(name, what, own, group, tensor)
+        heads, size = config["num_heads"], [shapes[0][0], shapes[1][0]]
+        scores = Step("scores", EINSUM, (None, None), {"equation": SCORES})
+        self._step(name, scores, [ends["query"], ends["key"]])
+        of_softmax = softmax(config) | {"name": f"{name}_softmax"}
+        call = [{"args": [_tensor(f"{name}_scores")], "kwargs": {}}]
+        shape = {"input_shape": [None, heads, *size]}
+        entry = {"config": of_softmax, "inbound_nodes": call, "build_config": shape}
+        self._function("QSoftmax", f"{name}_softmax", entry, _below(group, "_softmax/"))
+        mixed = Step("mixed", EINSUM, (None, None), {"equation": MIXED})
+        self._step(name, mixed, [_tensor(self._ends[f"{name}_softmax"]), ends["value"]])
+        self._part(name, "output", parts["output"], group, _tensor(f"{name}_mixed"))
+
+    def _attended(self, nodes: Any) -> list[dict[str, Any]]:
+        """The tensors of query, key and value in a call of an attention."""
+        (call,) = nodes
+        given = dict(zip(("query", "value", "key"), call["args"], strict=False))
+        named = {key: each for key, each in call["kwargs"].items() if each}
+        given |= {key: named.pop(key) for key in ("value", "key") if key in named}
+        if named or len(call["args"]) > 3:
+            other = next(iter(named), "further arguments")
+            raise UnsupportedError(f"{self._where()}: is called with {shown(other)}")
+        value = given.get("value", given["query"])
+        return [given["query"], given.get("key", value), value]
+
+    def _part(
+        self, name: str, what: str, config: dict[str, Any], group: Arrays, tensor: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Write a projection of an attention; returns the reference to its result."""
+        own = name if what == "output" else f"{name}_{what}"
+        arrays = _below(group, f"{what}_dense/")
+        if not any(key.startswith("iq/") for key in arrays):
+            # Fused projections share a quantizer, which the file has with the first of their names.
+            arrays |= _below(group, "key_dense/iq/", "iq/")
+        entry = {
+            "config": config | {"name": own},
+            "inbound_nodes": [{"args": [copy.deepcopy(tensor)], "kwargs": {}}],
+        }
+        self._hgq("QEinsumDense", own, entry, arrays)
+        return _tensor(self._ends[own])
+
+    def _lookup(self, config: dict[str, Any], source: Widths | None, group: Arrays) -> list[Step]:
+        function = FUNCTIONS.get(str(config["activation"]))
+        if function is None:
+            raise UnsupportedError(
+                f"the function {shown(config['activation'])} is not supported"
+                f"{near(str(config['activation']), sorted(FUNCTIONS))}"
+            )
+        if source is None or not config["enable_oq"]:
+            raise UnsupportedError("a table needs quantizers of its input and of its result")
+        return self._table("", function, source, self._widths(config["oq_conf"], group, "oq/"))
+
+    def _table(
+        self, name: str, function: Callable[[Values], Values], source: Widths, to: Widths
+    ) -> list[Step]:
+        """A table; behind a quantizer of one width, if that before has several."""
+        if not source.is_uniform:
+            cover = Step("cover", "FixedPointQuantizer", (None,), widths=source.covering)
+            return [cover, lookup(name, self._made(function, source.covering, to), "cover")]
+        return [lookup(name, self._made(function, source, to), None)]
+
+    def _made(self, function: Callable[[Values], Values], source: Widths, to: Widths) -> Table:
+        table = table_of(function, source, to)
+        if table.doubtful:
+            self.notes.append(
+                f"layer '{shown(self.place)}': {table.doubtful} entries of a table lie on a limit "
+                "of rounding, as far as float32 can tell; HGQ2's may be a step away"
+            )
+        return table
+
+    def _softmax(
+        self, config: dict[str, Any], shape: list[int], source: Widths | None, group: Arrays
+    ) -> list[Step]:
+        if config["allow_heterogeneous_table"]:
+            raise UnsupportedError("a table for each element is not supported")
+        if list(config["axes"]) not in ([len(shape)], [-1]):
+            raise UnsupportedError("only a softmax along the last axis is supported")
+        scale, stable = float(config["input_scaler"]), config["stable"] is True
+        before = self._widths(config["exp_iq_conf"], group, "exp_table/iq/") if stable else source
+        if before is None:
+            raise UnsupportedError(
+                "a softmax that is not stable needs a quantizer of its input: enable_iq=True"
+            )
+        sign = -scale if stable else scale
+        exp_to, inv_to = (
+            self._widths(config[f"{each}_oq_conf"], group, f"{each}_table/oq/")
+            for each in ("exp", "inv")
+        )
+        sums = self._widths(config["inv_iq_conf"], group, "inv_table/iq/")
+        before = before.covering
+        exp = self._made(lambda x: np.exp(x * sign), before, exp_to)
+        # As HGQ2 computes, in float32 and with Keras' epsilon.
+        tiny = np.float32(1e-7)
+        inverse = self._made(lambda x: 1 / (x.astype(np.float32) + tiny), sums, inv_to)
+        return softmax_steps(shape, stable, (before, exp), (sums, inverse))
+
+    def _written(self, name: str, steps: list[Step], nodes: Any) -> None:
+        """Write the steps that a layer becomes."""
+        for step in steps:
+            tensors = [
+                copy.deepcopy(next(_tensors(nodes))) if each is None else _tensor(f"{name}_{each}")
+                for each in step.reads
+            ]
+            self._step(name, step, tensors)
+
+    def _step(self, name: str, step: Step, tensors: list[dict[str, Any]]) -> None:
+        """Write a step that reads the tensors."""
+        own = f"{name}_{step.name}" if step.name else name
+        call = [{"args": [tensors if len(tensors) > 1 else tensors[0]], "kwargs": {}}]
+        if step.widths is not None:
+            self._quantizer(own, step.widths, call)
+            return
+        config = {"name": own, **step.config}
+        layer = {"class_name": step.kind, "config": config, "module": "keras.layers"}
+        self.layers.append(layer | {"inbound_nodes": call})
+        if step.weights:
+            self.weights[own,] = dict(step.weights)
+        self._ends[own] = own
+
     def _translated(
         self, kind: str, entry: dict[str, Any], group: Arrays
     ) -> tuple[dict[str, Any], dict[str, Values]]:
@@ -248,6 +367,8 @@ class _Rewriter:
         kept = {key: each for key, each in config.items() if not _OWN.fullmatch(key)}
         if kind in _SUMS:
             return self._sum(kind, config, entry)
+        if kind == "QEinsum":
+            return kept | {"equation": self._without_batch(str(config["equation"]))}, {}
         if kind == "QBatchNormalization":
             whole = {"scale": True, "center": True, "epsilon": 0.0}
             return kept | whole, self._normalization(config, group)
@@ -256,6 +377,17 @@ class _Rewriter:
         if "Average" in kind:
             self._check_mean(config, entry)
         return kept, self._weighted(kind, config, group) if kind in _WEIGHTED else {}
+
+    def _without_batch(self, equation: str) -> str:
+        """The equation of a QEinsum for a sample."""
+        match = re.fullmatch(r"([a-zA-Z])([a-zA-Z]*),\1([a-zA-Z]*)->\1([a-zA-Z]*)", equation)
+        if match is None:
+            raise UnsupportedError(
+                f"{self._where()}: the equation {shown(equation)} is not supported; the batch must "
+                "come first in two tensors and in the result"
+            )
+        _, first, second, result = match.groups()
+        return f"{first},{second}->{result}"
 
     def _inputs(self, name: str, config: dict[str, Any], group: Arrays, nodes: Any) -> Any:
         """Quantizers of all inputs; and the references to their results."""
@@ -279,7 +411,7 @@ class _Rewriter:
                     each["config"]["keras_history"] = [own, 0, 0]
         return found
 
-    def _quantizer(self, name: str, widths: _Widths, nodes: Any) -> None:
+    def _quantizer(self, name: str, widths: Widths, nodes: Any) -> None:
         taken = {layer["config"]["name"] for layer in self.layers}
         if not is_name(name) or name in taken:
             raise InputError(f"{self.origin}: '{shown(name)}' can't be the name of a quantizer")
@@ -385,7 +517,7 @@ class _Rewriter:
                 "float32, which hardware has not; take a power of two, or QSum with a scale of one"
             )
 
-    def _widths(self, conf: dict[str, Any], group: Arrays, prefix: str) -> _Widths:
+    def _widths(self, conf: dict[str, Any], group: Arrays, prefix: str) -> Widths:
         """The widths of a quantizer, by its configuration and its arrays."""
         settings = conf["config"]
         if any(settings.get(key) is not None for key in ("scaler", "affine")):
@@ -418,7 +550,7 @@ class _Rewriter:
         for each in (fraction, integers):
             if not (np.isfinite(each).all() and np.abs(each).max(initial=0) <= 64):
                 raise InputError(f"{self._where()}: a width is not a number of up to 64 bits")
-        return _Widths(
+        return Widths(
             k.astype(np.int64) != 0,
             integers.astype(np.int64),
             fraction.astype(np.int64),
@@ -459,6 +591,26 @@ def _input_shape(entry: dict[str, Any]) -> list[int]:
     return [1, *(int(each) for each in shape[1:])]
 
 
+def _shapes_attended(entry: dict[str, Any]) -> list[list[int]]:
+    """The shapes of query and value of an attention, without the batch."""
+    config = entry["build_config"]
+    given = config.get("shapes_dict") or {"query_shape": config["input_shape"]}
+    query = given["query_shape"]
+    return [
+        _input_shape({"build_config": {"input_shape": shape}})[1:]
+        for shape in (query, given.get("value_shape") or query)
+    ]
+
+
+def _below(group: Arrays, prefix: str, instead: str = "") -> dict[str, Values]:
+    """The arrays of a part of a layer, under the names that they have within it."""
+    return {
+        instead + key.removeprefix(prefix): each
+        for key, each in group.items()
+        if key.startswith(prefix)
+    }
+
+
 def _numbered(group: Arrays, prefix: str) -> list[dict[str, Values]]:
     """The arrays of each of several parts, such as `iq/quantizers/quantizer_1`, in order."""
     below = {
@@ -486,10 +638,11 @@ def _tensors(nodes: Any) -> Iterator[dict[str, Any]]:
             yield from _tensors(each)
 
 
+def _tensor(name: str) -> dict[str, Any]:
+    """A reference to the result of a layer, as Keras 3 writes it."""
+    return {"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}}
+
+
 def _reference(nodes: Any, name: str) -> Any:
     """A call with the result of a layer; None in a Sequential model, which has no calls."""
-    if nodes is None:
-        return None
-    tensor = copy.deepcopy(next(_tensors(nodes)))
-    tensor["config"]["keras_history"] = [name, 0, 0]
-    return [{"args": [tensor], "kwargs": {}}]
+    return None if nodes is None else [{"args": [_tensor(name)], "kwargs": {}}]

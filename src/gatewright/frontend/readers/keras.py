@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,9 @@ def read_archive(path: Path) -> Network:
     architecture = parse_json(str(path), members[_CONFIG])
     file = read_content(members[_WEIGHTS], f"{path}: {_WEIGHTS}")
     if is_hgq(architecture):
-        architecture, weights = without_hgq(str(path), architecture, file.arrays)
-        return with_weights(_flat(str(path), architecture), weights, str(path))
+        architecture, weights, notes = without_hgq(str(path), architecture, file.arrays)
+        network = with_weights(_flat(str(path), architecture), weights, str(path))
+        return replace(network, notes=(*network.notes, *notes))
     return _with_file(_flat(str(path), architecture), file, str(path))
 
 

@@ -66,6 +66,7 @@ class Framework:
     """
 
     def __init__(self, network: Network) -> None:
+        self._network = network
         self._keras3 = network.framework == "keras3"
         self._keras: Any = import_module("keras" if self._keras3 else "tf_keras")
         self._qkeras: Any = None
@@ -126,6 +127,8 @@ class Framework:
             return Built(layer, lambda inputs: self._tensorflow.einsum(equation, *inputs), None)
         if layer.kind == "FixedPointQuantizer":
             return Built(layer, lambda inputs: self._fixed_point(layer, inputs[0]), None)
+        if layer.kind == "UnaryLUT":
+            return Built(layer, lambda inputs: self._entries(layer, inputs[0]), None)
         arguments = self._arguments(layer)
         activation = None
         if layer.kind == "Activation" or layer.kind.removeprefix("Q") in _ACTIVATED:
@@ -168,6 +171,17 @@ class Framework:
                 least = -high * signed if other == "sat_sym" else low
                 words = tf.clip_by_value(words, least, high)
         return tf.cast(tf.where(bits > 0, words, 0.0) / steps, tf.float32)
+
+    def _entries(self, layer: Layer, tensor: Any) -> Any:
+        """The entries of a table for numbers of the quantizer before it, by their bits."""
+        tf = self._tensorflow
+        source = self._network.layer(layer.inputs[0])
+        if source.kind != "FixedPointQuantizer":
+            raise UnsupportedError(f"layer '{layer.name}': a table behind no quantizer")
+        bits, integers = (int(source.weights[key].flat[0]) for key in ("bits", "integers"))
+        words = tf.cast(tf.cast(tensor, tf.float64) * 2.0 ** (bits - integers), tf.int32)
+        table = tf.constant(layer.weights["table"], tf.float32)
+        return tf.gather(table, tf.math.floormod(words, len(layer.weights["table"])))
 
     def _class(self, layer: Layer) -> Any:
         source = self._qkeras if layer.kind.startswith("Q") else self._keras.layers
