@@ -22,7 +22,7 @@ from gatewright.errors import GatewrightError, InputError
 from gatewright.frontend.messages import near, shown
 from gatewright.system import processes
 from gatewright.system.cache import cache_dir, key_of
-from gatewright.system.files import remove, replaced_directory
+from gatewright.system.files import check_folder, exclusive, remove, replaced_directory
 
 #: The kind of the environments in the cache.
 KIND: Final = "frontends"
@@ -154,8 +154,20 @@ def add(wanted: Environment, progress: Callable[[str], None]) -> bool:
         InputError: if Python can't make environments, pip fails, or the framework can't be
             imported.
     """
-    if wanted.python is not None and _imports(wanted, wanted.folder) is None:
-        return False
+    place = wanted.folder.parent
+    check_folder(place)
+    place.mkdir(parents=True, exist_ok=True)
+    with exclusive(place / f".{wanted.name}.lock"):  # so that two don't make it at once
+        if wanted.python is not None and _imports(wanted, wanted.folder) is None:
+            return False
+        _make(wanted, progress)
+        for other in place.glob(f"{wanted.name}-*"):
+            if other != wanted.folder:
+                remove(other)
+    return True
+
+
+def _make(wanted: Environment, progress: Callable[[str], None]) -> None:
     with replaced_directory(wanted.folder) as made:
         progress(f"making an environment for {wanted.name}")
         # A virtual environment finds itself by the place of its files, so it can be renamed.
@@ -169,10 +181,6 @@ def add(wanted: Environment, progress: Callable[[str], None]) -> bool:
         reason = _imports(wanted, made)
         if reason is not None:
             raise InputError(f"{wanted.name}: was installed, but can't be imported ({reason})")
-    for other in wanted.folder.parent.glob(f"{wanted.name}-*"):
-        if other != wanted.folder:
-            remove(other)
-    return True
 
 
 def discard(wanted: Environment) -> bool:

@@ -352,6 +352,7 @@ class _Rewriter:
         if step.widths is not None:
             self._quantizer(own, step.widths, call)
             return
+        self._check_free(own)
         config = {"name": own, **step.config}
         layer = {"class_name": step.kind, "config": config, "module": "keras.layers"}
         self.layers.append(layer | {"inbound_nodes": call})
@@ -412,9 +413,7 @@ class _Rewriter:
         return found
 
     def _quantizer(self, name: str, widths: Widths, nodes: Any) -> None:
-        taken = {layer["config"]["name"] for layer in self.layers}
-        if not is_name(name) or name in taken:
-            raise InputError(f"{self.origin}: '{shown(name)}' can't be the name of a quantizer")
+        self._check_free(name)
         masks = {
             "keep_negative": widths.signed,
             "bits": widths.bits,
@@ -442,6 +441,15 @@ class _Rewriter:
             for key, each in masks.items()
         }
         self._ends[name] = name
+
+    def _check_free(self, name: str) -> None:
+        """Check that a layer that is made here can have a name."""
+        taken = {layer["config"]["name"] for layer in self.layers}
+        if not is_name(name) or name in taken:
+            raise InputError(
+                f"{self._where()}: '{shown(name)}' can't be the name of a part of it"
+                f"{', as another layer has it' if name in taken else ''}"
+            )
 
     def _weighted(self, kind: str, config: dict[str, Any], group: Arrays) -> dict[str, Values]:
         """The quantized kernel and bias."""

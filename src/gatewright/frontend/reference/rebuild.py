@@ -74,6 +74,8 @@ class Framework:
         if not self._keras3 and any(_of_qkeras(layer) for layer in network.layers):
             self._qkeras = import_module("qkeras")
             self.name += f" + QKeras {self._qkeras.__version__}"
+        if any(layer.kind == "FixedPointQuantizer" for layer in network.layers):
+            self.name += ", quantizers as ap_fixed"
         self._tensorflow: Any = import_module("tensorflow")
 
     def tensor(self, array: NDArray[Any]) -> Any:
