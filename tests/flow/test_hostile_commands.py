@@ -34,8 +34,23 @@ RIGHT = {
     "layers": [],
     "doctor": [],
     "cache": [],
+    "frontend add": ["hgq2"],
+    "frontend list": [],
+    "frontend remove": ["hgq2"],
+    "frontend program": ["net.h5", "--class", "net.rpt:Net", "--shape", "4", "-o", "out.pt2"],
 }
-COMMANDS = typer.main.get_command(cli.app).commands
+
+
+def commands(group, before=""):
+    """The commands by name, those of groups with the group's name before theirs."""
+    found = {}
+    for name, command in group.commands.items():
+        inner = hasattr(command, "commands")
+        found |= commands(command, f"{before}{name} ") if inner else {before + name: command}
+    return found
+
+
+COMMANDS = commands(typer.main.get_command(cli.app))
 
 HOSTILE = {
     "negative": "-1",
@@ -156,7 +171,7 @@ def run(capsys, place):
         nonlocal known
         before = known or listing(place)
         with pytest.raises(SystemExit) as ended:
-            cli.main(list(arguments))
+            cli.main([*arguments[0].split(), *arguments[1:]])
         captured = capsys.readouterr()
         status, err = ended.value.code or 0, captured.err
         if status:
@@ -228,6 +243,7 @@ READ = {
     "report-against": ("report", ["project", "--against", None]),
     "report-prices": ("report", ["project", "--prices", None]),
     "cost-prices": ("cost", ["project", "--prices", None]),
+    "program": ("frontend program", [None, *RIGHT["frontend program"][1:]]),
     "run": ("run", [None]),
     "run-target": ("run", [*RIGHT["run"], "--target", None]),
     "explore": ("explore", [None]),
@@ -240,6 +256,7 @@ WRITTEN_FILES = {
         for kind in ("html", "json", "csv", "markdown")
     },
     "cost-csv": ("cost", ["project", "--csv", None]),
+    "program": ("frontend program", [*RIGHT["frontend program"][:-2], "--output", None]),
 }
 WRITTEN_FOLDERS = {
     "convert": ("convert", [*RIGHT["convert"][:-1], None]),
