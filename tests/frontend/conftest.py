@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
-from contextlib import redirect_stdout
 from types import SimpleNamespace
 
 import pytest
 from plain_models import dense, write_model
 
-from gatewright.frontend.readers import hdf5, hdf5_worker
+from gatewright.frontend.readers import child, hdf5_worker, worker
 from gatewright.system import processes
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
@@ -82,23 +81,23 @@ def eager():
 
 def _forked(command, **options):
     """As `processes.run`, but the worker that reads HDF5 is a fork of this process."""
-    if str(command[2]) != hdf5_worker.__file__:
+    if str(command[3]) != hdf5_worker.__file__:
         return processes.run(command, **options)
     answers, end = os.pipe()
-    child = os.fork()
-    if child == 0:
+    forked = os.fork()
+    if forked == 0:
         status = 1
         try:
             sys.argv = [str(each) for each in command[2:]]
-            with os.fdopen(end, "w", encoding="utf-8") as out, redirect_stdout(out):
-                hdf5_worker.main()
+            os.dup2(end, 1)
+            worker.main()
             status = 0
         finally:
             os._exit(status)
     os.close(end)
     with os.fdopen(answers, encoding="utf-8") as given:
         said = given.read()
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = os.waitstatus_to_exitcode(os.waitpid(forked, 0)[1])
     return subprocess.CompletedProcess(command, status, said, "")
 
 
@@ -109,4 +108,4 @@ def forked_reading(monkeypatch):
     Other tests read in the process of its own that the product starts.
     """
     run = SimpleNamespace(run=_forked, Limits=processes.Limits)
-    monkeypatch.setattr(hdf5, "processes", run)
+    monkeypatch.setattr(child, "processes", run)

@@ -172,7 +172,7 @@ def test_only_keras_and_hgq2_make_objects_of_a_model():
         {"module": "keras.layers", "class_name": "Lambda"},
         {"module": "subprocess", "class_name": "Popen", "registered_name": "hgq>Popen"},
     ):
-        with pytest.raises(hgq_worker._Unfit):
+        with pytest.raises(hgq_worker.Unfit):
             hgq_worker._check({"config": {"layers": [layer, wrong]}})
 
 
@@ -199,7 +199,7 @@ def program_with(path, target="torch.ops.aten.relu.default", size="Symbol('s0', 
 )
 def test_programs_name_only_operators_and_sizes(tmp_path, key, text):
     torch_worker._check(program_with(tmp_path / "good.pt2"))
-    with pytest.raises(torch_worker._Unfit):
+    with pytest.raises(torch_worker.Unfit):
         torch_worker._check(program_with(tmp_path / "bad.pt2", **{key: text}))
 
 
@@ -208,7 +208,7 @@ def test_programs_hold_no_pickles(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         config = {"config": {"w": {"path_name": "weight_0", "use_pickle": True}}}
         archive.writestr("net/data/weights/model_weights_config.json", json.dumps(config))
-    with pytest.raises(torch_worker._Unfit, match="pickled"):
+    with pytest.raises(torch_worker.Unfit, match="pickled"):
         torch_worker._check(path.read_bytes())
 
 

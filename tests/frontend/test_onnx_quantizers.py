@@ -7,7 +7,7 @@ import pytest
 from qonnx.custom_op.general.intquant import int_quant
 from qonnx.custom_op.general.trunc import trunc_v1, trunc_v2
 
-from gatewright.frontend.readers.hdf5 import Hdf5
+from gatewright.frontend.readers.child import Contents
 from gatewright.frontend.readers.onnx_graph import Graph
 from gatewright.frontend.readers.onnx_quantizers import grid
 
@@ -28,7 +28,7 @@ def grid_of(op, constants, **attributes):
     }
     text = {"channels_last": True, "inputs": ["x"], "outputs": ["y"], "nodes": [node], "shapes": {}}
     arrays = {n: np.asarray(c, np.float64) for n, c in zip(names, constants, strict=True)}
-    graph = Graph("model", Hdf5({"graph": json.dumps(text)}, arrays))
+    graph = Graph("model", Contents({"graph": json.dumps(text)}, arrays))
     return grid(graph, graph.nodes[0])
 
 

@@ -500,7 +500,7 @@ def test_a_file_that_kills_the_library_is_refused(plain, monkeypatch):
     path, weights, *_ = plain
     worker = weights.with_name("worker.py")
     worker.write_text("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
-    monkeypatch.setattr(hdf5, "_WORKER", worker)
+    monkeypatch.setattr(hdf5, "_SCRIPT", str(worker))
     refused("the HDF5 library fails on it, with status -11", path, weights)
     worker.write_text("while True: pass")
     monkeypatch.setattr(hdf5, "_SECONDS", 0.5)

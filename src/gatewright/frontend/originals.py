@@ -16,13 +16,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gatewright.errors import InputError
 from gatewright.frontend.environments import ENVIRONMENTS, interpreter
 from gatewright.frontend.readers import hgq_worker, onnx_worker, torch_worker
-from gatewright.frontend.readers.archive import MAX_BYTES
-from gatewright.frontend.readers.hdf5 import read_in_child
+from gatewright.frontend.readers.child import read_file_in_child
 from gatewright.frontend.readers.keras import is_of_hgq
-from gatewright.system.files import opened
 
 Values = NDArray[Any]
 
@@ -37,7 +34,7 @@ class _Runner:
 
     Attributes:
         name: Its name in messages.
-        worker: The script that runs a file; see `read_in_child`.
+        worker: The script that runs a file; see `readers.child`.
         environment: The environment that the script needs; None for Gatewright's own.
         samples: Most samples that it runs in reasonable time.
         holds: Whether a file is of that kind.
@@ -111,23 +108,17 @@ def execute(original: Path, inputs: Sequence[Values]) -> tuple[list[Values], str
     named: dict[str, Any] = {
         str(index): np.asarray(each, np.float32) for index, each in enumerate(inputs)
     }
-    # Libraries write records of their use into the user's home.
-    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryFile() as samples:
+    with tempfile.TemporaryFile() as samples:
         np.savez(samples, **named)
         samples.seek(0)
-        try:
-            with opened(original, MAX_BYTES) as file:
-                found = read_in_child(
-                    Path(runner.worker),
-                    [file.fileno(), samples.fileno()],
-                    str(original),
-                    f"{runner.name} model",
-                    original.stat().st_size,
-                    _SECONDS,
-                    home=home,
-                    python=python,
-                )
-        except OSError as error:
-            raise InputError(f"{original}: cannot be read ({error.strerror})") from None
+        found = read_file_in_child(
+            runner.worker,
+            original,
+            str(original),
+            f"{runner.name} model",
+            _SECONDS,
+            descriptors=[samples.fileno()],
+            python=python,
+        )
     outputs = [found.arrays[str(index)] for index in range(len(found.arrays))]
     return outputs, found.attributes["framework"]

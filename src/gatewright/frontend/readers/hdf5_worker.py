@@ -1,26 +1,24 @@
 """Reads an HDF5 file in a separate process, because a damaged file can hang or crash the library.
 
-Arguments: the descriptor of the file, the descriptor of a file to write arrays to, the most bytes
-to read. Prints one line of JSON: the text attributes of the root, and for each array by path its
-offset and length in bytes in the written file; or `unfit` or `error` with a reason. Follows no
-links. Imports nothing of Gatewright.
+A script of `worker`. Its argument is the descriptor of the file. It gives the text attributes of
+the root, and the arrays by path, and follows no links.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
+from collections.abc import Callable
 from typing import IO, Any
 
 import h5py
-import numpy as np
+
+Put = Callable[[str, Any], None]
 
 _MAX_ITEMS = 100_000
 _MAX_TEXT = 64 << 20
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
     """The file is readable, but isn't a Keras model; the text says why."""
 
 
@@ -31,14 +29,14 @@ def _attributes(file: h5py.File) -> dict[str, str]:
             continue
         # Check the size before reading: it may be anything.
         if file.attrs.get_id(key).get_storage_size() > _MAX_TEXT:
-            raise _Unfit(f"its attribute '{key}' has more than {_MAX_TEXT} bytes")
+            raise Unfit(f"its attribute '{key}' has more than {_MAX_TEXT} bytes")
         value = file.attrs[key]
         if isinstance(value, bytes):
             value = value.decode()
         if not isinstance(value, str):
-            raise _Unfit(f"its attribute '{key}' is not text")
+            raise Unfit(f"its attribute '{key}' is not text")
         if len(value) > _MAX_TEXT:
-            raise _Unfit(f"its attribute '{key}' has more than {_MAX_TEXT} characters")
+            raise Unfit(f"its attribute '{key}' has more than {_MAX_TEXT} characters")
         found[key] = value
     return found
 
@@ -52,30 +50,30 @@ def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
         prefix, group = waiting.pop()
         place = h5py.h5o.get_info(group.id).addr
         if place in seen:
-            raise _Unfit(f"'{prefix}' is a group that holds itself")
+            raise Unfit(f"'{prefix}' is a group that holds itself")
         seen.add(place)
         for name in group:
             # Keras on Windows writes backslashes into names of groups.
             path = f"{prefix}{name}".replace("\\", "/")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise _Unfit(f"'{path}' is not a group of weights")
+                raise Unfit(f"'{path}' is not a group of weights")
             item = group[name]
             if isinstance(item, h5py.Group):
                 waiting.append((f"{path}/", item))
             elif isinstance(item, h5py.Dataset):
                 found[path] = item
             else:
-                raise _Unfit(f"'{path}' is neither a group nor an array")
+                raise Unfit(f"'{path}' is neither a group nor an array")
             if len(found) + len(waiting) > _MAX_ITEMS:
-                raise _Unfit(f"holds more than {_MAX_ITEMS} arrays")
+                raise Unfit(f"holds more than {_MAX_ITEMS} arrays")
     return dict(sorted(found.items()))
 
 
-def _read(source: IO[bytes], out: IO[bytes], most: int) -> dict[str, Any]:
+def _read(source: IO[bytes], put: Put, most: int) -> dict[str, str]:
     with h5py.File(source, "r") as file:
         attributes = _attributes(file)
         if "model_weights" in file and not isinstance(file["model_weights"], h5py.Group):
-            raise _Unfit("'model_weights' is not a group of layers")
+            raise Unfit("'model_weights' is not a group of layers")
         datasets = _datasets(file)
         if "model_weights" in file:
             start = "model_weights/"
@@ -88,33 +86,19 @@ def _read(source: IO[bytes], out: IO[bytes], most: int) -> dict[str, Any]:
         total = 0
         for key, dataset in datasets.items():
             if dataset.external or dataset.is_virtual or dataset.dtype.kind not in "fiub":
-                raise _Unfit(f"weight '{key}' is not an array of numbers")
+                raise Unfit(f"weight '{key}' is not an array of numbers")
             if dataset.shape is None:
-                raise _Unfit(f"weight '{key}' is empty")
+                raise Unfit(f"weight '{key}' is empty")
             total += int(dataset.size) * dataset.dtype.itemsize
             # HDF5 unpacks one chunk at a time, but the array has the full size of its shape.
             if total > most:
-                raise _Unfit(f"holds more than {most} bytes of weights")
-        arrays = {}
+                raise Unfit(f"holds more than {most} bytes of weights")
         for key, dataset in datasets.items():
-            begin = out.tell()
-            np.save(out, dataset[()], allow_pickle=False)
-            arrays[key] = [begin, out.tell() - begin]
-    return {"attributes": attributes, "arrays": arrays}
+            put(key, dataset[()])
+    return attributes
 
 
-def main() -> None:
-    """Read the file given on the command line."""
-    source, descriptor, most = map(int, sys.argv[1:])
-    try:
-        with os.fdopen(source, "rb") as file, os.fdopen(descriptor, "wb") as out:
-            index = _read(file, out, most)
-    except _Unfit as error:
-        index = {"unfit": str(error)}
-    except Exception as error:  # h5py raises any exception for damaged files
-        index = {"error": str(error) or type(error).__name__}
-    sys.stdout.write(json.dumps(index))
-
-
-if __name__ == "__main__":
-    main()
+def answer(arguments: list[str], put: Put, most: int) -> dict[str, str]:
+    """Read the file of a descriptor."""
+    with os.fdopen(int(arguments[0]), "rb") as file:
+        return _read(file, put, most)

@@ -1,10 +1,7 @@
 """Runs a model of HGQ2 with HGQ2 itself, in the environment that has it.
 
-Arguments: the descriptor of the `.keras` file; that of an `.npz` file of samples by the number of
-the input; that of a file to write arrays to, and the most bytes that these may have. Prints one
-line of JSON: `attributes` with the versions, and `arrays`: for each output by its number, its
-offset and length in bytes in the written file; or `unfit` or `error` with a reason. Imports nothing
-of Gatewright.
+A script of `worker`. Its arguments are the descriptor of the `.keras` file and that of an `.npz`
+file of samples by the number of the input. It gives the versions, and the outputs by their numbers.
 """
 
 from __future__ import annotations
@@ -12,12 +9,15 @@ from __future__ import annotations
 import io
 import json
 import os
-import sys
-import warnings
 import zipfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+
+Put = Callable[[str, Any], None]
 
 #: Modules of which Keras may make objects, besides the classes that HGQ2 registers. Keras imports
 #: whatever module a file names.
@@ -29,7 +29,7 @@ _CONFIG = "config.json"
 _BATCH = 256
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
     """The file is readable, but can't be run; the text says why."""
 
 
@@ -46,63 +46,41 @@ def _check(described: Any) -> None:
             registered = described.get("registered_name")
             known = str(registered).startswith("hgq>") and get_registered_object(registered)
             if not known and (module not in _MODULES or kind in ("Lambda", "function")):
-                raise _Unfit(f"names the class {kind} of the module {module}")
+                raise Unfit(f"names the class {kind} of the module {module}")
         for each in described.values():
             _check(each)
 
 
-def _run(content: bytes, samples: IO[bytes], out: IO[bytes]) -> dict[str, Any]:
+def _run(content: bytes, samples: IO[bytes], put: Put) -> dict[str, str]:
     from importlib.metadata import version
 
-    import hgq.layers
-    import hgq.quantizer
-    import hgq.regularizers  # noqa: F401 - importing a module registers its classes
     import jax
     import keras
 
+    for module in ("hgq.layers", "hgq.quantizer", "hgq.regularizers"):
+        import_module(module)  # which registers its classes
+
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         _check(json.loads(archive.read(_CONFIG)))
-    # Keras reads models from files with this suffix only.
-    with open("model.keras", "wb") as file:  # noqa: PTH123 - in a directory of this run's own
-        file.write(content)
-    model = keras.saving.load_model("model.keras", compile=False, safe_mode=True)
+    # Keras reads models from files with this suffix only; the home is of this run alone.
+    copied = Path(os.environ["HOME"], "model.keras")
+    copied.write_bytes(content)
+    model = keras.saving.load_model(copied, compile=False, safe_mode=True)
     with np.load(samples, allow_pickle=False) as loaded:
         given = [loaded[str(index)] for index in range(len(model.inputs))]
     shapes = [each.shape[1:] for each in model.inputs]
     given = [each.reshape(-1, *shape) for each, shape in zip(given, shapes, strict=True)]
     found = model.predict(given if len(given) > 1 else given[0], batch_size=_BATCH, verbose=0)
     outputs = found if isinstance(found, list) else [found]
-    arrays = {}
     for number, array in enumerate(outputs):
-        begin = out.tell()
-        np.save(out, np.asarray(array, np.float32).reshape(len(array), -1), allow_pickle=False)
-        arrays[str(number)] = [begin, out.tell() - begin]
+        put(str(number), np.asarray(array, np.float32).reshape(len(array), -1))
     name = f"HGQ2 {version('hgq2')} (Keras {keras.__version__}, JAX {jax.__version__})"
-    return {"attributes": {"framework": name}, "arrays": arrays}
+    return {"framework": name}
 
 
-def main() -> None:
-    """Run the file given on the command line."""
-    source, samples, target, _ = map(int, sys.argv[1:])
-    warnings.simplefilter("ignore")
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # libraries print to standard output
-    os.chdir(os.environ["HOME"])
+def answer(arguments: list[str], put: Put, most: int) -> dict[str, str]:
+    """Run the model of a descriptor on the samples of another."""
+    del most  # outputs are as many as the samples
     os.environ |= {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    try:
-        with (
-            os.fdopen(source, "rb", closefd=False) as file,
-            os.fdopen(samples, "rb", closefd=False) as given,
-            os.fdopen(target, "wb") as out,
-        ):
-            index = _run(file.read(), given, out)
-    except _Unfit as error:
-        index = {"unfit": str(error)}
-    except Exception as error:  # Keras raises any exception for damaged models
-        index = {"error": str(error).partition("\n")[0] or type(error).__name__}
-    answer.write(json.dumps(index))
-    answer.flush()
-
-
-if __name__ == "__main__":
-    main()
+    source, samples = (os.fdopen(int(each), "rb", closefd=False) for each in arguments)
+    return _run(source.read(), samples, put)

@@ -15,8 +15,9 @@ from gatewright.frontend.network import Network
 from gatewright.frontend.quantizers import QUANTIZERS
 from gatewright.frontend.readers.architecture import parse_json, read_outline
 from gatewright.frontend.readers.archive import zip_members
+from gatewright.frontend.readers.child import Contents
 from gatewright.frontend.readers.flatten import Flat, flatten
-from gatewright.frontend.readers.hdf5 import Hdf5, read_content, read_hdf5
+from gatewright.frontend.readers.hdf5 import read_content, read_hdf5
 from gatewright.frontend.readers.hgq import is_hgq, without_hgq
 from gatewright.frontend.readers.outline import Part
 from gatewright.frontend.readers.outline import Path as Place
@@ -175,7 +176,7 @@ def _flat(origin: str, architecture: Any) -> Flat:
     return flatten(read_outline(origin, architecture))
 
 
-def _with_file(flat: Flat, file: Hdf5, origin: str) -> Network:
+def _with_file(flat: Flat, file: Contents, origin: str) -> Network:
     read = numbered_weights if is_numbered(file.arrays) else named_weights
     return with_weights(flat, read(flat.outline, file.arrays, origin), origin)
 

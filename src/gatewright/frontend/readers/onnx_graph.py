@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.frontend.messages import shown
-from gatewright.frontend.readers.hdf5 import Hdf5
+from gatewright.frontend.readers.child import Contents
 from gatewright.parsing.typed import decode
 
 Values = NDArray[Any]
@@ -83,7 +83,7 @@ class Graph:
         InputError: if the answer is not a graph.
     """
 
-    def __init__(self, origin: str, found: Hdf5) -> None:
+    def __init__(self, origin: str, found: Contents) -> None:
         self.origin = origin
         try:
             text = decode(_GraphText, found.attributes["graph"])

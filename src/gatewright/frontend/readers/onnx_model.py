@@ -9,7 +9,6 @@ with a tensor as its `Meaning`, to the next quantizer (`onnx_scales`).
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,15 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from gatewright.errors import InputError, UnsupportedError
+from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType
 from gatewright.frontend.messages import shown
 from gatewright.frontend.network import Layer, Network
 from gatewright.frontend.precision import exact_type
 from gatewright.frontend.readers.architecture import read_outline
-from gatewright.frontend.readers.archive import MAX_BYTES
+from gatewright.frontend.readers.child import read_file_in_child
 from gatewright.frontend.readers.flatten import flatten
-from gatewright.frontend.readers.hdf5 import Hdf5, read_in_child
 from gatewright.frontend.readers.onnx_graph import Constant, Graph, Node, Values
 from gatewright.frontend.readers.onnx_layers import SHORT, has_short_type, is_short
 from gatewright.frontend.readers.onnx_quantizers import Grid, grid, settle
@@ -41,9 +39,8 @@ from gatewright.frontend.readers.onnx_scales import (
 )
 from gatewright.frontend.readers.onnx_sequences import Sequences
 from gatewright.frontend.readers.weights import with_weights
-from gatewright.system.files import opened
 
-_WORKER = Path(__file__).with_name("onnx_worker.py")
+_SCRIPT = str(Path(__file__).with_name("onnx_worker.py"))
 #: Seconds for qonnx and the ONNX runtime to start and to fold constants on a busy machine.
 _SECONDS = 120.0
 
@@ -80,25 +77,8 @@ def read_onnx(path: Path, inputs: FixedType, origin: str | None = None) -> Netwo
         UnsupportedError: if an operator has no layer that computes the same.
     """
     origin = origin or str(path)
-    return _Builder(Graph(origin, _answer(path, origin)), inputs).network()
-
-
-def _answer(path: Path, origin: str) -> Hdf5:
-    """What the worker says of a file."""
-    try:
-        # The ONNX runtime writes records of its use into the user's home.
-        with opened(path, MAX_BYTES) as file, tempfile.TemporaryDirectory() as home:
-            return read_in_child(
-                _WORKER,
-                [file.fileno()],
-                origin,
-                "ONNX model",
-                path.stat().st_size,
-                _SECONDS,
-                home=home,
-            )
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    found = read_file_in_child(_SCRIPT, path, origin, "ONNX model", _SECONDS)
+    return _Builder(Graph(origin, found), inputs).network()
 
 
 class _Builder(Sequences):

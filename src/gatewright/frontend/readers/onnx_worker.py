@@ -1,22 +1,20 @@
 """Reads an ONNX model in a separate process, simplified by qonnx; or runs one.
 
-Arguments: the descriptor of the model's file; to run it, that of an `.npz` file of samples by the
-number of the input; then that of a file to write arrays to, and the most bytes that these may have.
-Prints one line of JSON: `attributes` with the graph as JSON text, or with the
-name of the executor, and `arrays`: for each constant tensor, or for each output by its number, its
-offset and length in bytes in the written file; or `unfit` or `error` with a reason. Imports nothing
-of Gatewright.
+A script of `worker`. Its arguments are the descriptor of the model's file, and to run it that of an
+`.npz` file of samples by the number of the input. It gives the graph as JSON text with the constant
+tensors, or the name of the executor with the outputs by their numbers.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
-import warnings
+from collections.abc import Callable
 from typing import IO, Any
 
 import numpy as np
+
+Put = Callable[[str, Any], None]
 
 #: Domains of operators. qonnx imports the module that a node's domain names, so others are refused.
 _STANDARD = ("", "ai.onnx")
@@ -29,7 +27,7 @@ _OF_IMAGES = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAverageP
 _OF_SEQUENCES = ("LSTM", "GRU", "LayerNormalization")
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
     """The file is readable, but isn't a model that can be converted; the text says why."""
 
 
@@ -39,22 +37,22 @@ def _check(model: Any) -> None:
 
     graph = model.graph
     if len(graph.node) > _MOST_NODES:
-        raise _Unfit(f"has more than {_MOST_NODES} nodes")
+        raise Unfit(f"has more than {_MOST_NODES} nodes")
     if model.functions:
-        raise _Unfit("has functions of its own; export it with functions inlined")
+        raise Unfit("has functions of its own; export it with functions inlined")
     if graph.sparse_initializer:
-        raise _Unfit("has sparse constants; make them dense")
+        raise Unfit("has sparse constants; make them dense")
     graphs = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
     for node in graph.node:
         if node.domain not in (*_STANDARD, *_QONNX):
-            raise _Unfit(f"node '{node.name}': operators of domain '{node.domain}' are not known")
+            raise Unfit(f"node '{node.name}': operators of domain '{node.domain}' are not known")
         if any(each.type in graphs for each in node.attribute):
-            raise _Unfit(f"node '{node.name}': {node.op_type} has a graph of its own")
+            raise Unfit(f"node '{node.name}': {node.op_type} has a graph of its own")
     tensors = [*graph.initializer]
     tensors += [each.t for node in graph.node for each in node.attribute if each.HasField("t")]
     for tensor in tensors:
         if tensor.data_location == TensorProto.EXTERNAL:
-            raise _Unfit(f"constant '{tensor.name}' is in another file; save the model in one file")
+            raise Unfit(f"constant '{tensor.name}' is in another file; save the model in one file")
 
 
 def _complete(model: Any) -> None:
@@ -67,7 +65,7 @@ def _complete(model: Any) -> None:
             continue
         given = {each.name: helper.get_attribute_value(each) for each in node.attribute}
         if given.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
-            raise _Unfit(f"node '{node.name}': auto_pad is not read; write its pads")
+            raise Unfit(f"node '{node.name}': auto_pad is not read; write its pads")
         kernel = (
             given.get("kernel_shape")
             or sizes.get(node.input[1] if len(node.input) > 1 else "", [])[2:]
@@ -146,12 +144,12 @@ def _parsed(content: bytes) -> Any:
 
     model = onnx.load_model_from_string(content)
     if not model.graph.node:
-        raise _Unfit("has no nodes")
+        raise Unfit("has no nodes")
     _check(model)
     return model
 
 
-def _run(content: bytes, samples: IO[bytes], out: IO[bytes]) -> dict[str, Any]:
+def _run(content: bytes, samples: IO[bytes], put: Put) -> dict[str, str]:
     """The outputs of the model as it is, sample by sample, by qonnx's executor."""
     from importlib.metadata import version
 
@@ -172,31 +170,26 @@ def _run(content: bytes, samples: IO[bytes], out: IO[bytes]) -> dict[str, Any]:
         sample = {name: values[index].reshape(shapes[name]) for name, values in given.items()}
         found = execute_onnx(wrapped, sample)
         rows.append([found[name].reshape(-1) for name in ends])
-    arrays = {}
     for number, column in enumerate(zip(*rows, strict=True)):
-        begin = out.tell()
-        np.save(out, np.stack(column).astype(np.float32), allow_pickle=False)
-        arrays[str(number)] = [begin, out.tell() - begin]
-    return {"attributes": {"framework": f"qonnx {version('qonnx')}"}, "arrays": arrays}
+        put(str(number), np.stack(column).astype(np.float32))
+    return {"framework": f"qonnx {version('qonnx')}"}
 
 
-def _read(content: bytes, out: IO[bytes], most: int) -> dict[str, Any]:
+def _read(content: bytes, put: Put, most: int) -> dict[str, str]:
     from onnx import numpy_helper
 
     wrapped = _prepared(_parsed(content))
     graph = wrapped.graph
     constants = {each.name: each for each in graph.initializer}
-    total, arrays = 0, {}
+    total = 0
     for name, tensor in constants.items():
         array = numpy_helper.to_array(tensor)
         total += array.nbytes
         if array.dtype.kind not in "fiub":
-            raise _Unfit(f"constant '{name}' is not an array of numbers")
+            raise Unfit(f"constant '{name}' is not an array of numbers")
         if total > most:
-            raise _Unfit(f"holds more than {most} bytes of constants")
-        begin = out.tell()
-        np.save(out, array, allow_pickle=False)
-        arrays[name] = [begin, out.tell() - begin]
+            raise Unfit(f"holds more than {most} bytes of constants")
+        put(name, array)
     described = {
         "channels_last": _reads_images(wrapped.model),
         "inputs": [each.name for each in graph.input if each.name not in constants],
@@ -220,32 +213,16 @@ def _read(content: bytes, out: IO[bytes], most: int) -> dict[str, Any]:
             }
         },
     }
-    return {"attributes": {"graph": json.dumps(described)}, "arrays": arrays}
+    return {"graph": json.dumps(described)}
 
 
-def main() -> None:
-    """Read or run the file given on the command line."""
-    source, *samples, target, most = map(int, sys.argv[1:])
-    warnings.simplefilter("ignore")
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # libraries print to standard output
+def answer(arguments: list[str], put: Put, most: int) -> dict[str, str]:
+    """Read the model of a descriptor; with that of samples, run it."""
+    files = [os.fdopen(int(each), "rb", closefd=False) for each in arguments]
+    content = files[0].read()
     try:
-        with os.fdopen(source, "rb", closefd=False) as file, os.fdopen(target, "wb") as out:
-            if samples:
-                with os.fdopen(samples[0], "rb", closefd=False) as given:
-                    index = _run(file.read(), given, out)
-            else:
-                index = _read(file.read(), out, most)
-    except _Unfit as error:
-        index = {"unfit": str(error)}
+        return _run(content, files[1], put) if files[1:] else _read(content, put, most)
     except ModuleNotFoundError as error:
         install = "pip install 'gatewright[onnx]'"
-        index = {"unfit": f"to read ONNX, the package '{error.name}' is needed; type: {install}"}
-    except Exception as error:  # qonnx and the runtime raise any exception for damaged models
-        index = {"error": str(error).partition("\n")[0] or type(error).__name__}
-    answer.write(json.dumps(index))
-    answer.flush()
-
-
-if __name__ == "__main__":
-    main()
+        text = f"to read ONNX, the package '{error.name}' is needed; type: {install}"
+        raise Unfit(text) from None

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from gatewright.errors import InputError
 from gatewright.frontend.readers.archive import MAX_BYTES
-from gatewright.frontend.readers.hdf5 import Hdf5, read_in_child
+from gatewright.frontend.readers.child import Contents, read_in_child
 from gatewright.system.files import require_file
 
-_WORKER = Path(__file__).with_name("saved_model_worker.py")
+_SCRIPT = str(Path(__file__).with_name("saved_model_worker.py"))
 _GRAPH = "saved_model.pb"
 #: Seconds for TensorFlow to start on a busy machine.
 _SECONDS = 120.0
@@ -33,7 +33,7 @@ def files_of(folder: Path) -> list[Path]:
     return found
 
 
-def read_folder(folder: Path) -> Hdf5:
+def read_folder(folder: Path) -> Contents:
     """Read the architecture and the weights of a SavedModel, but none of its functions.
 
     Raises:
@@ -41,5 +41,5 @@ def read_folder(folder: Path) -> Hdf5:
     """
     size = sum(path.stat().st_size for path in files_of(folder))
     return read_in_child(
-        _WORKER, [str(folder.resolve())], str(folder), "SavedModel", size, _SECONDS
+        _SCRIPT, [str(folder.resolve())], str(folder), "SavedModel", size, _SECONDS
     )

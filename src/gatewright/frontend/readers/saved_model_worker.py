@@ -1,27 +1,26 @@
 """Reads a folder of TensorFlow's SavedModel in a separate process, without running its functions.
 
-Arguments: the folder, the descriptor of a file to write arrays to, the most bytes to read. It reads
-Keras' description of the layers, which is text, and the variables of the checkpoint. Prints one
-line of JSON: the architecture, and for each array by path its offset and length in bytes in the
-written file; or `unfit` or `error` with a reason. Imports nothing of Gatewright.
+A script of `worker`. Its argument is the folder. It reads Keras' description of the layers, which
+is text, and the variables of the checkpoint. It gives the architecture, and the arrays by path.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
+
+Put = Callable[[str, Any], None]
 
 _MAX_NODES = 200_000
 _MAX_TEXT = 64 << 20
 _VARIABLE = "VARIABLE_VALUE"
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
     """The folder is readable, but isn't a Keras model; the text says why."""
 
 
@@ -43,7 +42,7 @@ def _described(folder: Path) -> dict[str, dict[str, Any]]:
     else:
         texts = _described_early(folder)
     if sum(map(len, texts.values())) > _MAX_TEXT:
-        raise _Unfit(f"its description of layers has more than {_MAX_TEXT} characters")
+        raise Unfit(f"its description of layers has more than {_MAX_TEXT} characters")
     return {path: json.loads(text, object_hook=_plain) for path, text in texts.items()}
 
 
@@ -70,7 +69,7 @@ def _walked(nodes: Any) -> list[tuple[str, int]]:
                 seen.add(child.node_id)
                 found.append((f"{path}.{child.local_name}", child.node_id))
         if len(found) > _MAX_NODES:
-            raise _Unfit(f"holds more than {_MAX_NODES} objects")
+            raise Unfit(f"holds more than {_MAX_NODES} objects")
     return found
 
 
@@ -81,11 +80,11 @@ def _labels(described: dict[str, dict[str, Any]], path: str) -> list[str]:
     return [str(described[way]["name"]) for way in ways if "name" in described.get(way, {})]
 
 
-def _read(folder: Path, out: IO[bytes], most: int) -> dict[str, Any]:
+def _read(folder: Path, put: Put, most: int) -> dict[str, str]:
     described = _described(folder)
     root = described.get("root", {})
     if "config" not in root or "class_name" not in root:
-        raise _Unfit(
+        raise Unfit(
             "has no description of its layers (Keras 3 exports such models); save the model with "
             "model.save('model.keras'), or as .h5"
         )
@@ -108,17 +107,14 @@ def _read(folder: Path, out: IO[bytes], most: int) -> dict[str, Any]:
         for key in keys.values()
     )
     if total > most:
-        raise _Unfit(f"holds more than {most} bytes of weights")
-    arrays = {}
+        raise Unfit(f"holds more than {most} bytes of weights")
     for name, key in keys.items():
         array = np.asarray(reader.get_tensor(key))
         if array.dtype.kind not in "fiub":
-            raise _Unfit(f"weight '{name}' is not an array of numbers")
-        begin = out.tell()
-        np.save(out, array, allow_pickle=False)
-        arrays[name] = [begin, out.tell() - begin]
+            raise Unfit(f"weight '{name}' is not an array of numbers")
+        put(name, array)
     architecture = {"class_name": root["class_name"], "config": root["config"]}
-    return {"attributes": {"model_config": json.dumps(architecture)}, "arrays": arrays}
+    return {"model_config": json.dumps(architecture)}
 
 
 def _walked_as(nodes: Any, described: dict[str, Any]) -> list[tuple[str, int]]:
@@ -140,18 +136,6 @@ def _walked_as(nodes: Any, described: dict[str, Any]) -> list[tuple[str, int]]:
     return found
 
 
-def main() -> None:
-    """Read the folder given on the command line."""
-    folder, descriptor, most = sys.argv[1:]
-    try:
-        with os.fdopen(int(descriptor), "wb") as out:
-            index = _read(Path(folder), out, int(most))
-    except _Unfit as error:
-        index = {"unfit": str(error)}
-    except Exception as error:  # TensorFlow raises any exception for damaged folders
-        index = {"error": str(error).partition("\n")[0] or type(error).__name__}
-    sys.stdout.write(json.dumps(index))
-
-
-if __name__ == "__main__":
-    main()
+def answer(arguments: list[str], put: Put, most: int) -> dict[str, str]:
+    """Read a folder."""
+    return _read(Path(arguments[0]), put, most)

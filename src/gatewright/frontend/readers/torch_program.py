@@ -14,11 +14,10 @@ from gatewright.frontend.environments import interpreter
 from gatewright.frontend.messages import shown
 from gatewright.frontend.network import Network, is_name
 from gatewright.frontend.readers import torch_export, torch_worker
-from gatewright.frontend.readers.archive import MAX_BYTES
-from gatewright.frontend.readers.hdf5 import read_in_child
+from gatewright.frontend.readers.child import read_file_in_child
 from gatewright.frontend.readers.onnx_model import read_onnx
 from gatewright.system import processes
-from gatewright.system.files import check_new_file, opened, replaced_file, require_file
+from gatewright.system.files import check_new_file, replaced_file, require_file
 
 #: Seconds for PyTorch to start and to export on a busy machine.
 _SECONDS = 240.0
@@ -85,22 +84,10 @@ def read_program(path: Path, inputs: FixedType) -> Network:
         UnsupportedError: if an operator has no layer that computes the same.
     """
     python = interpreter("torch", f"{path}: to read it")
-    with tempfile.TemporaryDirectory() as home:
-        try:
-            with opened(path, MAX_BYTES) as file:
-                size = path.stat().st_size
-                found = read_in_child(
-                    Path(torch_worker.__file__),
-                    [file.fileno()],
-                    str(path),
-                    "PyTorch program",
-                    size,
-                    _SECONDS,
-                    home=home,
-                    python=python,
-                )
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-        exported = Path(home, "exported.onnx")
+    found = read_file_in_child(
+        torch_worker.__file__, path, str(path), "PyTorch program", _SECONDS, python=python
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        exported = Path(folder, "exported.onnx")
         exported.write_bytes(found.arrays["onnx"].tobytes())
         return read_onnx(exported, inputs, origin=str(path))

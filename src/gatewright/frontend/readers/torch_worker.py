@@ -1,10 +1,8 @@
 """Exports a program of PyTorch (`.pt2`) to ONNX, or runs one, in the environment that has PyTorch.
 
-Arguments: the descriptor of the program's file; to run it, that of an `.npz` file of samples by the
-number of the input; then that of a file to write arrays to, and the most bytes that these may have.
-Prints one line of JSON: `attributes` with the name of the framework, and `arrays`: the bytes of
-the ONNX model, or each output by its number, by offset and length in bytes in the written file; or
-`unfit` or `error` with a reason. Imports nothing of Gatewright.
+A script of `worker`. Its arguments are the descriptor of the program's file, and to run it that of
+an `.npz` file of samples by the number of the input. It gives the name of the framework, with the
+bytes of the ONNX model or with the outputs by their numbers.
 
 PyTorch calls what a program names, evaluates its expressions and unpickles some of its constants.
 So nothing but operators on tensors, sizes and plain constants passes.
@@ -17,11 +15,13 @@ import json
 import os
 import re
 import sys
-import warnings
 import zipfile
+from collections.abc import Callable
 from typing import IO, Any
 
 import numpy as np
+
+Put = Callable[[str, Any], None]
 
 _OPERATOR = re.compile(r"torch\.ops\.aten\.[a-z][a-z0-9_]*\.[A-Za-z0-9_]+|_operator\.getitem")
 _SIZE = re.compile(r"-?\d{1,9}|Symbol\('[a-z]\w{0,15}'(, (positive|integer)=True){0,2}\)")
@@ -32,7 +32,7 @@ _MOST_TEXT = 64 << 20
 _OUTSIDE = re.compile(r"from_file|_print|_assert_tensor_metadata")
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
     """The file is readable, but can't be taken; the text says why."""
 
 
@@ -43,7 +43,7 @@ def _check(content: bytes) -> None:
             if not member.filename.endswith(".json"):
                 continue
             if member.file_size > _MOST_TEXT:
-                raise _Unfit(f"holds more than {_MOST_TEXT} bytes of text")
+                raise Unfit(f"holds more than {_MOST_TEXT} bytes of text")
             _check_text(json.loads(archive.read(member)))
 
 
@@ -56,11 +56,11 @@ def _check_text(described: Any) -> None:
         if target is not None and not (
             isinstance(target, str) and _OPERATOR.fullmatch(target) and not _OUTSIDE.search(target)
         ):
-            raise _Unfit(f"calls {target}, which is no operator on tensors")
+            raise Unfit(f"calls {target}, which is no operator on tensors")
         if size is not None and not (isinstance(size, str) and _SIZE.fullmatch(size)):
-            raise _Unfit(f"has the size {size}; only the batch may be of any size")
+            raise Unfit(f"has the size {size}; only the batch may be of any size")
         if described.get("use_pickle"):
-            raise _Unfit("holds pickled objects, which could run code; export it without them")
+            raise Unfit("holds pickled objects, which could run code; export it without them")
         for each in described.values():
             _check_text(each)
 
@@ -70,7 +70,7 @@ def _forbid_pickles() -> None:
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "pickle.find_class":
-            raise _Unfit(f"holds a pickled object of {'.'.join(map(str, arguments))}")
+            raise Unfit(f"holds a pickled object of {'.'.join(map(str, arguments))}")
 
     sys.addaudithook(refuse)
 
@@ -91,7 +91,7 @@ def _name() -> str:
     return f"PyTorch {torch.__version__}"
 
 
-def _exported(content: bytes, out: IO[bytes]) -> dict[str, Any]:
+def _exported(content: bytes, put: Put) -> dict[str, str]:
     import torch
     import torch.onnx
 
@@ -99,10 +99,8 @@ def _exported(content: bytes, out: IO[bytes]) -> dict[str, Any]:
     made = torch.onnx.export(program, dynamo=True, verbose=False)
     model = io.BytesIO()
     made.save(model)
-    begin = out.tell()
-    np.save(out, np.frombuffer(model.getvalue(), np.uint8), allow_pickle=False)
-    arrays = {"onnx": [begin, out.tell() - begin]}
-    return {"attributes": {"framework": _name()}, "arrays": arrays}
+    put("onnx", np.frombuffer(model.getvalue(), np.uint8))
+    return {"framework": _name()}
 
 
 def _reads_images(program: Any) -> bool:
@@ -112,7 +110,7 @@ def _reads_images(program: Any) -> bool:
     return images or not any(_OF_SEQUENCES.match(each) for each in called)
 
 
-def _run(content: bytes, samples: IO[bytes], out: IO[bytes]) -> dict[str, Any]:
+def _run(content: bytes, samples: IO[bytes], put: Put) -> dict[str, str]:
     """The outputs of the program, sample by sample where its batch is of one."""
     import torch
 
@@ -139,34 +137,14 @@ def _run(content: bytes, samples: IO[bytes], out: IO[bytes]) -> dict[str, Any]:
             found = module(*(each[begin : begin + step] for each in tensors))
             found = found if isinstance(found, tuple | list) else (found,)
             rows.append([each.reshape(step, -1).numpy() for each in found])
-    arrays = {}
     for number, column in enumerate(zip(*rows, strict=True)):
-        begin = out.tell()
-        np.save(out, np.concatenate(column).astype(np.float32), allow_pickle=False)
-        arrays[str(number)] = [begin, out.tell() - begin]
-    return {"attributes": {"framework": _name()}, "arrays": arrays}
+        put(str(number), np.concatenate(column).astype(np.float32))
+    return {"framework": _name()}
 
 
-def main() -> None:
-    """Export or run the file given on the command line."""
-    source, *samples, target, _ = map(int, sys.argv[1:])
-    warnings.simplefilter("ignore")
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # libraries print to standard output
-    try:
-        with os.fdopen(source, "rb", closefd=False) as file, os.fdopen(target, "wb") as out:
-            if samples:
-                with os.fdopen(samples[0], "rb", closefd=False) as given:
-                    index = _run(file.read(), given, out)
-            else:
-                index = _exported(file.read(), out)
-    except _Unfit as error:
-        index = {"unfit": str(error)}
-    except Exception as error:  # PyTorch raises any exception for damaged programs
-        index = {"error": str(error).partition("\n")[0] or type(error).__name__}
-    answer.write(json.dumps(index))
-    answer.flush()
-
-
-if __name__ == "__main__":
-    main()
+def answer(arguments: list[str], put: Put, most: int) -> dict[str, str]:
+    """Export the program of a descriptor; with that of samples, run it."""
+    del most  # what comes out is not larger than PyTorch's own limits allow
+    files = [os.fdopen(int(each), "rb", closefd=False) for each in arguments]
+    content = files[0].read()
+    return _run(content, files[1], put) if files[1:] else _exported(content, put)
