@@ -133,7 +133,7 @@ def test_checkpoints_are_refused_with_a_way_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n == "merges" else pytest.mark.full) for n in NAMES]
+    "name", [pytest.param(n, marks=[] if n == "attention" else pytest.mark.full) for n in NAMES]
 )
 def test_keras_with_quantizers_predicts_what_hgq2_does(name):
     """The layers' reference: the quantizers' definition once more, in the framework's process."""

@@ -1,11 +1,13 @@
 """Models of HGQ2: what the hardware computes is what HGQ2 predicts, on every sample."""
 
+import io
 import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+import h5py
 import numpy as np
 import pytest
 
@@ -151,6 +153,21 @@ def test_streams_are_refused_where_widths_differ(tmp_path):
         convert(MODELS / "sequence.keras", None, options, tmp_path / "project")
 
 
+def changed_weights(tmp_path, name, change):
+    """A model with other arrays."""
+    path = tmp_path / "net.keras"
+    with zipfile.ZipFile(MODELS / f"{name}.keras") as source, zipfile.ZipFile(path, "w") as to:
+        for member in source.namelist():
+            content = source.read(member)
+            if member == "model.weights.h5":
+                held = io.BytesIO(content)
+                with h5py.File(held, "a") as file:
+                    change(file)
+                content = held.getvalue()
+            to.writestr(member, content)
+    return path
+
+
 def of_kind(layers, kind):
     return next(each for each in layers if each["class_name"] == kind)
 
@@ -183,6 +200,20 @@ def test_attention_is_called_without_masks(tmp_path, argument, value):
 
     with pytest.raises(UnsupportedError, match=f"layer 'own' is called with {argument}|{argument}"):
         load(changed(tmp_path, "attention", masked))
+
+
+@pytest.mark.parametrize("table", ["q_softmax_1/exp_table", "q_softmax/inv_table"])
+def test_a_softmax_rounds_alike_for_all_elements(tmp_path, table):
+    """What rounds with several widths is not what rounds with the widest of them."""
+
+    def spread(file):
+        key = f"layers/{table}/iq/quantizer/vars/0"
+        old = file[key][()]
+        del file[key]
+        file[key] = np.concatenate([old, old + 1], axis=-1)
+
+    with pytest.raises(UnsupportedError, match=r"layer '.*': quantizers of a width for each"):
+        load(changed_weights(tmp_path, "softmaxes", spread))
 
 
 def test_functions_of_a_sequential_model_have_a_way_out(tmp_path):

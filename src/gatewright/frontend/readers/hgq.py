@@ -329,7 +329,11 @@ class _Rewriter:
             for each in ("exp", "inv")
         )
         sums = self._widths(config["inv_iq_conf"], group, "inv_table/iq/")
-        before = before.covering
+        # These two round; only what a quantizer before has rounded may have several widths.
+        if not (sums.is_uniform and (before is source or before.is_uniform)):
+            raise UnsupportedError("quantizers of a width for each element are not supported in it")
+        # Of no axes: those of HGQ2's tensor are not those of the rows here.
+        before, sums = before.covering, sums.covering
         exp = self._made(lambda x: np.exp(x * sign), before, exp_to)
         # As HGQ2 computes, in float32 and with Keras' epsilon.
         tiny = np.float32(1e-7)
