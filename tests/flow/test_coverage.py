@@ -178,7 +178,7 @@ def heads(k):
             (3, 4),
             k.ReLU(2, negative_slope=0.5, threshold=0.25, name="the_bent"),
         ),
-        "SimpleRNN": (SEQUENCE, k.SimpleRNN(2, name="the_rnn")),
+        "SimpleRNN": (SEQUENCE, k.SimpleRNN(2, name="the_rnn", return_sequences=True)),
         "EinsumDense": (
             (3, 4),
             k.EinsumDense("abc,cd->abd", output_shape=(None, 3), bias_axes="d", name="the_einsum"),

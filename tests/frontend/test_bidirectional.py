@@ -52,6 +52,7 @@ def equal_once_reworded(keras, network, shape=(5, 3)):
         pytest.param("GRU", "sum", marks=pytest.mark.full),
         pytest.param("LSTM", "ave", marks=pytest.mark.full),
         pytest.param("GRU", "mul", marks=pytest.mark.full),
+        pytest.param("SimpleRNN", "concat", marks=pytest.mark.full),
     ],
 )
 def test_both_ways(keras, name, kind, mode, tmp_path):
@@ -135,7 +136,7 @@ def changed(keras, **config):
         (
             {"layer": {"class_name": "Dense", "config": {"name": "d", "units": 3}}},
             UnsupportedError,
-            "is a Bidirectional Dense; only LSTM and GRU are supported",
+            "is a Bidirectional Dense; only SimpleRNN, LSTM and GRU are supported",
         ),
     ],
 )

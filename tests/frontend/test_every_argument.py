@@ -163,13 +163,13 @@ REFUSED = {
     ("AveragePooling2D", "strides", "2", "stream"): "needs equal ones",
     **{
         (kind, argument, value): f"functions relu, sigmoid, tanh, not {value}"
-        for kind in ("LSTM", "GRU", "QLSTM")
+        for kind in ("SimpleRNN", "LSTM", "GRU", "QLSTM")
         for argument in ("activation", "recurrent_activation")
         for value in ("softmax", "hard_sigmoid", "silu")
     },
     **{
         (kind, argument, "True"): f"{argument}=True is not supported"
-        for kind in ("LSTM", "GRU", "QLSTM")
+        for kind in ("SimpleRNN", "LSTM", "GRU", "QLSTM")
         for argument in ("time_major",)
     },
     ("LayerNormalization", "axis", "1"): "hls4ml normalizes the last axis only; use axis=-1",
@@ -182,8 +182,6 @@ REFUSED = {
 }
 #: By io type and class, what a refusal of all of its arguments says.
 LACKED = {
-    ("parallel", "SimpleRNN"): "Vitis backend has no C[+][+] for it; use a GRU or an LSTM",
-    ("stream", "SimpleRNN"): "Vitis backend has no C[+][+] for it; use a GRU or an LSTM",
     ("stream", "Dot"): "hls4ml has no C[+][+] for it in io_stream",
 }
 

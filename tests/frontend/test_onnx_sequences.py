@@ -92,6 +92,9 @@ SEQUENCE, ROW, IMAGE = (STEPS, READS), (2, 8), (2, 3, 4)
 CASES = {
     "gru": (SEQUENCE, lambda g: as_pytorch(g, "GRU")),
     "lstm": (SEQUENCE, lambda g: as_pytorch(g, "LSTM")),
+    "rnn": (SEQUENCE, lambda g: as_pytorch(g, "RNN")),
+    "rnn of relu": (SEQUENCE, lambda g: as_pytorch(g, "RNN", activations=["Relu"])),
+    "rnn both ways": (SEQUENCE, lambda g: both_ways(g, "RNN")),
     "another step": (SEQUENCE, lambda g: as_pytorch(g, "LSTM", 1)),
     "backwards": (SEQUENCE, lambda g: as_pytorch(g, "GRU", 0, direction="reverse")),
     "both ways": (SEQUENCE, lambda g: both_ways(g, "LSTM")),

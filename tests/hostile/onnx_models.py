@@ -36,8 +36,8 @@ class Graph:
         return self.constant(self.rng.normal(0, 0.5, shape))
 
     def recurrent(self, x, kind, reads, units, *, ways=1, **attributes) -> list[str]:
-        """An LSTM or a GRU; returns the tensors of its steps and of its last state."""
-        gates = {"LSTM": 4, "GRU": 3}[kind] * units
+        """A recurrent layer; returns the tensors of its steps and of its last state."""
+        gates = {"RNN": 1, "LSTM": 4, "GRU": 3}[kind] * units
         given = [x, *(self.random(ways, gates, each) for each in (reads, units))]
         given.append(self.random(ways, 2 * gates))
         attributes["hidden_size"] = units

@@ -191,24 +191,25 @@ class Builder(Draw):
         reuse: int = 1,
         *,
         every: bool = False,
-        functions: tuple[str, str] = ("tanh", "sigmoid"),
+        functions: tuple[str, ...] = ("tanh", "sigmoid"),
     ) -> Tensor:
         width, table = kind.gates * units, FixedType(8, 1)
         outer = self.factors(x, (x.shape[-1], width), width, x.shape[-1])
         inner = self.factors(x, (units, width), width, units)
         names = ("weights", "bias", "weight_type", "bias_type")
-        tables = [
-            getattr(curves, name)(64, table) if name != "relu" else np.zeros(0, np.int64)
-            for name in functions
-        ]
+        fields: dict[str, Any] = {}
+        for role, name in zip(("", "recurrent_"), functions, strict=False):
+            entries = np.zeros(0, np.int64)
+            if name != "relu":
+                entries = getattr(curves, name)(64, table)
+            fields |= {f"{role}activation": name, f"{role}table": entries}
         return self.add(
             kind, [x], (x.shape[0], units) if every else (units,),
             to=self.type(3, 8, Overflow.WRAP),
             **{name: outer[name] for name in names},
             **{f"recurrent_{name}": inner[name] for name in names},
             accum=self.type(5, 14, Overflow.WRAP),
-            activation=functions[0], recurrent_activation=functions[1],
-            table=tables[0], recurrent_table=tables[1], table_type=table,
+            **fields, table_type=table,
             strategy=outer["strategy"], rom_style=outer["rom_style"], reuse_factor=reuse,
         )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from judge import Array, Call, Judge, cpp
 
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType
-from gatewright.kernels import Gru, Lstm, Recurrent, Tensor, curves
+from gatewright.kernels import Gated, Gru, Lstm, Recurrent, SimpleRnn, Tensor, curves
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +48,11 @@ class Trial:
             return np.where(rng.random(shape) < 0.2, 0, found)
 
         table = t(self.table)
+        gated = issubclass(self.kind, Gated)
+        gates: dict[str, Any] = {
+            "recurrent_activation": self.recurrent_activation,
+            "recurrent_table": _table(self.recurrent_activation, self.size, table),
+        }
         shape = (self.steps, self.units) if self.every else (self.units,)
         return self.kind(
             "rnn",
@@ -63,17 +68,19 @@ class Trial:
             recurrent_bias_type=weight,
             accum=t(self.accum),
             activation=self.activation,
-            recurrent_activation=self.recurrent_activation,
             table=_table(self.activation, self.size, table),
-            recurrent_table=_table(self.recurrent_activation, self.size, table),
             table_type=table,
+            **(gates if gated else {}),
         )
 
     def call(self) -> Call:
         """The same as hls4ml's templates write it."""
         kernel = self.kernel()
-        name = self.kind.__name__.lower()
-        width, weight = kernel.gates * self.units, cpp(t(self.weight))
+        # hls4ml has no SimpleRNN; a GRU whose gates are open is one.
+        gates = kernel.gates if issubclass(self.kind, Gated) else 3
+        name = {4: "lstm", 3: "gru"}[gates]
+        of_gates = self.recurrent_activation if issubclass(self.kind, Gated) else "relu"
+        width, weight = gates * self.units, cpp(t(self.weight))
         accum = cpp(t(self.accum))
 
         def dense(number: int, n_in: int) -> str:
@@ -94,7 +101,7 @@ class Trial:
 
         config = f"""{dense(1, self.n_in)}
 {dense(2, self.units)}
-{function("Gates", (kernel.gates - 1) * self.units)}
+{function("Gates", (gates - 1) * self.units)}
 {function("Squash", self.units)}
 struct Config : nnet::{name}_config {{
   typedef {accum} accum_t;
@@ -103,7 +110,7 @@ struct Config : nnet::{name}_config {{
   typedef Dense1 mult_config1; typedef Dense2 mult_config2;
   typedef Gates ACT_CONFIG_{name.upper()}; typedef Squash ACT_CONFIG_T;
   template <class x_T, class y_T, class C>
-  using activation_recr = nnet::activation::{self.recurrent_activation}<x_T, y_T, C>;
+  using activation_recr = nnet::activation::{of_gates}<x_T, y_T, C>;
   template <class x_T, class y_T, class C>
   using activation = nnet::activation::{self.activation}<x_T, y_T, C>;
   static const unsigned n_in = {self.n_in}, n_out = {self.units}, n_state = {self.units};
@@ -147,6 +154,17 @@ TRIALS = [
         {"table": "fixed<10,3>", "accum": "fixed<9,4>", "every": True, "n_in": 1, "units": 1},
     )
 ]
+TRIALS += [
+    Trial(SimpleRnn, weight="fixed<6,2>", **more)
+    for more in (
+        {},
+        {"every": True, "to": "fixed<9,3,RND,SAT>", "size": 256},
+        {"to": "fixed<7,2>", "accum": "fixed<11,3>", "source": "ufixed<5,2>"},
+        {"activation": "relu", "accum": "fixed<14,7>", "to": "fixed<10,5,RND_CONV,SAT>"},
+        {"table": "fixed<6,1>", "to": "fixed<16,2>", "accum": "fixed<20,7>", "steps": 1},
+        {"activation": "sigmoid", "accum": "fixed<12,5,RND>", "to": "fixed<4,3>"},
+    )
+]
 TRIALS.append(Trial(Gru, static=False, every=True))
 TRIALS.append(Trial(Lstm, static=False, to="fixed<18,6>"))
 
@@ -165,6 +183,13 @@ def test_golden_is_cpp_and_circuit_is_golden(judge: Judge, number: int) -> None:
     weights = (
         kernel.weights, kernel.recurrent_weights, kernel.bias, kernel.recurrent_bias,
     )  # fmt: skip
+    if isinstance(kernel, SimpleRnn):
+        n, one = kernel.units, 1 << kernel.bias_type.frac
+        weights = tuple(
+            np.concatenate([np.zeros_like(array), np.zeros_like(array), array], axis=-1)
+            for array in weights
+        )
+        weights[2][n : 2 * n] = one
     each = [np.broadcast_to(array.ravel(), (len(x), array.size)) for array in weights]
     expected = judge(number, x, *each)
     np.testing.assert_array_equal(kernel.golden(x).reshape(len(x), -1), expected)

@@ -201,6 +201,13 @@ RECURRENT: dict[str, Callable[[Builder], object]] = {
     "lstm_unbounded": lambda b: b.recurrent(
         kernels.Lstm, b.input(4, 2), 3, functions=("relu", "relu")
     ),
+    "rnn": lambda b: b.recurrent(kernels.SimpleRnn, b.input(5, 3), 4, functions=("tanh",)),
+    "rnn_every": lambda b: b.relu(
+        b.recurrent(kernels.SimpleRnn, b.input(6, 2), 3, every=True, functions=("relu",))
+    ),
+    "rnn_largest": lambda b: b.recurrent(
+        kernels.SimpleRnn, b.input(3, 2), 3, 9, functions=("tanh",)
+    ),
     "gru": lambda b: b.recurrent(kernels.Gru, b.input(5, 3), 4),
     "gru_every": lambda b: b.relu(b.recurrent(kernels.Gru, b.input(6, 2), 3, every=True)),
     "gru_few": lambda b: b.recurrent(kernels.Gru, b.input(4, 4), 4, 2, every=True),

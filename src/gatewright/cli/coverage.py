@@ -179,6 +179,7 @@ LAYERS = (
             ("Conv1DTranspose", ("Conv1D",), (_K.Conv,), ()),
             ("Conv2DTranspose", ("Conv2D",), (_K.Conv,), ("QConv2DTranspose",)),
             ("EinsumDense", ("PointwiseConv1D",), (_K.Dense,), ("HGQ2's QEinsumDense",)),
+            ("SimpleRNN", ("GRU",), (_K.SimpleRnn,), ("QSimpleRNN",)),
             ("LSTM", ("LSTM",), (_K.Lstm,), ("QLSTM",)),
             ("GRU", ("GRU",), (_K.Gru,), ("QGRU",)),
             ("Bidirectional", ("LSTM", "Concatenate"), (_K.Lstm, _K.Concatenate), ()),
@@ -318,7 +319,6 @@ LAYERS = (
     *(
         Layer(name, (), (), (), "", dict.fromkeys(IO_TYPES, reason))
         for name, reason in (
-            ("SimpleRNN", "hls4ml's Vitis backend has no C++ for it"),
             ("TimeDistributed of Conv1D", "only layers that work on the last axis alone"),
             ("Lambda", "carries code"),
         )

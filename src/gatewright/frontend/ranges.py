@@ -329,7 +329,8 @@ def _recurrent(node: Any, inputs: list[Interval]) -> Interval | None:
     The state of an LSTM's cell grows by that in each step; its result has the type of both.
     """
     found = recurrent.functions(node)
-    if (found.state, found.gates) != ("tanh", "sigmoid"):
+    gates = found.gates == "sigmoid" or recurrent.has_open_gates(node)
+    if found.state != "tanh" or not gates:
         return None
     reach = recurrent.steps(node) if node.class_name == "LSTM" else 1
     return Interval.of(-reach, reach)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gatewright.fixed import FixedType
+import numpy as np
+from numpy.typing import NDArray
+
+from gatewright.fixed import FixedType, cast
 from gatewright.hlsgraph import weights
 from gatewright.hlsgraph.node import integer, word, words
 
@@ -48,6 +51,28 @@ def steps(node: Any) -> int:
 def recurrent_reuse_factor(node: Any) -> int:
     """hls4ml's reuse factor of the products with the state."""
     return integer(node, "recurrent_reuse_factor", weights.reuse_factor(node))
+
+
+def has_open_gates(node: Any) -> bool:
+    """Whether a GRU's gates are z = 0 and r = 1 whatever it reads, so that it is a SimpleRNN.
+
+    That is so if they are ReLUs of sums of a bias alone, which all types hold.
+    """
+    if node.class_name != "GRU" or functions(node).gates != "relu":
+        return False
+    accum = words(node, "accum")
+    sums: NDArray[np.int64] | int = 0
+    for name in ("", "recurrent_"):
+        matrix = weights.matrix(node, f"{name}weight")
+        bias, to = weights.raw_weights(node, f"{name}bias")
+        gates = 2 * bias.size // 3
+        if matrix is None or np.any(matrix[:, :gates]):
+            return False
+        sums = sums + cast(bias.ravel()[:gates], to.frac, accum)
+    if accum.frac < 0 or accum.max < 1 << accum.frac:
+        return False
+    z, r = np.split(np.asarray(sums), 2)
+    return bool(np.all(z == 0) and np.all(r == 1 << accum.frac))
 
 
 def unlike_keras(node: Any) -> str | None:

@@ -22,7 +22,7 @@ from gatewright.kernels.layernorm import LayerNorm
 from gatewright.kernels.merge import OPERATIONS, Dot, Merge
 from gatewright.kernels.padding import Cropping, ZeroPadding
 from gatewright.kernels.pooling import POOLINGS, GlobalPooling, Pooling, Quotient
-from gatewright.kernels.recurrent import Gru, Lstm, Recurrent
+from gatewright.kernels.recurrent import Gated, Gru, Lstm, Recurrent, SimpleRnn
 from gatewright.kernels.requantize import Requantize
 from gatewright.kernels.shape import Concatenate, Reshape, Transpose
 from gatewright.kernels.softmax import Argmax, Softmax, SoftmaxLegacy
@@ -47,6 +47,7 @@ __all__ = [
     "Einsum",
     "Elu",
     "Embedding",
+    "Gated",
     "GlobalPooling",
     "Gru",
     "HardSigmoid",
@@ -67,6 +68,7 @@ __all__ = [
     "Requantize",
     "Reshape",
     "Selu",
+    "SimpleRnn",
     "Softmax",
     "SoftmaxLegacy",
     "Tensor",

@@ -37,7 +37,7 @@ Values = NDArray[np.int64]
 FUNCTIONS = ("relu", "sigmoid", "tanh")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Recurrent(Multiplexed):
     """A state after each step, of the step's input and the state before: nnet_recurrent.h.
 
@@ -57,10 +57,8 @@ class Recurrent(Multiplexed):
         recurrent_bias_type: type of `recurrent_bias`.
         accum: type of all sums.
         activation: one of `FUNCTIONS`, of what enters the state.
-        recurrent_activation: one of `FUNCTIONS`, of the gates.
-        table: raw entries of the first function's table; empty for "relu".
-        recurrent_table: of the second's.
-        table_type: type of their entries.
+        table: raw entries of that function's table; empty for "relu".
+        table_type: type of the entries.
         recurrent_reuse_factor: requested for `recurrent_weights`; 0 for `reuse_factor`.
     """
 
@@ -74,9 +72,7 @@ class Recurrent(Multiplexed):
     recurrent_bias_type: FixedType
     accum: FixedType
     activation: str
-    recurrent_activation: str
     table: Values
-    recurrent_table: Values
     table_type: FixedType
     recurrent_reuse_factor: int = 0
 
@@ -86,20 +82,19 @@ class Recurrent(Multiplexed):
     parts: ClassVar[int]
 
     def __post_init__(self) -> None:
-        for name in (self.activation, self.recurrent_activation):
+        for name in self._functions:
             if name not in FUNCTIONS:
                 raise UnsupportedError(
                     f"layer '{self.layer}': a recurrent layer's functions are "
                     f"{', '.join(FUNCTIONS)}, not '{name}'"
                 )
-        if max(self.widest, self.accum.width + self._gate.type.width) > WORD_BITS:
+        if self.widest > WORD_BITS:
             raise UnsupportedError(
                 f"layer '{self.layer}': its next state needs words of more than {WORD_BITS} bits; "
                 f"narrow {self.layer}.precision.accum or {self.layer}.precision.result"
             )
         # These refuse what can't be exact.
-        _ = self.projection, self.recurrent, self._gates_of()
-        _ = self._squash(self.accum), self._squash(self.output.type)
+        _ = self.projection, self.recurrent, self._squash(self.accum)
 
     @property
     def units(self) -> int:
@@ -170,9 +165,9 @@ class Recurrent(Multiplexed):
 
     # Functions
 
-    @cached_property
-    def _gate(self) -> Tensor:
-        return self._function_of(self.recurrent_activation, self.recurrent_table)
+    @property
+    def _functions(self) -> tuple[str, ...]:
+        return (self.activation,)
 
     @cached_property
     def _squashed(self) -> Tensor:
@@ -193,10 +188,6 @@ class Recurrent(Multiplexed):
             return table, frac
         return cast(table, frac, self.accum), self.accum.frac
 
-    def _gates_of(self) -> Elementwise:
-        """The function of the gates."""
-        return self._function(self.recurrent_table, self.accum, self._gate)
-
     def _squash(self, source: FixedType) -> Elementwise:
         """The function of what enters the state, or of the state itself."""
         return self._function(self.table, source, self._squashed)
@@ -216,18 +207,8 @@ class Recurrent(Multiplexed):
         return int(entries.min()), int(entries.max())
 
     @property
-    def _gate_range(self) -> tuple[int, int]:
-        return self._range_of(self._gate, self.recurrent_table)
-
-    @property
     def _squashed_range(self) -> tuple[int, int]:
         return self._range_of(self._squashed, self.table)
-
-    @property
-    def _gates_share(self) -> bool:
-        """Whether a gate lies between 0 and 1."""
-        low, high = self._gate_range
-        return low >= 0 and high <= 1 << max(self._gate.type.frac, 0)
 
     @property
     @abstractmethod
@@ -395,7 +376,81 @@ class Recurrent(Multiplexed):
 
 
 @dataclass(frozen=True, eq=False)
-class Lstm(Recurrent):
+class SimpleRnn(Recurrent):
+    """h = act(W x + U h + b): a GRU of hls4ml's C++ whose gates are z = 0 and r = 1."""
+
+    gates: ClassVar[int] = 1
+    parts: ClassVar[int] = 1
+
+    @property
+    @override
+    def widest(self) -> int:
+        return self.accum.width + 1
+
+    @cached_property
+    @override
+    def bounds(self) -> tuple[tuple[int, int], ...]:
+        """See `Recurrent.bounds`."""
+        made = cast_range(*self._squashed_range, self._squashed.type.frac, self.output.type)
+        return (_with_zero(made),)
+
+    @override
+    def golden_step(self, sums: Values, projected: Values, state: Values) -> Values:
+        enters = cast(projected + sums, self.accum.frac, self.accum)
+        g = self._squash(self.accum).golden(enters)
+        return cast(g, self._squashed.type.frac, self.output.type)
+
+    @override
+    def build_step(
+        self, circuit: Circuit, target: Target, sums: Words, projected: Words, state: Words
+    ) -> list[Word]:
+        enters = self._build_sums(circuit, sums, projected)
+        g = self._squash(self.accum).build(circuit, target, enters)
+        return [circuit.cast(word, self.output.type) for word in g]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Gated(Recurrent):
+    """Gates decide how much of the state stays, and how much enters it.
+
+    Attributes:
+        recurrent_activation: one of `FUNCTIONS`, of the gates.
+        recurrent_table: raw entries of that function's table; empty for "relu".
+    """
+
+    recurrent_activation: str
+    recurrent_table: Values
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self._gates_of()
+
+    @property
+    @override
+    def _functions(self) -> tuple[str, ...]:
+        return (self.activation, self.recurrent_activation)
+
+    @cached_property
+    def _gate(self) -> Tensor:
+        return self._function_of(self.recurrent_activation, self.recurrent_table)
+
+    def _gates_of(self) -> Elementwise:
+        """The function of the gates."""
+        return self._function(self.recurrent_table, self.accum, self._gate)
+
+    @property
+    def _gate_range(self) -> tuple[int, int]:
+        return self._range_of(self._gate, self.recurrent_table)
+
+    @property
+    def _gates_share(self) -> bool:
+        """Whether a gate lies between 0 and 1."""
+        low, high = self._gate_range
+        return low >= 0 and high <= 1 << max(self._gate.type.frac, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Lstm(Gated):
     """s = c i + s f, h = act(s) o, as `lstm_static` has it; the state is h, then s.
 
     The gates i, f and o, and c, follow each other as Keras has them: i, f, c, o.
@@ -403,6 +458,10 @@ class Lstm(Recurrent):
 
     gates: ClassVar[int] = 4
     parts: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self._squash(self.output.type)
 
     @property
     @override
@@ -472,7 +531,7 @@ class Lstm(Recurrent):
 
 
 @dataclass(frozen=True, eq=False)
-class Gru(Recurrent):
+class Gru(Gated):
     """h = g (1 - z) + h z, as `gru_static` has it, which resets after the product with the state.
 
     The gates z and r, and g = act(W x + r (U h + b)), follow each other as Keras has them.
@@ -484,7 +543,8 @@ class Gru(Recurrent):
     @property
     @override
     def widest(self) -> int:
-        return self._gate.type.width + _sum_width(self._squashed.type, self.output.type) + 1
+        mixed = _sum_width(self._squashed.type, self.output.type) + 1
+        return self._gate.type.width + max(mixed, self.accum.width)
 
     @cached_property
     @override

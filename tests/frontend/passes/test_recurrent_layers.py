@@ -12,8 +12,10 @@ from gatewright.frontend.passes import supported
 from gatewright.frontend.quantized import quantize
 from gatewright.frontend.quantizers import read_quantizer
 from gatewright.frontend.source import load
+from gatewright.kernels import SimpleRnn
 from gatewright.lower import lower
 from gatewright.options import ConvertOptions
+from live_models import predicted
 
 BITS = "quantized_bits(4, 0, alpha=1)"
 
@@ -34,7 +36,7 @@ def changed(network, kind, **arguments):
     return replace(network, layers=(*others, replace(last, kind=kind, arguments=given)))
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
 def test_weights_are_those_that_qkeras_quantizes(keras, kind):
     network = network_of(keras, kind)
     quantizers = {
@@ -47,15 +49,46 @@ def test_weights_are_those_that_qkeras_quantizes(keras, kind):
         ).layers
         if each.name == "rnn"
     )
-    assert layer.kind == kind
+    assert layer.kind == ("GRU" if kind == "SimpleRNN" else kind)
     for name, array in network.layers[-1].weights.items():
         expected = quantize(read_quantizer(BITS), array).values
-        np.testing.assert_array_equal(layer.weights[name], expected)
+        found = layer.weights[name]
+        if kind == "SimpleRNN":
+            found = (found[0] if name == "bias" else found)[..., 4:]
+        np.testing.assert_array_equal(found, expected)
     roles = {"weight", "recurrent_weight", "bias"} | (
-        {"recurrent_bias"} if kind == "GRU" else set()
+        {"recurrent_bias"} if layer.kind == "GRU" else set()
     )
     assert set(layer.types) == roles
-    assert all(to.width <= 4 for to in layer.types.values())
+    # A bias of 1 that opens a gate takes one bit more.
+    assert all(to.width <= 4 + (kind == "SimpleRNN") for to in layer.types.values())
+
+
+@pytest.mark.parametrize("name", ["tf_keras", "keras"])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_simple_rnn_becomes_a_gru_that_computes_the_same(name, activation):
+    k = pytest.importorskip(name)
+    x = k.Input((4, 3))
+    y = k.layers.SimpleRNN(2, name="rnn", return_sequences=True, activation=activation)(x)
+    model = k.Model(x, y)
+    rng = np.random.default_rng(5)
+    model.set_weights([rng.normal(0, 0.5, each.shape) for each in model.get_weights()])
+    network = supported(load(model))
+    assert [layer.kind for layer in network.layers] == ["InputLayer", "GRU"]
+    assert network.notes == ("layer 'rnn': a SimpleRNN is built as a GRU whose gates are open",)
+    values = rng.normal(size=(20, 4, 3)).astype(np.float32)
+    (found,) = predicted(network, values)
+    np.testing.assert_allclose(found, model.predict(values, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("units", [1, 3])
+def test_a_simple_rnn_has_no_gates_in_hardware(keras, units):
+    x = keras.Input((4, 3))
+    model = keras.Model(x, keras.layers.SimpleRNN(units, name="rnn")(x))
+    (kernel,) = lower(convert(model, None, ConvertOptions(input_precision="fixed<8,3>"))).kernels
+    assert isinstance(kernel, SimpleRnn)
+    assert kernel.weights.shape == (3, units)
+    assert kernel.output.type.integer == 2
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
@@ -82,7 +115,8 @@ def test_types_hold_the_state_and_all_sums(keras, kind):
 @pytest.mark.parametrize(
     ("kind", "arguments", "reason"),
     [
-        ("SimpleRNN", {}, "hls4ml's Vitis backend has no C\\+\\+ for it; use a GRU or an LSTM"),
+        ("SimpleRNN", {"activation": "softsign"}, "relu, sigmoid, tanh, not softsign"),
+        ("SimpleRNN", {"stateful": True}, "stateful=True is not supported"),
         ("LSTM", {"stateful": True}, "stateful=True is not supported.*use stateful=False"),
         ("LSTM", {"return_state": True}, "return_state=True is not supported"),
         ("GRU", {"reset_after": False}, "use reset_after=True"),

@@ -30,7 +30,7 @@ _QUANTIZED: Final = {
 def reword(network: Network) -> Network:
     """QKeras' recurrent layers as Keras' of quantized weights; all of them with a bias.
 
-    hls4ml's parser fails without one.
+    hls4ml's parser fails without one. Its Vitis backend has no SimpleRNN, which becomes a GRU.
 
     Raises:
         UnsupportedError: if hls4ml can't build a layer.
@@ -41,7 +41,14 @@ def reword(network: Network) -> Network:
             raise UnsupportedError(
                 f"{network.origin}: layer '{layer.name}' ({layer.kind}): {reason}"
             )
-    return replace(network, layers=tuple(_reworded(network, layer) for layer in network.layers))
+    layers = [_reworded(network, layer) for layer in network.layers]
+    plain = [layer for layer in layers if layer.kind == "SimpleRNN"]
+    notes = [
+        f"layer '{layer.label or layer.name}': a SimpleRNN is built as a GRU whose gates are open"
+        for layer in plain
+    ]
+    layers = [_open_gru(layer) if layer.kind == "SimpleRNN" else layer for layer in layers]
+    return replace(network, layers=tuple(layers), notes=(*network.notes, *notes))
 
 
 def _reworded(network: Network, layer: Layer) -> Layer:
@@ -74,11 +81,34 @@ def _reworded(network: Network, layer: Layer) -> Layer:
     )
 
 
+def _open_gru(layer: Layer) -> Layer:
+    """A SimpleRNN as a GRU that computes the same: z = relu(0) = 0, r = relu(1) = 1.
+
+    So h = g (1 - z) + h z = g, and g = act(W x + b + r (U h)) is what the SimpleRNN has.
+    """
+    units = int(layer.weights["kernel"].shape[-1])
+    arrays = {
+        name: np.pad(layer.weights[name], ((0, 0), (2 * units, 0)))
+        for name in ("kernel", "recurrent_kernel")
+    }
+    own = np.concatenate([np.zeros(units), np.ones(units), layer.weights["bias"]])
+    arrays["bias"] = np.stack([own, np.zeros(3 * units)]).astype(layer.weights["bias"].dtype)
+    types = dict(layer.types)
+    if types.pop("bias", None) is not None and (to := exact_type(arrays["bias"])) is not None:
+        types |= dict.fromkeys(("bias", "recurrent_bias"), to)
+    arguments = {**layer.arguments, "recurrent_activation": "relu", "reset_after": True}
+    return replace(
+        layer,
+        kind="GRU",
+        arguments=MappingProxyType(arguments),
+        weights=MappingProxyType(arrays),
+        types=MappingProxyType(types),
+    )
+
+
 def _reason(layer: Layer) -> str | None:
     """Why hls4ml can't build a recurrent layer; None if it can."""
     kind, given = layer.kind.removeprefix("Q"), layer.arguments
-    if kind == "SimpleRNN":
-        return "hls4ml's Vitis backend has no C++ for it; use a GRU or an LSTM"
     for flag in ("return_state", "stateful", "time_major"):
         if given.get(flag):
             return f"{flag}=True is not supported, as hls4ml has no C++ for it; use {flag}=False"
@@ -93,6 +123,6 @@ def _reason(layer: Layer) -> str | None:
         )
     names = [
         value.kind if isinstance(value, Object) else str(value)
-        for value in (given["activation"], given["recurrent_activation"])
+        for value in (given["activation"], given.get("recurrent_activation", "relu"))
     ]
     return recurrent_reason(*names)

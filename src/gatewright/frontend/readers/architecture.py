@@ -374,7 +374,7 @@ def _attention(origin: str, where: str, label: str, config: Mapping[str, Any]) -
 def _recurrent(where: str, part: Part) -> Layer:
     if part.layer is None or part.kind not in RECURRENT:
         raise UnsupportedError(
-            f"{where} is a Bidirectional {part.kind}; only LSTM and GRU are supported"
+            f"{where} is a Bidirectional {part.kind}; only SimpleRNN, LSTM and GRU are supported"
         )
     return part.layer
 

@@ -1,7 +1,7 @@
-"""The operators `LSTM` and `GRU` of ONNX as layers of Keras.
+"""The operators `RNN`, `LSTM` and `GRU` of ONNX as layers of Keras.
 
-ONNX orders gates differently, and has a set of weights for each direction: ONNX, Operators, LSTM
-and GRU. PyTorch exports them with the steps of a sequence before the batch.
+ONNX orders gates differently, and has a set of weights for each direction: ONNX, Operators, RNN,
+LSTM and GRU. PyTorch exports them with the steps of a sequence before the batch.
 """
 
 from __future__ import annotations
@@ -16,12 +16,17 @@ from gatewright.frontend.messages import shown
 from gatewright.frontend.precision import exact_type
 from gatewright.frontend.readers.onnx_graph import Constant, Graph, Node, Values
 
-OPERATORS: Final = ("LSTM", "GRU")
+#: Layers of Keras by operator.
+OPERATORS: Final = {"RNN": "SimpleRNN", "LSTM": "LSTM", "GRU": "GRU"}
 #: Keras' order of gates in ONNX': LSTM has i, o, f, c there and i, f, c, o here.
-_GATES: Final = {"LSTM": (0, 2, 3, 1), "GRU": (0, 1, 2)}
+_GATES: Final = {"RNN": (0,), "LSTM": (0, 2, 3, 1), "GRU": (0, 1, 2)}
 #: Functions that have a table here; by ONNX' names.
 _FUNCTIONS: Final = {"Sigmoid": "sigmoid", "Tanh": "tanh", "Relu": "relu"}
-_DEFAULT: Final = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
+_DEFAULT: Final = {
+    "RNN": ["Tanh"],
+    "LSTM": ["Sigmoid", "Tanh", "Tanh"],
+    "GRU": ["Sigmoid", "Tanh"],
+}
 _DIRECTIONS: Final = ("forward", "reverse", "bidirectional")
 
 
@@ -132,6 +137,7 @@ def _functions(graph: Graph, node: Node, count: int) -> list[dict[str, str]]:
                 graph.refuse(node, f"the function {shown(each)} has no layer in a {node['op']}")
         if own[1:] != own[1:2] * (len(usual) - 1):
             graph.refuse(node, "another function for the result than for the cell has no layer")
-        first, second = (_FUNCTIONS[str(each)] for each in own[:2])
-        found.append({"recurrent_activation": first, "activation": second})
+        names = [_FUNCTIONS[str(each)] for each in own[:2]]
+        arguments = ("activation",) if len(usual) == 1 else ("recurrent_activation", "activation")
+        found.append(dict(zip(arguments, names, strict=True)))
     return found

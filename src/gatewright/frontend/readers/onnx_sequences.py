@@ -42,8 +42,8 @@ class Sequences(Layers):
         return True
 
     def _recurrent(self, node: Node) -> None:
-        """An LSTM or a GRU, in one direction or both."""
-        graph, name, kind = self.graph, node["inputs"][0], node["op"]
+        """A recurrent layer, in one direction or both."""
+        graph, name, kind = self.graph, node["inputs"][0], OPERATORS[node["op"]]
         given = self.sequences.get(name)
         if given is None and graph.integer(node, "layout", 0) != 1:
             graph.refuse(
@@ -147,4 +147,4 @@ class Sequences(Layers):
             for call in each["inbound_nodes"]
             for read, *_ in call
         )
-        return layer if layer["class_name"] in OPERATORS and alone and not read else None
+        return layer if layer["class_name"] in OPERATORS.values() and alone and not read else None

@@ -24,7 +24,7 @@ _CHANNELS_LAST = "qonnx.custom_op.channels_last"
 _QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "Trunc", "FloatQuant")
 _MOST_NODES = 10_000
 _OF_IMAGES = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool")
-_OF_SEQUENCES = ("LSTM", "GRU", "LayerNormalization")
+_OF_SEQUENCES = ("RNN", "LSTM", "GRU", "LayerNormalization")
 
 
 class Unfit(Exception):

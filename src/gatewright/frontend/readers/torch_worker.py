@@ -26,7 +26,7 @@ Put = Callable[[str, Any], None]
 _OPERATOR = re.compile(r"torch\.ops\.aten\.[a-z][a-z0-9_]*\.[A-Za-z0-9_]+|_operator\.getitem")
 _SIZE = re.compile(r"-?\d{1,9}|Symbol\('[a-z]\w{0,15}'(, (positive|integer)=True){0,2}\)")
 _OF_IMAGES = re.compile(r"aten\.(conv|max_pool|avg_pool|adaptive_)")
-_OF_SEQUENCES = re.compile(r"aten\.(lstm|gru|layer_norm)")
+_OF_SEQUENCES = re.compile(r"aten\.(rnn|lstm|gru|layer_norm)")
 _MOST_TEXT = 64 << 20
 #: Operators that reach beyond their tensors.
 _OUTSIDE = re.compile(r"from_file|_print|_assert_tensor_metadata")
