@@ -192,7 +192,11 @@ def heads(k):
         "Bidirectional": ((5, 4), k.Bidirectional(k.LSTM(2, name="the_both"), name="the_both")),
         "TimeDistributed of Conv1D": (
             (3, *SEQUENCE),
-            k.TimeDistributed(k.Conv1D(2, 2), name="the_times"),
+            k.TimeDistributed(k.Conv1D(2, 2, name="the_times1"), name="the_times1"),
+        ),
+        "TimeDistributed of Conv2D": (
+            (2, *IMAGE),
+            k.TimeDistributed(k.Conv2D(2, 2, name="the_times2"), name="the_times2"),
         ),
         "MultiHeadAttention": (
             SEQUENCE,
@@ -276,7 +280,7 @@ def test_layers_are_bit_exact(k, mode, group, half, tmp_path, monkeypatch) -> No
 def _belongs(node, layer):
     """Whether hls4ml made a node, of that name, of a layer."""
     starts = ("", "repack_", "bnbt_", "forward_", "backward_")
-    ends = ("", "_depthwise", "_pointwise", "_alpha", "_scale")
+    ends = ("", "_depthwise", "_pointwise", "_alpha", "_scale", f"_{layer}")
     return node in {f"{start}{layer}{end}" for start in starts for end in ends}
 
 

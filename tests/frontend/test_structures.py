@@ -149,9 +149,6 @@ def test_time_distributed_layers_of_the_last_axis(k, tmp_path):
         ]
     )
     agree(shaken(model), tmp_path, samples(5, 3))
-    flat = k.Sequential([k.Input((5, 3, 2)), layers.TimeDistributed(layers.Flatten())])
-    with pytest.raises(UnsupportedError, match="is a TimeDistributed Flatten"):
-        load(flat)
 
 
 def test_spectral_normalization_is_left_out(tmp_path):

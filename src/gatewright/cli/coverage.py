@@ -183,6 +183,8 @@ LAYERS = (
             ("LSTM", ("LSTM",), (_K.Lstm,), ("QLSTM",)),
             ("GRU", ("GRU",), (_K.Gru,), ("QGRU",)),
             ("Bidirectional", ("LSTM", "Concatenate"), (_K.Lstm, _K.Concatenate), ()),
+            ("TimeDistributed of Conv1D", ("Conv2D",), (_K.Conv,), ()),
+            ("TimeDistributed of Conv2D", ("Conv2D",), (_K.Conv,), ()),
         )
     ),
     *(
@@ -319,7 +321,6 @@ LAYERS = (
     *(
         Layer(name, (), (), (), "", dict.fromkeys(IO_TYPES, reason))
         for name, reason in (
-            ("TimeDistributed of Conv1D", "only layers that work on the last axis alone"),
             ("Lambda", "carries code"),
         )
     ),

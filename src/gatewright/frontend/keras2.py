@@ -12,6 +12,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from gatewright.frontend.kinds import KINDS, MADE_BY_READERS, PACKAGE, RECURRENT
+from gatewright.frontend.layer_names import identifier_of
 from gatewright.frontend.network import Layer, Network, Object, Value
 from gatewright.frontend.quantizers import QUANTIZERS
 
@@ -37,18 +38,25 @@ def architecture(network: Network, *, training: bool = False) -> dict[str, Any]:
             default value are then left out, as some classes don't take every argument of their
             table.
     """
+    taken = {layer.name for layer in network.layers}
+    outermost: dict[str, str] = {}
+    for layer in network.layers:
+        name = identifier_of(f"{layer.name}_steps", taken) if layer.over else layer.name
+        taken.add(name)
+        outermost[layer.name] = name
     return {
         "class_name": "Functional",
         "config": {
             "name": network.name,
-            "layers": [_entry(layer, training) for layer in network.layers],
-            "input_layers": [[name, 0, 0] for name in network.inputs],
-            "output_layers": [[name, 0, 0] for name in network.outputs],
+            "layers": [_entry(layer, outermost, training) for layer in network.layers],
+            "input_layers": [[outermost[name], 0, 0] for name in network.inputs],
+            "output_layers": [[outermost[name], 0, 0] for name in network.outputs],
         },
     }
 
 
-def _entry(layer: Layer, training: bool) -> dict[str, Any]:
+def _entry(layer: Layer, outermost: Mapping[str, str], training: bool) -> dict[str, Any]:
+    """A layer in its wrappers; `outermost` has the names by which others refer to layers."""
     config: dict[str, Any] = {"name": layer.name, **configuration(layer)}
     if training:
         given = KINDS[layer.kind].arguments
@@ -59,11 +67,14 @@ def _entry(layer: Layer, training: bool) -> dict[str, Any]:
         if layer.kind == "QActivation" and isinstance(activation, Object):
             config["activation"] = _text(activation)  # QActivation can't read an object
         config |= {key: plain(value) for key, value in layer.training.items()}
-    nodes = [[[name, 0, 0, {}] for name in layer.inputs]] if layer.inputs else []
+    nodes = [[[outermost[name], 0, 0, {}] for name in layer.inputs]] if layer.inputs else []
     kind = f"{PACKAGE}>{layer.kind}" if layer.kind in MADE_BY_READERS else layer.kind
+    for _ in range(layer.over):
+        inner = {"class_name": kind, "config": config}
+        kind, config = "TimeDistributed", {"name": outermost[layer.name], "layer": inner}
     return {
         "class_name": kind,
-        "name": layer.name,
+        "name": outermost[layer.name],
         "config": config,
         "inbound_nodes": nodes,
     }

@@ -60,6 +60,8 @@ class Layer:
             used in messages and to look up settings; never for names of files or in code.
         types: Types that its weights must have, by hls4ml's names of these. They matter when the
             network is converted, and are not recorded with it.
+        over: Leading axes of its inputs, without the batch, to whose elements it is applied alike:
+            the number of Keras' TimeDistributed around it.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Layer:
     weights: Arrays = field(default_factory=lambda: MappingProxyType({}))
     label: str = ""
     types: Mapping[str, FixedType] = field(default_factory=lambda: MappingProxyType({}))
+    over: int = 0
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def of_record(record: Record, arrays: Mapping[str, NDArray[Any]], where: str) ->
     weights: dict[tuple[str, ...], dict[str, NDArray[Any]]] = {}
     for key, array in arrays.items():
         layer, _, name = key.partition("/")
-        weights.setdefault((layer,), {})[name] = array
+        weights.setdefault(flat.paths.get(layer, (layer,)), {})[name] = array
     network = with_weights(flat, weights, where)
     layers = tuple(
         replace(layer, label=record["labels"].get(layer.name, "")) for layer in network.layers

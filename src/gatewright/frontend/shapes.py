@@ -48,7 +48,11 @@ def shape_of(layer: Layer, given: Sequence[Shape]) -> Shape:
         ValueError, IndexError: if the layer can't read tensors of these shapes.
     """
     rule = _RULES.get(layer.kind.removeprefix("Q"), _RULES.get(layer.kind))
-    return given[0] if rule is None else rule(layer.arguments, given)
+    steps = {shape[: layer.over] for shape in given} or {()}
+    if len(steps) > 1 or any(len(shape) <= layer.over for shape in given):
+        raise ValueError(f"{given} for a layer on each step")
+    own = [shape[layer.over :] for shape in given]
+    return (*steps.pop(), *(own[0] if rule is None else rule(layer.arguments, own)))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Final
 from gatewright.errors import in_own_names
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes import (
+    distributed,
     einsums,
     kernels,
     layernorms,
@@ -48,6 +49,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     check_sizes,
     remove_identities,
     _for_any_io(refuse_masks),
+    _for_any_io(distributed.reword),
     _for_any_io(rescale),
     _for_any_io(quantizers.settle_learned),
     _for_any_io(recurrent.reword),

@@ -120,14 +120,22 @@ class Parts:
         return name
 
     def keep(
-        self, *inputs: str, weights: Mapping[str, NDArray[Any]] | None = None, **arguments: Any
+        self,
+        *inputs: str,
+        weights: Mapping[str, NDArray[Any]] | None = None,
+        over: int | None = None,
+        **arguments: Any,
     ) -> str:
-        """Add the layer itself with other inputs, arguments or weights, and return its name."""
+        """Add the layer itself with other inputs, arguments or weights, and return its name.
+
+        `over` is then its own attribute of that name, unless it stays as it is.
+        """
         layer = replace(
             self.layer,
             inputs=inputs or self.layer.inputs,
             arguments=MappingProxyType({**self.layer.arguments, **arguments}),
             weights=self.layer.weights if weights is None else MappingProxyType(dict(weights)),
+            over=self.layer.over if over is None else over,
         )
         self.made.append(layer)
         self._shapes[layer.name] = shape_of(layer, [self._shapes[each] for each in layer.inputs])

@@ -27,15 +27,15 @@ def check_sizes(network: Network, io: str) -> Network:
     for layer in network.layers:
         where = f"{network.origin}: layer '{layer.name}'"
         moved: Any = layer.arguments.get("target_shape", layer.arguments.get("dims", ()))
-        source = layer.inputs[0] if layer.inputs else layer.name
-        if layer.kind == "Reshape" and -1 not in moved and math.prod(moved) != sizes[source]:
+        read = shapes[layer.inputs[0] if layer.inputs else layer.name][layer.over :]
+        if layer.kind == "Reshape" and -1 not in moved and math.prod(moved) != math.prod(read):
             raise InputError(
                 f"{where}: target_shape {list(moved)} has {math.prod(moved)} elements, but "
-                f"its input has {sizes[source]}"
+                f"its input has {math.prod(read)}"
             )
-        if layer.kind == "Permute" and sorted(moved) != list(range(1, len(shapes[source]) + 1)):
+        if layer.kind == "Permute" and sorted(moved) != list(range(1, len(read) + 1)):
             raise InputError(
-                f"{where}: dims {list(moved)} must be the axes 1 to {len(shapes[source])} of its "
+                f"{where}: dims {list(moved)} must be the axes 1 to {len(read)} of its "
                 "input, each once"
             )
         shape = shapes[layer.name]

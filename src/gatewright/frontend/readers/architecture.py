@@ -37,13 +37,6 @@ _SHAPES: Final = ("batch_input_shape", "batch_shape", "build_input_shape")
 _MODELS: Final = ("Sequential", "Functional", "Model")
 #: Layers that can be the activation of another layer.
 _ACTIVATIONS: Final = ("ReLU", "LeakyReLU", "ELU", "PReLU", "ThresholdedReLU", "Softmax")
-#: Layers that treat each element, or each vector along the last axis, alike: TimeDistributed of
-#: such a layer is the layer itself.
-_EACH_STEP: Final = (
-    *IDENTITY,
-    *("Dense", "QDense", "Activation", "QActivation", "ReLU", "LeakyReLU", "ELU", "Softmax"),
-    *("ThresholdedReLU", "BatchNormalization"),
-)
 #: Wrappers of a recurrent layer that run it both ways; QKeras has its own.
 _BIDIRECTIONAL: Final = ("Bidirectional", "QBidirectional")
 #: The layers that merge the two results, by `merge_mode`.
@@ -291,11 +284,6 @@ def _wrapped(
     inner = _part(origin, config["layer"], depth - 1)
     if kind in _BIDIRECTIONAL:
         return _both_ways(origin, where, label, config, inner)
-    if kind == "TimeDistributed" and not _acts_on_each_step(inner):
-        raise UnsupportedError(
-            f"{where} is a TimeDistributed {inner.kind}; only layers that work on the last "
-            f"axis alone are supported, such as Dense"
-        )
     return Part(label, kind, within=MappingProxyType({"layer": (inner,)}))
 
 
@@ -377,12 +365,6 @@ def _recurrent(where: str, part: Part) -> Layer:
             f"{where} is a Bidirectional {part.kind}; only SimpleRNN, LSTM and GRU are supported"
         )
     return part.layer
-
-
-def _acts_on_each_step(inner: Part) -> bool:
-    if inner.layer is None or inner.kind not in _EACH_STEP or inner.within:
-        return False
-    return inner.layer.arguments.get("axis", (-1,)) == (-1,)
 
 
 def _first_input(origin: str, entry: Any, parts: list[Part]) -> Part:

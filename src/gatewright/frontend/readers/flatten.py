@@ -77,6 +77,7 @@ class _Flattening:
         self._used: set[Path] = set()
         self._calls = 0
         self._shapes: dict[str, Shape] = {}
+        self._over = 0  # wrappers around the present layer that apply it to each step
 
     def run(self) -> Flat:
         model = self._outline.model
@@ -210,6 +211,7 @@ class _Flattening:
             raise InputError(f"{self._origin}: has more than {MAX_LAYERS} layers, written out")
         where = f"{self._origin}: layer '{part.label}'"
         if part.is_operation:
+            self._refuse_steps(part)
 
             def resolve(ref: Ref) -> Known:
                 return self._result(where, ref, results)
@@ -230,7 +232,12 @@ class _Flattening:
             return self._model(part, path, tensors)
         if "layer" in part.within:
             (inner,) = part.within["layer"]
-            return self._apply(inner, (*path, inner.label), tensors)
+            deeper = int(part.kind == "TimeDistributed")
+            self._over += deeper
+            found = self._apply(inner, (*path, inner.label), tensors)
+            self._over -= deeper
+            return found
+        self._refuse_steps(part)
         if "forward_layer" in part.within:
             return self._both_ways(part, path, tensors)
         if part.kind == ATTENTION:
@@ -246,6 +253,15 @@ class _Flattening:
         for each in activation:
             name = self._emit(each.layer, (*path, each.label), [name])
         return [Tensor(name)]
+
+    def _refuse_steps(self, part: Part) -> None:
+        """Refuse what is several layers, or counts axes, in a TimeDistributed."""
+        where = f"{self._origin}: layer '{part.label}'"
+        if self._over and (part.is_operation or part.kind in (ATTENTION, "Bidirectional")):
+            raise UnsupportedError(
+                f"{where}: is a {part.kind} in a TimeDistributed, which is not supported; apply it "
+                "to each step by a layer of its own"
+            )
 
     def _both_ways(self, part: Part, path: Path, tensors: Sequence[str]) -> Sequence[Known]:
         """Emit two recurrent layers, and what merges their results."""
@@ -357,7 +373,8 @@ class _Flattening:
     def _add(self, layer: Layer, name: str, label: str, inputs: Sequence[str], path: Path) -> None:
         """Add a layer, whose weights are those of the part at a path."""
         label = "" if label == name else label
-        self._layers.append(replace(layer, name=name, inputs=tuple(inputs), label=label))
+        moved = replace(layer, name=name, inputs=tuple(inputs), label=label, over=self._over)
+        self._layers.append(moved)
         self._paths[name] = path
 
 

@@ -139,18 +139,33 @@ class Framework:
             return Built(layer, lambda inputs: inputs[0], activation)
         made = self._class(layer)
         instance = made(name=layer.name, **self._accepted(layer, made, arguments))
+        apply = self._on_each_step(instance, layer.over)
         ready = False
 
         def call(inputs: list[Any]) -> Any:
             nonlocal ready
             if not ready:  # the first call creates its variables
-                instance(_one([each[:1] for each in inputs]))
+                apply([each[:1] for each in inputs])
                 self._give_weights(layer, instance)
                 ready = True
-            result = instance(_one(inputs))
+            result = apply(inputs)
             return result[0] if isinstance(result, list | tuple) else result
 
         return Built(layer, call, activation)
+
+    def _on_each_step(self, instance: Any, over: int) -> Callable[[list[Any]], Any]:
+        """A layer as a function of steps; Keras' TimeDistributed takes one input only."""
+        if not over:
+            return lambda inputs: instance(_one(inputs))
+        reshape = self._tensorflow.reshape
+
+        def apply(inputs: list[Any]) -> Any:
+            steps = inputs[0].shape[1 : over + 1]
+            apart = [reshape(each, (-1, *each.shape[over + 1 :])) for each in inputs]
+            result = instance(_one(apart))
+            return reshape(result, (-1, *steps, *result.shape[1:]))
+
+        return apply
 
     def _fixed_point(self, layer: Layer, tensor: Any) -> Any:
         """A tensor with each element in its own type, as `ac_fixed` and `ap_fixed` define it."""
