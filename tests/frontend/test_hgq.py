@@ -25,6 +25,8 @@ from gatewright.options import ConvertOptions
 
 MODELS = Path(__file__).with_name("hgq")
 NAMES = sorted(path.stem for path in MODELS.glob("*.keras"))
+#: Those whose types differ from channel to channel only.
+STREAMED = ("channels", "dense")
 OPTIONS = ConvertOptions(input_precision="fixed<9,3>", io="parallel")
 
 
@@ -38,10 +40,12 @@ def predicted(name):
         return file["inputs"], file["outputs"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_hardware_is_what_hgq2_predicts(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "io"), [*((name, "parallel") for name in NAMES), *((n, "stream") for n in STREAMED)]
+)
+def test_hardware_is_what_hgq2_predicts(tmp_path, name, io):
     inputs, outputs = predicted(name)
-    convert(MODELS / f"{name}.keras", None, OPTIONS, tmp_path / "project")
+    convert(MODELS / f"{name}.keras", None, replace(OPTIONS, io=io), tmp_path / "project")
     design = load_design(tmp_path / "project")
     (x,), (y,) = design.inputs, design.outputs
     assert str(x.type) == "fixed<9,3>"
@@ -53,11 +57,17 @@ def test_hardware_is_what_hgq2_predicts(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["saturating", *(pytest.param(n, marks=pytest.mark.full) for n in NAMES)]
+    ("name", "io"),
+    [
+        ("saturating", "parallel"),
+        ("channels", "stream"),
+        *(pytest.param(n, "parallel", marks=pytest.mark.full) for n in NAMES),
+        *(pytest.param(n, "stream", marks=pytest.mark.full) for n in STREAMED),
+    ],
 )
-def test_cpp_and_rtl_compute_the_same(tmp_path, name):
+def test_cpp_and_rtl_compute_the_same(tmp_path, name, io):
     """In `saturating`, hls4ml narrows symmetrical quantizers, which lose their least number."""
-    convert(MODELS / f"{name}.keras", None, OPTIONS, tmp_path / "project")
+    convert(MODELS / f"{name}.keras", None, replace(OPTIONS, io=io), tmp_path / "project")
     results = verify(tmp_path / "project", samples=100, fidelity=False).results
     assert results.verification.passed
 

@@ -320,9 +320,7 @@ LAYERS = (
     ),
     *(
         Layer(name, (), (), (), "", dict.fromkeys(IO_TYPES, reason))
-        for name, reason in (
-            ("Lambda", "carries code"),
-        )
+        for name, reason in (("Lambda", "carries code"),)
     ),
 )
 

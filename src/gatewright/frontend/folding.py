@@ -6,7 +6,8 @@ layers. It also folds quantizers into the inputs of the network, which then have
 was asked for, and lose what the quantizer would round; here inputs keep their type. And it narrows
 quantizers to what their inputs need. That takes the least number from a symmetrical one, and from a
 table the bits that it is made for; here the C++ of quantizers, and what a table reads, has their
-own widths.
+own widths. Of a quantizer with one type for elements that need several it narrows the width and the
+integer bits by themselves, which leaves too few fractional bits; here these are kept.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from gatewright.hlsgraph.marks import mark, marked
 from gatewright.hlsgraph.node import quantizer
@@ -39,8 +42,12 @@ def types_kept() -> Iterator[None]:
     """Within this context, hls4ml's conversion keeps the types of folded layers."""
     from hls4ml.backends.fpga.passes.hgq_proxy_model import ProcessFixedPointQuantizerLayer
     from hls4ml.model.optimizer.optimizer import optimizer_map
+    from hls4ml.model.optimizer.passes.bit_exact import _produce_kif
     from hls4ml.model.optimizer.passes.bn_fuse import FuseBatchNormalization
-    from hls4ml.model.optimizer.passes.hgq_proxy_model import FuseFixedPointQuantizer
+    from hls4ml.model.optimizer.passes.hgq_proxy_model import (
+        FixedPointQuantizer,
+        FuseFixedPointQuantizer,
+    )
     from hls4ml.model.optimizer.passes.linear import MergeLinearActivation
     from hls4ml.model.types import UnspecifiedPrecisionType
 
@@ -77,15 +84,30 @@ def types_kept() -> Iterator[None]:
             _keep_for_table(node)
             super().transform(model, node)
 
+    narrowed = _produce_kif.dispatch(FixedPointQuantizer)
+
+    def narrowed_alike(node: Any) -> Any:
+        """Narrow a quantizer, and keep the finest fraction of elements that share a type."""
+        found = narrowed(node)
+        signed, bits, integers = node.mask_kbi
+        fractions = found[2]
+        for axis, size in enumerate(bits.shape[1:]):
+            if size == 1:
+                fractions = fractions.max(axis=axis, keepdims=True)
+        node.mask_kbi = (signed, integers + fractions[np.newaxis], integers)
+        return found
+
     names = (_NORMALIZATIONS, _LINEAR, _QUANTIZERS, _CODE)
     former = {name: optimizer_map[name] for name in names}
     optimizer_map[_QUANTIZERS], optimizer_map[_CODE] = KeepingInputs(), KeepingWidths()
     optimizer_map[_NORMALIZATIONS] = KeepingNormalizations()
     optimizer_map[_LINEAR] = KeepingLinear()
+    _produce_kif.register(FixedPointQuantizer, narrowed_alike)
     try:
         yield
     finally:
         optimizer_map.update(former)
+        _produce_kif.register(FixedPointQuantizer, narrowed)
 
 
 def _keep_for_table(node: Any) -> None:

@@ -151,7 +151,6 @@ def _convert(
     from hls4ml.backends import get_backend
     from hls4ml.utils.config import config_from_keras_model
 
-    _check_io(network, options)
     labels = _labels(network)
     default = default_precision(options)
     config = config_from_keras_model(
@@ -191,17 +190,6 @@ def _convert(
         if node.name in labels:
             mark(node, "label", labels[node.name])
     return graph, advise(graph, choices, request)
-
-
-def _check_io(network: Network, options: ConvertOptions) -> None:
-    """Refuse streams of elements with types of their own, which hls4ml's C++ has not."""
-    for layer in network.layers if options.io == "stream" else ():
-        masks = layer.weights.values() if layer.kind == "FixedPointQuantizer" else ()
-        if any((mask != mask.flat[0]).any() for mask in masks):
-            raise UnsupportedError(
-                f"{network.origin}: layer '{layer.name}' has a type for each element, which hls4ml "
-                "has in io parallel only; convert with --io parallel"
-            )
 
 
 def _check_inputs(network: Network, graph: Any) -> None:

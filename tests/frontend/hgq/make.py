@@ -6,7 +6,7 @@ import sys
 os.environ["KERAS_BACKEND"] = "jax"
 import keras
 import numpy as np
-from hgq.config import QuantizerConfig
+from hgq.config import QuantizerConfig, QuantizerConfigScope
 from hgq.layers import (
     QAdd,
     QAveragePooling2D,
@@ -154,9 +154,24 @@ def attention():
     return keras.Model(x, QDense(3, name="out")(keras.layers.Flatten()(w)))
 
 
+def channels():
+    """Types of channels, as streams have them, and one type of elements that need several."""
+    place = "datalane"
+    with QuantizerConfigScope(place=place, default_q_type="kif", heterogeneous_axis=(-1,)):
+        x = keras.layers.Input((6, 6, 2))
+        y = QConv2D(3, 3, activation="relu", name="c1", padding="same")(x)
+        y = QMaxPooling2D(2, name="pool")(y)
+    with QuantizerConfigScope(place=place, default_q_type="kif", heterogeneous_axis=()):
+        one = QConv2D(4, 2, name="c2")
+    y = one(y)
+    with QuantizerConfigScope(place=place, default_q_type="kif", heterogeneous_axis=(-1,)):
+        y = Quantizer(QuantizerConfig("kif", place, heterogeneous_axis=(-1,)), name="q")(y)
+        return keras.Model(x, QDense(3, name="out")(keras.layers.Flatten()(y)))
+
+
 MODELS = (
     *(dense, saturating, merges, images, sequence, einsums, sums, softmaxes, tables),
-    attention,
+    *(attention, channels),
 )
 
 for number, make in enumerate(MODELS):

@@ -12,6 +12,7 @@ from typing import Final
 from gatewright.errors import in_own_names
 from gatewright.frontend.network import Network
 from gatewright.frontend.passes import (
+    channel_types,
     distributed,
     einsums,
     kernels,
@@ -50,6 +51,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     remove_identities,
     _for_any_io(refuse_masks),
     _for_any_io(distributed.reword),
+    channel_types.quantize_in_streams,
     _for_any_io(rescale),
     _for_any_io(quantizers.settle_learned),
     _for_any_io(recurrent.reword),

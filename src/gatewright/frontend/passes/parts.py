@@ -145,8 +145,8 @@ class Parts:
         self,
         what: str,
         source: str,
-        scale: float | Sequence[float],
-        shift: float | Sequence[float],
+        scale: float | Sequence[float] | NDArray[Any],
+        shift: float | Sequence[float] | NDArray[Any],
     ) -> str:
         """Add scale * x + shift, as a batch normalization, and return its name.
 
