@@ -1,21 +1,18 @@
 """Operators that PyTorch exports, also with steps before the batch, against the ONNX runtime."""
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from gatewright.design import golden
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType
 from gatewright.flow.convert import convert, load_design
 from gatewright.frontend.originals import execute
 from gatewright.frontend.passes import supported
 from gatewright.frontend.readers.onnx_model import read_onnx
 from gatewright.options import ConvertOptions
 from hostile.onnx_models import Graph
-from live_models import predicted
+from onnx_judge import INPUT, agree_with_runtime, saved
 
-INPUT = FixedType.parse("fixed<9,4>")
 WIDE = pytest.mark.full
 STEPS, READS, UNITS = 5, 3, 2
 
@@ -109,30 +106,12 @@ CASES = {
 FAST = ("gru", "both ways", "pixels")
 
 
-def saved(path, shape, make):
-    graph = Graph()
-    output = make(graph)
-    graph.save(path, shape, output)
-    return path
-
-
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in FAST else WIDE) for name in CASES]
 )
 def test_layers_compute_what_the_runtime_does(keras, tmp_path, name):
     shape, make = CASES[name]
-    path = saved(tmp_path / "net.onnx", shape, make)
-    network = read_onnx(path, INPUT)
-    values = np.random.default_rng(3).normal(size=(6, *shape)).astype(np.float32)
-    judge = onnxruntime.InferenceSession(path)
-    expected = np.concatenate([judge.run(None, {"x": each[np.newaxis]})[0] for each in values])
-    given = values if shape == SEQUENCE else np.moveaxis(values, 1, -1)
-    (found,) = predicted(network, given)
-    np.testing.assert_allclose(
-        found.reshape(len(values), -1), expected.reshape(len(values), -1), rtol=1e-4, atol=1e-5
-    )
-    for io in ("parallel", "stream"):
-        supported(network, io)
+    agree_with_runtime(saved(tmp_path / "net.onnx", shape, make), shape)
 
 
 def test_a_step_of_one_reader_costs_nothing(tmp_path):

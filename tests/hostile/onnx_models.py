@@ -26,11 +26,15 @@ class Graph:
         return name
 
     def node(self, op, inputs, domain="", **attributes) -> str:
+        (output,) = self.several(op, inputs, 1, domain=domain, **attributes)
+        return output
+
+    def several(self, op, inputs, count, **attributes) -> list[str]:
+        """A node of so many outputs."""
         name = f"n{len(self.nodes)}"
-        self.nodes.append(
-            helper.make_node(op, inputs, [f"{name}_out"], name=name, domain=domain, **attributes)
-        )
-        return f"{name}_out"
+        outputs = [f"{name}_out{number or ''}" for number in range(count)]
+        self.nodes.append(helper.make_node(op, inputs, outputs, name=name, **attributes))
+        return outputs
 
     def random(self, *shape) -> str:
         return self.constant(self.rng.normal(0, 0.5, shape))

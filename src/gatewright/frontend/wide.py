@@ -102,7 +102,9 @@ def _needs(node: Any) -> int:
     width = result.width if result is not None else 0
     if node.class_name in families.SUMS:
         accum = words_or_none(node, "accum")
-        return accum.width if accum is not None else 0
+        # An Einsum adds a product to what is in its accumulator.
+        more = int(node.class_name == "Einsum")
+        return accum.width + more if accum is not None else 0
     if node.class_name in families.NORMALIZATIONS:
         scale, bias = (weights.type_of(node, name) for name in ("scale", "bias"))
         if scale is None or bias is None:

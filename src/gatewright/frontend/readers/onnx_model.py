@@ -37,7 +37,7 @@ from gatewright.frontend.readers.onnx_scales import (
     affine_steps,
     weighted,
 )
-from gatewright.frontend.readers.onnx_sequences import Sequences
+from gatewright.frontend.readers.onnx_tensors import Tensors
 from gatewright.frontend.readers.weights import with_weights
 
 _SCRIPT = str(Path(__file__).with_name("onnx_worker.py"))
@@ -81,7 +81,7 @@ def read_onnx(path: Path, inputs: FixedType, origin: str | None = None) -> Netwo
     return _Builder(Graph(origin, found), inputs).network()
 
 
-class _Builder(Sequences):
+class _Builder(Tensors):
     """Makes the layers of all nodes."""
 
     def network(self) -> Network:
@@ -171,7 +171,12 @@ class _Builder(Sequences):
             "Clip": self._clip,
             "ConvTranspose": self._transposed,
             "ReduceMean": self._reduced_mean,
-            "Gather": self._step,
+            "Gather": self._gathered,
+            "Pad": self._pad,
+            **dict.fromkeys(("Resize", "Upsample"), self._resize),
+            "Slice": self._slice,
+            "Split": self._split,
+            "Neg": self._negative,
             **dict.fromkeys(OPERATORS, self._recurrent),
             "Transpose": self._transpose,
             "Concat": self._concatenation,
@@ -250,6 +255,9 @@ class _Builder(Sequences):
     # Weighted sums
 
     def _dense(self, node: Node) -> None:
+        if not any(name in self.graph.constants for name in node["inputs"]):
+            self._product(node)
+            return
         constant = self.graph.constant(node, 1, "the second factor")
         values = constant.values
         if values.ndim != 2:
@@ -431,6 +439,17 @@ class _Builder(Sequences):
             of_two = bool((np.abs(np.frexp(values)[0]) == 0.5).all())
             meaning = meaning.times(1 / values, of_quantizer=not of_two)
         self._scaled(node, name, meaning)
+
+    def _negative(self, node: Node) -> None:
+        name = node["inputs"][0]
+        self._scaled(node, name, self._meaning(name).times(-np.ones(1)))
+
+    def _gathered(self, node: Node) -> None:
+        """A step of a sequence, or rows of a table."""
+        if node["inputs"][0] in self.graph.constants:
+            self._embedding(node)
+        else:
+            self._step(node)
 
     def _scaled(self, node: Node, name: str, meaning: Meaning) -> None:
         """A tensor whose values are those of another, scaled and moved."""
@@ -701,17 +720,6 @@ class _Builder(Sequences):
         self._rearranged(node, "Permute", {"dims": others})
         if order[0] != 0:
             self.sequences[node["outputs"][0]] = tuple(shape[axis] for axis in others)
-
-    def _rearranged(self, node: Node, kind: str, config: dict[str, Any]) -> None:
-        """A layer that moves elements: they keep their meaning if all have the same."""
-        name = node["inputs"][0]
-        meaning, steps = self._meaning(name), self.steps.get(name)
-        if meaning.of_quantizer and meaning.is_uniform:
-            source = self._source(name, node)
-        else:
-            source = self._plain(name, node)
-            meaning, steps = PLAIN, steps if meaning.is_plain else None
-        self._simple(node, kind, config, [source], meaning, steps and steps.uniform)
 
     def _concatenation(self, node: Node) -> None:
         rank = len(self.graph.shape(node["inputs"][0]))

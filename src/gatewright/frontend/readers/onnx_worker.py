@@ -23,6 +23,8 @@ _QONNX = {_GENERAL, "onnx.brevitas", "finn.custom_op.general"}
 _CHANNELS_LAST = "qonnx.custom_op.channels_last"
 _QUANTIZERS = ("Quant", "IntQuant", "BipolarQuant", "Trunc", "FloatQuant")
 _MOST_NODES = 10_000
+#: Version of ONNX whose operators qonnx' transformations write.
+_VERSION = 13
 _OF_IMAGES = ("Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool")
 _OF_SEQUENCES = ("RNN", "LSTM", "GRU", "LayerNormalization")
 
@@ -60,12 +62,15 @@ def _complete(model: Any) -> None:
     from onnx import helper
 
     sizes = {each.name: list(each.dims) for each in model.graph.initializer}
+    shapes = _shapes(model)
     for node in model.graph.node:
+        if node.op_type in (*_OF_IMAGES, "BatchNormalization", "PRelu"):
+            axes = len(shapes.get(node.input[0] if node.input else "", [])) - 2
+            if axes > 2:
+                raise Unfit(f"node '{node.name}': has {axes} axes of pixels; at most 2 are read")
         if node.op_type not in ("Conv", "MaxPool", "AveragePool"):
             continue
         given = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-        if given.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
-            raise Unfit(f"node '{node.name}': auto_pad is not read; write its pads")
         kernel = (
             given.get("kernel_shape")
             or sizes.get(node.input[1] if len(node.input) > 1 else "", [])[2:]
@@ -74,11 +79,78 @@ def _complete(model: Any) -> None:
         defaults = {"kernel_shape": kernel, "strides": [1] * axes, "pads": [0] * (2 * axes)}
         if node.op_type != "AveragePool":
             defaults["dilations"] = [1] * axes
+        automatic = given.get("auto_pad", b"NOTSET")
+        if automatic in (b"SAME_UPPER", b"SAME_LOWER"):
+            upper = automatic == b"SAME_UPPER"
+            defaults["pads"] = _same(node, upper, shapes, {**defaults, **given})
+        if automatic != b"NOTSET":
+            kept = [each for each in node.attribute if each.name not in ("auto_pad", "pads")]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+            given.pop("pads", None)
+        pads = given.get("pads", defaults["pads"])
+        if node.op_type != "Conv" and list(pads[:axes]) != list(pads[axes:]):
+            raise Unfit(f"node '{node.name}': pools with other pads at one side than at the other")
         for name, value in defaults.items():
             if axes and name not in given:
                 node.attribute.append(helper.make_attribute(name, value))
         if node.op_type == "Conv" and "group" not in given:
             node.attribute.append(helper.make_attribute("group", 1))
+
+
+def _with_summands(wrapped: Any) -> Any:
+    """The model with zeros as the summand of each Gemm without one; qonnx wants it."""
+    for node in wrapped.graph.node:
+        if node.op_type == "Gemm" and not "".join(node.input[2:]):
+            name = f"{node.output[0]}_zeros"
+            size = wrapped.get_tensor_shape(node.output[0])[-1]
+            wrapped.set_initializer(name, np.zeros(size, np.float32))
+            node.input[:] = [*node.input[:2], name]
+    return wrapped
+
+
+def _shapes(model: Any) -> dict[str, list[int]]:
+    """Sizes of tensors that ONNX infers from the operators; 0 where it can't."""
+    from onnx import ModelProto, shape_inference
+
+    plain = ModelProto()
+    plain.CopyFrom(model)
+    for node in plain.graph.node:
+        if node.op_type in _QUANTIZERS:  # of which ONNX knows nothing
+            node.op_type, node.domain = "Identity", ""
+            del node.attribute[:], node.input[1:]
+    graph = shape_inference.infer_shapes(plain).graph
+    return {
+        each.name: [axis.dim_value for axis in each.type.tensor_type.shape.dim]
+        for each in (*graph.input, *graph.value_info)
+    }
+
+
+def _same(node: Any, upper: bool, shapes: dict[str, list[int]], given: dict[str, Any]) -> list[int]:
+    """The pads of auto_pad: as many windows as strides fit (ONNX, Operators, Conv)."""
+    pixels = shapes.get(node.input[0], [])[2:]
+    axes = len(given["kernel_shape"])
+    if len(pixels) != axes or not all(pixels):
+        raise Unfit(f"node '{node.name}': the size of what it pads isn't known; write its pads")
+    begin, end = [], []
+    dilations = given.get("dilations", [1] * axes)
+    for size, k, s, d in zip(
+        pixels, given["kernel_shape"], given["strides"], dilations, strict=True
+    ):
+        total = max((-(-size // s) - 1) * s + d * (k - 1) + 1 - size, 0)
+        begin.append(total // 2 if upper else total - total // 2)
+        end.append(total - begin[-1])
+    return [*begin, *end]
+
+
+def _upgraded(model: Any) -> Any:
+    """A model of an old version in the oldest one that qonnx' transformations write."""
+    from onnx import version_converter
+
+    versions = {each.domain: each.version for each in model.opset_import}
+    if set(versions) - set(_STANDARD) or max(versions.values(), default=0) >= _VERSION:
+        return model
+    return version_converter.convert_version(model, _VERSION)
 
 
 def _clean(model: Any) -> Any:
@@ -91,22 +163,28 @@ def _clean(model: Any) -> Any:
             node.domain = _GENERAL
             if node.op_type == "IntQuant":  # its name in newer versions
                 node.op_type = "Quant"
-    _complete(model)
     for each in (*model.graph.input, *model.graph.output):
         sizes = each.type.tensor_type.shape.dim
         if sizes and not sizes[0].dim_value:
             sizes[0].dim_value = 1  # the batch
+    _complete(model)
     return cleanup_model(ModelWrapper(model))
 
 
 def _reads_images(model: Any) -> bool:
     """Whether the channels of the first input come first, as those of images do in ONNX.
 
-    Sequences for recurrent layers and layer normalizations have their steps first; a tensor of
-    rank 2 has neither.
+    Sequences for recurrent layers, layer normalizations and attentions have their steps first; a
+    tensor of rank 2 has neither.
     """
     operators = {node.op_type for node in model.graph.node}
-    return bool(operators.intersection(_OF_IMAGES)) or not operators.intersection(_OF_SEQUENCES)
+    constants, attends = {each.name for each in model.graph.initializer}, False
+    for node in model.graph.node:
+        if constants.issuperset(each for each in node.input if each):
+            constants.update(node.output)
+        attends |= node.op_type == "MatMul" and not constants.intersection(node.input)
+    of_sequences = attends or bool(operators.intersection(_OF_SEQUENCES))
+    return bool(operators.intersection(_OF_IMAGES)) or not of_sequences
 
 
 def _prepared(model: Any) -> Any:
@@ -116,7 +194,8 @@ def _prepared(model: Any) -> Any:
     from qonnx.transformation.gemm_to_matmul import GemmToMatMul
     from qonnx.util.cleanup import cleanup_model
 
-    wrapped = _clean(model)
+    model = _upgraded(model)
+    wrapped = _with_summands(_clean(model))
     wrapped = wrapped.transform(GemmToMatMul()).transform(ExtractBiasFromConv())
     wrapped = cleanup_model(wrapped)
     last = _reads_images(model)
