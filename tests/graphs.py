@@ -135,6 +135,20 @@ class GraphBuilder:
         self.shapes[name] = (steps, units) if fields.get("return_sequences") else (units,)
         return self.add(kind, name, source, **(form | fields))
 
+    def garnet(self, name: str, source: str, count: str, **fields: Any) -> str:
+        """A GarNet of three aggregators and two results."""
+        vertices, n_in = self.shapes[source]
+        shapes = {"FLR": (n_in, 2), "S": (n_in, 3), "Fout": (6, 2)}
+        form = {
+            "n_vertices": vertices, "n_in_features": n_in,
+            "n_aggregators": 3, "n_propagate": 2, "n_out_features": 2,
+            "collapse": None, "mean_by_nvert": False, "input_format": "xn",
+            **{f"{what}_kernel_data": self.weights(*shape) for what, shape in shapes.items()},
+            **{f"{what}_bias_data": self.weights(shape[1]) for what, shape in shapes.items()},
+        }  # fmt: skip
+        self.shapes[name] = (2,) if fields.get("collapse") else (vertices, 2)
+        return self.add("GarNet", name, source, count, **(form | fields))
+
     def global_pool(self, name: str, source: str, kind: str) -> str:
         """Pooling of all pixels, of the kind Max or Average."""
         *pixels, channels = self.shapes[source]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,6 +30,7 @@ def k():
 
     qkeras = import_keras("qkeras")
     keras = sys.modules["tf_keras"]
+    from hls4ml.contrib.garnet import GarNet
 
     def bits(bits=4, integer=0, alpha=1):
         return qkeras.quantized_bits(bits, integer, alpha=alpha)
@@ -36,6 +38,7 @@ def k():
     return SimpleNamespace(
         **{name: getattr(keras.layers, name) for name in dir(keras.layers) if name[0] != "_"},
         **{name: getattr(qkeras, name) for name in dir(qkeras) if name[0] == "Q"},
+        GarNet=partial(GarNet, simplified=True, output_activation=None),
         qkeras=qkeras,
         keras=keras,
         bits=bits,
@@ -66,8 +69,6 @@ def _quantizer(k, quantizer, name, shape=(3, 4)):
 
 def heads(k):
     """By row of the table: an input's shape and the layer, whose name begins with `the_`."""
-    from functools import partial
-
     merges = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
     poolings = {
         f"{kind}Pooling{rank}D": (
@@ -203,6 +204,7 @@ def heads(k):
             lambda x: k.MultiHeadAttention(1, 2, name="the_attention")(x, x),
         ),
         "LayerNormalization": (SEQUENCE, k.LayerNormalization(name="the_layernorm")),
+        "GarNet of hls4ml.contrib": ([(4, 3), (1,)], k.GarNet(2, 2, 3, name="the_garnet")),
         "Conv1DTranspose": (
             (3, 2),
             k.Conv1DTranspose(2, 4, strides=2, padding="same", name="the_transposed1"),
@@ -220,6 +222,11 @@ def _options(mode, names):
         (f"in{number}.precision.result", "ufixed<4,4>")
         for number, name in enumerate(names)
         if name == "Embedding"
+    )
+    settings += tuple(
+        (f"in{number}_1.precision.result", "ufixed<3,3>")
+        for number, name in enumerate(names)
+        if name == "GarNet of hls4ml.contrib"
     )
     # hls4ml's inference of types fails for a Dot whose accumulator has none.
     settings += (("the_dot.precision.accum", "fixed<20,10>"),) if "Dot" in names else ()

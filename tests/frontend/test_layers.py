@@ -40,9 +40,19 @@ def k(keras):
 
 
 def forest(keras, heads):
-    """A model of independent heads, so that one compiler run covers many layers."""
-    inputs = [keras.Input(shape, name=f"in{i}") for i, (shape, _) in enumerate(heads)]
-    outputs = [head(x) for x, (_, head) in zip(inputs, heads, strict=True)]
+    """A model of independent heads, so that one compiler run covers many layers.
+
+    A head with a list of shapes reads as many inputs.
+    """
+    inputs, outputs = [], []
+    for i, (shape, head) in enumerate(heads):
+        if isinstance(shape, list):
+            read = [keras.Input(each, name=f"in{i}_{j}") for j, each in enumerate(shape)]
+            inputs += read
+        else:
+            read = keras.Input(shape, name=f"in{i}")
+            inputs.append(read)
+        outputs.append(head(read))
     model = keras.Model(inputs, outputs, name="forest")
     rng = np.random.default_rng(0)
     for layer in model.layers:

@@ -176,6 +176,25 @@ def repacked(b: Branches) -> None:
     b.activation("a", "r", "relu")
 
 
+def garnet(vertices: int = 4, to: str = "ufixed<3,3>", **fields: Any) -> Callable[[Branches], None]:
+    def build(b: Branches) -> None:
+        b.types(b.input("n", 1), result=to)
+        b.garnet("g", b.source(vertices, 3), "n", **fields)
+
+    return build
+
+
+def quantized_garnet(b: Branches) -> None:
+    from hls4ml.model.quantizers import TernaryQuantizer
+
+    garnet(quantizer=TernaryQuantizer())(b)
+
+
+def garnet_of_signs(b: Branches) -> None:
+    b.types(b.input("n", 1), result="ufixed<3,3>")
+    b.garnet("g", signs(b, 4, 3), "n")
+
+
 def einsum_of_signs(b: Branches) -> None:
     fields = {"equation": "ac,bc->ab", "inp0_shape": (2, 3), "inp1_shape": (2, 3)}
     b.add("Einsum", "m", signs(b, 2, 3), b.source(2, 3), **fields, out_shape=(2, 2))
@@ -329,6 +348,22 @@ CASES: dict[str, Case] = {
                         epsilon_power_of_10=3, gamma_data=np.ones(4), beta_data=np.zeros(4)),
         "its input or its scale is one bit, where 0 stands for -1; use wider ones",
     ),
+    "vertices in streams": (S, garnet(), "'g' (GarNet): hls4ml has no C++ for it in io_stream"),
+    "odd vertices": (P, garnet(6), "divides by a power of two, not by its 6 vertices"),
+    "greatest vertex": (P, garnet(collapse="max"), "no C++ for collapse='max'; use 'mean'"),
+    "sum of means": (
+        P,
+        garnet(collapse="mean", mean_by_nvert=True),
+        "its Keras layer with mean_by_nvert=True adds them up; use mean_by_nvert=False",
+    ),
+    "vertex count": (
+        P,
+        garnet(to="ufixed<2,2>"),
+        "its number of vertices, ufixed<2,2>, is no unsigned integer that holds 4; set "
+        "n.precision.result=ufixed<3,3>",
+    ),
+    "quantized transforms": (P, quantized_garnet, "use quantize_transforms=False"),
+    "signs of vertices": (P, garnet_of_signs, "its features are one bit, where 0 stands for -1"),
     "unchanged": (
         P,
         lambda b: b.add("Reshape", "r", b.source(4, 2), target_shape=[8]),

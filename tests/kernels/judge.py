@@ -149,6 +149,7 @@ def _compile(text: str, library: Path) -> None:
         _lay_headers(include)
         source.write_text(text)
         command = ["g++", "-std=c++17", "-O0", "-w", "-DNDEBUG", "-fPIC", "-shared"]
+        command.append("-fno-gnu-unique")  # or two libraries of a process share static tables
         paths = ["-I", include, "-I", include / "ap_types"]
         subprocess.run([*command, *paths, source, "-o", built], check=True)
         os.replace(built, library)  # noqa: PTH105

@@ -296,6 +296,30 @@ class Builder(Draw):
             kernels.Embedding, [x], (*x.shape, n), table=table, table_type=to, parallel=parallel
         )
 
+    def garnet(
+        self, x: Tensor, results: int, passes: int = 1, *, by_count: bool = False, mean: bool = True
+    ) -> Tensor:
+        """A GarNet of two aggregators, whose number of vertices is an input of its own."""
+        vertices, features = x.shape
+        count = self.input(1, to=FixedType(vertices.bit_length(), vertices.bit_length(), False))
+        shapes = {
+            "distances": (2, features),
+            "distance_biases": (2,),
+            "transform": (results, 2, features),
+            "transform_biases": (results, 2),
+            "biases": (results,),
+        }
+        types = {name: self.type(2, 7) for name in shapes}
+        return self.add(
+            kernels.GarNet, [x, count], (results,) if mean else (vertices, results),
+            **{name: self.raw(types[name], *shape) for name, shape in shapes.items()},
+            **{f"{name}_type": to for name, to in types.items()},
+            edge_type=FixedType(self.pick(4, 8), 0, False, overflow=Overflow.SAT),
+            edge_sum_type=FixedType(10, 2, False),
+            accum=self.type(6, 16), norm_type=FixedType(9, 3, False),
+            passes=passes, by_count=by_count, mean=mean,
+        )  # fmt: skip
+
     def thresholds(self, x: Tensor, levels: int) -> Tensor:
         limits = -np.sort(-self.raw(x.type, levels, x.shape[-1]), axis=0)
         return self.add(kernels.Thresholds, [x], x.shape, FixedType(2, 2), thresholds=limits)

@@ -263,6 +263,11 @@ OTHERS: dict[str, Callable[[Builder], object]] = {
     ),
     "embedding": lambda b: b.embedding(b.input(5, to=FixedType(4, 4, False)), 11, 3),
     "embedding_parallel": lambda b: b.embedding(b.input(5, to=FixedType(4, 4, False)), 11, 3, 5),
+    "garnet": lambda b: b.garnet(b.input(4, 3), 2, 2),
+    "garnet_vertices": lambda b: b.relu(b.garnet(b.input(8, 2), 3, mean=False)),
+    "garnet_count": lambda b: b.garnet(
+        b.relu(b.dense(b.input(4, 2), 2)), 2, by_count=True, mean=False
+    ),
     "thresholds": lambda b: b.thresholds(b.input(4, 3), 1),
     "thresholds_2": lambda b: b.thresholds(b.input(2, 2, 3), 2),
     **{

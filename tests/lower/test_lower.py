@@ -89,6 +89,12 @@ def everything() -> Any:
         "LayerNormalization", "normalized", "rows", n_in=12, seq_len=3, axis=2,
         epsilon_power_of_10=3, gamma_data=b.weights(4), beta_data=b.weights(4),
     )  # fmt: skip
+    # Vertices, of which some count.
+    b.input("points", 4, 3)
+    b.input("count", 1)
+    b.garnet("to_vertices", "points", "count")
+    b.garnet("by_count", "points", "count", mean_by_nvert=True)
+    b.garnet("to_one", "points", "count", collapse="mean")
     # Activations and softmax.
     for curve in CURVES:
         b.activation(curve, "fc1", curve)
@@ -114,6 +120,8 @@ def everything() -> Any:
         settings={
             "fc2": {"Precision": {"accum": "fixed<14,6,RND>", "result": "fixed<10,4,RND,SAT>"}},
             "of_signs_rounded": {"Precision": {"accum": "fixed<12,6,RND_CONV>"}},
+            "count": {"Precision": {"result": "ufixed<3,3>"}},
+            "to_one": {"ReuseFactor": 2, "Precision": {"aggr": "fixed<20,8,RND,SAT>"}},
             "recast": {"Precision": {"result": "ufixed<6,3,RND_ZERO,SAT>"}},
             "resource": {"Strategy": "Resource"},
             **{name: {"Implementation": name} for name in soft},
@@ -138,7 +146,8 @@ def test_every_layer_is_lowered_under_its_own_name(compiled: tuple[Design, Emula
     design, _ = compiled
     assert {type(k).__name__ for k in design.kernels} >= {
         *("Argmax", "BatchNorm", "BinaryTanh", "ClippedRelu", "Concatenate", "Dense", "Dot"),
-        *("Einsum", "Elu", "HardSigmoid", "HardTanh", "LayerNorm", "LeakyRelu", "Linear"),
+        *("Einsum", "Elu", "GarNet", "HardSigmoid", "HardTanh", "LayerNorm", "LeakyRelu"),
+        *("Linear",),
         *("Lookup", "Merge", "Relu", "Reshape", "Selu", "Softmax", "SoftmaxLegacy", "TernaryTanh"),
         *("ThresholdedRelu", "Thresholds", "Transpose"),
     }

@@ -282,6 +282,14 @@ LAYERS = (
         (),
         "tensors",
     ),
+    Layer(
+        "GarNet of hls4ml.contrib",
+        ("GarNet",),
+        (_K.GarNet,),
+        ("GarNetStack",),
+        "tensors",
+        {"stream": "hls4ml has no C++ for it in io_stream"},
+    ),
     *(
         Layer(name, (node,), (kernel,), also, "activations")
         for name, node, kernel, also in (

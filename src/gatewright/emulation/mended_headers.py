@@ -109,6 +109,67 @@ _CONVOLUTION = (
     ),
 )
 
+#: What `nnet_garnet.h` has and gets. It casts each product of a distance to the type of a distance,
+#: which saturates at 8, and each weighted feature to the type of a feature, however few bits that
+#: has; here sums are exact, or in the type of sums. It leaves results of vertices that don't count
+#: as they were in memory; here they are zero, as in the model. It divides the numbers of vertices
+#: as integers, and by zero; here the quotient has fractional bits. And a number above that of all
+#: vertices would count a bias more than once.
+_GARNET = (
+    (
+        "typename CONFIG_T::distance_t distance = CONFIG_T::aggregator_distance_biases[ia];",
+        """typedef decltype(data_getter.get(iv, 0) *
+                         CONFIG_T::aggregator_distance_weights[0]) product_t;
+        typedef typename CONFIG_T::aggregator_distance_biases_t bias_t;
+        static const int product_int = product_t::iwidth, bias_int = bias_t::iwidth;
+        static const int product_frac = product_t::width - product_int;
+        static const int bias_frac = bias_t::width - bias_int;
+        static const int sum_int = (product_int > bias_int ? product_int : bias_int) + 16;
+        static const int sum_frac = product_frac > bias_frac ? product_frac : bias_frac;
+        ap_fixed<sum_int + sum_frac, sum_int> distance =
+            CONFIG_T::aggregator_distance_biases[ia];""",
+    ),
+    (
+        "typename CONFIG_T::distance_t incr = "
+        "data_getter.get(iv, ix) * CONFIG_T::aggregator_distance_weights[iax];\n\n"
+        "            distance += incr;",
+        "distance += data_getter.get(iv, ix) * CONFIG_T::aggregator_distance_weights[iax];",
+    ),
+    (
+        """typename data_getter_T::data_t incr = data_getter.get(iv, ix) * edge_weight;
+
+            arrays_local.weighted_feature_mean[iax] += incr;""",
+        "arrays_local.weighted_feature_mean[iax] += data_getter.get(iv, ix) * edge_weight;",
+    ),
+    (
+        "compute_output_base<CONFIG_T>(arrays, output_base);",
+        """compute_output_base<CONFIG_T>(arrays, output_base);
+
+Zeros:
+    for (unsigned i = 0; i < CONFIG_T::n_vertices * CONFIG_T::n_out_features; ++i) {
+        #pragma HLS UNROLL
+        res[i] = 0;
+    }""",
+    ),
+    (
+        "typename T::norm_t nvtx_norm = (T::n_vertices / T::reuse_factor) / nvtx;",
+        """typename T::norm_t nvtx_norm = 0;
+        if (nvtx != 0) {
+            nvtx_norm = ap_ufixed<64, 32>(T::n_vertices / T::reuse_factor) / nvtx;
+        }""",
+    ),
+    (
+        """bias *= nvtx;
+            output_biases[io] = normalize_log2(bias, CONFIG_T::n_vertices_width);""",
+        """if (nvtx < CONFIG_T::n_vertices) {
+                bias *= nvtx;
+                output_biases[io] = normalize_log2(bias, CONFIG_T::n_vertices_width);
+            } else {
+                output_biases[io] = bias;
+            }""",
+    ),
+)
+
 MENDS: Final[tuple[Mend, ...]] = (
     # It has the include guard of the header for two dimensions, so only one could be included.
     ("nnet_sepconv1d_latency.h", "CONV2D_LATENCY_H_", "CONV1D_LATENCY_H_"),
@@ -127,6 +188,7 @@ MENDS: Final[tuple[Mend, ...]] = (
         "nnet::dense<res_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config2>",
     ),
     *(("nnet_layernorm.h", wrong, right) for wrong, right in _LAYERNORM),
+    *(("nnet_garnet.h", wrong, right) for wrong, right in _GARNET),
     *(
         (f"nnet_conv{axes}d_resource.h", wrong, right)
         for axes in (1, 2)

@@ -10,7 +10,7 @@ import psutil
 
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import from_float
-from gatewright.kernels import Embedding
+from gatewright.kernels import Embedding, GarNet
 from gatewright.parsing.samples import read_arrays
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
     The first three vectors are zeros, least and greatest words. Of the others, every second one
     uses the whole range of the type. Sums of such words saturate later layers, which hides most
     errors. So the rest have a random magnitude for each vector, and every second of these is mostly
-    zeros. Words that index a table stay within it.
+    zeros. Words that index a table stay within it, and numbers that divide are not zero.
 
     Args:
         design: The design.
@@ -56,7 +56,7 @@ def random_inputs(design: Design, samples: int, seed: int) -> list[Values]:
         sparse[rng.random(sparse.shape) > density] = 0
         for vector, value in enumerate((0, low, high)[:samples]):
             words[vector] = value
-        result.append(words)
+        result.append(np.maximum(words, _lowest(design, tensor)))
     return result
 
 
@@ -84,6 +84,12 @@ def _highest(design: Design, tensor: Tensor) -> int:
     """The greatest word of an input. It limits indices: the C++ would read beyond a table's end."""
     tables = [k.table for k in design.readers(tensor) if isinstance(k, Embedding)]
     return min([tensor.type.max, *(len(table) - 1 for table in tables)])
+
+
+def _lowest(design: Design, tensor: Tensor) -> int:
+    """The least word of an input. It limits numbers of vertices: a mean of none is not a number."""
+    counts = [k.inputs[1] for k in design.readers(tensor) if isinstance(k, GarNet) and k.by_count]
+    return 1 if tensor in counts else tensor.type.lowest
 
 
 @dataclass(frozen=True)

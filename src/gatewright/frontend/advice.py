@@ -18,7 +18,7 @@ from gatewright.frontend.ranges import (
     type_interval,
 )
 from gatewright.frontend.refine import Request, columns_of, ranges_of
-from gatewright.hlsgraph import activation, fixed_type
+from gatewright.hlsgraph import activation, fixed_type, garnet
 from gatewright.hlsgraph.families import ACTIVATIONS, CASTING
 from gatewright.hlsgraph.node import quantizer, read_channels, read_type, result_type, words_or_none
 from gatewright.hlsgraph.normalization import layer_normalization
@@ -62,6 +62,8 @@ def _assumed(graph: Any, choices: Choices, request: Request) -> Iterator[str]:
             continue
         readers = node.get_output_nodes()
         if request.measured is not None or any(each.class_name == "Embedding" for each in readers):
+            continue
+        if garnet.counted_vertices(node):
             continue
         to = result_type(node)
         if to is not None:

@@ -13,6 +13,7 @@ from gatewright.frontend.hls_config import plain_type, setting_name
 from gatewright.frontend.honoured import PARTS, Setting
 from gatewright.frontend.messages import near
 from gatewright.frontend.precision import SAFE_DEFAULT, Choices, write_precision
+from gatewright.hlsgraph import garnet
 from gatewright.options import (
     DEFAULT_PRECISION,
     HARDWARE_CHOICES,
@@ -172,6 +173,11 @@ def _pass_on(
             size = [layer["n_chan"], layer["n_filt"]] if "n_chan" in layer else None
             valid = backend.get_valid_reuse_factors(*(size or [layer["n_in"], layer["n_out"]]))
             entry["ReuseFactor"] = backend.get_closest_reuse_factor(valid, reuse)
+    if kind == "GarNet" and layer["n_vertices"] % reuse:
+        raise InputError(
+            f"layer '{layer['name']}': its reuse factor, {reuse}, must divide its "
+            f"{layer['n_vertices']} vertices; set {layer['name']}.reuse_factor"
+        )
     if kind not in _MULTIPLYING:
         return
     if request["strategy"] == "distributed_arithmetic" and reuse > 1:
@@ -216,6 +222,9 @@ def _selected(key: str, selector: str, layers: LayerList, labels: Mapping[str, s
     )
 
 
+#: Types that can be set although hls4ml declares no attribute for them, by its class of layers.
+_LOOKED_UP = {"Softmax": ("inp_norm",), "GarNet": garnet.LOOKED_UP}
+
 _AT_LEAST_ONE = ("reuse_factor", "table_size", "parallelization_factor")
 
 #: Endings of names of types that only hls4ml's internal tables use.
@@ -254,7 +263,7 @@ class _Setter:
         kind = layer_map[layer["class_name"]]
         known = backend.create_layer_class(kind).expected_attributes
         configurable = [attribute for attribute in known if attribute.configurable]
-        self.types = ["inp_norm"] if kind.__name__ == "Softmax" else []
+        self.types = list(_LOOKED_UP.get(kind.__name__, ()))
         self.others = {}
         for attribute in configurable:
             if isinstance(attribute, TypeAttribute):
@@ -296,6 +305,8 @@ class _Setter:
             )
         text = "auto" if value == "auto" else _type(f"setting '{key}'", value)
         write_precision(self.entry, what, text)
+        if text == "auto" and what in garnet.LOOKED_UP:
+            del self.entry["Precision"][what]  # where it is missing, hls4ml has a type of its own
         change = self.user.discard if text == "auto" else self.user.add
         change((self.layer["name"], what))
 

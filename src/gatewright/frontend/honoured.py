@@ -12,7 +12,7 @@ from typing import Any
 from gatewright.errors import InputError
 from gatewright.fixed import FixedType
 from gatewright.frontend.folding import folded, owner
-from gatewright.hlsgraph import fixed_type
+from gatewright.hlsgraph import fixed_type, garnet
 from gatewright.hlsgraph.node import result_type
 
 #: Suffixes of the nodes into which hls4ml splits a layer.
@@ -81,6 +81,10 @@ def _types(node: Any, what: str) -> list[FixedType | None]:
             what = "weight" if what == half else what.removeprefix(f"{half}_")
     if what == "result":
         return [result_type(node)]
+    if node.class_name == "GarNet" and what in garnet.TYPES:
+        return [garnet.internal_types(node)[what]]
+    if node.class_name == "GarNet" and what in garnet.FACTORS:
+        return [fixed_type(node.weights[what].type.precision)]
     found = [node.types.get(f"{what}_t"), node.attributes.get(f"{what}_t")]
     return [fixed_type(each.precision) for each in found if each is not None]
 

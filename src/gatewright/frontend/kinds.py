@@ -76,7 +76,8 @@ TRAINING: Final = frozenset(
         ),
         *("depthwise_range", "dropout", "ema_freeze_delay", "folding_mode", "fused", "gamma_range"),
         *("implementation", "input_dtype", "input_length", "kernel_range", "l1", "l2"),
-        *("momentum", "noise_shape", "optional", "pointwise_range", "ragged", "rate"),
+        *("momentum", "n_sublayers", "noise_shape", "optional", "pointwise_range", "ragged"),
+        "rate",
         *("recurrent_dropout", "renorm", "renorm_clipping", "renorm_momentum", "robust_masking"),
         *("seed", "sparse", "stddev", "supports_masking", "synchronized", "trainable"),
         *("unit_forget_bias", "unroll", "use_cudnn", "virtual_batch_size", "zero_output_for_mask"),
@@ -297,6 +298,34 @@ def _layer_norm(a: Arguments) -> Shapes:
     return {name: (None,) for name, used in (("gamma", a["scale"]), ("beta", a["center"])) if used}
 
 
+def _garnet(a: Arguments) -> Shapes:
+    return _transforms("", "features", *(a[size] for size in _GARNET_SIZES))
+
+
+def _garnet_stack(a: Arguments) -> Shapes:
+    found: Shapes = {}
+    features: Extent = "features"
+    # Lists of unlike lengths are refused where the shape of the result is computed.
+    for number, sizes in enumerate(zip(*(a[size] for size in _GARNET_SIZES), strict=False)):
+        found |= _transforms(str(number), features, *sizes)
+        features = sizes[-1]
+    return found
+
+
+def _transforms(
+    number: str, features: Extent, passed: int, aggregators: int, filters: int
+) -> Shapes:
+    """The arrays of a GarNet, or of one in a stack of them."""
+    return {
+        f"FLR{number}_kernel": (features, passed),
+        f"FLR{number}_bias": (passed,),
+        f"S{number}_kernel": (features, aggregators),
+        f"S{number}_bias": (aggregators,),
+        f"Fout{number}_kernel": (aggregators * passed, filters),
+        f"Fout{number}_bias": (filters,),
+    }
+
+
 def _recurrent(gates: int) -> Callable[[Arguments], Shapes]:
     def arrays(a: Arguments) -> Shapes:
         width = gates * a["units"]
@@ -349,6 +378,15 @@ _NORM = {
     "epsilon": _EPSILON,
     "center": Argument(flag, True),
     "scale": Argument(flag, True),
+}
+_GARNET_SIZES = ("n_propagate", "n_aggregators", "n_filters")
+_GARNET = {
+    "simplified": Argument(flag, False),
+    "collapse": Argument(optional(word("mean", "sum", "max")), None),
+    "input_format": Argument(word("x", "xn", "xen"), "xn"),
+    "output_activation": Argument(_activation, "tanh"),
+    "mean_by_nvert": Argument(flag, False),
+    "quantize_transforms": Argument(optional(flag), False),
 }
 _FILTERS = {"filters": Argument(integer())}
 _MULTIPLIER = {"depth_multiplier": Argument(integer(), 1)}
@@ -436,6 +474,10 @@ KINDS: Mapping[str, Kind] = {
         {**_NORM, **_quantizers("beta", "gamma", "mean", "variance")}, _statistics
     ),
     "LayerNormalization": Kind({**_NORM, "rms_scaling": Argument(flag, False)}, _layer_norm),
+    "GarNet": Kind({**{size: Argument(integer()) for size in _GARNET_SIZES}, **_GARNET}, _garnet),
+    "GarNetStack": Kind(
+        {**{size: Argument(integers(1)) for size in _GARNET_SIZES}, **_GARNET}, _garnet_stack
+    ),
     "Activation": Kind(_ACTIVATION),
     "QActivation": Kind({"activation": Argument(_activation)}),
     "ReLU": Kind(

@@ -244,7 +244,7 @@ def _build(
     from hls4ml.backends import get_backend
     from hls4ml.model import ModelGraph
 
-    from gatewright.frontend import scales
+    from gatewright.frontend import garnet_factors, scales
 
     layers, inputs, outputs, shapes = _parse(network)
     mend(layers, shapes, network.framework)
@@ -255,7 +255,8 @@ def _build(
     else:
         check_scales(network.origin, layers)
     scales.register()
-    flows = [scales.FLOW, get_backend(BACKEND).get_default_flow()]
+    garnet_factors.register()
+    flows = [scales.FLOW, garnet_factors.FLOW, get_backend(BACKEND).get_default_flow()]
     full = {**project_config, "HLSConfig": {**copy.deepcopy(config), "Flows": flows}}
     with types_kept(), normalizations_kept():
         graph = ModelGraph.from_layer_list(full, layers, inputs, outputs)

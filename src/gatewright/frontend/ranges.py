@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.fixed import FixedType, Overflow, Rounding
-from gatewright.hlsgraph import activation, families, image, recurrent, tensor, weights
+from gatewright.hlsgraph import activation, families, garnet, image, recurrent, tensor, weights
 from gatewright.hlsgraph.node import channels, read_channels, result_type
 from gatewright.hlsgraph.normalization import layer_normalization
 
@@ -356,6 +356,35 @@ def recurrent_sums(node: Any, x: Interval, state: Interval) -> Interval:
     return found.union(whole.hull())
 
 
+# Graphs
+
+
+def garnet_returns(node: Any, x: Interval) -> Interval:
+    """The range of what aggregators return for each result, of shape (results, aggregators).
+
+    A mean weight is at most one. A mean of weighted features lies between zero and a feature.
+
+    Args:
+        node: A GarNet.
+        x: The range of its features.
+    """
+    factors, biases = (weights.values(node, f"input_transform_{w}") for w in ("weights", "biases"))
+    x = _with_zero(x).spread(factors.shape[-1])
+    found = _product(factors, x, -1)
+    share = _with_zero(Interval.of(biases, biases))
+    # Each of its products, and their sum, is rounded once.
+    unit = (factors.shape[-1] + 1) * math.ldexp(1, -garnet.garnet(node).accum.frac)
+    return Interval.of(found.low + share.low - unit, found.high + share.high + unit)
+
+
+def _garnet(node: Any, inputs: list[Interval]) -> Interval:
+    returned = _with_zero(garnet_returns(node, inputs[0]))
+    bias = weights.values(node, "output_transform_biases").ravel()
+    low, high = (end.sum(axis=-1) for end in (returned.low, returned.high))
+    # A mean has a share of its bias; vertices that don't count have zero.
+    return _with_zero(Interval.of(low + np.minimum(bias, 0), high + np.maximum(bias, 0)))
+
+
 # Layers that move or select elements
 
 
@@ -475,6 +504,7 @@ _RULES: Final[dict[str, _Rule]] = {
     **dict.fromkeys(families.NORMALIZATIONS, _batchnorm),
     **dict.fromkeys(families.RECURRENT, _recurrent),
     "LayerNormalization": _layer_normalized,
+    "GarNet": _garnet,
     "Merge": _merge,
     "Dot": _dot,
     "Einsum": _einsum,

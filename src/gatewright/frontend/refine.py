@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gatewright.fixed import FixedType
 from gatewright.frontend.folding import owner
+from gatewright.frontend.garnet_types import refine_garnet
 from gatewright.frontend.layernorm_types import refine_layernorm
 from gatewright.frontend.precision import (
     Choices,
@@ -117,6 +118,9 @@ def refine(graph: Any, choices: Choices, request: Request) -> bool:
         elif node.class_name == "LayerNormalization":
             source = ranges.held[node.get_input_node().name]
             changed |= refine_layernorm(node, source, choices)
+        elif node.class_name == "GarNet":
+            error = _MEASURED_ERROR if request.measured is not None else _MOST_ERROR
+            changed |= refine_garnet(node, ranges, choices, default, error)
         elif node.class_name in families.MATRICES:
             changed |= _refine_binary_sum(node, choices)
         elif node.class_name in (*families.POOLINGS, *families.GLOBAL_POOLINGS):
@@ -162,8 +166,8 @@ def ranges_of(graph: Any, choices: Choices, request: Request) -> Ranges:
 def is_open(node: Any, choices: Choices, request: Request) -> bool:
     """Whether the type of a node's result follows from its range.
 
-    That is so for activations, layers with a state and layer normalizations, whose type neither
-    the user nor a quantizer sets.
+    That is so for activations and for layers of `TYPED_BY_RANGE`, whose type neither the user nor
+    a quantizer sets.
     """
     if request.to_the_letter or (node.name, "result") in choices.user:
         return False
@@ -195,7 +199,7 @@ def _refine_weight(
     values = np.asarray(variable.data, np.float64)
     if current is None or (node.name, what) in choices.user or values.size == 0:
         return False
-    if variable.quantizer is not None:
+    if variable.quantizer is not None or node.class_name == "GarNet":  # see `refine_garnet`
         return False
     if what == "scale":
         return choices.set_precision(node.name, what, scale_type(values, default))

@@ -272,6 +272,17 @@ def _einsum(a: Arguments, given: Sequence[Shape]) -> Shape:
     return tuple(found)
 
 
+def _garnet(a: Arguments, given: Sequence[Shape]) -> Shape:
+    vertices, _ = given[0]
+    # A second input is the number of vertices; layers with other inputs are refused by name.
+    if a["input_format"] == "xn" and [math.prod(each) for each in given[1:]] != [1]:
+        raise ValueError
+    sizes = [a[f"n_{what}"] for what in ("filters", "aggregators", "propagate")]
+    if isinstance(sizes[0], tuple):  # of a stack
+        sizes = [each[-1] for each in zip(*sizes, strict=True)]
+    return (sizes[0],) if a["collapse"] else (vertices, sizes[0])
+
+
 def _recurrent(a: Arguments, given: Sequence[Shape]) -> Shape:
     return (given[0][0], a["units"]) if a["return_sequences"] else (a["units"],)
 
@@ -307,4 +318,5 @@ _RULES: Mapping[str, Callable[[Arguments, Sequence[Shape]], Shape]] = {
     "Dot": _dot,
     **dict.fromkeys(("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"), _broadcast),
     **dict.fromkeys(("SimpleRNN", "LSTM", "GRU"), _recurrent),
+    **dict.fromkeys(("GarNet", "GarNetStack"), _garnet),
 }

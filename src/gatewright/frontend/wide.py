@@ -15,9 +15,9 @@ from gatewright.fixed import WORD_BITS, FixedType, Overflow, Rounding
 from gatewright.frontend.folding import owner
 from gatewright.frontend.precision import Choices, is_plain_linear
 from gatewright.frontend.ranges import Interval, Ranges, ranged_type
-from gatewright.hlsgraph import activation, families, image, tensor, weights
+from gatewright.hlsgraph import activation, families, garnet, image, tensor, weights
 from gatewright.hlsgraph.image import pooled_pixels
-from gatewright.hlsgraph.node import read_types, result_type, words_or_none
+from gatewright.hlsgraph.node import read_channels, read_types, result_type, words_or_none
 
 #: Usual width of a narrowed result in bits, and greatest width if its range needs more.
 _BITS, _MOST_BITS = 24, 31
@@ -111,6 +111,12 @@ def _needs(node: Any) -> int:
             return 0
         integer = max(first.integer + scale.integer, bias.integer) + 1
         return integer + max(first.frac + scale.frac, bias.frac)
+    if node.class_name == "GarNet":
+        given = garnet.garnet(node)
+        factors = (weights.type_of(node, what) for what in garnet.FACTORS)
+        widths = [to.width for to in factors if to is not None]
+        terms = max(given.vertices, read_channels(node))
+        return first.width + terms.bit_length() + max(*widths, given.edge.width) + 2
     if node.class_name == "Merge" and tensor.operation(node) == "multiply":
         return sum(each.width for each in known)
     if node.class_name in ("Merge", "Concatenate"):

@@ -11,7 +11,7 @@ DEPTHWISE: Final = ("DepthwiseConv1D", "DepthwiseConv2D")
 #: Layers with a state.
 RECURRENT: Final = ("LSTM", "GRU")
 #: Layers whose results are typed by what they can be, as hls4ml's own types may not hold them.
-TYPED_BY_RANGE: Final = (*RECURRENT, "LayerNormalization")
+TYPED_BY_RANGE: Final = (*RECURRENT, "LayerNormalization", "GarNet")
 #: Layers whose results are sums over all channels.
 MATRICES: Final = (*DENSE, *CONVOLUTIONS, *POINTWISE)
 WEIGHTED: Final = (*MATRICES, *DEPTHWISE)

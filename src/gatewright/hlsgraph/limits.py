@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from gatewright.errors import UnsupportedError
-from gatewright.hlsgraph import activation, image, recurrent, tensor, weights
+from gatewright.hlsgraph import activation, garnet, image, recurrent, tensor, weights
 from gatewright.hlsgraph.families import (
     CONVOLUTIONS,
     DEPTHWISE,
@@ -53,6 +53,34 @@ def recurrent_reason(*names: str) -> str | None:
                 f"hls4ml's C++ for recurrent layers has the functions "
                 f"{', '.join(recurrent.FUNCTIONS)}, not {name}"
             )
+    return None
+
+
+def garnet_reason(
+    vertices: int, collapse: str, *, by_count: bool, is_quantized: bool
+) -> str | None:
+    """Why a GarNet is not possible; None if it is.
+
+    Args:
+        vertices: The number of all vertices.
+        collapse: How the vertices' results become one; "" if they stay.
+        by_count: Whether it takes means over the vertices that count.
+        is_quantized: Whether it quantizes its transforms.
+    """
+    if vertices & (vertices - 1):
+        return f"hls4ml's C++ divides by a power of two, not by its {vertices} vertices"
+    if collapse not in ("", "mean"):
+        return f"hls4ml has no C++ for collapse='{collapse}'; use 'mean', or None"
+    if collapse and by_count:
+        return (
+            "hls4ml's C++ takes the mean of results over the vertices that count, where its Keras "
+            "layer with mean_by_nvert=True adds them up; use mean_by_nvert=False, or collapse=None"
+        )
+    if is_quantized:
+        return (
+            "hls4ml makes quantized transforms -1, 0 and 1 whatever their number of bits, which "
+            "files don't say; use quantize_transforms=False"
+        )
     return None
 
 
@@ -289,6 +317,33 @@ def _normalized_signs(layer: Layer) -> str | None:
     return "its input or its scale is one bit, where 0 stands for -1; use wider ones"
 
 
+# Graphs
+
+
+def _garnet(layer: Layer) -> str | None:
+    given = garnet.garnet(layer.node)
+    return garnet_reason(
+        given.vertices, given.collapse, by_count=given.by_count, is_quantized=given.is_quantized
+    )
+
+
+def _vertex_signs(layer: Layer) -> str | None:
+    if not layer.operands[0].is_sign:
+        return None
+    return "its features are one bit, where 0 stands for -1; use wider ones"
+
+
+def _vertex_count(layer: Layer) -> str | None:
+    to, most = fixed_type(layer.operands[1].precision), garnet.garnet(layer.node).vertices
+    if to is not None and not to.signed and to.frac == 0 and to.max >= most:
+        return None
+    source, bits = garnet.counter(layer.node), most.bit_length()
+    return (
+        f"the type of its number of vertices, {to or layer.operands[1].precision}, is no unsigned "
+        f"integer that holds {most}; set {source.name}.precision.result=ufixed<{bits},{bits}>"
+    )
+
+
 # Tensors
 
 
@@ -406,6 +461,10 @@ LIMITS: Final[tuple[Limit, ...]] = (
     Limit(WEIGHTED, "", _weight_count),
     Limit(NORMALIZATIONS, "", _scale_count),
     Limit(("LayerNormalization",), "", _normalized_signs),
+    Limit(("GarNet",), "stream", _always(NOT_IN_STREAMS)),
+    Limit(("GarNet",), "", _garnet),
+    Limit(("GarNet",), "", _vertex_signs),
+    Limit(("GarNet",), "", _vertex_count),
     Limit(("Pooling2D",), "stream", _pooling_strides),
     Limit(POOLINGS, "stream", _pooling_buffer),
     Limit(POOLINGS, "", _padded_maximum),

@@ -17,6 +17,7 @@ from gatewright.kernels.dense import Dense
 from gatewright.kernels.depthwise import DepthwiseConv, DepthwiseProduct
 from gatewright.kernels.einsum import Einsum
 from gatewright.kernels.embedding import Embedding
+from gatewright.kernels.garnet import GarNet
 from gatewright.kernels.kernel import Implementation, Kernel, OperationCounts, Tensor
 from gatewright.kernels.layernorm import LayerNorm
 from gatewright.kernels.merge import OPERATIONS, Dot, Merge
@@ -47,6 +48,7 @@ __all__ = [
     "Einsum",
     "Elu",
     "Embedding",
+    "GarNet",
     "Gated",
     "GlobalPooling",
     "Gru",

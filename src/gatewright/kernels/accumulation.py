@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from functools import reduce
+from typing import TYPE_CHECKING, Final
 
-from gatewright.fixed import FixedType, Overflow
+from gatewright.fixed import WORD_BITS, FixedType, Overflow, Rounding
 
 if TYPE_CHECKING:
     from gatewright.circuit import Circuit, Word
+
+#: Roundings that move along with a whole number that is added before them.
+_EVEN_STEPS: Final = (Rounding.TRN, Rounding.RND, Rounding.RND_MIN_INF)
 
 
 def total(
@@ -34,6 +38,30 @@ def total(
     if fits or one_sided or accum.overflow is Overflow.WRAP:
         return circuit.cast(circuit.sum((1, word) for word in words), accum)
     return fold(words, lambda a, b: circuit.cast(circuit.sum(((1, a), (1, b))), accum))
+
+
+def in_order(words: Sequence[Word], add: Callable[[Word, Word], Word]) -> Word:
+    """A sum from the first word to the last."""
+    return reduce(add, words)
+
+
+def running_total(circuit: Circuit, words: Sequence[Word], accum: FixedType) -> Word:
+    """The sum of words of any unit, cast to the accumulator's type after every addition, in order.
+
+    Args:
+        circuit: where the operations go.
+        words: what is summed up, exact.
+        accum: the type.
+    """
+    first = circuit.cast(words[0], accum)
+    if accum.rounding in _EVEN_STEPS:
+        wide = FixedType(WORD_BITS, WORD_BITS - accum.frac, True, accum.rounding)
+        rounded = [circuit.cast(word, wide) for word in words[1:]]
+        return total(circuit, [first, *rounded], accum, in_order)
+    return in_order(
+        [first, *words[1:]],
+        lambda a, b: circuit.cast(circuit.sum(((1, a), (1, b))), accum),
+    )
 
 
 def _raw(value: int, word: Word, accum: FixedType) -> int:

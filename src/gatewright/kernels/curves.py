@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gatewright.errors import UnsupportedError
-from gatewright.fixed import FixedType, from_float
+from gatewright.fixed import FixedType, cast, from_float
 
 _Float = TypeVar("_Float", np.float32, np.float64)
 
@@ -122,6 +122,27 @@ def inverse_root(size: int, reach: int, to: FixedType) -> NDArray[np.int64]:
     step = np.float32(math.pow(2.0, reach)) / np.float32(size)
     x = step * (np.arange(size).astype(np.float32) + np.float32(0.5))
     return _entries(1.0 / np.sqrt(x).astype(np.float64), to)
+
+
+def edge_weights(distance: FixedType, to: FixedType) -> NDArray[np.int64]:
+    """Raw entries of `initialize_edge_weights_table`: exp(-d * d) for distances d from 0 up.
+
+    A negative distance has the entry of its opposite. The entry at 0 is the greatest number below
+    one that a type without integer bits holds. The others are first truncated to the fractional
+    bits of d * d, the type that `hls::exp` has in hls4ml's headers.
+
+    Args:
+        distance: type of d.
+        to: type of an entry.
+
+    Returns:
+        int64 of shape (-distance.min + 1,), by raw distance.
+    """
+    d = np.arange(1, 1 - distance.min) * 2.0**-distance.frac
+    wide = FixedType(2 * distance.width + 1, 2 * distance.integer + 1)
+    found = from_float(_libm("exp", -d * d), wide)
+    first = np.array([(1 << to.width) - 1])
+    return np.concatenate([cast(first, to.width, to), cast(found, wide.frac, to)])
 
 
 def legacy_exp(size: int, to: FixedType) -> NDArray[np.int64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,13 +11,13 @@ from typing_extensions import override
 from gatewright.errors import InputError, UnsupportedError
 from gatewright.fixed import WORD_BITS, FixedType, Overflow, Rounding, cast, from_float
 from gatewright.kernels import cmvm
-from gatewright.kernels.accumulation import total
+from gatewright.kernels.accumulation import in_order, total
 from gatewright.kernels.kernel import OperationCounts
 from gatewright.kernels.sliced import Sliced
 from gatewright.kernels.table import scaled_to_int
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -149,7 +148,7 @@ class LayerNorm(Sliced):
             return cmvm.product(circuit, target, word, factor, frac, "latency")
 
         def mean(words: Sequence[Word]) -> Word:
-            whole = total(circuit, words, accum, _in_order)
+            whole = total(circuit, words, accum, in_order)
             return circuit.cast(product(whole, self._inverse, accum.frac), accum)
 
         x = [circuit.cast(word, accum) for word in x]
@@ -217,7 +216,3 @@ class LayerNorm(Sliced):
 def _wrapping(to: FixedType) -> FixedType:
     """A type whose values lose the bits that are shifted out of them."""
     return replace(to, overflow=Overflow.WRAP)
-
-
-def _in_order(words: Sequence[Word], add: Callable[[Word, Word], Word]) -> Word:
-    return reduce(add, words)

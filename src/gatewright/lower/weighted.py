@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gatewright import kernels
-from gatewright.hlsgraph import image, normalization, weights
+from gatewright.hlsgraph import garnet, image, normalization, weights
 from gatewright.hlsgraph.layers import Layer
 from gatewright.hlsgraph.node import words
 from gatewright.hlsgraph.precisions import is_bit, is_sign
@@ -96,6 +96,34 @@ def layernorm(layer: Layer) -> Kernel:
         table_type=given.table,
         reach=given.reach,
         decimals=given.decimals,
+    )
+
+
+@lowers("GarNet")
+def vertices(layer: Layer) -> Kernel:
+    """Vertices of a graph that exchange features through aggregators."""
+    given = garnet.garnet(layer.node)
+    found: dict[str, Any] = {}
+    results, features = layer.output.shape[-1], layer.inputs[0].shape[-1]
+    for field, name, shape in (
+        ("distances", "aggregator_distance_weights", (-1, features)),
+        ("distance_biases", "aggregator_distance_biases", (-1,)),
+        ("transform", "input_transform_weights", (results, -1, features)),
+        ("transform_biases", "input_transform_biases", (results, -1)),
+        ("biases", "output_transform_biases", (results,)),
+    ):
+        raw, found[f"{field}_type"] = weights.raw_weights(layer.node, name)
+        found[field] = raw.reshape(shape)
+    return kernels.GarNet(
+        **place(layer),
+        **found,
+        edge_type=given.edge,
+        edge_sum_type=given.edge_sum,
+        accum=given.accum,
+        norm_type=given.norm,
+        passes=given.passes,
+        by_count=given.by_count,
+        mean=bool(given.collapse),
     )
 
 

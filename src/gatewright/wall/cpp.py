@@ -84,6 +84,8 @@ _FORMS: dict[str, tuple[str, ...]] = {
         rf"static constexpr (?:float|double) {_NAME} = {_NUMBER};",
         rf"static const {_NAME} {_NAME};",
         rf"static const unsigned\* const {_NAME};",
+        rf"static const {_NAME} \(&{_NAME}\)\[\d+\];",
+        rf"const {_NAME}::{_NAME} \(&{_NAME}::{_NAME}\)\[\d+\] = {_NAME};",
         rf"static const ap_uint<{_SUM}> {_NAME}\[{_SUM}\];",
         rf"const ap_uint<{_NAME}::{_NAME}(?: \* {_NAME}::{_NAME})?> {_NAME}::{_NAME}\[\] = "
         rf"\{{{_NUMBERS}\}};",

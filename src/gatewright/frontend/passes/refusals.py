@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gatewright.errors import UnsupportedError
 from gatewright.frontend.kinds import RECURRENT
@@ -62,9 +63,27 @@ def _reason(layer: Layer, given: Sequence[tuple[int, ...]], io: str) -> str | No
         given: Shapes of its inputs, without the batch.
         io: The io type, "parallel" or "stream".
     """
+    if layer.kind.startswith("GarNet"):
+        return _garnet_reason(layer, given[0][0], io)
     of_tensors = layer.kind in ("Dot", "Einsum") and any(len(shape) > 1 for shape in given)
     if of_tensors and io == "stream":
         return limits.NOT_IN_STREAMS
     if layer.arguments.get("normalize"):
         return "normalize=True is not supported; use normalize=False"
     return limits.interpolation_reason(str(layer.arguments.get("interpolation") or "nearest"))
+
+
+def _garnet_reason(layer: Layer, vertices: int, io: str) -> str | None:
+    """Why hls4ml can't build a GarNet, or None; arguments as for `_reason`."""
+    if io == "stream":
+        return limits.NOT_IN_STREAMS
+    a: Mapping[str, Any] = layer.arguments
+    for key, right in (("simplified", True), ("input_format", "xn"), ("output_activation", None)):
+        if a[key] not in (right, right or "linear"):
+            return f"hls4ml has no C++ for {key}={a[key]!r}; use {key}={right!r}"
+    return limits.garnet_reason(
+        vertices,
+        a["collapse"] or "",
+        by_count=a["mean_by_nvert"],
+        is_quantized=bool(a["quantize_transforms"]),
+    )

@@ -326,8 +326,10 @@ class _Flattening:
     def _check_count(self, part: Part, tensors: Sequence[str]) -> None:
         """Check that a layer reads the number of tensors that its class takes."""
         least, most = (2, MAX_LAYERS) if part.kind in _MERGES else (1, 1)
+        if part.kind.startswith("GarNet") and part.layer is not None:
+            least = most = len(str(part.layer.arguments["input_format"]))  # "x", "xn" or "xen"
         if not least <= len(tensors) <= most:
-            wanted = "one" if most == 1 else "two or more"
+            wanted = ("one", "two", "three")[most - 1] if least == most else "two or more"
             raise InputError(
                 f"{self._origin}: layer '{part.label}' reads {len(tensors)} tensors, but a "
                 f"{part.kind} takes {wanted}"

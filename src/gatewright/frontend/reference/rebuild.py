@@ -74,6 +74,8 @@ class Framework:
         if not self._keras3 and any(_of_qkeras(layer) for layer in network.layers):
             self._qkeras = import_module("qkeras")
             self.name += f" + QKeras {self._qkeras.__version__}"
+        if any(layer.kind.startswith("GarNet") for layer in network.layers):
+            self.name += " + hls4ml's GarNet"
         if any(layer.kind == "FixedPointQuantizer" for layer in network.layers):
             self.name += ", quantizers as ap_fixed"
         self._tensorflow: Any = import_module("tensorflow")
@@ -202,6 +204,8 @@ class Framework:
 
     def _class(self, layer: Layer) -> Any:
         source = self._qkeras if layer.kind.startswith("Q") else self._keras.layers
+        if layer.kind.startswith("GarNet") and not self._keras3:
+            source = import_module("hls4ml.contrib.garnet")
         found = getattr(source, layer.kind, None) if source is not None else None
         if found is None:
             raise UnsupportedError(
