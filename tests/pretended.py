@@ -6,6 +6,7 @@ import numpy as np
 
 from gatewright.compress import recipe_walk as run
 from gatewright.compress.dataset import Data, Samples
+from gatewright.compress.recipe import STEPS
 
 
 def pretend(monkeypatch, answer=lambda request, count: {}):
@@ -28,7 +29,9 @@ def pretend(monkeypatch, answer=lambda request, count: {}):
             Data(test, test.part(slice(0)), test).save(folder / run.DATA)
             metric = {"name": "top-1 accuracy", "better": "more"}
             return {"metric": metric | {"named": "accuracy", "output": None}}
-        (folder / run.MODEL).write_text(json.dumps([len(requests), request["settings"]]))
+        (folder / STEPS[request["step"]].model_file).write_text(
+            json.dumps([len(requests), request["settings"]])
+        )
         np.savez(folder / run.OUTPUTS, out=np.eye(2, dtype=np.float32))
         measured = {
             "scores": {"train": 1.0, "test": 1.0},

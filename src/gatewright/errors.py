@@ -38,6 +38,12 @@ class DataError(InputError):
     """The training data of a model is not available."""
 
 
+class Skipped(GatewrightError):
+    """Something was left out, because what it needs is not installed and it wasn't named itself."""
+
+    exit_status = 0
+
+
 class UnsupportedError(InputError):
     """The model needs something that can't be done exactly; names the layer and the reason."""
 

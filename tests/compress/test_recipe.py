@@ -14,6 +14,7 @@ from gatewright.compress.recipe import (
     Calibrate,
     Distil,
     Finetune,
+    Hgq2,
     Prune,
     Quantize,
     Teacher,
@@ -94,6 +95,19 @@ def test_one_number_is_the_bits_of_all_layers():
         ("[train, {transfer: {model: a.h5}}]", r"step 2 \(transfer\): starts from initial weights"),
         ("[distil]", r"step 1 \(distil\): teacher: is missing"),
         ("[{transfer: {model: a.h5}}, distil]", r"step 2 \(distil\): teacher: is missing"),
+        ("[train, hgq2]", r"step 2 \(hgq2\): beta: is missing"),
+        ("[train, {hgq2: {beta: -1.0}}]", r"\(hgq2\): beta: .*equal to 0, not -1.0"),
+        ("[train, {hgq2: {beta: .inf}}]", r"\(hgq2\): beta: .*"),
+        ("[train, {hgq2: {beta: '1e-5'}}]", r"\(hgq2\): beta: .*number, not '1e-5'"),
+        ("[train, {hgq2: {beta: 0.1, bits: 3}}]", r"\(hgq2\): bits: is not a known key"),
+        ("[{hgq2: {beta: 0.1}}]", r"step 1 \(hgq2\): there is no model yet"),
+        ("[train, {hgq2: {beta: 0.1}}, finetune]", r"step 2 \(hgq2\): no step can change .*last"),
+        ("[train, {hgq2: {beta: 0.1}}, quantize]", r"step 2 \(hgq2\): no step can change"),
+        ("[train, quantize, {hgq2: {beta: 0.1}}]", r"step 3 \(hgq2\): an earlier step has"),
+        (
+            "[train, {prune: {amount: 0.5}}, {hgq2: {beta: 0.1}}]",
+            r"step 3 \(hgq2\): HGQ2 would not hold pruned weights at zero; leave out prune",
+        ),
         ("[train, quantize, calibrate]", r"step 3 \(calibrate\): an earlier step has already"),
     ],
 )  # fmt: skip
@@ -107,6 +121,7 @@ def test_hardware_needs_a_step_that_quantizes():
     assert not ends_quantized(parse("[train, finetune]"))
     assert ends_quantized(parse("[train, quantize, finetune]"))
     assert ends_quantized(parse("[train, calibrate]"))
+    assert ends_quantized(parse("[train, {hgq2: {beta: 0.1}}]"))
 
 
 MADE = {
@@ -117,6 +132,7 @@ MADE = {
     Prune: Prune(amount=0.5),
     Quantize: Quantize(),
     Calibrate: Calibrate(),
+    Hgq2: Hgq2(beta=1e-4),
 }
 
 
@@ -124,13 +140,14 @@ MADE = {
 def test_an_order_is_accepted_just_where_every_step_has_what_it_needs(recipe):
     """The rules once more, by counting instead of by walking."""
     kinds = [type(step) for step in recipe]
-    quantizing = [kind for kind in kinds if kind in (Quantize, Calibrate)]
+    quantizing = [kind for kind in kinds if kind in (Quantize, Calibrate, Hgq2)]
     accepted = (
         bool(kinds)
         and kinds[0] in (Train, Transfer)  # a teacherless distil can't be first
         and not {Train, Transfer} & set(kinds[1:])
         and len(quantizing) <= 1
         and (Distil not in kinds or kinds[0] is Train)
+        and (Hgq2 not in kinds or (kinds[-1] is Hgq2 and Prune not in kinds))
     )
     try:
         check_order(recipe)

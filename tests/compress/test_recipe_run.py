@@ -87,8 +87,8 @@ def test_a_step_starts_from_the_one_before(source, store, asked):
     made = go(source, store, ["train", "quantize", "finetune"])
     _, train, quantize, finetune = asked
     assert train["parent"] is None
-    assert quantize["parent"] == str(made.steps[0].path.parent)
-    assert finetune["parent"] == str(made.steps[1].path.parent)
+    assert quantize["parent"] == str(made.steps[0].path)
+    assert finetune["parent"] == str(made.steps[1].path)
     assert (train["architecture"], quantize["architecture"]) == ({}, None)
 
 
@@ -240,7 +240,7 @@ def test_a_floor_needs_validation_data(source, store, asked):
 
 def test_what_fails_or_is_interrupted_leaves_nothing(source, store, asked, monkeypatch):
     def interrupted(self, request, folder):
-        (folder / run.MODEL).write_bytes(b"half")
+        (folder / Train.model_file).write_bytes(b"half")
         raise KeyboardInterrupt
 
     go(source, store, ["train"])

@@ -15,6 +15,9 @@ from gatewright.system.files import hash_file
 MODEL_FILE = "model.py"
 """The file that makes a folder a model folder."""
 
+HGQ2_FILE = "model_hgq2.py"
+"""The file of a model folder with the same network of HGQ2's layers."""
+
 WORKER = "gatewright.compress.recipe_worker"
 """The module that runs steps of recipes."""
 

@@ -78,9 +78,18 @@ class Training(Strict):
 
 
 class Step(Strict):
-    """A step of a recipe."""
+    """A step of a recipe.
+
+    Attributes:
+        name: Its name in recipes.
+        model_file: Name of the file with its model.
+        environment: The front end that it is done in, see `gatewright.frontend.environments`; None
+            for Gatewright's own environment.
+    """
 
     name: ClassVar[str]
+    model_file: ClassVar[str] = "model.h5"
+    environment: ClassVar[str | None] = None
 
 
 class FittingStep(Step):
@@ -239,12 +248,27 @@ class Calibrate(Step):
     max_loss: _Loss | None = None
 
 
+class Hgq2(FittingStep):
+    """Fit the HGQ2 model of `model_hgq2.py` from the weights of the float one, its widths as well.
+
+    Attributes:
+        beta: Weight of the model's EBOPs in the loss: the more, the fewer bits are left.
+    """
+
+    name: ClassVar[str] = "hgq2"
+    model_file: ClassVar[str] = "model.keras"
+    environment: ClassVar[str | None] = "hgq2"
+
+    beta: float = Field(ge=0, le=1)
+
+
 STEPS: dict[str, type[Step]] = {
-    kind.name: kind for kind in (Train, Distil, Finetune, Transfer, Prune, Quantize, Calibrate)
+    kind.name: kind
+    for kind in (Train, Distil, Finetune, Transfer, Prune, Quantize, Calibrate, Hgq2)
 }
 
 _FIRST = (Train, Distil, Transfer)
-_QUANTIZING = (Quantize, Calibrate)
+_QUANTIZING = (Quantize, Calibrate, Hgq2)
 
 
 def parse_recipe(steps: Any) -> tuple[Step, ...]:
@@ -319,7 +343,20 @@ def check_order(recipe: Sequence[Step]) -> None:
             if quantized:
                 raise InputError(f"{title}: an earlier step has already quantized the model")
             quantized = True
+        if isinstance(step, Hgq2):
+            if any(isinstance(each, Prune) for each in recipe[:number]):
+                raise InputError(
+                    f"{title}: HGQ2 would not hold pruned weights at zero; leave out prune, and "
+                    "raise beta, which takes all bits from weights"
+                )
+            if number < len(recipe):
+                raise InputError(f"{title}: no step can change a model of HGQ2; put it last")
         trained |= isinstance(step, Train)
+
+
+def trains_bits(recipe: Sequence[Step]) -> bool:
+    """Whether the bits of a recipe's model are found by training, and not given."""
+    return any(isinstance(step, Hgq2) for step in recipe)
 
 
 def ends_quantized(recipe: Sequence[Step]) -> bool:

@@ -27,6 +27,7 @@ from gatewright.compress.recipe import (
     Calibrate,
     Distil,
     FittingStep,
+    Hgq2,
     Prune,
     Quantize,
     ReluInteger,
@@ -38,14 +39,14 @@ from gatewright.compress.recipe import (
     finds_bits,
 )
 from gatewright.errors import DataError, DesignFailure, InputError
+from gatewright.frontend.environments import ENVIRONMENTS
 from gatewright.metrics import Goal, Metric, named_metric
 from gatewright.store import Entry, Store, key_of
 from gatewright.system.cache import cache_dir
 from gatewright.system.files import hash_file
 from gatewright.system.versions import versions_of
 
-#: Files of an entry, see `docs/recipes.md`.
-MODEL = "model.h5"
+#: Files of an entry beside the model, see `docs/recipes.md`.
 MASKS = "masks.npz"
 OUTPUTS = "outputs.npz"
 DATA = "data.npz"
@@ -62,6 +63,7 @@ _CODE_OF: dict[type[Step], tuple[str, ...]] = {
     Prune: ("gatewright.compress.prune", "gatewright.compress.remove"),
     Quantize: ("gatewright.compress.quantize",),
     Calibrate: ("gatewright.compress.calibrate",),
+    Hgq2: ("gatewright.compress.hgq2", "gatewright.compress.hgq2_worker"),
 }
 _SEARCH_CODE = "gatewright.compress.sensitivity"
 _DATA_LIBRARIES = ("numpy", "scikit-learn", "sktime")
@@ -114,7 +116,8 @@ class StepResult:
         settings: All of its settings, including those from the configuration, and found bits in
             place of those that it started from.
         key: The key of its entry in the store.
-        path: Keras HDF5 file of its model; the same content always has the same bytes.
+        path: The file of its model, Keras HDF5, or `.keras` of HGQ2; the same content always has
+            the same bytes.
         masks: `.npz` file of masks by layer's name, bool of the kernel's shape, False for weights
             that pruning holds at zero; None if nothing is pruned.
         scores: The metric of its model.
@@ -122,6 +125,7 @@ class StepResult:
         losses: Training loss after each epoch, including the teacher's part and regularization.
         curve: The metric on the validation data after each epoch; empty without such data.
         devices: The devices on which weights were fitted; empty if nothing was fitted.
+        framework: What the model is of, with its version, if that isn't tf-keras.
         notes: Lines for the user.
         seconds: Wall time of the step when it was made, in seconds.
         cached: Whether the store already had it.
@@ -137,6 +141,7 @@ class StepResult:
     losses: tuple[float, ...]
     curve: tuple[float, ...]
     devices: tuple[str, ...]
+    framework: str | None
     notes: tuple[str, ...]
     seconds: float
     cached: bool
@@ -153,8 +158,8 @@ class TrainedModel:
             this process, see `measure_outputs`.
         test: The test set.
         validation_samples: Samples of the validation data; 0 if there is none.
-        outputs: Keras' predictions for the test set, float32 [n, ...] by output's name, in the
-            model's order.
+        outputs: The model's predictions for the test set by its own framework, float32 [n, ...] by
+            output's name, in the model's order.
         source: The model and its data.
         versions: Versions of the libraries, by name.
     """
@@ -170,13 +175,18 @@ class TrainedModel:
 
     @property
     def path(self) -> Path:
-        """Keras HDF5 file of the model."""
+        """The file of the model."""
         return self.steps[-1].path
 
     @property
     def key(self) -> str:
         """The store's key of the model."""
         return self.steps[-1].key
+
+    @property
+    def framework(self) -> str | None:
+        """What the model is of, with its version, if that isn't tf-keras."""
+        return self.steps[-1].framework
 
     @property
     def float_score(self) -> float:
@@ -190,8 +200,12 @@ class TrainedModel:
 
     @property
     def curve(self) -> tuple[float, ...]:
-        """The validation metric after each epoch of all steps, in order."""
-        return tuple(value for step in self.steps for value in step.curve)
+        """The validation metric after each epoch of all steps, in order.
+
+        Empty without validation data, or if a step's epochs aren't known.
+        """
+        curves = [step.curve for step in self.steps if step.losses]
+        return tuple(value for curve in curves for value in curve) if all(curves) else ()
 
     @property
     def seconds(self) -> float:
@@ -445,17 +459,18 @@ class _Maker:
     def _content(self, step: Step, parents: _Parents, training: Training | None) -> dict[str, Any]:
         """Everything that the result of a step depends on."""
         before, teacher, origin = parents.before, parents.teacher, parents.origin
+        builds = before is None or isinstance(step, Hgq2)
         return {
             "settings": step.model_dump(mode="json", exclude=_ELSEWHERE, exclude_none=True),
             "training": training.model_dump() if training is not None else None,
-            "architecture": dict(self._source.architecture) if before is None else None,
+            "architecture": dict(self._source.architecture) if builds else None,
             "parent": before.key if before is not None else None,
             "data": self._data_key,  # covers the model's sources and its inputs' type too
             "teacher": teacher.key if teacher is not None else None,
             "origin": origin.key if origin is not None else None,
             "code": code_of(*_STEP_CODE, *_code_of(step)),
             "versions": _versions(_STEP_LIBRARIES),
-        }
+        } | _environment(step)
 
     def _request(self, step: Step, parents: _Parents, training: Training) -> dict[str, Any]:
         """The part of the worker's request that isn't in the key: the locations of files."""
@@ -466,7 +481,8 @@ class _Maker:
             "training": training.model_dump(),
             "model_file": str(self._model_file),
             "data_file": str(self.data_file),
-            "parent": str(before.path.parent) if before is not None else None,
+            "parent": str(before.path) if before is not None else None,
+            "masks": str(before.masks) if before is not None and before.masks else None,
             "teacher": str(teacher.path) if teacher is not None else None,
             "origin": str(origin.path) if origin is not None else None,
             "input_precision": self._source.input_precision,
@@ -524,6 +540,13 @@ def _laid_over(training: Training, step: Step) -> Training:
     return training.model_copy(update={key: v for key, v in own.items() if v is not None})
 
 
+def _environment(step: Step) -> dict[str, Any]:
+    """What the result of a step also depends on that is done in a front end of its own."""
+    if step.environment is None:
+        return {}
+    return {"environment": hash_file(ENVIRONMENTS[step.environment].constraints)}
+
+
 def _code_of(step: Step) -> tuple[str, ...]:
     """The modules that only this step depends on."""
     return (*_CODE_OF.get(type(step), ()), *([_SEARCH_CODE] if finds_bits(step) else []))
@@ -538,13 +561,14 @@ def _result(step: Step, training: Training | None, entry: Entry) -> StepResult:
         | ({"bits": record["bits"]} if record.get("bits") else {})
         | (training.model_dump(exclude_none=True) if training is not None else {}),
         key=entry.key,
-        path=entry.directory / MODEL,
+        path=entry.directory / step.model_file,
         masks=masks if masks.is_file() else None,
         scores=Scores(scores["train"], scores.get("validation"), scores["test"]),
         cost=Cost(**cost) if cost is not None else None,
         losses=tuple(record["losses"]),
         curve=tuple(record["curve"]),
         devices=tuple(record["devices"]),
+        framework=record.get("framework"),
         notes=tuple(record["notes"]),
         seconds=entry.seconds,
         cached=entry.cached,

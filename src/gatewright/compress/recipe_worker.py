@@ -33,6 +33,7 @@ from gatewright.compress.dataset import (
     read_metric,
 )
 from gatewright.compress.fit import Fitted, Teaching, fit, predict, score, use_devices
+from gatewright.compress.hgq2 import train
 from gatewright.compress.layer_graph import kernels, quantized_kernel
 from gatewright.compress.model_files import load_model
 from gatewright.compress.prune import Pruning, hold, importance, magnitude, summarize
@@ -42,12 +43,13 @@ from gatewright.compress.recipe import (
     Calibrate,
     Distil,
     FittingStep,
+    Hgq2,
     Prune,
     Quantize,
     Training,
     Transfer,
 )
-from gatewright.compress.recipe_walk import DATA, MASKS, MODEL, OUTPUTS
+from gatewright.compress.recipe_walk import DATA, MASKS, OUTPUTS
 from gatewright.compress.remove import remove
 from gatewright.compress.sensitivity import find_bits
 from gatewright.errors import InputError, UnsupportedError
@@ -84,6 +86,27 @@ def measure_outputs(request: dict[str, Any]) -> dict[str, Any]:
     outputs = _load(Path(request["outputs_file"]))
     held = outputs if isinstance(test.y, dict) or len(outputs) > 1 else next(iter(outputs.values()))
     return {"test": read_metric(module, test.y).of(test.y, held)}
+
+
+def make_hgq2_model(request: dict[str, Any]) -> dict[str, Any]:
+    """Have HGQ2 fit a model, save it, and measure it."""
+    model_file, data_file = Path(request["model_file"]), Path(request["data_file"])
+    directory = Path(request["output_dir"])
+    step = Hgq2.model_validate(request["settings"])
+    made = train(
+        model_file.parent,
+        Path(request["parent"]),
+        data_file,
+        step,
+        Training.model_construct(**request["training"]),
+        request["architecture"],
+    )
+    (directory / step.model_file).write_bytes(made.content)
+    np.savez(directory / OUTPUTS, allow_pickle=False, **{made.output: made.outputs["test"]})
+    data = Data.load(data_file)
+    metric = read_metric(load_model_module(model_file), data.train.y)
+    scores = {part: metric.of(getattr(data, part).y, out) for part, out in made.outputs.items()}
+    return _measured(scores, losses=made.losses, devices=("CPU:0",), framework=made.framework)
 
 
 def make_model(request: dict[str, Any]) -> dict[str, Any]:
@@ -127,10 +150,9 @@ class _Making:
         if request["parent"] is None:
             self.model = module.build(**request["architecture"])
         else:
-            parent = Path(request["parent"])
-            self.model = load_model(parent / MODEL)
-            if (parent / MASKS).exists():
-                self.masks = _load(parent / MASKS)
+            self.model = load_model(Path(request["parent"]))
+            if request["masks"] is not None:
+                self.masks = _load(Path(request["masks"]))
 
     def do(self) -> None:
         """Run the step."""
@@ -281,7 +303,8 @@ class _Making:
     def measure(self) -> dict[str, Any]:
         """Save the model, and measure its metric and cost."""
         directory = Path(self.request["output_dir"])
-        self.model.save(directory / MODEL, include_optimizer=False, save_format="h5")
+        file = directory / STEPS[self.request["step"]].model_file
+        self.model.save(file, include_optimizer=False, save_format="h5")
         if self.masks:
             np.savez(directory / MASKS, allow_pickle=False, **self.masks)
         test = self.data.test
@@ -300,15 +323,28 @@ class _Making:
             cost = asdict(compute_cost(self.model, self.input_type))
         except UnsupportedError as error:
             self.notes.append(f"compute cost isn't known: {error}")
-        return {
-            "scores": scores,
-            "cost": cost,
-            "losses": self.fitted.losses if self.fitted else (),
-            "curve": self.fitted.curve if self.fitted else (),
-            "bits": {name: bits.model_dump(exclude_none=True) for name, bits in self.found.items()},
-            "stopped": bool(self.fitted and self.fitted.stopped),
-            "notes": self.notes,
-        }
+        return _measured(
+            scores,
+            cost=cost,
+            losses=self.fitted.losses if self.fitted else (),
+            curve=self.fitted.curve if self.fitted else (),
+            bits={name: bits.model_dump(exclude_none=True) for name, bits in self.found.items()},
+            stopped=bool(self.fitted and self.fitted.stopped),
+            notes=self.notes,
+        )
+
+
+def _measured(scores: dict[str, float], **others: Any) -> dict[str, Any]:
+    """What is told of a step, with the values of what it doesn't have."""
+    nothing: dict[str, Any] = {
+        "cost": None,
+        "losses": (),
+        "curve": (),
+        "bits": {},
+        "stopped": False,
+        "notes": (),
+    }
+    return {"scores": scores} | nothing | others
 
 
 def _load(file: Path) -> dict[str, NDArray[Any]]:
@@ -316,7 +352,7 @@ def _load(file: Path) -> dict[str, NDArray[Any]]:
         return dict(arrays)
 
 
-_ANSWERS = {"data": make_data, "measure": measure_outputs}
+_ANSWERS = {"data": make_data, "measure": measure_outputs, Hgq2.name: make_hgq2_model}
 
 
 def _end_with(parent: int) -> None:

@@ -178,7 +178,7 @@ class HardwareFlow:
         )
 
     def _outputs(self) -> tuple[_Output, ...]:
-        """The simulated RTL's outputs for the test set, beside Keras' own."""
+        """The simulated RTL's outputs for the test set, beside the model's own."""
         design = load_design(self._directory)
         with np.load(self._directory / "sim" / "outputs.npz", allow_pickle=False) as arrays:
             words = [arrays[f"output{number}"] for number in range(len(design.outputs))]
@@ -209,7 +209,7 @@ class HardwareFlow:
         vectors = len(self._trained.test)
         origin = schema.Origin(
             method="simulated",
-            tool=f"tf-keras {metadata.version('tf-keras')}",
+            tool=self._trained.framework or f"tf-keras {metadata.version('tf-keras')}",
             details=f"its predictions against the RTL's outputs, {vectors} vectors: test set",
         )
         return schema.Fidelity(vectors=vectors, outputs=found), origin
@@ -242,11 +242,13 @@ class HardwareFlow:
 
     def _origins(self, verified: bool) -> dict[str, schema.Origin]:
         kind = self._trained.metric.kind
-        on_test_set = _keras(self._trained, "predictions on the test set")
+        on_test_set, after_steps = "predictions on the test set", "predictions after each step"
+        if self._trained.framework is not None:
+            after_steps += f", of {self._trained.framework} after {self._trained.steps[-1].name}"
         origins = {
-            f"{kind}.float_model": on_test_set,
-            f"{kind}.quantized": on_test_set,
-            "steps.accuracy": _keras(self._trained, "predictions after each step"),
+            f"{kind}.float_model": _keras(self._trained, on_test_set),
+            f"{kind}.quantized": _own(self._trained, on_test_set),
+            "steps.accuracy": _keras(self._trained, after_steps),
             "steps.compute": schema.Origin(
                 method="counted",
                 tool="Gatewright",
@@ -255,7 +257,7 @@ class HardwareFlow:
             ),
         }
         if self._trained.steps[-1].scores.validation is not None:
-            origins[f"{kind}.validation"] = _keras(
+            origins[f"{kind}.validation"] = _own(
                 self._trained, "predictions on training data that was held back"
             )
         if verified:
@@ -301,6 +303,13 @@ def _against_keras(outputs: Sequence[_Output]) -> schema.Comparison:
 def _keras(trained: TrainedModel, details: str) -> schema.Origin:
     version = trained.versions.get("tf-keras")
     return schema.Origin(method="simulated", tool="Keras", version=version, details=details)
+
+
+def _own(trained: TrainedModel, details: str) -> schema.Origin:
+    """The origin of predictions by the trained model's own framework."""
+    if trained.framework is None:
+        return _keras(trained, details)
+    return schema.Origin(method="simulated", tool=trained.framework, details=details)
 
 
 def _step(step: StepResult, metric: Goal) -> schema.Step:

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gatewright.errors import DataError, DesignFailure, GatewrightError, InputError
+from gatewright.errors import (
+    DataError,
+    DesignFailure,
+    GatewrightError,
+    InputError,
+    MissingToolError,
+    Skipped,
+)
 from gatewright.explore.estimate_limits import hopeful
 from gatewright.explore.hardware import MAPPED_ONLY, Physical
 from gatewright.explore.outcome import Limits, Outcome, front, trial_name, violations
@@ -47,7 +54,7 @@ from gatewright.report.sentences import verdict
 from gatewright.store import Store
 from gatewright.system.cache import cache_dir
 from gatewright.system.files import check_folder, write_text
-from gatewright.zoo import load_sweep
+from gatewright.zoo import load_sweep, missing_front_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence, Set
@@ -55,7 +62,7 @@ if TYPE_CHECKING:
     from gatewright.explore.engine import Engine, Result
     from gatewright.explore.outcome import Trial
     from gatewright.explore.space import Plan, Point
-    from gatewright.zoo import Config
+    from gatewright.zoo import Config, Sweep
 
 TRIALS = "trials.json"
 """File name of all trials of a search, beside the report of its front."""
@@ -126,14 +133,17 @@ def run_sweep(
         The reports of the configurations that didn't fail.
 
     Raises:
-        InputError: if the sweep or a name is wrong.
+        InputError: if the sweep or a name is wrong, or a configuration that is named needs a front
+            end that isn't installed.
+        Skipped: if all configurations of the sweep need one.
         DataError: if the model's data can't be loaded.
         GatewrightError: if all configurations fail.
     """
     sweep = load_sweep(model).retargeted(target, clock_ns)
     for place in filter(None, (output, publish)):
         check_folder(place)
-    configs = [sweep.config(name) for name in names] if names else list(sweep.configs)
+    wanted = [sweep.config(name) for name in names] if names else list(sweep.configs)
+    configs = _trainable(sweep, wanted, named=bool(names), say=say)
     for config in configs:
         physical.check(config.options.target)
     folder = output / sweep.name
@@ -180,6 +190,28 @@ def run_sweep(
     return SweepResult(found, page, tuple(str(error) for error in failures))
 
 
+def _trainable(
+    sweep: Sweep, configs: Sequence[Config], *, named: bool, say: Callable[[str], None]
+) -> list[Config]:
+    """The configurations whose front ends are installed; a line says which others are left out.
+
+    Raises:
+        MissingToolError: if one is not, and the configurations were named by the user.
+        Skipped: if none is.
+    """
+    lacking = {config.name: missing_front_end(config) for config in configs}
+    left_out = {name: found for name, found in lacking.items() if found is not None}
+    if not left_out:
+        return list(configs)
+    names, needed = ", ".join(left_out), next(iter(left_out.values())).needed
+    if named:
+        raise MissingToolError(f"{sweep.name}: to train {names}, {needed}")
+    if len(left_out) == len(configs):
+        raise Skipped(f"{sweep.name}: skipped: to train it, {needed}")
+    say(f"{sweep.name}: {names} skipped: to train them, {needed}")
+    return [config for config in configs if config.name not in left_out]
+
+
 def _publish(found: schema.SweepReport, folder: Path) -> None:
     """Write reports for a repository: without wall times, which change with every run."""
     write_json(found, folder / REPORT, wall_times=False)
@@ -213,10 +245,12 @@ def run_search(
 
     Raises:
         InputError: if the file or the store is wrong, or the disk is full.
+        Skipped: if the trials need a front end that isn't installed.
         DataError: if the model's data can't be loaded.
         DesignFailure: if no trial meets the constraints.
     """
     plan = load_search(model, trials)
+    _trainable(plan.sweep, [plan.config("base", {})], named=False, say=lambda _: None)
     for place in filter(None, (output, publish, store)):
         check_folder(place)
     folder = output.resolve() / plan.sweep.name / "explore"

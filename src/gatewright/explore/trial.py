@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewright.compress.process import keep_processes
-from gatewright.compress.recipe import Distil, Finetune, Step, Train, finds_bits
+from gatewright.compress.recipe import Distil, Finetune, Step, Train, finds_bits, trains_bits
 from gatewright.compress.recipe_walk import Stopped
 from gatewright.errors import (
     DataError,
@@ -277,8 +277,9 @@ def _attempt(task: Task, note: Note) -> Outcome:
 
 def _run_until_stopped(task: Task, note: Note, figures: dict[str, float]) -> Outcome:
     expected = {}
-    # If a recipe finds bits itself, they depend on the trained model's metric.
-    foreseen = not any(map(finds_bits, task.config.recipe))
+    # If a recipe finds bits itself, they depend on training.
+    recipe = task.config.recipe
+    foreseen = not (any(map(finds_bits, recipe)) or trains_bits(recipe))
     if task.limits.ebops is not None and foreseen:
         note.say("compute cost")
         untrained = _cost(_train(task, (), note, recipe=without_fitting(task.config.recipe)))

@@ -7,7 +7,7 @@ no model of the same content.
 from gatewright.compress.bits import LayerBits
 from gatewright.compress.recipe import Training
 from gatewright.compress.recipe_walk import TrainedModel
-from gatewright.zoo.recipes import obtain
+from gatewright.zoo.recipes import missing_front_end, obtain
 from gatewright.zoo.sweep import Config, Conversion, Sweep, load_sweep
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "TrainedModel",
     "Training",
     "load_sweep",
+    "missing_front_end",
     "obtain",
 ]

@@ -10,6 +10,7 @@ from gatewright.compress.recipe import Distil, Transfer
 from gatewright.compress.recipe_walk import Source, TrainedModel
 from gatewright.compress.recipe_walk import obtain as walk
 from gatewright.errors import InputError
+from gatewright.frontend.environments import ENVIRONMENTS, Environment
 from gatewright.zoo.sweep import SWEEP_FILE, Config, Sweep, load_sweep
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ def obtain(
         Stopped: if an epoch's accuracy is below the floor.
     """
     return _obtain(sweep, config, store, floor, progress, ())
+
+
+def missing_front_end(config: Config) -> Environment | None:
+    """The first environment that a config's training lacks; None if it lacks none."""
+    names = [step.environment for step in config.recipe]
+    needed = (ENVIRONMENTS[name] for name in names if name is not None)
+    return next((each for each in needed if each.python is None), None)
 
 
 def _obtain(

@@ -33,6 +33,8 @@ configs:
     architecture: {hidden: [48, 16]}  # arguments of model.py's build
     data: {classes: [0, 1]}         # arguments of model.py's load_data
     relu_integer: 1                 # relus saturate at 2^relu_integer; default 2
+  - name: trained                   # no bits: HGQ2 trains them, in its environment
+    recipe: [train, hgq2: {beta: 1.0e-4}]
 ```
 
 `training`, `conversion`, `architecture` and `data` of a config are merged with those of `defaults`,
@@ -51,7 +53,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from gatewright.compress.bits import DEFAULT, BitsByLayer
-from gatewright.compress.code import MODEL_FILE
+from gatewright.compress.code import HGQ2_FILE, MODEL_FILE
 from gatewright.compress.recipe import (
     Quantize,
     ReluInteger,
@@ -60,6 +62,7 @@ from gatewright.compress.recipe import (
     Training,
     ends_quantized,
     parse_recipe,
+    trains_bits,
 )
 from gatewright.errors import InputError
 from gatewright.options import BusWidth, ConvertOptions, Handshake, Inference, Io, Strategy, resolve
@@ -112,7 +115,7 @@ class Config(Strict):
 
     # The name is also that of a directory.
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    bits: BitsByLayer
+    bits: BitsByLayer = Field(default_factory=dict)
     input_precision: str
     training: Training
     recipe: Annotated[tuple[Any, ...], BeforeValidator(_recipe)] = (Train(), Quantize())
@@ -218,20 +221,35 @@ class Sweep:
             config = Config.model_validate(merged)
         except ValidationError as error:
             raise InputError(f"{self.file}: {where}: {first_problem(error)}") from None
+        try:
+            if trains_bits(config.recipe):
+                self._check_trained_bits(config)
+            else:
+                self._check_bits(config)
+            resolve(config.options)
+            load_target(config.options.target)
+        except InputError as error:
+            raise InputError(f"{self.file}: {where}: {error}") from None
+        return config
+
+    def _check_bits(self, config: Config) -> None:
+        """Check that the layers with bits have some, and no others."""
+        if not config.bits:
+            raise InputError("bits: is missing")
         known = {*self.layers, DEFAULT}
         odd = set(config.bits) - known
         if DEFAULT not in config.bits:
             odd |= set(self.layers) - set(config.bits)
         for name in sorted(odd):
             problem = "is missing" if name in known else "is not a layer"
-            layers = ", ".join(self.layers)
-            raise InputError(f"{self.file}: {where}: bits.{name}: {problem}; layers are {layers}")
-        try:
-            resolve(config.options)
-            load_target(config.options.target)
-        except InputError as error:
-            raise InputError(f"{self.file}: {where}: {error}") from None
-        return config
+            raise InputError(f"bits.{name}: {problem}; layers are {', '.join(self.layers)}")
+
+    def _check_trained_bits(self, config: Config) -> None:
+        """Check that a config whose bits are trained has none, and a model that trains them."""
+        if config.bits:
+            raise InputError("bits: the step hgq2 trains them; leave them out, and set its beta")
+        if not self.file.with_name(HGQ2_FILE).is_file():
+            raise InputError(f"recipe: the step hgq2 needs {HGQ2_FILE} beside this file")
 
 
 class _File(Strict):

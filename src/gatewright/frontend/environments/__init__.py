@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from gatewright.errors import GatewrightError, InputError
+from gatewright.errors import GatewrightError, InputError, MissingToolError
 from gatewright.frontend.messages import near, shown
 from gatewright.system import processes
 from gatewright.system.cache import cache_dir, key_of
@@ -76,6 +76,13 @@ class Environment:
         return found if found.is_file() else None
 
     @property
+    def needed(self) -> str:
+        """What to say where it is missing."""
+        return (
+            f"the front end '{self.name}' is needed, {self.size} of packages; type: {self.remedy}"
+        )
+
+    @property
     def remedy(self) -> str:
         """The command that makes it."""
         return f"gatewright frontend add {self.name}"
@@ -86,7 +93,7 @@ ENVIRONMENTS: Final = {
     for each in (
         Environment(
             "hgq2",
-            "comparing models of HGQ2 with HGQ2 itself",
+            "comparing models of HGQ2 with HGQ2 itself, and training them",
             "0.7 GB",
             ("hgq2", "jax"),
             ("hgq.layers", "jax"),
@@ -126,15 +133,12 @@ def interpreter(name: str, what: str) -> Path:
         what: What needs it, for the message, as in "model.pt2: to read it".
 
     Raises:
-        InputError: if it has not been made; the message says how to make it.
+        MissingToolError: if it has not been made; the message says how to make it.
     """
     wanted = environment(name)
     found = wanted.python
     if found is None:
-        raise InputError(
-            f"{what}, the front end '{name}' is needed, {wanted.size} of packages; "
-            f"type: {wanted.remedy}"
-        )
+        raise MissingToolError(f"{what}, {wanted.needed}")
     return found
 
 

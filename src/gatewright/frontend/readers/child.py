@@ -109,6 +109,53 @@ def read_in_child(
     limits = processes.Limits(
         what=f"{origin}: reading it", seconds=seconds + size / _BYTES_PER_SECOND, memory=memory
     )
+    try:
+        return run_script(script, arguments, limits, most, home=home, python=python)
+    except ScriptFailure as failure:
+        if failure.unfit:
+            raise InputError(f"{origin}: {failure.reason}") from None
+        library = kind.partition(" ")[0]
+        crash = f"the {library} library fails on it, with status {failure.status}"
+        raise InputError(f"{origin}: not a readable {kind} ({failure.reason or crash})") from None
+
+
+class ScriptFailure(Exception):
+    """A script gave no result.
+
+    Attributes:
+        reason: What it said, one line; "" if its process ended without a word.
+        status: The process' exit status.
+        unfit: Whether it refused what it was given, and didn't fail on it.
+    """
+
+    def __init__(self, reason: str, status: int, *, unfit: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.status, self.unfit = reason, status, unfit
+
+
+def run_script(
+    script: str,
+    arguments: Sequence[int | str],
+    limits: processes.Limits,
+    most: int,
+    *,
+    home: str | None = None,
+    python: Path | None = None,
+) -> Contents:
+    """Run a script; see `worker`.
+
+    Args:
+        script: The script.
+        arguments: Its arguments. Integers are file descriptors, which it inherits.
+        limits: The limits of its process.
+        most: The most bytes that it may read out of a file.
+        home: A directory for the files that libraries leave behind; None for the user's own.
+        python: The interpreter of another environment; None for this one.
+
+    Raises:
+        ScriptFailure: if it refuses, or fails.
+        LimitError: if it exceeds its limits.
+    """
     # Each thread of NumPy's libraries would reserve address space, which is limited.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -129,15 +176,11 @@ def read_in_child(
         try:
             found = json.loads(done.stdout)
         except ValueError:
-            library = kind.partition(" ")[0]
-            raise InputError(
-                f"{origin}: not a readable {kind} (the {library} library fails on it, with status "
-                f"{done.returncode})"
-            ) from None
+            raise ScriptFailure("", done.returncode) from None
         if "unfit" in found:
-            raise InputError(f"{origin}: {shown(found['unfit'], 200)}")
+            raise ScriptFailure(shown(found["unfit"], 200), done.returncode, unfit=True)
         if "error" in found:
-            raise InputError(f"{origin}: not a readable {kind} ({shown(found['error'])})")
+            raise ScriptFailure(shown(found["error"]), done.returncode)
         arrays = {}
         for key, (begin, length) in found["arrays"].items():
             scratch.seek(begin)

@@ -61,7 +61,10 @@ def _run(content: bytes, samples: IO[bytes], put: Put) -> dict[str, str]:
         import_module(module)  # which registers its classes
 
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        _check(json.loads(archive.read(_CONFIG)))
+        described = json.loads(archive.read(_CONFIG))
+    if isinstance(described, dict):
+        described.pop("compile_config", None)  # how it was trained, which Keras leaves out below
+    _check(described)
     # Keras reads models from files with this suffix only; the home is of this run alone.
     copied = Path(os.environ["HOME"], "model.keras")
     copied.write_bytes(content)

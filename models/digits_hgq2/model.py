@@ -1,0 +1,1 @@
+../digits_mlp/model.py
