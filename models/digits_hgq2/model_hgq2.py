@@ -26,9 +26,10 @@ def build(hidden1: int = 32, hidden2: int = 16, classes: int = 10) -> Any:
     weights = QuantizerConfigScope(
         default_q_type="kbi", place=("weight", "bias"), overflow_mode="SAT_SYM", b0=3, i0=0
     )
-    # What wraps takes no logic; HGQ2 gives it the range that it has on the training data.
+    # HGQ2's usual WRAP takes ranges from the training data. A thousand samples don't show all of
+    # them: of other samples, those that wrapped cost up to three points of accuracy.
     activations = QuantizerConfigScope(
-        default_q_type="kif", place="datalane", overflow_mode="WRAP", i0=2, f0=3
+        default_q_type="kif", place="datalane", overflow_mode="SAT", i0=2, f0=3
     )
     with weights, activations, LayerConfigScope(enable_ebops=True):
         tensor = inputs = keras.Input((PIXELS,), name="pixels")
