@@ -11,7 +11,7 @@ import pytest
 from gatewright.compress import code as hashes
 from gatewright.compress import recipe_walk as run
 from gatewright.compress.bits import LayerBits
-from gatewright.compress.recipe import Training, parse_recipe
+from gatewright.compress.recipe import Train, Training, parse_recipe
 from gatewright.compress.recipe_walk import Source, Stopped, obtain
 from gatewright.errors import DataError, InputError
 from gatewright.store import Store

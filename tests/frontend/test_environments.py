@@ -154,6 +154,22 @@ def test_hgq2_itself_runs_its_models(tmp_path, name):
 
 
 @needs_hgq2
+def test_hgq2_runs_models_that_were_saved_with_their_optimizer(tmp_path):
+    path = tmp_path / "model.keras"
+    optimizer = {"module": "keras.optimizers", "class_name": "Adam", "config": {}}
+    with zipfile.ZipFile(MODELS / "dense.keras") as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "config.json":
+                fields = json.loads(content) | {"compile_config": {"optimizer": optimizer}}
+                content = json.dumps(fields).encode()
+            target.writestr(name, content)
+    kept = np.load(MODELS / "dense.npz")
+    found, _ = originals.execute(path, [kept["inputs"]])
+    assert np.array_equal(found[0].reshape(kept["outputs"].shape), kept["outputs"])
+
+
+@needs_hgq2
 def test_verification_asks_hgq2(tmp_path):
     convert(MODELS / "dense.keras", None, ConvertOptions(), tmp_path / "project")
     results = verify(tmp_path / "project", samples=50).results

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gatewright.compress.recipe import Hgq2, Prune, Quantize, Train, trains_bits
+from gatewright.compress.recipe import Prune, Quantize, Train, trains_bits
 from gatewright.errors import InputError
 from gatewright.zoo import LayerBits, load_sweep
 
