@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo reports reports-ecp5 reports-osu018 estimates layers test test-full fuzz bench lint format constraints clean
+.PHONY: help venv demo reports fronts reports-ecp5 reports-osu018 estimates layers test test-full fuzz bench lint format constraints clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -53,7 +53,11 @@ endef
 
 reports: $(STAMP) ## regenerate reports/ from the model zoo: UltraScale+, searches, ECP5, OSU018
 	$(call zoo,--publish reports/$$model,--publish reports/$$model/search)
+	$(MAKE) fronts
 	$(MAKE) reports-ecp5 reports-osu018
+
+fronts: $(STAMP) ## accuracy against LUTs of HGQ2 and QKeras on the same digits, from reports/
+	$(BIN)/python -m benchmarks.fronts
 
 # What the device has room for, and its router ends within minutes: unrolled designs of 6 and 8 bits take it hours.
 ECP5_CONFIGS = \
