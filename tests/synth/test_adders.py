@@ -61,6 +61,38 @@ def designs(seed: int, repeats: int) -> tuple[str, list[str]]:
     return "".join(module(rng, name, negated) for name, negated in modules), names
 
 
+def row(rng: random.Random, name: str) -> str:
+    """A module that sums short numbers beside each other, at most three in a column.
+
+    Either all operands are signed, or the sum is modulo a power of two, to which they are extended.
+    """
+    ports, terms = [], []
+    width = rng.choice([6, 9, 12])
+    for lane in range(3):
+        end = rng.randint(0, 2)
+        while end < width - 1:
+            bits = rng.randint(1, 5)
+            signed = rng.random() < 0.5
+            port = f"x{lane}_{end}"
+            ports.append(f"input {'signed ' if signed else ''}[{bits - 1}:0] {port}")
+            word = f"{{{port}, {end}'b0}}" if end else port
+            term = f"{width}'({'$signed' if signed and end else ''}({word}))"
+            terms.append((rng.random() < 0.4, term))
+            end += bits + rng.choice([0, 0, 1])
+    terms.append((False, f"{width}'d{rng.randrange(1 << width)}"))
+    line = "".join(f"{' - ' if minus else ' + '}{term}" for minus, term in terms)
+    ports.append(f"output [{width - 1}:0] y")
+    return f"module {name}({', '.join(ports)});\n  assign y = {line[3:]};\nendmodule\n"
+
+
+def test_random_rows_are_exact(tmp_path):
+    rng = random.Random(3)
+    names = [f"m{i}" for i in range(40)]
+    (tmp_path / "rows.sv").write_text("".join(row(rng, name) for name in names))
+    result = prove(tmp_path, kind="adders", source="rows.sv", modules=names, chains=False)
+    assert result.startswith(f"PROVED {len(names)} "), result
+
+
 def check_random(directory: Path, seed: int, repeats: int, *, chains: bool = False) -> None:
     text, names = designs(seed, repeats)
     (directory / "sums.sv").write_text(text)
@@ -132,6 +164,7 @@ def cells(directory: Path, expression: str, width: int) -> dict[str, int]:
         ("a + $signed({b, 4'b0})", 13, 8),  # four bits are wires
         ("a - $signed({b, 4'b0})", 13, 8),
         ("a + $signed({1'b0, d, 8'b0})", 13, 4),
+        ("9'(d) + 9'(d) + {d, 5'b0} - 9'(a[2:0]) + {a[7:5], 4'b0} + 9'd7", 9, 9),  # a single row
     ],
 )
 def test_a_sum_costs_a_lut_per_bit(tmp_path, expression, width, luts):

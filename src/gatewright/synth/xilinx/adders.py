@@ -1,4 +1,4 @@
-"""Maps sums of up to three operands onto the carry chains of Xilinx 6-LUT fabrics.
+"""Maps sums of up to three bits in a column onto the carry chains of Xilinx 6-LUT fabrics.
 
 Works on a netlist in the format of Yosys' `write_json`, before any arithmetic has been mapped. A
 sum whose parts come from one source line, and whose inner results nothing else reads, becomes one
@@ -29,6 +29,9 @@ from gatewright.synth.mapper import Netlist
 Bit = int | str  # a net's number, or one of the constants "0", "1", "x", "z"
 
 MIN_COLUMNS = 3  # shorter sums are left to Yosys, which builds them from plain LUTs
+
+# Signed operands up to which each way to extend them is tried; of more, none is extended.
+_EXTENDED = 4
 
 # A carry chain is a black box until the LUTs are mapped, and then becomes a CARRY4. Otherwise abc9,
 # which knows the function of a CARRY4, would replace the sum of a first column with a carry-in by
@@ -274,7 +277,9 @@ class _ModuleMapper:
             else:
                 signed = bool(int(cell["parameters"][f"{port}_SIGNED"], 2))
                 bits = cell["connections"][port]
-                terms.append(_operand(bits, signed, negated != subtracted))
+                # Modulo 2**width, a number with copies of its highest bit is a signed one.
+                wide = len(bits) >= len(cell["connections"]["Y"]) and bits[-2:-1] == bits[-1:]
+                terms.append(_operand(bits, signed or wide, negated != subtracted))
         # The chain's data input takes the first of two operands. That should be one without logic
         # before it, so that logic before the other can merge into the sum's truth table.
         return sorted(terms, key=lambda term: any(map(self._is_logic, term.bits)))
@@ -294,6 +299,8 @@ class _ModuleMapper:
         width = min(used, needed)
         best: tuple[_Plan, list[list[_Literal]], int, int] | None = None
         signed = [operand.signed and len(operand.bits) < width for operand in operands]
+        if sum(signed) > _EXTENDED:
+            signed = [False] * len(operands)
         for extend in product(*((False, True) if choice else (False,) for choice in signed)):
             columns, constant = _columns(operands, extend, width)
             start = _first_sum(columns, constant)
