@@ -10,6 +10,7 @@ import pytest
 from checks import TARGET, build, check_circuit, values
 from judge import Array, Call, Judge
 
+from gatewright.circuit import adders_area
 from gatewright.errors import UnsupportedError
 from gatewright.fixed import FixedType, Overflow
 from gatewright.kernels import Dense, OperationCounts, Tensor, cmvm
@@ -198,6 +199,37 @@ def test_sums_in_blocks_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks, _ = build(kernel)
     assert blocks.nodes != whole.nodes
     check_circuit(kernel, values(t("fixed<8,3>"), 11))
+
+
+def test_the_adder_graph_is_the_one_that_takes_fewer_luts(monkeypatch: pytest.MonkeyPatch) -> None:
+    solve, areas = cmvm._solve_with_da4ml, []
+
+    def luts(kernel: Dense) -> int:
+        return adders_area(build(kernel)[0])
+
+    for seed in range(3):
+        weights = np.random.default_rng(seed).integers(-15, 16, (16, 32))
+        weights[np.random.default_rng(seed).random((16, 32)) < 0.2] = 0
+        kernel = dense("fixed<3,2>", "fixed<5,1>", "fixed<4,3>", "fixed<20,9>", "fixed<20,9>")
+        kernel = replace(
+            kernel,
+            inputs=(Tensor("x", (16,), t("fixed<3,2>")),),
+            weights=weights,
+            bias=np.zeros(32, np.int64),
+            output=Tensor("y", (32,), t("fixed<20,9>")),
+        )
+        found = luts(kernel)
+        each = []
+        for way in (False, True):
+            with monkeypatch.context() as patched:
+                patched.setattr(
+                    cmvm, "_solve_with_da4ml", lambda m, x, _, way=way: solve(m, x, way)
+                )
+                patched.setattr(cmvm, "_solver", lambda way=way: (f"one way {way}", b""))
+                each.append(luts(kernel))
+        assert found == min(each)
+        areas.append(each)
+    assert any(first != second for first, second in areas)
 
 
 def test_strategy_decides_between_adders_and_multipliers() -> None:

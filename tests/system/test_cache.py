@@ -92,7 +92,7 @@ def product(matrix):
     """Values of an adder graph for an input, and how the graph is built."""
     circuit = Circuit()
     x = [circuit.input(0, i, -8, 7, 0) for i in range(len(matrix))]
-    words = adder_graph(circuit, x, np.array(matrix))
+    words = adder_graph(circuit, x, np.array(matrix), load_target("xcup").fabric)
     return [(word.lo, word.hi, word.frac) for word in words], len(circuit.nodes)
 
 

@@ -1,7 +1,7 @@
 """Circuits: the unrolled hardware of a kernel, one word-level operation at a time."""
 
 from gatewright.circuit.graph import Cast, Circuit, Node, Op, Word
-from gatewright.circuit.optimize import optimize
+from gatewright.circuit.optimize import adders_area, optimize
 from gatewright.circuit.products import split_products
 from gatewright.circuit.schedule import Schedule, schedule
 
@@ -12,6 +12,7 @@ __all__ = [
     "Op",
     "Schedule",
     "Word",
+    "adders_area",
     "optimize",
     "schedule",
     "split_products",

@@ -1,13 +1,13 @@
-"""Rewrites of a circuit that cost nothing and save adders.
+"""Rewrites of a circuit that save adders.
 
 - A negation is a sign on the terms that read it; a constant moves to the sum that reads it.
 - RND and RND_CONV after a sum add half a unit of the result; the half joins the sum's constant.
-- A sum of two operands is written out in the sums that read it, up to three operands, where
-  the fabric adds three numbers at the price of two. Elsewhere a constant is an operand like any
-  other: a sum of two and a constant is two sums.
-  A sum written out in all its readers vanishes; an integer program finds which should.
-- A sum is computed negated where its low bits then pass through on wires.
-- A constant joins a sum that has an operand to spare.
+- Where the fabric adds three numbers at the price of two, sums are written out in the sums that
+  read them, unless it costs less to compute them once, and built anew in rows that are as long and
+  full as possible (`rows`). What only sums read may be more than it was by a constant.
+- Elsewhere a constant is an operand like any other: a sum of two and a constant is two sums.
+  A constant joins a sum that has an operand to spare; a sum is computed negated where its low bits
+  then pass through on wires.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-import numpy as np
-
+from gatewright.circuit.digits import canonical_digits
 from gatewright.circuit.fabric import adder_bits
 from gatewright.circuit.graph import Cast, Circuit, Node, Op, Word, sum_range
+from gatewright.circuit.rows import LANES, Operand, build, heap_area
 from gatewright.fixed import Rounding, width_of
 
 
@@ -41,7 +41,7 @@ class _Sum:
 
 
 def optimize(circuit: Circuit, *, operands: Literal[2, 3] = 3) -> Circuit:
-    """A circuit with the same outputs and fewer, wider sums.
+    """A circuit with the same outputs and sums that cost less.
 
     Args:
         circuit: left as it is.
@@ -51,11 +51,25 @@ def optimize(circuit: Circuit, *, operands: Literal[2, 3] = 3) -> Circuit:
     sums = {index: _split(node, nodes) for index, node in enumerate(nodes) if node.op is Op.SUM}
     _absorb_unary(sums, nodes, circuit.outputs)
     rounded = _fold_rounding(sums, nodes, circuit.outputs)
-    _orient(sums, nodes, circuit.outputs)
-    if operands == 3:
-        _merge(sums, nodes, circuit.outputs)
-    _sink_constants(sums, nodes, circuit.outputs, operands)
-    return _rebuild(circuit, nodes, sums, rounded, operands)
+    if operands == LANES:
+        _write_out(sums, nodes, circuit.outputs)
+    else:
+        _orient(sums, nodes, circuit.outputs)
+        _sink_constants(sums, nodes, circuit.outputs)
+    return _Rebuilt(circuit, nodes, sums, rounded, operands).circuit
+
+
+def adders_area(circuit: Circuit) -> int:
+    """About how many LUTs the sums of a circuit take where three are added at the price of two.
+
+    What `optimize` makes of it, without the search for rows.
+    """
+    nodes = list(circuit.nodes)
+    sums = {index: _split(node, nodes) for index, node in enumerate(nodes) if node.op is Op.SUM}
+    _absorb_unary(sums, nodes, circuit.outputs)
+    heaps = _write_out(sums, nodes, circuit.outputs)
+    live = _readers(sums, nodes, circuit.outputs)
+    return sum(heap_area(heaps[index]) for index in sums if live[index])
 
 
 def _split(node: Node, nodes: list[Node]) -> _Sum:
@@ -150,72 +164,99 @@ def _orient(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> Non
                 sums[i].terms = terms
 
 
-def _merge(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> None:
-    """Write sums of two operands out in the sums that read them, where that saves adder bits.
+def _write_out(
+    sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]
+) -> dict[int, list[int]]:
+    """Write sums out in all sums that read them, where that leaves fewer bits to add.
 
-    A sum that is written out in all its readers vanishes. A reader has room for one such sum, and
-    has none if it vanishes itself: the choice is a maximum-weight independent set.
+    A partial sum that one sum reads always is; of one that many read, the more it adds, the more is
+    saved by computing it once.
+
+    Returns:
+        For each sum, its bits in each column.
     """
-    reading = _reading_sums(sums, nodes, outputs)
     widths = _widths(sums, nodes)
-    saving: dict[int, int] = {}
-    for index, readers in reading.items():
-        total = sums[index]
-        if not readers or len(total.terms) != 2:
-            continue
-        saved = _bits(total, index, widths)
-        for reader in readers:
-            outer = sums[reader]
-            positions = [p for p, term in enumerate(outer.terms) if term.arg == index]
-            if len(outer.terms) != 2 or len(positions) != 1:
-                break
-            merged = _merged(outer, positions[0], total)
-            if all(term.sign < 0 for term in merged.terms):
-                break
-            saved += _bits(outer, reader, widths) - _bits(merged, reader, widths)
+    columns = 1 + max((t.shift + widths[t.arg] for s in sums.values() for t in s.terms), default=0)
+    reading = _reading_sums(sums, nodes, outputs)
+    heaps = {index: _heights(sums[index], widths, columns) for index in reading}
+    readers = {index: set(found) for index, found in reading.items() if found}
+    changed = True
+    while changed:
+        changed = False
+        for index in sorted(readers, reverse=True):
+            shared = len(readers[index]) > 1 and len(sums[index].terms) > 1
+            if shared and _saved(index, readers[index], sums, heaps, widths) <= 0:
+                continue
+            changed = True
+            for reader in readers.pop(index):
+                sums[reader] = _with_written_out(sums[reader], index, sums[index])
+                heaps[reader] = _heights(sums[reader], widths, columns)
+                for term in sums[reader].terms:
+                    if term.arg in readers:
+                        readers[term.arg].add(reader)
+            for term in sums.pop(index).terms:
+                if term.arg in readers:
+                    readers[term.arg].discard(index)
+        # Terms may cancel out, so that nothing reads a sum any more.
+        readers = {index: found for index, found in readers.items() if found}
+    return heaps
+
+
+def _saved(
+    index: int,
+    readers: set[int],
+    sums: dict[int, _Sum],
+    heaps: dict[int, list[int]],
+    widths: list[int],
+) -> int:
+    """LUTs that are saved if a sum is written out in its readers, about."""
+    own = heaps[index]
+    saved = heap_area(own)
+    for reader in readers:
+        after = list(heaps[reader])
+        for term in sums[reader].terms:
+            if term.arg == index:
+                for column in range(term.shift, term.shift + widths[index]):
+                    after[column] -= 1
+                for column, height in enumerate(own[: len(after) - term.shift]):
+                    after[column + term.shift] += height
+        saved += heap_area(heaps[reader]) - heap_area(after)
+    return saved
+
+
+def _heights(total: _Sum, widths: list[int], columns: int) -> list[int]:
+    """Bits that a sum adds in each column."""
+    heights = [0] * columns
+    for term in total.terms:
+        for column in range(term.shift, min(term.shift + widths[term.arg], columns)):
+            heights[column] += 1
+    return heights
+
+
+def _with_written_out(total: _Sum, index: int, inner: _Sum) -> _Sum:
+    """A sum with another one that it reads written out."""
+    terms, constant = [], total.constant
+    for sign, shift, arg in total.terms:
+        if arg == index:
+            terms += [_Term(sign * t.sign, shift + t.shift, t.arg) for t in inner.terms]
+            constant += sign * inner.constant << shift
         else:
-            if saved > 0:
-                saving[index] = saved
-    vanishing = _independent(saving, sums)
-    for index, total in sums.items():
-        if index in vanishing:
-            continue
-        for position, term in enumerate(total.terms):
-            if term.arg in vanishing:
-                sums[index] = _merged(total, position, sums[term.arg])
-                break
+            terms.append(_Term(sign, shift, arg))
+    return _Sum(_combined(terms), constant)
 
 
-def _independent(saving: dict[int, int], sums: dict[int, _Sum]) -> set[int]:
-    """The candidates that save most together, no two of them a sum and its operand or siblings."""
-    if not saving:
-        return set()
-    # scipy is slow to import, and most circuits have nothing to merge.
-    from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import csr_array
-
-    column = {index: i for i, index in enumerate(saving)}
-    cliques = []
-    for index, total in sums.items():
-        members = {column[term.arg] for term in total.terms if term.arg in column}
-        if index in column:
-            members.add(column[index])
-        if len(members) > 1:
-            cliques.append(sorted(members))
-    constraints = []
-    if cliques:
-        rows = [row for row, clique in enumerate(cliques) for _ in clique]
-        columns = [member for clique in cliques for member in clique]
-        matrix = csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(cliques), len(column)))
-        constraints.append(LinearConstraint(matrix, ub=1))
-    found = milp(
-        -np.array(list(saving.values()), float),
-        integrality=np.ones(len(column)),
-        bounds=Bounds(0, 1),
-        constraints=constraints,
-        options={"mip_rel_gap": 1e-3},
-    )
-    return {index for index, chosen in zip(saving, found.x, strict=True) if chosen > 0.5}
+def _combined(terms: list[_Term]) -> list[_Term]:
+    """The terms, several of one argument as the digits of its factor."""
+    factors: dict[int, int] = {}
+    for term in terms:
+        factors[term.arg] = factors.get(term.arg, 0) + (term.sign << term.shift)
+    if len(factors) == len(terms):
+        return terms
+    return [
+        _Term(sign, shift, arg)
+        for arg, factor in factors.items()
+        for sign, shift in canonical_digits(factor)
+    ]
 
 
 def _reading_sums(
@@ -249,20 +290,11 @@ def _widths(sums: dict[int, _Sum], nodes: list[Node]) -> list[int]:
     return [width_of(lo, hi) for lo, hi in ranges]
 
 
-def _merged(outer: _Sum, position: int, inner: _Sum) -> _Sum:
-    sign, shift, _ = outer.terms[position]
-    rest = [term for i, term in enumerate(outer.terms) if i != position]
-    raised = [_Term(sign * t.sign, shift + t.shift, t.arg) for t in inner.terms]
-    return _Sum(raised + rest, outer.constant + (sign * inner.constant << shift))
-
-
-def _sink_constants(
-    sums: dict[int, _Sum], nodes: list[Node], outputs: list[int], most: int
-) -> None:
+def _sink_constants(sums: dict[int, _Sum], nodes: list[Node], outputs: list[int]) -> None:
     """Move a constant that makes an operand too many to a sum below that has one to spare."""
     readers = _readers(sums, nodes, outputs)
     for index, total in sums.items():
-        if total.operands <= most or not readers[index]:
+        if total.operands <= 2 or not readers[index]:
             continue
         pending = [(1, 0, term) for term in total.terms]
         while pending:
@@ -273,7 +305,7 @@ def _sink_constants(
             sign, shift = sign * term.sign, shift + term.shift
             if total.constant % (1 << shift):
                 continue
-            if inner.operands < most or inner.constant:
+            if inner.operands < 2 or inner.constant:
                 inner.constant += sign * (total.constant >> shift)
                 total.constant = 0
                 break
@@ -307,62 +339,109 @@ def _sum_range(total: _Sum, ranges: list[tuple[int, int]]) -> tuple[int, int]:
     return lo, hi
 
 
-def _rebuild(
-    circuit: Circuit, nodes: list[Node], sums: dict[int, _Sum], rounded: set[int], most: int
-) -> Circuit:
-    result = Circuit()
-    readers = _readers(sums, nodes, circuit.outputs)
-    new = [-1] * len(nodes)
-    for index, node in enumerate(nodes):
-        if not readers[index]:
-            continue
-        result.section = circuit.sections[index]
-        args = tuple(new[arg] for arg in node.args)
-        if index in sums:
-            new[index] = _add_sum(result, sums[index], new, most)
-        elif index in rounded:
-            new[index] = _add_rounded(result, node, args[0])
-        else:
-            new[index] = result.add(node.op, args, node.attr, node.lo, node.hi)
-    result.outputs = [new[index] for index in circuit.outputs]
-    return result
+class _Rebuilt:
+    """The circuit of the rewritten sums."""
 
+    def __init__(
+        self,
+        old: Circuit,
+        nodes: list[Node],
+        sums: dict[int, _Sum],
+        rounded: set[int],
+        operands: Literal[2, 3],
+    ) -> None:
+        self.circuit = circuit = Circuit()
+        self.new = [-1] * len(nodes)
+        # Of sums that only sums read: what was added to them.
+        self.added: dict[int, int] = {}
+        # By new index: rows before a sum.
+        self.depths: dict[int, int] = {}
+        reading = _reading_sums(sums, nodes, old.outputs)
+        readers = _readers(sums, nodes, old.outputs)
+        for index, node in enumerate(nodes):
+            if not readers[index]:
+                continue
+            circuit.section = old.sections[index]
+            args = tuple(self.new[arg] for arg in node.args)
+            if index in sums:
+                make = self._rows if operands == LANES and len(sums[index].terms) > 1 else self._sum
+                self.new[index] = make(index, sums[index], bool(reading[index]))
+            elif index in rounded:
+                self.new[index] = self._rounded(node, args[0])
+            else:
+                self.new[index] = circuit.add(node.op, args, node.attr, node.lo, node.hi)
+        circuit.outputs = [self.new[index] for index in old.outputs]
 
-def _add_rounded(circuit: Circuit, node: Node, arg: int) -> int:
-    """What remains of a cast when half a unit of its result is in the argument already."""
-    word = Word(circuit, arg, _cast(node).frac)
-    to = _cast(node).to
-    if to.rounding is Rounding.RND_CONV:
-        word = circuit.round_even(word, _dropped(node))
-    word = circuit.cast(word, replace(to, rounding=Rounding.TRN))
-    value = circuit.value_of(word)
-    if value is not None:  # constants are kept odd; the readers expect units of the type
-        value = value << (to.frac - word.frac) if to.frac > word.frac else value
-        return circuit.add(Op.CONST, (), value, value, value)
-    return word.node
+    def _rounded(self, node: Node, arg: int) -> int:
+        """What remains of a cast when half a unit of its result is in the argument already."""
+        circuit = self.circuit
+        word = Word(circuit, arg, _cast(node).frac)
+        to = _cast(node).to
+        if to.rounding is Rounding.RND_CONV:
+            word = circuit.round_even(word, _dropped(node))
+        word = circuit.cast(word, replace(to, rounding=Rounding.TRN))
+        value = circuit.value_of(word)
+        if value is not None:  # constants are kept odd; the readers expect units of the type
+            value = value << (to.frac - word.frac) if to.frac > word.frac else value
+            return circuit.add(Op.CONST, (), value, value, value)
+        return word.node
 
+    def _operands(self, total: _Sum) -> tuple[list[_Term], int]:
+        """The terms of a sum in the new circuit, a positive one first, and its constant."""
+        constant = total.constant
+        for sign, shift, arg in total.terms:
+            constant -= sign * self.added.get(arg, 0) << shift
+        terms = [_Term(sign, shift, self.new[arg]) for sign, shift, arg in total.terms]
+        # A positive operand leads, so that the line reads as a sum.
+        return sorted(terms, key=lambda term: -term.sign), constant
 
-def _add_sum(circuit: Circuit, total: _Sum, new: list[int], most: int) -> int:
-    terms = [_Term(sign, shift, new[arg]) for sign, shift, arg in total.terms]
-    # A positive operand leads, so that the line reads as a sum.
-    terms.sort(key=lambda term: -term.sign)
-    if total.constant and len(terms) < most:
-        return _sum_node(circuit, terms, total.constant)
-    if not total.constant:
-        return _sum_node(circuit, terms, 0)
-    # The constant joins all terms but the last where it is what leads them.
-    inner = terms if terms[0].sign > 0 else terms[:-1]
-    index = _sum_node(circuit, inner, total.constant if inner is not terms else 0)
-    if inner is terms:
-        return _sum_node(circuit, [_Term(1, 0, index)], total.constant)
-    return _sum_node(circuit, [_Term(1, 0, index), terms[-1]], 0)
+    def _rows(self, index: int, total: _Sum, internal: bool) -> int:
+        """A sum as rows of adders."""
+        terms, constant = self._operands(total)
+        nodes = self.circuit.nodes
+        operands = [
+            Operand(sign, shift, arg, nodes[arg].lo, nodes[arg].hi, self.depths.get(arg, 0))
+            for sign, shift, arg in terms
+        ]
+        if internal:
+            natural = sum(each.inverted for each in operands)
+            self.added[index] = natural - constant
+            constant = natural
+        lo, hi = sum_range([(nodes[term.arg], term.sign, term.shift) for term in terms])
+        known = (lo + constant, hi + constant)
+        rows = build(operands, None if internal else constant, width_of(*known))
+        made: list[int] = []
+        for row in rows:
+            last = len(made) == len(rows) - 1
+            unit = 0 if last else row.shift
+            parts = [
+                _Term(sign, shift - unit, source if source >= 0 else made[-1 - source])
+                for sign, shift, source, *_ in row.operands
+            ]
+            made.append(self._node(parts, row.constant >> unit, known if last else None))
+            self.depths[made[-1]] = 1 + max(self.depths.get(part.arg, 0) for part in parts)
+        return made[-1]
 
+    def _sum(self, index: int, total: _Sum, internal: bool) -> int:
+        """A sum as sums of two operands."""
+        del index, internal
+        terms, constant = self._operands(total)
+        if not terms:
+            return self.circuit.add(Op.CONST, (), constant, constant, constant)
+        if not constant or len(terms) == 1:
+            return self._node(terms, constant)
+        # The constant joins all terms but the last where it is what leads them.
+        if terms[0].sign > 0:
+            return self._node([_Term(1, 0, self._node(terms, 0))], constant)
+        return self._node([_Term(1, 0, self._node(terms[:-1], constant)), terms[-1]], 0)
 
-def _sum_node(circuit: Circuit, terms: list[_Term], constant: int) -> int:
-    operands = [(circuit.nodes[term.arg], term.sign, term.shift) for term in terms]
-    lo, hi = sum_range(operands)
-    if constant:
-        terms = [*terms, _Term(1, 0, circuit.add(Op.CONST, (), constant, constant, constant))]
-    args = tuple(term.arg for term in terms)
-    attr = tuple((term.sign, term.shift) for term in terms)
-    return circuit.add(Op.SUM, args, attr, lo + constant, hi + constant)
+    def _node(self, terms: list[_Term], constant: int, known: tuple[int, int] | None = None) -> int:
+        circuit = self.circuit
+        lo, hi = sum_range([(circuit.nodes[term.arg], term.sign, term.shift) for term in terms])
+        lo, hi = known or (lo + constant, hi + constant)
+        if constant:
+            constant_node = circuit.add(Op.CONST, (), constant, constant, constant)
+            terms = [*terms, _Term(1, 0, constant_node)]
+        args = tuple(term.arg for term in terms)
+        attr = tuple((term.sign, term.shift) for term in terms)
+        return circuit.add(Op.SUM, args, attr, lo, hi)

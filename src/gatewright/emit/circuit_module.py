@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatewright.circuit import Cast, Node, Op
 from gatewright.circuit.fabric import is_sign_test
+from gatewright.circuit.rows import LANES
 from gatewright.emit.netlist import (
     Assign,
     Binary,
@@ -282,20 +283,57 @@ class _Builder:
 
     def _sum(self, node: Node, stage: int) -> Expression:
         result: Expression | None = None
-        for (sign, shift), arg in zip(node.attr, node.args, strict=True):
-            operand = self.nodes[arg]
-            term: Expression
-            if operand.op is Op.CONST:
-                sign, value = (sign, operand.lo) if operand.lo > 0 else (-sign, -operand.lo)
-                term = Literal(value << shift, node.width, node.signed)
-            else:
-                term = self._sized(arg, node.width, shift, stage, node.signed)
+        for sign, term in self._summands(node, stage):
             if result is None:
                 result = term if sign > 0 else Unary("-", term)
             else:
                 result = Binary("+" if sign > 0 else "-", result, term)
         assert result is not None
         return result
+
+    def _summands(self, node: Node, stage: int) -> Iterator[tuple[int, Expression]]:
+        """The numbers that a sum adds and subtracts; words that lie beside each other are one."""
+        constants = []
+        lanes: list[tuple[int, list[tuple[int, int]]]] = []  # sign, and shift and node of words
+        terms = list(zip(node.attr, node.args, strict=True))
+        beside = len(terms) > LANES
+        if beside:
+            terms.sort(key=lambda term: (-term[0][0], term[0][1]))
+        for (sign, shift), arg in terms:
+            operand = self.nodes[arg]
+            if operand.op is Op.CONST:
+                positive = (operand.lo > 0) == (sign > 0)
+                value = Literal(abs(operand.lo) << shift, node.width, node.signed)
+                constants.append((1 if positive else -1, value))
+                continue
+            for lane_sign, words in lanes if beside else ():
+                below, last = words[-1]
+                ended = self.nodes[last].signed or below + self.nodes[last].width > shift
+                if lane_sign == sign and not ended:
+                    words.append((shift, arg))
+                    break
+            else:
+                lanes.append((sign, [(shift, arg)]))
+        for sign, words in lanes:
+            yield sign, self._lane(words, node, stage)
+        yield from constants
+
+    def _lane(self, words: list[tuple[int, int]], node: Node, stage: int) -> Expression:
+        """Words beside each other as one number; all but the highest are unsigned."""
+        (shift, arg), *higher = words
+        if not higher:
+            return self._sized(arg, node.width, shift, stage, node.signed)
+        parts: list[Expression] = [Zeros(shift)] if shift else []
+        end = shift
+        for shift, arg in words:
+            if shift > end:
+                parts.append(Zeros(shift - end))
+            parts.append(self._ref(arg, stage))
+            end = shift + self.nodes[arg].width
+        result: Expression = Concat(tuple(reversed(parts)))
+        if self.nodes[arg].signed:
+            result = Signed(result)
+        return result if end == node.width else Resized(node.width, result)
 
     def _sized(self, arg: int, width: int, shift: int, stage: int, signed: bool) -> Expression:
         """An operand shifted left and extended (or, modulo 2**width, cut) to `width` bits."""

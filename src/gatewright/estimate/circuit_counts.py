@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatewright.circuit import Cast, Node, Op
 from gatewright.circuit.fabric import adder_bits, is_sign_test, sum_terms
+from gatewright.circuit.rows import LANES
 from gatewright.estimate.truth_tables import luts_of_words
 from gatewright.fixed import Overflow, Rounding
 
@@ -199,7 +200,9 @@ def _sum(node: Node, nodes: Sequence[Node], width: int, rules: Rules) -> Counts:
     bits = max(0, adder_bits(sum_terms(node, nodes), width))
     if bits < rules.chain.least:
         return Counter(sum_logic=(len(node.args) - 1) * bits)
-    kind = f"sum{variable}" + ("_constant" if variable < len(node.args) else "")
+    # A row of three or more has its constant in columns with fewer bits.
+    constant = variable < min(len(node.args), LANES)
+    kind = f"sum{min(variable, LANES)}" + ("_constant" if constant else "")
     return Counter({kind: rules.chain.bits(bits)})
 
 

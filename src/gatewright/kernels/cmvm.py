@@ -11,10 +11,13 @@ import json
 import math
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from gatewright.circuit import Circuit, adders_area
+from gatewright.circuit.digits import canonical_digits
+from gatewright.circuit.rows import LANES
 from gatewright.fixed import width_of
 from gatewright.kernels.kernel import Implementation
 from gatewright.system.cache import kept, key_of
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gatewright.circuit import Circuit, Word
+    from gatewright.circuit import Word
     from gatewright.circuit.fabric import Fabric
     from gatewright.targets import Target
 
@@ -48,16 +51,19 @@ _THOROUGH_DIGITS = 4000
 _Solution = list[tuple[list[list[int]], list[int], list[int], list[int], list[bool]]]
 
 
-def adder_graph(circuit: Circuit, x: Sequence[Word], matrix: NDArray[np.int64]) -> list[Word]:
+def adder_graph(
+    circuit: Circuit, x: Sequence[Word], matrix: NDArray[np.int64], fabric: Fabric
+) -> list[Word]:
     """Sums of shifted inputs that compute x @ matrix.
 
     Args:
         circuit: where the sums go.
         x: n words.
         matrix: int64 of shape (n, m), magnitudes up to 2**24.
+        fabric: what the sums are made of.
     """
     blocks = [
-        _solved_graph(circuit, x[rows[0] : rows[-1] + 1], matrix[rows])
+        _solved_graph(circuit, x[rows[0] : rows[-1] + 1], matrix[rows], fabric.sum_operands)
         for rows in np.array_split(np.arange(len(x)), _block_count(matrix))
     ]
     if len(blocks) == 1:
@@ -75,10 +81,16 @@ def _block_count(matrix: NDArray[np.int64]) -> int:
     return max(1, math.ceil(math.sqrt(digits * len(matrix) / _BLOCK_WORK)))
 
 
-def _solved_graph(circuit: Circuit, x: Sequence[Word], matrix: NDArray[np.int64]) -> list[Word]:
+def _solved_graph(
+    circuit: Circuit, x: Sequence[Word], matrix: NDArray[np.int64], operands: Literal[2, 3]
+) -> list[Word]:
     intervals = tuple((word.lo, word.hi, word.frac) for word in x)
+    return _graph(circuit, x, _solve(matrix, intervals, operands))
+
+
+def _graph(circuit: Circuit, x: Sequence[Word], solution: _Solution) -> list[Word]:
     buffer = list(x)
-    for ops, in_shifts, out_indices, out_shifts, out_negative in _solve(matrix, intervals):
+    for ops, in_shifts, out_indices, out_shifts, out_negative in solution:
         inputs = [word.scaled(shift) for word, shift in zip(buffer, in_shifts, strict=True)]
         values: list[Word] = []
         for opcode, id0, id1, shift in ops:
@@ -114,7 +126,7 @@ def product(
     width = width_of(x.lo, x.hi)
     if choose(np.array([[value]]), width, strategy, target).strategy == MULTIPLIERS:
         return circuit.mul(x, circuit.constant(value, frac))
-    return circuit.sum((sign, x.scaled(place - frac)) for sign, place in _digits(value))
+    return circuit.sum((sign, x.scaled(place - frac)) for sign, place in canonical_digits(value))
 
 
 def choose(
@@ -154,19 +166,6 @@ def without_common_factor(matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64],
     return matrix >> exponent, exponent
 
 
-def _digits(value: int) -> list[tuple[int, int]]:
-    """(sign, place) of the non-zero digits of `value` in canonical signed-digit form."""
-    digits, place = [], 0
-    while value:
-        if value & 1:
-            sign = 2 - (value & 3)
-            digits.append((sign, place))
-            value -= sign
-        value >>= 1
-        place += 1
-    return digits
-
-
 def adder_graph_area(matrix: NDArray[np.int64], input_width: int, fabric: Fabric) -> float:
     """Estimated area of `adder_graph`, without solving it."""
     digits = int(signed_digits(matrix).sum())
@@ -197,18 +196,41 @@ def _result_width(matrix: NDArray[np.int64], input_width: int) -> int:
     return input_width + width_of(-gain, gain) - 1
 
 
-def _solve(matrix: NDArray[np.int64], intervals: tuple[tuple[int, int, int], ...]) -> _Solution:
+def _solve(
+    matrix: NDArray[np.int64],
+    intervals: tuple[tuple[int, int, int], ...],
+    operands: Literal[2, 3],
+) -> _Solution:
     if int(np.abs(matrix).max(initial=0)) >> WEIGHT_BITS:
         raise ValueError(f"weights beyond {WEIGHT_BITS} bits have no adder graph")
     thorough = int(signed_digits(matrix).sum()) <= _THOROUGH_DIGITS
     matrix = np.ascontiguousarray(matrix, np.int64)
-    problem = json.dumps([matrix.shape, intervals, thorough])
+    problem = json.dumps([matrix.shape, intervals, thorough, operands])
     key = key_of(*_solver(), problem, matrix.tobytes())
-    solution = kept(
-        "adders", key, lambda: json.dumps(_solve_with_da4ml(matrix, intervals, thorough)).encode()
-    )
-    found: _Solution = json.loads(solution)
+
+    def solved() -> bytes:
+        ways = (False, True) if operands == LANES and thorough else (thorough,)
+        found = [_solve_with_da4ml(matrix, intervals, way) for way in ways]
+        return json.dumps(min(found, key=lambda each: _area(each, intervals, ways))).encode()
+
+    found: _Solution = json.loads(kept("adders", key, solved))
     return found
+
+
+def _area(
+    solution: _Solution, intervals: tuple[tuple[int, int, int], ...], ways: tuple[bool, ...]
+) -> int:
+    """LUTs of a solution, if there is a choice.
+
+    The solver counts sums of two numbers. The fewest of these are not the fewest LUTs where sums
+    of many numbers are built in rows: what decompositions share are words too long for that.
+    """
+    if len(ways) == 1:
+        return 0
+    circuit = Circuit()
+    x = [circuit.input(0, i, *interval) for i, interval in enumerate(intervals)]
+    circuit.outputs = [word.node for word in _graph(circuit, x, solution)]
+    return adders_area(circuit)
 
 
 @functools.cache

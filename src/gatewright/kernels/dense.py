@@ -135,8 +135,11 @@ class Dense(Product):
     def _exact_sums(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
         matrix, scale = cmvm.without_common_factor(self.weights)
         multiplies = self.implementation(target).strategy == cmvm.MULTIPLIERS
-        make = cmvm.multipliers if multiplies else cmvm.adder_graph
-        return [word.scaled(scale - self.weight_type.frac) for word in make(circuit, x, matrix)]
+        if multiplies:
+            words = cmvm.multipliers(circuit, x, matrix)
+        else:
+            words = cmvm.adder_graph(circuit, x, matrix, target.fabric)
+        return [word.scaled(scale - self.weight_type.frac) for word in words]
 
     def _rounded_sums(self, circuit: Circuit, target: Target, x: Sequence[Word]) -> list[Word]:
         """Sums of products that are rounded one by one."""
