@@ -246,11 +246,14 @@ def _with_written_out(total: _Sum, index: int, inner: _Sum) -> _Sum:
 
 
 def _combined(terms: list[_Term]) -> list[_Term]:
-    """The terms, several of one argument as the digits of its factor."""
+    """The terms, several of one argument as the digits of its factor.
+
+    A sum of nothing is left as it is: what reads it expects a word, not a constant.
+    """
     factors: dict[int, int] = {}
     for term in terms:
         factors[term.arg] = factors.get(term.arg, 0) + (term.sign << term.shift)
-    if len(factors) == len(terms):
+    if len(factors) == len(terms) or not any(factors.values()):
         return terms
     return [
         _Term(sign, shift, arg)
@@ -426,9 +429,7 @@ class _Rebuilt:
         """A sum as sums of two operands."""
         del index, internal
         terms, constant = self._operands(total)
-        if not terms:
-            return self.circuit.add(Op.CONST, (), constant, constant, constant)
-        if not constant or len(terms) == 1:
+        if not constant or len(terms) < 2:
             return self._node(terms, constant)
         # The constant joins all terms but the last where it is what leads them.
         if terms[0].sign > 0:
@@ -439,7 +440,7 @@ class _Rebuilt:
         circuit = self.circuit
         lo, hi = sum_range([(circuit.nodes[term.arg], term.sign, term.shift) for term in terms])
         lo, hi = known or (lo + constant, hi + constant)
-        if constant:
+        if constant or not terms:
             constant_node = circuit.add(Op.CONST, (), constant, constant, constant)
             terms = [*terms, _Term(1, 0, constant_node)]
         args = tuple(term.arg for term in terms)

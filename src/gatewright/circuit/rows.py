@@ -162,6 +162,11 @@ def heap_area(heights: Sequence[int]) -> int:
     return rows + max(0, max(heights, default=0) // 2 - 1)
 
 
+def row_area(operands: Sequence[Operand], columns: int) -> int:
+    """LUTs of one row of operands, as far as its lowest `columns` columns are read."""
+    return _Heap(operands, columns).row_area()
+
+
 class _Fitted(NamedTuple):
     """Rows, and what each of them adds of the sum's constant.
 
@@ -304,6 +309,11 @@ class _Heap:
             for column in range(part.shift, part.shift + part.bits):
                 heights[column] += 1
         return heights
+
+    def row_area(self) -> int:
+        """LUTs of a row of everything."""
+        row = self._whole(self.parts)
+        return self._area(row.packed, row.start)
 
     def _area(self, packed: int, start: int) -> int:
         """LUTs of a row: its columns that have bits, from the first that is more than a wire."""

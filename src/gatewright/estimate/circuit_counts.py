@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from gatewright.circuit import Cast, Node, Op
 from gatewright.circuit.fabric import adder_bits, is_sign_test, sum_terms
-from gatewright.circuit.rows import LANES
+from gatewright.circuit.rows import LANES, Operand, row_area
 from gatewright.estimate.truth_tables import luts_of_words
 from gatewright.fixed import Overflow, Rounding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gatewright.circuit.fabric import Fabric
     from gatewright.emit.layers import CircuitModule
     from gatewright.estimate.rules import Rules
 
@@ -82,7 +83,7 @@ class _Counter:
         nodes, width = self.nodes, self.live[index]
         match node.op:
             case Op.SUM:
-                return _sum(node, nodes, width, self.rules)
+                return _sum(node, nodes, width, self.rules, self.module.cut.fabric)
             case Op.CAST:
                 return _cast(node, nodes[node.args[0]])
             case Op.ROUND_EVEN:
@@ -193,16 +194,23 @@ def _bits_read(node: Node, width: int, nodes: Sequence[Node]) -> list[int]:
     return [nodes[arg].width for arg in node.args]
 
 
-def _sum(node: Node, nodes: Sequence[Node], width: int, rules: Rules) -> Counts:
+def _sum(node: Node, nodes: Sequence[Node], width: int, rules: Rules, fabric: Fabric) -> Counts:
     variable = sum(nodes[arg].op is not Op.CONST for arg in node.args)
     if not variable:
         return Counter()
+    if fabric.sum_operands == LANES:
+        terms = zip(node.attr, node.args, strict=True)
+        operands = [
+            Operand(sign, shift, arg, nodes[arg].lo, nodes[arg].hi, 0)
+            for (sign, shift), arg in terms
+            if nodes[arg].op is not Op.CONST and shift < width
+        ]
+        # A LUT per column, however many operands it has and whatever constant.
+        return Counter(sum3=row_area(operands, width))
     bits = max(0, adder_bits(sum_terms(node, nodes), width))
     if bits < rules.chain.least:
         return Counter(sum_logic=(len(node.args) - 1) * bits)
-    # A row of three or more has its constant in columns with fewer bits.
-    constant = variable < min(len(node.args), LANES)
-    kind = f"sum{min(variable, LANES)}" + ("_constant" if constant else "")
+    kind = f"sum{variable}" + ("_constant" if variable < len(node.args) else "")
     return Counter({kind: rules.chain.bits(bits)})
 
 
