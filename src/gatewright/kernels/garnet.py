@@ -280,9 +280,12 @@ class GarNet(Kernel):
         entries = np.pad(table, (0, (1 << bits) - len(table)), mode="edge").tolist()
         matrix, scale = cmvm.without_common_factor(self.distances.T)
         plan = cmvm.choose(matrix, self.inputs[0].type.width, "latency", target)
-        make = cmvm.multipliers if plan.strategy == cmvm.MULTIPLIERS else cmvm.adder_graph
+        if plan.strategy == cmvm.MULTIPLIERS:
+            sums = cmvm.multipliers(circuit, x, matrix)
+        else:
+            sums = cmvm.adder_graph(circuit, x, matrix, target.fabric)
         found = []
-        for word, bias in zip(make(circuit, x, matrix), self.distance_biases, strict=True):
+        for word, bias in zip(sums, self.distance_biases, strict=True):
             constant = circuit.constant(int(bias), self.distance_biases_type.frac)
             distance = word.scaled(scale - self.distances_type.frac)
             distance = circuit.cast(circuit.sum(((1, distance), (1, constant))), DISTANCE)
