@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from frontend.test_layers import forest
-from gatewright.cli.coverage import LAYERS, MODES, UNREACHED, cells, markdown
+from gatewright.cli.coverage import IO_TYPES, LAYERS, MEASURED, MODES, UNREACHED, cells, markdown
 from gatewright.errors import InputError
 from gatewright.flow.convert import convert, load_design
 from gatewright.flow.verify import verify
@@ -25,6 +27,10 @@ CELLS = list(cells())
 
 @pytest.fixture(scope="module")
 def k():
+    return layers_of_keras()
+
+
+def layers_of_keras():
     """Keras' and QKeras' layers, and quantizers, by name."""
     from gatewright.frontend.quiet import import_keras
 
@@ -182,7 +188,7 @@ def heads(k):
         "SimpleRNN": (SEQUENCE, k.SimpleRNN(2, name="the_rnn", return_sequences=True)),
         "EinsumDense": (
             (3, 4),
-            k.EinsumDense("abc,cd->abd", output_shape=(None, 3), bias_axes="d", name="the_einsum"),
+            k.EinsumDense("abc,cd->abd", output_shape=(3, 3), bias_axes="d", name="the_einsum"),
         ),
         "LSTM": (
             (5, 4),
@@ -317,6 +323,24 @@ def test_refused_layers(k, cell, tmp_path) -> None:
 def test_every_row_has_its_test(k) -> None:
     assert list(heads(k)) and set(heads(k)) == {layer.name for layer in LAYERS}
     assert {cell.mode for cell in CELLS} == set(MODES)
+
+
+@pytest.mark.parametrize("io", IO_TYPES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[] if n == "RepeatVector" else pytest.mark.full)
+        for n in (layer.name for layer in LAYERS)
+    ],
+)
+def test_what_hls4ml_does_by_itself(k, name, io) -> None:
+    """The column is what was measured; a newer hls4ml may do more."""
+    from flow.hls4ml_alone import alone
+
+    measured = json.loads(MEASURED.read_text())
+    assert measured["hls4ml"] == version("hls4ml"), "type 'python tests/flow/hls4ml_alone.py'"
+    assert set(measured["layers"]) == {layer.name for layer in LAYERS}
+    assert alone(k, name, io) == measured["layers"][name][io]
 
 
 def test_every_lowering_is_in_the_table() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gatewright import kernels
 from gatewright.kernels import Kernel
@@ -26,7 +29,15 @@ and with that reason. The tests run through the same table, which `src/gatewrigh
 holds; `make layers` writes this page, `gatewright layers` shows it. Layers named together become
 the same node of hls4ml's graph. Limits that depend on parameters of a layer are in
 [limits.md](limits.md).
+
+The last column is what hls4ml 1.3 does with the same models by itself, with its own defaults
+(`fixed<16,6>`, Vitis backend): "yes" if its C++ compiles and gives what Keras does, within 0.1;
+"other values" if it compiles and does not; "no" if it does not convert or compile. It was measured
+by `tests/flow/hls4ml_alone.py`.
 """
+
+#: What hls4ml does with each layer by itself, measured by tests/flow/hls4ml_alone.py.
+MEASURED = Path(__file__).with_name("hls4ml.json")
 
 #: The file of the tests.
 _TESTS = "tests/flow/test_coverage.py"
@@ -62,6 +73,14 @@ class Layer:
     def multiplies(self) -> bool:
         """Whether it multiplies by weights, so that strategies and reuse factors apply."""
         return any(issubclass(kernel, Multiplexed) for kernel in self.kernels)
+
+    @property
+    def alone(self) -> str:
+        """What hls4ml does with it by itself, in words."""
+        found = _measured()["layers"][self.name]
+        if len(set(found.values())) == 1:
+            return str(found[IO_TYPES[0]])
+        return ", ".join(f"{found[io]} in io_{io}" for io in IO_TYPES)
 
     @property
     def node_text(self) -> str:
@@ -333,6 +352,12 @@ LAYERS = (
 )
 
 
+@functools.cache
+def _measured() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(MEASURED.read_text("utf-8"))
+    return found
+
+
 def cells() -> Iterator[Cell]:
     """Every cell of the table; one per io type for layers that do not multiply."""
     for layer in LAYERS:
@@ -356,8 +381,8 @@ def markdown() -> str:
         heads = [m.title if multiplies else f"`io_{m.io}`" for m in modes]
         lines += [
             "## Layers that multiply by weights\n" if multiplies else "## Other layers\n",
-            f"| layer | hls4ml's node | kernel | {' | '.join(heads)} |",
-            f"|---|---|---|{'---|' * len(modes)}",
+            f"| layer | hls4ml's node | kernel | {' | '.join(heads)} | hls4ml alone |",
+            f"|---|---|---|{'---|' * len(modes)}---|",
         ]
         tests: dict[str, None] = {}
         for layer in LAYERS:
@@ -370,7 +395,8 @@ def markdown() -> str:
                 f"`{name}`" if name.isidentifier() else name for name in (layer.name, *layer.also)
             )
             lines.append(
-                f"| {names} | {layer.node_text} | {layer.kernel_text} | {' | '.join(marks)} |"
+                f"| {names} | {layer.node_text} | {layer.kernel_text} | {' | '.join(marks)} | "
+                f"{layer.alone} |"
             )
         lines += ["", "Tests, each in `tests/flow/test_coverage.py`:", ""]
         lines += [f"- `{test.partition('::')[2]}`" for test in tests]
@@ -391,6 +417,7 @@ def as_json() -> list[dict[str, object]]:
             "reuse_factor": cell.mode.reuse_factor if cell.layer.multiplies else None,
             "refused": cell.refused or None,
             "test": cell.test,
+            "hls4ml_alone": _measured()["layers"][cell.layer.name][cell.mode.io],
         }
         for cell in cells()
     ]
@@ -400,7 +427,8 @@ def table() -> Table:
     """The table for a terminal: a row per layer, a column per io type."""
     from rich.table import Table
 
-    shown = Table("layer", "hls4ml", "kernel", *(f"io_{io}" for io in IO_TYPES))
+    columns = (*(f"io_{io}" for io in IO_TYPES), "hls4ml alone")
+    shown = Table("layer", "hls4ml", "kernel", *columns)
     for layer in LAYERS:
         row = [cell for cell in cells() if cell.layer is layer]
         marks = []
@@ -411,5 +439,5 @@ def table() -> Table:
             yes = f"{', '.join(built)}; reuse factors" if layer.multiplies else "yes"
             marks.append(f"no: {reasons.pop()}" if reasons else yes)
         names = ", ".join((layer.name, *layer.also))
-        shown.add_row(names, layer.node_text, layer.kernel_text, *marks)
+        shown.add_row(names, layer.node_text, layer.kernel_text, *marks, layer.alone)
     return shown
