@@ -9,9 +9,11 @@ import pytest
 from gatewright.errors import InputError
 from gatewright.flow.convert import convert
 from gatewright.flow.verify import verify
+from gatewright.frontend.originals import execute
 from gatewright.frontend.passes import supported
 from gatewright.frontend.readers.onnx_model import read_onnx
 from gatewright.options import ConvertOptions
+from live_models import predicted
 from onnx_judge import INPUT, agree_with_runtime, saved
 
 WIDE = pytest.mark.full
@@ -110,6 +112,9 @@ def test_a_published_model_of_digits(keras, tmp_path):
     for io in ("parallel", "stream"):
         kinds = [layer.kind for layer in supported(network, io).layers]
         assert kinds.count("Conv2D") == 2 and kinds.count("Dense") == 1
+    values = np.random.default_rng(1).random((2, 28, 28, 1), np.float32)
+    (expected,), _ = execute(DIGITS, [values])
+    np.testing.assert_allclose(predicted(network, values)[0], expected, rtol=1e-4, atol=1e-3)
 
 
 @WIDE

@@ -167,6 +167,7 @@ def _clean(model: Any) -> Any:
         sizes = each.type.tensor_type.shape.dim
         if sizes and not sizes[0].dim_value:
             sizes[0].dim_value = 1  # the batch
+    model = _upgraded(model)
     _complete(model)
     return cleanup_model(ModelWrapper(model))
 
@@ -194,7 +195,6 @@ def _prepared(model: Any) -> Any:
     from qonnx.transformation.gemm_to_matmul import GemmToMatMul
     from qonnx.util.cleanup import cleanup_model
 
-    model = _upgraded(model)
     wrapped = _with_summands(_clean(model))
     wrapped = wrapped.transform(GemmToMatMul()).transform(ExtractBiasFromConv())
     wrapped = cleanup_model(wrapped)
