@@ -61,8 +61,9 @@ class Layers:
         if name in self.sequences and not anywhere:
             self.graph.refuse(
                 node,
-                f"reads '{shown(name)}', whose first axis is not the batch's; with PyTorch, use "
-                "batch_first=True",
+                f"reads '{shown(name)}', whose first axis is not the batch's; keep it first: "
+                "recurrent layers of PyTorch with batch_first=True, attention as products of "
+                "matrices, not as PyTorch's own layer",
             )
         return self.made[name]
 

@@ -141,7 +141,13 @@ class _Builder(Tensors):
         if op in ("Identity", "Dropout"):
             self._pass(node, self._meaning(node["inputs"][0]))
         elif op in _RESHAPES:
-            target = self.graph.shape(node["outputs"][0])[1:]
+            batch, *target = self.graph.shape(node["outputs"][0]) or [0]
+            if batch != self.graph.shape(node["inputs"][0])[0]:
+                self.graph.refuse(
+                    node,
+                    "moves elements into the batch; keep it first and alone: attention as "
+                    "products of matrices, not as PyTorch's own function",
+                )
             self._rearranged(node, "Reshape", {"target_shape": target})
         elif op in _ACTIVATIONS:
             self._by_table(node, _ACTIVATIONS[op])

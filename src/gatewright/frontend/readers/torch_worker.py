@@ -27,6 +27,7 @@ _OPERATOR = re.compile(r"torch\.ops\.aten\.[a-z][a-z0-9_]*\.[A-Za-z0-9_]+|_opera
 _SIZE = re.compile(r"-?\d{1,9}|Symbol\('[a-z]\w{0,15}'(, (positive|integer)=True){0,2}\)")
 _OF_IMAGES = re.compile(r"aten\.(conv|max_pool|avg_pool|adaptive_)")
 _OF_SEQUENCES = re.compile(r"aten\.(rnn|lstm|gru|layer_norm)")
+_OF_TWO = re.compile(r"aten\.(matmul|bmm)\b")
 _MOST_TEXT = 64 << 20
 #: Operators that reach beyond their tensors.
 _OUTSIDE = re.compile(r"from_file|_print|_assert_tensor_metadata")
@@ -107,7 +108,26 @@ def _reads_images(program: Any) -> bool:
     """Whether the channels of the first input come first; as `onnx_worker` has it."""
     called = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
     images = any(_OF_IMAGES.match(each) for each in called)
-    return images or not any(_OF_SEQUENCES.match(each) for each in called)
+    of_sequences = any(_OF_SEQUENCES.match(each) for each in called)
+    return images or not (of_sequences or _attends(program))
+
+
+def _attends(program: Any) -> bool:
+    """Whether it multiplies two tensors, neither of which depends on parameters alone."""
+    given = program.graph_signature.user_inputs
+    constants: set[Any] = set()
+    for node in program.graph.nodes:
+        read = node.all_input_nodes
+        if node.op == "placeholder":
+            fixed = node.name not in given
+        else:
+            fixed = node.op == "call_function" and constants.issuperset(read)
+            product = _OF_TWO.match(str(node.target)) is not None
+            if product and not constants.intersection(read):
+                return True
+        if fixed:
+            constants.add(node)
+    return False
 
 
 def _run(content: bytes, samples: IO[bytes], put: Put) -> dict[str, str]:
