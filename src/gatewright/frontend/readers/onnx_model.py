@@ -27,7 +27,7 @@ from gatewright.frontend.readers.child import read_file_in_child
 from gatewright.frontend.readers.flatten import flatten
 from gatewright.frontend.readers.onnx_graph import Constant, Graph, Node, Values
 from gatewright.frontend.readers.onnx_layers import SHORT, has_short_type, is_short
-from gatewright.frontend.readers.onnx_quantizers import Grid, grid, settle
+from gatewright.frontend.readers.onnx_quantizers import Grid, grid, keeps_zeros, settle
 from gatewright.frontend.readers.onnx_recurrent import OPERATORS
 from gatewright.frontend.readers.onnx_scales import (
     PLAIN,
@@ -39,6 +39,7 @@ from gatewright.frontend.readers.onnx_scales import (
 )
 from gatewright.frontend.readers.onnx_tensors import Tensors
 from gatewright.frontend.readers.weights import with_weights
+from gatewright.frontend.spread_kernels import dilated
 
 _SCRIPT = str(Path(__file__).with_name("onnx_worker.py"))
 #: Seconds for qonnx and the ONNX runtime to start and to fold constants on a busy machine.
@@ -295,6 +296,12 @@ class _Builder(Tensors):
             array = values.transpose(*range(1, axes + 2), 0)
             kind, name = f"Conv{axes}D", "kernel"
             config |= {"filters": filters, "groups": group}
+        dilation = tuple(config["dilation_rate"])
+        if max(config["strides"]) > 1 and max(dilation) > 1:  # Keras has one of them only
+            if constant.quantizer is not None and not keeps_zeros(constant.quantizer):
+                graph.refuse(node, "has strides, dilation, and weights of one bit; use two bits")
+            array = dilated(array, dilation)
+            config |= {"kernel_size": list(array.shape[:axes]), "dilation_rate": [1] * axes}
         matrix = values.reshape(filters, -1).T
         self._weighted(node, _Kernel(kind, config, constant, name, array, matrix, axis=0))
 

@@ -243,3 +243,11 @@ def _holding(values: Values, frac: int, to: Grid) -> Quantizer:
     largest = int(np.abs(np.ldexp(values, frac)).max())
     bits = max(largest.bit_length() + signed, 1 + signed)
     return bits_quantizer(bits, frac, signed=signed, narrow=False)
+
+
+def keeps_zeros(quantizer: Quantizer) -> bool:
+    """Whether zeros stay zeros among the weights of a quantizer: bits of a sign have none."""
+    config = quantizer["config"]
+    bits: int = config["bits"] if quantizer["class_name"] != "binary" else 0
+    signs: int = config.get("keep_negative", 0)
+    return bits > signs

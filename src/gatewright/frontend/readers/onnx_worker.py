@@ -127,7 +127,10 @@ def _shapes(model: Any) -> dict[str, list[int]]:
 
 
 def _same(node: Any, upper: bool, shapes: dict[str, list[int]], given: dict[str, Any]) -> list[int]:
-    """The pads of auto_pad: as many windows as strides fit (ONNX, Operators, Conv)."""
+    """The pads of auto_pad: as many windows as strides fit (ONNX, Operators, Conv).
+
+    The rule is that of Keras' padding "same"; a script can't import it from this package.
+    """
     pixels = shapes.get(node.input[0], [])[2:]
     axes = len(given["kernel_shape"])
     if len(pixels) != axes or not all(pixels):
