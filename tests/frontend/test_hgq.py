@@ -121,15 +121,22 @@ def test_elements_keep_widths_of_their_own(tmp_path):
 
 def changed(tmp_path, name, change):
     """A model with another architecture."""
+
+    def edited(content):
+        config = json.loads(content)
+        change(config["config"]["layers"])
+        return json.dumps(config).encode()
+
+    return with_member(tmp_path, name, "config.json", edited)
+
+
+def with_member(tmp_path, name, wanted, edited):
+    """A model with another content of a member of its archive."""
     path = tmp_path / "net.keras"
     with zipfile.ZipFile(MODELS / f"{name}.keras") as source, zipfile.ZipFile(path, "w") as to:
         for member in source.namelist():
             content = source.read(member)
-            if member == "config.json":
-                config = json.loads(content)
-                change(config["config"]["layers"])
-                content = json.dumps(config).encode()
-            to.writestr(member, content)
+            to.writestr(member, edited(content) if member == wanted else content)
     return path
 
 
@@ -165,17 +172,14 @@ def test_streams_are_refused_where_widths_differ(tmp_path):
 
 def changed_weights(tmp_path, name, change):
     """A model with other arrays."""
-    path = tmp_path / "net.keras"
-    with zipfile.ZipFile(MODELS / f"{name}.keras") as source, zipfile.ZipFile(path, "w") as to:
-        for member in source.namelist():
-            content = source.read(member)
-            if member == "model.weights.h5":
-                held = io.BytesIO(content)
-                with h5py.File(held, "a") as file:
-                    change(file)
-                content = held.getvalue()
-            to.writestr(member, content)
-    return path
+
+    def edited(content):
+        held = io.BytesIO(content)
+        with h5py.File(held, "a") as file:
+            change(file)
+        return held.getvalue()
+
+    return with_member(tmp_path, name, "model.weights.h5", edited)
 
 
 def of_kind(layers, kind):

@@ -167,16 +167,6 @@ def check(judge: Judge, index: int, trial: Trial) -> None:
     check_circuit(kernel, x, count)
 
 
-@pytest.fixture(scope="module")
-def few(judge_cache: Path) -> Judge:
-    return Judge([trial.call() for trial in FEW], judge_cache, HEADERS)
-
-
-@pytest.fixture(scope="module")
-def more(judge_cache: Path) -> Judge:
-    return Judge([trial.call() for trial in MORE], judge_cache, HEADERS)
-
-
 @pytest.mark.parametrize("index", range(len(FEW)))
 def test_golden_is_cpp_and_circuit_is_golden(few: Judge, index: int) -> None:
     check(few, index, FEW[index])

@@ -15,7 +15,7 @@ from gatewright.fixed import FixedType
 from gatewright.kernels import LayerNorm, Tensor, curves
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 t = FixedType.parse
 
@@ -110,16 +110,6 @@ MORE = [
     Trial((1, 4), accum="fixed<9,3,TRN,SAT_ZERO>", to="ufixed<8,4>", reach=-4, size=256),
     Trial((2, 3), accum="ufixed<10,1>", decimals=1, reach=-9, size=1),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def few(judge_cache: Path) -> Judge:
-    return Judge([trial.call() for trial in FEW], judge_cache, HEADERS)
-
-
-@pytest.fixture(scope="module")
-def more(judge_cache: Path) -> Judge:
-    return Judge([trial.call() for trial in MORE], judge_cache, HEADERS)
 
 
 def check(judge: Judge, index: int, trial: Trial) -> None:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import yaml
 
 from gatewright.cli import main
 from gatewright.compress import hgq2_worker
@@ -16,7 +15,7 @@ from gatewright.store import Store
 from gatewright.zoo import load_sweep, missing_front_end, obtain
 from kept import kept_process
 from pretended import pretend
-from zoo.test_recipes import MODEL
+from zoo.points import write_sweep
 
 needs_hgq2 = pytest.mark.skipif(
     ENVIRONMENTS["hgq2"].python is None, reason="needs `gatewright frontend add hgq2`"
@@ -48,23 +47,10 @@ def trained(beta=1e-4, **fields):
     return {"recipe": ["train", {"hgq2": {"beta": beta, "epochs": 2}}]} | fields
 
 
-def write_sweep(folder, search=None, hgq2_model=HGQ2_MODEL, **configs):
-    folder.mkdir(exist_ok=True)
-    (folder / "model.py").write_text(MODEL)
-    if hgq2_model is not None:
-        (folder / "model_hgq2.py").write_text(hgq2_model)
-    content = {
-        "description": "a line",
-        "layers": ["hidden", "out"],
-        "defaults": {
-            "input_precision": "fixed<6,1>",
-            "training": {"epochs": 10, "batch_size": 8, "learning_rate": 0.05, "seed": 1},
-        },
-        "configs": [{"name": name} | config for name, config in configs.items()],
-    }
-    content |= {"search": search} if search is not None else {}
-    (folder / "sweep.yaml").write_text(yaml.safe_dump(content))
-    return folder
+def folder_of(folder, search=None, hgq2_model=HGQ2_MODEL, **configs):
+    files = {} if hgq2_model is None else {"model_hgq2.py": hgq2_model}
+    keys = {} if search is None else {"search": search}
+    return write_sweep(folder, configs, epochs=10, files=files, **keys)
 
 
 def no_engine():
@@ -88,7 +74,7 @@ def not_installed(tmp_path, monkeypatch):
     ],
 )
 def test_keys_that_do_not_fit_are_refused(tmp_path, config, hgq2_model, says):
-    folder = write_sweep(tmp_path / "line", hgq2_model=hgq2_model, x=config)
+    folder = folder_of(tmp_path / "line", hgq2_model=hgq2_model, x=config)
     with pytest.raises(InputError, match=says) as caught:
         load_sweep(folder)
     assert "\n" not in str(caught.value)
@@ -97,7 +83,7 @@ def test_keys_that_do_not_fit_are_refused(tmp_path, config, hgq2_model, says):
 @pytest.mark.usefixtures("not_installed")
 def test_a_sweep_is_skipped_where_the_environment_is_missing(tmp_path, capsys):
     search = {"base": trained(), "space": {"recipe.1.hgq2.beta": [1e-5, 1e-4]}}
-    folder = write_sweep(tmp_path / "line", search, light=trained(), heavy=trained(1e-5))
+    folder = folder_of(tmp_path / "line", search, light=trained(), heavy=trained(1e-5))
     told = r"line: skipped: to train it, the front end 'hgq2' is .* type: gatewright frontend add"
     output = {"output": tmp_path / "build", "make_engine": no_engine}
     with pytest.raises(Skipped, match=told):
@@ -117,7 +103,7 @@ def test_a_sweep_is_skipped_where_the_environment_is_missing(tmp_path, capsys):
 
 @pytest.mark.usefixtures("not_installed")
 def test_configurations_that_were_named_are_not_skipped(tmp_path, capsys):
-    folder = write_sweep(tmp_path / "line", light=trained(), plain={"bits": 4})
+    folder = folder_of(tmp_path / "line", light=trained(), plain={"bits": 4})
     told = "line: to train light, the front end 'hgq2' is needed, .* frontend add hgq2$"
     output = {"output": tmp_path / "build", "make_engine": no_engine}
     with pytest.raises(MissingToolError, match=told):
@@ -130,7 +116,7 @@ def test_configurations_that_were_named_are_not_skipped(tmp_path, capsys):
 
 @pytest.mark.usefixtures("not_installed")
 def test_other_configurations_go_on(tmp_path):
-    folder = write_sweep(tmp_path / "line", light=trained(), plain={"bits": 4})
+    folder = folder_of(tmp_path / "line", light=trained(), plain={"bits": 4})
     assert [missing_front_end(config) for config in load_sweep(folder).configs] == [
         ENVIRONMENTS["hgq2"],
         None,
@@ -159,7 +145,7 @@ def test_what_a_trained_model_depends_on(tmp_path, monkeypatch):
         "losses": [1.0], "curve": [] if request["step"] == "hgq2" else [0.5],
         "framework": "HGQ2" if request["step"] == "hgq2" else None,
     })  # fmt: skip
-    folder = write_sweep(tmp_path / "line", a=trained(), b=trained(architecture={"width": 4}))
+    folder = folder_of(tmp_path / "line", a=trained(), b=trained(architecture={"width": 4}))
     sweep, store = load_sweep(folder), Store(tmp_path / "store")
     made = obtain(sweep, sweep.config("a"), store=store)
     assert made.path.name == "model.keras"
@@ -182,7 +168,7 @@ def line(tmp_path_factory):
     """A sweep whose steps are really done, and its store."""
     folder = tmp_path_factory.mktemp("hgq2")
     split = {"training": {"validation": 0.25}}
-    write_sweep(
+    folder_of(
         folder / "line",
         light=trained(**split),
         wide=trained(architecture={"width": 5}),

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from gatewright.compress.model_files import load_model
 from gatewright.compress.recipe_walk import Stopped
@@ -14,52 +13,14 @@ from gatewright.store import Store
 from gatewright.zoo import load_sweep, obtain
 from kept import end_kept_process, kept_process
 from pretended import pretend
+from zoo.points import write_sweep
 
 MODELS = Path(__file__).parents[2] / "models"
 ROOT = MODELS.parent
 
-MODEL = '''
-"""Two classes of points on a line."""
-import numpy as np
 
-
-def load_data(turned=False):
-    x = np.linspace(-1.0, 1.0, 64, dtype=np.float32)[:, None]
-    y = (x[:, 0] > 0.25).astype(int)
-    y = 1 - y if turned else y
-    return x, y, x[::4], y[::4]
-
-
-def build(width=8):
-    from tf_keras import Input, Model, layers
-
-    inputs = Input((1,), name="x")
-    hidden = layers.Dense(width, activation="relu", name="hidden")(inputs)
-    return Model(inputs, layers.Dense(2, name="out")(hidden))
-
-
-def loss():
-    from tf_keras.losses import SparseCategoricalCrossentropy
-
-    return SparseCategoricalCrossentropy(from_logits=True)
-'''
-
-
-def write_sweep(folder, **configs):
-    folder.mkdir(exist_ok=True)
-    (folder / "model.py").write_text(MODEL)
-    content = {
-        "description": "a line",
-        "layers": ["hidden", "out"],
-        "defaults": {
-            "input_precision": "fixed<6,1>",
-            "training": {"epochs": 15, "batch_size": 8, "learning_rate": 0.05, "seed": 1},
-            "bits": 5,
-        },
-        "configs": [{"name": name} | config for name, config in configs.items()],
-    }
-    (folder / "sweep.yaml").write_text(yaml.safe_dump(content))
-    return load_sweep(folder)
+def sweep_of(folder, **configs):
+    return load_sweep(write_sweep(folder, configs, epochs=15, defaults={"bits": 5}))
 
 
 def transfer(model, **settings):
@@ -72,8 +33,8 @@ def requests(monkeypatch):
 
 
 def test_a_config_may_start_from_another(tmp_path, requests):
-    write_sweep(tmp_path / "first", plain={})
-    second = write_sweep(tmp_path / "second", far=transfer("../first/plain"), near=transfer("far"))
+    sweep_of(tmp_path / "first", plain={})
+    second = sweep_of(tmp_path / "second", far=transfer("../first/plain"), near=transfer("far"))
     store = Store(tmp_path / "store")
     near = obtain(second, second.config("near"), store=store)
     assert [request["step"] for request in requests] == [
@@ -88,7 +49,7 @@ def test_a_config_may_start_from_another(tmp_path, requests):
 
 def test_models_that_there_are_not(tmp_path, requests):
     store = Store(tmp_path / "store")
-    sweep = write_sweep(
+    sweep = sweep_of(
         tmp_path / "line",
         nowhere=transfer("../other/plain"),
         nobody=transfer("someone"),
@@ -110,7 +71,7 @@ def line(tmp_path_factory):
     """A sweep whose steps are really done, and its store."""
     folder = tmp_path_factory.mktemp("line")
     prune = {"prune": {"amount": 0.5, "structure": "neurons", "epochs": 4}}
-    sweep = write_sweep(
+    sweep = sweep_of(
         folder / "line",
         whole={"recipe": ["train", prune, "quantize", "distil", {"finetune": {"epochs": 2}}]},
         turned=transfer("whole", freeze=["hidden"])

@@ -128,7 +128,8 @@ def build(operands: Sequence[Operand], constant: int | None, columns: int) -> li
     assert first is not None
     best = heap.fitted(first, constant)
     heap.deepest = max(operand.depth for operand in first[-1].operands)
-    random, vain = Random(0), 0  # noqa: S311
+    random = Random(0)  # noqa: S311 - repeatable, no secret
+    vain = 0
     for _ in range(min(_SEARCHES, int(_EFFORT / len(operands) ** 1.5))):
         if best.area <= heap.bound or vain > _VAIN:
             break
