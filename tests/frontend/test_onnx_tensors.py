@@ -4,6 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from gatewright.errors import InputError
@@ -115,6 +116,16 @@ def test_a_published_model_of_digits(keras, tmp_path):
     values = np.random.default_rng(1).random((2, 28, 28, 1), np.float32)
     (expected,), _ = execute(DIGITS, [values])
     np.testing.assert_allclose(predicted(network, values)[0], expected, rtol=1e-4, atol=1e-3)
+
+
+def test_files_of_larger_batches_are_run_in_these(keras, tmp_path):
+    """Of two samples here: the last one of five is not full."""
+    folder = Path(onnx.__file__).parent / "backend/test/data/pytorch-converted/test_Conv2d_dilated"
+    network = read_onnx(folder / "model.onnx", INPUT)
+    values = np.random.default_rng(1).random((5, 8, 8, 3), np.float32)
+    (expected,), _ = execute(folder / "model.onnx", [values])
+    (found,) = predicted(network, values)
+    np.testing.assert_allclose(found.reshape(5, -1), expected, rtol=1e-4, atol=1e-5)
 
 
 @WIDE
